@@ -11,8 +11,8 @@ from datetime import datetime
 from reconciler.importing.declaration import UNNAMED, Opening, declare, owner
 from reconciler.importing.pulumi import Resource
 from reconciler.importing.report import ImportedTask, ImportResult, SkipReason
-from reconciler.manifest.credentials import credentials
 from reconciler.manifest.insertion import NewTask
+from reconciler.manifest.task_checks import credentials
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning

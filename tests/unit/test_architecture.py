@@ -252,7 +252,6 @@ MAY_VALIDATE = {
     "scratch",
     "manifest",
     "manifest.build",
-    "manifest.credentials",
     "manifest.cross_file",
     "manifest.discovery",
     "manifest.document",

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from reconciler.manifest.expand.options import OPTIONS, RESERVED, check_options, recurrence_of
-from reconciler.manifest.expand.periods import Period, Recurrence
+from reconciler.manifest.expand.periods import Period, Recurrence, recurrence_of
 from reconciler.manifest.expand.product import (
     MOST,
     Combination,
@@ -45,6 +44,13 @@ MOST_TEXT = 64 * 1024 * 1024
 """The maximum number of characters in all generated tasks of one entry."""
 
 LONGEST_KEY = 128
+_OF_EVERY = ("timezone", "from", "until", "catchUp", "overlap")
+OPTIONS = frozenset({"forEach", "every", *_OF_EVERY, "key", "rollout"})
+"""Properties of an entry that are not part of the generated tasks."""
+
+_RESERVED = frozenset({"exclude", "atLeast", "atMost", "period", "previous"})
+"""Names below `forEach` that are not axes."""
+
 _VALUES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 ReadRows = Callable[[str], list[Row] | Finding]
@@ -104,7 +110,7 @@ class _Entry:
     def expand(self) -> Expansion:
         made = self._made
         made.template = self._template
-        made.findings += check_options(self._entry, self._path)
+        made.findings += _wrong_options(self._entry, self._path)
         self._read_axes()
         made.recurrence = recurrence_of(self._entry, self._path, made.findings)
         if self._has_errors() or not self._is_size_valid():
@@ -130,7 +136,7 @@ class _Entry:
 
     def _read_axes(self) -> None:
         for axis, values in self._for_each.items():
-            if axis in RESERVED:
+            if axis in _RESERVED:
                 continue
             path = (*self._path, "forEach", axis)
             if isinstance(values, dict):
@@ -155,7 +161,10 @@ class _Entry:
 
     def _matches(self, path: Path, among: Sequence[Combination]) -> Container[int]:
         """The positions of the combinations that match the list at `path`."""
-        matchers, wrong = matchers_of(self._at(path), self._axes, (*self._path, *path))
+        listed = self._at(path)
+        if listed is None:
+            return ()
+        matchers, wrong = matchers_of(listed, self._axes, (*self._path, *path))
         self._made.findings += wrong
         found = {position for position, each in enumerate(among) if matchers.match(each.values)}
         for line in matchers.unused_lines():
@@ -201,7 +210,7 @@ class _Entry:
             shared = {} if period is None else period_values(period)
             begins, ends = self._limits(period)
             for position, (own, row) in enumerate(among):
-                values = {**own, **shared}
+                values = {**own, **shared} if shared else own
                 key = self._key(values, period, row)
                 if key is None or self._is_taken(key, row, rows):
                     continue
@@ -302,3 +311,19 @@ class _Entry:
 
     def _has_errors(self) -> bool:
         return any(found.is_error for found in self._made.findings)
+
+
+def _wrong_options(entry: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+    """Options that require another one, and templates where none are allowed."""
+    for name in _OF_EVERY:
+        if name in entry and "every" not in entry:
+            yield Finding(Code.MISSING_PROPERTY, path, "every", {"name": name}, on_key=True)
+    axes = set(entry.get("forEach", {})) - _RESERVED
+    if "forEach" in entry and not axes:
+        yield Finding(Code.MISSING_PROPERTY, (*path, "forEach"), "axis", on_key=True)
+    if "key" in entry and "forEach" not in entry:
+        yield Finding(Code.MISSING_PROPERTY, path, "forEach", {"name": "key"}, on_key=True)
+    for name in sorted(OPTIONS - {"key"}):
+        for below, text in templates_in(entry.get(name)):
+            facts = {"text": text}
+            yield Finding(Code.INVALID_TEMPLATE, (*path, name, *below), "place", facts)

@@ -1,14 +1,21 @@
-"""Calendar periods: the day, ISO week, month, quarter or year that an instant falls into. Pure.
+"""Calendar periods: the day, ISO week, month, quarter or year that an instant falls into, and the
+recurrence of an entry. Pure.
 
 A period is part of a task's key, so its name depends on nothing but the calendar.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from reconciler.manifest.finding import Facts, Finding
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Path
 
 
 class Unit(StrEnum):
@@ -107,3 +114,27 @@ class Recurrence:
             period = period.previous()
             periods.append(period)
         return tuple(reversed([each for each in periods if self.includes(each)]))
+
+
+def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) -> Recurrence | None:
+    """The recurrence of the entry at `path`, None without `every`. Adds problems to `found`."""
+    if "every" not in entry:
+        return None
+
+    def wrong(name: str, case: str, facts: Facts) -> None:
+        found.append(Finding(Code.INVALID_RECURRENCE, (*path, name), case, facts))
+
+    days: dict[str, date | None] = {"from": None, "until": None}
+    for name in days:
+        try:
+            days[name] = date.fromisoformat(entry[name]) if name in entry else None
+        except ValueError:
+            wrong(name, "date", {"text": entry[name]})
+    name = entry.get("timezone", "UTC")
+    try:
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        wrong("timezone", "timezone", {"zone": name})
+        zone = ZoneInfo("UTC")
+    catch_up = int(entry.get("catchUp", 0))
+    return Recurrence(Unit(entry["every"]), zone, days["from"], days["until"], catch_up)

@@ -16,7 +16,7 @@ from reconciler.manifest.expand.periods import Period, Unit
 from reconciler.manifest.expand.product import Values, values_of
 from reconciler.manifest.expand.rows import Row
 from reconciler.manifest.finding import Finding, warning_finding
-from reconciler.manifest.suggestions import similar
+from reconciler.manifest.schema_findings import similar
 from reconciler.model.canonical import texts_in
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path

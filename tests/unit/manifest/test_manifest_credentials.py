@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.manifest.credentials import credentials
+from reconciler.manifest.task_checks import credentials
 from tests.support.manifest_cases import CASES, loaded
 
 BODY = "aB3dE5fG7hI9jK1lM2nO4pQ6rS8tU0vW2xY4zA6"

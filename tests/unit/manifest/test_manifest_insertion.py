@@ -8,9 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.manifest.emitter import mapping_lines
 from reconciler.manifest.fmt import format_manifest
-from reconciler.manifest.insertion import NewTask, insert, task_faults
+from reconciler.manifest.insertion import NewTask, insert, mapping_lines, task_faults
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.diagnostics import ManifestError
 from tests.support.escaping import commands_in, unseen_in

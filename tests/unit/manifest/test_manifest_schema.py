@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from reconciler.manifest import schema
-from reconciler.manifest.expand.options import OPTIONS
+from reconciler.manifest.expand.entries import OPTIONS
 from reconciler.messages import word
 from reconciler.model.codes import Code
 from reconciler.resources import schema_text
