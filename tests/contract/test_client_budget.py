@@ -1,4 +1,4 @@
-"""Asking for the Neo token budget: one request, and no answer to it is an error."""
+"""Reading the Neo token budget: one request, and a failure is not an error."""
 
 from __future__ import annotations
 

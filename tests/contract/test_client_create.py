@@ -1,4 +1,4 @@
-"""What becomes of a create, for everything that can befall it; and that it is sent just once."""
+"""The outcome of a create under every fault, and that it is sent only once."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_the_deadline_is_checked_after_connecting() -> None:
 
 
 def test_a_timeout_resets_the_connection() -> None:
-    """What the kernel still holds of the request is dropped, and cannot arrive later."""
+    """The kernel drops what it has not sent, so the rest of the request cannot arrive later."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
         assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)

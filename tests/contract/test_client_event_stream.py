@@ -1,4 +1,4 @@
-"""TaskReader a task whose stream stays open after it has settled, as the service's may."""
+"""A task whose stream stays open after it has settled, as the service may keep it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FIRST = {**users("user_message", content="Do it."), "id": "1"}
 
 
 class World:
-    """A service with one task. `streamed` comes over its stream, which then only has heartbeats;
-    the task is idle after `idle_after` requests for it."""
+    """A service with one task. `streamed` is sent over its stream, followed only by heartbeats; the
+    task is idle after `idle_after` requests for it."""
 
     def __init__(self, streamed: list[dict[str, Any]], idle_after: int) -> None:
         self.events = [FIRST]

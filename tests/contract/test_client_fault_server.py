@@ -1,4 +1,4 @@
-"""The fault server itself: that its habits are what the tests built on it take them for."""
+"""The fault server behaves as the tests that use it assume."""
 
 from __future__ import annotations
 

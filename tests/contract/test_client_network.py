@@ -1,4 +1,5 @@
-"""Between the client and the service: names, ports, TLS, proxies; what was surely not sent."""
+"""Between the client and the service: names, ports, TLS and proxies, and what was certainly not
+sent."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def secure(tls: tuple[Path, ssl.SSLContext]) -> Iterator[FaultServer]:
 
 
 def problem_of(client: Client) -> tuple[Code, str]:
-    """Code and case; whatever the problem is, its message names the address."""
+    """The code and case; the message of every problem names the address."""
     with pytest.raises(RemoteError, match=r"^https?://[a-z0-9.:]+/api/user: ") as caught:
         client.identity()
     return cause(caught)

@@ -1,4 +1,4 @@
-"""Responses that are rare, endless, absurd or unreadable: none of them means "nothing"."""
+"""Responses that are rare, endless, absurd or unreadable: none of them is read as empty."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
     "interim", [EARLY_HINTS, CONTINUE, EARLY_HINTS + CONTINUE + PROCESSING + EARLY_HINTS]
 )
 def test_interim_responses_are_skipped(interim: str) -> None:
-    """http.client skips only 100: after a 103, each response was taken for the next request's."""
+    """http.client skips only 100: after a 103, each response would be taken for the next one."""
     rules = [Rule("create", Fault("interim", text=interim), nth=(1, 2))]
     with FaultServer(rules) as server, make_client(server.url) as client:
         outcomes = [client.create_task("acme", create_body(t), OPEN) for t in ("a", "b", "c")]
@@ -49,7 +49,7 @@ def test_endless_interim_responses_are_an_error(interim: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ["create", "user"])
 def test_a_slow_response_times_out(endpoint: str) -> None:
-    """Each byte comes in time, and all of them take longer than a response may."""
+    """Each byte arrives in time, but all of them together take longer than a response may."""
     limits = Timeouts(connect=2.0, read=1.0, create=0.5, whole=0.5)
     with FaultServer([Rule(endpoint, Fault(trickle=0.05))]) as server:
         client = make_client(server.url, timeouts=limits, policy=ONE_TRY)
@@ -92,7 +92,7 @@ App = Callable[..., Iterable[bytes]]
 
 
 def answering(*bodies: Any, date: datetime | None = None, **settings: Any) -> Client:
-    """A client of an application that answers with these bodies, one after the other."""
+    """A client of an application that responds with these bodies, one after another."""
     left = [json.dumps(body).encode() for body in bodies]
 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""Reading from the service: retries, pages to the end, its clock, and errors that help."""
+"""Reading from the service: retries, complete lists, its clock, and helpful errors."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def test_a_slow_body_times_out() -> None:
 
 @pytest.mark.parametrize("odd", ["5\r\nX-Other: 1", "5é中", "5\ud800", " 5", "5 "])
 def test_the_id_of_an_event_may_be_any_text(odd: str) -> None:
-    """The service makes it up, and no header can say all that JSON can."""
+    """The service chooses the ID, and a header cannot hold all text that JSON can."""
     with (
         FaultServer() as server,
         make_client(server.url) as client,

@@ -1,4 +1,4 @@
-"""The token is in no output: not in logs, errors, reprs or tracebacks, whatever happens."""
+"""The token appears in no output: logs, errors, reprs or tracebacks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FAULTS = [
 
 
 def everything(client: Client) -> str:
-    """All that a user could come to see of a client that is asked for everything."""
+    """All output of a client whose every method is called."""
     seen = [repr(client), repr(vars(client)), str(client.create_task("acme", create_body(), OPEN))]
     calls: list[Callable[[], object]] = [
         client.identity,

@@ -1,6 +1,6 @@
-"""What each engine says of a write whose answer is lost, or that was cut off or came late.
+"""How each engine reports a write with a lost response, and one that is truncated or late.
 
-Never that it was not done if it may have been: whoever swaps finds out by reading the head.
+Never as not done if it may have been done: the caller of `swap` finds out by reading the head.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def proxy(served: Served) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def engine(served: Served, proxy: FaultProxy) -> Iterator[Engine]:
-    """Reaches its server through the proxy, and has read an existing head."""
+    """Reaches its server through the proxy, and has already read an existing head."""
     state = f"s{secrets.token_hex(4)}"
     with closing(served.runner(state).engine()) as first:
         first.read()
@@ -83,7 +83,7 @@ def test_a_late_write_after_a_newer_one_changes_nothing(engine: Engine, proxy: F
 
 
 def test_a_late_write_before_its_retry_counts_once(engine: Engine, proxy: FaultProxy) -> None:
-    """The same bytes again: refused, since the first ones are there by now."""
+    """The retry sends the same bytes and is rejected, because the first request has arrived."""
     found = engine.read()
     assert found is not None
     proxy.on_write = {1: Trouble("late")}

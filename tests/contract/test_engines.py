@@ -44,7 +44,7 @@ def served(
 
 @pytest.fixture
 def runner(served: tuple[str, Served]) -> Iterator[Make]:
-    """Makes engines, and closes them. The suite's tests share one state."""
+    """Creates engines and closes them. The tests share one state."""
     with ExitStack() as stack:
 
         def make() -> Engine:
@@ -56,7 +56,7 @@ def runner(served: tuple[str, Served]) -> Iterator[Make]:
 
 
 def content(size: int = 20) -> bytes:
-    """Never the same twice, as the protocol demands."""
+    """Different bytes on every call, as the protocol requires."""
     return secrets.token_bytes(size)
 
 

@@ -1,4 +1,4 @@
-"""Creates through Pulumi's own SDK: many at once, and a server that is killed under them."""
+"""Creates through Pulumi's own SDK: concurrent ones, and a server that is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task's conversation through Pulumi's own SDK: events, answers, cancels, the stream."""
+"""The conversation of a task through Pulumi's SDK: events, responses, cancels and the stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORK = timedelta(seconds=10)
 
 @dataclass
 class Service:
-    """A server whose clock a test moves, and one caller of it."""
+    """A server whose clock the test controls, and one user of it."""
 
     sdk: Sdk
     forward: Callable[[timedelta], None]

@@ -1,7 +1,7 @@
-"""Marks have nanoseconds, the times of Pulumi's Python SDK microseconds: it can read them all.
+"""Pulumi's Python SDK, whose times have microseconds, reads marks, which have nanoseconds.
 
-The SDK reads what taskctl created, cut to microseconds, and sends messages of its own afterwards;
-the service still shows the mark as it was sent.
+The SDK reads what taskctl created, truncated to microseconds, and sends messages afterwards; the
+service still shows the mark as it was sent.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def test_the_sdk_reads_everything_else(url: str, read: Callable[[Sdk, str], Any]
 
 
 def test_an_event_sent_by_the_sdk_has_microseconds(url: str) -> None:
-    """A reader that writes an event again loses the last three digits, not more: a mark that is
-    shown with six digits still matches."""
+    """A reader that writes an event loses only the last three digits: a mark with six digits still
+    matches."""
     with Client(Transport(url, "alice")) as client:
         task_id = created(client, MARKS[0][0])
     first = Sdk.of(url).event_pages(task_id)[0][0]

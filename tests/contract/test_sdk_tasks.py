@@ -1,4 +1,4 @@
-"""Tasks through Pulumi's own SDK: what it cannot create, read or page through is our defect."""
+"""Tasks through Pulumi's own SDK, which must be able to create, read and page through them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def sdk(url: str, request: pytest.FixtureRequest) -> Sdk:
-    """An identity of the test's own, so that no test sees another's tasks."""
+    """An identity for this test alone, so that no test sees the tasks of another."""
     return Sdk.of(url, token=request.node.name)
 
 

@@ -1,5 +1,7 @@
-"""What the lock, the journal and the saved state survive on real servers (`tests.support.machines`
-are the runners; tests/contract/test_engine_faults.py is about the engines alone)."""
+"""The lock, the journal and the saved state under faults on real servers.
+
+`tests.support.machines` provides the runners; test_engine_faults.py tests the engines alone.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,7 @@ def those(served: Served) -> Iterator[Machines]:
 
 
 def befall(proxy: FaultProxy, trouble: Trouble, *whats: re.Pattern[str]) -> None:
-    """The next write of each of these kinds meets it."""
+    """Makes the next write of each of these kinds fail in this way."""
     left = list(whats)
 
     def choose(asked: Asked) -> Trouble | None:
@@ -73,7 +75,7 @@ def befall(proxy: FaultProxy, trouble: Trouble, *whats: re.Pattern[str]) -> None
 
 
 def large(number: int) -> Attempted:
-    """An entry that goes into a blob of its own."""
+    """An entry that is stored in its own blob."""
     made = attempt(number)
     made.inputs["message"]["content"] = secrets.token_hex(9_000)
     return Attempted(made)
@@ -102,8 +104,8 @@ def troubles(engine_name: str) -> list[Trouble]:
 
 
 def assert_met(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:
-    """It was met, a second time only if the first left it undone. What was late arrives now, and
-    changes nothing."""
+    """The fault occurred, and a second time only if the first write was not done. A late write that
+    arrives now changes nothing."""
     met = len(proxy.met)
     assert met == 2 or (met == 1 and (trouble.committed or trouble.kind == "lost"))
     before = engine.read()
@@ -114,7 +116,8 @@ def assert_met(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:
 def test_commits_and_segments_are_written_once(
     those: Machines, proxy: FaultProxy, troubles: list[Trouble]
 ) -> None:
-    """The head, twice in a row; a segment (git: with the head), then the head that names it."""
+    """The head fails twice; then a segment (git: with the head) and the head that names it fail
+    once."""
     other = those.new()
     session = those.new(proxy.port, WITHOUT_HEARTBEAT).open()
     written = set()
@@ -135,8 +138,7 @@ def test_commits_and_segments_are_written_once(
 def test_the_lock_is_taken_and_released_once(
     those: Machines, proxy: FaultProxy, troubles: list[Trouble]
 ) -> None:
-    """When it is taken, the head meets two troubles; at the release, the saved state one, its head
-    another."""
+    """Taking the lock, the head fails twice; releasing it, the saved state and its head fail once."""
     machine, other = those.new(proxy.port, WITHOUT_HEARTBEAT), those.new()
     for number, trouble in enumerate(troubles):
         befall(proxy, trouble, HEAD, HEAD)
@@ -161,7 +163,7 @@ def cut_off_with_the_first_write(proxy: FaultProxy) -> Callable[[Asked], Trouble
 
 
 def test_a_late_write_after_a_takeover_changes_nothing(those: Machines, proxy: FaultProxy) -> None:
-    """A holder that is cut off: its write is still on its way when another machine takes over."""
+    """The holder is cut off while its write is in flight, and another machine takes over."""
     cut_off, other = those.new(proxy.port), those.new()
     session = cut_off.open()
     session.append(Attempted(attempt(1)))
@@ -218,7 +220,8 @@ def test_only_one_of_many_takers_gets_the_lock(those: Machines, engine_name: str
 
 
 def test_waiting_takers_take_over_from_a_dead_holder_in_turn(those: Machines) -> None:
-    """It died with an attempt open; no entry is lost, and no two hold the lock at the same time."""
+    """The holder died with an open attempt; no entry is lost, and no two takers hold the lock at
+    once."""
     dead = those.new()
     dead.open().append(Attempted(attempt(0)))
     stop_heartbeat(dead)
@@ -240,7 +243,7 @@ def test_waiting_takers_take_over_from_a_dead_holder_in_turn(those: Machines) ->
 
 
 def stop_heartbeat(machine: Machine) -> None:
-    """As if its process were gone."""
+    """Fails every call, as if the process were gone."""
 
     def gone(*_: object) -> Any:
         raise StateError([])
@@ -307,7 +310,7 @@ class _NoCipher:
 
 
 def encoded(head: Head, **changes: Any) -> bytes:
-    """Never the same bytes twice."""
+    """Different bytes on every call."""
     other = replace(head, writer=secrets.token_hex(16), **changes)
     return encode_head(other, cast("Cipher", _NoCipher()))
 

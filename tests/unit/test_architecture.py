@@ -69,13 +69,13 @@ COVERAGE_PRAGMAS = 0
 
 
 def named(path: Path) -> str:
-    """`plan/diff.py` as `plan.diff`; a package's own file as the package."""
+    """`plan/diff.py` as `plan.diff`; an `__init__.py` as its package."""
     name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     return name.removesuffix(".__init__")
 
 
 def imports(path: Path) -> Iterator[str]:
-    """All that a module imports, wherever it does: also in functions and for types alone."""
+    """All modules that a module imports, also inside functions and only for types."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
             case ast.Import(names):
@@ -87,7 +87,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def own_imports(path: Path) -> Iterator[str]:
-    """Those of the package, without its name; a module's members count as the module."""
+    """The imported modules of the package, without its name; a member counts as its module."""
     for name in imports(path):
         top, _, rest = name.partition(".")
         if top == "reconciler" and rest != "__version__":
@@ -211,7 +211,7 @@ def test_the_budget_of_coverage_pragmas() -> None:
 
 
 def loaded(folder: Path, *arguments: str) -> set[str]:
-    """The modules that are there when `taskctl ARGUMENTS` has ended."""
+    """The modules that are loaded when `taskctl ARGUMENTS` ends."""
     code = (
         "import sys\nfrom reconciler.cli.main import run\n"
         f"code = run({list(arguments)!r})\n"
@@ -324,7 +324,7 @@ A_READERS_OWN = {"tasks/iam.yaml"}
 
 
 def named_paths(text: str) -> set[str]:
-    """Paths in backquotes: whatever contains a slash."""
+    """Paths in backquotes: everything with a slash."""
     return set(re.findall(r"`([\w.{},*-]+/[\w./{},*-]*)`", text))
 
 

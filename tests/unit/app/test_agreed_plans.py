@@ -1,4 +1,4 @@
-"""What apply may do with a saved plan, and what the plan does not permit."""
+"""What apply may do with a saved plan, and what exceeds it."""
 
 from __future__ import annotations
 

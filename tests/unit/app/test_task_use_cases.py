@@ -1,4 +1,4 @@
-"""import, wait, approve, say and cancel without click, on a service that runs."""
+"""import, wait, approve, say and cancel without click, on a running service."""
 
 from __future__ import annotations
 

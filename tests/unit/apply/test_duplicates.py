@@ -1,4 +1,4 @@
-"""An apply ends by searching for duplicates: second tasks with one of our marks."""
+"""At its end, an apply searches for duplicates: second tasks with one of our marks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def world_with(
     monkeypatch: pytest.MonkeyPatch,
     **more: Any,
 ) -> World:
-    """A record of `a` with MARK, and tasks that begin with these messages."""
+    """A record of `a` with MARK, and tasks with these first messages."""
     world = World(state([record("a", "t", marks=(MARK,), **more)]))
     world.service.listed = [remote(task_id) for task_id in ("t", *messages)]
     asked: list[str] = []

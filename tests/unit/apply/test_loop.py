@@ -23,8 +23,8 @@ SETTLE = timedelta(seconds=150)
 
 
 class There:
-    """The tasks that the service shows, by the simulated second from which it does, and whether it
-    responds."""
+    """The tasks that the service shows, by the simulated second from which it shows them, and
+    whether it responds."""
 
     def __init__(self, world: World, *declared: DesiredTask) -> None:
         self.world, self.declared = world, declared

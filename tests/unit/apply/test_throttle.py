@@ -24,7 +24,7 @@ def entered(throttle: Throttle) -> int:
 
 
 def free_slots(throttle: Throttle, most: int) -> int:
-    """How many creates can begin at once."""
+    """How many creates can start at once."""
     count = 0
     while count < most:
         done = threading.Event()

@@ -1,4 +1,4 @@
-"""However a command ends: an exit code, a message for people, one JSON document for programs."""
+"""Every command ends with an exit code, a message for people and one JSON document for programs."""
 
 from __future__ import annotations
 

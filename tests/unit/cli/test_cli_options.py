@@ -1,4 +1,4 @@
-"""Options become plain values, before the command or after it, from the environment too."""
+"""Options become plain values, before or after the command and from the environment."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ RED = Palette(on=True).red
 
 
 class Terminal(StringIO):
-    """What is written is kept; its size is that of a real terminal."""
+    """Keeps what is written; its size is that of a real terminal."""
 
     def __init__(self) -> None:
         super().__init__()

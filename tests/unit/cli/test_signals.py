@@ -14,7 +14,7 @@ from reconciler.cli.signals import Interrupts
 
 
 def test_a_signal_ends_a_wait() -> None:
-    """As the wait begins, while it holds a lock of its own."""
+    """The signal arrives as the wait starts, while it holds its lock."""
 
     def begun(frame: FrameType, event: str, _argument: object) -> None:
         if event == "call" and frame.f_code is threading.Condition.wait.__code__:

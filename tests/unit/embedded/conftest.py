@@ -1,4 +1,4 @@
-"""A service on a fresh file, at a clock that stands still, and two callers of it."""
+"""A service on a new file with a clock that stands still, and two users of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patching, responding and cancelling."""
+"""Patches, responses and cancels."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_a_cancel_requires_force(api: Api) -> None:
 
 
 def asking(turn: Turn) -> Script:
-    """The first turn ends with a question, and its answer starts the second turn."""
+    """The first turn ends with a question, and its response starts the second turn."""
     if turn.number > 1:
         return finishing(turn, 10)
     at = turn.started_ms + 10_000

@@ -31,7 +31,7 @@ def kinds(api: Api, task_id: str) -> list[str]:
 
 
 def post(api: Api, task_id: str, **event: object) -> int:
-    """A user event exactly as given, without a timestamp of the test's."""
+    """A user event exactly as given, without a timestamp added by the test."""
     return api.call("POST", f"{api.tasks}/{task_id}", {"event": event}).status
 
 

@@ -1,4 +1,4 @@
-"""Creating: what is refused, what is tolerated, and what a new task looks like."""
+"""Creating: what is rejected, what is tolerated, and what a new task looks like."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_null_is_absent_and_unknown_fields_are_ignored(api: Api) -> None:
 
 
 def test_entities_are_stored_in_the_form_of_the_service(api: Api) -> None:
-    """Nulls and unknown fields go, an unset `merged` is false, one entity is there once."""
+    """Nulls and unknown fields are removed, `merged` is false if unset, duplicates are merged."""
     given = {"type": "pull_request", "number": 7, "repo": {"name": "r", "org": "o", "host": None}}
     kept = {
         "type": "pull_request",

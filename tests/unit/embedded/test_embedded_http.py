@@ -1,4 +1,4 @@
-"""What every answer has, who is who, and requests that are none."""
+"""Headers of every response, authentication, and invalid requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the clock alone does to a task, and the events that tell of it."""
+"""How a task changes as time passes, and the events that show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of tasks: who sees what, every order, pages, filters, and what is refused."""
+"""Lists of tasks: visibility, every order, pages, filters, and invalid requests."""
 
 from __future__ import annotations
 

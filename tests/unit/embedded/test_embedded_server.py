@@ -1,4 +1,4 @@
-"""The service on its socket: addresses, streams beside requests, and how it ends."""
+"""The service on its socket: addresses, streams next to requests, and how it stops."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def create(url: str) -> str:
 
 
 def open_stream(url: str, task_id: str) -> http.client.HTTPResponse:
-    """The stream, its first line read: it is open."""
+    """A stream whose first line has been read, so it is open."""
     connection = connect(url)
     connection.request("GET", f"{TASKS}/{task_id}/events/stream", headers=HEADERS)
     answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""The database file: made, refused, shared by threads and processes, and durable."""
+"""The database file: created, rejected, shared by threads and processes, and durable."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_commits_are_synced_to_the_disk(db: Path) -> None:
 
 
 def refusal(path: Path) -> str:
-    """The case of the diagnostic with which opening a file fails."""
+    """The case of the diagnostic when opening a file fails."""
     with pytest.raises(TaskctlError) as caught:
         Storage(path)
     (problem,) = caught.value.diagnostics

@@ -1,4 +1,4 @@
-"""The event stream: what was, what comes, resuming, and its ends."""
+"""The event stream: past and new events, resuming, and how it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any Pulumi program or stack is read to its end, and each of its tasks is reported."""
+"""Any Pulumi program or stack is read completely, and each of its tasks is reported."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_other_input_is_an_error(other: Any) -> None:
 
 
 def _told_of_each(document: dict[str, Any], count: int) -> None:
-    """Every task can either be written or has an error with a place in the file."""
+    """Every task can either be written or has an error with a position in the file."""
     found = read_program(json.dumps(document, indent=1).encode(), "x")
     assert len(found.resources) + len(found.failed) == count
     assert bool(found.failed) is has_errors(found.diagnostics)

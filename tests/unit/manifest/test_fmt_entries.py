@@ -1,4 +1,4 @@
-"""Entries in canonical form: the same tasks in the same order, from values as they are written."""
+"""Formatted entries generate the same tasks in the same order, with values as written."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ SETTINGS = [
 
 @st.composite
 def entries(draw: st.DrawFn) -> str:
-    """An entry whose members and axes are in any order, with comments and blanks between them."""
+    """An entry with members and axes in any order, and comments and blank lines between them."""
     axes_at, at = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     pad = "  " + " " * at
     inner = pad + " " * axes_at
@@ -141,7 +141,7 @@ def generated(text: str) -> tuple[list[tuple[str, Any]], list[Any]]:
 @given(entries())
 @settings(max_examples=100)
 def test_an_entry_generates_the_same_tasks(text: str) -> None:
-    """The order of the axes is the order of the tasks, and a value is its text: neither changes."""
+    """The order of the axes determines the order of the tasks, and a value is its text."""
     made = formatted(text)
     assert formatted(made) == made
     assert generated(made) == generated(text)

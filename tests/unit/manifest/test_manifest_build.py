@@ -1,4 +1,4 @@
-"""Desired tasks: defaults, nulls, the message's object form, organizations."""
+"""Desired tasks: defaults, nulls, the object form of a message, organizations."""
 
 from __future__ import annotations
 

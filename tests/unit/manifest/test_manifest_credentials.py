@@ -1,4 +1,4 @@
-"""What looks like a credential, what does not, and that it is never shown."""
+"""Which text looks like a credential, and that it is never shown."""
 
 from __future__ import annotations
 

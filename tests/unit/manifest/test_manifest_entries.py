@@ -27,7 +27,7 @@ def load(
     head: str = "",
     files: dict[str, str] | None = None,
 ) -> Manifests:
-    """The manifest `tasks/a.yaml`, whose tasks are the YAML `tasks`, beside `data/stacks.csv`."""
+    """Loads `tasks/a.yaml`, whose tasks are the YAML `tasks`, next to `data/stacks.csv`."""
     (folder / ".git").mkdir(exist_ok=True)
     for name, text in {"data/stacks.csv": STACKS, **(files or {})}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def load(
 
 
 def told(found: Manifests) -> list[tuple[Any, ...]]:
-    """Code, case, line, and the row of each problem."""
+    """The code, case, line and row of each problem."""
     return [
         (d.code, d.case, d.line, str(d.at.row) if d.at.row else None) for d in found.diagnostics
     ]

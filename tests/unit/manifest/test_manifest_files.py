@@ -1,4 +1,4 @@
-"""The files that a PATH selects, and their names in messages."""
+"""The files that a PATH selects, and how messages name them."""
 
 from __future__ import annotations
 

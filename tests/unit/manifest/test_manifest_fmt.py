@@ -1,4 +1,4 @@
-"""The canonical form: only white space changes, never the meaning."""
+"""The canonical form: formatting changes only white space, never the meaning."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_each_construct_is_formatted(before: str, after: str) -> None:
 
 @pytest.mark.parametrize(("text", "meant"), [("a: |\n    x", "x"), ("a: |-\n  x", "x")])
 def test_a_block_scalar_at_the_end_keeps_its_value(text: str, meant: str) -> None:
-    """A line feed at the end of a file would become part of a block text that has none."""
+    """A newline added at the end of a file would become part of a block scalar that has none."""
     made = formatted(text)
     assert read_source(made.encode()).data == {"a": meant}
     assert made.endswith("\n") is not text.startswith("a: |\n")
@@ -183,7 +183,8 @@ def test_examples_are_in_canonical_form() -> None:
 
 @given(st.one_of(texts(), documents(), SOUP))
 def test_formatting_does_not_change_the_meaning(text: str) -> None:
-    """The same data by the reader of validate, the same comments, and the form of the form."""
+    """The reader of validate finds the same data; the comments are the same; a second run changes
+    nothing."""
     content = text.encode("utf-8", "surrogatepass")
     before, found = read_source(content), format_manifest(content, "f")
     if before.findings:
@@ -203,7 +204,7 @@ def test_formatting_does_not_change_the_meaning(text: str) -> None:
 
 
 def _outside_texts(content: bytes) -> list[bytes]:
-    """The lines of a file that has no scalar of several lines; else none."""
+    """The lines of a file without multi-line scalars; otherwise none."""
     lines = content.split(b"\n")
     return [] if any(sign in content for sign in b"|>'\"") else lines
 

@@ -1,4 +1,4 @@
-"""All files together: duplicates, moves, the same work, limits, organizations from outside."""
+"""All files together: duplicates, moves, equal prompts, limits, and organization options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts in files: what is read, from where, and what a change of the file is."""
+"""Prompts in files: what is read, from where, and what a change of the file means."""
 
 from __future__ import annotations
 

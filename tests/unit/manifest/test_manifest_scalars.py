@@ -1,4 +1,4 @@
-"""YAML 1.2's core schema, exactly; whatever only YAML 1.1 has is text."""
+"""The core schema of YAML 1.2; forms that only YAML 1.1 has are text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema file itself, and the two validators that read it."""
+"""The schema file, and the two validators that read it."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ NAMES = st.sampled_from(
 
 @st.composite
 def documents(draw: st.DrawFn) -> Any:
-    """The good document with some of its values, keys and members spoilt."""
+    """The valid document with some of its values, keys and members changed."""
     document = copy.deepcopy(GOOD)
     for _ in range(draw(st.integers(0, 3))):
         path = draw(st.sampled_from(sorted(places(document), key=repr)))

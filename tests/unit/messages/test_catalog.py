@@ -1,4 +1,4 @@
-"""The catalog of messages: every code has its section, and every case can be worded."""
+"""The catalog of messages: every code has a section, and every case has a wording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marks ascend, cannot be guessed, and are recognized however a service shows them."""
+"""Marks ascend, cannot be guessed, and are recognized in every form that a service may return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which event holds what a task was created with."""
+"""Which event contains the first message of a task."""
 
 from __future__ import annotations
 

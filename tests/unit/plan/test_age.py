@@ -77,7 +77,7 @@ MOMENTS = st.datetimes().map(lambda moment: moment.replace(tzinfo=NOW.tzinfo))
 def test_no_clock_makes_an_apply_wait_longer(
     now: datetime, service: datetime, started: datetime, boot: float, locked: float, same: bool
 ) -> None:
-    """Never longer than the settle time and the send window from when the lock was taken."""
+    """Never longer than the settle time and the send window after the lock was taken."""
     sent = replace(SENT, started_at=started, service_clock=started, boot=boot)
     clocks = Clocks(now, locked + 7.0, "boot-1" if same else "boot-2", service)
     found = time_left(sent, clocks, SETTLE, LockHolder(locked))

@@ -1,4 +1,4 @@
-"""The Neo token budget: what a response says, and what an exhausted one means."""
+"""The Neo token budget: reading a response, and the effect of an exhausted budget."""
 
 from __future__ import annotations
 

@@ -305,7 +305,7 @@ def test_an_invalid_value_is_named_by_its_path(name: str, value: object, path: s
 
 
 def rewritten(basis: bytes, plan: bytes) -> bytes:
-    """A saved plan with these parts, and the digest that fits them."""
+    """A saved plan with these parts and a matching digest."""
     head, _, _ = GOOD.partition(b',\n "basis"')
     known = json.loads(GOOD)["digest"]
     digest = f"sha256:{hashlib.sha256(basis + bytes([10]) + plan).hexdigest()}"

@@ -1,4 +1,4 @@
-"""Each action and reason, and what must hold for every plan."""
+"""Each action and reason, and properties of every plan."""
 
 from __future__ import annotations
 
@@ -455,7 +455,7 @@ MODES = st.sampled_from([None, "manual", "auto"])
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[list[Any], list[Any], list[Any], list[Any], dict[str, Any]]:
-    """Any mixture of the three sides, and attempts on top."""
+    """Any combination of desired, recorded and remote tasks, with attempts."""
 
     def settings() -> dict[str, Any]:
         mode = draw(MODES)
@@ -507,7 +507,7 @@ def test_no_two_keys_get_the_same_task(world: Any) -> None:
 
 @given(worlds())
 def test_a_completely_applied_plan_has_no_more_changes(world: Any) -> None:
-    """At once where there are no attempts; else as soon as what hindered one is settled."""
+    """Immediately if there are no attempts; otherwise as soon as those are resolved."""
     declared, records, attempts, tasks, messages = world
     known, there = state(records, attempts), tasks
     for _ in range(1 + len(attempts)):
@@ -519,7 +519,7 @@ def test_a_completely_applied_plan_has_no_more_changes(world: Any) -> None:
 
 
 def _apply(made: Plan, records: Any, attempts: Any, tasks: Any) -> Any:
-    """What is known and there after all that the plan says was done and all that waits is over."""
+    """The state and the remote tasks after every action was applied and every wait has ended."""
     known = {r.ref: r for r in records}
     there = {t.id: t for t in tasks}
     for r in records:

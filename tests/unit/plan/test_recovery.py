@@ -1,4 +1,4 @@
-"""What can have become of an attempt."""
+"""The possible outcomes of an attempt."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ REPO = {"type": "repository", "name": "infra"}
 
 
 def tried(key: str = "a", at: datetime = OLD, text: str | None = None, **more: Any) -> Attempt:
-    """An attempt with a mark as they are minted."""
+    """An attempt with a mark as apply mints it."""
     return replace(attempt(key, at, text, **more), mark=mint(at, entropy=123_456))
 
 
@@ -326,7 +326,7 @@ def test_an_existing_task_is_never_judged_not_created(
     preserved: bool,
 ) -> None:
     """Whatever the service does to marks, no attempt that created a task may be sent again, no two
-    attempts may take the same task, and with marks preserved none takes a stranger's."""
+    attempts may get the same task, and with preserved marks none gets a task of someone else."""
     attempts, tasks, messages, exists = [], [], {}, set()
     for number, (key, committed, fate) in enumerate(made):
         ours = tried(key, OLD + timedelta(seconds=number))

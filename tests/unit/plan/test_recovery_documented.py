@@ -1,4 +1,4 @@
-"""docs/exactly-once.md has the recovery rules as they are."""
+"""docs/exactly-once.md contains the recovery rules of the code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "exactly-once.md"
 
 
 def table(first: str) -> list[list[str]]:
-    """The rows of the table whose head begins with that cell."""
+    """The rows of the table whose header starts with that cell."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith(f"| {first} |")) + 2
     rows = []

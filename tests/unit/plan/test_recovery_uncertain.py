@@ -1,4 +1,5 @@
-"""What an attempt may have made although the service shows it badly, and who may claim what."""
+"""What an attempt may have created although the service shows it incompletely, and which key gets
+it."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ OLD = ago(minutes=10)
 
 
 def verdict(seen: RemoteView, *attempts: Attempt) -> Verdict:
-    """That of the first attempt."""
+    """The verdict on the first attempt."""
     return recover(attempts, seen, {}, {}, SETTLE)[attempts[0].mark]
 
 
@@ -90,7 +91,7 @@ def test_a_candidate_of_an_attempt_is_not_a_look_alike_of_other_keys() -> None:
 
 
 def test_a_state_is_new_for_paths_that_were_never_applied() -> None:
-    """A lost state, then an apply for one file only: the others' tasks are still found."""
+    """After a lost state and an apply of one file, the tasks of other files are still found."""
     before = Baseline("acme", ("t", "u"))
     latest = {"tasks/a.yaml": {"acme": before.name}}
     known = state(
@@ -111,7 +112,7 @@ def test_a_state_is_new_for_paths_that_were_never_applied() -> None:
 
 
 def test_a_task_id_outranks_an_attempt_but_not_what_it_created() -> None:
-    """The user found the task of a lost response, and named it."""
+    """The user found the task whose response was lost, and set its ID."""
     known = state(attempts=[attempt("a", OLD)])
     made = {"t": message("work of a", OLD)}
     (named,) = plan([desired("a", task_id="t")], known, view([remote("t")], made)).tasks

@@ -1,4 +1,4 @@
-"""`removed` in a manifest: which records are forgotten, and that nothing adopts their tasks."""
+"""`removed` in a manifest: which records are removed, and that nothing adopts their tasks."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ def test_a_task_is_replaced_whatever_its_status(shown: Any) -> None:
 
 
 def test_an_open_attempt_is_resolved_before_a_replacement() -> None:
-    """With the flag or without: found, it is the record; young, it is waited for; nothing of it
-    found, the flag alone sends another."""
+    """With or without the flag: a found task becomes the record, a young attempt is waited for, and
+    if nothing was created, only the flag sends another."""
     young = attempt("a", ago(seconds=9), replaces="old")
     old = attempt("a", ago(minutes=9), replaces="old")
     for options in (ASKED, PlanOptions()):
@@ -194,8 +194,8 @@ def test_an_id_that_the_key_never_had_is_rejected() -> None:
 
 
 def test_former_tasks_belong_to_no_key() -> None:
-    """Not a look-alike of another key, not what an attempt made, no duplicate, and no reason to
-    keep a new key with the same work waiting."""
+    """They are not look-alikes of another key, not results of an attempt, not duplicates, and no
+    reason to hold a new key with the same prompt."""
     known = state([replaced(ago(hours=2), marks=("2026-11-24T09:00:00.000Z",))])
     mark = ago(hours=3)
     messages = {"old": message("work of a", mark), "new": message("work of a", mark)}
@@ -233,7 +233,7 @@ def test_current_and_former_tasks_of_a_key_match_no_other_key(
     requested: set[str],
     adopt: AdoptScope | None,
 ) -> None:
-    """All of them have the same prompt, so every mix-up would be noticed."""
+    """All of them have the same prompt, so any mix-up would show."""
     records = []
     for key, task_id in current.items():
         former = tuple(i for i, owner in owners.items() if owner == key and i != task_id)
@@ -338,8 +338,8 @@ def test_the_task_to_be_replaced_belongs_to_no_other_key() -> None:
 
 
 def test_a_replacement_recorded_for_another_key_stays_there() -> None:
-    """Replaced under a new key, and then `movedFrom` was taken out: the manifest wants a new one,
-    as far as its prompt says that it is."""
+    """It was replaced under a new key, and then `movedFrom` was removed: the manifest declares a
+    new task."""
     known = state([record("was", "old", "work of a")], [OPEN])
     seen = view([remote("old")])
     same = plan([desired("a")], known, seen)

@@ -1,4 +1,5 @@
-"""Rollouts: nothing before the pilot is done, never more at once, nothing after failures."""
+"""Rollouts: nothing before the pilot is done, never more at once than allowed, nothing after
+failures."""
 
 from __future__ import annotations
 
@@ -66,7 +67,7 @@ entries = st.lists(st.tuples(st.sampled_from(Progress), st.booleans()), max_size
 def test_a_complete_run_respects_every_limit(
     rollout: Rollout, tasks: list[Member], data: st.DataObject
 ) -> None:
-    """Whatever becomes of the tasks, in whatever order."""
+    """Whatever the outcome of each task, and in whatever order."""
     for _ in range(40):
         found = held(rollout, tasks)
         assert all(m.progress is P.MISSING for m in tasks if m.ref in found)
@@ -88,6 +89,6 @@ def test_a_complete_run_respects_every_limit(
 
 @given(rollouts, entries)
 def test_only_failures_and_open_tasks_hold_anything(rollout: Rollout, tasks: list[Member]) -> None:
-    """An entry never waits for nothing: what is held names a task that can still change."""
+    """An entry never waits without a reason: a held task names a task that can still change."""
     for why in held(rollout, tasks).values():
         assert why.waits_for

@@ -1,4 +1,4 @@
-"""`--update`: patches only what the manifest changed, never what someone changed at the service."""
+"""`--update` patches only what the manifest changed, never what someone changed at the service."""
 
 from __future__ import annotations
 

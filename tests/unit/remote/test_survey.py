@@ -1,4 +1,4 @@
-"""What a survey reads from the service for a plan, and what that proves."""
+"""What a survey reads from the service for a plan, and what the result proves."""
 
 from __future__ import annotations
 
@@ -190,13 +190,13 @@ BEFORE = Baseline("acme", tuple(f"b{n}" for n in range(10)))
 
 
 def tried(**more: Any) -> State:
-    """A state with one attempt, made after BEFORE was read."""
+    """A state with one attempt, created after BEFORE was read."""
     made = attempt("a", ago(minutes=9), baseline=BEFORE.name)
     return state(attempts=[made], baselines={BEFORE.name: BEFORE}, **more)
 
 
 def test_a_lookup_ends_when_half_of_its_oldest_tasks_were_seen(reader: Reader) -> None:
-    """Not with the first of the baseline: the list can lag, and clocks of nodes differ."""
+    """Not at the first task of the baseline: the list can lag, and clocks of nodes differ."""
     service = Shown(
         [remote("new"), remote("b0"), remote("b1")],
         [remote("late"), remote("b2"), remote("b3")],
@@ -256,7 +256,7 @@ def test_an_unreadable_organization_does_not_affect_the_others(reader: Reader) -
 
 
 def test_a_young_unreadable_message_is_read_again(reader: Reader, tmp_path: Path) -> None:
-    """What a task shows at first may not be what it was created with."""
+    """The first message that a task shows need not be the one it was created with."""
     service = Shown([remote("t", ago(seconds=5))])
     service.events["t"] = message("an instruction of the organization")
     survey = Survey(
@@ -348,7 +348,7 @@ def test_events_that_cannot_be_read_are_unreadable(reader: Reader) -> None:
 
 
 def test_clocks_are_read_before_the_first_lookup(reader: Reader) -> None:
-    """A look-up that began before the settle time must not count as one after it."""
+    """A lookup that started before the settle time must not count as one after it."""
     service = Shown([remote("t", ago(minutes=8))])
 
     def an_hour_passes() -> None:

@@ -1,4 +1,4 @@
-"""A cache that can be deleted, damaged or unwritable at any time, and leaks nothing."""
+"""The cache can be deleted, damaged or unwritable at any time, and contains no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GitHub's runner reads a report back from its workflow commands, and nothing else."""
+"""GitHub's runner reads a report from its workflow commands, and no other command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNESCAPED = {"%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%"}
 
 
 def read(shown: str) -> list[tuple[str, dict[str, str], str]]:
-    """As the runner does: a line, its properties up to the first `::`, its data."""
+    """Parses a line as the runner does: properties up to the first `::`, then data."""
     found = []
     for line in shown.splitlines():
         match = COMMAND.fullmatch(line)

@@ -73,7 +73,7 @@ def page_of(report: Report, style: Style | None = None) -> _Page:
 
 
 def _check_policy(page: _Page) -> None:
-    """Only that style and that script may be, by what the page really holds."""
+    """The policy allows only the style and the script that the page contains."""
     (policy,) = [m["content"] or "" for m in page.named("meta") if "http-equiv" in m]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules.pop("img-src") == "data:"

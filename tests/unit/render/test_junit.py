@@ -1,4 +1,4 @@
-"""JUnit XML reports are well-formed whatever they contain, and their counts match their cases."""
+"""JUnit XML reports are well-formed whatever they contain, and their counts are correct."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.report_strategies import reports
 
 
 def read(report: Report, style: Style | None = None) -> ET.Element:
-    """The document, after a check of its shape and its counts."""
+    """Parses the document, and checks its structure and counts."""
     shown = render(report, style or Style())
     assert unseen_in(shown) <= {"\n"}
     assert commands_in(shown) == []

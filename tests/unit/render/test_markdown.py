@@ -1,4 +1,4 @@
-"""Markdown reports cannot break out of tables, fences and folds in GitHub's own renderer."""
+"""Text cannot break out of the tables, fences and folds of a report in GitHub's own renderer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OURS |= {"pre", "a", "strong", "blockquote"}
 
 
 class _Page(HTMLParser):
-    """What GitHub would look through: elements, links, and text that is in no code."""
+    """The parts that GitHub would interpret: elements, links, and text outside of code."""
 
     def __init__(self, source: str) -> None:
         super().__init__()

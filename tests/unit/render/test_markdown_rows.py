@@ -1,4 +1,4 @@
-"""Markdown for a terminal: rows that fit, and what stands between marks painted in each."""
+"""Markdown for a terminal: rows fit, and emphasized text is painted in each of them."""
 
 from __future__ import annotations
 

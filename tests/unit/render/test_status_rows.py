@@ -1,4 +1,4 @@
-"""The table of `status`: where links go that do not fit beside their row."""
+"""The table of `status`: links that do not fit next to their row."""
 
 from __future__ import annotations
 

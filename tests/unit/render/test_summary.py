@@ -1,4 +1,4 @@
-"""The budget's lines in every format: inert whatever the organization is called."""
+"""The budget in every format, whatever the name of the organization contains."""
 
 from __future__ import annotations
 

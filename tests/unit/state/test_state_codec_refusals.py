@@ -23,7 +23,7 @@ def test_a_truncated_file_is_rejected(length: int) -> None:
 
 @given(st.integers(0, len(GOLDEN) - 1), st.integers(0, 7))
 def test_every_flipped_bit_is_detected(at: int, bit: int) -> None:
-    """A key that is wrong by one character would be a task that is missing."""
+    """A key with one wrong character would look like a missing task."""
     data = bytearray(GOLDEN.encode())
     data[at] ^= 1 << bit
     try:

@@ -100,7 +100,7 @@ def test_open_attempts_move_with_the_record(state: State) -> None:
 
 
 def test_an_open_attempt_stays_in_its_organization(state: State) -> None:
-    """It may have made a task there; in another one, a second would be created."""
+    """It may have created a task there; in another organization, a second one would be created."""
     code, case, _ = refusal(lambda: mv(state, OPEN, destination("other/renamed", OPEN)))
     assert (code, case) == (Code.STATE_EDIT, "organization")
 
@@ -240,7 +240,7 @@ def test_an_invalid_resolve_is_an_error(state: State) -> None:
 
 @pytest.fixture
 def replacing() -> State:
-    """`task-1` had `id-0` and has `id-1`; two attempts are to replace that one."""
+    """`task-1` had `id-0` and has `id-1`; two open attempts are to replace it."""
     known = record(1).in_place_of(record(0, "task-1"), replace(attempt(1), replaces="id-0"))
     tries = [replace(attempt(number, "task-1"), replaces="id-1") for number in (7, 8)]
     return fold(empty(), [Recorded(known), *map(Attempted, tries)])

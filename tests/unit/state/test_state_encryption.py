@@ -1,4 +1,4 @@
-"""Encryption at rest: what is read back, and what is refused."""
+"""Encryption at rest: what can be decrypted, and what is rejected."""
 
 from __future__ import annotations
 

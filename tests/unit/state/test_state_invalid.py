@@ -188,7 +188,7 @@ def test_a_read_only_folder_can_be_planned_from_but_not_written(path: Path) -> N
 
 
 def test_a_folder_that_becomes_read_only_loses_no_entry(path: Path) -> None:
-    """A journal that is there can still be written; the state file cannot be replaced."""
+    """An existing journal can still be written; the state file cannot be replaced."""
     path.write_bytes(GOOD)
     happened: list[Event] = [Recorded(record(5)), Recorded(record(6))]
     session = Session.open(LocalState(path), Claim(BACKEND, "x"))

@@ -33,7 +33,7 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 class Slow:
-    """Syncs that wait until they are let through, and are counted."""
+    """Syncs that block until they are released, and are counted."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -97,7 +97,7 @@ def test_many_threads_lose_no_entry_and_sync_less_often_than_they_append(
 
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A disk with room for so many bytes more; the last write is a short one."""
+    """A disk with room for this many more bytes; the last write is partial."""
     room = [0]
     real = os.write
 

@@ -1,4 +1,4 @@
-"""Opening a state that has journals of dead runs, links, or files that others changed."""
+"""Opening a state next to journals of killed runs, links, or files changed by other programs."""
 
 from __future__ import annotations
 
@@ -186,8 +186,7 @@ def test_a_touched_but_unchanged_file_is_overwritten(path: Path) -> None:
 def test_a_plan_reads_a_consistent_state_and_journal(
     path: Path, monkeypatch: pytest.MonkeyPatch, goes_on: bool
 ) -> None:
-    """A save between the two reads would hide what only the journal held a moment ago, and a
-    journal that was started after it does not belong to the state that was read before."""
+    """A save between the two reads would hide entries that were only in the journal."""
     with open_at(path) as session:
         session.append(Recorded(record(3)))
     session = open_at(path)

@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that holds the lock until its standard input ends."""
+    """A process that holds the lock until its standard input is closed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path), BACKEND],
         cwd=ROOT,
@@ -145,7 +145,7 @@ def test_an_unidentified_holder_still_holds_the_lock(
 def test_a_dead_holder_is_not_reported_as_the_current_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The new holder writes its name a moment after taking the lock; until then, the file names the
+    """The new holder writes its name shortly after taking the lock; until then, the file names the
     old one."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

@@ -1,4 +1,4 @@
-"""Moving a state: however a move ends, at most one of its two places is ever in use."""
+"""Moving a state: however a move ends, at most one of its two backends is ever usable."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ BEFORE = Baseline("acme", ("id-8", "id-9"))
 
 
 class KilledError(BaseException):
-    """The process is gone. No Exception, so that nothing handles it."""
+    """The process was killed. A BaseException, so that no code handles it."""
 
 
 @dataclass
 class Process:
-    """Counts what outlives it. Before one of these steps it is `killed`, or stopped until `then`
-    has been called."""
+    """Counts steps with a lasting effect. Before one of them it is `killed`, or stopped until
+    `then` was called."""
 
     last: int = 1_000_000
     then: Callable[[], object] | None = None
@@ -64,7 +64,7 @@ class Engine:
 
 @dataclass
 class World:
-    """Two places. `kinds`: of the source and the target."""
+    """Two backends. `kinds` are those of the source and the target."""
 
     kinds: Sequence[str]
     folder: Path
@@ -80,7 +80,7 @@ class World:
             session.append(Attempted(replace(attempt(2), baseline=baseline, boot_id="boot-0")))
 
     def places(self, process: Process) -> list[StatePlace]:
-        """As a process sees them."""
+        """The two backends as this process sees them."""
         real = LocalState.replace
         self.monkeypatch.setattr(
             LocalState, "replace", lambda files, data: process.step(lambda: real(files, data))
@@ -208,7 +208,7 @@ def test_a_move_that_is_killed_can_be_completed_or_undone(
 def test_a_move_that_was_undone_meanwhile_stops(
     pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was stopped for long after each step."""
+    """It was stopped for a long time after each step."""
     ended: set[str] = set()
     for number in range(200):
         folder = tmp_path / str(number)
@@ -230,7 +230,7 @@ def test_a_move_that_was_undone_meanwhile_stops(
 
 
 def undo(world: World) -> str:
-    """Tries to; the source is usable again unless the target is, or is all there is."""
+    """Undoes the move; the source is usable again unless the target is, or is all that exists."""
     if read_move(world.source) is Stage.MOVED_TO:
         with pytest.raises(StateError) as problem:
             abort(world.source, world.opened)

@@ -1,4 +1,4 @@
-"""A state new for some manifests only: an apply has ended for the others (contract, 5.1)."""
+"""A state is new only for manifests that were never applied completely (contract, 5.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BACKEND = "https://api.example.com"
 
 
 def ended(path: Path, *scope: str) -> State:
-    """The state after an apply for these PATHs."""
+    """The state after a complete apply of these PATHs."""
     with Session.open(LocalState(path), Claim(BACKEND, "apply")) as session:
         session.append(Recorded(record("a", "t")))
         session.mark_complete(scope)

@@ -1,4 +1,4 @@
-"""A shared state in an engine: reads, writes whose outcome is unknown, the lock, what is kept."""
+"""A shared state in an engine: reads, writes with an unknown outcome, the lock, and retention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is new, and the message about it."""
+"""New history entries, and the message about them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ ASKED = users("user_message", content="Do it.")
 
 
 def parking(mode: str | None, *, final: bool = True) -> dict[str, Any]:
-    """A message of the agent's that ends its turn with a tool call."""
+    """A message of the agent that ends its turn with a tool call."""
     call: dict[str, Any] = {"id": "c1", "name": "shell", "args": {}, "execution_mode": mode}
     return agents("assistant_message", content="", is_final=final, tool_calls=[call])
 

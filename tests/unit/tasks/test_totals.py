@@ -1,4 +1,4 @@
-"""The sums of what tasks used, and their rows."""
+"""The totals of what tasks used, and their rows."""
 
 from __future__ import annotations
 

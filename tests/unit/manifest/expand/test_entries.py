@@ -1,4 +1,4 @@
-"""Entries: what they generate, that other rows never change a key, and what is wrong with them."""
+"""Entries: what they generate, that other rows never change a key, and their errors."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ words = st.text("abcdefghij", min_size=1, max_size=6)
 
 @given(st.lists(words, unique=True, min_size=1, max_size=8), st.randoms(), words)
 def test_other_rows_never_change_a_task(values: list[str], shuffle: Any, more: str) -> None:
-    """Permuting, inserting and removing rows leaves every other key and prompt as it was."""
+    """Permuting, inserting and removing rows leaves every other key and prompt unchanged."""
 
     def tasks(rows: list[str]) -> dict[str, Any]:
         listed = ", ".join(f"'{row}'" for row in rows)

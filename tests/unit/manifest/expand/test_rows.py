@@ -1,4 +1,4 @@
-"""Data as rows: every value as it is written, every error at its line."""
+"""Data files as rows: every value as it is written, every error with its line."""
 
 from __future__ import annotations
 
