@@ -116,8 +116,7 @@ def assert_met(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:
 def test_commits_and_segments_are_written_once(
     those: Machines, proxy: FaultProxy, troubles: list[Trouble]
 ) -> None:
-    """The head fails twice; then a segment (git: with the head) and the head that names it fail
-    once."""
+    """The head fails twice; then a segment (git: with the head), and the head that names it."""
     other = those.new()
     session = those.new(proxy.port, WITHOUT_HEARTBEAT).open()
     written = set()
@@ -138,7 +137,8 @@ def test_commits_and_segments_are_written_once(
 def test_the_lock_is_taken_and_released_once(
     those: Machines, proxy: FaultProxy, troubles: list[Trouble]
 ) -> None:
-    """Taking the lock, the head fails twice; releasing it, the saved state and its head fail once."""
+    """The head fails twice when the lock is taken; the saved state and its head fail at the
+    release."""
     machine, other = those.new(proxy.port, WITHOUT_HEARTBEAT), those.new()
     for number, trouble in enumerate(troubles):
         befall(proxy, trouble, HEAD, HEAD)
