@@ -1,4 +1,4 @@
-"""jsonschema-rs, as if the platform had a wheel or not."""
+"""Runs code as if the platform had a wheel of jsonschema-rs, or had none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.manifest import schema
 
 @contextmanager
 def is_there(there: bool) -> Iterator[None]:
-    """Whether jsonschema-rs can be imported meanwhile."""
+    """Decides whether jsonschema-rs can be imported within the block."""
     with pytest.MonkeyPatch.context() as patch:
         if not there:
             patch.setitem(sys.modules, "jsonschema_rs", None)

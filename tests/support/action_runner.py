@@ -1,4 +1,4 @@
-"""The action as GitHub runs it: its script alone, or all steps of action.yml, in small."""
+"""Runs the action as GitHub does: its script alone, or all steps of action.yml."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*([\w. |-]+?)\s*\}\}")
 
 
 def metadata(folder: Path = ROOT) -> dict[str, Any]:
-    """`action.yml`, read."""
+    """The parsed `action.yml`."""
     text = (folder / "action.yml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     return loaded
@@ -33,7 +33,7 @@ def metadata(folder: Path = ROOT) -> dict[str, Any]:
 
 @dataclass
 class Step:
-    """What became of a run: `outputs` as a workflow sees them, `summary` of the job."""
+    """The result of a run: its `outputs` as a workflow sees them, and the `summary` of the job."""
 
     code: int
     said: str
@@ -152,7 +152,7 @@ class Runner:
 
 
 def _as_environment(inputs: Mapping[str, str]) -> dict[str, str]:
-    """The inputs as the step that runs the script gives them to it."""
+    """The inputs as the step that runs the script passes them on."""
     described = metadata()
     (step,) = [step for step in described["runs"]["steps"] if step.get("id") == "run"]
     given = {n: str(i.get("default", "")) for n, i in described["inputs"].items()}
@@ -164,7 +164,7 @@ def _as_environment(inputs: Mapping[str, str]) -> dict[str, str]:
 
 
 def _filled(text: str, known: Mapping[str, str]) -> str:
-    """Names, and `a || b`: the first that is not empty."""
+    """Replaces names and `a || b`, which is the first that is not empty."""
 
     def value(found: re.Match[str]) -> str:
         return next(filter(None, (known.get(n.strip(), "") for n in found[1].split("||"))), "")
@@ -173,7 +173,7 @@ def _filled(text: str, known: Mapping[str, str]) -> str:
 
 
 def _holds(condition: str, known: Mapping[str, str], failed: int) -> bool:
-    """An `if` of comparisons joined by `&&`."""
+    """Evaluates an `if` of comparisons joined by `&&`."""
 
     def one(part: str) -> bool:
         if part in ("always()", "success()"):

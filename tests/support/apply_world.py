@@ -1,4 +1,4 @@
-"""The dependencies of the executor and the loop, in memory and in simulated time."""
+"""In-memory dependencies of the executor and the loop, with simulated time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Story:
 
 
 class AttemptLog:
-    """A journal in memory. `full`: whether the next append fails, asked each time."""
+    """A journal in memory. `full` decides whether the next append fails."""
 
     def __init__(self, known: State, story: Story) -> None:
         self.state = known
@@ -75,7 +75,7 @@ class AttemptLog:
 
 
 class Service:
-    """Answers creates with `outcomes`, by key of the prompt's last word; then `then`."""
+    """Responds to creates with `outcomes`, by the last word of the prompt, and then with `then`."""
 
     backend = "https://api.example.com"
 
@@ -134,7 +134,7 @@ class Service:
 
 @dataclass
 class Clock:
-    """`passed`: seconds. `set_by`: how far the wall clock was set since."""
+    """`passed` is in seconds. `set_by` is how far the wall clock was set since."""
 
     passed: float = 0.0
     set_by: timedelta = timedelta()
@@ -148,7 +148,7 @@ class Clock:
 
 
 class World:
-    """Time passes when something waits. `stop_after`: how many waits until apply is to stop."""
+    """Time passes only when something waits. `stopped` ends the apply."""
 
     def __init__(self, known: State | None = None, parallelism: int = 1) -> None:
         self.story = Story()

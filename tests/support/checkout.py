@@ -1,4 +1,4 @@
-"""The repository as somebody who clones it has it: all files that are not ignored, committed."""
+"""The repository as a fresh clone: all files that are not ignored, in one commit."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _NOBODY = {
 
 
 def git_environment() -> dict[str, str]:
-    """This process's, with an author, and without what git was told for another repository."""
+    """The environment of this process, with an author, without variables of other repositories."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return {**kept, **_NOBODY}
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What a git command says; CalledProcessError where it fails."""
+    """The output of a git command; CalledProcessError if it fails."""
     ended = subprocess.run(
         ["git", *arguments],
         cwd=folder,
@@ -40,7 +40,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def checkout(folder: Path) -> Path:
-    """A repository of its own in `folder`, with the work tree's files as its one commit."""
+    """Creates a repository in `folder` with the files of the work tree as its one commit."""
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
         source, target = ROOT / name, folder / name

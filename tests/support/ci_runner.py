@@ -1,6 +1,6 @@
-"""A CI system in small: runs the workflows of docs/ci-state.md, each job on a new runner.
+"""A small CI system that runs the workflows of docs/ci-state.md, each job on a new runner.
 
-Of GitHub's actions it knows those that the workflows use, done with git and a folder as the cache.
+It supports the GitHub actions that those workflows use, with git, and a folder as the cache.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ class CI:
         self.push({".gitignore": ignored()})
 
     def create_state(self) -> None:
-        """Somebody does that once, from a clone."""
+        """Creates the state once, from a clone."""
         checkout, *_ = job_steps(SHARED)
         assert self.run([checkout, {"run": "taskctl state init git:origin"}]) == 0, self.said
 
     def push(self, files: Mapping[str, str]) -> None:
-        """Somebody pushes these files to main."""
+        """Pushes these files to main."""
         clone = self.folder / "developer"
         if not clone.exists():
             git(self.folder, "clone", "--quiet", "origin", "developer")
@@ -104,9 +104,10 @@ class CI:
         git(clone, "push", "--quiet", "origin", "HEAD:main")
 
     def run(self, steps: list[dict[str, Any]], *, killed: bool = False, lost: bool = False) -> int:
-        """One job on a new runner: 0, or the exit code of the first step that failed.
+        """Runs one job on a new runner; returns 0, or the exit code of the first step that failed.
 
-        `killed`: its apply is. `lost`: the machine is gone in the middle, no later step runs.
+        `killed`: its apply is killed. `lost`: the machine disappears during it, and no later step
+        runs.
         """
         self.runs += 1
         runner = _Runner(self, self.folder / f"runner-{self.runs}")

@@ -1,4 +1,4 @@
-"""Clients for tests: short timeouts, and a clock that only advances in sleeps."""
+"""Clients with short timeouts, and a clock that only advances in sleeps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUICK = Timeouts(connect=0.5, read=0.4, create=0.4, whole=5.0)
 
 
 class Window:
-    """A send window that is open for the first `times` that it is asked."""
+    """A send window that is open for the first `times` checks."""
 
     def __init__(self, times: float = float("inf")) -> None:
         self.left = times
@@ -31,7 +31,7 @@ OPEN = Window()
 
 
 class FakeTime:
-    """A monotonic clock, and sleeps that are noted instead of slept."""
+    """A monotonic clock whose sleeps are recorded and return immediately."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -46,7 +46,7 @@ class FakeTime:
 
 
 def make_client(url: str, time: FakeTime | None = None, **settings: Any) -> Client:
-    """A client with quick timeouts; its retries draw the longest wait there is."""
+    """A client with short timeouts; its retries use the longest possible wait."""
     time = time or FakeTime()
     defaults: dict[str, Any] = {
         "timeouts": QUICK,

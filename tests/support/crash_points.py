@@ -59,7 +59,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Run:
-    """How a process ended, and the points that it reached: the last is where it was killed."""
+    """How a process ended, and the points that it reached; the last one is where it was killed."""
 
     returncode: int
     stdout: str
@@ -171,7 +171,7 @@ def die() -> NoReturn:
 
 
 def install(kill_at: int | None, trace: Path, *, files_only: bool) -> None:
-    """Counts from now on, in this process, and cannot be undone."""
+    """Counts operations from now on, in this process; this cannot be undone."""
     counter = _Counter(kill_at, trace)
     _wrap_writes(counter)
     _wrap_creations(counter)
@@ -217,7 +217,7 @@ def _counted_write(counter: _Counter, what: str, data: Any, write: Callable[[Any
 
 
 def _wrap_creations(counter: _Counter) -> None:
-    """`os.open` where it makes or empties a file, and every file object that writes."""
+    """Wraps `os.open` where it creates or truncates a file, and every file object that writes."""
     original, original_open = os.open, io.open
 
     def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
@@ -278,7 +278,7 @@ def _wrap_requests(counter: _Counter) -> None:
 
 
 def _wrap_send(counter: _Counter, adapter: Any, inside: threading.local) -> None:
-    """An adapter that hands on to another counts once."""
+    """An adapter that delegates to another one counts once."""
     original = adapter.send
 
     def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What `crash_points` is tried on: one of each thing that it counts, and some that it does not."""
+"""A program with one of each operation that `crash_points` counts, and some that it does not."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 def ask() -> None:
-    """One GET to a server in this process."""
+    """Sends one GET to a server in this process."""
     import requests
 
     server = HTTPServer(("127.0.0.1", 0), _Answer)

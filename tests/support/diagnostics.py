@@ -1,4 +1,4 @@
-"""Diagnostics with any text, for tests of what becomes of them."""
+"""Diagnostics with any text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The code blocks of the documents, so that tests can do what they say."""
+"""The code blocks of the documents, so that tests can run them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Block:
 
 
 def blocks(document: str) -> Iterator[Block]:
-    """Those of a document of the repository, in order."""
+    """The code blocks of a document of the repository, in order."""
     text = (ROOT / document).read_text(encoding="utf-8")
     headings = [
         (found.start(), found[1]) for found in re.finditer(r"^## (.*)$", text, re.MULTILINE)
@@ -49,21 +49,21 @@ def blocks(document: str) -> Iterator[Block]:
 
 
 def commands(console: str) -> Iterator[tuple[str, str]]:
-    """The commands of a `console` block (after `$ `), each with the output shown below it."""
+    """The commands of a `console` block (after `$ `), each with its output."""
     for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
         command, _, output = part.partition("\n")
         yield command, output
 
 
 def without_ids(text: str) -> str:
-    """What differs each time made equal: task ids, ports, times, and the spaces that follow."""
+    """Replaces what differs each time: task IDs, ports, times, and the spaces after them."""
     for found, instead in _DIFFERS:
         text = found.sub(instead, text)
     return text
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """That of somebody who has set nothing yet, with `taskctl` on PATH."""
+    """The environment of a new user, with `taskctl` on PATH."""
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("TASKCTL", "PULUMI", "GIT_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
     return {**kept, "PATH": path, "HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", **more}
@@ -72,7 +72,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def shell(
     script: str, folder: Path, env: dict[str, str], timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """What `sh -e` makes of it."""
+    """Runs a script with `sh -e`."""
     return subprocess.run(
         ["sh", "-e", "-c", script],
         cwd=folder,
@@ -99,7 +99,7 @@ def pages() -> list[str]:
 
 
 def write_file(block: Block, folder: Path) -> None:
-    """Writes a YAML block that begins with its file's name."""
+    """Writes a YAML block that starts with the name of its file."""
     named = _FILE.match(block.text)
     if block.language == "yaml" and named is not None:
         path = folder / named[1]
@@ -108,7 +108,7 @@ def write_file(block: Block, folder: Path) -> None:
 
 
 def shows_what_is_printed(page: str, block: Block, folder: Path, env: dict[str, str]) -> None:
-    """Runs a `console` block, and compares its output with the page's."""
+    """Runs a `console` block, and compares its output with that of the page."""
     for command, shown in commands(block.text):
         ended = shell(command, folder, env)
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
@@ -129,8 +129,8 @@ def _rewrite(path: Path, command: str, shown: str, printed: str) -> None:
 def at_terminal(
     script: str, folder: Path, env: dict[str, str], timeout: float = 60
 ) -> tuple[int, str, str]:
-    """A script run by somebody who says yes: its exit code, its stdout, and what the terminal
-    showed besides."""
+    """Runs a script for a user who answers yes: its exit code, its stdout, and the other output of
+    the terminal."""
     ours, theirs = pty.openpty()
     os.write(ours, b"yes\n" * 4)
     process = subprocess.Popen(

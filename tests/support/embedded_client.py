@@ -1,4 +1,4 @@
-"""The embedded service called as a WSGI callable, without a socket, at a clock that a test sets."""
+"""The embedded service called as a WSGI application, without a socket, with a simulated clock."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass
 class Api:
-    """One caller of a service, by its token. `org` is where its tasks are."""
+    """One user of a service, by token. `org` is the organization of its tasks."""
 
     app: WSGIApplication
     token: str | None = "alice"
@@ -123,7 +123,7 @@ class Api:
         return self.call("POST", f"{self.tasks}/{task_id}/cancel", {"force": force})
 
     def pages(self, path: str | None = None, **query: object) -> list[list[Any]]:
-        """All pages of a list, of tasks or of events, each as its items."""
+        """All pages of a list of tasks or of events, each as its items."""
         pages: list[list[Any]] = []
         token: dict[str, object] = {}
         while True:

@@ -25,7 +25,7 @@ ORG = "acme"
 
 @dataclass(frozen=True)
 class Sdk:
-    """One caller: the generated API classes over one client."""
+    """One user: the generated API classes over one client."""
 
     client: ApiClient
 
@@ -60,10 +60,10 @@ class Sdk:
         return _pages(lambda **more: read(ORG, task_id, **query, **more), "events")
 
     def stream(self, task_id: str) -> list[Any]:
-        """A stream to its end, each frame as the SDK's own console event.
+        """Reads a stream to its end, each frame as the SDK's own console event.
 
-        The SDK's method for it reads the whole answer as one JSON document, which no event stream
-        is; so its client is asked for the bytes, and its models for each frame.
+        The method of the SDK reads the whole response as one JSON document, which an event stream
+        is not; so this reads the bytes with its client, and decodes each frame with its models.
         """
         path = "/api/preview/agents/{orgName}/tasks/{taskID}/events/stream"
         params = {"orgName": ORG, "taskID": task_id}
@@ -78,7 +78,7 @@ def user_message(content: str = "Do the work.", **fields: Any) -> models.AgentUs
 
 @contextmanager
 def refused(status: int) -> Iterator[list[str]]:
-    """The block's call is answered with this status in Pulumi's form; gives its message."""
+    """The call in the block must fail with this status in Pulumi's form; gives its message."""
     messages: list[str] = []
     with pytest.raises(HTTPError) as caught:
         yield messages

@@ -1,4 +1,4 @@
-"""The embedded service over HTTP: in a thread of the test, or as a process that can be killed."""
+"""The embedded service over HTTP: in a thread, or as a process that can be killed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def running_server(
     work_seconds: float = WORK_SECONDS,
     scenario: Scenario | None = None,
 ) -> Iterator[str]:
-    """The base URL of a service on a free port of 127.0.0.1, while the block runs."""
+    """Runs a service on a free port of 127.0.0.1; gives its base URL."""
     app = App(db, token=token, work_seconds=work_seconds, scenario=scenario)
     try:
         with running_app(app) as url:
@@ -44,7 +44,7 @@ def running_server(
 
 @contextmanager
 def running_app(app: App, host: str = "127.0.0.1") -> Iterator[str]:
-    """The base URL of an App of the test, which is not closed."""
+    """Serves an App of the test, which is not closed; gives its base URL."""
     server = Server(app, host, 0)
     thread = threading.Thread(target=server.run, name="embedded service")
     thread.start()
@@ -59,7 +59,8 @@ def running_app(app: App, host: str = "127.0.0.1") -> Iterator[str]:
 
 @contextmanager
 def server_process(db: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The base URL and the process of a `serve`, which is killed at the end if it still runs."""
+    """Runs `serve`; gives its base URL and its process, which is killed at the end if it still
+    runs."""
     command = [sys.executable, "-c", _SERVE, str(db)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=_ROOT

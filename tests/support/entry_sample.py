@@ -1,4 +1,4 @@
-"""Plans of entries: forty repositories to upgrade, and what else may happen to generated tasks."""
+"""Plans of entries: forty repositories to upgrade, and other cases of generated tasks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def generated(
     period: str | None = None,
     **more: Any,
 ) -> DesiredTask:
-    """A task as the loader makes it of a row."""
+    """A task as the loader generates it from a row."""
     made = Generated(entry, values, period)
     origin = TaskOrigin(
         made,

@@ -1,4 +1,4 @@
-"""What escaped text must not contain, independently of `render.safe`."""
+"""Checks that escaped text is inert, independently of `render.safe`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ALLOWED_MARKS = {"\ufe0f"}
 
 
 def unseen_in(text: str) -> set[str]:
-    """The characters of `text` that show nothing or move what is shown; line feed is among them."""
+    """The characters of `text` that are invisible or move what is shown, including newlines."""
     return {
         character
         for character in set(text)
@@ -22,8 +22,8 @@ def unseen_in(text: str) -> set[str]:
 def commands_in(text: str) -> list[str]:
     """The lines that a workflow runner would read as a command.
 
-    Looser than any runner, so that nothing is missed: whatever shows nothing at the head of a line
-    is passed over, and any line end ends a line.
+    It is less strict than any runner, so that nothing is missed: it skips invisible characters at
+    the start of a line, and any line ending ends a line.
     """
     found = []
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""Commands of a test's own, put among taskctl's."""
+"""Adds commands of a test to taskctl."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.cli.command import Run, make_command
 def add_command(
     monkeypatch: pytest.MonkeyPatch, function: Run, *params: click.Parameter, reports: bool = False
 ) -> None:
-    """Makes `taskctl try` of a function, with these parameters."""
+    """Makes a function the command `taskctl try`, with these parameters."""
     module = ModuleType("reconciler.cli.commands.try")
     examples = [("taskctl try", "to see")]
     made = make_command("try", *params, examples=examples, reports=reports)(function)

@@ -1,4 +1,4 @@
-"""How the fault server speaks HTTP/1.1: one handler, its answers and its ways to fail."""
+"""The HTTP/1.1 side of the fault server: one handler, its responses and its failures."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _reset(self) -> None:
-        """Closes with an RST: what was sent and not yet read is lost to the other side."""
+        """Closes with an RST: what was sent and not yet read is lost to the peer."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())

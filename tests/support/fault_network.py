@@ -24,9 +24,9 @@ basicConstraints = critical,CA:TRUE
 
 
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A self-signed certificate for taskctl.test and 127.0.0.1, made now by the openssl command.
+    """Creates a self-signed certificate for taskctl.test and 127.0.0.1 with the openssl command.
 
-    Its PEM file, to be trusted or not, and what a server needs to show it.
+    Gives its PEM file, which a client may trust, and the files that a server needs.
     """
     config, pem, key = folder / "openssl.cnf", folder / "ca.pem", folder / "key.pem"
     config.write_text(_REQUEST)
@@ -39,10 +39,10 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 class Proxy:
-    """A CONNECT proxy on loopback: whatever host is asked for, it leads to `port`.
+    """A CONNECT proxy on loopback that connects every host to `port`.
 
-    `answer` is what it says to a CONNECT instead, if not empty (a status line, and then it hangs
-    up). `heard` holds the head of each request it got.
+    If `answer` (a status line) is not empty, it responds with that and closes. `heard` has the head
+    of each request.
     """
 
     def __init__(self, port: int, answer: str = "") -> None:
@@ -119,7 +119,7 @@ def silent_port() -> Iterator[int]:
 
 @contextmanager
 def full_port() -> Iterator[int]:
-    """A port that takes no more connections: its queue is full, so connecting hangs."""
+    """A port whose queue of connections is full, so that connecting hangs."""
     with socket.create_server(("127.0.0.1", 0), backlog=1) as sock:
         port = int(sock.getsockname()[1])
         waiting = [socket.socket() for _ in range(8)]

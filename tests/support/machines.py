@@ -1,5 +1,7 @@
-"""Several machines that use one shared state, in this process: each has an engine and a boot ID of
-its own, and a pace that tests can wait for."""
+"""Several machines that use one shared state, simulated in this process.
+
+Each has its own engine, boot ID, and a pace that is fast enough for tests.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ NEW = State(LINEAGE, 0, BACKEND, is_new=True)
 
 
 class Machines:
-    """Of one state of a server. `port` is that of a proxy."""
+    """The machines that use one state of a server. `port` is that of a proxy."""
 
     def __init__(self, served: Served, state: str, stack: ExitStack) -> None:
         self._served, self._state, self._stack, self._count = served, state, stack, 0
@@ -60,7 +62,7 @@ class Machines:
 
 @contextmanager
 def machines(served: Served, state: str) -> Iterator[Machines]:
-    """Those of a new state, which exists."""
+    """The machines of a new state, which is created first."""
     with ExitStack() as stack:
         made = Machines(served, state, stack)
         assert made.new().place.create(NEW)

@@ -26,7 +26,7 @@ def lines(manifests: Manifests) -> list[str]:
 
 
 def code(diagnostic: Diagnostic) -> str:
-    """`CODE/CASE`, or `CODE` for a code's only or first wording."""
+    """`CODE/CASE`, or `CODE` for the only or first wording of a code."""
     return f"{diagnostic.code}/{diagnostic.case}".removesuffix("/")
 
 
@@ -41,7 +41,7 @@ def line(d: Diagnostic) -> str:
 
 
 def loaded(text: str | bytes, folder: Path, name: str = "a.yaml") -> Manifests:
-    """What one manifest with this text gives."""
+    """Loads one manifest with this text."""
     content = text.encode("utf-8") if isinstance(text, str) else text
     (folder / name).write_bytes(content)
     return load([name], root=folder)

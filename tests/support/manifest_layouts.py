@@ -1,4 +1,4 @@
-"""Strategies for YAML that a person might have indented: any width, any gap, comments anywhere."""
+"""Strategies for valid YAML in any layout: any indentation, any gap, comments anywhere."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ HEADS = st.sampled_from(["|", ">", "|-", ">+", "|+", ">-"])
 
 @st.composite
 def gaps(draw: st.DrawFn) -> str:
-    """Empty lines and comments between two lines, at whatever column."""
+    """Empty lines and comments between two lines, at any column."""
     rows = draw(st.lists(st.one_of(st.just(""), st.just("   "), COMMENTS), max_size=3))
     return "".join(f"{' ' * draw(st.integers(0, 9)) if r else ''}{r}\n" for r in rows)
 
 
 @st.composite
 def behind(draw: st.DrawFn) -> str:
-    """What may stand behind a value: blanks, or a comment."""
+    """What may follow a value on its line: blanks or a comment."""
     comment = draw(st.one_of(st.just(""), st.just(""), COMMENTS))
     return f"{' ' * draw(st.integers(1, 6))}{comment}" if comment else ""
 
 
 @st.composite
 def block_texts(draw: st.DrawFn, column: int) -> str:
-    """A block scalar in a collection at `column`; its own end of line included."""
+    """A block scalar in a collection at `column`, including its final newline."""
     head, width = draw(HEADS), draw(st.integers(1, 5))
     lines = draw(st.lists(WORDS, min_size=1, max_size=4))
     if draw(st.booleans()):
@@ -76,7 +76,7 @@ def quoted_texts(draw: st.DrawFn, column: int) -> str:
 
 @st.composite
 def values(draw: st.DrawFn, column: int, depth: int) -> str:
-    """What follows `key:` or `-` of a collection at `column`, with its end of line."""
+    """What follows `key:` or `-` in a collection at `column`, including its newline."""
     anchor = draw(st.sampled_from(["", "", "", "  &x"]))
     kind = draw(st.integers(0, 5 if depth else 2))
     if kind == 1:

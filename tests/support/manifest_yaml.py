@@ -1,4 +1,4 @@
-"""Strategies for YAML text: documents in every style, and soup that is hardly YAML at all."""
+"""Strategies for YAML text: documents in every style, and random text that is almost YAML."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def block_scalars(draw: st.DrawFn, indent: int) -> str:
 
 @st.composite
 def nodes(draw: st.DrawFn, indent: int = 0, depth: int = 3) -> str:
-    """What may stand behind a `key:` or a `-`, from the blank on."""
+    """What may follow `key:` or `-`, including the blank."""
     anchor = draw(st.sampled_from(["", "", "", " &x", " &y"]))
     kinds = ["scalar", "scalar", "flow", "block", "alias", "map", "map", "list"]
     kind = draw(st.sampled_from(kinds if depth else kinds[:5]))
@@ -87,7 +87,7 @@ def nodes(draw: st.DrawFn, indent: int = 0, depth: int = 3) -> str:
 
 @st.composite
 def documents(draw: st.DrawFn) -> str:
-    """A file of one document or two, well formed but for what our own rules refuse."""
+    """A file of one or two documents, well-formed except for what our own rules reject."""
     begin = draw(st.sampled_from(["", "", "# a comment\n", "---\n", "%YAML 1.2\n---\n", "\ufeff"]))
     end = draw(st.sampled_from(["", "\n", "\n...\n", "\n---\n", "\n--- # none\n", "\n---\na: b\n"]))
     keys = draw(st.lists(KEYS, min_size=1, max_size=4))

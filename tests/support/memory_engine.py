@@ -1,4 +1,4 @@
-"""An engine in memory, with a clock of its own: time passes only when something waits."""
+"""A state engine in memory with simulated time, which passes only when something waits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.state.shared import SharedState
 
 @dataclass
 class Clock:
-    """`model.clock.Clock`. `at` are calls that are made once so many seconds have passed."""
+    """A `model.clock.Clock`. The calls in `at` are made once that many seconds have passed."""
 
     passed: float = 0.0
     boot_id: str = "boot-1"
@@ -104,13 +104,13 @@ class MemoryEngine:
         pass
 
     def place(self) -> SharedState:
-        """A shared state in it, as a process of its own opens it."""
+        """The shared state in this engine, as another process would open it."""
         engine: Engine = self
         return SharedState(engine, self.clock, KeyRing(), wait=self.clock.wait)
 
 
 def saved_in(engine: MemoryEngine) -> State:
-    """What a reader finds."""
+    """The state that a reader finds in an engine."""
     return engine.place().read(BACKEND)
 
 

@@ -1,8 +1,8 @@
-"""taskctl's apply on the embedded service, in simulated time, with kills and lost answers.
+"""Runs apply on the embedded service in simulated time, with kills and lost responses.
 
 Everything is real (session, journal, client, survey, planner, executor, loop, service) except the
-clock, which only passes when something waits, and death, which is an exception that nothing
-catches: from it on every journal write and every request of that run fails.
+clock, which only advances in waits, and death, an exception that no code catches: after it, every
+journal write and every request of that run fails.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PACE = Pace(heartbeat=20, takeover=80)
 
 
 class KilledError(BaseException):
-    """The process is gone. No Exception, so that nothing handles it."""
+    """The process was killed. A BaseException, so that no code handles it."""
 
 
 class Clock:
@@ -76,16 +76,16 @@ class Clock:
             self._passed += max(seconds, 0.001)
 
     def wait(self, seconds: float) -> bool:
-        """What the executor waits with; it is never told to stop."""
+        """The wait of the executor; it is never stopped."""
         self.sleep(seconds)
         return True
 
 
 @dataclass
 class Fate:
-    """What befalls one apply: `answers` of its creates, in order (`ok`, `lost` after the commit,
-    `unsent` before it, `slow down`; `ok` when they run out), and after how many journal writes and
-    requests it is killed (None: it lives)."""
+    """The faults of one apply: `answers` to its creates, in order (`ok`, `lost` after the commit,
+    `unsent` before it, `slow down`; then `ok`), and the number of journal writes and requests after
+    which it is killed (None: never)."""
 
     answers: list[str] = field(default_factory=list)
     dies_after: int | None = None
@@ -104,7 +104,7 @@ class Fate:
 
 
 class _AttemptLog:
-    """A session that dies when its run does: before a write, or between it and what follows."""
+    """A session that is killed with its run, before a write or right after it."""
 
     def __init__(self, session: Session, fate: Fate) -> None:
         self._session, self._fate = session, fate
@@ -126,8 +126,8 @@ class _AttemptLog:
 
 
 class World:
-    """One service, one repository with one state, and who applies. `due`: periods that may be
-    created. The state is a file, or on the server of an engine."""
+    """One service, and one repository with one state. `due` are the periods that may be created.
+    The state is a file, or is stored in an engine."""
 
     def __init__(self, folder: Path, served: Served | None = None) -> None:
         self.clock = Clock()
@@ -153,7 +153,7 @@ class World:
         return place
 
     def _die(self, held: HeldState) -> None:
-        """What a dead process leaves: no save, the lock free, the journal as it is."""
+        """Leaves what a killed process leaves: no save, a free lock, and the journal."""
         if isinstance(self.place, SharedState):
             self.place.unlock(self.place.head().epoch)  # whatever it still writes is refused
             with suppress(StateError):
@@ -172,7 +172,7 @@ class World:
         token: str = "me",
         options: PlanOptions = OPTIONS,
     ) -> ApplyReport | None:
-        """One apply; None if it was killed."""
+        """Runs one apply; None if it was killed."""
         desired = tuple(desired)
         held: HeldState = self.place.take(Claim(BACKEND, "apply"))
         session = Session(held)
@@ -197,7 +197,7 @@ class World:
         token: str,
         options: PlanOptions,
     ) -> tuple[ApplyReport, Mapping[str, Baseline] | None]:
-        """Its report, and the baselines that it read if it accounted for everything."""
+        """The report, and the baselines that it read if everything is accounted for."""
         client = self._client(token, fate)
         log = _AttemptLog(session, fate)
 
@@ -261,7 +261,7 @@ class World:
         return make_plan(inputs), view
 
     def prompts(self) -> dict[str, list[str]]:
-        """Ids of all tasks that exist, by prompt, whoever made them."""
+        """The IDs of all existing tasks by prompt, whoever created them."""
         found: dict[str, list[str]] = {}
         for token in ("me", "someone"):
             client = self._client(token, Fate())
@@ -273,7 +273,7 @@ class World:
         return found
 
     def recorded(self) -> dict[str, str]:
-        """The task of each key, as far as it is known."""
+        """The recorded task ID of each key."""
         is_shared = isinstance(self.place, SharedState)
         if not is_shared and not list(self.folder.glob("state.json*")):
             return {}
@@ -299,7 +299,7 @@ class World:
 
 
 def _failing(app: App, fate: Fate) -> Callable[..., Iterable[bytes]]:
-    """The service behind a network that applies the faults of `fate` to creates."""
+    """The service behind a network with the faults of `fate` for creates."""
 
     def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         fate.step()

@@ -1,4 +1,4 @@
-"""A plan with one task of each action, as a reader would meet it."""
+"""A plan with one task of each action."""
 
 from __future__ import annotations
 

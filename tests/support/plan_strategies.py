@@ -1,4 +1,4 @@
-"""Hypothesis strategies for plans and all that they hold, hostile text included."""
+"""Hypothesis strategies for plans and everything in them, including hostile text."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def attempts(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Attempt:
 
 @st.composite
 def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> PlannedTask:
-    """Any mixture of fields, also those that no planner would make."""
+    """Any combination of fields, including those that the planner never produces."""
     ref = draw(of)
     just = st.just(ref)
     return PlannedTask(

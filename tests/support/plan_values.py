@@ -1,4 +1,4 @@
-"""Short constructors of desired, recorded and remote tasks, and of plans from them."""
+"""Short constructors of desired, recorded and remote tasks, and of plans of them."""
 
 from __future__ import annotations
 
@@ -161,5 +161,5 @@ def decision(task: PlannedTask) -> tuple[Action, Reason]:
 
 
 def actions(made: Plan) -> dict[str, str]:
-    """By key."""
+    """The action of each key."""
     return {task.ref.key: task.action.value for task in made.tasks}

@@ -1,4 +1,4 @@
-"""The user interface of use cases, without click and without a terminal."""
+"""A user interface for use cases, without click and without a terminal."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Quiet(ApplyProgress):
 
 @dataclass
 class RecordingUi:
-    """A `Ui` that records notes and reports, and answers every question with `answer`. None: nobody
-    can be asked."""
+    """A `Ui` that records notes and reports, and answers every question with `answer`; None means
+    that there is no terminal."""
 
     answer: bool | None = None
     notes: list[Note | Question] = field(default_factory=list)

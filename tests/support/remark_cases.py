@@ -1,4 +1,4 @@
-"""Strategies for remarks of every case, and readers of remarks."""
+"""Strategies for remarks of every case, and functions that read remarks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CATALOG = remark_templates()
 
 
 def fields(template: Message) -> dict[str, str]:
-    """The facts that a wording names, each with one of its formats."""
+    """The facts in a wording, each with one of its formats."""
     return {
         name: form or ""
         for part in template
@@ -56,5 +56,5 @@ def commands(of: Iterable[Remark]) -> list[str]:
 
 
 def commands_of(document: Mapping[str, Any]) -> list[str]:
-    """The same, of a task in a plan or apply document."""
+    """The commands of all hints of a task in a plan or apply document."""
     return [command for hint in document.get("hints", ()) for command in hint["commands"]]

@@ -1,4 +1,4 @@
-"""Root can read and write everything, which hides permission errors."""
+"""Tests of permissions that also work for root, who can read and write everything."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Set(ctypes.Structure):
 
 @contextmanager
 def modes_apply() -> Iterator[None]:
-    """File modes mean for this thread what they mean for a user who is not root."""
+    """Within the block, file modes apply to this thread as they do to a user who is not root."""
     if os.geteuid() != 0:
         yield
         return

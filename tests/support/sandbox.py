@@ -27,7 +27,7 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Ended:
-    """One command: `document` is its stdout as JSON."""
+    """A finished command. `document` is its stdout as JSON."""
 
     code: int
     stdout: str
@@ -48,7 +48,7 @@ class Ended:
 @dataclass
 class Sandbox:
     """`settle` is the settle time of every command, as text; `env` is added to its environment. The
-    state is a file, or where `TASKCTL_STATE` in `env` says."""
+    state is a file, or at the address of `TASKCTL_STATE` in `env`."""
 
     folder: Path
     server: Server
@@ -56,7 +56,7 @@ class Sandbox:
     env: dict[str, str] = field(default_factory=dict)
 
     def write(self, tasks: Mapping[str, Mapping[str, Any]], name: str = "all") -> None:
-        """The manifest `tasks/NAME.yaml` (JSON is YAML)."""
+        """Writes the manifest `tasks/NAME.yaml` (JSON is YAML)."""
         path = self.folder / "tasks" / f"{name}.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
@@ -94,7 +94,7 @@ class Sandbox:
         return Ended(process.returncode, out, err)
 
     def on_state(self, *words: str) -> str:
-        """What a `state` command of a shared state, which must end well, prints."""
+        """The output of a `state` command of a shared state, which must succeed."""
         process = self._start(["state", *words])
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, out + err
@@ -111,13 +111,14 @@ class Sandbox:
         return {ref.split("/")[1]: t["taskId"] for ref, t in self.state()["tasks"].items()}
 
     def assert_exactly_one_each(self, texts: Mapping[str, str]) -> None:
-        """One task for each key (`texts`: its prompt), and that one recorded, and no more."""
+        """Asserts that each key (`texts`: its prompt) has exactly one task, that it is the recorded
+        one, and that there are no others."""
         made, recorded = self.server.tasks_by_work(), self.recorded()
         assert made == {text: [recorded[key]] for key, text in texts.items()}
 
 
 def shared_sandbox(served: Served, server: Server, settle: str = "1s") -> Sandbox:
-    """With a new state of its own on an engine's server."""
+    """A sandbox with a new state in an engine."""
     runner = served.runner(f"s{secrets.token_hex(4)}")
     env = {**runner.env, "TASKCTL_STATE": runner.address, "TASKCTL_BACKEND": server.url}
     made = Sandbox(runner.folder, server, settle, env)

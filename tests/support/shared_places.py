@@ -1,4 +1,4 @@
-"""Shared states on real servers, as a runner in CI finds them: a folder and an environment."""
+"""Shared states on real servers, as a CI runner uses them: a folder and an environment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ tasks:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A working directory of its own, as another machine would have it."""
+    """The working directory of one machine."""
 
     folder: Path
     env: Mapping[str, str]
@@ -54,7 +54,7 @@ class Runner:
         return subprocess.CompletedProcess(process.args, process.returncode, out, said)
 
     def must(self, *words: str, **env: str) -> str:
-        """What the command prints; it must succeed."""
+        """The output of the command, which must succeed."""
         done = self.run(*words, **env)
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
@@ -62,7 +62,8 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class SharedPlace:
-    """A place for shared states. `address` gives that of a named state; `fresh` a folder."""
+    """A server for shared states. `address` returns the address of a named state; `fresh` creates a
+    folder."""
 
     kind: str
     address: Callable[[str], str]

@@ -1,5 +1,5 @@
-"""Applies with a shared state whose every request, to the state's server and to the service, can be
-met: killed, stopped, lost."""
+"""Applies with a shared state, in which every request to the state and to the service can be
+intercepted: killed, stopped or lost."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Shared:
         meet(number, phase)
 
     def start(self, *words: str, machine: str = "", watched: bool = False) -> subprocess.Popen[str]:
-        """`watched`: the state through a proxy. `machine`: as on another one, at a quick pace."""
+        """`watched`: the state is reached through a proxy. `machine`: runs as on another machine,
+        at a fast pace."""
         runner = self.served.runner(self.state, self.to_state.port if watched else None)
         (runner.folder / "tasks").mkdir()
         manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(self.texts, named=["k0"])}
@@ -102,8 +103,8 @@ class Shared:
         return ended.stdout
 
     def killed(self, number: int, phase: Phase, parallelism: int = 1) -> bool:
-        """An apply that gets SIGKILL at that request, with all that it started; False if it made
-        fewer requests. The request goes on its way."""
+        """Runs an apply that gets SIGKILL at that request, with its child processes; False if it
+        sent fewer requests. The request itself is forwarded."""
         dead: list[int] = []
 
         def kill(now: int, at: Phase) -> None:
@@ -128,7 +129,8 @@ class Shared:
             self.meet = None
 
     def assert_whole(self) -> None:
-        """One task for each key, the recorded one, with its name; nothing open, nobody's lock."""
+        """Asserts that each key has one task, the recorded one, with its name; that no attempt is
+        open and no lock is held."""
         made = self.service.tasks_by_work()
         assert {text: len(ids) for text, ids in made.items()} == Counter(self.texts.values())
         state: Mapping[str, Any] = json.loads(self.must(["state", "pull"]))

@@ -1,4 +1,4 @@
-"""A shell at a terminal of its own, as a person has it: keys in, what is on the screen out."""
+"""A shell at a pseudo-terminal: keys in, screen output out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEADLINE = 60.0
 
 
 class Shell:
-    """`type` writes keys, `until` reads on until a text is there."""
+    """`type` sends keys, `until` reads until a text appears."""
 
     def __init__(self, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
         self._ours, theirs = pty.openpty()
@@ -48,7 +48,7 @@ class Shell:
         os.close(self._ours)
 
     def ended(self) -> int:
-        """Reads on until the process ends; its exit code."""
+        """Reads until the process exits; returns its exit code."""
         end = time.monotonic() + DEADLINE
         with suppress(OSError):  # the terminal is gone with its last writer
             while self._more(end):
@@ -60,7 +60,7 @@ class Shell:
         os.write(self._ours, keys.encode())
 
     def until(self, text: str) -> None:
-        """AssertionError with what is there instead, after a minute."""
+        """AssertionError with the actual output after a minute."""
         end = time.monotonic() + DEADLINE
         while text not in self.screen:
             assert self._more(end), f"{text!r} is not on the screen: {self.screen!r}"
@@ -82,5 +82,5 @@ os.execv(sys.executable, [sys.executable, "-m", "reconciler", *sys.argv[1:]])
 
 
 def typed(folder: Path, env: Mapping[str, str], *arguments: str) -> Shell:
-    """`taskctl ARGUMENTS` at a terminal, with nothing between."""
+    """Runs `taskctl ARGUMENTS` at a terminal, without a shell."""
     return Shell([sys.executable, "-c", _AT_TERMINAL, *arguments], folder, env)

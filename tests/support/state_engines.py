@@ -48,8 +48,8 @@ class Runner:
 
 @dataclass(frozen=True)
 class Served:
-    """A running server. `place(state, port, folder)` prepares a runner's folder (None: any will do)
-    and gives the address of a state, with `port` in it: that of the server or of a proxy."""
+    """A running server. `place(state, port, folder)` prepares the folder of a runner (None: any)
+    and returns the address of a state. `port` is that of the server or of a proxy."""
 
     port: int
     protocol: Protocol
@@ -64,7 +64,7 @@ class Served:
 
     @contextmanager
     def ambient(self) -> Iterator[None]:
-        """With its credentials in this process's environment, where libraries look for them."""
+        """Sets its credentials in the environment of this process, where libraries find them."""
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.env.items():
                 patch.setenv(name, value)
@@ -196,6 +196,6 @@ MAIN = [name for name in ("git", "s3", "postgres") if name in HERE]
 
 @contextmanager
 def serving(name: str, folder: Path) -> Iterator[Served]:
-    """The server of an engine, and its credentials in the environment."""
+    """Runs the server of an engine, with its credentials in the environment."""
     with ENGINES[name][0](folder) as served, served.ambient():
         yield served

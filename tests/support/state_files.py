@@ -1,4 +1,4 @@
-"""Journals and states on the disk, and what is there after."""
+"""Journals and state files on disk, and their content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read(data: bytes) -> Replay:
 
 
 class Written:
-    """A journal on the disk, what it said was durable, and how often it was synced."""
+    """A journal on disk, and the events that it reported as durable."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,7 +28,7 @@ class Written:
         self.journal = self.again()
 
     def again(self) -> Journal:
-        """As another run would open it. What was opened before holds its file until `close`."""
+        """Opens the journal as another run would. Earlier ones stay open until `close`."""
         replay = read(self.bytes())
         made = Journal(self.path, HEADER, replay, self.durable.extend, shown="x.journal")
         self._opened.append(made)

@@ -1,4 +1,4 @@
-"""The golden state file, and the diagnostics of others."""
+"""The golden state file, and the diagnostics of other files."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def golden_state() -> State:
 
 
 def golden_value() -> dict[str, Any]:
-    """The golden file as values, without its checksum: to be changed."""
+    """The golden file as values, without its checksum, to be changed by a test."""
     value: dict[str, Any] = json.loads(GOLDEN)
     del value["checksum"]
     return value

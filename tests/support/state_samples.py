@@ -1,4 +1,4 @@
-"""Records, attempts and events to fill states with."""
+"""Records, attempts and events for states."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def record(number: int, key: str | None = None, marks: tuple[str, ...] | None = 
 
 
 def history(count: int) -> list[Event]:
-    """What creating `count` tasks leaves, the last of them without an outcome, the first moved."""
+    """The events of creating `count` tasks: the last has no outcome, and the first has moved."""
     events: list[Event] = []
     for number in range(count):
         events.append(Attempted(attempt(number)))

@@ -1,6 +1,6 @@
-"""A run that uses a state as an apply does, for the tests that kill it or take its power.
+"""A run that uses a state as an apply does, for tests that kill it or simulate power loss.
 
-It prints what was confirmed to it, one line each, as a user would have seen it.
+It prints each entry that was confirmed to it, one line each, as a user would have seen it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def open_at(path: Path) -> Session:
 
 
 def steps() -> list[list[Event]]:
-    """Three creates: the second is saved half way, the third has no outcome."""
+    """Three creates: the state is saved before the second, and the third has no outcome."""
     return [
         [Attempted(attempt(0))],
         [Recorded(record(0))],
@@ -48,12 +48,13 @@ def work(path: Path, confirmed: Callable[[str], None]) -> None:
 
 
 def run(folder: str) -> None:
-    """To be called by `tests.support.crash_points`."""
+    """The entry point for `tests.support.crash_points`."""
     work(Path(folder) / "state.json", lambda word: print(word, flush=True))
 
 
 def run_small_disk(folder: str, room: str) -> None:
-    """The same where no file may grow beyond `room` bytes; what fails is told and gone past."""
+    """The same on a disk where no file may grow beyond `room` bytes; failures are printed and
+    skipped."""
     import resource
     import signal
 
@@ -67,18 +68,18 @@ def run_small_disk(folder: str, room: str) -> None:
 
 
 def fresh(path: Path) -> None:
-    """Nothing there yet."""
+    """No state exists."""
 
 
 def known(path: Path) -> None:
-    """A state with a task, and the one before it kept."""
+    """A state with one task, and its backup."""
     for number in (8, 9):
         with open_at(path) as session:
             session.append(Recorded(record(number)))
 
 
 def torn(path: Path) -> None:
-    """A state and a journal whose last record was cut off."""
+    """A state and a journal whose last entry is truncated."""
     known(path)
     with open_at(path) as session:
         session.append(Attempted(attempt(7)))
@@ -90,7 +91,7 @@ def torn(path: Path) -> None:
 
 
 def lost(path: Path) -> None:
-    """A journal whose state is gone."""
+    """A journal whose state is missing."""
     torn(path)
     path.unlink()
 
@@ -99,7 +100,7 @@ PREPARED: dict[str, Prepare] = {"fresh": fresh, "known": known, "torn": torn, "l
 
 
 def check(before: State, after: State, confirmed: set[str]) -> None:
-    """Nothing that was durable is missing, and nothing is there that did not happen."""
+    """Asserts that no durable entry is missing, and that there is no other entry."""
     done = [f"step {number}" in confirmed for number in range(len(steps()))]
     least = sum(done)
     assert done == [True] * least + [False] * (len(done) - least)
@@ -113,7 +114,7 @@ def check(before: State, after: State, confirmed: set[str]) -> None:
 def _possible(
     before: State, least: int
 ) -> Iterator[tuple[dict[TaskRef, Record], dict[str, Attempt]]]:
-    """What may be known: all that was confirmed, then event by event what was on its way."""
+    """The possible contents: everything confirmed, then one more event after another."""
     flat = [event for events in steps()[:least] for event in events]
     on_its_way = steps()[least] if least < len(steps()) else []
     for extra in range(len(on_its_way) + 1):

@@ -1,4 +1,4 @@
-"""Real servers for shared state engines, on loopback: each that this machine can run."""
+"""Real servers for shared state engines on loopback, as far as this machine can run them."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def free_port() -> int:
 
 
 def program(name: str) -> str | None:
-    """A server's program: on PATH, or where Go installs, or below a folder that `make test-tools`
-    names for what npm installs."""
+    """The path of a server's program: on PATH, in the folder of Go, or in the npm folder that `make
+    test-tools` sets."""
     npm = os.environ.get("TASKCTL_TEST_NPM", "")
     places = [os.environ.get("GOBIN", ""), str(Path.home() / "go/bin"), f"{npm}/node_modules/.bin"]
     return shutil.which(name) or shutil.which(name, path=os.pathsep.join(places))
 
 
 def postgres_programs() -> Path | None:
-    """The folder of PostgreSQL's server programs, where Debian or others put them."""
+    """The folder of the server programs of PostgreSQL."""
     found = shutil.which("initdb")
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     places += [Path(found).resolve().parent] if found else []
@@ -75,7 +75,7 @@ def _accepts(port: int) -> bool:
 
 @contextmanager
 def s3_server(program: str, bucket: str = "states") -> Iterator[str]:
-    """An S3 server with one bucket; gives the endpoint."""
+    """Runs an S3 server with one bucket; gives the endpoint."""
     port = free_port()
     words = [program, "-host", f"127.0.0.1:{port}", "-backend", "memory", "-initialbucket", bucket]
     with _process(words, lambda: _accepts(port)):
@@ -84,8 +84,8 @@ def s3_server(program: str, bucket: str = "states") -> Iterator[str]:
 
 @contextmanager
 def other_user() -> Iterator[tuple[Path, dict[str, object]]]:
-    """A folder of a user who is not root, and how to start a process as that user: the servers of
-    PostgreSQL refuse root. Not below pytest's folder, which only its owner may enter."""
+    """A folder owned by a user who is not root, and how to start a process as that user: PostgreSQL
+    refuses to run as root. It is not in pytest's folder, which only its owner may enter."""
     with tempfile.TemporaryDirectory(prefix="taskctl-server-") as name:
         folder = Path(name)
         if os.geteuid() != 0:
@@ -98,7 +98,7 @@ def other_user() -> Iterator[tuple[Path, dict[str, object]]]:
 
 @contextmanager
 def postgres_server(programs: Path) -> Iterator[str]:
-    """A PostgreSQL server over TCP with trust for everybody; gives `postgresql://...` of it."""
+    """Runs PostgreSQL over TCP, trusting every user; gives its `postgresql://...` address."""
     with other_user() as (folder, as_other):
         data, port = folder / "data", free_port()
         made = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "taskctl", "-N"]
@@ -116,7 +116,7 @@ def postgres_server(programs: Path) -> Iterator[str]:
 
 @contextmanager
 def git_remote(folder: Path) -> Iterator[str]:
-    """A remote over smart HTTP; gives its address."""
+    """Serves a remote over smart HTTP; gives its address."""
     bare_repository(folder, "team")
     with git_server(folder) as base:
         yield f"{base}/team.git"
@@ -124,7 +124,7 @@ def git_remote(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def google_server(program: str, bucket: str = "states") -> Iterator[str]:
-    """A Google Cloud Storage server with one bucket; gives the endpoint."""
+    """Runs a Google Cloud Storage server with one bucket; gives the endpoint."""
     port = free_port()
     words = [program, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1"]
     with _process([*words, "-port", str(port)], lambda: _accepts(port)):
@@ -139,7 +139,7 @@ def google_server(program: str, bucket: str = "states") -> Iterator[str]:
 
 @contextmanager
 def versity_server(program: str, folder: Path, bucket: str = "states") -> Iterator[str]:
-    """Another S3 server, over files; gives the endpoint."""
+    """Runs another S3 server, which stores files; gives the endpoint."""
     root, port = folder / "versity", free_port()
     (root / bucket).mkdir(parents=True)
     sidecar = folder / "metadata"
@@ -159,7 +159,7 @@ AZURE_KEY = (
 
 @contextmanager
 def azure_server(program: str, folder: Path, container: str = "states") -> Iterator[str]:
-    """An Azure Blob server with one container; gives the endpoint of its account."""
+    """Runs an Azure Blob server with one container; gives the endpoint of its account."""
     port = free_port()
     words = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent"]
     words += ["--location", str(folder / "azurite"), "--skipApiVersionCheck"]
@@ -170,7 +170,7 @@ def azure_server(program: str, folder: Path, container: str = "states") -> Itera
 
 
 def _create_container(endpoint: str, container: str) -> None:
-    """With a request signed as Azure's shared key scheme asks."""
+    """Sends a request that is signed for Azure's shared key scheme."""
     date = formatdate(usegmt=True)
     fields = {"x-ms-date": date, "x-ms-version": "2021-08-06"}
     path = f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{container}\nrestype:container"
@@ -185,7 +185,7 @@ def _create_container(endpoint: str, container: str) -> None:
 
 @contextmanager
 def pooled_server(pgbouncer: str, programs: Path) -> Iterator[str]:
-    """PostgreSQL behind pgbouncer in transaction mode: each statement may get another session."""
+    """PostgreSQL behind pgbouncer in transaction mode: each statement may use another session."""
     with postgres_server(programs) as direct, other_user() as (folder, as_other):
         server = urlsplit(direct)
         port, settings = free_port(), folder / "pgbouncer.ini"

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for states and what happens to them."""
+"""Hypothesis strategies for states and their events."""
 
 from __future__ import annotations
 

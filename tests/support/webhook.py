@@ -1,4 +1,4 @@
-"""A webhook on loopback that keeps what it gets."""
+"""A webhook on loopback that stores what it receives."""
 
 from __future__ import annotations
 
