@@ -70,9 +70,11 @@ class Candidate:
 
 @dataclass(slots=True)
 class Batch:
-    """The result of an import before it is written. `hides_prompts`: not even a key may contain
-    one. `new` are the entries to write, `listed` the tasks whose entries exist without a record,
-    `tasks` the rows of the report."""
+    """The result of an import before it is written.
+
+    With `hides_prompts`, keys do not contain prompts either. `new` are the entries to write,
+    `listed` the tasks whose entries exist without a record, `tasks` the rows of the report.
+    """
 
     keys: Keys
     hides_prompts: bool = False

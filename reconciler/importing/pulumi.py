@@ -160,7 +160,7 @@ class _Reader:
         given = {name: value for name, value in inputs.items() if not name.startswith("__")}
         self._take(name, given, (*path, "inputs"), path, task_id)
 
-    # Both
+    # Resources of either
 
     def _take(
         self, name: str, given: Mapping[str, Any], path: Path, key: Path, task_id: str | None

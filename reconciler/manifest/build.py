@@ -73,7 +73,7 @@ def _removed(document: Document, errors: Sequence[Finding]) -> list[Removal]:
 
 def inputs_of(
     task: Mapping[str, Any], defaults: Mapping[str, Any], prompt: str | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The inputs of a task; `prompt` is the text of its file, if it has one."""
     settings = {**defaults, **task} if defaults else task
     inputs = {n: v for n, v in settings.items() if v is not None and n in _SETTINGS}
@@ -84,10 +84,10 @@ def inputs_of(
     return inputs
 
 
-def _message(given: str | Mapping[str, Any], prompt: str | None) -> dict[str, Any]:
+def _message(given: str | Mapping[str, Any], prompt: str | None) -> dict[str, object]:
     if isinstance(given, str):
         return {"content": given}
-    message: dict[str, Any] = {"content": given["content"] if prompt is None else prompt}
+    message: dict[str, object] = {"content": given["content"] if prompt is None else prompt}
     diff = given.get("entity_diff") or {}
     diff = {name: [_entity(entity) for entity in diff[name]] for name in diff if diff[name]}
     if diff:

@@ -1,4 +1,4 @@
-"""A diagnostic of one file before it has a line: all are located at once, later.
+"""Problems of one file before their lines are known: all are located at once, later.
 
 Data carries no positions (`parse/spans.py`), so a check names a path, and `located` reads the file
 once more for the positions of these paths.
@@ -97,7 +97,7 @@ def warning_finding(
 
 
 class FindingError(ValueError):
-    """A finding without a path: only the caller knows what the value belongs to."""
+    """A finding without a path, which the caller adds."""
 
     def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
         super().__init__(code.value, case)

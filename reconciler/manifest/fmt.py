@@ -21,7 +21,7 @@ _ATTRIBUTES = ("anchor", "ctag", "value", "style", "flow_style", "implicit", "ex
 
 @dataclass(frozen=True, slots=True)
 class Formatted:
-    """`content` is the canonical form, None if there is none: `diagnostics` have the reason."""
+    """`content` is the canonical form; None if there is none, for the reason in `diagnostics`."""
 
     before: bytes
     content: bytes | None
@@ -53,14 +53,14 @@ def format_manifest(content: bytes, file: str) -> Formatted:
 def _differences(source: Source, made: bytes) -> list[Finding]:
     """A finding at the first difference in meaning between a file and its layout."""
     again = read_source(made)
-    line = _first_other(source, again)
+    line = _first_difference(source, again)
     same = not again.findings and again.data == source.data
     if line is None and same and _bare(again.body) == _bare(source.body):
         return []
     return [Finding(Code.UNSAFE_EDIT, (), "format", position=(line or 1, 1))]
 
 
-def _first_other(source: Source, again: Source) -> int | None:
+def _first_difference(source: Source, again: Source) -> int | None:
     """The line of the first event whose meaning differs."""
     line: int = 1
     try:

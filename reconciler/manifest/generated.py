@@ -154,7 +154,7 @@ def _keep_templates(made: Document) -> None:
         expansion.inputs |= inputs_of(expansion.template, defaults, text)
 
 
-# Text that looks like a template where there are none
+# Templates in tasks that are not entries, where they are plain text
 
 
 def _literal_templates(document: Document) -> Iterator[Finding]:

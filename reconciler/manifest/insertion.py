@@ -148,9 +148,9 @@ def _end_of_tasks(source: Source, count: int, start: int) -> int:
     return min((line for line in begins if line > start), default=count + 1) - 1
 
 
-def _new_file(tasks: Sequence[NewTask]) -> tuple[dict[str, Any], list[NewTask], str]:
+def _new_file(tasks: Sequence[NewTask]) -> tuple[dict[str, object], list[NewTask], str]:
     """The data of a new file without tasks, the tasks as the file needs them, and its text."""
-    base: dict[str, Any] = {"version": 1}
+    base: dict[str, object] = {"version": 1}
     orgs = {task.org_name for task in tasks}
     if len(orgs) == 1 and None not in orgs:
         base["orgName"] = orgs.pop()
@@ -215,7 +215,7 @@ def _reads_as(source: Source, base: Mapping[str, Any], tasks: Sequence[NewTask])
     return not source.findings and source.data == expected
 
 
-def _is_read_back(key: str, members: Mapping[str, Any]) -> bool:
+def _is_read_back(key: str, members: Mapping[str, object]) -> bool:
     base, tasks, text = _new_file([NewTask(key, None, members)])
     return _reads_as(read_source(text.encode("utf-8", "surrogatepass")), base, tasks)
 

@@ -112,7 +112,7 @@ def _at_most(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
-def shape(task: DesiredTask) -> dict[str, Any]:
+def shape(task: DesiredTask) -> dict[str, object]:
     """The value that the policy validates: a task with defaults and without nulls, its message
     always an object, and with `orgName` if the manifest names an organization."""
     known = {"orgName": task.org_name, "taskID": task.task_id, "movedFrom": task.moved_from}
@@ -142,7 +142,7 @@ def read_policy(path: File, name: str, config: str) -> Policy:
         raise _unusable(fault, name, config) from fault
 
 
-def _json(content: bytes, name: str) -> Any:
+def _json(content: bytes, name: str) -> object:
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
@@ -156,7 +156,7 @@ def _json(content: bytes, name: str) -> Any:
         raise FindingError(Code.INVALID_POLICY, "number") from problem
 
 
-def _yaml(content: bytes, name: str) -> Any:
+def _yaml(content: bytes, name: str) -> object:
     source = read_source(content)
     if source.findings:
         raise ManifestError(source.diagnostics(source.findings, name))

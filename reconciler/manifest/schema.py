@@ -39,7 +39,7 @@ MAX_STEPS = 1_000_000
 """The maximum number of keywords evaluated for one value: a schema may refer to itself."""
 
 
-def check(data: Any, *, generated: bool = False) -> list[Finding]:
+def check(data: object, *, generated: bool = False) -> list[Finding]:
     """The violations of the manifest schema by a document; with `generated`, by generated tasks,
     whose keys may differ from declared ones."""
     accelerator = accelerated_validator(generated=generated)
@@ -54,7 +54,7 @@ def check(data: Any, *, generated: bool = False) -> list[Finding]:
     return _findings(v for part in parts for v in _violations_of_part(accelerator, part, whole))
 
 
-def explain_data(data: Any, *, generated: bool = False) -> list[Finding]:
+def explain_data(data: object, *, generated: bool = False) -> list[Finding]:
     """The violations found by the reference validator."""
     return _findings(map(_violation, _reference(generated=generated).iter_errors(data)))
 
@@ -66,12 +66,12 @@ def _findings(violations: Iterable[Violation]) -> list[Finding]:
     return list(dict.fromkeys(f for each in violations for f in findings(each, schema)))
 
 
-def _parts(data: Any) -> Iterator[Any]:
+def _parts(data: Mapping[str, object]) -> Iterator[object]:
     """The document without the tasks whose keys are invalid, and a document for each of these: the
     library copies the whole mapping into the error of each key."""
-    tasks = data.get("tasks")
-    keys = _key_accelerator()
-    bad = [key for key in tasks if not keys.is_valid(key)] if isinstance(tasks, dict) else []
+    keys, tasks = _key_accelerator(), data.get("tasks")
+    tasks = tasks if isinstance(tasks, dict) else {}
+    bad = [key for key in tasks if not keys.is_valid(key)]
     if not bad:
         yield data
         return
@@ -81,7 +81,7 @@ def _parts(data: Any) -> Iterator[Any]:
 
 
 def _violations_of_part(
-    accelerator: Any, data: Any, whole: Mapping[str, Any]
+    accelerator: Any, data: object, whole: Mapping[str, object]
 ) -> Iterator[Violation]:
     for error in accelerator.iter_errors(data):
         path, steps = tuple(error.instance_path), tuple(error.schema_path)
@@ -101,7 +101,7 @@ def _violations_of_part(
         yield Violation(path, steps, rule, schema[rule], value, schema)
 
 
-def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
+def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violation]]:
     """A function that returns the violations of a schema by a value; all `$ref`s must stay within
     the schema. Both may raise FindingError. Always uses the reference validator, so that results
     are the same everywhere."""
@@ -122,7 +122,7 @@ def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
         # Without a registry, the library would fetch URLs and open files.
         validator = _observed(kind, steps)(schema, registry=Registry())
 
-    def violations(value: Any) -> list[Violation]:
+    def violations(value: object) -> list[Violation]:
         steps[0] = 0
         with _faults():
             return [_violation(error) for error in validator.iter_errors(value)]
@@ -132,7 +132,7 @@ def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
 
 @contextmanager
 def _faults() -> Iterator[None]:
-    """Turns whatever the library raises into FindingError: the schema causes it."""
+    """Converts every exception of the library to FindingError: the schema causes them."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
@@ -159,13 +159,13 @@ def _faults() -> Iterator[None]:
 
 def _violation(error: ValidationError) -> Violation:
     path, steps = tuple(error.absolute_path), tuple(error.absolute_schema_path)
-    expected: Any = error.validator_value
+    expected: object = error.validator_value
     name = error.validator if isinstance(error.validator, str) else None
     around = getattr(error, "around", ())
     return Violation(path, steps, name, expected, error.instance, error.schema, around)
 
 
-_NEVER: Mapping[str, Any] = {"not": {}}
+_NEVER: Mapping[str, object] = {"not": {}}
 
 
 def _observed(kind: Any, steps: list[int]) -> Any:

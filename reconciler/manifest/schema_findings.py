@@ -116,7 +116,7 @@ def _invalid(found: Violation) -> _Facts:
 
 
 def _wrong_type(
-    value: Any, types: list[str], schema: Mapping[str, Any], *, is_item: bool
+    value: object, types: list[str], schema: Mapping[str, Any], *, is_item: bool
 ) -> _Facts:
     kinds = tuple(_KINDS[kind] for kind in types if kind != "null")
     facts: dict[str, Arg] = {"kinds": kinds, "value": shown_value(value)}
@@ -131,14 +131,14 @@ def _wrong_type(
     return Code.WRONG_TYPE, "unquoted" if unquoted else "", facts
 
 
-def _not_among(value: Any, choices: list[str]) -> _Facts:
+def _not_among(value: object, choices: list[str]) -> _Facts:
     facts: dict[str, Arg] = {"choices": tuple(choices), "value": shown_value(value)}
     if isinstance(value, str) and (near := similar(value, choices)):
         return Code.INVALID_VALUE, "choice-similar", {**facts, "near": near}
     return Code.INVALID_VALUE, "choice", facts
 
 
-def shown_value(value: Any) -> str:
+def shown_value(value: object) -> str:
     """A value on one line: collections by their kind, text in quotes."""
     if isinstance(value, dict):
         return "a mapping"

@@ -24,8 +24,8 @@ _SIGNS = {
     b"%": (b"\n%", b"\r%"),
     b"...": (b"\n...", b"\r..."),
 }
-"""Every file with an ambiguity contains one of these, or what the patterns below match, and few
-others do. The key of each is quicker to search for, and also rare."""
+"""Every ambiguous file contains one of these, or a match of the patterns below, and few others do.
+The keys are searched first: each is rare, and quick to search for."""
 _HASH_IN_HEAD = re.compile(rb"#(?<=[-+0-9|>]#)")
 _ODD_COLON = re.compile(rb":(?:(?<=[\"'\s]:)(?=[^\s,])|[,\]}])")
 
@@ -36,7 +36,7 @@ _ODD_HEAD = re.compile(r"[|>][-+0-9]*(?:#| *\t)")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 _PROMPTS = ("message", "content", "prompt")
-# Compiled if needed, for few files. Possessive, since a hostile text must not cause backtracking.
+# Compiled on first use, which few files need. Possessive, so that no text causes backtracking.
 _CUT_OFF = (
     rb"""(?:message|content|prompt)["']?[ \t]*+:[ \t\r\n]++(?![|>'"#])"""
     rb"""(?:[^#\r\n]|(?<=[^ \t])\#)*+"""
@@ -60,7 +60,7 @@ def may_be_ambiguous(body: bytes) -> bool:
 def ambiguities(text: str, next_token: NextEvent) -> Iterator[Finding]:
     """The ambiguous parts of valid YAML, each with its position."""
     lines = LineIndex(text)
-    with suppress(*PARSER_ERRORS):  # the text is valid: only a gap of the C scanner
+    with suppress(*PARSER_ERRORS):  # the C scanner rejects some valid YAML
         for index, code, case in _ambiguous_parts(text, next_token):
             yield Finding(code, (), case, position=lines.position(index))
 
@@ -84,7 +84,7 @@ def _ambiguous_parts(text: str, next_token: NextEvent) -> Iterator[tuple[int, Co
             flows.append(kind)
         elif kind in ("FlowSequenceEnd", "FlowMappingEnd"):
             flows.pop()
-        # Within `[...]`, only some parsers take a `:` that text follows for a key's.
+        # Within `[...]`, parsers disagree on whether a `:` directly before text ends a key.
         if kind == "Value" and flows[-1] == "FlowSequenceStart" and _is_text(text[stop]):
             yield start, Code.INVALID_YAML, "list"
         if kind == last == "DocumentEnd":

@@ -43,7 +43,7 @@ class UnreadableDocumentError(Exception):
     """The rest of the file cannot be read; the reason is among the findings already."""
 
 
-Frame = tuple[dict[str, Any] | None, list[Any], str | None, dict[str, Position] | None]
+Frame = tuple[dict[str, object] | None, list[object], str | None, dict[str, Position] | None]
 """An open mapping or list, the current key, and where to record the positions of keys."""
 
 
@@ -57,7 +57,7 @@ class Construction:
     """
 
     def __init__(self, next_event: NextEvent, body: bytes) -> None:
-        self.documents: list[Any] = []
+        self.documents: list[object] = []
         self.starts: list[Position] = []
         self.keys: dict[str, dict[str, Position]] = {}
         self.findings: list[Finding] = []
@@ -66,16 +66,16 @@ class Construction:
         self._body = body
         self._expansion = MAX_EXPANSION + EXPANSION_RATIO * len(body)
         self._stack: list[Frame] = []
-        self._anchors: dict[str, Any] = {}
+        self._anchors: dict[str, object] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
         self._known: dict[str, scalars.Scalar] = {}
-        self._duplicates: list[tuple[dict[str, Any], str]] = []
+        self._duplicates: list[tuple[dict[str, object], str]] = []
 
     def run(self) -> None:
         """Raises UnreadableDocumentError at a problem after which the rest cannot be read."""
         next_event, stack = self._next, self._stack
-        mapping: dict[str, Any] | None = None
-        items: list[Any] = self.documents
+        mapping: dict[str, object] | None = None
+        items: list[object] = self.documents
         key: str | None = None
         positions: dict[str, Position] | None = None
         known = self._known
@@ -116,7 +116,7 @@ class Construction:
 
     def _open(
         self, event: Any, frame: Frame
-    ) -> tuple[dict[str, Any] | None, list[Any], dict[str, Position] | None]:
+    ) -> tuple[dict[str, object] | None, list[object], dict[str, Position] | None]:
         """Starts a mapping or a list in `frame`."""
         mapping, items, key, _ = frame
         is_mapping = type(event) is MappingStartEvent
@@ -167,7 +167,7 @@ class Construction:
             self._anchor(event, frame, value)
         return value
 
-    def _anchor(self, event: Any, frame: Frame, value: Any) -> None:
+    def _anchor(self, event: Any, frame: Frame, value: object) -> None:
         self._check_name(event, frame, "&")
         self._anchors[event.anchor] = value
 
@@ -192,7 +192,7 @@ class Construction:
             self._known[text] = value
         return value
 
-    def _alias(self, event: Any, frame: Frame) -> Any:
+    def _alias(self, event: Any, frame: Frame) -> object:
         mapping, _, key, _ = frame
         name = event.anchor
         self._check_name(event, frame, "*")
@@ -212,7 +212,7 @@ class Construction:
             self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": MAX_DEPTH})
         return value
 
-    def _measure(self, value: Any) -> tuple[int, int]:
+    def _measure(self, value: object) -> tuple[int, int]:
         """The number of nodes and characters of an aliased value, and its depth."""
         if isinstance(value, str):
             return 1 + len(value), 0

@@ -68,44 +68,44 @@ def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
     return Finding(Code.INVALID_CHARACTER, (), case, facts, position=at)
 
 
-def is_gap_of_c_parser(error: Exception) -> bool:
-    """Whether the C parser may only lack a part of YAML 1.2: it rejects `[10:30, http://host]` and
-    `{message: Why?}`, which are valid."""
-    return re.search("unexpected ':'|expected ',' or", _complaint(error)) is not None
+def may_be_valid(error: Exception) -> bool:
+    """Whether the C parser may have rejected valid YAML 1.2, such as `[10:30, http://host]` or
+    `{message: Why?}`."""
+    return re.search("unexpected ':'|expected ',' or", _message(error)) is not None
 
 
 def syntax_error(error: Exception, body: bytes) -> Finding:
     """The finding for a parser's exception, located where a reader would look for it."""
     lines = re.split("\r\n|\r|\n", body.decode("utf-8", "replace"))
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
-    complaint = _complaint(error)
-    if begin is not None and re.search("scanning an (?:anchor|alias)", complaint):
+    message = _message(error)
+    if begin is not None and re.search("scanning an (?:anchor|alias)", message):
         position = (begin.line + 1, begin.column + 1)
         return Finding(Code.INVALID_ALIAS, (), "name", position=position)
     at = (mark.line, mark.column) if mark is not None else (0, 0)
     end = (len(lines) - 1, len(lines[-1]))
-    case, facts = _case(complaint, lines, *min(at, end))
+    case, facts = _case(message, lines, *min(at, end))
     if begin is not None and (
-        at >= end or re.search("quoted scalar|simple key|unknown directive", complaint)
+        at >= end or re.search("quoted scalar|simple key|unknown directive", message)
     ):
         at = begin.line, begin.column
     line, column = min(at, end)
     return Finding(Code.INVALID_YAML, (), case, facts, position=(line + 1, column + 1))
 
 
-def _case(complaint: str, lines: list[str], line: int, column: int) -> tuple[str, Facts]:
+def _case(message: str, lines: list[str], line: int, column: int) -> tuple[str, Facts]:
     if re.search(r"[:{,\[]\s*[^\"'#]*\{\{", lines[line][: column + 2]):
         return "template", NO_FACTS
-    if "cannot start any token" in complaint:
+    if "cannot start any token" in message:
         found = lines[line][column : column + 1]
         return ("tab", NO_FACTS) if found == "\t" else ("start", {"character": found})
-    case = next((case for pattern, case in _CASES if re.search(pattern, complaint)), "")
+    case = next((case for pattern, case in _CASES if re.search(pattern, message)), "")
     if case in _AFTER_A_VALUE and (escaped := _ESCAPED.get(lines[line][column - 1 : column])):
         return "inner-quote", {"escaped": escaped}
     return case, NO_FACTS
 
 
-def _complaint(error: object) -> str:
+def _message(error: object) -> str:
     if isinstance(error, MarkedYAMLError):
         problem = re.sub(" but (?:found|got) .*", "", str(error.problem or ""))
         return f"{error.context or ''}: {problem}"

@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.ambiguity import ambiguities, may_be_ambiguous
 from reconciler.manifest.parse.construct import Construction, UnreadableDocumentError
-from reconciler.manifest.parse.errors import BOM, check_encoding, is_gap_of_c_parser, syntax_error
+from reconciler.manifest.parse.errors import BOM, check_encoding, may_be_valid, syntax_error
 from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, Position, locate
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
@@ -76,7 +76,7 @@ def read_source(content: bytes) -> Source:
         source.findings.append(unreadable)
         return source
     failure = _construct(source)
-    if failure is not None and is_gap_of_c_parser(failure):
+    if failure is not None and may_be_valid(failure):
         source = Source(source.body, pure=True)
         failure = _construct(source)
     if failure is not None:
