@@ -1,4 +1,4 @@
-"""Shared states for tests through the command line: all share one server of each engine."""
+"""Fixtures of tests through the command line. Shared states share one server of each engine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.in_process import here
+from tests.support.live_tasks import place
 from tests.support.shared_places import PLACES, SharedPlace
+
+__all__ = ["here", "place"]
 
 
 @pytest.fixture(scope="session", params=PLACES)
-def place(
+def shared_place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedPlace]:
     with PLACES[request.param](tmp_path_factory.mktemp(request.param)) as made:

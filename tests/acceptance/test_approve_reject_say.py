@@ -6,9 +6,8 @@ import io
 import json
 import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,16 +16,8 @@ from reconciler.remote.client import Client
 from reconciler.remote.transport import NoResponseError, ServiceResponse
 from reconciler.tasks import events
 from reconciler.tasks.events import Approval, approval_in
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
 
 
 def settled(place: LiveTasks, **expected: str) -> None:

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.fault_server import Fault, Rule
-from tests.support.in_process import TEXTS, InProcess, in_process
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.in_process import TEXTS, InProcess
+from tests.support.live_tasks import LiveTasks
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import as_tasks
 
 
 @pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        place.apply({"a": "asking work", "b": "finishing"}, approvalMode="manual", name="N")
-        yield place
-
-
-@pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[InProcess]:
-    with in_process(tmp_path, monkeypatch, capsys) as here:
-        yield here
+def place(place: LiveTasks) -> LiveTasks:
+    place.apply({"a": "asking work", "b": "finishing"}, approvalMode="manual", name="N")
+    return place
 
 
 def shown(place: LiveTasks, key: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ the schema of manifests.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from ruamel.yaml import YAML
 
 from reconciler.cli import main
 from reconciler.model.fields import FIELDS, Field
-from tests.support.in_process import InProcess, in_process
+from tests.support.in_process import InProcess
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/manifest.schema.json").read_text())
 TEXT = "do it"
@@ -24,14 +23,6 @@ SETTINGS = [field for field in FIELDS if field.name != "message"]
 WITH_DEFAULT = [field for field in FIELDS if field.compared and field.default is not None]
 
 fields = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
-
-
-@pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[InProcess]:
-    with in_process(tmp_path, monkeypatch, capsys) as here:
-        yield here
 
 
 def values(field: Field) -> tuple[Any, Any]:

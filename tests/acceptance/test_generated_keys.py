@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.live_tasks import LiveTasks, live_tasks
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
+from tests.support.live_tasks import LiveTasks
 
 
 def entry(place: LiveTasks, name: str, *rows: str, more: str = "") -> None:

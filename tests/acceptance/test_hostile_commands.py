@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from reconciler.render import FORMATS
-from tests.support.in_process import InProcess, in_process
+from tests.support.in_process import InProcess
 from tests.support.sandbox import STATE
 
 EVIL = "$(touch owned)"
@@ -21,13 +20,10 @@ COMMAND = re.compile(r"(taskctl|pulumi|--backend|\b(cp|mv|ls)) .*touch owned")
 
 
 @pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[InProcess]:
-    with in_process(tmp_path, monkeypatch, capsys) as here:
-        here.sandbox.settle = "100ms"
-        assert here.run("apply").code == 0
-        yield here
+def here(here: InProcess) -> InProcess:
+    here.sandbox.settle = "100ms"
+    assert here.run("apply").code == 0
+    return here
 
 
 def printed(here: InProcess, *words: str) -> str:

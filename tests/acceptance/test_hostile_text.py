@@ -8,7 +8,6 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 
 from tests.support.escaping import commands_in, unseen_in
 from tests.support.fault_server import Fault, FaultServer, Rule
-from tests.support.in_process import InProcess, in_process
+from tests.support.in_process import InProcess
 from tests.support.sandbox import TOKEN
 
 HOSTILE = (
@@ -29,19 +28,16 @@ RAW = ["\x1b]0;", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\x00", "\x08"]
 
 
 @pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[InProcess]:
-    with in_process(tmp_path, monkeypatch, capsys) as here:
-        here.sandbox.settle = "100ms"
-        here.sandbox.write(
-            {
-                "a": {"message": f"one {IN_MANIFESTS}", "name": IN_MANIFESTS},
-                "b": {"message": f"two {IN_MANIFESTS}"},
-                "c": {"message": f"three {IN_MANIFESTS}"},
-            }
-        )
-        yield here
+def here(here: InProcess) -> InProcess:
+    here.sandbox.settle = "100ms"
+    here.sandbox.write(
+        {
+            "a": {"message": f"one {IN_MANIFESTS}", "name": IN_MANIFESTS},
+            "b": {"message": f"two {IN_MANIFESTS}"},
+            "c": {"message": f"three {IN_MANIFESTS}"},
+        }
+    )
+    return here
 
 
 def refusing(here: InProcess, text: str = HOSTILE) -> None:

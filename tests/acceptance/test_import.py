@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from reconciler.manifest.fmt import format_manifest
 from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message
 from tests.support.escaping import commands_in, unseen_in
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
 
 PROMPT = "Look at the stacks.\n\n  - name each\n\t- and its owner: #1\n"
@@ -27,12 +27,9 @@ NOBODY = "2026-11-01T00:00:00Z"
 
 
 @pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        (tmp_path / "tasks").mkdir()
-        yield place
+def place(place: LiveTasks, tmp_path: Path) -> LiveTasks:
+    (tmp_path / "tasks").mkdir()
+    return place
 
 
 def created(api: Api, message: str | Mapping[str, Any], **settings: Any) -> str:

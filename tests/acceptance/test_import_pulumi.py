@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.acceptance.test_import import created, unchanged
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.live_tasks import LiveTasks
 
 PROGRAM = """\
 name: agents
@@ -66,12 +65,9 @@ TOLD = [
 
 
 @pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        (tmp_path / "tasks").mkdir()
-        yield place
+def place(place: LiveTasks, tmp_path: Path) -> LiveTasks:
+    (tmp_path / "tasks").mkdir()
+    return place
 
 
 def test_a_program_becomes_a_manifest_and_the_rest_is_listed(

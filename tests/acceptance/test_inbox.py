@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,19 +11,11 @@ from reconciler.cli.console.output import Output
 from reconciler.cli.main import run
 from reconciler.model.task import TaskRef
 from reconciler.tasks.events import Approval
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import ROOT
 from tests.support.shells import Shell, typed
 
 ASKED = "May I run `pulumi up` on the stack?"
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
 
 
 def settled(place: LiveTasks, **expected: str) -> None:

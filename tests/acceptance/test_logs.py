@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,9 @@ from reconciler.remote.client import Client
 from tests.support.live_tasks import LiveTasks, live_tasks
 
 
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
+@pytest.fixture(autouse=True)
+def _polls_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.05)
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
 
 
 def ids(out: str) -> list[str]:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from reconciler.remote import notification
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
 from tests.support.webhook import Webhook, webhook
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
 
 
 @pytest.fixture

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.live_tasks import LiveTasks, live_tasks
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
+from tests.support.live_tasks import LiveTasks
 
 
 def declare(place: LiveTasks, *keys: str, removed: list[str] | None = None, life: str = "") -> None:

@@ -16,15 +16,15 @@ from tests.support.shared_places import SharedPlace
 
 @pytest.fixture
 def at(
-    place: SharedPlace,
+    shared_place: SharedPlace,
     state: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[LiveTasks]:
     """A repository with a shared state; the first word of a prompt selects the task's scenario."""
-    for name, value in {**place.env, "TASKCTL_STATE": place.address(state)}.items():
+    for name, value in {**shared_place.env, "TASKCTL_STATE": shared_place.address(state)}.items():
         monkeypatch.setenv(name, value)
-    with live_tasks(place.fresh(state), monkeypatch, capsys) as made:
+    with live_tasks(shared_place.fresh(state), monkeypatch, capsys) as made:
         assert must(made, "state", "init")
         yield made
 
@@ -135,9 +135,9 @@ def test_a_copy_of_the_state_can_be_edited_and_pushed(at: LiveTasks) -> None:
 
 
 def test_a_state_can_be_migrated_from_a_file_and_back(
-    at: LiveTasks, place: SharedPlace, state: str, monkeypatch: pytest.MonkeyPatch
+    at: LiveTasks, shared_place: SharedPlace, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared, other = place.address(state), place.address(f"{state}-other")
+    shared, other = shared_place.address(state), shared_place.address(f"{state}-other")
     at.apply({"a": "finishing"})
     file = str(at.folder / "here.json")
     assert "Moved the state" in must(at, "state", "migrate", "--to", file)

@@ -48,12 +48,12 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def runner(place: SharedPlace, state: str, service: Service) -> Callable[[str], Runner]:
+def runner(shared_place: SharedPlace, state: str, service: Service) -> Callable[[str], Runner]:
     """Returns machines by name; the state exists."""
 
     def made(name: str) -> Runner:
         env = {**CI, "PULUMI_ACCESS_TOKEN": TOKEN}
-        return place.runner(f"{state}-{name}", state, service.server.url, **env)
+        return shared_place.runner(f"{state}-{name}", state, service.server.url, **env)
 
     made("init").must("state", "init")
     return made

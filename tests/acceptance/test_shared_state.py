@@ -27,17 +27,19 @@ def keys_of(runner: Runner) -> list[str]:
     return sorted(task["key"] for task in found["tasks"])
 
 
-def test_init_plan_apply_and_a_second_machine(place: SharedPlace, state: str, backend: str) -> None:
-    one = place.runner(f"{state}-one", state, backend)
+def test_init_plan_apply_and_a_second_machine(
+    shared_place: SharedPlace, state: str, backend: str
+) -> None:
+    one = shared_place.runner(f"{state}-one", state, backend)
     refused = one.run("plan", "--format", "json")
     assert refused.returncode == 1
     assert codes(refused.stdout) == [Code.STATE_NOT_INITIALIZED]
     assert "Created the state" in one.must("state", "init")
-    assert "already exists" in one.must("state", "init", place.address(state))
+    assert "already exists" in one.must("state", "init", shared_place.address(state))
     assert "2 to create" in one.must("plan")
     assert "2 created" in one.must("apply", "-y")
-    two = place.runner(f"{state}-two", state, backend)
+    two = shared_place.runner(f"{state}-two", state, backend)
     assert "0 to create" in two.must("plan")
     assert "0 created" in two.must("apply", "-y")
     assert keys_of(two) == ["one", "two"]
-    assert place.kind == "git" or not list(two.folder.glob("taskctl.state*"))
+    assert shared_place.kind == "git" or not list(two.folder.glob("taskctl.state*"))

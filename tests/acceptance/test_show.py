@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from tests.support.live_tasks import LiveTasks, live_tasks
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
+from tests.support.live_tasks import LiveTasks
 
 
 def test_show_prints_everything_about_a_task(place: LiveTasks) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.live_tasks import LiveTasks
 
 LIVES = {
     "good": "finishing well",
@@ -17,14 +15,6 @@ LIVES = {
     "bad": "failing always",
     "half": "stopping early",
 }
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
 
 
 def test_every_status_is_shown_and_tasks_that_need_a_person_come_first(place: LiveTasks) -> None:

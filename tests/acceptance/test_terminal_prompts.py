@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import ROOT
 from tests.support.shells import Shell, typed
 
@@ -22,14 +20,6 @@ NOES = {
 }
 YES = ("yes\n", "y\n", "Y\n")
 """Where nothing is created."""
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
 
 
 def at_terminal(place: LiveTasks, *arguments: str) -> Shell:

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from reconciler.remote.client import Client
-from tests.support.live_tasks import LiveTasks, live_tasks
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
+from tests.support.live_tasks import LiveTasks
 
 
 def finished(place: LiveTasks, *keys: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -14,15 +12,7 @@ import pytest
 from reconciler.model.diagnostics import RemoteError
 from reconciler.remote.client import Client
 from tests.support.diagnostics import failed
-from tests.support.live_tasks import LiveTasks, live_tasks
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[LiveTasks]:
-    with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        yield place
+from tests.support.live_tasks import LiveTasks
 
 
 def test_wait_ends_when_all_tasks_are_done(place: LiveTasks) -> None:

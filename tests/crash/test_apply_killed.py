@@ -7,7 +7,6 @@ and request (see tests.support.crash_points).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
@@ -16,7 +15,7 @@ import pytest
 
 from tests.support.crash_points import Run, run
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
-from tests.support.in_process import InProcess, in_process
+from tests.support.in_process import InProcess
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
 CHUNKS = 6
@@ -26,11 +25,9 @@ TEXTS = prompts(3)
 
 
 @pytest.fixture
-def place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[InProcess]:
-    with in_process(tmp_path, monkeypatch, capsys) as place:
-        yield place
+def place(here: InProcess) -> InProcess:
+    """The server, in whose directory each run has its own."""
+    return here
 
 
 def fresh(place: InProcess, name: str) -> InProcess:

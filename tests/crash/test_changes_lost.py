@@ -5,14 +5,12 @@ lost. On a real server with injected faults.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.fault_server import Fault, FaultServer, Rule
-from tests.support.in_process import TEXTS, InProcess, in_process
+from tests.support.in_process import TEXTS, InProcess
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import TOKEN, Ended, as_tasks
 
@@ -20,12 +18,9 @@ WISH = ("--replace", "k2")
 
 
 @pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[InProcess]:
-    with in_process(tmp_path, monkeypatch, capsys) as here:
-        assert here.run("apply").code == 0
-        yield here
+def here(here: InProcess) -> InProcess:
+    assert here.run("apply").code == 0
+    return here
 
 
 def faults(here: InProcess, *rules: Rule) -> None:

@@ -7,29 +7,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from reconciler.cli.main import run
 from tests.support.fault_server import Call, Fault, Rule
-from tests.support.in_process import TEXTS, InProcess, in_process
+from tests.support.in_process import TEXTS, InProcess
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import STATE, as_tasks
 
 STACK = {"type": "stack", "name": "web", "project": "shop"}
 LOST = Fault("reset", committed=True)
 DOWN = Fault("status", status=500)
-
-
-@pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[InProcess]:
-    with in_process(tmp_path, monkeypatch, capsys) as here:
-        yield here
 
 
 def set_rules(here: InProcess, *rules: Rule) -> None:

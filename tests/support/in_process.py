@@ -71,3 +71,11 @@ def in_process(
             monkeypatch.setenv(name, value)
         sandbox.write(as_tasks(TEXTS, named=["k1"]))
         yield InProcess(sandbox, server, capture)
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as here:
+        yield here

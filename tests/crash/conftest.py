@@ -1,0 +1,5 @@
+"""Fixtures of tests with kills and lost responses."""
+
+from tests.support.in_process import here
+
+__all__ = ["here"]
