@@ -211,7 +211,7 @@ class Output:
         write_stderr(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
 
     def show_request(self, request: OpenRequest, now: datetime) -> None:
-        from reconciler.render.inbox import inbox_text
+        from reconciler.render.status import inbox_text
 
         write_stderr("\n" + inbox_text([request], self.style(sys.stderr), now))
 
