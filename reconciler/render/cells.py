@@ -27,6 +27,8 @@ def width(text: str) -> int:
     for colors."""
     if "\x1b" in text:
         text = uncolored(text)
+    if text.isascii():
+        return len(text)
     return len(text) + sum(_cell(character) - 1 for character in _NOT_ASCII.findall(text))
 
 
