@@ -67,7 +67,7 @@ def hostile() -> Plan:
     """A report with a task for each injection attempt, in every field."""
     tasks = [
         PlannedTask(
-            TaskRef(text, f"{text}{action.value}"),  # a plan has each key once
+            TaskRef(text, f"{text}{action.value}"),  # keys are unique in a plan
             action,
             Reason.DIFFERS,
             file=text,
@@ -175,7 +175,7 @@ class Checks:
         assert title.endswith("- taskctl plan")
         assert shown.run(f"{SHOWN}.length") == len(report.tasks)
         assert shown.run("document.querySelectorAll('img, svg, iframe').length") == 0
-        # Ours: a count per action, the organizations and the identity.
+        # Expected: a count per action, the organizations and the identity.
         ours = sum(bool(number) for number in report.summary().values())
         ours += bool(report.organizations()) + (report.identity is not None)
         found = shown.run("[...document.querySelectorAll('b')].map((b) => b.outerHTML)")

@@ -40,7 +40,7 @@ def main(opa: Path, folder: Path) -> None:
     good = {"message": "Rotate keys in production.", "isShared": True}
     auto = {"message": "Clean up.", "approvalMode": "auto"}
     bad = {"message": "Rotate keys in Production."}
-    secret = {**bad, "sensitive": True}  # what it says cannot be seen
+    secret = {**bad, "sensitive": True}  # its prompt is masked
     code, said = evaluated(opa, folder, "tasks/a.yaml", {"good": good, "secret": secret})
     assert code == 0, said
     assert "not allowed" not in said

@@ -24,7 +24,7 @@ from tests.support.embedded_client import Api
 from tests.support.embedded_server import running_app
 
 TOKEN = "any-token"
-PATIENCE = 120.0  # seconds until a check gives up
+PATIENCE = 120.0  # timeout of a check in seconds
 
 
 class Pulumi:

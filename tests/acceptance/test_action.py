@@ -127,7 +127,7 @@ def test_each_directory_has_its_own_comment(runner: Runner, github: GitHub) -> N
         odd = runner.script(
             "plan", backend="local", working_directory="./infra/", path="more -->\n\ntasks"
         )
-        assert odd.code == 1  # the keys of both are the same ones
+        assert odd.code == 1  # both have the same keys
     markers = [body.partition("\n")[0] for body in github.bodies(7)]
     assert markers == [
         MARKER,

@@ -98,7 +98,7 @@ def test_a_saved_plan_is_applied_as_shown(sandbox: Sandbox, server: FaultServer)
         in sandbox.run("plan", "--out", "idle").stderr
     )
     sandbox.assert_exactly_one_each(TEXTS)
-    again = sandbox.run("apply", PLAN)  # the state has moved on
+    again = sandbox.run("apply", PLAN)  # the state has changed
     assert again.code == 1
     assert len(server.posts) == 2
 

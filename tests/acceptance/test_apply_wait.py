@@ -36,10 +36,10 @@ def test_apply_waits_only_for_tasks_of_the_manifests(place: LiveTasks) -> None:
     code, out, err = place.run("apply", *QUICK)
     assert code == 0
     assert out.index("created new") < out.index("Apply: 1 created") < out.index("2 done.")
-    assert "left" not in out.partition("Apply: ")[2]  # orphaned, and waits for a person
+    assert "left" not in out.partition("Apply: ")[2]  # orphaned and waiting for a person
     assert "acme/new: running" in err
     assert "acme/before: done" in err
-    code, out, _ = place.run("apply", *QUICK, "--target", "new")  # there is nothing to do
+    code, out, _ = place.run("apply", *QUICK, "--target", "new")  # no changes
     assert (code, out.splitlines()[-1]) == (0, "1 done.")
 
 
@@ -142,7 +142,7 @@ def test_a_signal_ends_only_the_wait(place: LiveTasks, number: int, code: int) -
     assert process.stderr is not None
     while "asks: waiting" not in (line := process.stderr.readline()):
         assert line
-    assert not (place.folder / "taskctl.state.json.journal").exists()  # others may apply meanwhile
+    assert not (place.folder / "taskctl.state.json.journal").exists()  # another apply may run
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert process.returncode == code

@@ -89,7 +89,7 @@ def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
     assert "2 held" in out
     code, out, _ = place.run("plan", "--fail-on", "stopped")
     assert code == 1
-    document = place.document("apply", *QUICK)  # also not when it is applied again
+    document = place.document("apply", *QUICK)  # nor when applied again
     assert [(t["key"], t["reason"], t["waitsFor"]) for t in document["wait"]["held"]] == [
         ("t@b", "stopped", ["t@a"]),
         ("t@c", "stopped", ["t@a"]),
@@ -97,7 +97,7 @@ def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
     assert [d["code"] for d in document["diagnostics"]] == ["TC318"]
     assert keys(place) == ["t@a"]
     write(place, "failing finishing finishing", "{pilot: 1, stopAfter: 2}")
-    document = place.document("apply", *QUICK)  # a failed pilot does not pass, either
+    document = place.document("apply", *QUICK)  # a failed pilot does not count as done, either
     assert [t["reason"] for t in document["wait"]["held"]] == ["pilot", "pilot"]
 
 

@@ -102,8 +102,10 @@ def test_a_question_is_answered_in_words(place: LiveTasks, monkeypatch: pytest.M
 
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
-    assert "[TC736]" in place.run("approve", "asks", "-y", "-m", "eu-west-1")[2]  # no question
-    (place.folder / ".taskctl").rename(place.folder / "old")  # without what was read before
+    assert (
+        "[TC736]" in place.run("approve", "asks", "-y", "-m", "eu-west-1")[2]
+    )  # the request is not a question
+    (place.folder / ".taskctl").rename(place.folder / "old")  # without the cache
     monkeypatch.setattr(events, "approval_in", asking)
     code, out, err = place.run("approve", "asks", "-y")
     assert (code, out) == (1, "")

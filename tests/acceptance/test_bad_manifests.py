@@ -43,7 +43,9 @@ def test_the_command_reports_the_same(name: str, capsys: pytest.CaptureFixture[s
     code = run(["-C", str(CASES), "validate", "--color", "never", name])
     said = capsys.readouterr()
     assert code == int(any(": error: " in line for line in expected(name)))
-    problems = [line for line in expected(name) if ": note: " not in line]  # those are for plans
+    problems = [
+        line for line in expected(name) if ": note: " not in line
+    ]  # notes appear only in plans
     assert heads(problems) <= heads((said.out + said.err).splitlines())
 
 

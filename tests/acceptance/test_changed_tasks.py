@@ -207,7 +207,7 @@ def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
     here.server.world.by_id.pop(old)
     here.sandbox.write(as_tasks(TEXTS, named=["k1"]))
     here.sandbox.settle = "500ms"  # a task that was just created may be hidden for a while
-    time.sleep(1.1)  # by its clock, which has seconds
+    time.sleep(1.1)  # its clock has whole seconds
     document = here.run("plan").document
     assert [t["reason"] for t in document["tasks"] if t["key"] == "k2"] == ["notFound"], document
     ended = here.run("apply", "--replace", "k2", "--cancel-replaced")

@@ -224,10 +224,10 @@ def test_the_schemastore_entry_is_valid() -> None:
     """Its catalog requires a name, a description, file patterns and a URL."""
     entry = json.loads((ROOT / "docs/schemastore.json").read_text())
     assert set(entry) == {"name", "description", "fileMatch", "url"}
-    assert entry["fileMatch"] == ["*.tasks.yaml", "*.tasks.yml"]  # `tasks/*.yaml` is Ansible's, too
+    assert entry["fileMatch"] == ["*.tasks.yaml", "*.tasks.yml"]  # Ansible also uses `tasks/*.yaml`
     assert entry["url"].startswith("https://")
     assert entry["url"].endswith("/schemas/manifest.schema.json")
-    for word in ("schema", "json"):  # their rule: the description says what the file is for
+    for word in ("schema", "json"):  # their rule for descriptions
         assert word not in entry["description"].lower()
 
 

@@ -1,4 +1,4 @@
-"""The command as a process: what it imports, exit codes, signals, encodings, closed pipes."""
+"""The command as a process: imports, exit codes, signals, encodings, closed pipes."""
 
 from __future__ import annotations
 

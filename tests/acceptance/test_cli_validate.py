@@ -143,7 +143,7 @@ def test_advice_appears_only_in_plans(folder: Path, capsys: pytest.CaptureFixtur
 def test_a_comment_accepts_a_suspected_credential(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    key = "AKIAIOSFODNN7EXAMPLE"  # of a form that has no dummies
+    key = "AKIAIOSFODNN7EXAMPLE"  # this format has no known dummy values
     text = f"version: 1\norgName: acme\ntasks:\n  a:\n    message: |\n      Use {key}.\n"
     (folder / "tasks" / "iam.yaml").write_text(text)
     apply = ["apply", "-C", str(folder), "--backend", "local", "--yes", "--format", "json"]

@@ -95,7 +95,7 @@ def offered(folder: Path, line: str) -> list[str]:
         ),
         ("taskctl plan --report h", ["plain,html"]),
         ("taskctl plan --out pl", ["file,pl"]),
-        ("taskctl plan --target = ro", ["plain,rotate-iam-keys"]),  # as bash breaks words
+        ("taskctl plan --target = ro", ["plain,rotate-iam-keys"]),  # as bash splits words
         (
             "taskctl plan --target = ro --exclude =",
             ["plain,old-task", "plain,review-costs", "plain,rotate-iam-keys"],

@@ -26,15 +26,15 @@ from tests.support.embedded_server import running_server
 from tests.support.git_server import bare_repository, git
 
 LEFT_OUT = {
-    "README.md": 2,  # the demo and the installation: tested on their own
-    "docs/running-tasks.md": 2,  # a server, and what asks a person: docs/walkthrough.md has both
-    "docs/ci.md": 1,  # pre-commit: likewise
+    "README.md": 2,  # the demo and the installation: tested separately
+    "docs/running-tasks.md": 2,  # a server and prompts: docs/walkthrough.md has both
+    "docs/ci.md": 1,  # pre-commit: tested separately
     "docs/configuration.md": 1,  # completion: tested in the shells
     "docs/getting-started.md": 1,  # the installation
     "docs/moving-from-pulumi-up.md": 1,  # the other tool
     "docs/policy.md": 1,  # opa: tests/tools_opa.py runs it
-    "docs/performance.md": 1,  # minutes of measuring
-    "docs/walkthrough.md": 2,  # a server, which the test has of its own
+    "docs/performance.md": 1,  # the benchmark takes minutes
+    "docs/walkthrough.md": 2,  # a server: the test starts its own
 }
 """Blocks that are not run because they install packages, push, or use other tools."""
 

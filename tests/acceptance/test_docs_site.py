@@ -134,7 +134,7 @@ def test_the_workflows_have_minimal_permissions_and_pinned_actions(path: Path) -
             assert re.fullmatch(
                 r"actions/[\w/-]+@[0-9a-f]{40}|your-org/taskctl@COMMIT", step["uses"]
             )
-            # What reads or writes the state needs the credentials of git; validate gets none.
+            # Jobs that use the state need credentials for git; validate gets none.
             keeps = step.get("with", {}).get("persist-credentials", True)
             assert step["uses"].startswith("your-org") or keeps == (name != "validate")
     in_steps = sum(

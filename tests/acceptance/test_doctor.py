@@ -29,7 +29,7 @@ SERVICE = ("connection", "identity", "clock", "organization")
 
 
 class Doctor:
-    """Runs the command in a directory of its own, with no settings of this machine."""
+    """Runs the command in a separate directory, without settings of this machine."""
 
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
@@ -204,4 +204,6 @@ def test_a_shared_state(doctor: Doctor, tmp_path: Path) -> None:
     code, outcomes, _ = doctor.run("local", "--state", "git:origin")
     assert (code, outcomes["state"]) == (0, "ok")
     with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
-        assert doctor.failed(url, "--state", "git:origin")[0] == ["state"]  # of another backend
+        assert doctor.failed(url, "--state", "git:origin")[0] == [
+            "state"
+        ]  # it belongs to another backend

@@ -54,7 +54,10 @@ def test_a_whole_entry_is_renamed(place: LiveTasks) -> None:
     assert place.run("apply", "--yes")[0] == 0
     entry(place, "u", "a", "b", "c")
     code, _, err = place.run("state", "mv", "t@*", "u@*")
-    assert (code, "--yes" in err or "-y" in err) == (1, True)  # several, and nobody to ask
+    assert (code, "--yes" in err or "-y" in err) == (
+        1,
+        True,
+    )  # several keys, and no terminal to confirm
     code, out, err = place.run("state", "mv", "t@*", "u@*", "-y")
     assert (code, out) == (0, "Renamed acme/t@a to acme/u@a.\nRenamed acme/t@b to acme/u@b.\n")
     assert actions(place) == {"u@a": "unchanged", "u@b": "unchanged", "u@c": "create"}
@@ -77,7 +80,7 @@ def test_earlier_periods_of_a_renamed_entry_are_kept(place: LiveTasks) -> None:
     state.write_text(json.dumps(document))
     write("day")
     code, _, err = place.run("state", "mv", "daily@*", "day@*")
-    assert code == 0, err  # one: nobody is asked
+    assert code == 0, err  # a single key needs no confirmation
     assert actions(place) == {f"day@{today}": "create"}
     assert actions(place, "--past")["day@2020-01-01"] == "unchanged"
 

@@ -100,7 +100,7 @@ def test_hostile_values_of_a_state_appear_in_no_command(
     here: InProcess, change: Callable[[dict[str, Any]], None]
 ) -> None:
     edited(here, change)
-    assert "[TC6" not in said(here, "state", "list")  # it can be read
+    assert "[TC6" not in said(here, "state", "list")  # the state is readable
     for command in COMMANDS:
         assert_harmless(said(here, *command))
     for shown in FORMATS:
@@ -153,4 +153,4 @@ def test_a_key_of_a_hostile_state_is_left_out_of_the_command(here: InProcess) ->
     edited(here, hostile_keys)
     text = said(here, "plan", "-v")
     assert "taskctl state rm KEY" in text
-    assert EVIL in text  # the row itself says whose
+    assert EVIL in text  # the row itself shows the key

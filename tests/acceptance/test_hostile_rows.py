@@ -70,7 +70,7 @@ def test_hostile_values_are_inert_in_every_format(tmp_path: Path, same: str) -> 
     shown = {form: (tmp_path / f"out.{form}").read_text(encoding="utf-8") for form in FORMATS}
     for form, text in {**shown, "stdout": ended.stdout, "stderr": ended.stderr}.items():
         assert unseen_in(text) <= {"\n"}, form
-        if form not in ("json", "sarif"):  # documents keep what is written
+        if form not in ("json", "sarif"):  # documents keep the text unchanged
             assert commands_in(text) == [] or form == "github", form
     assert all(len(row) <= 80 for row in ended.stdout.splitlines())
     page = Tags()

@@ -37,7 +37,7 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
 
 
 def sending(sandbox: Sandbox, server: FaultServer, creates: int) -> subprocess.Popen[str]:
-    """An apply with so many creates in flight, on a slow service."""
+    """An apply with this many creates in flight, on a slow service."""
     server.control({"rules": [rule.to_json() for rule in SLOW]})
     before = len(server.posts)
     process = sandbox.start("apply")
@@ -96,7 +96,7 @@ def test_a_checkout_under_a_running_apply_is_not_overwritten(
     assert {t["key"]: t["result"] for t in document["tasks"]} == {"k1": "created", "k2": "created"}
     assert [d["code"] for d in document["diagnostics"]] == [Code.STATE_CHANGED]
     assert (sandbox.folder / STATE).read_text() == text
-    if not same_serial:  # what the run did belongs to another version of the state
+    if not same_serial:  # the journal belongs to another version of the state
         refused = sandbox.run("apply")
         assert [d["code"] for d in refused.document["diagnostics"]] == [Code.JOURNAL_MISMATCH]
         (sandbox.folder / STATE).write_text(json.dumps({**theirs, "serial": ours["serial"]}))
@@ -116,7 +116,7 @@ os.execv(sys.executable, [sys.executable, "-m", "reconciler", *sys.argv[2:]])
 def test_a_disk_that_fills_up_during_apply_loses_nothing(
     sandbox: Sandbox, server: FaultServer, room: int
 ) -> None:
-    """No file may exceed so many bytes: either the journal or the state fails."""
+    """No file may exceed `room` bytes: a write of the journal or of the state fails."""
     arguments = sandbox.arguments("apply", "--parallelism", "2")
     ended = subprocess.run(
         [sys.executable, "-c", LIMITED, str(room), *arguments],

@@ -23,7 +23,7 @@ HOSTILE = (
     "##[error]bad\n##vso[task.complete]\n\u202eesrever\u2066 | <script>alert(1)</script> "
     "![x](http://evil.example) \x9b31m \u200b\x00\x08"
 )
-IN_MANIFESTS = HOSTILE.replace("\x00", "")  # YAML knows no NUL
+IN_MANIFESTS = HOSTILE.replace("\x00", "")  # YAML does not allow NUL
 RAW = ["\x1b]0;", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\x00", "\x08"]
 
 
@@ -117,7 +117,7 @@ def on_terminal(here: InProcess, command: str, *more: str) -> str:
     )
     os.close(theirs)
     written = b""
-    with suppress(OSError):  # the terminal is gone with its last writer
+    with suppress(OSError):  # the terminal closes with its last writer
         while data := os.read(ours, 65536):
             written += data
     os.close(ours)
@@ -129,7 +129,7 @@ def test_a_progress_bar_writes_no_foreign_control_sequences(here: InProcess) -> 
     refusing(here)
     written = on_terminal(here, "apply")
     assert "owned" in written
-    assert "\u2501" in written or "\u2578" in written or "1/3" in written  # the bar itself
+    assert "\u2501" in written or "\u2578" in written or "1/3" in written  # the progress bar
     assert [raw for raw in RAW if raw in written] == []
     ours = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written)
     assert "\x1b" not in ours

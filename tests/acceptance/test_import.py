@@ -59,7 +59,7 @@ def left_open(place: LiveTasks, mark: str | None = None, *, replaces: bool = Fal
     state = place.folder / "taskctl.state.json"
     known = json.loads(state.read_text())
     record = known["tasks"].pop("acme/good")
-    del known["checksum"]  # as after a merge by hand
+    del known["checksum"]  # as after a manual merge
     mark = mark or known["lastMark"]
     attempt = {
         "task": "acme/good",

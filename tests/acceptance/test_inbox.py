@@ -128,7 +128,7 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
     def show_approval(self: Output, ref: TaskRef, approval: Approval) -> None:
         show(self, ref, approval)
         shown.append(ref.key)
-        if shown == ["a", "b"]:  # somebody else is quicker
+        if shown == ["a", "b"]:  # another person answers first
             words = ["reject", "b", "-m", "Use a preview.", "-q", "--backend", place.url]
             assert run([*words, "-C", str(place.folder)]) == 0
 
@@ -136,7 +136,7 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
     code, out, err = place.run("approve", "*", "-y")
     assert (code, out) == (1, "acme/a: Approved.\nacme/c: Approved.\n")
     assert "[TC820]" in err
-    assert err.count(ASKED) == 4  # what was rejected was shown twice
+    assert err.count(ASKED) == 4  # the rejected request was shown twice
     assert shown == ["a", "b", "b", "c"]
 
 

@@ -48,7 +48,7 @@ def test_follow_continues_until_the_task_settles(place: LiveTasks) -> None:
 
 
 class Cut:
-    """A stream that breaks off after so many reads."""
+    """A stream that disconnects after this many reads."""
 
     def __init__(self, answer: Response, reads: int) -> None:
         self._raw, self._left = answer.raw, reads

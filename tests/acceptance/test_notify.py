@@ -56,7 +56,7 @@ def test_without_changes_nothing_is_sent(place: LiveTasks, hook: Webhook) -> Non
     settled(place, good="done")
     assert place.run("status", "--notify")[::2] == (0, "")
     stand(place)
-    time.sleep(2.2)  # the service tells its time in whole seconds
+    time.sleep(2.2)  # the service's clock has whole seconds
     assert place.run("status", "--notify", "--notify-since", "1s")[::2] == (0, "")
     assert hook.sent == []
 

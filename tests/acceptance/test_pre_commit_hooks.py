@@ -28,7 +28,7 @@ repos:
 
 @dataclass(frozen=True)
 class Repository:
-    """Somebody's repository of manifests; `cache` is where pre-commit keeps what it installed."""
+    """A repository with manifests; `cache` is the cache directory of pre-commit."""
 
     folder: Path
     cache: Path

@@ -172,7 +172,9 @@ def test_records_become_sensitive_with_their_manifest(sandbox: Desk) -> None:
     assert (sandbox.folder / STATE).read_bytes() == marked
     sandbox.write(in_file())
     prompt_file(sandbox).write_text(LATER)
-    assert_silent(sandbox.run("plan", "-v").stdout)  # until the record says so, too
+    assert_silent(
+        sandbox.run("plan", "-v").stdout
+    )  # until the record is no longer sensitive, either
     assert sandbox.run("state accept", "offer").code == 0
     assert "Globex" in sandbox.run("state show", "offer").stdout
 
@@ -194,7 +196,7 @@ def test_an_error_of_the_service_that_repeats_the_prompt_is_masked(
 
 def test_an_attempt_of_a_removed_sensitive_key_stays_masked(sandbox: Desk) -> None:
     rule = Rule("create", Fault("reset", committed=True), nth=(1,))
-    failing = tuple(range(2, 99))  # the first is the plan's
+    failing = tuple(range(2, 99))  # the first request is that of the plan
     listing = Rule("list", Fault("status", status=500, text=PROMPT), nth=failing)
     sandbox.server.change(rules=[rule, listing])
     sandbox.write(in_file(sensitive=True))

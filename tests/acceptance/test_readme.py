@@ -25,7 +25,7 @@ def test_the_first_screen_describes_taskctl_and_its_installation() -> None:
 
 
 def test_the_picture_loads_nothing_and_links_to_nothing() -> None:
-    """That it shows what the commands print now: test_generated_pages_are_up_to_date."""
+    """test_generated_pages_are_up_to_date compares it with the output of the commands."""
     svg = (ROOT / "docs/images/plan-and-apply.svg").read_text(encoding="utf-8")
     assert re.findall(r"https?://[^\"\s<]+", svg) == ["http://www.w3.org/2000/svg"]
     assert not re.search(r"<script|<image|<a\b|@import|@font-face|href=", svg)

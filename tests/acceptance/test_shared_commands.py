@@ -122,7 +122,7 @@ def test_a_copy_of_the_state_can_be_edited_and_pushed(at: LiveTasks) -> None:
         path.write_text(json.dumps(state))
         return refused(at, "state", "push", str(path))
 
-    assert push(copy) == [Code.STATE_EDIT]  # its serial is not higher
+    assert push(copy) == [Code.STATE_EDIT]  # the serial was not increased
     copy["serial"] += 1
     assert push({**copy, "lineage": "another"}) == [Code.STATE_EDIT]
     assert push({**copy, "tasks": {}}) == [Code.STATE_EDIT]

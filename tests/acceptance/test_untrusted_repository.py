@@ -1,4 +1,4 @@
-"""What a repository contains cannot make taskctl read, write or contact anything outside of it."""
+"""The content of a repository cannot make taskctl read, write or contact anything outside of it."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_fmt_rewrites_nothing_through_a_link(
     assert outside.read_text() == other.read_text() == "version:   1\n"
 
 
-# Files that are none
+# Special files
 
 
 def test_pipes_and_devices_are_not_read(
@@ -211,7 +211,7 @@ def test_an_unreadable_directory_is_one_problem(
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
-    monkeypatch.setattr(os, "scandir", refusing)  # root, who may run this, can list all
+    monkeypatch.setattr(os, "scandir", refusing)  # root can list every directory
     (repository / "tasks" / "closed").mkdir()
     (repository / "tasks" / "bad.yaml").write_text("nonsense: 1\n")
     assert validate(capsys)[:2] == (1, ["tasks/bad.yaml TC208", "tasks/closed TC101"])

@@ -67,7 +67,7 @@ def test_every_report_shows_the_statuses(place: LiveTasks, form: str) -> None:
     shown = (place.folder / "report").read_text()
     for words in ("waiting", "failed", "could not be read"):
         assert words in shown or (form == "text" and words.startswith("could"))
-    assert ("done" in shown) is (form not in ("sarif", "github"))  # nothing is wrong with it
+    assert ("done" in shown) is (form not in ("sarif", "github"))  # it has no problems
 
 
 def test_an_interrupt_does_not_cancel_tasks(place: LiveTasks) -> None:

@@ -120,7 +120,7 @@ def test_a_replacement_killed_at_every_point(
         here, first = _replaced(place, name, point.number)
         assert first.killed, point
         old = here.server.tasks_by_work()[f"{name} {TEXTS['k1']}"][0]
-        for _ in again[1:] or again:  # twice with the wish
+        for _ in again[1:] or again:  # twice with `--replace`
             ended = here.run(*again)
             assert ended.code == 0, f"{point}: {ended.stdout}{ended.stderr}"
             made = here.server.tasks_by_work()[f"{name} {TEXTS['k1']}"]

@@ -97,7 +97,7 @@ def test_running_an_unresolved_replacement_again_creates_no_second_task(
     (task,) = ended.document["tasks"]
     assert (task["result"], task["replaced"]) == ("adopted", old)
     assert_replaced_once(here, old)
-    # and once more, as a job that is retried after another of its tasks failed
+    # Again, as in a job that is retried after another of its tasks failed.
     more = here.run("apply", *(word.replace("OLD", old) for word in again))
     assert (more.code, more.document["tasks"]) == (0, [])
     assert_replaced_once(here, old)

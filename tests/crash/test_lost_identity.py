@@ -162,7 +162,7 @@ def test_a_replacement_rerun_after_a_lost_runner_creates_no_further_task(
     assert here.run("apply", *flag).code == 0
     count, new = len(tasks_of(here)), here.sandbox.recorded()["k2"]
     shutil.copy(backup, here.sandbox.folder / STATE)
-    here.run("apply", *flag)  # it may be another team's task, for all that this state knows
+    here.run("apply", *flag)  # for this state, it may be the task of another team
     assert len(tasks_of(here)) == count
     assert here.run("apply", *flag, "--adopt", "recent").code == 0
     assert len(tasks_of(here)) == count
@@ -329,7 +329,7 @@ def test_an_invalid_date_does_not_delay_a_journaled_attempt(here: InProcess, yea
     assert here.run("apply").results()["k2"] == "unresolved"
     here.server.habits.clock_offset = 0.0
     for task in here.server.world.tasks:
-        task.committed = 0.0  # else the list hides it until then
+        task.committed = 0.0  # otherwise the list hides it until then
     set_rules(here)
     assert here.run("plan").actions()["k2"] == "adopt"
     assert here.run("apply").results() == {"k2": "adopted"}

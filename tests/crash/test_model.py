@@ -105,7 +105,7 @@ class Repository(RuleBasedStateMachine):
             self.wishes[new] = set(self.wishes.get(key, ()))
             if says:
                 self.prompts_of[new] = self.prompts_of.pop(key)
-            else:  # edited as well, nothing tells it from a new task
+            else:  # if edited as well, it cannot be distinguished from a new task
                 self.prompts_of[key].discard(text)
                 self.prompts_of[new] = {text}
                 self.renamed.add(key)

@@ -74,7 +74,7 @@ def _run(schedule: Schedule, days: list[list[Trigger]], each: int) -> None:
             schedule.trigger(first + timedelta(days=number, seconds=trigger.second), fate)
             made = schedule.world.prompts()
             assert sum(map(len, made.values())) <= each * ((clock.now() - first).days + 1)
-    # What the last triggers left open is settled, whatever period it is of, and nothing is made.
+    # Attempts of any period that the last triggers left open are settled, and nothing is created.
     ends = first + timedelta(days=len(days) - 1, seconds=DAY - 1)
     schedule.trigger(ends, Fate())
     made = schedule.world.prompts()

@@ -22,7 +22,7 @@ from tests.support.state_engines import MAIN, Served, serving
 
 AT_ONCE = 3
 EVERY = 13
-"""Each test run tries one of so many points, `make soak` all of them."""
+"""Each test run tries every 13th point, `make soak` all of them."""
 
 Point = tuple[int, Phase]
 

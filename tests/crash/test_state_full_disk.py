@@ -22,7 +22,7 @@ from tests.support.state_samples import BACKEND
 
 
 class Full:
-    """Allows writing so many bytes, then fails; removed files free their bytes."""
+    """Allows writing `room` bytes in total, then fails."""
 
     def __init__(self, room: int, write: Callable[[int, memoryview], int]) -> None:
         self.room, self.refused, self._write = room, 0, write

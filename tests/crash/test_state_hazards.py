@@ -157,7 +157,7 @@ def test_a_deleted_lock_stops_the_creates(sandbox: Sandbox, server: FaultServer)
     results = [task["result"] for task in json.loads(out)["tasks"]]
     assert results.count("created") <= 1
     assert len(server.posts) <= 2
-    assert sandbox.run("apply").code == 0  # nobody else had the lock, so what was done is saved
+    assert sandbox.run("apply").code == 0  # no other process had the lock, so the results are saved
     sandbox.assert_exactly_one_each(texts)
 
 
