@@ -32,7 +32,7 @@ def find(state: State, name: str) -> TaskRef:
         ref = TaskRef.parse(name)
         if ref in known:
             return ref
-        raise _unknown(name, [str(other) for other in known])
+        raise _unknown(name, known)
     found = sorted(ref for ref in known if ref.key == name)
     if len(found) == 1:
         return found[0]
@@ -44,7 +44,7 @@ def find(state: State, name: str) -> TaskRef:
     if retired:
         at = Place(key=name)
         raise StateError.of(Code.UNKNOWN_TASK, "retired", at=at, name=name, id=retired[-1])
-    raise _unknown(name, [ref.key for ref in known] + [str(ref) for ref in known])
+    raise _unknown(name, [*(ref.key for ref in known), *known])
 
 
 def destination(name: str, old: TaskRef) -> TaskRef:
@@ -80,7 +80,7 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
     belongs to the entry that the new key names."""
     record, attempts = state.records.get(old), state.attempts_for(old)
     if record is None and not attempts:
-        raise _unknown(str(old), [str(ref) for ref in known_refs(state)])
+        raise _unknown(str(old), known_refs(state))
     if new == old:
         raise _refused("same", old.key, ref=str(old))
     if new in state.records or state.attempts_for(new):
@@ -158,7 +158,7 @@ def close_attempts(
     attempts = state.attempts_for(ref)
     if not attempts:
         if ref not in state.records:
-            raise _unknown(str(ref), [str(other) for other in known_refs(state)])
+            raise _unknown(str(ref), known_refs(state))
         raise _refused("resolved", ref.key, ref=str(ref))
     if task_id is None:
         marks = [attempt.mark for attempt in attempts]
@@ -249,7 +249,7 @@ def _check_free(state: State, ref: TaskRef, task_id: str) -> None:
 def _record(state: State, ref: TaskRef) -> Record:
     record = state.records.get(ref)
     if record is None:
-        raise _unknown(str(ref), [str(other) for other in state.records])
+        raise _unknown(str(ref), state.records)
     return record
 
 
@@ -258,8 +258,8 @@ def known_refs(state: State) -> set[TaskRef]:
     return {*state.records, *(attempt.ref for attempt in state.attempts.values())}
 
 
-def _unknown(name: str, known: Iterable[str]) -> StateError:
-    near = tuple(get_close_matches(name, sorted(set(known)), n=3))
+def _unknown(name: str, known: Iterable[object]) -> StateError:
+    near = tuple(get_close_matches(name, sorted(set(map(str, known))), n=3))
     facts: dict[str, Arg] = {"near": near} if near else {}
     case = "near" if near else ""
     return StateError.of(Code.UNKNOWN_TASK, case, at=Place(key=name), name=name, **facts)

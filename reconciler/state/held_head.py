@@ -110,9 +110,8 @@ class HeldHead:
             if self._problem is None and self._is_folded and not self._is_current:
                 self.save(self.saved, last=True)  # with the current key
             elif self._problem is None and self._head.holder is not None:
-                head = replace(self._following(), holder=None)
-                replace_head = self._replace_emptied if self._is_folded else self._replace
-                replace_head(head)
+                write = self._replace_emptied if self._is_folded else self._replace
+                write(replace(self._following(), holder=None))
         finally:
             released = StateError.of(Code.JOURNAL_NOT_WRITTEN, "released")
             self._problem = self._problem or released
