@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from itertools import groupby
 
-from reconciler.messages.explanation import AREA_TITLES, codes, section, title
+from reconciler.messages import entry
+from reconciler.messages.explanation import AREA_TITLES, codes, section
 
 HEAD = """\
 # Diagnostic codes
@@ -25,5 +26,5 @@ def diagnostics_page() -> str:
         for code in members:
             anchor = f'<a id="{code.value.lower()}"></a>'
             text = escape(section(code), quote=False)
-            parts.append(f"{anchor}\n\n### {code.value}: {title(code)}\n\n{text}")
+            parts.append(f"{anchor}\n\n### {code.value}: {entry(code).title}\n\n{text}")
     return "\n".join(parts)

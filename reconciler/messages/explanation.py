@@ -25,10 +25,6 @@ def codes() -> list[Code]:
     return sorted(code for code in Code if code.value[2] in AREA_TITLES)
 
 
-def title(code: Code) -> str:
-    return entry(code).title
-
-
 def section(code: Code) -> str:
     """The explanation in Markdown: why it matters, how to fix it, and the messages."""
     found = entry(code)

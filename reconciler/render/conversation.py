@@ -53,6 +53,7 @@ class ConversationText:
         return rows + [(" " * _GUTTER + row).rstrip() for row in more]
 
     def _content(self, entry: ConversationEntry) -> list[str]:
+        text = entry.text
         match entry.kind:
             case Kind.CALL:
                 return [self._line(f"{entry.label} {entry.text}")]
@@ -61,12 +62,12 @@ class ConversationText:
             case Kind.APPROVAL if entry.approval is not None:
                 return approval_rows(entry.approval, self._inner, terminal=self._terminal)
             case Kind.ANSWER:
-                return self._prose(f"{entry.label}: {entry.text}" if entry.text else entry.label)
+                text = f"{entry.label}: {entry.text}" if entry.text else entry.label
             case Kind.UNKNOWN:
-                return [self._line(f"an event of type {entry.label}, which is new to taskctl")]
+                return [self._line(f"unknown event type {entry.label}")]
             case Kind.CANCELLED:
                 return [self._line(entry.text or "by the user")]
-        return self._prose(entry.text)
+        return _prose(text, self._inner, terminal=self._terminal)
 
     def _tool(self, entry: ConversationEntry) -> list[str]:
         end = "failed" if entry.is_bad else "done"
@@ -84,9 +85,6 @@ class ConversationText:
     def _cut(self, line: str) -> str:
         whole = not self._terminal or self._style.verbose or cells.width(line) <= self._columns
         return line if whole else cells.split(line, self._columns - 1)[0] + "…"
-
-    def _prose(self, text: str) -> list[str]:
-        return _prose(text, self._inner, terminal=self._terminal)
 
 
 def approval_rows(approval: Approval, style: Style, *, terminal: bool = True) -> list[str]:

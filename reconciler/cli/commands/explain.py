@@ -7,7 +7,7 @@ import difflib
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import argument
 from reconciler.messages import entry
-from reconciler.messages.explanation import codes, messages_of, section, title
+from reconciler.messages.explanation import codes, messages_of, section
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.render.json import dump, json_document
@@ -29,15 +29,15 @@ def command(call: Call, code: str | None) -> int:
     """
     as_json = call.out.options.format == "json"
     if code is None and as_json:
-        listed = [{"code": each.value, "title": title(each)} for each in codes()]
+        listed = [{"code": each.value, "title": entry(each).title} for each in codes()]
         text = dump(json_document(codes=listed))
     elif code is None:
-        text = "".join(f"{each.value}  {title(each)}\n" for each in codes())
+        text = "".join(f"{each.value}  {entry(each).title}\n" for each in codes())
     elif as_json:
         text = dump(_document(_code(code)))
     else:
         found = _code(code)
-        text = f"{found.value}: {title(found)}\n\n{section(found)}"
+        text = f"{found.value}: {entry(found).title}\n\n{section(found)}"
     call.out.document(text)
     return 0
 
