@@ -38,7 +38,7 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
     saved, paths = _saved_plan(ctx, request), request.paths
     options = replace(request.options, wait=request.wait is not None)
     if saved is not None:
-        paths, options = saved.plan.scope, saved.options(request.given)
+        paths, options = saved.plan.scope, saved.options(request.explicit)
         if options.wait and request.wait is None:
             request = replace(request, wait=WaitOptions())
     space = open_workspace(ctx, paths, options)
@@ -108,7 +108,8 @@ class _LaterWaves:
         self._is_delayed = False
 
     def run(self) -> Applied:
-        """The outcome of all waves: the report has what was created, whatever ends the run."""
+        """The outcome of all waves. If an error or a signal ends the run, the report still contains
+        everything that was created."""
         try:
             while not self._applied.code:
                 end = self._wait()

@@ -1,4 +1,4 @@
-"""Files that a user asked for: written atomically, and never through a link in the repository."""
+"""Files that the user requested: written atomically, and never through a link in the repository."""
 
 from __future__ import annotations
 

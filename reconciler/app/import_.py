@@ -115,7 +115,7 @@ class _Import:
     # What to write
 
     def _find_visible(self, resources: Sequence[Resource]) -> list[Candidate]:
-        """Those that are visible to this token; the others become errors."""
+        """The candidates that are visible to this token; reports the others as errors."""
         found = []
         for resource in resources:
             org_name = resource.org_name or self._ctx.organization
@@ -134,7 +134,7 @@ class _Import:
         return found
 
     def _add(self, candidates: Sequence[Candidate], state: State) -> None:
-        """Reads and takes the candidates that no manifest contains; reports the others."""
+        """Reads and adds the candidates that are in no manifest; reports the others."""
         batch, recorded, known = self._batch, state.recorded_ids(), known_refs(state)
         new: dict[str, Candidate] = {}
         for candidate in candidates:

@@ -1,4 +1,4 @@
-"""The manifest that an import writes, and the other manifests, whose keys are taken."""
+"""The manifest that an import writes, and the other manifests, whose keys are in use."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ def init(
     workflow: bool = False,
     gitignore: bool = False,
 ) -> InitReport:
-    """Writes a manifest and its schema if there are none, and the selected files; the others are
-    in the report, to be shown. TaskctlError."""
+    """Writes a manifest and its schema if there are none, and the selected files. The report
+    contains the text of the others. TaskctlError."""
     starter = _Starter(ctx, folder)
     starter.write_manifest()
     starter.update_schema()

@@ -63,8 +63,7 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     """The task as its recorded manifest declares it now, without sensitive prompts, and the
     problems of that manifest. The policy is not checked."""
     from reconciler.manifest.loader import load
-    from reconciler.render.masking import masked, secrets_in
-    from reconciler.render.reports import ValidateReport
+    from reconciler.render.masking import redact, secrets_in
 
     settings, ref = ctx.settings, record.ref
     if not settings.path(record.file).is_file():
@@ -76,9 +75,6 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     for task in manifests.tasks:
         if task.key == ref.key and task.org_name in (None, ref.org_name):
             declared = replace(task, sensitive=task.sensitive or record.sensitive)
-            secrets = secrets_in([declared])
-            ctx.ui.protect(secrets)
-            shown = masked(ValidateReport(1, 1, listed=(declared,)), secrets)
-            found = shown.listed if isinstance(shown, ValidateReport) else ()
-            return found[0], ()
+            ctx.ui.protect(secrets_in([declared]))
+            return (redact(declared) if declared.sensitive else declared), ()
     return None, ()

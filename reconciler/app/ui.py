@@ -1,7 +1,7 @@
 """The user interface of use cases: notes, questions, progress, interruptions.
 
 The command line implements `Ui` (`cli/console/output.py`); tests use a recording one. Use cases
-know no terminal, stream or exit code.
+do not depend on terminals, streams or exit codes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Watch(Protocol):
 
 
 class Stop(Protocol):
-    """Whether a signal asked the run to stop."""
+    """Whether a signal has arrived."""
 
     @property
     def exit_code(self) -> int | None: ...
@@ -66,7 +66,7 @@ class Stop(Protocol):
 
 
 class Ui(Protocol):
-    """What a use case shows and asks."""
+    """The output and the prompts of a use case."""
 
     @property
     def interactive(self) -> bool:

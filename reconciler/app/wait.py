@@ -30,7 +30,7 @@ def is_unavailable(problem: TaskctlError) -> bool:
     """Whether a retry may help: the state is locked, or the service does not respond."""
     if isinstance(problem, RemoteError):
         return problem.status is None or problem.status in RETRIED
-    return {told.code for told in problem.diagnostics} == {Code.STATE_LOCKED}
+    return {d.code for d in problem.diagnostics} == {Code.STATE_LOCKED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,12 +60,12 @@ _MADE = (Result.CREATED, Result.REPLACED)
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """What the user asked for. `given` are the options without those of the configuration file, to
-    be compared with a saved plan. `expected` is the digest that the plan must have."""
+    """The arguments of an apply. `explicit` are the options without those of the configuration
+    file, to be compared with a saved plan. `expected` is the digest that the plan must have."""
 
     paths: tuple[str, ...] = ()
     options: PlanOptions = field(default_factory=PlanOptions)
-    given: PlanOptions = field(default_factory=PlanOptions)
+    explicit: PlanOptions = field(default_factory=PlanOptions)
     yes: bool = False
     expected: str | None = None
     wait: WaitOptions | None = None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.plan.options import PlanOptions
 
 Run = Callable[..., int | None]
-"""A command's function: takes a `Call` and its own options, returns the exit code (None: 0)."""
+"""A command function: takes a `Call` and its own options, returns the exit code (None: 0)."""
 
 _STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
 _COLLECTED = {*options.PLAN_NAMES, *Connection._fields, *NAMES, "reports", "all_problems"}
@@ -46,7 +46,7 @@ class Call:
         return options.plan_options_of(self.click, configured=True)
 
     @cached_property
-    def given(self) -> PlanOptions:
+    def explicit(self) -> PlanOptions:
         """The options without those of the configuration file."""
         return options.plan_options_of(self.click, configured=False)
 

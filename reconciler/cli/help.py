@@ -22,8 +22,8 @@ NAMES = ("directory", "format_name", "color", "quiet", "verbose")
 
 
 class WithExamples(click.Command):
-    """A command whose help ends with examples. It has the shared options if it has `formats`, those
-    of its result."""
+    """A command whose help ends with examples. With `formats`, the output formats of its result, it
+    also has the shared options."""
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ EXAMPLES = (
     ("taskctl apply plan.taskctl", "apply exactly that plan, or nothing"),
 )
 
-SIGNALLED = 128  # exit codes above it stand for a signal
+SIGNALLED = 128  # a larger exit code is that of a signal
 
 
 class Terminated(SystemExit):
@@ -135,7 +135,7 @@ click.version_option(__version__, prog_name="taskctl", message="%(prog)s %(versi
 
 
 class ExitHandler:
-    """Turns whatever ends a command into an exit code and a message."""
+    """Turns the exception that ends a command into an exit code and a message."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.arguments = arguments
@@ -210,7 +210,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     gc.disable()  # until `memory.resume_collection`
     code = run(sys.argv[1:])
-    os._exit(code)  # everything is written; freeing all values would take a tenth of the time
+    os._exit(code)  # all output is written; freeing every value takes a tenth of the time
 
 
 def _open_closed_streams() -> None:

@@ -41,7 +41,7 @@ def masked(report: Report, secrets: Secrets) -> Report:
     if isinstance(report, FailureReport):
         return replace(report, diagnostics=diagnostics)
     if isinstance(report, ValidateReport):
-        listed = tuple(_redact(task) if task.sensitive else task for task in report.listed)
+        listed = tuple(redact(task) if task.sensitive else task for task in report.listed)
         return replace(report, diagnostics=diagnostics, listed=listed)
     from reconciler.plan.plan import Plan
 
@@ -99,7 +99,7 @@ def masked_state(state: State) -> State:
         for ref, record in state.records.items()
     }
     attempts = {
-        mark: _redact(attempt) if attempt.sensitive else attempt
+        mark: redact(attempt) if attempt.sensitive else attempt
         for mark, attempt in state.attempts.items()
     }
     return replace(state, records=records, attempts=attempts)
@@ -142,9 +142,9 @@ def _task(task: PlannedTask, secrets: Secrets) -> PlannedTask:
     return replace(
         task,
         diff=tuple(_change(change, secrets, name) for change in task.diff),
-        desired=_redact(task.desired) if task.desired is not None else None,
+        desired=redact(task.desired) if task.desired is not None else None,
         record=_record(task.record, secrets) if task.record is not None else None,
-        attempt=_redact(task.attempt) if task.attempt is not None else None,
+        attempt=redact(task.attempt) if task.attempt is not None else None,
         remote=replace(remote, raw=_conceal(remote.raw, secrets, name)) if remote else None,
     )
 
@@ -164,10 +164,10 @@ def _change(change: Change, secrets: Secrets, name: str | None) -> Change:
 def _record(record: Record, secrets: Secrets) -> Record:
     """The service may derive a task's name from its prompt."""
     outputs = _conceal(record.outputs, secrets, _name(record))
-    return replace(_redact(record), outputs=outputs)
+    return replace(redact(record), outputs=outputs)
 
 
-def _redact(task: R) -> R:
+def redact(task: R) -> R:
     """Without its prompt, its entry's prompt, and the values that both are made from."""
     inputs = _redact_inputs(task.inputs)
     if not isinstance(task, DesiredTask):

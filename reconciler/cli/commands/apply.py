@@ -92,7 +92,13 @@ def command(
         raise click.UsageError(f"--{name.replace('_', '-')} requires --wait")
     wait = WaitOptions(timeout, interval, stop_on is not None) if waits else None
     request = ApplyRequest(
-        paths, call.options, call.given, yes=yes, expected=expect_plan, wait=wait, fail_on=fail_on
+        paths,
+        call.options,
+        call.explicit,
+        yes=yes,
+        expected=expect_plan,
+        wait=wait,
+        fail_on=fail_on,
     )
     applied = apply(call.ctx, request)
     if applied.plan is None:  # declined

@@ -107,7 +107,7 @@ class Output:
             self.document("".join(f"{row}\n" for row in rows))
 
     def failure(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Writes why there is no result."""
+        """Writes errors instead of a result."""
         self._write(FailureReport(tuple(diagnostics)))
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:

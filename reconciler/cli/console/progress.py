@@ -18,13 +18,13 @@ from reconciler.render import safe
 from reconciler.render.reports import Palette
 
 MANY = 20
-"""Fewer tasks are not counted while they are created."""
+"""The smallest number of tasks per line of progress."""
 
 NAMED = 3
-"""Keys to name; the others are counted."""
+"""The number of keys listed; the others are only counted."""
 
 WIDTH = 24
-"""Columns of a bar."""
+"""The width of a bar, in columns."""
 
 
 def progress_for(out: Output, total: int) -> ApplyProgress:

@@ -48,7 +48,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 class Seen:
     options: PlanOptions
-    given: PlanOptions
+    explicit: PlanOptions
     connection: Connection
     output: OutputOptions
     settings: Settings
@@ -62,7 +62,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         vars(found).update(
             values,
             options=call.options,
-            given=call.given,
+            explicit=call.explicit,
             connection=call.ctx.connection,
             output=call.out.options,
             settings=call.ctx.settings,
@@ -243,4 +243,4 @@ def test_configured_options_do_not_conflict_with_a_saved_plan(repository: Path, 
     (repository / "taskctl.toml").write_text("settle-time = '9s'\nadopt = 'none'\n")
     assert run(["try", "--adopt", "all"]) == 0
     assert seen.options == PlanOptions(settle_time=timedelta(seconds=9), adopt=AdoptScope.ALL)
-    assert seen.given == PlanOptions(adopt=AdoptScope.ALL)
+    assert seen.explicit == PlanOptions(adopt=AdoptScope.ALL)

@@ -22,7 +22,7 @@ from tests.support.extra_commands import add_command
 class Seen:
     paths: tuple[str, ...]
     options: PlanOptions
-    given: PlanOptions
+    explicit: PlanOptions
     connection: Connection
     output: OutputOptions
     settings: Settings
@@ -38,7 +38,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         vars(found).update(
             values,
             options=call.options,
-            given=call.given,
+            explicit=call.explicit,
             connection=call.ctx.connection,
             output=call.out.options,
             settings=call.ctx.settings,
