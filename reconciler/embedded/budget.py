@@ -1,4 +1,4 @@
-"""An optional Neo token budget, for trying out what depends on one.
+"""An optional Neo token budget, for testing what depends on it.
 
 The database stores it, so it applies to every process that opens the file, including
 `--backend local`. Tokens count once the turn that used them has ended.

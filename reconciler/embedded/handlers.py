@@ -69,7 +69,7 @@ def list_tasks(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 def get_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     with ctx.storage.reading() as connection:
-        task = _visible(connection, request)
+        task = _get_visible(connection, request)
     return text_response(200, task.document(ctx.now_ms()))
 
 
@@ -77,11 +77,11 @@ def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     change = requests.converted(request.body(), requests.PatchRequest)
 
     def work(writer: TaskWriter) -> str:
-        task = _visible(writer.connection, request)
+        task = _get_visible(writer.connection, request)
         if task.creator != request.user.id:
             raise _not_found(request)
         writer.update_settings(task, change)
-        return _visible(writer.connection, request).document(writer.now_ms)
+        return _get_visible(writer.connection, request).document(writer.now_ms)
 
     return text_response(200, _write(ctx, request, work))
 
@@ -90,7 +90,7 @@ def respond_to_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     event = requests.respond_request(request.body(), stamp(ctx.now_ms()))
 
     def work(writer: TaskWriter) -> None:
-        task = _visible(writer.connection, request)
+        task = _get_visible(writer.connection, request)
         if isinstance(event, requests.UserCancel):
             writer.end_turn(task, requests.event_document(event))
         elif task.is_running(writer.now_ms):
@@ -106,7 +106,7 @@ def cancel_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     requests.check_cancel(request.body())
 
     def work(writer: TaskWriter) -> None:
-        task = _visible(writer.connection, request)
+        task = _get_visible(writer.connection, request)
         if task.is_open(writer.now_ms):
             writer.end_turn(task, None)
 
@@ -116,7 +116,7 @@ def cancel_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 def list_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     with ctx.storage.reading() as connection:
-        task = _visible(connection, request)
+        task = _get_visible(connection, request)
         page = lists.page_of_events(connection, task, request.query(), ctx.now_ms())
     return text_response(200, page)
 
@@ -129,7 +129,7 @@ def stream_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     """
     last_id = request.environ.get("HTTP_LAST_EVENT_ID")
     with ctx.storage.reading() as connection:
-        task = _visible(connection, request)
+        task = _get_visible(connection, request)
         after = lists.event_number(connection, task, last_id) if last_id else -1
 
     def poll(number: int, limit: int) -> EventBatch:
@@ -199,7 +199,7 @@ def _write(ctx: ServiceContext, request: ApiRequest, work: Callable[[TaskWriter]
     )
 
 
-def _visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
+def _get_visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
     task = find_task(connection, request.org_name, request.task_id, request.user)
     if task is None:
         raise _not_found(request)

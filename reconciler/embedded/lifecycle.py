@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reconciler.embedded.wsgi import JsonObject
+from reconciler.model.task import rfc3339
 
 CONTEXT_WINDOW = 200_000
 COMPACTION_PERCENT = 80
@@ -75,14 +76,14 @@ def finishing(turn: Turn, work_seconds: float) -> Script:
     found = ", ".join(_label(entity) for entity in turn.entities) or "the organization"
     title = title_of(prompt) if turn.number == 1 else ""
     tool = tool_call(call, "look", {"at": found})
-    course: list[tuple[float, JsonObject]] = [
+    timed: list[tuple[float, JsonObject]] = [
         (0.3, message(f"Looking at {found}.", _usage(read, 80), is_final=False, tool_calls=[tool])),
         (0.6, tool_response(call, "look", f"Looked at {found}: nothing else needs attention.")),
         (1.0, message(_closing(turn, title), _usage(read + 400, 220))),
     ]
     if title:
-        course.insert(0, (0.1, {"type": "set_task_name", "name": title}))
-    steps = tuple(step(turn.started_ms + round(work_ms * part), body) for part, body in course)
+        timed.insert(0, (0.1, {"type": "set_task_name", "name": title}))
+    steps = tuple(step(turn.started_ms + round(work_ms * part), body) for part, body in timed)
     return Script(
         steps=steps,
         busy_until_ms=turn.started_ms + work_ms,
@@ -144,9 +145,8 @@ def title_of(prompt: str) -> str:
 
 
 def stamp(at_ms: int) -> str:
-    """Unix time in milliseconds in the service's format: RFC 3339, UTC, with milliseconds."""
-    moment = _EPOCH + timedelta(milliseconds=at_ms)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Unix time in milliseconds as RFC 3339."""
+    return rfc3339(_EPOCH + timedelta(milliseconds=at_ms))
 
 
 def milliseconds(moment: datetime) -> int:

@@ -33,7 +33,7 @@ class TaskWriter:
     def insert_task(self, org_name: str, request: CreateRequest) -> str:
         """Creates a task and starts its first turn. Returns its id."""
         now, message = self.now_ms, event_document(request.message)
-        entities = merged([], message)
+        entities = merge_entities([], message)
         modes = (request.approval_mode, request.plan_mode, request.tool_execution_mode)
         script = self.scenario(Turn(1, message, now, entities, *modes))
         task_id = str(uuid.uuid4())
@@ -66,7 +66,7 @@ class TaskWriter:
     def start_turn(self, task: StoredTask, event: JsonObject) -> None:
         """Starts another turn of an idle task with a user event."""
         now = max(self.now_ms, task.turn_ms)  # a clock that was set back must not reorder events
-        entities = merged(task.entity_list(), event)
+        entities = merge_entities(task.entity_list(), event)
         mode = task.tool_execution_mode()
         turn = Turn(
             task.turn + 1, event, now, entities, task.approval_mode, tool_execution_mode=mode
@@ -159,7 +159,7 @@ class TaskWriter:
         self.connection.executemany(_INSERT_EVENT, rows)
 
 
-def merged(entities: Sequence[JsonObject], event: JsonObject) -> list[JsonObject]:
+def merge_entities(entities: Sequence[JsonObject], event: JsonObject) -> list[JsonObject]:
     """The entities after the `entity_diff` of an event, without duplicates."""
     diff = event.get("entity_diff")
     if not isinstance(diff, dict):

@@ -1,4 +1,4 @@
-"""Scenarios other than success, for trying out what comes after the create. Pure.
+"""Scenarios other than success, for testing what follows a create. Pure.
 
 `serve --scenario NAME` selects one for all tasks. With `by-prompt`, the first word of a task's
 prompt selects it, so that tasks of one manifest can behave differently.

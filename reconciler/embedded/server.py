@@ -119,12 +119,12 @@ class Server:
     def run(self) -> None:
         """Serves until `stop`; then accepts no connections and lets responses finish."""
         while not self._stopping.is_set():
-            self._turn(1.0)
+            self._poll(1.0)
             self._limit_idle()
         self._server.accepting = False
         deadline = time.monotonic() + GRACE_SECONDS
         while self._is_busy() and time.monotonic() < deadline:
-            self._turn(0.02)
+            self._poll(0.02)
 
     def close(self) -> None:
         """Closes all connections. Call it after `run` has returned."""
@@ -137,7 +137,7 @@ class Server:
         self._stopping.set()
         self._server.pull_trigger()
 
-    def _turn(self, seconds: float) -> None:
+    def _poll(self, seconds: float) -> None:
         self._server.asyncore.loop(timeout=seconds, use_poll=True, map=self._channels, count=1)
 
     def _limit_idle(self) -> None:

@@ -185,11 +185,11 @@ def open_database(path: Path) -> sqlite3.Connection:
     while True:
         connection = connect(path)
         try:
-            _bring_up(connection, path)
+            _initialize(connection, path)
         except sqlite3.Error as problem:
             connection.close()
             if not is_busy(problem) or time.monotonic() > deadline:
-                raise _refusal("unusable", path, problem=str(problem)) from problem
+                raise _database_error("unusable", path, problem=str(problem)) from problem
             # SQLite does not wait while another process creates or removes the log.
             time.sleep(0.005)
         except BaseException:
@@ -205,7 +205,7 @@ def is_busy(problem: sqlite3.Error) -> bool:
     return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _refusal(case: str, path: Path, *, problem: str = "", found: int = 0) -> TaskctlError:
+def _database_error(case: str, path: Path, *, problem: str = "", found: int = 0) -> TaskctlError:
     code, supported = Code.LOCAL_DATABASE, SCHEMA_VERSION
     return TaskctlError.of(
         code, case, path=str(path), problem=problem, found=found, supported=supported
@@ -218,10 +218,10 @@ def _prepare(path: Path) -> None:
         make_scratch(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as problem:
-        raise _refusal("inaccessible", path, problem=str(problem.strerror)) from problem
+        raise _database_error("inaccessible", path, problem=str(problem.strerror)) from problem
 
 
-def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
+def _initialize(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     # The version is read in a transaction, so that all values are of one moment. Two processes may
     # find the file empty at once; the second one then finds the schema of the first.
@@ -245,10 +245,10 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     version = _number(connection, "PRAGMA user_version")
     owner = _number(connection, "PRAGMA application_id")
     if owner != APPLICATION_ID and _number(connection, "SELECT count(*) FROM sqlite_master"):
-        raise _refusal("foreign", path)
+        raise _database_error("foreign", path)
     if version not in (0, SCHEMA_VERSION):
         case = "newer" if version > SCHEMA_VERSION else "older"
-        raise _refusal(case, path, found=version)
+        raise _database_error(case, path, found=version)
     return version
 
 

@@ -26,7 +26,7 @@ from reconciler.remote.service_clock import ServiceClock
 from reconciler.remote.transport import HEADER_VALUE, Transport
 
 BUDGET_TIMEOUT = 10.0
-"""In seconds; only a forecast depends on the budget, and a refusal that the service makes, too."""
+"""In seconds; short, because only a forecast depends on it: the service enforces the budget."""
 
 
 def _utc_now() -> datetime:

@@ -45,7 +45,7 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
-        self._sock.settimeout(self._exchange.patience())
+        self._sock.settimeout(self._exchange.read_timeout())
         return cast("int | None", self._raw.readinto(buffer))
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ class _Connection(HTTPConnection):
     _clock: Callable[[], float] | None = None
 
     def connect(self) -> None:
-        current().open()
+        current().begin_connecting()
         super().connect()
 
     def request(self, *args: Any, **settings: Any) -> None:
@@ -95,9 +95,9 @@ class _Connection(HTTPConnection):
             data = b"".join(self._outgoing)
         finally:
             self._outgoing = None
-        exchange.leave()
+        exchange.begin_sending()
         self._linger(on=exchange.resets)
-        self.sock.settimeout(exchange.patience())
+        self.sock.settimeout(exchange.read_timeout())
         self.sock.sendall(data)
 
     def send(self, data: Any) -> None:

@@ -19,7 +19,7 @@ from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, serv
 __all__ = ["AccessToken", "Backend", "Resolved", "resolve_backend", "resolve_org", "resolve_token"]
 
 LOCAL_IDENTITY = "local"
-_SEALED = "$pulumiSecureStore"
+_ENCRYPTED = "$pulumiSecureStore"
 
 
 class Resolved(NamedTuple):
@@ -77,14 +77,14 @@ def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Acces
         return AccessToken(text, "PULUMI_ACCESS_TOKEN")
     path = _folder(env, home) / "credentials.json"
     data = _read(path)
-    if _is_sealed(data):
-        raise _sealed_error(path)
+    if _is_encrypted(data):
+        raise _encrypted_error(path)
     token = _entry(data.get("accessTokens"), backend.name)
     if token is None:
         account = _entry(data.get("accounts"), backend.name)
         token = account.get("accessToken") if isinstance(account, Mapping) else None
-    if _is_sealed(token):
-        raise _sealed_error(path)
+    if _is_encrypted(token):
+        raise _encrypted_error(path)
     if isinstance(token, str) and token.strip():
         return AccessToken(token.strip(), str(path))
     raise TaskctlError.of(Code.MISSING_CREDENTIALS, backend=backend.name)
@@ -95,13 +95,13 @@ def resolve_org(
     env: Mapping[str, str],
     home: Path,
     backend: Backend,
-    ask: Callable[[], str | None] | None = None,
+    service_default: Callable[[], str | None] | None = None,
 ) -> Resolved | None:
     """The organization for tasks without one, or None.
 
     From `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in
-    config.json, or `ask` (the service's default). Raises TaskctlError if config.json is needed
-    and unreadable, and what `ask` raises.
+    config.json, or `service_default()`. Raises TaskctlError if config.json is needed and
+    unreadable, and what `service_default` raises.
     """
     trace: list[str] = []
     path = _folder(env, home) / "config.json"
@@ -110,10 +110,10 @@ def resolve_org(
         ("TASKCTL_ORG", lambda: env.get("TASKCTL_ORG")),
         ("PULUMI_DEFAULT_ORGANIZATION", lambda: env.get("PULUMI_DEFAULT_ORGANIZATION")),
         (f"defaultOrg in {path}", lambda: _configured_org(path, backend)),
-        (f"the default organization at {backend.name}", ask or (lambda: None)),
+        (f"the default organization at {backend.name}", service_default or (lambda: None)),
     ]
-    for source, look in sources:
-        value = (look() or "").strip()
+    for source, read in sources:
+        value = (read() or "").strip()
         if value:
             return Resolved(value, source, tuple(trace))
         trace.append(f"{source}: not set")
@@ -127,7 +127,7 @@ def _pulumi_backends(env: Mapping[str, str], home: Path) -> Iterator[tuple[str |
     path = _folder(env, home) / "credentials.json"
     data = _read(path)
     current = data.get("current")
-    if _is_sealed(data):
+    if _is_encrypted(data):
         yield None, str(path)
     elif isinstance(current, str) and current.strip():
         yield current.strip(), f"current in {path}"
@@ -161,11 +161,11 @@ def _unusable(case: str, path: Path, **facts: Any) -> TaskctlError:
     return TaskctlError.of(Code.PULUMI_FILE, case, path=str(path), **facts)
 
 
-def _is_sealed(value: object) -> bool:
-    return isinstance(value, Mapping | str) and _SEALED in value
+def _is_encrypted(value: object) -> bool:
+    return isinstance(value, Mapping | str) and _ENCRYPTED in value
 
 
-def _sealed_error(path: Path) -> TaskctlError:
+def _encrypted_error(path: Path) -> TaskctlError:
     return TaskctlError.of(Code.MISSING_CREDENTIALS, "encrypted", path=str(path))
 
 

@@ -82,17 +82,17 @@ class TooLateError(Exception):
 class Exchange:
     """The limits of one request and its response, in seconds.
 
-    `opening` limits opening a connection, `silence` the time without a byte of the response,
-    `whole` the whole response, from the moment the request was written. A pooled connection that
-    was idle for longer than `max_idle`, by `clock`, is reopened. `resets`: closing the connection
-    early resets it, so that bytes of the request in kernel buffers cannot arrive later.
+    `connect`, `read` and `whole` are as in Timeouts; `whole` starts when the request is written. A
+    pooled connection that was idle for longer than `max_idle`, by `clock`, is reopened. `resets`:
+    closing the connection early resets it, so that bytes of the request in kernel buffers cannot
+    arrive later.
 
     `begun` is False only if no byte of the request was handed to a socket; a proxy's CONNECT and a
     TLS handshake do not count.
     """
 
-    opening: float
-    silence: float
+    connect: float
+    read: float
     whole: float
     max_idle: float = float("inf")
     window: SendWindow | None = None
@@ -101,19 +101,19 @@ class Exchange:
     begun: bool = True
     _deadline: float = float("inf")
 
-    def patience(self) -> float:
+    def read_timeout(self) -> float:
         """The timeout for the next read. Raises TimeoutError if no time is left."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the response took too long")
-        return min(self.silence, left)
+        return min(self.read, left)
 
-    def open(self) -> None:
-        """A connection is about to be opened."""
-        self._deadline = time.monotonic() + self.opening
+    def begin_connecting(self) -> None:
+        """Called before a connection is opened."""
+        self._deadline = time.monotonic() + self.connect
 
-    def leave(self) -> None:
-        """The request is about to be written. TooLateError if its window has closed."""
+    def begin_sending(self) -> None:
+        """Called before the request is written. Raises TooLateError if its window has closed."""
         if self.window is not None and not self.window.is_open():
             raise TooLateError
         self.begun = True
@@ -125,7 +125,7 @@ _CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 
 @contextmanager
 def watched(exchange: Exchange) -> Iterator[None]:
-    """What this thread sends within it is limited by `exchange`."""
+    """Applies the limits of `exchange` to what this thread sends in the context."""
     token = _CURRENT.set(exchange)
     try:
         yield

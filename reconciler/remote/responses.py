@@ -127,14 +127,12 @@ def _classified(response: ServiceResponse, request: Request) -> _Classified:
 
 
 def says(response: ServiceResponse, *statuses: int) -> bool:
-    """Whether the service itself sent one of these statuses: a proxy's error page proves
-    nothing."""
+    """Whether the service itself sent one of these statuses; a proxy's error page is no proof."""
     return response.status in statuses and _message(response) is not None
 
 
 def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, str]:
-    """Status and message of a rejection. Status 0 if the response is not the service's, which
-    proves nothing."""
+    """Status and message of a rejection. Status 0 if the response is not the service's."""
     message = _message(response)
     return (response.status, scrub(message)) if message else (0, scrub(response_name(response)))
 

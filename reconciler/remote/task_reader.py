@@ -61,8 +61,8 @@ class TaskReader:
     def outputs(
         self, tasks: Collection[TaskId], parallelism: int
     ) -> dict[TaskId, Mapping[str, object]]:
-        """The outputs of the visible ones of these tasks. If there are many, they are read from
-        the list, and the rest one by one. Raises RemoteError."""
+        """The outputs of those tasks that are visible. If there are many, they are read from the
+        list, and the rest individually. Raises RemoteError."""
         found: dict[TaskId, Mapping[str, object]] = {}
         for org_name in sorted({task.org_name for task in tasks}):
             missing = {task.id for task in tasks if task.org_name == org_name}

@@ -165,8 +165,8 @@ class Transport:
             raise outcome
         return outcome
 
-    def _exchange(self, silence: float, whole: float) -> Exchange:
-        return Exchange(self._timeouts.connect, silence, whole, clock=self.clock)
+    def _exchange(self, read: float, whole: float) -> Exchange:
+        return Exchange(self._timeouts.connect, read, whole, clock=self.clock)
 
     def _send(self, request: Request, exchange: Exchange) -> ServiceResponse:
         started = self.clock()
@@ -209,7 +209,7 @@ class Transport:
         return self._adapter.send(
             prepared,
             stream=True,
-            timeout=(exchange.opening, exchange.silence),
+            timeout=(exchange.connect, exchange.read),
             verify=self._verify,
             proxies=self._proxies,
         )
@@ -236,7 +236,7 @@ class Transport:
             size += len(chunk)
             if size > self.max_body:
                 raise TooLargeError(self.max_body >> 20)
-            exchange.patience()
+            exchange.read_timeout()
         return b"".join(chunks)
 
     def _path(self, request: Request) -> str:

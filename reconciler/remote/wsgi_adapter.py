@@ -20,7 +20,7 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 class _Body(io.RawIOBase):
-    """The response iterable as a file that does not wait for more than it returns."""
+    """The response iterable as a file; a read returns what is available."""
 
     def __init__(self, result: Iterable[bytes]) -> None:
         self._result = result
@@ -65,7 +65,7 @@ class WSGIAdapter(BaseAdapter):
         and proxies do not."""
         exchange = current()
         exchange.begun = False
-        exchange.leave()
+        exchange.begin_sending()
         started: list[tuple[str, list[tuple[str, str]]]] = []
         result = self._app(_environ(request), lambda status, h: started.append((status, h)))
         status, headers = started[0]

@@ -64,7 +64,7 @@ class Conversation:
         self._requests: dict[str, Approval] = {}
 
     def entries(self, event: Event) -> list[ConversationEntry]:
-        """The entries of an event; none if it is of no interest to a person."""
+        """The entries of an event; none for events that are not shown."""
         return [self._user(event)] if is_user_event(event) else list(self._agent(event))
 
     def _user(self, event: Event) -> ConversationEntry:

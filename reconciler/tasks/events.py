@@ -31,7 +31,7 @@ def body_of(event: Event) -> Mapping[str, Any]:
 
 
 def is_user_event(event: Event) -> bool:
-    """Whether a user, or something that acts as one, sent it; otherwise it is the agent's."""
+    """Whether it was sent by a user or on a user's behalf; otherwise it is the agent's."""
     return event.get("type") in USER_EVENT_TYPES
 
 

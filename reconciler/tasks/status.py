@@ -192,8 +192,8 @@ def all_requests(statuses: Iterable[TaskStatus]) -> tuple[OpenRequest, ...]:
 
 
 def find_news(statuses: Iterable[TaskStatus], since: datetime) -> News:
-    """What happened at `since` or later. What has no time counts: a duplicate notification is
-    better than none."""
+    """Requests and failures at `since` or later, and those without a time: a duplicate
+    notification is better than none."""
     known = list(statuses)
     requests = (request for status in known for request in open_requests(status))
     failed = (s for s in known if s.state in (TaskState.FAILED, TaskState.STOPPED))

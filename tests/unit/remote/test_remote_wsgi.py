@@ -20,7 +20,7 @@ Environ = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def _exchange() -> Iterator[None]:
-    with watched(Exchange(opening=1, silence=1, whole=60, max_idle=60)):
+    with watched(Exchange(connect=1, read=1, whole=60, max_idle=60)):
         yield
 
 
