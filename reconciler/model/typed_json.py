@@ -17,7 +17,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache, cached_property, lru_cache, reduce
-from operator import or_
+from operator import attrgetter, or_
 from sys import intern
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -179,15 +179,16 @@ class _Shape:
         renamed = dict(zip(names, struct.__struct_encode_fields__, strict=True))
         packs = tuple((at, pair[0]) for at, pair in enumerate(parts.values()) if pair is not _SAME)
         unpacks = tuple((name, pair[1]) for name, pair in parts.items() if pair is not _SAME)
+        read = attrgetter(*names, names[0])  # of two names at least, so that it returns a tuple
 
         def pack(value: Any) -> Any:
-            held = [getattr(value, name) for name in names]
+            held = list(read(value)[:-1])
             for at, convert in packs:
                 held[at] = convert(held[at])
             return struct(*held)
 
         def unpack(found: Any, **more: Any) -> Any:
-            held = {name: getattr(found, name) for name in names}
+            held = dict(zip(names, read(found), strict=False))
             for name, convert in unpacks:
                 try:
                     held[name] = convert(held[name])
