@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.action_runner import Runner, metadata
+from tests.support.action_runner import Runner, metadata, quick_python
 from tests.support.checkout import checkout, git
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.github_api import GitHub
@@ -56,18 +56,8 @@ def runner(tmp_path: Path, server: FaultServerProcess) -> Iterator[Runner]:
 @pytest.fixture
 def installed(runner: Runner, tmp_path: Path) -> None:
     """Replaces the installation: virtual environments get a link to the taskctl of the tests."""
-    shim = tmp_path / "shim" / "python3"
-    shim.parent.mkdir()
-    taskctl = Path(sys.executable).parent / "taskctl"
-    shim.write_text(
-        "#!/bin/sh\n"
-        '[ -z "${PULUMI_ACCESS_TOKEN:-}" ] || [ "$2" = "$ACTION/action/run.py" ] || exit 97\n'
-        f'if [ "$1 $2 $3" != "-I -m venv" ]; then exec "{sys.executable}" "$@"; fi\n'
-        f'mkdir -p "$5/bin" && ln -s "{taskctl}" "$5/bin/taskctl"\n'
-        'ln -s /bin/true "$5/bin/python"\n'
-    )
-    shim.chmod(0o755)
-    runner.env["PATH"] = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    shim = quick_python(tmp_path / "shim")
+    runner.env["PATH"] = f"{shim}{os.pathsep}{os.environ['PATH']}"
 
 
 def again(runner: Runner, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from ruamel.yaml import YAML
 
 from reconciler.embedded.app import App
 from reconciler.embedded.scenarios import scenario_of
-from tests.support.action_runner import metadata
+from tests.support.action_runner import metadata, quick_python
 from tests.support.checkout import checkout, git
 from tests.support.doc_blocks import ROOT, blocks, environment, shell
 from tests.support.embedded_server import running_app, running_server
@@ -144,8 +145,8 @@ def test_the_workflows_have_minimal_permissions_and_pinned_actions(path: Path) -
     assert text.count("secrets.") == given + in_steps
 
 
-@pytest.mark.timeout(600)
 def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_path: Path) -> None:
+    """test_action_steps.py runs the same installation with pip."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
     source, target, traps = tmp_path / "source", tmp_path / "opt", tmp_path / "traps"
     for folder in (source, traps, tmp_path / "work"):
@@ -158,8 +159,13 @@ def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_
     jobs = YAML(typ="safe", pure=True).load(text.replace("/opt/taskctl", str(target)))
     script = "\n".join(jobs[".taskctl"]["before_script"]).replace("/usr/local", f"{tmp_path}/usr")
     env = environment(tmp_path, TASKCTL_REPOSITORY=str(source), TASKCTL_COMMIT=commit)
-    ended = shell(script, tmp_path / "work", env, timeout=500)
+    env["PATH"] = f"{quick_python(tmp_path / 'shim')}{os.pathsep}{env['PATH']}"
+    ended = shell(script, tmp_path / "work", env)
     assert ended.returncode == 0, ended.stderr
+    (log,) = tmp_path.rglob("python.log")
+    pinned, project = (line.split() for line in log.read_text().splitlines())
+    assert pinned[-3:] == ["--require-hashes", "--requirement", f"{target}/requirements.txt"]
+    assert {"--no-index", "--no-deps"} < set(project)
     assert list(traps.iterdir()) == []
     found = shell(f"{tmp_path}/usr/bin/taskctl --version", tmp_path / "work", env)
     assert found.stdout.startswith("taskctl ")

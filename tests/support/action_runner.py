@@ -31,6 +31,26 @@ def metadata(folder: Path = ROOT) -> dict[str, Any]:
     return loaded
 
 
+def quick_python(folder: Path) -> Path:
+    """A directory for PATH with a `python3` that installs nothing: its virtual environments link to
+    the taskctl of the tests, and their `bin/python.log` has a line for each call of pip."""
+    folder.mkdir()
+    taskctl = Path(sys.executable).parent / "taskctl"
+    scripts = {
+        "pip": 'echo "$*" >>"$0.log"',
+        "python3": (
+            '[ -z "${PULUMI_ACCESS_TOKEN:-}" ] || [ "$2" = "$ACTION/action/run.py" ] || exit 97\n'
+            f'if [ "$1 $2 $3" != "-I -m venv" ]; then exec "{sys.executable}" "$@"; fi\n'
+            f'mkdir -p "$5/bin" && ln -s "{taskctl}" "$5/bin/taskctl"\n'
+            f'cp "{folder}/pip" "$5/bin/python"'
+        ),
+    }
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
 @dataclass
 class Step:
     """The result of a run: its `outputs` as a workflow sees them, and the `summary` of the job."""

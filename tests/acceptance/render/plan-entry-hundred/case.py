@@ -1,4 +1,4 @@
-"""More tasks than a screen has rows: as many as fit, then how many more there are."""
+"""More tasks than fit on a screen: as many as fit, then a count of the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An entry whose tasks stand differently: what is said of each, and of rows that it has lost."""
+"""An entry whose tasks have different actions, and rows that no longer exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forty repositories in forty columns: a key is never cut for the sake of a value."""
+"""Forty repositories in forty columns: keys are never truncated in favor of values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An entry of forty repositories is one item: its prompt once, its tasks in a table. One screen."""
+"""An entry of forty repositories is one item on one screen: one prompt and a table of tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same for a program."""
+"""Unattended tasks as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may act without approval: by its manifest, at the service; not who is read-only."""
+"""Unattended tasks, by the manifest or at the service; read-only tasks are not listed."""
 
 from __future__ import annotations
 
