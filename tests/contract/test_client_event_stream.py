@@ -14,10 +14,10 @@ from reconciler.model.task import Identity
 from reconciler.remote.client import Client
 from reconciler.remote.event_stream import EventStream
 from reconciler.remote.task_reader import TaskReader, event_cache
-from tests.support.agent_events import agents, said, users
+from tests.support.agent_events import agent_event, agent_message, user_event
 from tests.support.client_tools import FakeTime, make_client
 
-FIRST = {**users("user_message", content="Do it."), "id": "1"}
+FIRST = {**user_event("user_message", content="Do it."), "id": "1"}
 
 
 class World:
@@ -59,20 +59,25 @@ class World:
 
 @pytest.mark.parametrize(
     "last",
-    [said("Done", final=True), agents("error", message="no"), agents("cancelled"), said("I look")],
+    [
+        agent_message("Done", final=True),
+        agent_event("error", message="no"),
+        agent_event("cancelled"),
+        agent_message("I look"),
+    ],
     ids=["final", "failed", "cancelled", "stopped"],
 )
 @pytest.mark.parametrize("idle_after", [1, 4])
 def test_the_stream_ends_when_the_task_has_settled(
     last: dict[str, Any], idle_after: int, tmp_path: Path
 ) -> None:
-    world = World([{**said("I look"), "id": "2"}, {**last, "id": "3"}], idle_after)
+    world = World([{**agent_message("I look"), "id": "2"}, {**last, "id": "3"}], idle_after)
     assert world.follow(tmp_path) == ["1", "2", "3"]
     assert world.heartbeats < 60
 
 
 def test_the_stream_continues_while_the_task_runs(tmp_path: Path) -> None:
     """The status is checked every few seconds, not at each heartbeat."""
-    world = World([{**said("I look"), "id": "2"}], 10)
+    world = World([{**agent_message("I look"), "id": "2"}], 10)
     assert world.follow(tmp_path) == ["1", "2"]
     assert 20 < world.heartbeats < 100

@@ -28,7 +28,7 @@ from reconciler.state.shared import SharedState
 from reconciler.state.store import Head, decode_head, encode_head
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
 from tests.support.http_objects import careless_s3
-from tests.support.machines import NEW, WITHOUT_HEARTBEAT, Machine, Machines, machines
+from tests.support.machines import NEW, WITHOUT_HEARTBEAT, Machine, Machines, open_machines
 from tests.support.state_engines import MAIN, Served, serving
 from tests.support.state_samples import BACKEND, attempt, mark_at, record
 from tests.support.state_servers import S3_KEYS
@@ -55,12 +55,12 @@ def proxy(served: Served) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def those(served: Served) -> Iterator[Machines]:
-    with machines(served, f"s{secrets.token_hex(4)}") as made:
+def machines(served: Served) -> Iterator[Machines]:
+    with open_machines(served, f"s{secrets.token_hex(4)}") as made:
         yield made
 
 
-def befall(proxy: FaultProxy, trouble: Trouble, *whats: re.Pattern[str]) -> None:
+def fail_next_writes(proxy: FaultProxy, trouble: Trouble, *whats: re.Pattern[str]) -> None:
     """Makes the next write of each of these kinds fail in this way."""
     left = list(whats)
 
@@ -103,7 +103,7 @@ def troubles(engine_name: str) -> list[Trouble]:
     return [t for t in TROUBLES.values() if t.kind != "answer" or engine_name == "s3"]
 
 
-def assert_met(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:
+def assert_fault_occurred(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:
     """The fault occurred, and a second time only if the first write was not done. A late write that
     arrives now changes nothing."""
     met = len(proxy.met)
@@ -114,19 +114,19 @@ def assert_met(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:
 
 
 def test_commits_and_segments_are_written_once(
-    those: Machines, proxy: FaultProxy, troubles: list[Trouble]
+    machines: Machines, proxy: FaultProxy, troubles: list[Trouble]
 ) -> None:
     """The head fails twice; then a segment (git: with the head), and the head that names it."""
-    other = those.new()
-    session = those.new(proxy.port, WITHOUT_HEARTBEAT).open()
+    other = machines.new()
+    session = machines.new(proxy.port, WITHOUT_HEARTBEAT).open()
     written = set()
     for number, trouble in enumerate(troubles):
-        befall(proxy, trouble, HEAD, HEAD)
+        fail_next_writes(proxy, trouble, HEAD, HEAD)
         session.append(Attempted(attempt(2 * number)))
-        assert_met(proxy, trouble, other.engine)
-        befall(proxy, trouble, BLOB, HEAD)
+        assert_fault_occurred(proxy, trouble, other.engine)
+        fail_next_writes(proxy, trouble, BLOB, HEAD)
         session.append(large(2 * number + 1))
-        assert_met(proxy, trouble, other.engine)
+        assert_fault_occurred(proxy, trouble, other.engine)
         written |= {mark_at(2 * number), mark_at(2 * number + 1)}
         assert set(other.place.read(BACKEND).attempts) == written
     proxy.forget()
@@ -135,19 +135,19 @@ def test_commits_and_segments_are_written_once(
 
 
 def test_the_lock_is_taken_and_released_once(
-    those: Machines, proxy: FaultProxy, troubles: list[Trouble]
+    machines: Machines, proxy: FaultProxy, troubles: list[Trouble]
 ) -> None:
     """The head fails twice when the lock is taken; the saved state and its head fail at the
     release."""
-    machine, other = those.new(proxy.port, WITHOUT_HEARTBEAT), those.new()
+    machine, other = machines.new(proxy.port, WITHOUT_HEARTBEAT), machines.new()
     for number, trouble in enumerate(troubles):
-        befall(proxy, trouble, HEAD, HEAD)
+        fail_next_writes(proxy, trouble, HEAD, HEAD)
         session = machine.open()
-        assert_met(proxy, trouble, other.engine)
+        assert_fault_occurred(proxy, trouble, other.engine)
         session.append(Recorded(record(number)))
-        befall(proxy, trouble, BLOB, HEAD)
+        fail_next_writes(proxy, trouble, BLOB, HEAD)
         session.close()
-        assert_met(proxy, trouble, other.engine)
+        assert_fault_occurred(proxy, trouble, other.engine)
         head = other.place.head()
         assert (head.epoch, head.serial, head.holder) == (number + 1, number + 1, None)
         assert len(other.place.read(BACKEND).records) == number + 1
@@ -162,9 +162,11 @@ def cut_off_with_the_first_write(proxy: FaultProxy) -> Callable[[Asked], Trouble
     return choose
 
 
-def test_a_late_write_after_a_takeover_changes_nothing(those: Machines, proxy: FaultProxy) -> None:
+def test_a_late_write_after_a_takeover_changes_nothing(
+    machines: Machines, proxy: FaultProxy
+) -> None:
     """The holder is cut off while its write is in flight, and another machine takes over."""
-    cut_off, other = those.new(proxy.port), those.new()
+    cut_off, other = machines.new(proxy.port), machines.new()
     session = cut_off.open()
     session.append(Attempted(attempt(1)))
     proxy.always = cut_off_with_the_first_write(proxy)
@@ -198,9 +200,9 @@ def test_a_late_write_after_a_takeover_changes_nothing(those: Machines, proxy: F
 # Who has the lock
 
 
-def test_only_one_of_many_takers_gets_the_lock(those: Machines, engine_name: str) -> None:
+def test_only_one_of_many_takers_gets_the_lock(machines: Machines, engine_name: str) -> None:
     count = 6 if engine_name == "git" else 12
-    takers = [those.new() for _ in range(count)]
+    takers = [machines.new() for _ in range(count)]
     start = threading.Barrier(count)
 
     def take(machine: Machine) -> Session | Code:
@@ -215,17 +217,17 @@ def test_only_one_of_many_takers_gets_the_lock(those: Machines, engine_name: str
     won = [found for found in ended if isinstance(found, Session)]
     assert len(won) == 1
     assert ended.count(Code.STATE_LOCKED) == count - 1
-    assert those.new().place.head().epoch == 1
+    assert machines.new().place.head().epoch == 1
     won[0].close()
 
 
-def test_waiting_takers_take_over_from_a_dead_holder_in_turn(those: Machines) -> None:
+def test_waiting_takers_take_over_from_a_dead_holder_in_turn(machines: Machines) -> None:
     """The holder died with an open attempt; no entry is lost, and no two takers hold the lock at
     once."""
-    dead = those.new()
+    dead = machines.new()
     dead.open().append(Attempted(attempt(0)))
     stop_heartbeat(dead)
-    takers = [those.new() for _ in range(4)]
+    takers = [machines.new() for _ in range(4)]
     inside: list[int] = []
 
     def work(number: int) -> None:
@@ -237,7 +239,7 @@ def test_waiting_takers_take_over_from_a_dead_holder_in_turn(those: Machines) ->
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(1, 5)))
-    found = those.new().place
+    found = machines.new().place
     assert set(found.read(BACKEND).attempts) == {mark_at(number) for number in range(5)}
     assert found.head().epoch == 5
 
@@ -251,22 +253,22 @@ def stop_heartbeat(machine: Machine) -> None:
     machine.engine.swap = machine.engine.read = gone  # type: ignore[method-assign,assignment]
 
 
-def test_unlock_fences_a_live_holder(those: Machines) -> None:
-    holder, other = those.new(), those.new()
+def test_unlock_fences_a_live_holder(machines: Machines) -> None:
+    holder, other = machines.new(), machines.new()
     session = holder.open()
-    told: list[int] = []
+    confirmed: list[int] = []
     ended = threading.Event()
 
     def work() -> None:
         """As often as the answers of a service come."""
         while not ended.wait(0.2):
-            session.append(Attempted(attempt(len(told))))
-            told.append(len(told))
+            session.append(Attempted(attempt(len(confirmed))))
+            confirmed.append(len(confirmed))
 
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(work)
         try:
-            while len(told) < 3:
+            while len(confirmed) < 3:
                 assert not working.done()
             assert other.place.unlock(other.place.head().epoch) is not None
             with pytest.raises(StateError) as problem:
@@ -276,12 +278,12 @@ def test_unlock_fences_a_live_holder(those: Machines) -> None:
     assert code_of(problem) is Code.STATE_FENCED
     with pytest.raises(StateError):
         session.check_held()
-    assert set(other.place.read(BACKEND).attempts) == set(map(mark_at, told))
+    assert set(other.place.read(BACKEND).attempts) == set(map(mark_at, confirmed))
     other.open().close()
 
 
-def test_a_stale_holder_without_its_blobs_changes_nothing(those: Machines) -> None:
-    holder, other = those.new(), those.new()
+def test_a_stale_holder_without_its_blobs_changes_nothing(machines: Machines) -> None:
+    holder, other = machines.new(), machines.new()
     stale = holder.open()
     stale.append(Attempted(attempt(1)))
     stale.append(large(2))
@@ -295,7 +297,7 @@ def test_a_stale_holder_without_its_blobs_changes_nothing(those: Machines) -> No
     for call in (stale.save, stale.close):
         with suppress(StateError):
             call()
-    state = those.new().place.read(BACKEND)
+    state = machines.new().place.read(BACKEND)
     assert {ref.key for ref in state.records} == {f"task-{number}" for number in range(3, 10)}
     assert set(state.attempts) == {mark_at(9)}
 
@@ -326,8 +328,8 @@ WRONG: dict[str, tuple[Code, Callable[[Head], bytes]]] = {
 }
 
 
-def test_an_invalid_head_is_rejected_and_unchanged(those: Machines) -> None:
-    machine, other = those.new(), those.new()
+def test_an_invalid_head_is_rejected_and_unchanged(machines: Machines) -> None:
+    machine, other = machines.new(), machines.new()
     found = machine.engine.read()
     assert found is not None
     version, sound = found[1], decode_head(found[0], "")[0]

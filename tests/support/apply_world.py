@@ -27,29 +27,29 @@ Effect = CreateOutcome | Callable[[], CreateOutcome]
 
 
 @dataclass
-class Story:
-    """Everything in the order in which it happened: `append`, `create`, `patch`, `told`."""
+class CallLog:
+    """Everything in the order in which it happened: `append`, `create`, `patch`, `reported`."""
 
-    lines: list[tuple[str, Any]] = field(default_factory=list)
+    entries: list[tuple[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def tell(self, what: str, of: Any) -> None:
+    def record(self, kind: str, value: Any) -> None:
         with self.lock:
-            self.lines.append((what, of))
+            self.entries.append((kind, value))
 
-    def of(self, what: str) -> list[Any]:
-        return [of for kind, of in self.lines if kind == what]
+    def of(self, kind: str) -> list[Any]:
+        return [value for found, value in self.entries if found == kind]
 
     def kinds(self) -> list[str]:
-        return [kind for kind, _ in self.lines]
+        return [kind for kind, _ in self.entries]
 
 
 class AttemptLog:
     """A journal in memory. `full` decides whether the next append fails."""
 
-    def __init__(self, known: State, story: Story) -> None:
+    def __init__(self, known: State, calls: CallLog) -> None:
         self.state = known
-        self.story = story
+        self.calls = calls
         self.full: Callable[[tuple[Event, ...]], bool] = lambda events: False
         self.slow: Callable[[], None] = lambda: None
         self.lost = False
@@ -70,7 +70,7 @@ class AttemptLog:
         with self._lock:
             if self.full(events):
                 raise failed(StateError, "the journal cannot be written: no space", "Make room.")
-            self.story.tell("append", events)
+            self.calls.record("append", events)
             self.state = fold(self.state, events)
 
 
@@ -79,8 +79,8 @@ class Service:
 
     backend = "https://api.example.com"
 
-    def __init__(self, story: Story) -> None:
-        self.story = story
+    def __init__(self, calls: CallLog) -> None:
+        self.calls = calls
         self.outcomes: dict[str, list[Effect]] = {}
         self.then: Effect | None = None
         self.refuses_patches = False
@@ -100,7 +100,7 @@ class Service:
         return None
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
-        self.story.tell("list", org_name)
+        self.calls.record("list", org_name)
         yield TaskPage(tuple(self.listed), self.list_problem)
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
@@ -115,7 +115,7 @@ class Service:
         key = str(body["message"]["content"]).split()[-1]
         if not window.is_open():
             return NotSent("too late")
-        self.story.tell("create", (key, body))
+        self.calls.record("create", (key, body))
         with self._lock:
             self._count += 1
             queue = self.outcomes.get(key, [])
@@ -123,7 +123,7 @@ class Service:
         return effect() if callable(effect) else effect
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
-        self.story.tell("patch", (task_id, dict(changes)))
+        self.calls.record("patch", (task_id, dict(changes)))
         if self.refuses_patches:
             raise failed(RemoteError, "not allowed")
         return RemoteTask(org_name, task_id, {"id": task_id, **changes})
@@ -151,9 +151,9 @@ class World:
     """Time passes only when something waits. `stopped` ends the apply."""
 
     def __init__(self, known: State | None = None, parallelism: int = 1) -> None:
-        self.story = Story()
-        self.log = AttemptLog(known or state(), self.story)
-        self.service = Service(self.story)
+        self.calls = CallLog()
+        self.log = AttemptLog(known or state(), self.calls)
+        self.service = Service(self.calls)
         self.clock = Clock()
         self.stopped = False
         self.waits: list[float] = []
@@ -165,8 +165,8 @@ class World:
             identity=ME,
             clock=self.clock,
             wait=self._wait,
-            started=lambda ref: self.story.tell("started", ref),
-            ended=lambda result: self.story.tell("told", result),
+            started=lambda ref: self.calls.record("started", ref),
+            ended=lambda result: self.calls.record("reported", result),
             cancel=self._cancel,
             held=self.held.append,
             holder=LockHolder(self.clock.boot()),
@@ -186,7 +186,7 @@ class World:
         return self.clock.now()
 
     def _cancel(self, record: Record) -> bool:
-        self.story.tell("cancel", record.task_id)
+        self.calls.record("cancel", record.task_id)
         return True
 
     def _wait(self, seconds: float) -> bool:

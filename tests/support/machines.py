@@ -61,7 +61,7 @@ class Machines:
 
 
 @contextmanager
-def machines(served: Served, state: str) -> Iterator[Machines]:
+def open_machines(served: Served, state: str) -> Iterator[Machines]:
     """The machines of a new state, which is created first."""
     with ExitStack() as stack:
         made = Machines(served, state, stack)

@@ -18,16 +18,16 @@ def read(data: bytes) -> Replay:
     return read_journal(data, file="x.journal")
 
 
-class Written:
+class JournalFile:
     """A journal on disk, and the events that it reported as durable."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.durable: list[Event] = []
         self._opened: list[Journal] = []
-        self.journal = self.again()
+        self.journal = self.reopen()
 
-    def again(self) -> Journal:
+    def reopen(self) -> Journal:
         """Opens the journal as another run would. Earlier ones stay open until `close`."""
         replay = read(self.bytes())
         made = Journal(self.path, HEADER, replay, self.durable.extend, shown="x.journal")
@@ -60,11 +60,11 @@ def open_at(path: Path, *, backend: str = BACKEND) -> Session:
     return Session.open(LocalState(path), Claim(backend, "a test"))
 
 
-def beside(path: Path, suffix: str) -> Path:
+def sibling(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def listing(folder: Path) -> dict[str, tuple[bytes, int]]:
+def folder_contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {
         found.name: (found.read_bytes(), found.stat().st_mtime_ns)
         for found in folder.iterdir()
@@ -72,7 +72,7 @@ def listing(folder: Path) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def saved(path: Path, *, count: int = 4) -> None:
+def save_history(path: Path, *, count: int = 4) -> None:
     with open_at(path) as session:
         session.append(*history(count))
         session.mark_complete()

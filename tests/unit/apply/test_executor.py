@@ -43,11 +43,11 @@ def test_the_attempt_is_durable_before_the_request_and_the_id_before_the_report(
     world = World()
     results = world.run(*world.planned(desired("a")))
     assert results["a"].result is Result.CREATED
-    assert world.story.kinds() == ["append", "started", "create", "append", "told"]
-    intent, outcome = world.story.of("append")
+    assert world.calls.kinds() == ["append", "started", "create", "append", "reported"]
+    intent, outcome = world.calls.of("append")
     assert kinds(intent) == ["BaselineRead", "Attempted"]
     assert kinds(outcome) == ["Recorded"]
-    (_, body), made = world.story.of("create")[0], intent[1].attempt
+    (_, body), made = world.calls.of("create")[0], intent[1].attempt
     assert made.baseline == intent[0].baseline.name
     assert (made.boot, made.boot_id, made.window) == (BOOT, "boot-1", 10.0)
     assert body["message"]["timestamp"] == made.mark
@@ -62,7 +62,7 @@ def test_nothing_is_sent_that_cannot_be_journalled() -> None:
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.FAILED
     assert cases(result.problems) == ["apply.state"]
-    assert world.story.of("create") == []
+    assert world.calls.of("create") == []
 
 
 def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open() -> None:
@@ -80,7 +80,7 @@ def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
     world = World()
     world.service.then = lost
     assert world.run(*world.planned(desired("a")))["a"].result is Result.UNRESOLVED
-    assert len(world.story.of("create")) == 1
+    assert len(world.calls.of("create")) == 1
     assert len(world.log.state.attempts) == 1
     assert sum(world.executor.creates.sent.values()) == 1
 
@@ -99,10 +99,10 @@ def test_each_attempt_has_its_own_mark_and_closes_the_previous_one() -> None:
     world = World()
     world.service.outcomes["a"] = [NotSent("refused"), NotSent("refused")]
     assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
-    marks = [body["message"]["timestamp"] for _, body in world.story.of("create")]
+    marks = [body["message"]["timestamp"] for _, body in world.calls.of("create")]
     assert len(set(marks)) == 3
     assert marks == sorted(marks)
-    appended = [kinds(events) for events in world.story.of("append")]
+    appended = [kinds(events) for events in world.calls.of("append")]
     assert appended == [
         ["BaselineRead", "Attempted"],
         ["Closed", "Attempted"],
@@ -117,7 +117,7 @@ def test_an_unreachable_service_ends_retries_and_stops_further_creates() -> None
     results = world.run(*world.planned(desired("a"), desired("b")))
     assert results["a"].result is Result.FAILED
     assert results["b"].result is Result.NOT_STARTED
-    assert len(world.story.of("create")) == TRIES
+    assert len(world.calls.of("create")) == TRIES
     assert not world.log.state.attempts
 
 
@@ -140,8 +140,8 @@ def test_an_attempt_that_took_too_long_to_journal_is_not_sent() -> None:
 
     world.log.slow = slow
     assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
-    ((_, body),) = world.story.of("create")
-    first, second, _ = world.story.of("append")
+    ((_, body),) = world.calls.of("create")
+    first, second, _ = world.calls.of("append")
     assert kinds(second) == ["Closed", "Attempted"]
     assert body["message"]["timestamp"] == second[1].attempt.mark != first[1].attempt.mark
 
@@ -159,8 +159,8 @@ def test_the_send_window_uses_the_clock_that_shows_more(*, wall: bool) -> None:
 
     world.log.slow = slow
     assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
-    assert len(world.story.of("create")) == 1
-    assert len(world.story.of("append")) == 3
+    assert len(world.calls.of("create")) == 1
+    assert len(world.calls.of("append")) == 3
 
 
 def test_nothing_is_sent_once_the_lock_is_lost() -> None:
@@ -170,7 +170,7 @@ def test_nothing_is_sent_once_the_lock_is_lost() -> None:
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.FAILED
     assert cases(result.problems) == ["apply.state"]
-    assert world.story.of("create") == []
+    assert world.calls.of("create") == []
     assert len(world.log.state.attempts) == 1
 
 
@@ -194,14 +194,14 @@ def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
     world.ctx.baselines.clear()
     world.service.listed = [remote("x"), remote("y")]
     world.run(*world.planned(desired("a"), desired("b")))
-    assert world.story.of("list") == ["acme"]
+    assert world.calls.of("list") == ["acme"]
     assert world.ctx.baselines["acme"].ids == ("x", "y")
     world = World()
     world.ctx.baselines.clear()
     world.service.list_problem = error("the list is null")
     result = world.run(*world.planned(desired("a")))["a"]
     assert (result.result, cases(result.problems)) == (Result.FAILED, ["apply.no_list"])
-    assert world.story.of("create") == []
+    assert world.calls.of("create") == []
 
 
 def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
@@ -215,7 +215,7 @@ def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
         Result.NOT_STARTED,
         Result.CREATED,
     ]
-    assert len(world.story.of("create")) == 2
+    assert len(world.calls.of("create")) == 2
 
 
 def test_a_rate_limit_that_lasts_ends_the_apply() -> None:
@@ -224,7 +224,7 @@ def test_a_rate_limit_that_lasts_ends_the_apply() -> None:
     results = world.run(*world.planned(*(desired(f"k{n}") for n in range(9))))
     counts = Counter(r.result for r in results.values())
     assert counts == {Result.UNRESOLVED: 2, Result.NOT_STARTED: 7}
-    assert len(world.story.of("create")) == 2
+    assert len(world.calls.of("create")) == 2
     assert world.held == [200.0]
     assert sum(world.waits) < 300
 
@@ -233,7 +233,7 @@ def test_no_create_starts_after_a_stop() -> None:
     world = World()
     world.stopped = True
     assert world.run(*world.planned(desired("a")))["a"].result is Result.NOT_STARTED
-    assert world.story.kinds() == ["told"]
+    assert world.calls.kinds() == ["reported"]
 
 
 def test_a_stop_closes_an_attempt_that_was_never_sent() -> None:
@@ -260,7 +260,7 @@ def test_a_retry_closes_the_earlier_attempt_in_the_same_write() -> None:
     (planned,) = world.planned(desired("a"))
     assert planned.reason is Reason.RETRY
     world.run(planned)
-    first = world.story.of("append")[0]
+    first = world.calls.of("append")[0]
     assert kinds(first) == ["Closed", "BaselineRead", "Attempted"]
     assert first[0].mark == old_attempt().mark
     made = world.log.state.records[planned.ref]
@@ -301,11 +301,11 @@ def test_a_found_task_is_recorded_with_its_mark_and_pending_patches() -> None:
     (planned,) = world.planned(desired("a", name="N"), seen=seen)
     assert (planned.action, planned.reason) == (Action.ADOPT, Reason.ATTEMPT)
     assert world.run(planned)["a"].result is Result.ADOPTED
-    recorded, patched = world.story.of("append")
+    recorded, patched = world.calls.of("append")
     assert recorded[0].record.marks == (attempt("a", mark).mark,)
     assert dict(recorded[0].record.pending) == {"name": "N"}
     assert dict(patched[0].record.pending) == {}
-    assert world.story.of("patch") == [("t", {"name": "N"})]
+    assert world.calls.of("patch") == [("t", {"name": "N"})]
 
 
 def test_a_task_found_by_the_apply_that_created_it_counts_as_created() -> None:
@@ -324,16 +324,16 @@ def test_a_task_found_by_the_apply_that_created_it_counts_as_created() -> None:
 def test_name_and_sharing_are_journalled_before_and_after_their_patch() -> None:
     world = World()
     world.run(*world.planned(desired("a", name="N", isShared=True)))
-    assert world.story.kinds() == [
+    assert world.calls.kinds() == [
         "append",
         "started",
         "create",
         "append",
         "patch",
         "append",
-        "told",
+        "reported",
     ]
-    _, created, patched = world.story.of("append")
+    _, created, patched = world.calls.of("append")
     assert dict(created[0].record.pending) == {"name": "N", "isShared": True}
     assert dict(patched[0].record.pending) == {}
 
@@ -350,7 +350,7 @@ def test_a_failed_patch_is_reported_and_left_to_the_next_apply() -> None:
     again = world.planned(declared, seen=view([remote("id-a", NOW)]))
     assert again[0].reason is Reason.UNFINISHED
     assert world.run(*again)["a"].problems == ()
-    assert len(world.story.of("create")) == 1
+    assert len(world.calls.of("create")) == 1
     assert not dict(world.log.state.records[again[0].ref].pending)
 
 
@@ -359,10 +359,10 @@ def test_a_move_records_the_new_key_before_removing_the_old() -> None:
     seen = view([remote("t")])
     planned = world.planned(desired("new", "work of old", moved_from="old"), seen=seen)
     assert world.run(*planned)["new"].result is Result.MOVED
-    ((recorded, forgotten),) = world.story.of("append")
+    ((recorded, forgotten),) = world.calls.of("append")
     assert isinstance(recorded, Recorded)
     assert isinstance(forgotten, Forgotten)
-    assert world.story.of("create") == []
+    assert world.calls.of("create") == []
 
 
 def test_a_recreated_task_keeps_its_earlier_marks() -> None:
@@ -389,9 +389,9 @@ def test_one_failure_does_not_stop_the_other_tasks(parallelism: int) -> None:
     assert results["k5"].result is Result.UNRESOLVED
     others = {r.result for key, r in results.items() if key not in ("k3", "k5")}
     assert others == {Result.CREATED}
-    marks = [body["message"]["timestamp"] for _, body in world.story.of("create")]
+    marks = [body["message"]["timestamp"] for _, body in world.calls.of("create")]
     assert len(set(marks)) == 12
-    assert len(world.story.of("told")) == 12
+    assert len(world.calls.of("reported")) == 12
 
 
 def test_adopt_and_move_send_no_request() -> None:
@@ -400,7 +400,7 @@ def test_adopt_and_move_send_no_request() -> None:
     planned = world.planned(desired("a"), seen=seen, options=PlanOptions(adopt=AdoptScope.ALL))
     assert planned[0].reason is Reason.LOOK_ALIKE
     assert world.run(*planned)["a"].result is Result.ADOPTED
-    assert world.story.kinds() == ["append", "told"]
+    assert world.calls.kinds() == ["append", "reported"]
 
 
 def test_no_patch_starts_after_a_stop() -> None:
@@ -409,4 +409,4 @@ def test_no_patch_starts_after_a_stop() -> None:
     tasks = world.planned(declared, seen=view([remote("t")]))
     world.stopped = True
     assert world.run(*tasks)["a"].result is Result.NOT_STARTED
-    assert world.story.of("patch") == []
+    assert world.calls.of("patch") == []

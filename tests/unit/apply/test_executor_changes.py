@@ -52,19 +52,19 @@ def test_the_record_holds_what_was_patched_and_nothing_else() -> None:
     world, planned = changed()
     result = world.run(*planned)["a"]
     assert (result.result, result.updated) == (Result.UPDATED, ("approvalMode",))
-    assert world.story.of("patch") == [("t", {"approvalMode": "auto"})]
+    assert world.calls.of("patch") == [("t", {"approvalMode": "auto"})]
     inputs = kept(world).inputs
     assert inputs["approvalMode"] == "auto"
     assert inputs["message"] == {"content": "as it was"}
     assert kept(world).digest == digest(inputs)
     assert [h.what for h in kept(world).history] == ["adopted", "updated"]
-    assert world.story.kinds() == ["patch", "append", "told"]
+    assert world.calls.kinds() == ["patch", "append", "reported"]
 
 
 def test_a_value_that_the_service_already_has_is_recorded_without_a_request() -> None:
     world, planned = changed(approvalMode="auto")
     assert world.run(*planned)["a"].result is Result.UPDATED
-    assert world.story.of("patch") == []
+    assert world.calls.of("patch") == []
     assert kept(world).inputs["approvalMode"] == "auto"
 
 
@@ -120,7 +120,7 @@ def test_pending_settings_are_sent_with_an_update() -> None:
     declared = desired("a", approvalMode="auto", name="N")
     seen = view([remote("t", approvalMode="manual", name="made up")])
     world.run(*world.planned(declared, seen=seen, options=UPDATE))
-    assert world.story.of("patch") == [("t", {"name": "N", "approvalMode": "auto"})]
+    assert world.calls.of("patch") == [("t", {"name": "N", "approvalMode": "auto"})]
     assert not kept(world).pending
 
 
@@ -137,9 +137,18 @@ def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
     world, planned = replacing()
     result = world.run(*planned)["a"]
     assert (result.result, result.replaced, result.task_id) == (Result.REPLACED, "old", "id-a")
-    kinds = world.story.kinds()
-    assert kinds == ["append", "started", "create", "append", "patch", "append", "cancel", "told"]
-    assert world.story.of("cancel") == ["old"]
+    kinds = world.calls.kinds()
+    assert kinds == [
+        "append",
+        "started",
+        "create",
+        "append",
+        "patch",
+        "append",
+        "cancel",
+        "reported",
+    ]
+    assert world.calls.of("cancel") == ["old"]
     made = kept(world)
     assert (made.task_id, made.former) == ("id-a", ("old",))
     assert made.marks[0] == "2026-11-01T00:00:00.000Z"
@@ -167,7 +176,7 @@ def test_a_refused_replacement_keeps_the_old_task_and_is_in_the_history() -> Non
     world, planned = replacing()
     world.service.then = Refused("no", 400)
     assert world.run(*planned)["a"].result is Result.FAILED
-    assert world.story.of("cancel") == []
+    assert world.calls.of("cancel") == []
     stands = kept(world)
     assert (stands.task_id, stands.former) == ("old", ())
     assert [(h.what, h.detail) for h in stands.history] == [
@@ -184,7 +193,7 @@ def test_a_lost_response_keeps_the_old_task_and_an_attempt_to_replace_it() -> No
     assert kept(world).task_id == "old"
     (open_one,) = world.log.state.attempts.values()
     assert open_one.replaces == "old"
-    assert world.story.of("cancel") == []
+    assert world.calls.of("cancel") == []
 
 
 def test_a_replacement_found_again_is_recorded_and_the_old_task_cancelled() -> None:
@@ -196,7 +205,7 @@ def test_a_replacement_found_again_is_recorded_and_the_old_task_cancelled() -> N
     assert (result.result, result.replaced) == (Result.ADOPTED, "old")
     assert kept(world).former == ("old",)
     assert kept(world).history[-1].what == "replaced"
-    assert world.story.of("cancel") == ["old"]
+    assert world.calls.of("cancel") == ["old"]
     assert not world.log.state.attempts
 
 
@@ -213,7 +222,7 @@ def test_folding_twice_gives_the_same_history() -> None:
     world, planned = replacing()
     before = world.log.state
     world.run(*planned)
-    events = [event for events in world.story.of("append") for event in events]
+    events = [event for events in world.calls.of("append") for event in events]
     assert fold(fold(before, events), events) == fold(before, events)
     assert isinstance(events[-1], Recorded)
 
@@ -260,7 +269,7 @@ def test_nothing_is_cancelled_unless_requested() -> None:
     asked = replace(REPLACE, cancel_replaced=False)
     planned = world.planned(desired("a"), seen=view([remote("old")]), options=asked)
     assert world.run(*planned)["a"].result is Result.REPLACED
-    assert world.story.of("cancel") == []
+    assert world.calls.of("cancel") == []
 
 
 def test_recreating_a_gone_task_replaces_none() -> None:

@@ -22,7 +22,7 @@ from tests.support.remark_cases import commands
 SETTLE = timedelta(seconds=150)
 
 
-class There:
+class Scenario:
     """The tasks that the service shows, by the simulated second from which it shows them, and
     whether it responds."""
 
@@ -42,11 +42,11 @@ class There:
             raise failed(RemoteError, "HTTP 503")
         seen = [entry for entry in self.shown if entry[0] <= self.world.passed]
         messages = {task.id: message(text, mark) for _, task, text, mark in seen}
-        there = view([task for _, task, _, _ in seen], messages, clocks=self.world.ctx.clocks())
+        seen_now = view([task for _, task, _, _ in seen], messages, clocks=self.world.ctx.clocks())
         more: dict[str, Any] = {"holder": self.world.ctx.holder}
         if only is not None:
             more["only"] = only
-        return plan(self.declared, self.world.log.state, there, **more)
+        return plan(self.declared, self.world.log.state, seen_now, **more)
 
     def apply(self) -> ApplyReport:
         return self.world.loop(self.plan).run(self.plan())
@@ -56,13 +56,13 @@ def results(report: ApplyReport) -> dict[str, Result]:
     return {task.key: task.result for task in report.tasks}
 
 
-def committed(world: World, there: There, key: str, *, lag: float = 0.0) -> None:
+def committed(world: World, scenario: Scenario, key: str, *, lag: float = 0.0) -> None:
     """The next create of `key` succeeds, but its response is lost."""
 
     def effect() -> CreateOutcome:
-        _, body = world.story.of("create")[-1]
+        _, body = world.calls.of("create")[-1]
         content, mark = body["message"]["content"], body["message"]["timestamp"]
-        there.show(f"t-{key}", content, mark, lag=lag)
+        scenario.show(f"t-{key}", content, mark, lag=lag)
         return Unknown("reset")
 
     world.service.outcomes.setdefault(key, []).append(effect)
@@ -70,12 +70,12 @@ def committed(world: World, there: There, key: str, *, lag: float = 0.0) -> None
 
 def test_a_create_with_a_lost_response_is_found_and_counts_as_created() -> None:
     world = World()
-    there = There(world, desired("a"), desired("b"))
-    committed(world, there, "a", lag=10)
-    report = there.apply()
+    scenario = Scenario(world, desired("a"), desired("b"))
+    committed(world, scenario, "a", lag=10)
+    report = scenario.apply()
     assert results(report) == {"a": Result.CREATED, "b": Result.CREATED}
     assert report.tasks[0].task_id == "t-a"
-    assert len(world.story.of("create")) == 2
+    assert len(world.calls.of("create")) == 2
     assert world.passed < 30
     assert world.awaited[0].refs == (TaskRef("acme", "a"),)
 
@@ -85,13 +85,13 @@ def test_a_sent_create_is_unresolved_if_the_journal_can_no_longer_be_written() -
     failed, which means that it was never sent, and not looked up longer than necessary."""
     for answer in ("came", "lost", "found"):
         world = World()
-        there = There(world, desired("a"), desired("b"))
+        scenario = Scenario(world, desired("a"), desired("b"))
         if answer == "came":
             world.service.outcomes["a"] = [Created("t-a")]
         elif answer == "lost":
             world.service.outcomes["a"] = [lost()]
         else:
-            committed(world, there, "a")
+            committed(world, scenario, "a")
         appended: list[object] = []
 
         def full(events: object, appended: list[object] = appended) -> bool:
@@ -99,15 +99,15 @@ def test_a_sent_create_is_unresolved_if_the_journal_can_no_longer_be_written() -
             return len(appended) > 1
 
         world.log.full = full
-        told = results(there.apply())
+        told = results(scenario.apply())
         assert told == {"a": Result.UNRESOLVED, "b": Result.FAILED}, answer
-        assert len(world.story.of("create")) == 1
+        assert len(world.calls.of("create")) == 1
         assert world.passed < SETTLE.total_seconds() + 1
 
 
 def test_a_create_is_not_resent_before_the_settle_time() -> None:
     world = World()
-    there = There(world, desired("a"))
+    scenario = Scenario(world, desired("a"))
     sent: list[float] = []
 
     def effect() -> CreateOutcome:
@@ -115,7 +115,7 @@ def test_a_create_is_not_resent_before_the_settle_time() -> None:
         return lost() if len(sent) == 1 else Created("t")
 
     world.service.then = effect
-    report = there.apply()
+    report = scenario.apply()
     assert results(report) == {"a": Result.CREATED}
     assert sent[1] - sent[0] >= SETTLE.total_seconds()
     assert sent[1] - sent[0] < SETTLE.total_seconds() + 1
@@ -124,10 +124,10 @@ def test_a_create_is_not_resent_before_the_settle_time() -> None:
 def test_a_create_is_sent_in_at_most_three_rounds() -> None:
     world = World()
     world.service.then = lost
-    there = There(world, desired("a"))
-    report = there.apply()
+    scenario = Scenario(world, desired("a"))
+    report = scenario.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
-    assert len(world.story.of("create")) == ROUNDS
+    assert len(world.calls.of("create")) == ROUNDS
     assert commands(report.tasks[0].problems) == ["taskctl apply"]
     assert len(world.log.state.attempts) == 1
 
@@ -136,61 +136,61 @@ def test_rate_limited_sends_do_not_count_as_rounds() -> None:
     world = World()
     slow = Unknown("429", 1.0, throttled=True)
     world.service.outcomes["a"] = [slow] * (ROUNDS + 2)
-    assert results(There(world, desired("a")).apply()) == {"a": Result.CREATED}
+    assert results(Scenario(world, desired("a")).apply()) == {"a": Result.CREATED}
 
 
 def test_all_young_attempts_are_waited_for_together() -> None:
     young = [attempt("a", ago(seconds=20)), attempt("b", ago(seconds=10))]
     world = World(state(attempts=young))
-    there = There(world, desired("a"), desired("b"))
-    assert results(there.apply()) == {"a": Result.CREATED, "b": Result.CREATED}
+    scenario = Scenario(world, desired("a"), desired("b"))
+    assert results(scenario.apply()) == {"a": Result.CREATED, "b": Result.CREATED}
     assert world.passed < 152
     assert world.awaited[0].refs == (TaskRef("acme", "a"), TaskRef("acme", "b"))
 
 
 def test_lookups_are_frequent_at_first_and_rare_later() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=1))]))
-    there = There(world, desired("a"))
-    there.apply()
-    assert there.looks[1] < 1
-    assert len(there.looks) < 30
+    scenario = Scenario(world, desired("a"))
+    scenario.apply()
+    assert scenario.looks[1] < 1
+    assert len(scenario.looks) < 30
 
 
 def test_a_failed_lookup_is_retried() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=140))]))
-    there = There(world, desired("a"))
-    there.fails_until = 30.0
-    assert results(there.apply()) == {"a": Result.CREATED}
+    scenario = Scenario(world, desired("a"))
+    scenario.fails_until = 30.0
+    assert results(scenario.apply()) == {"a": Result.CREATED}
     assert any(waiting.problem == "HTTP 503" for waiting in world.awaited)
 
 
 def test_lookup_retries_are_limited() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=140))]))
-    there = There(world, desired("a"))
-    there.fails_until = 1e9
-    report = there.apply()
+    scenario = Scenario(world, desired("a"))
+    scenario.fails_until = 1e9
+    report = scenario.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
     assert mention(report.tasks[0].problems, "HTTP 503")
     assert world.passed < 10 + LONGEST_GRACE + 21
-    assert world.story.of("create") == []
+    assert world.calls.of("create") == []
 
 
 def test_a_signal_ends_the_wait() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=1))]))
-    there = There(world, desired("a"))
+    scenario = Scenario(world, desired("a"))
     world.stopped = True
-    report = there.apply()
+    report = scenario.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
-    assert len(there.looks) == 1
+    assert len(scenario.looks) == 1
     assert len(world.log.state.attempts) == 1
 
 
 def test_an_attempt_of_a_removed_key_is_recorded_or_closed() -> None:
     made, nothing = attempt("x", ago(minutes=9)), attempt("y", ago(minutes=8))
     world = World(state(attempts=[made, nothing]))
-    there = There(world)
-    there.shown.append((0.0, remote("t", ago(minutes=9)), "work of x", made.mark))
-    assert results(there.apply()) == {"x": Result.ADOPTED}
+    scenario = Scenario(world)
+    scenario.shown.append((0.0, remote("t", ago(minutes=9)), "work of x", made.mark))
+    assert results(scenario.apply()) == {"x": Result.ADOPTED}
     assert not world.log.state.attempts
     assert [r.task_id for r in world.log.state.records.values()] == ["t"]
 
@@ -198,11 +198,11 @@ def test_an_attempt_of_a_removed_key_is_recorded_or_closed() -> None:
 def test_a_created_task_that_could_not_be_recorded_is_recorded_after_a_lookup() -> None:
     """The disk was full for a moment; the mark leads back to the task."""
     world = World()
-    there = There(world, desired("a"))
+    scenario = Scenario(world, desired("a"))
 
     def effect() -> CreateOutcome:
-        _, body = world.story.of("create")[-1]
-        there.show("t-a", body["message"]["content"], body["message"]["timestamp"])
+        _, body = world.calls.of("create")[-1]
+        scenario.show("t-a", body["message"]["content"], body["message"]["timestamp"])
         return Created("t-a")
 
     world.service.then = effect
@@ -210,25 +210,25 @@ def test_a_created_task_that_could_not_be_recorded_is_recorded_after_a_lookup() 
     world.log.full = lambda events: (
         type(events[0]).__name__ == "Recorded" and bool(full and full.pop())
     )
-    report = there.apply()
+    report = scenario.apply()
     assert results(report) == {"a": Result.CREATED}
     assert report.tasks[0].task_id == "t-a"
-    assert len(world.story.of("create")) == 1
+    assert len(world.calls.of("create")) == 1
 
 
 def test_an_empty_plan_does_nothing() -> None:
     world = World()
-    assert There(world).apply().tasks == ()
-    assert world.story.lines == []
+    assert Scenario(world).apply().tasks == ()
+    assert world.calls.entries == []
 
 
 def test_a_journal_failure_after_a_change_still_produces_a_report() -> None:
     """The outcome of the other attempt cannot be journaled; what was created is still reported."""
     world = World(state(attempts=[attempt("x", ago(seconds=140))]))
-    there = There(world, desired("a"))
+    scenario = Scenario(world, desired("a"))
     world.log.full = lambda events: (
         events[0] == Closed(attempt("x", ago(seconds=140)).mark, "made no task")
     )
-    report = there.apply()
+    report = scenario.apply()
     assert results(report)["a"] is Result.CREATED
     assert any("no space" in summary(problem) for problem in report.diagnostics)

@@ -11,7 +11,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.journal import Replay
 from reconciler.state.model import Closed, Event
-from tests.support.state_files import HEADER, Written, journal_of, read
+from tests.support.state_files import HEADER, JournalFile, journal_of, read
 from tests.support.state_samples import attempt, history, mark_at
 from tests.support.state_strategies import histories
 
@@ -25,8 +25,8 @@ def refusal(data: bytes) -> tuple[int | None, str]:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Iterator[Written]:
-    made = Written(tmp_path / "x.journal")
+def journal_file(tmp_path: Path) -> Iterator[JournalFile]:
+    made = JournalFile(tmp_path / "x.journal")
     yield made
     made.close()
 
@@ -38,24 +38,24 @@ TEXT = [
 ]
 
 
-def test_a_journal_has_the_documented_text(written: Written) -> None:
-    written.journal.append([Closed(mark_at(0), "refused")])
-    lines = written.bytes().splitlines()
+def test_a_journal_has_the_documented_text(journal_file: JournalFile) -> None:
+    journal_file.journal.append([Closed(mark_at(0), "refused")])
+    lines = journal_file.bytes().splitlines()
     assert [line[9:] for line in lines] == [b"%d %b" % (len(text), text) for text in TEXT]
-    assert written.path.stat().st_mode & 0o777 == 0o600
+    assert journal_file.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_no_journal_is_created_before_the_first_event(written: Written) -> None:
-    assert not written.path.exists()
+def test_no_journal_is_created_before_the_first_event(journal_file: JournalFile) -> None:
+    assert not journal_file.path.exists()
     assert read(b"") == Replay()
 
 
-def test_a_reopened_journal_is_appended_to(written: Written) -> None:
+def test_a_reopened_journal_is_appended_to(journal_file: JournalFile) -> None:
     happened = history(4)
     for event in happened[:3]:
-        written.journal.append([event])
-    written.again().append(happened[3:])
-    assert written.events() == happened == written.durable
+        journal_file.journal.append([event])
+    journal_file.reopen().append(happened[3:])
+    assert journal_file.events() == happened == journal_file.durable
 
 
 @given(histories)
@@ -87,17 +87,17 @@ def test_zeros_at_the_end_are_ignored(tmp_path: Path, zeros: int) -> None:
         assert (padded.events, padded.end) == (cut.events, cut.end)
 
 
-def test_a_truncated_entry_is_removed_before_the_next_append(written: Written) -> None:
+def test_a_truncated_entry_is_removed_before_the_next_append(journal_file: JournalFile) -> None:
     happened = history(3)
-    data = journal_of(written.path, happened)
+    data = journal_of(journal_file.path, happened)
     for length in range(len(data)):
         if length % 7 and b"\n" not in data[max(length - 16, 0) : length + 3]:
             continue  # within the text of a line, every position is alike
-        written.path.write_bytes(data[:length] + b"\0" * (length % 3))
-        before = written.events()
-        written.again().append([Closed(mark_at(9), "new")])
-        written.close()
-        assert written.events() == [*before, Closed(mark_at(9), "new")]
+        journal_file.path.write_bytes(data[:length] + b"\0" * (length % 3))
+        before = journal_file.events()
+        journal_file.reopen().append([Closed(mark_at(9), "new")])
+        journal_file.close()
+        assert journal_file.events() == [*before, Closed(mark_at(9), "new")]
 
 
 @pytest.mark.parametrize("flip", [lambda b: b ^ 1, lambda b: b ^ 0x80, lambda b: 0, lambda b: 10])

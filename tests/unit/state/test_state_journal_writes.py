@@ -14,13 +14,13 @@ from reconciler import disk
 from reconciler.model.diagnostics import StateError
 from reconciler.state.model import Closed
 from tests.support.diagnostics import explanation
-from tests.support.state_files import HEADER, Written
+from tests.support.state_files import HEADER, JournalFile
 from tests.support.state_samples import mark_at
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Iterator[Written]:
-    made = Written(tmp_path / "x.journal")
+def journal_file(tmp_path: Path) -> Iterator[JournalFile]:
+    made = JournalFile(tmp_path / "x.journal")
     yield made
     made.close()
 
@@ -44,33 +44,35 @@ class Slow:
         assert self.gate.wait(10)
 
 
-def test_concurrent_appends_share_syncs(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    written.journal.append([Closed(mark_at(0), "first")])
+def test_concurrent_appends_share_syncs(
+    journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal_file.journal.append([Closed(mark_at(0), "first")])
     slow = Slow()
     monkeypatch.setattr(os, "fsync", slow)
     everyone = threading.Barrier(11)
 
     def append(number: int) -> bool:
         everyone.wait(10)
-        written.journal.append([Closed(mark_at(number), "x"), Closed(mark_at(number), "y")])
+        journal_file.journal.append([Closed(mark_at(number), "x"), Closed(mark_at(number), "y")])
         return slow.gate.is_set()
 
     with ThreadPoolExecutor(10) as pool:
         returned = [pool.submit(append, number) for number in range(10)]
         everyone.wait(10)
-        until(lambda: written.journal.waiting == 9)
+        until(lambda: journal_file.journal.waiting == 9)
         assert not any(future.done() for future in returned)
         slow.gate.set()
     assert all(future.result() for future in returned)
     assert slow.count == 2
-    assert written.events() == written.durable
-    assert len(written.durable) == 21
-    pairs = [event for event in written.durable[1:] if isinstance(event, Closed)]
+    assert journal_file.events() == journal_file.durable
+    assert len(journal_file.durable) == 21
+    pairs = [event for event in journal_file.durable[1:] if isinstance(event, Closed)]
     assert [(e.mark, e.reason) for e in pairs[::2]] == [(e.mark, "x") for e in pairs[1::2]]
 
 
 def test_many_threads_lose_no_entry_and_sync_less_often_than_they_append(
-    written: Written, monkeypatch: pytest.MonkeyPatch
+    journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     syncs = 0
     real = os.fsync
@@ -85,13 +87,13 @@ def test_many_threads_lose_no_entry_and_sync_less_often_than_they_append(
     def work(worker: int) -> None:
         for number in range(50):
             event = Closed(mark_at(worker * 100 + number), "x")
-            written.journal.append([event])
-            assert event in written.durable
+            journal_file.journal.append([event])
+            assert event in journal_file.durable
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(work, range(10)))
-    assert len(written.events()) == 500
-    assert written.events() == written.durable
+    assert len(journal_file.events()) == 500
+    assert journal_file.events() == journal_file.durable
     assert syncs < 500
 
 
@@ -113,40 +115,43 @@ def full(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_full_disk_loses_no_entry_and_leaves_no_partial_line(
-    written: Written, full: list[int]
+    journal_file: JournalFile, full: list[int]
 ) -> None:
     full[0] = 10_000
-    written.journal.append([Closed(mark_at(0), "kept")])
-    before = written.bytes()
+    journal_file.journal.append([Closed(mark_at(0), "kept")])
+    before = journal_file.bytes()
     for room in (0, 1, 20, 60):
         full[0] = room
         with pytest.raises(StateError) as caught:
-            written.journal.append([Closed(mark_at(1), "no room")])
+            journal_file.journal.append([Closed(mark_at(1), "no room")])
         assert "No space left" in str(caught.value)
         assert "same command again" in explanation(caught.value.diagnostics[0])
-        assert written.bytes() == before
+        assert journal_file.bytes() == before
     full[0] = 10_000
-    written.journal.append([Closed(mark_at(2), "room again")])
-    assert [e.mark for e in written.events() if isinstance(e, Closed)] == [mark_at(0), mark_at(2)]
-    assert written.durable == written.events()
+    journal_file.journal.append([Closed(mark_at(2), "room again")])
+    assert [e.mark for e in journal_file.events() if isinstance(e, Closed)] == [
+        mark_at(0),
+        mark_at(2),
+    ]
+    assert journal_file.durable == journal_file.events()
 
 
 def test_after_a_failed_first_write_the_next_one_starts_over(
-    written: Written, full: list[int]
+    journal_file: JournalFile, full: list[int]
 ) -> None:
     full[0] = 30
     with pytest.raises(StateError):
-        written.journal.append([Closed(mark_at(0), "x")])
-    assert written.bytes() == b""
+        journal_file.journal.append([Closed(mark_at(0), "x")])
+    assert journal_file.bytes() == b""
     full[0] = 10_000
-    written.journal.append([Closed(mark_at(1), "y")])
-    assert written.events() == [Closed(mark_at(1), "y")]
+    journal_file.journal.append([Closed(mark_at(1), "y")])
+    assert journal_file.events() == [Closed(mark_at(1), "y")]
 
 
 def test_a_failed_write_fails_every_waiting_append(
-    written: Written, monkeypatch: pytest.MonkeyPatch
+    journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(mark_at(0), "kept")])
     slow = Slow()
 
     def fails(fd: int) -> None:
@@ -157,7 +162,7 @@ def test_a_failed_write_fails_every_waiting_append(
 
     def append(number: int) -> str:
         with pytest.raises(StateError) as caught:
-            written.journal.append([Closed(mark_at(number), "lost")])
+            journal_file.journal.append([Closed(mark_at(number), "lost")])
         return str(caught.value)
 
     with ThreadPoolExecutor(10) as pool:
@@ -166,61 +171,61 @@ def test_a_failed_write_fails_every_waiting_append(
         said = [future.result() for future in futures]
     assert all("Input/output error" in words for words in said)
     assert slow.count == 1
-    assert written.durable == [Closed(mark_at(0), "kept")]
+    assert journal_file.durable == [Closed(mark_at(0), "kept")]
 
 
 def test_after_a_failed_sync_the_journal_is_unusable(
-    written: Written, monkeypatch: pytest.MonkeyPatch
+    journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(fd: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    written.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(mark_at(0), "kept")])
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fails)
         with pytest.raises(StateError):
-            written.journal.append([Closed(mark_at(1), "in doubt")])
+            journal_file.journal.append([Closed(mark_at(1), "in doubt")])
     with pytest.raises(StateError, match="earlier write to it failed"):
-        written.journal.append([Closed(mark_at(2), "refused")])
-    assert Closed(mark_at(2), "refused") not in written.events()
+        journal_file.journal.append([Closed(mark_at(2), "refused")])
+    assert Closed(mark_at(2), "refused") not in journal_file.events()
 
 
 def test_a_partial_write_that_cannot_be_removed_makes_the_journal_unusable(
-    written: Written, full: list[int], monkeypatch: pytest.MonkeyPatch
+    journal_file: JournalFile, full: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(fd: int, length: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     full[0] = 10_000
-    written.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(mark_at(0), "kept")])
     with monkeypatch.context() as patched:
         patched.setattr(os, "ftruncate", fails)
         full[0] = 20
         with pytest.raises(StateError):
-            written.journal.append([Closed(mark_at(1), "half")])
+            journal_file.journal.append([Closed(mark_at(1), "half")])
     full[0] = 10_000
     with pytest.raises(StateError, match="earlier write"):
-        written.journal.append([Closed(mark_at(2), "never after a hole")])
-    assert written.events() == [Closed(mark_at(0), "kept")]
+        journal_file.journal.append([Closed(mark_at(2), "never after a hole")])
+    assert journal_file.events() == [Closed(mark_at(0), "kept")]
 
 
 def test_an_interrupted_write_makes_the_journal_unusable(
-    written: Written, monkeypatch: pytest.MonkeyPatch
+    journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(fd: int) -> None:
         raise KeyboardInterrupt
 
-    written.journal.append([Closed(mark_at(0), "kept")])
+    journal_file.journal.append([Closed(mark_at(0), "kept")])
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            written.journal.append([Closed(mark_at(1), "in doubt")])
+            journal_file.journal.append([Closed(mark_at(1), "in doubt")])
     with pytest.raises(StateError, match="interrupted"):
-        written.journal.append([Closed(mark_at(2), "refused")])
+        journal_file.journal.append([Closed(mark_at(2), "refused")])
 
 
 def test_a_journal_whose_name_is_not_durable_is_unusable(
-    written: Written, monkeypatch: pytest.MonkeyPatch
+    journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(folder: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -228,31 +233,31 @@ def test_a_journal_whose_name_is_not_durable_is_unusable(
     with monkeypatch.context() as patched:
         patched.setattr(disk, "sync_folder", fails)
         with pytest.raises(StateError):
-            written.journal.append([Closed(mark_at(0), "x")])
+            journal_file.journal.append([Closed(mark_at(0), "x")])
     with pytest.raises(StateError):
-        written.journal.append([Closed(mark_at(1), "y")])
-    assert written.durable == []
+        journal_file.journal.append([Closed(mark_at(1), "y")])
+    assert journal_file.durable == []
 
 
-def test_paused_appends_wait_and_then_start_a_new_journal(written: Written) -> None:
-    written.journal.append([Closed(mark_at(0), "old")])
+def test_paused_appends_wait_and_then_start_a_new_journal(journal_file: JournalFile) -> None:
+    journal_file.journal.append([Closed(mark_at(0), "old")])
     with ThreadPoolExecutor(1) as pool:
-        with written.journal.paused():
-            later = pool.submit(written.journal.append, [Closed(mark_at(1), "new")])
-            until(lambda: bool(written.journal.waiting))
-            written.journal.remove(HEADER)
-            assert not written.path.exists()
+        with journal_file.journal.paused():
+            later = pool.submit(journal_file.journal.append, [Closed(mark_at(1), "new")])
+            until(lambda: bool(journal_file.journal.waiting))
+            journal_file.journal.remove(HEADER)
+            assert not journal_file.path.exists()
             assert not later.done()
         later.result()
-    assert written.events() == [Closed(mark_at(1), "new")]
+    assert journal_file.events() == [Closed(mark_at(1), "new")]
 
 
-def test_a_closed_journal_stays_closed(written: Written) -> None:
-    with written.journal.paused():
-        written.journal.shut()
+def test_a_closed_journal_stays_closed(journal_file: JournalFile) -> None:
+    with journal_file.journal.paused():
+        journal_file.journal.shut()
     with pytest.raises(StateError, match="already released"):
-        written.journal.append([Closed(mark_at(0), "x")])
-    assert not written.path.exists()
+        journal_file.journal.append([Closed(mark_at(0), "x")])
+    assert not journal_file.path.exists()
 
 
 def test_a_file_system_without_folder_sync_is_accepted(

@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import StateError
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import read_state
-from tests.support.state_files import beside, listing, open_at, saved
+from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
     BACKEND,
     attempt,
@@ -33,41 +33,41 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_the_journal_of_a_killed_run_is_folded(path: Path) -> None:
-    saved(path)
+    save_history(path)
     with open_at(path) as session:
         session.append(Attempted(attempt(7)))
-        left = beside(path, ".journal").read_bytes()
-    old = beside(path, ".backup").read_bytes()
+        left = sibling(path, ".journal").read_bytes()
+    old = sibling(path, ".backup").read_bytes()
     path.write_bytes(old)
-    beside(path, ".journal").write_bytes(left)
+    sibling(path, ".journal").write_bytes(left)
     assert mark_at(7) in read_state(LocalState(path), backend=BACKEND).attempts
     assert path.read_bytes() == old
     with open_at(path) as session:
         assert session.state.last_mark == mark_at(7)
-    assert not beside(path, ".journal").exists()
+    assert not sibling(path, ".journal").exists()
     assert mark_at(7) in json.loads(path.read_bytes())["attempts"]
 
 
 def test_an_already_folded_journal_changes_nothing(path: Path) -> None:
     with open_at(path) as session:
         session.append(*history(3))
-        left = beside(path, ".journal").read_bytes()
+        left = sibling(path, ".journal").read_bytes()
     before = path.read_bytes()
-    beside(path, ".journal").write_bytes(left)
+    sibling(path, ".journal").write_bytes(left)
     with open_at(path):
         pass
     assert path.read_bytes() == before
-    assert not beside(path, ".journal").exists()
+    assert not sibling(path, ".journal").exists()
 
 
 def test_a_journal_without_a_state_starts_a_new_state(path: Path) -> None:
-    saved(path)
+    save_history(path)
     with open_at(path) as session:
         session.append(Attempted(attempt(7)), Recorded(record(8)))
         lineage = session.state.lineage
-        left = beside(path, ".journal").read_bytes()
+        left = sibling(path, ".journal").read_bytes()
     path.unlink()
-    beside(path, ".journal").write_bytes(left)
+    sibling(path, ".journal").write_bytes(left)
     state = read_state(LocalState(path), backend=BACKEND)
     assert (state.lineage, state.is_new, state.serial) == (lineage, True, 0)
     assert set(state.records) == {record(8).ref}
@@ -75,7 +75,7 @@ def test_a_journal_without_a_state_starts_a_new_state(path: Path) -> None:
 
 
 def test_a_truncated_first_write_does_not_block_a_lost_state(path: Path) -> None:
-    beside(path, ".journal").write_bytes(b'0123abcd 77 {"backend"')
+    sibling(path, ".journal").write_bytes(b'0123abcd 77 {"backend"')
     assert read_state(LocalState(path), backend=BACKEND).is_new
     with open_at(path) as session:
         session.append(Recorded(record(0)))
@@ -84,37 +84,37 @@ def test_a_truncated_first_write_does_not_block_a_lost_state(path: Path) -> None
 
 def test_a_journal_of_another_state_is_rejected(tmp_path: Path) -> None:
     path, other = tmp_path / "one" / "state.json", tmp_path / "other" / "state.json"
-    saved(path)
+    save_history(path)
     with open_at(other) as session:
         session.append(Recorded(record(0)))
-        left = beside(other, ".journal").read_bytes()
-    beside(path, ".journal").write_bytes(left)
-    before = listing(path.parent)
+        left = sibling(other, ".journal").read_bytes()
+    sibling(path, ".journal").write_bytes(left)
+    before = folder_contents(path.parent)
     for refused in (lambda: read_state(LocalState(path), backend=BACKEND), lambda: open_at(path)):
         with pytest.raises(StateError) as caught:
             refused()
         (said,) = caught.value.diagnostics
         assert (said.code, said.case) == (Code.JOURNAL_MISMATCH, "lineage")
-    assert listing(path.parent) == before
+    assert folder_contents(path.parent) == before
 
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_another_backend_is_rejected(path: Path, lost: bool) -> None:
-    saved(path)
+    save_history(path)
     with open_at(path) as session:
         session.append(Recorded(record(9)))
-        left = beside(path, ".journal").read_bytes()
+        left = sibling(path, ".journal").read_bytes()
     if lost:
         path.unlink()
-        beside(path, ".journal").write_bytes(left)
-    before = listing(path.parent)
+        sibling(path, ".journal").write_bytes(left)
+    before = folder_contents(path.parent)
     with pytest.raises(StateError) as caught:
         read_state(LocalState(path), backend="https://other.example.com")
     assert caught.value.diagnostics[0].code is Code.STATE_BACKEND
     with pytest.raises(StateError) as caught:
         open_at(path, backend="https://other.example.com")
     assert caught.value.diagnostics[0].code is Code.STATE_BACKEND
-    assert listing(path.parent) == before
+    assert folder_contents(path.parent) == before
 
 
 def test_a_symlink_is_followed_and_kept(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_symlink_is_followed_and_kept(tmp_path: Path) -> None:
     assert read_state(LocalState(target), backend=BACKEND) == read_state(
         LocalState(link), backend=BACKEND
     )
-    assert beside(target, ".backup").exists()
+    assert sibling(target, ".backup").exists()
 
 
 def test_a_symlink_loop_is_rejected(tmp_path: Path) -> None:
@@ -143,14 +143,14 @@ def test_a_symlink_loop_is_rejected(tmp_path: Path) -> None:
 
 
 def test_a_partial_file_of_a_killed_run_does_not_block_others(path: Path) -> None:
-    beside(path, ".tmp").write_bytes(b"half")
-    saved(path)
-    assert not beside(path, ".tmp").exists()
+    sibling(path, ".tmp").write_bytes(b"half")
+    save_history(path)
+    assert not sibling(path, ".tmp").exists()
 
 
 @pytest.mark.parametrize("rewritten", [0, 5])
 def test_a_change_by_another_program_is_not_overwritten(path: Path, rewritten: int) -> None:
-    saved(path)
+    save_history(path)
     session = open_at(path)
     session.append(Recorded(record(9)))
     value = json.loads(path.read_bytes())
@@ -171,11 +171,11 @@ def test_a_change_by_another_program_is_not_overwritten(path: Path, rewritten: i
         path.write_text(json.dumps(value))
     with open_at(path) as session:
         assert record(9).ref in session.state.records
-    assert not beside(path, ".journal").exists()
+    assert not sibling(path, ".journal").exists()
 
 
 def test_a_touched_but_unchanged_file_is_overwritten(path: Path) -> None:
-    saved(path)
+    save_history(path)
     with open_at(path) as session:
         session.append(Recorded(record(9)))
         os.utime(path, (1, 1))
@@ -208,7 +208,7 @@ def test_a_plan_reads_a_consistent_state_and_journal(
 def test_a_file_that_keeps_changing_is_an_error(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved(path)
+    save_history(path)
     times = ((1, tick) for tick in range(1, 1000))
     before_journals(path, monkeypatch, (lambda: os.utime(path, next(times)) for _ in count()))
     with pytest.raises(StateError, match="changes faster"):
@@ -222,7 +222,7 @@ def before_journals(
     real = disk.read_file
 
     def read_file(file: Path, **words: Any) -> bytes | None:
-        if file == beside(path, ".journal"):
+        if file == sibling(path, ".journal"):
             next(calls, lambda: None)()
         return real(file, **words)
 

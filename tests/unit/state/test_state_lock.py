@@ -23,7 +23,7 @@ from reconciler.state.lock import Lock, read_holder
 from reconciler.state.session import Claim, Session
 from tests.support.crash_points import ROOT
 from tests.support.diagnostics import explanation
-from tests.support.state_files import saved
+from tests.support.state_files import save_history
 from tests.support.state_samples import BACKEND
 
 HOLD = """
@@ -187,7 +187,7 @@ def test_a_lock_file_that_cannot_be_created_is_an_error(path: Path) -> None:
 
 
 def test_a_lock_that_is_taken_again_still_excludes_the_other_links(path: Path) -> None:
-    saved(path)
+    save_history(path)
     other = path.with_name("other.json")
     other.hardlink_to(path)
     with open_at(path) as session:

@@ -16,7 +16,7 @@ from reconciler.model.task import RemoteTask
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State, fold
 from reconciler.state.session import Claim, Session, StatePlace, read_state
-from tests.support.state_files import beside, listing, open_at, saved
+from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
     BACKEND,
     NOON,
@@ -51,7 +51,7 @@ def test_appended_entries_are_readable_before_and_after_the_save(path: Path) -> 
         assert read_state(LocalState(path), backend=BACKEND).records == session.state.records
         session.save()
         assert session.state.serial == 1
-        assert not beside(path, ".journal").exists()
+        assert not sibling(path, ".journal").exists()
         known = session.state
     assert read_state(LocalState(path), backend=BACKEND) == known
     assert path.stat().st_mode & 0o777 == 0o600
@@ -68,8 +68,8 @@ def test_a_state_value_does_not_change_after_an_append(path: Path) -> None:
 
 
 def test_a_save_without_changes_does_not_write(path: Path) -> None:
-    saved(path)
-    before = listing(path.parent)
+    save_history(path)
+    before = folder_contents(path.parent)
     with open_at(path) as session:
         session.save()
         session.append()
@@ -77,30 +77,30 @@ def test_a_save_without_changes_does_not_write(path: Path) -> None:
         session.append(Recorded(record(2)))
         session.append(Closed("2026-01-01T00:00:00.000000000Z", "of no attempt"))
         session.refresh([RemoteTask("acme", "id-2", {"status": "done"})])
-    assert listing(path.parent) == before
+    assert folder_contents(path.parent) == before
 
 
 def test_a_new_empty_state_creates_no_file(path: Path) -> None:
     with open_at(path) as session:
         session.mark_complete()
-    assert listing(path.parent) == {}
+    assert folder_contents(path.parent) == {}
 
 
 def test_each_save_raises_the_serial_and_keeps_a_backup(path: Path) -> None:
-    saved(path)
+    save_history(path)
     first = path.read_bytes()
     with open_at(path) as session:
         lineage = session.state.lineage
         session.append(Recorded(record(7)))
     second = path.read_bytes()
-    assert beside(path, ".backup").read_bytes() == first
-    assert beside(path, ".backup").stat().st_mode & 0o777 == 0o600
+    assert sibling(path, ".backup").read_bytes() == first
+    assert sibling(path, ".backup").stat().st_mode & 0o777 == 0o600
     with open_at(path) as session:
         session.append(Forgotten(record(7).ref))
         session.save()
         session.append(Recorded(record(8)))
     assert json.loads(path.read_bytes())["serial"] == 4
-    assert beside(path, ".backup").read_bytes() != second
+    assert sibling(path, ".backup").read_bytes() != second
     assert read_state(LocalState(path), backend=BACKEND).lineage == lineage
 
 
@@ -117,7 +117,7 @@ def test_a_state_is_new_until_an_apply_has_completed(path: Path) -> None:
 
 
 def test_outputs_are_saved_only_with_another_change(path: Path) -> None:
-    saved(path)
+    save_history(path)
     with open_at(path) as session:
         seen = {"id": "id-2", "status": "done", "sharedAt": None, "surprise": 1}
         session.refresh([RemoteTask("acme", "id-2", seen), RemoteTask("acme", "id-9", seen)])
@@ -155,7 +155,7 @@ def is_ascending(marks: list[str]) -> bool:
 
 
 def test_no_mark_is_minted_after_the_year_9999(path: Path) -> None:
-    saved(path)
+    save_history(path)
     value = json.loads(path.read_bytes())
     value["lastMark"] = "9999-12-31T23:59:59.999999999Z"
     del value["checksum"]
@@ -168,11 +168,11 @@ def test_no_mark_is_minted_after_the_year_9999(path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".lock", ".journal"])
 @pytest.mark.parametrize("how", ["removed", "replaced", "linked"])
 def test_a_removed_lock_or_journal_is_detected(path: Path, suffix: str, how: str) -> None:
-    saved(path)
+    save_history(path)
     session = open_at(path)
     session.append(Attempted(attempt(9)))
     session.check_held()
-    file = beside(path, suffix)
+    file = sibling(path, suffix)
     if how == "removed":
         file.unlink()
     elif how == "replaced":
@@ -197,7 +197,7 @@ def test_a_change_without_an_attempt_needs_no_journal(path: Path) -> None:
         session.append(Attempted(attempt(1)))
     with open_at(path) as session:  # not resolved: the journal is gone, the attempt is in the state
         session.check_held()
-        beside(path, ".lock").unlink()
+        sibling(path, ".lock").unlink()
         with pytest.raises(StateError):
             session.check_held()
 
@@ -226,7 +226,7 @@ def test_nothing_is_written_after_close(path: Path) -> None:
         session.append(Recorded(record(1)))
     session.close()
     assert set(read_state(LocalState(path), backend=BACKEND).records) == {record(0).ref}
-    assert not beside(path, ".journal").exists()
+    assert not sibling(path, ".journal").exists()
 
 
 def test_an_exception_does_not_prevent_the_save(path: Path) -> None:
@@ -245,7 +245,7 @@ def test_missing_folders_are_created(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "state.json"
     assert read_state(LocalState(path), backend=BACKEND).is_new
     assert not (tmp_path / "a").exists()
-    saved(path)
+    save_history(path)
     assert path.exists()
 
 

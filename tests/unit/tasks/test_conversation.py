@@ -15,7 +15,13 @@ from reconciler.render.conversation import ConversationText, seconds
 from reconciler.render.json import json_line
 from reconciler.render.reports import Style
 from reconciler.tasks.conversation import Conversation, ConversationEntry, Kind
-from tests.support.agent_events import agents, approval, confirmation, said, users
+from tests.support.agent_events import (
+    agent_event,
+    agent_message,
+    approval,
+    confirmation,
+    user_event,
+)
 from tests.support.escaping import commands_in, unseen_in
 
 HOSTILE = (
@@ -48,18 +54,18 @@ def shown(*events: dict[str, Any], terminal: bool = False, **style: Any) -> str:
 
 def test_each_kind_of_event_is_shown() -> None:
     entries = read(
-        users("user_message", content="Do it."),
-        said("I look.", tool_calls=[CALL]),
-        agents("tool_response", at=T1, tool_call_id="c", name="look", content="ok"),
+        user_event("user_message", content="Do it."),
+        agent_message("I look.", tool_calls=[CALL]),
+        agent_event("tool_response", at=T1, tool_call_id="c", name="look", content="ok"),
         approval("a", "May I?"),
         confirmation("a", ok=False, instructions="no"),
-        agents("warning", message="slow"),
-        agents("error", message="broken"),
-        agents("cancelled", operation_was_running=True),
-        agents("set_task_name", name="A name"),
-        agents("awaiting_approvals"),
-        agents("brand_new"),
-        said("**Done**", final=True),
+        agent_event("warning", message="slow"),
+        agent_event("error", message="broken"),
+        agent_event("cancelled", operation_was_running=True),
+        agent_event("set_task_name", name="A name"),
+        agent_event("awaiting_approvals"),
+        agent_event("brand_new"),
+        agent_message("**Done**", final=True),
     )
     assert [entry.kind for entry in entries] == [
         Kind.USER,
@@ -81,9 +87,11 @@ def test_each_kind_of_event_is_shown() -> None:
 
 def test_a_conversation_is_shown_as_text() -> None:
     text = shown(
-        users("user_message", content="Do it.\nWell."),
-        said("", tool_calls=[CALL]),
-        agents("tool_response", at=T1, tool_call_id="c", name="look", content="1\n2\n3\n4\n5\n6"),
+        user_event("user_message", content="Do it.\nWell."),
+        agent_message("", tool_calls=[CALL]),
+        agent_event(
+            "tool_response", at=T1, tool_call_id="c", name="look", content="1\n2\n3\n4\n5\n6"
+        ),
     )
     assert text.splitlines() == [
         "2026-11-24 (UTC)",
@@ -101,7 +109,7 @@ def test_a_conversation_is_shown_as_text() -> None:
 
 def test_markdown_is_rendered_on_a_terminal() -> None:
     words = "# Title\n\nA **bold** word and `code`.\n- item\n```\nraw **x**\n```"
-    text = shown(said(words, final=True), terminal=True, color=True, width=60)
+    text = shown(agent_message(words, final=True), terminal=True, color=True, width=60)
     assert "\x1b[1mbold\x1b[0m" in text
     assert "\x1b[1mTitle\x1b[0m" in text
     assert "• item" in text
@@ -112,16 +120,16 @@ def test_markdown_is_rendered_on_a_terminal() -> None:
 @given(text=st.text() | st.sampled_from(HOSTILE))
 def test_text_of_the_service_cannot_control_a_terminal(*, terminal: bool, text: str) -> None:
     events = [
-        users("user_message", content=text),
-        said(text, tool_calls=[{"id": "c", "name": text, "args": {text: text}}]),
-        agents("tool_response", tool_call_id="c", name=text, content=text, is_error=True),
+        user_event("user_message", content=text),
+        agent_message(text, tool_calls=[{"id": "c", "name": text, "args": {text: text}}]),
+        agent_event("tool_response", tool_call_id="c", name=text, content=text, is_error=True),
         approval("a", text, context={"git_diff": {text: text}, "plan_description": text}),
         confirmation("a", ok=False, instructions=text),
-        agents("warning", message=text),
-        agents("error", message=text),
-        agents("set_task_name", name=text),
-        agents("change_entities", changes={"add": [{"name": text}]}),
-        agents(f"new {text}"),
+        agent_event("warning", message=text),
+        agent_event("error", message=text),
+        agent_event("set_task_name", name=text),
+        agent_event("change_entities", changes={"add": [{"name": text}]}),
+        agent_event(f"new {text}"),
     ]
     for verbose in (True, False):
         assert_inert(shown(*events, terminal=terminal, verbose=verbose))

@@ -21,18 +21,26 @@ from reconciler.tasks.status import (
     exit_code,
     state_of,
 )
-from tests.support.agent_events import agents, approval, confirmation, said, users
+from tests.support.agent_events import (
+    agent_event,
+    agent_message,
+    approval,
+    confirmation,
+    user_event,
+)
 
-ASKED = users("user_message", content="Do it.")
+ASKED = user_event("user_message", content="Do it.")
 
 
 def parking(mode: str | None, *, final: bool = True) -> dict[str, Any]:
     """A message of the agent that ends its turn with a tool call."""
     call: dict[str, Any] = {"id": "c1", "name": "shell", "args": {}, "execution_mode": mode}
-    return agents("assistant_message", content="", is_final=final, tool_calls=[call])
+    return agent_event("assistant_message", content="", is_final=final, tool_calls=[call])
 
 
-RESULT = users("tool_result", tool_results=[{"tool_call_id": "c1", "name": "shell", "content": {}}])
+RESULT = user_event(
+    "tool_result", tool_results=[{"tool_call_id": "c1", "name": "shell", "content": {}}]
+)
 
 
 def state(raw: dict[str, Any], *events: dict[str, Any]) -> TaskState:
@@ -41,27 +49,27 @@ def state(raw: dict[str, Any], *events: dict[str, Any]) -> TaskState:
 
 CASES = [
     ("just created", {"status": "idle"}, [ASKED], TaskState.RUNNING),
-    ("at work", {"status": "running"}, [ASKED, said("I look")], TaskState.RUNNING),
-    ("done", {"status": "idle"}, [ASKED, said("Done", final=True)], TaskState.DONE),
-    ("stopped", {"status": "idle"}, [ASKED, said("I look")], TaskState.STOPPED),
-    ("failed", {"status": "idle"}, [ASKED, agents("error", message="no")], TaskState.FAILED),
-    ("cancelled", {"status": "idle"}, [ASKED, agents("cancelled")], TaskState.CANCELLED),
+    ("at work", {"status": "running"}, [ASKED, agent_message("I look")], TaskState.RUNNING),
+    ("done", {"status": "idle"}, [ASKED, agent_message("Done", final=True)], TaskState.DONE),
+    ("stopped", {"status": "idle"}, [ASKED, agent_message("I look")], TaskState.STOPPED),
+    ("failed", {"status": "idle"}, [ASKED, agent_event("error", message="no")], TaskState.FAILED),
+    ("cancelled", {"status": "idle"}, [ASKED, agent_event("cancelled")], TaskState.CANCELLED),
     (
         "queued input is no question",
         {"status": "idle", "pendingInputCount": 1},
-        [ASKED, said("x", final=True)],
+        [ASKED, agent_message("x", final=True)],
         TaskState.RUNNING,
     ),
     (
         "queued behind a running task",
         {"status": "running", "pendingInputCount": 2},
-        [ASKED, said("x")],
+        [ASKED, agent_message("x")],
         TaskState.RUNNING,
     ),
     (
         "a message does not answer an approval request",
         {"status": "running"},
-        [ASKED, approval("a"), users("user_message", content="Well?")],
+        [ASKED, approval("a"), user_event("user_message", content="Well?")],
         TaskState.WAITING,
     ),
     ("approval", {"status": "idle"}, [ASKED, approval("a")], TaskState.WAITING),
@@ -80,25 +88,25 @@ CASES = [
     (
         "cancelled while it waited",
         {"status": "idle"},
-        [ASKED, approval("a"), agents("cancelled")],
+        [ASKED, approval("a"), agent_event("cancelled")],
         TaskState.CANCELLED,
     ),
     (
         "named after its end",
         {"status": "idle"},
-        [ASKED, said("Done", final=True), agents("set_task_name", name="x")],
+        [ASKED, agent_message("Done", final=True), agent_event("set_task_name", name="x")],
         TaskState.DONE,
     ),
     (
         "unknown events after its end",
         {"status": "idle"},
-        [ASKED, said("Done", final=True), agents("brand_new"), {"type": "odd"}, {}],
+        [ASKED, agent_message("Done", final=True), agent_event("brand_new"), {"type": "odd"}, {}],
         TaskState.DONE,
     ),
     (
         "told something after a failure",
         {"status": "running"},
-        [ASKED, agents("error", message="no"), ASKED],
+        [ASKED, agent_event("error", message="no"), ASKED],
         TaskState.RUNNING,
     ),
     ("no events at all", {"status": "idle"}, [], TaskState.RUNNING),
@@ -125,7 +133,13 @@ def cached(summary: EventSummary) -> EventSummary:
 
 
 def test_reading_incrementally_gives_the_same_status() -> None:
-    events = [ASKED, said("I look"), approval("a"), confirmation("a"), said("Done", final=True)]
+    events = [
+        ASKED,
+        agent_message("I look"),
+        approval("a"),
+        confirmation("a"),
+        agent_message("Done", final=True),
+    ]
     whole = advance(EventSummary(), events)
     for cut in range(len(events)):
         assert advance(cached(advance(EventSummary(), events[:cut])), events[cut:]) == whole
@@ -230,10 +244,10 @@ def test_a_parked_tool_call_waits_for_its_result(
     "event",
     [
         RESULT,
-        agents("cancelled"),
-        agents("error", message="no"),
-        agents("tool_response", tool_call_id="c1", name="shell", content={}),
-        said("I go on"),
+        agent_event("cancelled"),
+        agent_event("error", message="no"),
+        agent_event("tool_response", tool_call_id="c1", name="shell", content={}),
+        agent_message("I go on"),
     ],
 )
 def test_a_parked_call_ends(event: dict[str, Any]) -> None:
@@ -244,10 +258,10 @@ def test_a_parked_call_ends(event: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        users("user_message", content="Well?"),
-        users("exec_tool_call", tool_call_id="c1", name="shell"),
-        users("tool_result", tool_results=[{"tool_call_id": "other"}]),
-        users("tool_result", tool_results=None),
+        user_event("user_message", content="Well?"),
+        user_event("exec_tool_call", tool_call_id="c1", name="shell"),
+        user_event("tool_result", tool_results=[{"tool_call_id": "other"}]),
+        user_event("tool_result", tool_results=None),
     ],
 )
 def test_a_parked_call_still_waits(event: dict[str, Any]) -> None:
