@@ -37,42 +37,42 @@ class Entries:
         self._named, self._now = named, cache(now)
         self._rows: dict[str, list[Row] | Finding] = {}
 
-    def expand(self, made: Document) -> None:
+    def expand(self, document: Document) -> None:
         """Replaces the entries of a document with the tasks that they generate, except entries
         with errors."""
-        if has_entries(made.data):
-            self._generate(made)
-        made.findings += _literal_templates(made)
+        if has_entries(document.data):
+            self._generate(document)
+        document.findings += _literal_templates(document)
 
-    def _generate(self, made: Document) -> None:
-        wrong = {path[1] for path in made.rejected if len(path) > 1 and path[0] == "tasks"}
-        root = read_nodes(made.source.events())
+    def _generate(self, document: Document) -> None:
+        wrong = {path[1] for path in document.rejected if len(path) > 1 and path[0] == "tasks"}
+        root = read_nodes(document.source.events())
 
         def read(path: str) -> list[Row] | Finding:
-            file = self._named.read(made, path)
+            file = self._named.read(document, path)
             if isinstance(file, Finding):
                 return file
             if file.name not in self._rows:
                 self._rows[file.name] = _rows(file)
             return self._rows[file.name]
 
-        keys = dict(made.keys)
+        keys = dict(document.keys)
         all_tasks: dict[str, object] = {}
         generated: dict[str, object] = {}
-        for name, task in made.data["tasks"].items():
+        for name, task in document.data["tasks"].items():
             own = {name: task}
             if name not in wrong and is_entry(task):
                 expansion = expand(name, task, root, self._now, read)
-                made.expansions[name] = expansion
-                made.findings += expansion.findings
+                document.expansions[name] = expansion
+                document.findings += expansion.findings
                 if not any(found.is_error for found in expansion.findings):
                     own = expansion.tasks
-                    made.origins |= expansion.origins
+                    document.origins |= expansion.origins
                     generated |= own
                     keys |= dict.fromkeys(own, keys.get(name, (1, 1)))
             all_tasks |= own
-        made.findings += check({"tasks": generated}, generated=True)
-        made.data, made.keys = {**made.data, "tasks": all_tasks}, keys
+        document.findings += check({"tasks": generated}, generated=True)
+        document.data, document.keys = {**document.data, "tasks": all_tasks}, keys
 
 
 def _rows(file: NamedFile) -> list[Row] | Finding:
@@ -101,15 +101,15 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
 # Prompt files
 
 
-def use_prompts(made: Document) -> None:
+def use_prompts(document: Document) -> None:
     """Fills the prompt files of generated tasks, which are templates, for each task; errors are
     findings of the file. Warns about templates in the prompt files of other tasks. Gives each
     generated task the settings of its entry as written, for reports."""
-    _warn_of_literal_files(made)
+    _warn_of_literal_files(document)
     checked: dict[tuple[str, int], bool] = {}
-    for name, expansion in made.expansions.items():
+    for name, expansion in document.expansions.items():
         for key, values in expansion.values.items():
-            text, file = made.prompts.get(key), made.prompt_files.get(key)
+            text, file = document.prompts.get(key), document.prompt_files.get(key)
             if text is None or file is None:
                 continue
             if (name, id(file)) not in checked:
@@ -117,19 +117,19 @@ def use_prompts(made: Document) -> None:
                 recurrence = expansion.recurrence
                 if recurrence is not None and recurrence.catch_up and not names_a_period(text):
                     path = ("tasks", name, "catchUp")
-                    made.findings.append(Finding(Code.INVALID_RECURRENCE, path, "catchUp"))
+                    document.findings.append(Finding(Code.INVALID_RECURRENCE, path, "catchUp"))
             if not checked[name, id(file)]:
-                made.prompts[key] = None
+                document.prompts[key] = None
                 continue
-            made.prompts[key] = filled = substitute(text, values)
+            document.prompts[key] = filled = substitute(text, values)
             if filled != text:
-                made.findings += check_prompt(("tasks", key, "message"), filled)
+                document.findings += check_prompt(("tasks", key, "message"), filled)
             expansion.length += len(filled)
         if expansion.length > MOST_TEXT:
             facts = {"limit": MOST_TEXT}
-            made.findings.append(Finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
-    if made.expansions:
-        _keep_templates(made)
+            document.findings.append(Finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
+    if document.expansions:
+        _keep_templates(document)
 
 
 def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) -> bool:
@@ -143,13 +143,13 @@ def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) ->
     return not wrong
 
 
-def _keep_templates(made: Document) -> None:
-    defaults = {n: v for n, v in (made.data.get("defaults") or {}).items() if v is not None}
-    for expansion in made.expansions.values():
+def _keep_templates(document: Document) -> None:
+    defaults = {n: v for n, v in (document.data.get("defaults") or {}).items() if v is not None}
+    for expansion in document.expansions.values():
         key = next(iter(expansion.tasks), None)
-        if key is None or made.prompts.get(key, "") is None:  # its file cannot be used
+        if key is None or document.prompts.get(key, "") is None:  # its file cannot be used
             continue
-        file = made.prompt_files.get(key)
+        file = document.prompt_files.get(key)
         text = file.text if file is not None else None
         expansion.inputs |= inputs_of(expansion.template, defaults, text)
 
@@ -173,10 +173,10 @@ def _literal_templates(document: Document) -> Iterator[Finding]:
             yield found
 
 
-def _warn_of_literal_files(made: Document) -> None:
+def _warn_of_literal_files(document: Document) -> None:
     done = set()
-    for key, file in made.prompt_files.items():
-        if not file.has_braces or key in made.origins or id(file) in done:
+    for key, file in document.prompt_files.items():
+        if not file.has_braces or key in document.origins or id(file) in done:
             continue
         done.add(id(file))
         if not any(found.code is Code.INVALID_TEMPLATE for found in file.findings):
