@@ -62,7 +62,7 @@ def test_a_state_that_is_its_own_link(folder: Path, capsys: pytest.CaptureFixtur
 def test_a_state_that_is_mounted(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.state.files.is_mount_point", lambda _: True)
+    monkeypatch.setattr("reconciler.state.local.is_mount_point", lambda _: True)
     assert run(["apply", "--yes", *LOCAL, "--format", "json"]) == 1
     assert codes(capsys) == ["TC615"]
     assert not (folder / "taskctl.state.json").exists()
