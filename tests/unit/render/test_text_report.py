@@ -9,40 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
 from reconciler.render.diagnostics import render_one
 from reconciler.render.prompt_diff import diff_rows
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.reports import Report, Style
 from reconciler.render.summary import plan_summary
 from reconciler.render.text import render
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, TASKS
-from tests.support.remark_cases import remarks
+from tests.support.report_strategies import reports
 
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
-results = st.builds(
-    TaskResult,
-    st.builds(TaskRef, some.text, some.text),
-    st.sampled_from(Result),
-    some.maybe_text,
-    some.maybe_text,
-    st.lists(remarks(some.prompts), max_size=3).map(tuple),
-    some.maybe_text,
-    some.lines,
-)
-found = st.lists(some.diagnostics, max_size=3).map(tuple)
-reports: st.SearchStrategy[Report] = st.one_of(
-    some.plans(),
-    st.builds(ApplyReport, st.lists(results, max_size=4).map(tuple), found),
-    st.builds(ValidateReport, st.integers(0, 9), st.integers(0, 9), found),
-    st.builds(FailureReport, found),
-)
 styles = st.builds(
     Style,
     color=st.booleans(),
