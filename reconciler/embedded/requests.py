@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.embedded.wsgi import ApiError, JsonObject
 from reconciler.model.fields import BY_NAME, CHOSEN, DEFAULTS
+from reconciler.model.typed_json import shareable
 
 NAME_LIMIT = 255
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -224,7 +225,7 @@ def event_document(event: Event) -> JsonObject:
 def converted(body: object, kind: type[T]) -> T:
     """The body as one of these structs. Raises ApiError 400."""
     try:
-        return msgspec.convert(_without_unset(body), kind)
+        return msgspec.convert(_without_unset(body), shareable(kind))
     except (msgspec.ValidationError, RecursionError) as problem:
         raise ApiError(400, f"invalid request body: {problem}") from None
 

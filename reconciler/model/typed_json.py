@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import threading
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -32,6 +33,7 @@ Raw = msgspec.Raw
 """A JSON value that is not decoded yet."""
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
+_LOCK = threading.RLock()
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) field `(.*)`")
 
@@ -69,12 +71,15 @@ class Codec(Generic[T]):
     @cached_property
     def _shapes(self) -> Mapping[type, _Shape]:
         tagged = len(self._kinds) > 1
-        return {
-            kind: _shape(
-                typing.cast("Any", kind), self._without, kind.__name__.lower() if tagged else None
-            )
-            for kind in self._kinds
-        }
+        with _LOCK:
+            return {
+                kind: _shape(
+                    typing.cast("Any", kind),
+                    self._without,
+                    kind.__name__.lower() if tagged else None,
+                )
+                for kind in self._kinds
+            }
 
     @cached_property
     def _by_struct(self) -> Mapping[type, _Shape]:
@@ -82,7 +87,7 @@ class Codec(Generic[T]):
 
     @cached_property
     def _type(self) -> Any:
-        return reduce(or_, self._by_struct)
+        return shareable(reduce(or_, self._by_struct))
 
     def encode(self, value: T) -> bytes:
         """On one line, keys sorted, UTF-8. NaN and infinities become null, lone surrogates `?`."""
@@ -135,6 +140,14 @@ def decode_as(kind: type[T], data: bytes | Raw) -> T:
     except (ValueError, RecursionError) as problem:
         raise _shape_error(problem) from None
     return found
+
+
+def shareable(kind: T) -> T:
+    """The type `kind`, which threads can then use at the same time: msgspec crashes if several
+    threads use a struct with structs in it for the first time at once."""
+    with _LOCK:
+        _decoder(kind)
+    return kind
 
 
 @cache
