@@ -199,9 +199,9 @@ class PooledAdapter(HTTPAdapter):
         return build_response(req, resp)
 
     def close(self) -> None:
+        """Closes the connections. A page that is still read ahead then opens no new one."""
         if self._pool is not None:
             self._pool.close()  # urllib3 leaves it to the garbage collector
-            self._pool = None
         super().close()
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> PoolManager:

@@ -56,6 +56,16 @@ def test_a_refused_connection_is_reported() -> None:
     assert problem_of(client) == (Code.UNREACHABLE, "refused")
 
 
+def test_a_closed_client_opens_no_connection() -> None:
+    """As when a list is read ahead while the client closes."""
+    with FaultServer() as server, make_client(server.url) as client:
+        client.identity()
+        opened = server.connections
+        client.close()
+        assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)
+        assert server.connections == opened
+
+
 def test_an_unresolvable_host_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
