@@ -13,7 +13,7 @@ import pytest
 from pulumi_cloud_sdk import models
 
 from reconciler.app import import_
-from reconciler.embedded import handlers
+from reconciler.embedded.wsgi import User
 from reconciler.importing.declaration import read_opening
 from reconciler.manifest.fmt import format_manifest
 from tests.support.embedded_client import Api
@@ -159,7 +159,7 @@ def test_filters_select_tasks(place: LiveTasks) -> None:
 
 def test_mine_needs_a_user_with_a_name(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     task_id = created(place.api, "finishing it")
-    monkeypatch.setattr(handlers, "profile", lambda user, _: {"id": user.id})
+    monkeypatch.setattr(User, "info", lambda _: {})
     code, out, err = place.run("import", "--mine", "--org", "acme", "--write", "a.yaml")
     assert (code, out) == (1, "")
     assert "[TC842]" in err
