@@ -32,6 +32,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -75,6 +76,8 @@ _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
     ["__main__", *(m.name for m in pkgutil.walk_packages(reconciler.__path__, "reconciler."))]
 )
+_starting_or_ending = threading.Lock()
+"""Each start reads the exit codes of all processes, and only one thread can read a code."""
 
 
 def run(
@@ -103,13 +106,16 @@ def run(
                 "files_only": files_only,
             },
         )
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
+        with _starting_or_ending:
+            process.start()
+        if not wait([process.sentinel], timeout):
             process.kill()
             raise TimeoutError(arguments)
-        code = process.exitcode
-        process.close()
+        with _starting_or_ending:
+            process.join()
+            code = process.exitcode
+            process.close()
+        assert code is not None
         stdout, stderr, trace = (folder.joinpath(n).read_text() for n in _FILES)
     points = tuple(Point(**json.loads(line)) for line in trace.splitlines())
     return Run(code, stdout, stderr, points)
