@@ -160,6 +160,7 @@ def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_
     script = "\n".join(jobs[".taskctl"]["before_script"]).replace("/usr/local", f"{tmp_path}/usr")
     env = environment(tmp_path, TASKCTL_REPOSITORY=str(source), TASKCTL_COMMIT=commit)
     env["PATH"] = f"{quick_python(tmp_path / 'shim')}{os.pathsep}{env['PATH']}"
+    env.pop("PYTHON", None)  # set by `make PYTHON=...`, and preferred to PATH
     ended = shell(script, tmp_path / "work", env)
     assert ended.returncode == 0, ended.stderr
     (log,) = tmp_path.rglob("python.log")
