@@ -75,7 +75,7 @@ def _run_wave(
         wave = Wave(ctx, space, session, request, saved, follows)
         return wave.run(), wave
     finally:
-        with suppress(StateError):  # a wave reports a failure to save
+        with suppress(StateError):  # the wave has already reported it
             session.close()
 
 

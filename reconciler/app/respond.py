@@ -220,7 +220,7 @@ class Inbox:
 
 
 def inbox(ctx: Context, selectors: Sequence[str]) -> Inbox:
-    """TaskctlError."""
+    """Reads the open requests of the selected tasks. TaskctlError."""
     tasks, refs = TaskSessions.select(ctx, selectors)
     return Inbox(tasks, all_requests(tasks.statuses(refs)), ctx.now())
 

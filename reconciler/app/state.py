@@ -91,7 +91,7 @@ def accept_manifest(
 
 def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
     """Records the outcome of an attempt: the task that it created, or None. With a task, the key
-    may also be in the manifests only. TaskctlError."""
+    may also be one that is only in the manifests. TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state = session.state
         if task_id is not None and not edit.is_known(state, key):

@@ -124,8 +124,8 @@ def list_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 def stream_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     """All events so far at once, then new ones as they happen.
 
-    With `streams_end`, the stream ends once the task is idle and waits for nobody. Without it, the
-    stream stays open, as it does at Pulumi Cloud.
+    With `streams_end`, the stream ends once the task is idle and waits for no client. Without it,
+    the stream stays open, as it does at Pulumi Cloud.
     """
     last_id = request.environ.get("HTTP_LAST_EVENT_ID")
     with ctx.storage.reading() as connection:

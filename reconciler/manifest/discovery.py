@@ -1,7 +1,7 @@
 """Finds the manifests of PATH arguments, and their names in messages.
 
 The repository is untrusted, so links out of it are not followed: a link to `/` would make taskctl
-read the whole machine, and show lines of its files in messages.
+read the entire file system, and show lines of its files in messages.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _findings(violation: Violation, key: str, data: object) -> Iterator[Finding]
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
     """Raises FindingError after that time: a regular expression can backtrack forever, and its
-    steps are not counted. Without effect if the system or the thread has no timer."""
+    steps are not counted. Has no effect if the system or the thread has no timer."""
 
     def over(*_: object) -> None:
         raise FindingError(Code.INVALID_POLICY, "time", limit=f"{seconds:g}")

@@ -40,7 +40,7 @@ MAX_STEPS = 1_000_000
 
 
 def check(data: object, *, generated: bool = False) -> list[Finding]:
-    """The violations of the manifest schema by a document; with `generated`, by generated tasks,
+    """A document's violations of the manifest schema; with `generated`, those of generated tasks,
     whose keys may differ from declared ones."""
     accelerator = accelerated_validator(generated=generated)
     if accelerator is not None and accelerator.is_valid(data):
@@ -102,8 +102,8 @@ def _violations_of_part(
 
 
 def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violation]]:
-    """A function that returns the violations of a schema by a value; all `$ref`s must stay within
-    the schema. Both may raise FindingError. Always uses the reference validator, so that results
+    """A function that returns a value's violations of a schema; all `$ref`s must stay within the
+    schema. Both may raise FindingError. Always uses the reference validator, so that results
     are the same everywhere."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for

@@ -1,4 +1,4 @@
-"""JSON values: canonical form, digests, the texts in them, and prompts for comparison."""
+"""JSON values: canonical form, digests, the texts in them, absent fields, comparable prompts."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Diagnostic:
     at: Place = NOWHERE
 
     def __hash__(self) -> int:
-        facts = frozenset(self.args.items())  # including the facts: a place may have very many
+        facts = frozenset(self.args.items())  # a place may have very many diagnostics
         return hash((self.code, self.severity, self.case, facts, self.at))
 
     @property
@@ -172,7 +172,7 @@ class TaskctlError(Exception):
         self.diagnostics = tuple(diagnostics)
 
     def __str__(self) -> str:
-        from reconciler.messages import word  # few runs need any wording
+        from reconciler.messages import word  # most runs need no wording
 
         return "; ".join(word(d).summary for d in self.diagnostics)
 

@@ -192,7 +192,7 @@ class _Shape:
         renamed = dict(zip(names, struct.__struct_encode_fields__, strict=True))
         packs = tuple((at, pair[0]) for at, pair in enumerate(parts.values()) if pair is not _SAME)
         unpacks = tuple((name, pair[1]) for name, pair in parts.items() if pair is not _SAME)
-        read = attrgetter(*names, names[0])  # of two names at least, so that it returns a tuple
+        read = attrgetter(*names, names[0])  # with at least two names, it returns a tuple
 
         def pack(value: Any) -> Any:
             held = list(read(value)[:-1])

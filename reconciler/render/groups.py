@@ -1,5 +1,5 @@
-"""The tasks of a plan as items: those that one entry of the manifests generates as one, and similar
-ones as one, so that forty of them fit on one screen."""
+"""The tasks of a plan as items: those of an entry, and similar ones, are one item, so that forty of
+them fit on one screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command changed in the state, sent to tasks, or wrote as `init`: as text and documents."""
+"""What a command edited, moved, sent to tasks or created, as text and as documents."""
 
 from __future__ import annotations
 

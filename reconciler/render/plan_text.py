@@ -25,7 +25,7 @@ from reconciler.render.values import change_rows, hint_rows, setting_rows
 from reconciler.render.views import SIGNS, PlannedView, planned_view, urgency
 
 _INDENT = "      "
-_LINES, _MOST = 40, 400  # of a table of an entry: lines; rows considered, however narrow
+_LINES, _MOST = 40, 400  # an entry's table: lines shown, and rows considered for them
 _SHOWN = (Reason.NOT_VISIBLE, Reason.PAST)
 """Reasons of unchanged tasks that are not hidden; past ones are in a plan only on request."""
 

@@ -105,7 +105,7 @@ def _results(found: Iterable[Issue], index: Mapping[str, int]) -> list[dict[str,
             "message": {"text": _text(problem.text)},
             "locations": [{"physicalLocation": place}],
         }
-        if (row := at.row) is not None:  # that the task of the location is generated from
+        if (row := at.row) is not None:  # the row that the task was generated from
             result["relatedLocations"] = [
                 {"id": 0, "physicalLocation": _location(row.file, row.line, None)}
             ]

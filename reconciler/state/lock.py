@@ -1,15 +1,12 @@
 """The lock that excludes concurrent applies on one state file, and the holder of any state's lock.
 
-It is a kernel lock (`flock`, on Windows `LockFileEx`) on `STATE.lock`, so it ends with the process
-that holds it. The file is never removed: otherwise, one process could lock the old file and another
-the new one. It names the holder, for messages only: a dead process blocks nobody.
+The lock of a file is a kernel lock (`flock`) on `STATE.lock`, so it ends with the process that
+holds it. The lock file is never removed: otherwise, one process could lock the old file and another
+the new one. It names the holder, for messages only: a dead process does not block others.
 
 - NFS: Linux turns `flock` into a lock at the server, so applies on two machines exclude each other
   too, unless lockd (v3) is down or the mount uses `nolock` or `local_lock`. The lock of a machine
   that dies lasts until the server drops it, after about 90 seconds.
-- Windows: other processes may be unable to read the holder. Directories cannot be synced there, so
-  NTFS alone decides when a rename is durable; mode 0600 has no effect, and the directory's access
-  rules apply.
 - File systems without locks, such as some FUSE file systems, are refused.
 """
 

@@ -1,4 +1,4 @@
-"""`taskctl schema | completion | help | version`: print what taskctl contains."""
+"""`taskctl schema | completion | help | version`: print information about taskctl itself."""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ class Expansion:
     """The generated tasks by key, in order, with their origins, and the findings.
 
     `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
-    it. `inputs` is the template of the origins, filled when the prompt file was read. `due` are the
-    periods that may be created; `length` counts the characters of all tasks.
+    it. `inputs` is the template of the origins, filled once the prompt file has been read. `due`
+    are the periods that may be created; `length` counts the characters of all tasks.
     """
 
     tasks: dict[str, dict[str, object]] = field(default_factory=dict)
