@@ -137,7 +137,7 @@ class Basis:
             yield "backend", {"then": self.backend, "now": now.backend}
         was, who = self.identity, now.identity
         if not (was.same_as(who) if was is not None else who is None):
-            then, today = (identity.name if identity else "nobody" for identity in (was, who))
+            then, today = (identity.name if identity else "unknown" for identity in (was, who))
             yield "identity", {"then": then, "now": today}
         if self.scope != now.scope:
             then, today = (" ".join(basis.scope) or "all" for basis in (self, now))

@@ -176,7 +176,7 @@ def test_absent_is_read_back_as_the_singleton() -> None:
             "identity",
             {"then": "ada", "now": "bob"},
         ),
-        ({"identity": None}, "identity", {"then": "ada", "now": "nobody"}),
+        ({"identity": None}, "identity", {"then": "ada", "now": "unknown"}),
         ({"scope": ()}, "scope", {"then": "tasks", "now": "all"}),
         (
             {"options": {**OPTIONS, "adoptLimit": 5, "maxCreates": 1}},
