@@ -66,7 +66,7 @@ def open_workspace(
     _ = ctx.client
     if at is None and manifests.recurrences:
         manifests = _by_both_clocks(ctx, paths, manifests)
-    scope = tuple(sorted({normal(path) for path in paths}))
+    scope = tuple(sorted({normalized(path) for path in paths}))
     return Workspace(ctx.with_organizations(manifests), scope, options)
 
 
@@ -101,7 +101,7 @@ def refuse_other_periods(ctx: Context, space: Workspace) -> None:
         raise TaskctlError.of(Code.ROLLOUT_STOPPED, "period", periods=over)
 
 
-def normal(path: str) -> str:
+def normalized(path: str) -> str:
     """A PATH in the form of manifest names: `/`-separated, without `./` or a trailing `/`."""
     return os.path.normpath(path).replace(os.sep, "/")
 
@@ -112,7 +112,7 @@ def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
     real_root = os.path.realpath(root)
     found = {}
     for name in set(names):
-        real = normal(os.path.relpath(os.path.realpath(Path(root, name)), real_root))
+        real = normalized(os.path.relpath(os.path.realpath(Path(root, name)), real_root))
         if real != name:
             found[name] = real
     return found

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from reconciler import memory
 from reconciler.app.context import Context
-from reconciler.app.planner import normal
+from reconciler.app.planner import normalized
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, TaskctlError
@@ -136,7 +136,7 @@ def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[T
     found: set[TaskRef] = set()
     for selector in selectors:
         keys = {ref for ref in files if selector in (ref.key, str(ref))}
-        inside = {ref for ref, file in files.items() if is_in(file, [normal(selector)])}
+        inside = {ref for ref, file in files.items() if is_in(file, [normalized(selector)])}
         globbed = {ref for ref in files if matches_key(selector, [ref])}
         if keys:
             found.add(find(state, selector))  # an error if several organizations have the key

@@ -165,7 +165,7 @@ def _needs_service(task: PlannedTask) -> bool:
         return True
     if task.patch or task.cancels:
         return True
-    return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.made_from(task)))
+    return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.created_with(task)))
 
 
 def _next_of(left: deque[PlannedTask]) -> PlannedTask | None:

@@ -42,7 +42,7 @@ def created(
 
 def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
     """The record of an existing task. It closes every attempt for its key."""
-    inputs = made_from(task)
+    inputs = created_with(task)
     attempt, remote = task.attempt, task.remote
     refs = {task.ref, moved_ref(task.desired) if task.desired is not None else None}
     tried = [mark for mark, a in sorted(ctx.log.state.attempts.items()) if a.ref in refs]
@@ -108,7 +108,7 @@ def updated(
     )
 
 
-def made_from(task: PlannedTask) -> Inputs:
+def created_with(task: PlannedTask) -> Inputs:
     """The inputs that an adopted task was created with: the attempt's, else the manifest's."""
     if task.attempt is not None:
         return task.attempt.inputs

@@ -14,26 +14,26 @@ from reconciler.state.model import Record, State
 
 
 class Leftovers:
-    """The leftovers of a state. `heirs` maps former keys to those that their tasks move to.
+    """The leftovers of a state. `moves` maps former keys to the keys that their tasks move to.
     `removed` is what manifests list under `removed`."""
 
     def __init__(
         self,
         state: State,
         desired: Mapping[TaskRef, DesiredTask],
-        heirs: Mapping[TaskRef, TaskRef],
+        moves: Mapping[TaskRef, TaskRef],
         periods: Periods,
         removed: Sequence[Removal],
         in_scope: Callable[[str], bool],
     ) -> None:
-        self._state, self._desired, self._heirs = state, desired, heirs
+        self._state, self._desired, self._moves = state, desired, moves
         self._periods, self._removed, self._in_scope = periods, removed, in_scope
         self._to_forget: list[tuple[Record, Removal]] = []
         self._orphans: list[Record] = []
         self._past: list[Record] = []
         undeclared = sorted(state.records.keys() - desired.keys())
         for ref in undeclared:
-            record, is_moving = state.records[ref], ref in heirs and heirs[ref] not in state.records
+            record, is_moving = state.records[ref], ref in moves and moves[ref] not in state.records
             if is_moving or not in_scope(record.file):
                 continue
             removal = next((r for r in removed if r.matches(*ref)), None)
@@ -45,7 +45,7 @@ class Leftovers:
         others: list[Record | Attempt] = [state.records[ref] for ref in undeclared]
         others += (attempt for attempt in state.attempts.values() if attempt.ref not in desired)
         for known in others:
-            if known.ref not in heirs:
+            if known.ref not in moves:
                 self._by_key.setdefault(known.ref.key, []).append(known)
 
     def planned(self, *, with_past: bool, cancel: bool) -> Iterator[PlannedTask]:
@@ -63,12 +63,12 @@ class Leftovers:
         for record in self._past if with_past else ():
             yield plan_for(record, Action.UNCHANGED, Reason.PAST)
 
-    def strays(self) -> list[Attempt]:
+    def attempts(self) -> list[Attempt]:
         """The attempts whose keys are no longer in the manifests."""
         return [
             attempt
             for _, attempt in sorted(self._state.attempts.items())
-            if self._heirs.get(attempt.ref, attempt.ref) not in self._desired
+            if self._moves.get(attempt.ref, attempt.ref) not in self._desired
         ]
 
     def work(self, verdicts: Mapping[str, Verdict]) -> dict[tuple[str, str], TaskRef]:
@@ -76,7 +76,7 @@ class Leftovers:
         count: the next period often has the same prompt."""
         left: list[Record | Attempt] = [
             attempt
-            for attempt in self.strays()
+            for attempt in self.attempts()
             if not isinstance(verdicts[attempt.mark], NotCreated)
             and self._in_scope(attempt.file)
             and not self._periods.is_past(attempt)

@@ -65,15 +65,15 @@ def make_plan(inputs: PlanInputs) -> Plan:
     """
     state, view, options = inputs.state, inputs.view, inputs.options
     desired = {task.ref: task for task in inputs.desired}
-    heirs = {
+    moves = {
         old: task.ref
         for task in inputs.desired
         if (old := moved_ref(task)) is not None and old not in desired
     }
-    verdicts = _recover(inputs, heirs)
+    verdicts = _recover(inputs, moves)
     requests = replacement.requests_of(options, inputs.desired)
     periods = Periods(inputs.desired, inputs.due)
-    leftovers = Leftovers(state, desired, heirs, periods, inputs.removed, inputs.in_scope)
+    leftovers = Leftovers(state, desired, moves, periods, inputs.removed, inputs.in_scope)
     rules = Rules(state, view, options, verdicts, requests, leftovers)
 
     def is_selected(ref: TaskRef) -> bool:
@@ -87,8 +87,8 @@ def make_plan(inputs: PlanInputs) -> Plan:
     ).held_tasks()
     left = leftovers.planned(with_past=inputs.with_past, cancel=options.cancel_removed)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
-    strays = [rules.decide_stray(a) for a in leftovers.strays() if is_selected(a.ref)]
-    tasks |= {planned.ref: planned for planned in strays if planned is not None}
+    orphaned = [rules.decide_orphaned(a) for a in leftovers.attempts() if is_selected(a.ref)]
+    tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
 
     ordered = tuple(tasks[ref] for ref in sorted(tasks))
     return Plan(
@@ -102,13 +102,13 @@ def make_plan(inputs: PlanInputs) -> Plan:
     )
 
 
-def _recover(inputs: PlanInputs, heirs: Mapping[TaskRef, TaskRef]) -> dict[str, Verdict]:
+def _recover(inputs: PlanInputs, moves: Mapping[TaskRef, TaskRef]) -> dict[str, Verdict]:
     """A verdict for each open attempt, by mark. An attempt moves with its key."""
     state, settle = inputs.state, inputs.options.settle_time
     if not state.attempts:
         return {}
     accounted = accounted_for(inputs.desired, state)
-    moved = [replace(a, ref=heirs.get(a.ref, a.ref)) for a in state.attempts.values()]
+    moved = [replace(a, ref=moves.get(a.ref, a.ref)) for a in state.attempts.values()]
     return recover(moved, inputs.view, accounted, state.baselines, settle, inputs.holder)
 
 

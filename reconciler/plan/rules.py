@@ -67,7 +67,7 @@ class Rules:
             return plan_for(task, Action.CREATE, Reason.RETRY, said, attempt=tried[-1])
         return plan_for(task, Action.CREATE, Reason.NEW)
 
-    def decide_stray(self, attempt: Attempt) -> PlannedTask | None:
+    def decide_orphaned(self, attempt: Attempt) -> PlannedTask | None:
         """Plans an attempt whose key is no longer in the manifests; None if it created no task."""
         why = self._view.refused.get(attempt.ref.org_name)
         if why is not None:

@@ -72,15 +72,15 @@ def _names(
 ) -> dict[TaskRef, set[TaskRef]]:
     """The keys that a plan can include, each with its own and its old name."""
     names: dict[TaskRef, set[TaskRef]] = {}
-    heirs: set[TaskRef] = set()
+    moved: set[TaskRef] = set()
     for task in desired:
         names[task.ref] = {task.ref}
         if (old := moved_ref(task)) is not None:
             names[task.ref].add(old)
-            heirs.add(old)
+            moved.add(old)
     recorded: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
     for known in recorded:
-        if known.ref not in heirs and (not scope or is_in(known.file, scope)):
+        if known.ref not in moved and (not scope or is_in(known.file, scope)):
             names.setdefault(known.ref, {known.ref})
     return names
 

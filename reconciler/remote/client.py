@@ -75,7 +75,7 @@ class Client:
         name, because it would become part of addresses and commands."""
         request = Request("GET", "/api/user/organizations/default")
         response = self._send(request)
-        if responses.says(response, 400, 404):
+        if responses.service_sent(response, 400, 404):
             return None
         data = self._decode(request, response)
         name = data.get("GitHubLogin") if isinstance(data, Mapping) else None
@@ -92,7 +92,7 @@ class Client:
             response = self._transport.send_once(Request("GET", path), BUDGET_TIMEOUT)
         except NoResponseError as lost:
             return responses.reason(lost, self.scrub)
-        if responses.says(response, 404):
+        if responses.service_sent(response, 404):
             return "no Neo token budget applies, or the service does not support them"
         if not 200 <= response.status < 300:
             return self.scrub(responses.response_name(response))

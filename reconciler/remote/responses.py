@@ -88,7 +88,7 @@ def read(response: ServiceResponse, request: Request, where: str, scrub: Scrubbe
     else:
         classified = _classified(response, request)
     problem = _diagnostic(classified, scrub, where=where, answer=response_name(response))
-    kind = NotFoundError if says(response, 404) else RemoteError
+    kind = NotFoundError if service_sent(response, 404) else RemoteError
     raise kind([problem], response.status)
 
 
@@ -126,7 +126,7 @@ def _classified(response: ServiceResponse, request: Request) -> _Classified:
     return Code.REQUEST_REJECTED, "", {"method": request.method}
 
 
-def says(response: ServiceResponse, *statuses: int) -> bool:
+def service_sent(response: ServiceResponse, *statuses: int) -> bool:
     """Whether the service itself sent one of these statuses; a proxy's error page is no proof."""
     return response.status in statuses and _message(response) is not None
 

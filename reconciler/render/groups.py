@@ -161,7 +161,7 @@ class EntryView:
     def parts(self) -> list[TaskGroup]:
         found: dict[str, list[PlannedView]] = {}
         for task in self.tasks:
-            found.setdefault(digest(task.likeness()), []).append(task)
+            found.setdefault(digest(task.similarity_key()), []).append(task)
         return [TaskGroup(_with_all_ids(alike)) for alike in found.values()]
 
     def subject(self, part: TaskGroup) -> str:
@@ -232,8 +232,8 @@ def group_similar(items: Sequence[PlannedView | EntryView]) -> list[TaskGroup | 
     for item in items:
         if isinstance(item, PlannedView):
             settings = _common(item.inputs or {})
-            likeness = digest([*item.likeness(), item.unattended, settings])
-            alike.setdefault(likeness, []).append(item)
+            key = digest([*item.similarity_key(), item.unattended, settings])
+            alike.setdefault(key, []).append(item)
     group_of: dict[int, TaskGroup] = {}
     for tasks in alike.values():
         least = 2 if tasks[0].task.action is Action.UNCHANGED else SIMILAR

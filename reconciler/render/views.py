@@ -76,7 +76,7 @@ class PlannedView(TaskView):
         """The values that an entry generates the task from."""
         return self.task.generated.values if self.task.generated is not None else {}
 
-    def likeness(self) -> list[object]:
+    def similarity_key(self) -> list[object]:
         """Equal for tasks that have the same remarks, except for names and values."""
         task = self.task
         paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}

@@ -7,7 +7,7 @@ from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.service import Service
 from reconciler.model.wire import console_url
 from reconciler.remote.exchange import Request, ServiceResponse
-from reconciler.remote.responses import decode, read, says
+from reconciler.remote.responses import decode, read, service_sent
 from reconciler.remote.sanitize import Scrubber
 from tests.support.client_tools import OPEN, cause, make_client
 
@@ -61,10 +61,10 @@ def test_each_status_has_its_cause(status: int, code: Code) -> None:
 
 
 def test_only_a_response_of_the_service_has_a_status() -> None:
-    assert says(answer(404, b'{"code": 404}'), 400, 404)
-    assert not says(answer(404, b'{"code": 404}'), 400)
-    assert not says(answer(404, b"<html>"), 404)
-    assert not says(answer(404, b"{}"), 404)
+    assert service_sent(answer(404, b'{"code": 404}'), 400, 404)
+    assert not service_sent(answer(404, b'{"code": 404}'), 400)
+    assert not service_sent(answer(404, b"<html>"), 404)
+    assert not service_sent(answer(404, b"{}"), 404)
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
