@@ -22,7 +22,6 @@ __all__ = [
     "resume_collection",
     "share",
     "share_parts",
-    "shared_count",
     "value",
 ]
 
@@ -61,11 +60,6 @@ def resume_collection() -> None:
         gc.freeze()
         gc.set_threshold(50_000)
         gc.enable()
-
-
-def shared_count() -> int:
-    """The number of shared values, at most `MOST` of each kind."""
-    return len(_objects) + len(_texts)
 
 
 def share(small: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from reconciler.memory import (
     resume_collection,
     share,
     share_parts,
-    shared_count,
 )
 
 
@@ -56,15 +55,23 @@ def test_equal_parts_of_tasks_are_shared_and_unchanged() -> None:
 
 
 def test_the_number_of_shared_values_is_limited() -> None:
-    for number in range(25_000):
-        task = {"status": f"status {number}", "createdBy": user(f"user {number}")}
-        share_parts(task)
-        assert task["createdBy"] == user(f"user {number}")
-    assert shared_count() <= 2 * MOST
+    def task(number: int) -> dict[str, Any]:
+        return {"status": f"status {number}", "createdBy": user(f"user {number}")}
+
+    first, again = task(0), task(0)
+    share_parts(first)
+    for number in range(1, 2 * MOST):
+        other = task(number)
+        share_parts(other)
+        assert other == task(number)
+    share_parts(again)
+    assert again == task(0)
+    assert again["createdBy"] is not first["createdBy"]
+    assert again["status"] is not first["status"]
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
+def _restore_collection() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
