@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 
 ROOT = Path(__file__).resolve().parents[2]
 UGLY = "version:   1\ntasks:\n    a:\n        message: |\n            Do it.\n    # end\n"
@@ -88,7 +88,7 @@ def test_the_diff_contains_no_control_sequences(
     (folder / "tasks/a.yaml").write_bytes(hostile.replace("::error", "a:\r\n# ::error").encode())
     run(["fmt", "--diff", "--color", "never", "tasks"])
     said = capsys.readouterr()
-    assert unseen_in(said.out) <= {"\n"}
+    assert invisible_in(said.out) <= {"\n"}
     assert commands_in(said.out) == []
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.render import render
 from reconciler.render.reports import Style
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 
 FOLDER = Path(__file__).parent / "render"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/case.py"))
@@ -32,7 +32,7 @@ def test_a_report_is_shown_as_expected(name: str) -> None:
     if os.environ.get("TASKCTL_WRITE_CASES"):
         expected.write_text(shown.replace("\x1b", "\\e"), encoding="utf-8", newline="\n")
     assert shown.replace("\x1b", "\\e") == expected.read_text(encoding="utf-8")
-    assert unseen_in(shown) <= {"\n", "\x1b"}
+    assert invisible_in(shown) <= {"\n", "\x1b"}
     assert commands_in(shown) == []
     assert ("\x1b" in shown) == case.get("STYLE", {}).get("color", False)
 

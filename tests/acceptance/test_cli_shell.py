@@ -18,7 +18,7 @@ from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_fi
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of, plan_document
 from reconciler.state.model import State
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN
 
 SAVED = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))
@@ -115,7 +115,7 @@ def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
     text = ran.stdout.decode()
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert text.splitlines()[-1].startswith("Plan: 2 to create, 1 to adopt, ")
-    assert unseen_in(text) == {"\n"}
+    assert invisible_in(text) == {"\n"}
     assert commands_in(text) == []
     ran = taskctl("show", "-C", str(plan_file.parent), plan_file.name, "--format=json")
     assert json.loads(ran.stdout) == json.loads(json.dumps(plan_document(PLAN)))

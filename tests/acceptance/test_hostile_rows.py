@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.doc_blocks import environment, shell
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 
 MANIFEST = """
 version: 1
@@ -69,7 +69,7 @@ def test_hostile_values_are_inert_in_every_format(tmp_path: Path, same: str) -> 
     assert ended.returncode == 0, ended.stderr
     shown = {form: (tmp_path / f"out.{form}").read_text(encoding="utf-8") for form in FORMATS}
     for form, text in {**shown, "stdout": ended.stdout, "stderr": ended.stderr}.items():
-        assert unseen_in(text) <= {"\n"}, form
+        assert invisible_in(text) <= {"\n"}, form
         if form not in ("json", "sarif"):  # documents keep the text unchanged
             assert commands_in(text) == [] or form == "github", form
     assert all(len(row) <= 80 for row in ended.stdout.splitlines())
@@ -90,7 +90,7 @@ def test_a_control_character_is_an_error_with_its_row(tmp_path: Path, character:
     write(tmp_path, ["well", f"a{character}b"], "main")
     ended = shell("taskctl validate || true", tmp_path, environment(tmp_path))
     assert "(data/rows.csv:3)" in ended.stdout + ended.stderr
-    assert unseen_in(ended.stdout + ended.stderr) <= {"\n"}
+    assert invisible_in(ended.stdout + ended.stderr) <= {"\n"}
 
 
 def test_data_outside_the_repository_is_never_read(tmp_path: Path) -> None:

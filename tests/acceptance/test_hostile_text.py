@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import TOKEN
@@ -64,7 +64,7 @@ def both(here: InProcess, command: str, *more: str) -> str:
 
 
 def assert_inert(text: str) -> None:
-    assert unseen_in(text) <= {"\n"}
+    assert invisible_in(text) <= {"\n"}
     assert commands_in(text) == []
 
 

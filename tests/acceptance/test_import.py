@@ -18,7 +18,7 @@ from reconciler.importing.declaration import read_opening
 from reconciler.manifest.fmt import format_manifest
 from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
 
@@ -210,7 +210,7 @@ def test_imported_text_is_inert(place: LiveTasks) -> None:
     code, out, err = place.run("import", "--all", "--org", "acme", "--dry-run")
     assert code == 0
     assert not commands_in(out + err)
-    assert not unseen_in(out + err) - {"\n"}
+    assert not invisible_in(out + err) - {"\n"}
     assert place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")[0] == 0
     state = json.loads((place.folder / "taskctl.state.json").read_text())
     assert {task["inputs"]["message"]["content"] for task in state["tasks"].values()} == set(texts)

@@ -43,8 +43,8 @@ def test_removed_tasks_count_and_no_events_are_read(
     assert place.document("status", "--totals", "--since", "2100-01-01")["totals"]["tasks"] == 0
     assert place.document("status", "--totals", "--since", "1h")["totals"]["tasks"] == 3
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")  # sees no tasks
-    unseen = place.document("status", "--totals", "three")["totals"]
-    assert (unseen["tasks"], unseen["tokens"], unseen["unknown"]) == (1, used["three"], 0)
+    theirs = place.document("status", "--totals", "three")["totals"]
+    assert (theirs["tasks"], theirs["tokens"], theirs["unknown"]) == (1, used["three"], 0)
 
 
 def test_many_tasks_are_read_from_the_list(

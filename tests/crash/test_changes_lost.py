@@ -87,8 +87,8 @@ def test_running_an_unresolved_replacement_again_creates_no_second_task(
     here: InProcess, again: tuple[str, ...]
 ) -> None:
     old = record_of(here, "k2")["taskId"]
-    unseen = Rule("events", Fault("status", status=500))
-    faults(here, Rule("create", Fault("reset", committed=True)), unseen)
+    unreadable = Rule("events", Fault("status", status=500))
+    faults(here, Rule("create", Fault("reset", committed=True)), unreadable)
     assert here.run("apply", *WISH).results() == {"k2": "unresolved"}
     assert record_of(here, "k2")["taskId"] == old
     faults(here)

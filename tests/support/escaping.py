@@ -8,7 +8,7 @@ _BLANK = {"Zs", "Cc", "Zl", "Zp", "Cf", "Mn"}
 _ALLOWED_MARKS = {"\ufe0f"}
 
 
-def unseen_in(text: str) -> set[str]:
+def invisible_in(text: str) -> set[str]:
     """The characters of `text` that are invisible or move what is shown, including newlines."""
     return {
         character

@@ -16,7 +16,7 @@ from reconciler.cli.main import COMMANDS, Terminated, app, run
 from reconciler.model.diagnostics import StateError
 from reconciler.render.reports import ValidateReport
 from tests.support.diagnostics import error, warning
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.extra_commands import add_command
 
 Ends = Callable[[Callable[[Output], int | None]], None]
@@ -64,7 +64,7 @@ def test_errors_are_printed_to_stderr(
     assert said.out == ""
     assert words in said.err
     assert "Traceback" not in said.err
-    assert unseen_in(said.err) == {"\n"}
+    assert invisible_in(said.err) == {"\n"}
 
 
 @pytest.mark.parametrize(("problem", "code", "words"), ENDINGS, ids=lambda value: repr(value)[:30])

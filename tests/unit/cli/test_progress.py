@@ -12,7 +12,7 @@ from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.progress import Bar, Lines
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOSTILE = "\x1b]0;owned\x07\x9b31m\n::error::stop\u202e\u2066 [red]x[/red]"
@@ -41,7 +41,7 @@ def test_progress_text_is_inert(kind: str, capfd: pytest.CaptureFixture[str]) ->
     out, err = capfd.readouterr()
     assert out == ""
     assert "owned" in err
-    assert unseen_in(err) <= {"\n"}
+    assert invisible_in(err) <= {"\n"}
     assert commands_in(err) == []
 
 

@@ -18,7 +18,7 @@ from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.render.import_report import import_document, import_text
 from reconciler.render.json import dump
 from reconciler.render.reports import Style
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 
 ME = Identity("1", login="me")
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_an_id_that_a_manifest_cannot_contain_is_an_inert_error() -> None:
     assert [problem.code for problem in batch.diagnostics] == [Code.IMPORT_ID]
     report = ImportReport(HOSTILE, tuple(batch.tasks), tuple(batch.diagnostics))
     for text in (import_text(report, Style()), dump(import_document(report))):
-        assert not unseen_in(text) - {"\n"}
+        assert not invisible_in(text) - {"\n"}
         assert not commands_in(text)
 
 

@@ -12,7 +12,7 @@ from reconciler.manifest.fmt import format_manifest
 from reconciler.manifest.insertion import NewTask, insert, mapping_lines, task_faults
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.diagnostics import ManifestError
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.manifest_cases import code
 
 MARKS = " \n\t\r:#-|>'\"\\{}[]&*!%@`,?~<=.\u202e\u2028\x85\x07\u200d\ufeffa1é日"
@@ -35,7 +35,7 @@ def test_any_json_is_read_back_unchanged(values: dict[str, Any]) -> None:
     source = read_source(text.encode())
     assert source.findings == []
     assert source.data == {"root": values}
-    assert not unseen_in(text) - {"\n", "\t"}
+    assert not invisible_in(text) - {"\n", "\t"}
     assert not commands_in(text)
 
 
@@ -58,7 +58,7 @@ def test_a_new_manifest_is_canonical_and_read_back(text: str, other: str) -> Non
     assert second.inputs == {"message": message, "approvalMode": "auto"}
     assert {(one.org_name, one.task_id) for one in made.tasks} == {("acme", "4f1c")}
     assert format_manifest(made.content, "a.yaml").content == made.content
-    assert not unseen_in(made.text) - {"\n", "\t"}
+    assert not invisible_in(made.text) - {"\n", "\t"}
     assert not commands_in(made.text)
 
 

@@ -183,7 +183,7 @@ def test_a_pending_setting_may_be_changed_before_it_is_set() -> None:
     assert task.patch == {"name": "Two"}
 
 
-def test_an_unseen_task_is_not_patched() -> None:
+def test_a_task_that_is_not_visible_is_not_patched() -> None:
     known = record("a", "t", approvalMode="manual")
     task = only(made(known, desired("a", approvalMode="auto"), None))
     assert task.action is Action.CHANGED

@@ -14,7 +14,7 @@ from reconciler.model.task import TaskRef
 from reconciler.render.github import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
-from tests.support.escaping import unseen_in
+from tests.support.escaping import invisible_in
 from tests.support.plan_sample import PLAN
 from tests.support.report_strategies import reports
 
@@ -46,7 +46,7 @@ def test_every_line_is_one_of_our_commands(report: Report) -> None:
         assert kind in ("error", "warning", "notice")
         assert set(properties) <= {"file", "line", "col", "title"}
         assert re.fullmatch(r"\d*", properties.get("line", "") + properties.get("col", ""))
-    assert unseen_in(shown) <= {"\n"}
+    assert invisible_in(shown) <= {"\n"}
     errors = sum(d.severity is Severity.ERROR for d in set(report.diagnostics))
     if not isinstance(report, ApplyReport):
         assert sum(kind == "error" for kind, _, _ in found) == min(errors, 10)

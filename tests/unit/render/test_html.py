@@ -16,7 +16,7 @@ from reconciler.plan.plan import Action, Plan
 from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, desired
 from tests.support.report_strategies import reports
 
@@ -54,7 +54,7 @@ class _Page(HTMLParser):
 
 def page_of(report: Report, style: Style | None = None) -> _Page:
     shown = render(report, style or Style())
-    assert unseen_in(shown) <= {"\n"}
+    assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []
     page = _Page(shown)
     assert page.opened == []

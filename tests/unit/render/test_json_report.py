@@ -16,7 +16,7 @@ from reconciler.render import FORMATS, render
 from reconciler.render.json import document, dump
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support import plan_strategies as some
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 
 
 @given(st.dictionaries(some.text, some.values, min_size=1, max_size=4))
@@ -24,7 +24,7 @@ def test_any_document_is_read_back_from_its_text(values: dict[str, Any]) -> None
     text = dump(values)
     assert json.loads(text) == values
     assert text.isascii()
-    assert unseen_in(text) <= {"\n"}
+    assert invisible_in(text) <= {"\n"}
     assert commands_in(text) == []
     assert text.endswith("}\n")
 

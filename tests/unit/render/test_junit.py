@@ -14,7 +14,7 @@ from reconciler.render.junit import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
 from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, desired
 from tests.support.report_strategies import reports
 
@@ -22,7 +22,7 @@ from tests.support.report_strategies import reports
 def read(report: Report, style: Style | None = None) -> ET.Element:
     """Parses the document, and checks its structure and counts."""
     shown = render(report, style or Style())
-    assert unseen_in(shown) <= {"\n"}
+    assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []
     root = ET.fromstring(shown)
     assert root.tag == "testsuites"

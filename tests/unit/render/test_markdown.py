@@ -21,7 +21,7 @@ from reconciler.render.markdown import LIMIT, render
 from reconciler.render.markdown_text import fence, link, paragraph, span
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, desired
 from tests.support.report_strategies import OUTBREAKS, long_text, reports, text
 
@@ -80,7 +80,7 @@ def test_text_never_breaks_out_of_its_element(report: Report) -> None:
     page = page_of(shown)
     home = report.backend if isinstance(report, Plan) else ""  # tasks are linked to where they are
     assert all("evil" not in address or "evil" in home for address in page.links)
-    assert unseen_in(shown) <= {"\n"}
+    assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []
     tasks = len(report.tasks) if isinstance(report, Plan | ApplyReport) else 0
     assert sum(name == "details" for name, _ in page.elements) <= tasks

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.render import safe
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_strategies import HOSTILE, hostile_text
 
 some_text = st.lists(st.one_of(st.text(max_size=20), hostile_text), max_size=4).map("".join)
@@ -21,7 +21,7 @@ commandlike = st.text(st.sampled_from(":#[] \t\n\r\xa0\u2003\u200b\ufe0fvsoerror
 @given(some_text | commandlike)
 def test_a_line_is_one_visible_line_without_commands(text: str) -> None:
     shown = safe.line(text)
-    assert unseen_in(shown) == set()
+    assert invisible_in(shown) == set()
     assert commands_in(shown) == []
     assert safe.line(shown) == shown
 
@@ -29,7 +29,7 @@ def test_a_line_is_one_visible_line_without_commands(text: str) -> None:
 @given(some_text | commandlike)
 def test_a_block_has_no_invisible_characters_but_newlines(text: str) -> None:
     shown = safe.block(text)
-    assert unseen_in(shown) <= {"\n"}
+    assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []
     assert shown.count("\n") == text.replace("\r\n", "\n").count("\n")
     assert safe.block(shown) == shown
@@ -42,11 +42,11 @@ def test_plain_text_is_unchanged(text: str) -> None:
 
 
 def test_every_unicode_character_is_handled() -> None:
-    unseen = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    invisible = ("Cc", "Cf", "Cs", "Zl", "Zp")
     through = [
         hex(code)
         for code in range(sys.maxunicode + 1)
-        if unicodedata.category(chr(code)) in unseen and safe.line(chr(code)) == chr(code)
+        if unicodedata.category(chr(code)) in invisible and safe.line(chr(code)) == chr(code)
     ]
     assert through == []
 
@@ -97,5 +97,5 @@ def test_escaped_html_is_only_text_or_attribute(text: str) -> None:
 def test_hostile_text_is_inert_in_each_format(text: str) -> None:
     for form in (safe.line, safe.block, safe.html):
         shown = form(text)
-        assert unseen_in(shown) <= {"\n"}
+        assert invisible_in(shown) <= {"\n"}
         assert commands_in(shown) == []

@@ -21,7 +21,7 @@ from reconciler.model.task import TaskRef
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.sarif import FINGERPRINT, render
 from tests.support.diagnostics import error, warning
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN
 from tests.support.report_strategies import reports
 
@@ -37,7 +37,7 @@ def validator() -> Draft4Validator:
 def run_of(report: Report, style: Style | None = None) -> dict[str, Any]:
     shown = render(report, style or Style())
     assert shown.isascii()
-    assert unseen_in(shown) <= {"\n"}
+    assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []
     log = json.loads(shown)
     problems = [f"{list(e.absolute_path)}: {e.message}" for e in validator().iter_errors(log)]

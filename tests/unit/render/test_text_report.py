@@ -18,7 +18,7 @@ from reconciler.render.summary import plan_summary
 from reconciler.render.text import render
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, TASKS
 from tests.support.report_strategies import reports
 
@@ -40,7 +40,7 @@ def test_text_is_inert(report: Report, style: Style) -> None:
     shown = render(report, style)
     assert not shown or shown.endswith("\n")
     bare = PAINT.sub("", shown) if style.color else shown
-    assert unseen_in(bare) <= {"\n"}
+    assert invisible_in(bare) <= {"\n"}
     assert commands_in(bare) == []
     assert commands_in(shown) == []
 

@@ -112,7 +112,7 @@ def test_a_key_with_an_open_attempt_stays_in_its_organization(state: State) -> N
     assert mv(state, ONE, TaskRef("elsewhere", ONE.key))  # a record is proof, wherever it is kept
 
 
-def test_a_killed_move_forgets_nothing(state: State) -> None:
+def test_a_killed_move_loses_no_record(state: State) -> None:
     events = mv(state, ONE, destination("renamed", ONE))
     for length in range(len(events) + 1):
         known = fold(state, events[:length]).records.values()

@@ -1,4 +1,4 @@
-"""A state is new only for manifests that were never applied completely (contract, 5.1)."""
+"""A state is new only for manifests that were never applied completely."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def test_applied_paths_accumulate(path: Path) -> None:
 
 
 @pytest.mark.parametrize("scope", [(), (".",), (".", "tasks")])
-def test_an_apply_of_everything_ends_newness(path: Path, scope: tuple[str, ...]) -> None:
+def test_after_a_complete_apply_the_state_is_no_longer_new(
+    path: Path, scope: tuple[str, ...]
+) -> None:
     ended(path, "tasks/a.yaml")
     state = ended(path, *scope)
     assert (state.is_new, state.searched) == (False, ())

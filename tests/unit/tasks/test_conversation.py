@@ -22,7 +22,7 @@ from tests.support.agent_events import (
     confirmation,
     user_event,
 )
-from tests.support.escaping import commands_in, unseen_in
+from tests.support.escaping import commands_in, invisible_in
 
 HOSTILE = (
     "::set-output name=x::y",
@@ -44,7 +44,7 @@ def read(*events: dict[str, Any]) -> list[ConversationEntry]:
 
 
 def assert_inert(text: str) -> None:
-    assert unseen_in(text) <= {"\n"}
+    assert invisible_in(text) <= {"\n"}
     assert not commands_in(text)
 
 

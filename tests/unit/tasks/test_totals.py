@@ -16,7 +16,7 @@ from reconciler.render import cells
 from reconciler.render.reports import Style
 from reconciler.render.totals import ASCII, BLOCKS, bar, totals_csv, totals_document, totals_rows
 from reconciler.tasks.totals import By, Sum, Totals, Usage, known_usages, totals
-from tests.support.escaping import unseen_in
+from tests.support.escaping import invisible_in
 from tests.support.plan_values import ORG, attempt, record, state
 from tests.support.report_strategies import text
 
@@ -87,7 +87,7 @@ def test_csv_has_a_row_for_each_group_or_task_and_no_formulas() -> None:
     assert rows[1] == "acme,a,t-a,tasks/a.yaml,ada,2026-11-25,10"
     assert rows[2].startswith('acme,x,t-x,"tasks/""a"", b')
     assert rows[2].endswith('.yaml",ada,,')
-    assert not unseen_in("".join(rows))
+    assert not invisible_in("".join(rows))
     assert totals_csv(totals([], [By.TASK])) == "task,tasks,tokens\n"
 
 
@@ -139,7 +139,7 @@ def test_rows_fit_and_names_are_escaped(
 ) -> None:
     summed = replace(summed_up(tuple(files), tuple(days)), tasks=9)
     rows = totals_rows(summed, [], Style(width=width), marks)
-    assert not unseen_in("".join(rows))
+    assert not invisible_in("".join(rows))
     assert all(cells.width(row) <= max(width, 60) for row in rows)
 
 

@@ -24,7 +24,7 @@ def plan(task: PlannedTask) -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("agreed", "found", "case"),
+    ("confirmed", "found", "case"),
     [
         (IDLE, CREATES, "create"),
         (IDLE, PATCHES, "change"),
@@ -32,11 +32,11 @@ def plan(task: PlannedTask) -> Plan:
         (CREATES, CANCELS, "cancel"),
     ],
 )
-def test_more_actions_than_agreed_are_rejected(
-    agreed: PlannedTask, found: PlannedTask, case: str
+def test_more_actions_than_confirmed_are_rejected(
+    confirmed: PlannedTask, found: PlannedTask, case: str
 ) -> None:
     with pytest.raises(TaskctlError) as caught:
-        refuse_more(plan(agreed), plan(found), "saved")
+        refuse_more(plan(confirmed), plan(found), "saved")
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.case) == (Code.PLAN_EXCEEDED, case)
     assert problem.args["keys"] == ("a",)
