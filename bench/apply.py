@@ -39,7 +39,7 @@ def waiting(folder: Path) -> Iterator[Row]:
 
 
 def hurrying(folder: Path) -> Iterator[Row]:
-    """2,000 creates that are answered immediately; both sides are complete processes."""
+    """2,000 creates with immediate responses; both sides are complete processes."""
     own = folder / "hurry"
     write_repository(own, 2_000)
     bodies = folder / "bodies"

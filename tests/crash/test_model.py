@@ -38,8 +38,8 @@ DEATHS = st.one_of(st.none(), st.integers(1, 40))
 
 
 class Repository(RuleBasedStateMachine):
-    """`desired`: the prompt of each key, and the key it was moved from. `lineages`: for each prompt
-    that was ever desired, the key it was desired for, renames followed."""
+    """`desired`: the prompt of each key, and the key it was moved from. `prompts_of`: every prompt
+    that a key ever had, including under its earlier names. `wishes`: its requested replacements."""
 
     served: Served | None = None
 
@@ -75,8 +75,8 @@ class Repository(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def add(self, key: str) -> None:
-        """Not a key that another was made of: said, it is refused (a movedFrom that also exists);
-        silently, both would do the old one's work."""
+        """Does not add a key that was renamed: with `movedFrom`, that is an error; without it, both
+        keys would have the same work."""
         moved = {old for _, old in self.desired.values()}
         if key not in self.desired and key not in self.renamed | moved:
             self._want(key)
@@ -96,14 +96,14 @@ class Repository(RuleBasedStateMachine):
     def leave(self, key: str) -> None:
         self.desired.pop(key, None)
 
-    @rule(key=KEYS, new=st.sampled_from(["m", "n"]), says=st.booleans())
-    def rename(self, key: str, new: str, *, says: bool) -> None:
+    @rule(key=KEYS, new=st.sampled_from(["m", "n"]), declared=st.booleans())
+    def rename(self, key: str, new: str, *, declared: bool) -> None:
         """With or without `movedFrom`; without it, the key must be unresolved, not duplicated."""
         if key in self.desired and new not in self.prompts_of:
             text, _ = self.desired.pop(key)
-            self.desired[new] = (text, key if says else None)
+            self.desired[new] = (text, key if declared else None)
             self.wishes[new] = set(self.wishes.get(key, ()))
-            if says:
+            if declared:
                 self.prompts_of[new] = self.prompts_of.pop(key)
             else:  # if edited as well, it cannot be distinguished from a new task
                 self.prompts_of[key].discard(text)
@@ -125,8 +125,8 @@ class Repository(RuleBasedStateMachine):
     def replace(
         self, which: int, answers: list[str], death: int | None, times: int, *, named: bool
     ) -> None:
-        """One wish for a new task; the command is run up to three times, as CI does, within half
-        an hour. Where it names the task, it is one wish however much later it is run again."""
+        """One request for a new task; as in CI, the command is run up to three times within half an
+        hour. If it names the task, it is the same request no matter when it is run again."""
         key, old = self.replaceable()[which % len(self.replaceable())]
         number = sum(len(wishes) for wishes in self.wishes.values())
         self.wishes.setdefault(key, set()).add(old if named else f"wish {number}")
@@ -163,8 +163,8 @@ class Repository(RuleBasedStateMachine):
     @precondition(lambda self: self.world.is_saved() and not self.others)
     @rule()
     def lose_the_state(self) -> None:
-        """The promise asks for two things then: that the last attempt is older than the settle
-        time, and that the one identity that made all there is applies next, until it ends well."""
+        """The guarantee then has two conditions: the last attempt is older than the settle time,
+        and the identity that created all tasks applies next, until an apply succeeds."""
         self.world.lose_state()
         self.world.clock.sleep((SETTLE + timedelta(seconds=1)).total_seconds())
         self.lost_state = True

@@ -1,4 +1,4 @@
-"""A headless Chromium driven over a pipe in its own protocol: no driver, no port, no package."""
+"""A headless Chromium controlled over a pipe with its own protocol, without a driver or a port."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 def chromium() -> str | None:
-    """The path of a browser that can be driven; None where there is none."""
+    """The path of a Chromium browser; None if none is installed."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 class Page:
-    """One page. `said` is what reached the console, `asked` the addresses that were asked for."""
+    """One page. `said` are its console messages, `asked` the addresses that it requested."""
 
     def __init__(self, sink: IO[bytes], source: IO[bytes]) -> None:
         self._sink, self._source = sink, source
@@ -63,7 +63,7 @@ class Page:
             self._call(f"{domain}.enable")
 
     def open(self, file: Path) -> None:
-        """Loads the file, and waits until it is there."""
+        """Loads a file, and waits until it is loaded."""
         self._events.clear()
         self._call("Page.navigate", url=file.as_uri())
         self._await("Page.loadEventFired")
@@ -75,7 +75,7 @@ class Page:
         self._await("Page.loadEventFired")
 
     def run(self, script: str) -> Any:
-        """The JSON value of an expression; AssertionError where it throws."""
+        """The JSON value of an expression; AssertionError if it throws."""
         answer = self._call(
             "Runtime.evaluate",
             expression=script,
@@ -92,7 +92,7 @@ class Page:
             assert time.monotonic() < end, f"never true: {script}"
 
     def press(self, key: str, text: str = "", code: int = 0) -> None:
-        """A key, as a person presses it."""
+        """Presses a key."""
         pressed = {"key": key, "windowsVirtualKeyCode": code}
         self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **pressed)
         self._call("Input.dispatchKeyEvent", type="keyUp", **pressed)
@@ -101,7 +101,7 @@ class Page:
         self._call("Input.insertText", text=text)
 
     def look(self, *, width: int, dark: bool = False, script: bool = True) -> None:
-        """How wide the page is, what it prefers, and whether it may run its script."""
+        """Sets the width of the page, its color scheme, and whether scripts are enabled."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -156,7 +156,7 @@ class Page:
 
 @contextmanager
 def page(program: str) -> Iterator[Page]:
-    """A page of a browser of its own, with nothing in its profile; it ends with the block."""
+    """A page in a new browser with an empty profile; the browser is closed after the block."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()

@@ -86,8 +86,8 @@ def shell(
 
 
 RUN, NOT_RUN = ("console", "sh"), "shell"
-"""Languages of blocks: `console` shows commands and what they print, `sh` is a script; both are
-run. `shell` is one that is not, since it installs packages or pushes; a test names them all."""
+"""Languages of blocks: `console` shows commands with their output, `sh` is a script; both are run.
+`shell` blocks are not run, since they install packages or push; a test lists them."""
 
 _FILE = re.compile(r"# ([\w./-]+\.ya?ml)(?::.*)?\n")
 
@@ -119,7 +119,7 @@ def shows_what_is_printed(page: str, block: Block, folder: Path, env: dict[str, 
 
 
 def _rewrite(path: Path, command: str, shown: str, printed: str) -> None:
-    """The first that is so: those before it were put right already."""
+    """The first matching block: those before it have been rewritten already."""
     text = path.read_text(encoding="utf-8")
     found = re.search(re.escape(command + shown) + r"(?=\s*```|\$ )", text)
     assert found is not None, command
@@ -157,6 +157,6 @@ def at_terminal(
 
 
 def _drain(descriptor: int, shown: list[bytes]) -> None:
-    with suppress(OSError):  # how Linux says that nobody has the other end any more
+    with suppress(OSError):  # on Linux, the other end is closed
         while data := os.read(descriptor, 4096):
             shown.append(data)

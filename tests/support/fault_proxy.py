@@ -1,9 +1,9 @@
 """A proxy between taskctl and the server of a shared state: it counts requests and loses some.
 
-It speaks HTTP/1.1 (S3, Azure, Google, git) or PostgreSQL's protocol, one request and its answer at
-a time, so a fault befalls a whole request: the answer is lost after the server has done it, the
-connection is cut before the server sees it, it arrives after later ones, or something in between
-answers instead. `python -m tests.support.fault_proxy PROTOCOL PORT --latency S` only delays.
+It forwards HTTP/1.1 (S3, Azure, Google, git) or PostgreSQL's protocol, one request and its response
+at a time, so a fault affects a whole request: its response is lost, the connection is reset before
+the server receives it, it arrives after later requests, or a gateway responds in place of the
+server. `python -m tests.support.fault_proxy PROTOCOL PORT --latency S` only adds latency.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Trouble:
     """The fault of one request.
 
     `kind`:
-      lost    the server does it, and the connection is reset instead of an answer
-      cut     the connection is reset, and the server never hears of it
-      late    the same, but the server gets it later: when `FaultProxy.deliver` is called
-      answer  `status` instead of an answer (HTTP only); `committed`: the server has done it
+      lost    the server processes it, and the connection is reset instead of a response
+      cut     the connection is reset, and the server never receives it
+      late    as `cut`, but the server receives it when `FaultProxy.deliver` is called
+      answer  `status` instead of the response (HTTP only); `committed`: the server processes it
     """
 
     kind: Kind
@@ -46,7 +46,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. `number` counts from 1 all requests, `write` those that write (0: it reads)."""
+    """One request. `number` counts all requests from 1, `write` only writes (0: a read)."""
 
     number: int
     write: int
@@ -58,10 +58,10 @@ Hook = Callable[[Asked, Literal["before", "after"]], None]
 
 
 class FaultProxy:
-    """Listens on a port of loopback for one server. Safe to change while it runs.
+    """Listens on a loopback port for one server. Its attributes may be changed while it runs.
 
-    `on_write` and `on_request` hold the troubles of requests by their number. `hook` is called in
-    the thread of the connection, before the server gets a request and after it has answered.
+    `on_write` and `on_request` are the faults of requests by their number. `hook` is called in the
+    thread of the connection, before the server receives a request and after it has responded.
     """
 
     def __init__(self, target: int, protocol: Protocol = "http", latency: float = 0.0) -> None:
@@ -86,8 +86,8 @@ class FaultProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wakes all threads, which close what is theirs: a descriptor that another thread closes
-        may be somebody else's by the time it is used."""
+        """Wakes all threads, which close their own sockets: a descriptor that another thread closes
+        may have been reused by the time it is accessed."""
         _shut(self._listener)
         self._threads[0].join()
         self._listener.close()
@@ -105,7 +105,7 @@ class FaultProxy:
         return [asked for asked in self.asked if asked.write]
 
     def forget(self) -> None:
-        """Counts from the beginning again, without any trouble."""
+        """Resets all counts, and removes all faults."""
         with self._guard:
             self.on_write, self.on_request = {}, {}
             self.always, self.hook = lambda asked: None, lambda asked, phase: None
@@ -167,7 +167,7 @@ class FaultProxy:
                     sock.close()
 
     def _pass_on(self, client: socket.socket, talk: _Talk, data: bytes) -> bool:
-        """Whether the connection goes on."""
+        """Handles one request. Returns whether the connection stays open."""
         what, writes = talk.describe(data)
         asked, trouble = self.register(what, data, writes=writes)
         time.sleep(self.latency / 2)
@@ -194,7 +194,7 @@ class FaultProxy:
 
 
 class _Talk:
-    """How requests and answers of a protocol are told apart on one connection to the server."""
+    """The requests and responses of a protocol on one connection to the server."""
 
     def __init__(self, server: socket.socket) -> None:
         self._server = _Reader(server)
@@ -253,7 +253,7 @@ class _HttpTalk(_Talk):
 
 
 def _body(head: bytes, reader: _Reader, *, has_body: bool) -> bytes:
-    """What follows a head; without a length, a response lasts until the connection ends."""
+    """The body after a head; without a length, a response ends with the connection."""
     if found := re.search(rb"(?i)\r\ncontent-length: *(\d+)", head):
         return reader.exactly(int(found[1]))
     if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
@@ -272,7 +272,7 @@ def _chunks(reader: _Reader) -> Iterator[bytes]:
 
 
 class _PostgresTalk(_Talk):
-    """A request is all that a client sends up to a Sync; its answer ends with ReadyForQuery."""
+    """A request ends with a Sync or a simple Query, its response with ReadyForQuery."""
 
     def begin(self, client: socket.socket, latency: float) -> None:
         super().begin(client, latency)
@@ -325,7 +325,7 @@ class _PostgresTalk(_Talk):
 
 
 class _Reader:
-    """Bytes of a socket; fewer, or none, where it ends."""
+    """Reads the bytes of a socket."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -338,14 +338,14 @@ class _Reader:
         return self._take(self._data.index(mark) + len(mark))
 
     def exactly(self, count: int) -> bytes:
-        """ConnectionResetError where it ends before that: a part of a request goes nowhere."""
+        """Raises ConnectionResetError if the stream ends before: no part of it is forwarded."""
         while len(self._data) < count:
             if not self._more():
                 raise ConnectionResetError
         return self._take(count)
 
     def one(self) -> bytes:
-        """A byte, or none at the end."""
+        """One byte; empty at the end of the stream."""
         return self.exactly(1) if self._data or self._more() else b""
 
     def rest(self) -> bytes:

@@ -31,26 +31,26 @@ class Fault:
     """The fault of one request.
 
     `kind`:
-      reset     the connection is reset (RST), no byte of an answer
-      close     it is closed (FIN), no byte of an answer
-      trap      a good answer; the next request on this connection meets a reset, unread
-      cut       a good answer, its body cut in the middle
-      status    `status`, the service's kind of error, with `headers` and the words `text`
-      raw       `status` and the body `text` as it is, with `headers`
-      wire      the bytes `text` as they are instead of a response, then a close
-      interim   a good answer after the interim response `text`, on the same connection
-      endless   the interim response `text`, again and again
+      reset     the connection is reset (RST) without a response
+      close     the connection is closed (FIN) without a response
+      trap      a valid response; the next request on this connection is reset without being read
+      cut       a valid response whose body is truncated
+      status    an error of the service: `status`, `headers` and the message `text`
+      raw       `status`, `headers` and the unchanged body `text`
+      wire      the bytes `text` instead of a response, then the connection is closed
+      interim   the interim response `text`, then a valid response on the same connection
+      endless   the interim response `text`, repeated without end
       html      `status` and a proxy's HTML page
-      redirect  `status` to the Location in `headers`
-      garbage   a good status and type, no JSON
-      empty     a good status, JSON, but nothing in it (`{}`: no id)
-    None: nothing wrong but the waiting.
+      redirect  `status`, redirecting to the Location in `headers`
+      garbage   a valid status and content type, but a body that is not JSON
+      empty     a valid status and an empty JSON object, so no ID
+    None: only the delays.
 
     `trickle`: seconds between the bytes of a response.
 
-    `committed`: a create (or patch) takes effect all the same; always so with no kind, `trap`,
-    `cut`, `garbage` and `empty`, which begin with a good answer. `before` and `after` are seconds
-    to wait, before it takes effect and after: the handler goes on even when the client has died.
+    `committed`: a create (or patch) takes effect despite the fault; without a kind, and with
+    `trap`, `cut`, `garbage`, `empty` and `interim`, it always does. `before` and `after` are the
+    seconds to wait before and after it takes effect, even if the client has died.
     """
 
     kind: Kind | None = None
@@ -72,8 +72,9 @@ class Rule:
     """A fault for the calls of one endpoint: create, list, get, patch, events, user, default-org,
     budget.
 
-    `nth`: which calls, from 1 (none named: every one), counted for the endpoint as a whole, or
-    among those that match where `task` (a task id) or `contains` (text in the body) is given.
+    `nth`: the numbers of the calls, from 1 (empty: all calls). With `task` (a task ID) or
+    `contains` (text in the body), only matching calls are counted; otherwise, all calls of the
+    endpoint.
     """
 
     endpoint: str
@@ -94,7 +95,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came in. `nth` counts the endpoint's calls from 1."""
+    """One request as received. `nth` counts the endpoint's calls from 1."""
 
     endpoint: str
     nth: int
@@ -110,7 +111,7 @@ Chooser = Callable[[Call], Fault | None]
 
 
 class Script:
-    """Picks the fault of each call: the first rule that fits. Safe to use from many threads."""
+    """Selects the fault of each call: that of the first matching rule. Thread-safe."""
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
         self._lock = threading.Lock()

@@ -1,18 +1,18 @@
 """A real HTTP/1.1 server on loopback that speaks the service's protocol and injects faults.
 
-In a test's own process:
+In the process of a test:
 
     with FaultServer([Rule("create", Fault("reset", committed=True), nth=(1,))]) as server:
         Client(server.url, "a-token").create_task("acme", body, OPEN)
         assert server.tasks_by_work() == {"Do it.": [ANY]}
 
-As a process of its own, which outlives clients that are killed, and is itself killed at the end:
+In a separate process, which is killed at the end:
 
     with FaultServerProcess([...], {"list_lag": 10}) as server:
         server.url; server.report(); server.change(habits={"clock_offset": 60}, rules=[...])
 
-By hand: `python -m tests.support.fault_server --port 0 --config '{"habits": {}, "rules": []}'`
-prints its URL. `GET /_control` answers with the report, `POST /_control` changes rules and habits.
+Manually: `python -m tests.support.fault_server --port 0 --config '{"habits": {}, "rules": []}'`
+prints its URL. `GET /_control` returns the report, `POST /_control` changes rules and habits.
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ class _Listener(ThreadingHTTPServer):
 
 
 class FaultServer:
-    """The server, running from entering it to leaving it. All it saw is in its attributes.
+    """The server, which runs while it is entered. Its attributes have everything it received.
 
-    `faults` is a list of rules, or a function from a call to its fault (None: none). `clock` is
-    the clock that its own is made from (seconds since the epoch). `tls` has it speak https.
+    `faults` is a list of rules, or a function from a call to its fault (None: no fault). `clock`
+    is the clock that `clock_offset` is added to (seconds since the epoch). With `tls`, it uses
+    https.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class FaultServer:
             raise AssertionError("the fault server itself failed:\n" + "\n".join(self.errors))
 
     def stop(self) -> None:
-        """Stops listening; requests that wait go on at once."""
+        """Stops listening; delayed requests continue immediately."""
         self._stopping.set()
         self._released.set()
         self._listener.shutdown()
@@ -112,7 +113,7 @@ class FaultServer:
 
     @property
     def posts(self) -> list[str]:
-        """The bodies of all creates that came in, whatever became of them."""
+        """The bodies of all creates received, whatever their outcome."""
         return [call.body for call in self.of("create")]
 
     def of(self, endpoint: str) -> list[Call]:
@@ -123,11 +124,11 @@ class FaultServer:
         return self.world.tasks_by_work()
 
     def wait_for_tasks(self, number: int, seconds: float = 10.0) -> None:
-        """Until that many tasks exist: commits may come after their client has gone."""
+        """Waits until that many tasks exist, since a commit may follow the death of its client."""
         self.world.wait_for_tasks(number, seconds)
 
     def report(self) -> dict[str, Any]:
-        """All it saw, as JSON values."""
+        """Everything it received, as JSON values."""
         with self._lock:
             calls = [asdict(call) for call in self.calls]
         return {
@@ -138,7 +139,7 @@ class FaultServer:
         }
 
     def control(self, change: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Changes `habits` (those named) and `rules` (all, counting from 1 anew); the report."""
+        """Changes the given `habits`, and replaces all `rules` if given. Returns the report."""
         if change is not None:
             for name, value in change.get("habits", {}).items():
                 setattr(self.habits, name, value)
@@ -179,12 +180,12 @@ class FaultServer:
             self._released.wait(seconds)
 
     def release(self) -> None:
-        """Ends the waits that faults ask for, those under way and all later ones."""
+        """Ends all current and future delays of faults."""
         self._released.set()
 
 
 class FaultServerProcess:
-    """The same in a process of its own, from entering to leaving."""
+    """The server in a separate process, which runs while it is entered."""
 
     def __init__(self, rules: Sequence[Rule] = (), habits: Mapping[str, Any] | None = None) -> None:
         self._config = json.dumps(
@@ -212,7 +213,7 @@ class FaultServerProcess:
         return self._control(None)
 
     def change(self, **changes: Any) -> dict[str, Any]:
-        """`habits` (a mapping) and `rules` (a list of Rule), either or both."""
+        """Changes `habits` (a mapping), `rules` (a list of Rule), or both."""
         if "rules" in changes:
             changes["rules"] = [rule.to_json() for rule in changes["rules"]]
         return self._control(changes)

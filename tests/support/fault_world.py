@@ -1,4 +1,4 @@
-"""The tasks of the fault server: a small agent task service in memory, with its own habits."""
+"""The tasks of the fault server: a small agent task service in memory."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _SETTINGS["approvalMode"] = "balanced"  # the organization's
 
 @dataclass
 class Habits:
-    """How the service behaves when nothing fails; all can be changed while it runs.
+    """How the service behaves without faults; everything can be changed while it runs.
 
-    `clock_offset`: seconds its clock is ahead. `list_lag`: seconds until the list (and nothing
-    else) shows a new task, on its own clock. `latency`: seconds every answer takes. `marks`: what
-    becomes of a message's timestamp: kept, rounded to seconds, replaced by the server's clock, or
-    shifted (the same instant, spelled in another time zone). `redact`: credentials in a message
-    are replaced. `tokens`: token -> user id; empty: any token, each a user of its own.
-    `orgs`: the organizations there are; empty: any. `budget`: what the Neo token budget answers, as
-    JSON values; None: 404.
+    `clock_offset`: the seconds by which its clock is ahead. `list_lag`: the seconds, by its own
+    clock, until the list (and nothing else) shows a new task. `latency`: the seconds that each
+    response takes. `marks`: how a message's timestamp is returned: kept, rounded to seconds,
+    replaced by the server's clock, or shifted (the same instant in another time zone). `redact`:
+    credentials in a message are replaced. `tokens`: user IDs by token; empty: any token is valid
+    and is a user of its own. `orgs`: the existing organizations; empty: any. `budget`: the JSON
+    value of the Neo token budget; None: 404.
     """
 
     clock_offset: float = 0.0
@@ -59,7 +59,7 @@ class Task:
 
 
 class ProblemError(Exception):
-    """An answer that is no 2xx."""
+    """A response other than 2xx."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class ProblemError(Exception):
 
 
 class World:
-    """All tasks, and what the endpoints do with them. Safe to use from many threads."""
+    """All tasks, and the operations of the endpoints. Thread-safe."""
 
     def __init__(self, habits: Habits, clock: Callable[[], float] = time.time) -> None:
         self.habits = habits
@@ -171,7 +171,7 @@ class World:
         return 200, self.habits.budget
 
     def tasks_by_work(self) -> dict[str, list[str]]:
-        """Task ids by what the task is to do (the prompt as it was sent, and its entities)."""
+        """Task IDs by work: the prompt as it was sent, and its entities."""
         found: dict[str, list[str]] = {}
         with self._lock:
             for task in self.tasks:

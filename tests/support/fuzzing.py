@@ -1,7 +1,7 @@
-"""Fuzzing without a coverage tool: corpus files, cut, spliced and peppered with odd pieces.
+"""Fuzzing without a coverage tool: random edits of corpus files.
 
-`tests/fuzz/TARGET/` holds the corpus of a target: one input per file, valid or not. What once broke
-something stays there under a name of its own.
+`tests/fuzz/TARGET/` is the corpus of a target: one input per file, valid or not. An input that
+broke something is kept there under a descriptive name.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def git_server(root: Path) -> Iterator[str]:
-    """Serves the repositories below `root`; gives the base address."""
+    """Serves the repositories below `root`; yields the base address."""
     handler = type("Handler", (_Handler,), {"root": root})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -82,7 +82,7 @@ def git_server(root: Path) -> Iterator[str]:
 
 
 def git(folder: Path, *words: str) -> str:
-    """What a git command prints; it must succeed."""
+    """The output of a git command, which must succeed."""
     who = ["-c", "user.name=Tester", "-c", "user.email=tester@example.com"]
     done = subprocess.run(
         ["git", *who, *words], cwd=folder, capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""GitHub's comments on pull requests, as far as the action asks for them, on loopback."""
+"""GitHub's API for comments on pull requests, as far as the action uses it, on loopback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 65_536
 
 @dataclass
 class Fault:
-    """The answer to the next such request instead of the right one; `after`: it was done before."""
+    """A fault of the next such request; `after`: the request takes effect first."""
 
     method: str
     status: int
@@ -30,7 +30,7 @@ class Fault:
 
 @dataclass
 class GitHub:
-    """`comments` of each pull request; `login`: of a person's token, None for a workflow's."""
+    """`comments` are by pull request; `login` is the user of a personal token, if it is one."""
 
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(self._body())
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
     def _body(self) -> Any:
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -77,7 +77,7 @@ _KEPT = {"etag", "x-goog-generation", "last-modified", "content-type"}
 
 @contextmanager
 def translator(port: int) -> Iterator[int]:
-    """Its port, before a fake-gcs-server that listens on `port`."""
+    """Runs the translator for a fake-gcs-server on `port`; yields its own port."""
     handler = type("Translator", (_Translator,), {"server_port": port})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -49,20 +49,20 @@ class _Careless(BaseHTTPRequestHandler):
 
 @contextmanager
 def careless_s3() -> Iterator[str]:
-    """Gives the endpoint."""
+    """Runs the careless store; yields its endpoint."""
     _Careless.objects.clear()
     with _serving(_Careless) as endpoint:
         yield endpoint
 
 
 def stored() -> list[str]:
-    """The paths of what the careless store was given."""
+    """The paths of the objects in the careless store."""
     return sorted(_Careless.objects)
 
 
 @contextmanager
 def refusing(status: int, code: str = "", words: str = "") -> Iterator[str]:
-    """A server that answers every request so, in the XML of S3; gives the endpoint."""
+    """Runs a server that refuses every request with this error of S3; yields its endpoint."""
     text = f"<Error>\n  <Code>{code}</Code>\n  <Message>{words}</Message>\n</Error>".encode()
 
     class Refusing(BaseHTTPRequestHandler):

@@ -1,18 +1,18 @@
-"""Simulates power loss: what a folder may look like after the power failed at any moment.
+"""Simulates power loss: the possible contents of a folder after a power failure at any moment.
 
     with Recording(folder) as disk:
-        ...            # whatever writes below `folder`, through `os` or `pathlib`
+        ...            # writes below `folder`, through `os` or `pathlib`
         disk.confirm("a task was recorded")
     for crash in disk.crashes():
         crash.write_to(somewhere)
 
-What is durable is only what was synced: the bytes of a file by an fsync of the file, its name by
-an fsync of the folder. Of everything later any part may be there or not, in any order: each write
-whole, half, as zeros or not at all, each name made, changed, removed or not. `confirm` notes what
-the program was told before that moment, so it must have survived.
+Only synced changes are durable: the bytes of a file after an fsync of the file, its name after an
+fsync of the folder. Any subset of the later changes may be lost, in any order: a write may be
+complete, partial, zeros or missing, and a name may have been created, changed or removed, or not.
+`confirm` records what was reported to the program before that moment, so it must have survived.
 
-Only writes through `os` are seen (`open`, `write`, `ftruncate`, `fsync`, `replace`, `rename`,
-`unlink`, `mkdir`, `close`). Files are told apart from their names, as a file system does.
+Only writes through `os` are recorded (`open`, `write`, `ftruncate`, `fsync`, `replace`, `rename`,
+`unlink`, `close`). As in a file system, a file is separate from its name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Write:
 
 @dataclass(frozen=True)
 class _Name:
-    """`path` is now file number `file`, or nothing (None); a rename takes `old` away too."""
+    """`path` is now file number `file`, or removed (None); a rename also removes `old`."""
 
     path: str
     file: int | None
@@ -47,7 +47,7 @@ class _Name:
 
 @dataclass(frozen=True)
 class Crash:
-    """The folder after it: file contents by relative path, and what had been confirmed before."""
+    """The folder after a power failure: contents by relative path, and what was confirmed."""
 
     files: dict[str, bytes]
     confirmed: tuple[str, ...]
@@ -62,7 +62,7 @@ class Crash:
 
 @dataclass
 class _Disk:
-    """`files` and `names` are durable, `late` and `renames` were asked for since, in order."""
+    """`files` and `names` are durable; `late` and `renames` are later changes, in order."""
 
     files: dict[int, bytes] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class _Disk:
 
 
 class Recording:
-    """What happened below `folder`, from `with` to its end."""
+    """The operations below `folder` within the `with` block."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -96,7 +96,7 @@ class Recording:
         return len(self._log)
 
     def crashes(self, seed: int = 0) -> Iterator[Crash]:
-        """After each operation every distinct folder of a choice of those that may be there."""
+        """After each operation, a sample of the possible folders, without repetition."""
         chance, disk, confirmed = random.Random(seed), _copy(self._begin), []
         seen: set[tuple[tuple[str, ...], frozenset[tuple[str, bytes]]]] = set()
         for number, (what, step) in enumerate([("begin", ""), *self._log]):
@@ -253,7 +253,7 @@ def _bytes(data: bytes, writes: list[_Write]) -> bytes:
 
 
 def _torn(write: _Write, chance: random.Random) -> _Write | None:
-    """What may be left of a write: nothing, all, a part, zeros, a part and then zeros."""
+    """What may remain of a write: nothing, all, a part, zeros, or a part followed by zeros."""
     if write.data is None:
         return chance.choice([write, None])
     length = len(write.data)
@@ -263,7 +263,7 @@ def _torn(write: _Write, chance: random.Random) -> _Write | None:
 
 
 def _remains(disk: _Disk, chance: random.Random) -> Iterator[dict[str, bytes]]:
-    """Nothing that is late, all of it, each way of having one of it, and some mixtures."""
+    """No later change, all of them, just one or all but one of the names, and random subsets."""
     names = [change for changes in disk.renames.values() for change in changes]
     writes = [(number, write) for number, late in disk.late.items() for write in late]
     yield _folder(disk, [], [])

@@ -1,4 +1,4 @@
-"""New history entries, and the message about them."""
+"""New requests and failures, and the message about them."""
 
 from __future__ import annotations
 
