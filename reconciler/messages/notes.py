@@ -87,7 +87,7 @@ class Note(StrEnum):
 
 
 class Question(StrEnum):
-    """A question; `Ask.YES` ones create tasks and accept only `yes`, others accept `y`, too."""
+    """A question. If it is asked with `strict`, only `yes` is accepted, otherwise also `y`."""
 
     CREATE = "{summary}Create these tasks?"
     CHANGE = "{summary}Apply these changes?"

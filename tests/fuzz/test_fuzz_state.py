@@ -39,7 +39,7 @@ def check_state(data: bytes) -> None:
         state = decode_state(data, StateSource("s.json"), backend=BACKEND)
     except StateError as problem:
         _ = [word(diagnostic) for diagnostic in problem.diagnostics]
-    else:  # whatever can be read can be written, and read back unchanged
+    else:  # everything readable can be written and read back unchanged
         again = encode_state(state)
         read = decode_state(again, StateSource("s.json"), backend=BACKEND)
         assert encode_state(read) == again

@@ -155,7 +155,7 @@ class World:
     def _die(self, held: HeldState) -> None:
         """Leaves what a killed process leaves: no save, a free lock, and the journal."""
         if isinstance(self.place, SharedState):
-            self.place.unlock(self.place.head().epoch)  # whatever it still writes is refused
+            self.place.unlock(self.place.head().epoch)  # its further writes are refused
             with suppress(StateError):
                 held.release()
         else:

@@ -40,6 +40,6 @@ def test_more_actions_than_confirmed_are_rejected(
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.case) == (Code.PLAN_EXCEEDED, case)
     assert problem.args["keys"] == ("a",)
-    for other in (found, SETTLES):  # what had to settle may come to this
+    for other in (found, SETTLES):  # an attempt that was settling may have this outcome
         refuse_more(plan(other), plan(found), "saved")
     refuse_more(plan(found), plan(IDLE), "saved")

@@ -86,7 +86,7 @@ def shown(*tasks: tuple[str, str, datetime | str], preserved: bool = False) -> R
         # Another mark, from a service that preserves them
         ("other", True, LONG, [STACK], "me", Match.NOT_OURS),
         ("none", True, LONG, [STACK], "me", Match.NOT_OURS),
-        # Another mark, and nobody knows what the service does to them
+        # Another mark, and whether the service preserves marks is unknown
         ("other", False, LONG, [STACK], "me", Match.LIKELY),
         ("other", False, REDACTED, [STACK], "me", Match.LIKELY),
         ("other", False, LONG, [STACK], "renamed", Match.DOUBTFUL),

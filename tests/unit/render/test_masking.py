@@ -233,7 +233,7 @@ def test_the_state_shows_no_sensitive_prompt(before: str, after: str) -> None:
     assert "Say hello." in said
 
 
-# Prompts in the words of others
+# Prompts in external text
 
 
 @settings(max_examples=60)

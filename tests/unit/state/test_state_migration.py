@@ -192,7 +192,7 @@ def test_a_move_that_is_killed_can_be_completed_or_undone(
         folder = tmp_path / str(number)
         folder.mkdir()
         world, process = World(pair, folder, monkeypatch), Process(number // 2)
-        with suppress(KilledError, StateError):  # whatever a process that is gone would have said
+        with suppress(KilledError, StateError):  # errors of a process that is gone do not matter
             world.migrate(process)
         assert len(world.usable()) <= 1
         if number % 2:

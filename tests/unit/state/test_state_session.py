@@ -187,7 +187,7 @@ def test_a_removed_lock_or_journal_is_detected(path: Path, suffix: str, how: str
     assert [d.code for d in caught.value.diagnostics] == [Code.STATE_LOCK_LOST]
     if how == "linked":  # nothing is written through a link
         file.unlink()
-    session.close()  # nobody else has the lock: what happened is not lost
+    session.close()  # no other process has the lock, so nothing is lost
     assert mark_at(9) in read_state(LocalState(path), backend=BACKEND).attempts
 
 
