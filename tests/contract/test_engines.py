@@ -163,7 +163,7 @@ def test_conditional_writes_are_supported(runner: Make) -> None:
     runner().probe()
 
 
-# What each engine refuses, by its own server.
+# What each engine rejects, on its own server.
 
 
 def test_git_rejects_unknown_remotes_and_invalid_refs(tmp_path: Path) -> None:

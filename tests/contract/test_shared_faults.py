@@ -85,7 +85,7 @@ def code_of(problem: pytest.ExceptionInfo[StateError]) -> Code:
     return problem.value.diagnostics[0].code
 
 
-# Writes meet trouble, in each phase of a run
+# Failing writes, in each phase of a run
 
 TROUBLES = {
     "lost": Trouble("lost"),
@@ -197,7 +197,7 @@ def test_a_late_write_after_a_takeover_changes_nothing(
             call()
 
 
-# Who has the lock
+# The lock
 
 
 def test_only_one_of_many_takers_gets_the_lock(machines: Machines, engine_name: str) -> None:
@@ -302,7 +302,7 @@ def test_a_stale_holder_without_its_blobs_changes_nothing(machines: Machines) ->
     assert set(state.attempts) == {mark_at(9)}
 
 
-# What cannot be a state of ours
+# Invalid states
 
 
 class _NoCipher:

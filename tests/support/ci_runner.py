@@ -177,7 +177,7 @@ class _Runner:
         known = git_environment().items()
         env = {
             **{n: v for n, v in known if not n.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_"))},
-            "GIT_CONFIG_COUNT": "1",  # a runner has no author, and none is to be guessed
+            "GIT_CONFIG_COUNT": "1",  # a runner has no author, and git must not guess one
             "GIT_CONFIG_KEY_0": "user.useConfigOnly",
             "GIT_CONFIG_VALUE_0": "true",
             "PATH": f"{self._folder / 'bin'}{os.pathsep}{os.environ['PATH']}",

@@ -52,7 +52,7 @@ class Shared:
 
     def _seen(self, asked: Asked, phase: Phase) -> None:
         meet = self.meet
-        if meet is None or self.process is None:  # it is being cloned for
+        if meet is None or self.process is None:  # a clone is being prepared
             return
         with self._guard:
             if phase == "before":

@@ -316,7 +316,7 @@ def test_help_and_version_import_click_alone(option: str) -> None:
     assert "ruamel" not in {name.partition(".")[0] for name in modules}
 
 
-# What the documents name is there.
+# Paths in documents exist.
 
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 MADE_BY_RUNS = (".taskctl", ".demo", ".venv")

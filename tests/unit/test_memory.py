@@ -95,7 +95,7 @@ def test_a_pause_ends_when_its_block_fails() -> None:
 
 def test_values_that_exist_at_a_resume_are_excluded_from_collection() -> None:
     resume_collection()
-    assert gc.get_freeze_count() == 0  # it was on: nothing to resume
+    assert gc.get_freeze_count() == 0  # collection was not paused
     gc.disable()
     resume_collection()
     assert gc.isenabled()

@@ -83,7 +83,7 @@ def test_an_option_overrides_the_environment(seen: Seen, monkeypatch: pytest.Mon
     monkeypatch.setenv("TASKCTL_STATE", "there.json")
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "1s")
     assert run(["try", "--org", "other"]) == 0
-    # None: the backend is left to whoever looks for one, and knows where it comes from.
+    # None: the backend is resolved later, together with its source.
     assert seen.connection == Connection(None, "other", "there.json")
     assert seen.options.settle_time == timedelta(seconds=1)
 

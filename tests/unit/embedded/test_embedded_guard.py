@@ -122,7 +122,7 @@ def test_half_open_connections_do_not_block_others(db: Path) -> None:
             client = opened.enter_context(socket.create_connection(address(url), 30))
             if number % 2:
                 client.sendall(b"POST /api/preview/agents/acme/tasks HTTP/1.1\r\nHost: local")
-            if not number % 100:  # a client that keeps its connection in use keeps it
+            if not number % 100:  # an active connection is not closed
                 steady.request("GET", "/api/user", headers={"Authorization": "token alice"})
                 assert json.load(steady.getresponse())["id"]
         with closing(http.client.HTTPConnection(*address(url), 30)) as fresh:

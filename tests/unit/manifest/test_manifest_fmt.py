@@ -192,7 +192,7 @@ def test_formatting_does_not_change_the_meaning(text: str) -> None:
         assert found.diagnostics
         return
     if found.content is None:
-        # Only where a text stands that looks like a marker: `  ---` is text, `---` is not.
+        # Only for text that looks like a marker: `  ---` is text, `---` is not.
         assert text.lstrip("\ufeff \n").startswith(("---", "..."))
         return
     after = read_source(found.content)

@@ -97,7 +97,7 @@ def test_aliases_are_resolved(parser: str) -> None:
 
 
 def test_flow_collections_may_hold_times_and_urls(parser: str) -> None:
-    # libyaml knows YAML 1.1 here; the pure parser is asked where it gives up
+    # libyaml follows YAML 1.1 here; the pure parser reads what it rejects
     text = "{at: 12:30:45, to: [http://x.org/?q=1, 2026-11-24T09:00:00Z]}"
     assert data(text) == {"at": "12:30:45", "to": ["http://x.org/?q=1", "2026-11-24T09:00:00Z"]}
     assert data("{message: Why?, ask: [Who?, What now?]}") == {
@@ -278,8 +278,8 @@ def test_both_parsers_read_the_same(text: str) -> None:
 @settings(max_examples=300)
 @given(SOUP)
 def test_random_text_is_rejected_with_a_position_or_read_alike(text: str) -> None:
-    # Where just one takes it, the other says where it does not: the grammars of 1.1 and 1.2
-    # differ at their edges (a key that is not there, signs in the name of an anchor).
+    # If only one parser accepts the text, the other reports a position: YAML 1.1 and 1.2 differ in
+    # rare cases (an empty key, special characters in the name of an anchor).
     with pytest.MonkeyPatch.context() as patch:
         quick, pure = both(text, patch)
     if not quick.findings and not pure.findings:

@@ -150,7 +150,7 @@ def test_a_saved_plan_is_read_back_unchanged(plan: Plan, state: State, desired: 
     data = encode_saved_plan(kept)
     assert is_saved_plan(data)
     back = read_saved_plan(data, "plan")
-    if "\\ud800" in ascii(kept):  # no UTF-8 holds it
+    if "\\ud800" in ascii(kept):  # UTF-8 cannot encode it
         return
     assert back == kept
     assert encode_saved_plan(back) == data

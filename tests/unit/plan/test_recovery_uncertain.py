@@ -63,7 +63,7 @@ def test_a_task_without_a_message_does_not_block_a_new_key() -> None:
     assert [t.action for t in plan([desired("a")], seen=seen).tasks] == [Action.CREATE]
 
 
-# Who may take what
+# Which key may adopt a task
 
 
 def test_the_result_of_an_attempt_is_not_a_look_alike_of_other_keys() -> None:

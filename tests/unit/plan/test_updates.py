@@ -171,7 +171,7 @@ def test_an_applied_update_is_not_planned_again(
     first = updated(known, task, shown)
     after = remote("t", **there | first.patch)
     unrecorded = updated(known, task, after)
-    assert set(unrecorded.patch) <= {"role"}  # the service need not show it as it was told
+    assert set(unrecorded.patch) <= {"role"}  # the service may return another value
     kept = record("a", "t", **recorded | dict(first.update))
     assert not updated(kept, task, after).update
 

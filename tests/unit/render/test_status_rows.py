@@ -29,8 +29,8 @@ def rows(width: int, room: int | None) -> list[str]:
         (80, None, True, False),  # in a pipe
         (120, 9, True, False),
         (80, 9, False, True),
-        (80, 8, False, False),  # each task is worth more than a link
-        (60, 20, False, False),  # cut it would be of no use
+        (80, 8, False, False),  # tasks take precedence over links
+        (60, 20, False, False),  # a truncated link would be useless
         (60, UNLIMITED, False, True),
     ],
 )

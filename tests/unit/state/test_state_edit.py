@@ -109,7 +109,7 @@ def test_a_key_with_an_open_attempt_stays_in_its_organization(state: State) -> N
     """The attempt may have created a task there; another organization would get a second one."""
     _, case, _ = refusal(lambda: mv(state, OPEN, TaskRef("elsewhere", OPEN.key)))
     assert case == "organization"
-    assert mv(state, ONE, TaskRef("elsewhere", ONE.key))  # a record is proof, wherever it is kept
+    assert mv(state, ONE, TaskRef("elsewhere", ONE.key))  # its task is known to exist
 
 
 def test_a_killed_move_loses_no_record(state: State) -> None:
