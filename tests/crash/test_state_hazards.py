@@ -144,19 +144,18 @@ def test_a_deleted_lock_stops_the_creates(sandbox: Sandbox, server: FaultServer)
     """`git clean -X` during an apply: another apply could have started since."""
     texts = prompts(8)
     sandbox.write(as_tasks(texts))
-    server.control({"rules": [Rule("create", Fault(before=0.7)).to_json() for _ in range(4)]})
+    server.control({"rules": [Rule("create", Fault(before=60)).to_json() for _ in range(4)]})
     process = sandbox.start("apply", "--parallelism", "1")
-    until = monotonic() + 30
     while not server.posts:
         assert process.poll() is None, process.communicate()
-        assert monotonic() < until
     for suffix in (".lock", ".journal"):
         (sandbox.folder / (STATE + suffix)).unlink()
+    server.release()
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     results = [task["result"] for task in json.loads(out)["tasks"]]
     assert results.count("created") <= 1
-    assert len(server.posts) <= 2
+    assert len(server.posts) == 1
     assert sandbox.run("apply").code == 0  # no other process had the lock, so the results are saved
     sandbox.assert_exactly_one_each(texts)
 
