@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.ci_page import ci_page
-from tools.commands_page import commands_page
+from tools.commands_page import commands_pages
 from tools.diagnostics_page import diagnostics_page
 from tools.manifest_page import manifest_page
 from tools.messages_file import messages_file
@@ -19,7 +19,6 @@ from tools.picture import picture
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "docs/reference/manifest.md": manifest_page,
-    "docs/reference/commands.md": commands_page,
     "docs/reference/diagnostics.md": diagnostics_page,
     "tests/unit/messages/messages.txt": messages_file,
     "docs/ci.md": ci_page,
@@ -27,10 +26,15 @@ PAGES = {
 }
 
 
+COMMANDS = "docs/reference/commands"
+
+
 def outdated() -> Iterator[tuple[Path, str]]:
     """The outdated pages, each with its expected content."""
-    for name, make in PAGES.items():
-        path, text = ROOT / name, make()
+    pages = {name: make() for name, make in PAGES.items()}
+    pages |= {f"{COMMANDS}/{name}": text for name, text in commands_pages().items()}
+    for name, text in pages.items():
+        path = ROOT / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             yield path, text
 
@@ -40,7 +44,7 @@ def main(arguments: list[str]) -> int:
     for path, text in found:
         print(path.relative_to(ROOT))
         if "--check" not in arguments:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
     return int(bool(found) and "--check" in arguments)
 

@@ -22,7 +22,7 @@ from tests.support.doc_blocks import ROOT, blocks, environment, shell
 from tests.support.embedded_server import running_app, running_server
 from tests.support.git_server import bare_repository
 from tests.support.webhook import webhook
-from tools.commands_page import commands_page
+from tools.commands_page import commands_pages
 from tools.manifest_page import manifest_page
 from tools.reference import outdated
 
@@ -71,12 +71,14 @@ def test_every_property_has_an_example() -> None:
 
 
 def test_every_command_has_examples() -> None:
-    page = commands_page()
-    for name in ("validate", "plan", "apply", "show", "serve", "state list", "state resolve"):
-        _, _, part = page.partition(f"# taskctl {name}\n")
+    pages = commands_pages()
+    for name in ("validate", "plan", "apply", "show", "serve"):
+        assert "Examples:\n" in pages[f"{name}.md"], name
+    for name in ("state list", "state resolve"):
+        _, _, part = pages["state.md"].partition(f"# taskctl {name}\n")
         assert "Examples:\n" in part.partition("# taskctl")[0], name
-    assert "`TASKCTL_SETTLE_TIME`" in page
-    assert "| 143 |" in page
+    assert "`TASKCTL_SETTLE_TIME`" in pages["plan.md"]
+    assert "| 143 |" in pages["index.md"]
 
 
 def test_the_site_has_every_page_and_no_page_is_missing_from_its_menu(site: Path) -> None:
@@ -278,3 +280,13 @@ def test_the_recommended_hooks_exist() -> None:
 
 PINNED = re.compile(r"actions/[\w/-]+@[0-9a-f]{40}|your-org/taskctl@COMMIT")
 MANIFEST = "version: 1\norgName: acme\ntasks:\n  a:\n    message: Do it.\n"
+
+
+def test_readme_home_page_and_menu_list_the_same_pages_in_the_same_order() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    in_menu = [p for p in re.findall(r": ([\w/-]+\.md)$", menu, re.MULTILINE) if p != "index.md"]
+    groups = [p for p in in_menu if not p.startswith("reference/commands/") or "index" in p]
+    home = (ROOT / "docs" / "index.md").read_text(encoding="utf-8").partition("- **Start here")[2]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Documentation\n")[2]
+    assert re.findall(r"\]\(([\w/-]+\.md)\)", home) == groups
+    assert re.findall(r"\]\(docs/([\w/-]+\.md)\)", readme) == groups
