@@ -26,7 +26,7 @@ from tests.support.embedded_server import running_server
 from tests.support.git_server import bare_repository, git
 
 LEFT_OUT = {
-    "README.md": 2,  # the demo and the installation: tested separately
+    "README.md": 3,  # the demo and the installation: tested separately
     "docs/running-tasks.md": 2,  # a server and prompts: docs/walkthrough.md has both
     "docs/ci.md": 1,  # pre-commit: tested separately
     "docs/configuration.md": 1,  # completion: tested in the shells
