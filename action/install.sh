@@ -12,10 +12,3 @@ python3 -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
 }
 PYTHON=python3 PATH="$root/bin:$PATH" sh "$here/script/install" "$root"
 echo "$root/bin" >>"$GITHUB_PATH"
-
-# For the cache: where the state is, and a key that is unique to this path.
-state=${INPUT_WORKING_DIRECTORY:-.}/${TASKCTL_STATE:-taskctl.state.json}
-{
-  echo "state=$state"
-  echo "cache-key=taskctl-state-$(printf %s "$state" | git hash-object --stdin)-"
-} >>"$GITHUB_OUTPUT"

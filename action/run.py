@@ -202,10 +202,9 @@ class Action:
         self._where = os.path.normpath(env.get("INPUT_WORKING_DIRECTORY") or ".")
         self._plan_file = folder / "plan.taskctl"
         self._state = env.get("INPUT_STATE") or "git:origin"
-        if ":" not in self._state and self._state not in ("committed", "cache", "none"):
+        if not re.match(r"[a-z0-9]+:", self._state):
             raise InputError(
-                "the input state must be the address of a shared state, such as git:origin, or "
-                "committed, cache or none"
+                "the input state must be the address of a shared state, such as git:origin"
             )
         if self._command not in ("validate", "plan", "apply"):
             raise InputError("the input command must be validate, plan or apply")
@@ -214,7 +213,6 @@ class Action:
 
     def run(self) -> int:
         """The exit code of the step."""
-        self._wait()
         code = self._taskctl()
         report = self._read("report.json")
         print(self._read("report.github"), end="", flush=True)
@@ -227,15 +225,6 @@ class Action:
             if self._env.get("INPUT_COMMENT") == "true" and self._command != "validate":
                 self._comment(body)
         return 0 if code == 2 and self._command == "plan" else code
-
-    def _wait(self) -> None:
-        if self._command == "apply" and self._state == "none":
-            try:
-                seconds = float(self._env.get("INPUT_WAIT") or 150)
-            except ValueError as problem:
-                raise InputError("the input wait must be a number of seconds") from problem
-            print(f"Waiting {seconds:g} seconds: an earlier run may have a create in flight.")
-            time.sleep(max(0.0, seconds))
 
     def _taskctl(self) -> int:
         """Runs it, in its own session so that it gets each signal once. Returns its exit code."""
@@ -271,7 +260,7 @@ class Action:
             made += ["--expect-plan", given("INPUT_EXPECT_PLAN", "")]
         if given("INPUT_BACKEND") and self._command != "validate":
             made += ["--backend", given("INPUT_BACKEND", "")]
-        if ":" in self._state and self._command != "validate":
+        if self._command != "validate":
             made += ["--state", self._state]
         return [*made, *shlex.split(given("INPUT_ARGS", "")), "--", *self._paths]
 

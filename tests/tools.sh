@@ -59,7 +59,7 @@ at_a_terminal() { # the tests of completion that need this shell
   python -m pytest tests/acceptance/test_completion.py --no-cov -p no:cacheprovider -m tools -k "$1"
 }
 
-# The workflows of docs/ci-state.md, each as a file, where actionlint looks for them.
+# The workflow of docs/ci-state.md, as a file, where actionlint looks for them.
 
 workflows() {
   mkdir -p "$work/repo/.github/workflows"

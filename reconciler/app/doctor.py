@@ -179,7 +179,9 @@ class _Checks:
         self._needs_service()
         if self._ctx.is_shared:
             raise _SkippedError("shared")
-        path = Path(self._ctx.place.shown)
+        ci = next((name for key, name in CI_SYSTEMS.items() if os.environ.get(key)), None)
+        if ci is not None:
+            raise TaskctlError.of(Code.STATE_ON_RUNNER, path=self._ctx.place.shown, ci=ci)
         if shutil.which("git") is None:
             raise _SkippedError("no-git")
         inside = self._run_git("rev-parse", "--is-inside-work-tree")
@@ -188,10 +190,7 @@ class _Checks:
                 reason = inside.stderr.strip().splitlines()
                 raise TaskctlError.of(Code.GIT_UNUSABLE, reason=reason[0] if reason else "")
             raise _SkippedError("no-repository")
-        if self._run_git("check-ignore", "-q", str(path.absolute())).returncode == 0:
-            raise TaskctlError.of(Code.STATE_IGNORED, path=str(path))
-        name = next((name for key, name in CI_SYSTEMS.items() if os.environ.get(key)), None)
-        return ("git/ci" if name else "git"), {"ci": name}
+        return "git", {}
 
     def _run_git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - fixed arguments, no shell

@@ -34,8 +34,7 @@ _FOUND = {
     "state/shared": "{path} (serial {serial}): {count} task{count:s}",
     "state/new": "{path} does not exist yet; the first apply creates it",
     "write": "wrote next to the state {path} and removed it again",
-    "git": "the state is not ignored by git",
-    "git/ci": "the state is not ignored by git; running in {ci}",
+    "git": "can use this repository",
 }
 _SKIPPED = {
     "earlier": "an earlier check failed",

@@ -197,4 +197,4 @@ class Code(StrEnum):
     OPEN_SERVER = "TC873"
     CLOCK_SKEW = "TC874"
     GIT_UNUSABLE = "TC875"
-    STATE_IGNORED = "TC876"
+    STATE_ON_RUNNER = "TC876"

@@ -80,4 +80,4 @@ def test_blocks_that_are_not_run_are_listed() -> None:
     found = Counter(p for p in pages() for b in blocks(p) if b.language == NOT_RUN)
     assert found == LEFT_OUT
     others = {b.language for p in pages() for b in blocks(p)} - {*RUN, NOT_RUN}
-    assert others <= {"yaml", "yml", "json", "text", "gitignore", "toml", "diff", "rego"}
+    assert others <= {"yaml", "yml", "json", "text", "toml", "diff", "rego"}

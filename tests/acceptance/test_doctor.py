@@ -81,11 +81,8 @@ class Refusing(App):
         return response.chunks
 
 
-def test_everything_succeeds(
-    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     doctor.git("init", "-q")
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     before = sorted(doctor.folder.iterdir())
     with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
         code, outcomes, codes = doctor.run(url, "--write-test")
@@ -136,11 +133,12 @@ def test_a_state_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
         assert doctor.failed(url)[0] == ["state"]
 
 
-def test_a_state_that_git_ignores(doctor: Doctor, tmp_path: Path) -> None:
-    doctor.git("init", "-q")
-    (doctor.folder / ".gitignore").write_text("*.state.json\n")
+def test_a_state_file_in_ci(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITLAB_CI", "true")
     with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
-        assert doctor.failed(url) == (["git"], [Code.STATE_IGNORED])
+        assert doctor.failed(url) == (["git"], [Code.STATE_ON_RUNNER])
 
 
 def test_a_state_that_cannot_be_written(

@@ -259,8 +259,8 @@ def test_a_committed_directory_is_never_used_as_a_repository(
     (folder / "HEAD").write_text("ref: refs/heads/main\n")
     program = f'"touch {ran}; false"'
     (folder / "config").write_text(
-        f"[core]\n\tbare = false\n\tworktree = .\n\tfsmonitor = {program}\n"
-        f'\tsshCommand = {program}\n[remote "origin"]\n\turl = ssh://git@127.0.0.1/x.git\n'
+        "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n"
+        f'\tfsmonitor = {program}\n\tsshCommand = {program}\n[remote "origin"]\n\turl = ssh://git@127.0.0.1/x.git\n'
     )
     (folder / "tasks" / "a.yaml").write_text(TASK.format(key="a"))
     monkeypatch.setenv("TASKCTL_STATE", "git:origin")

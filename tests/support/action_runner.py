@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -72,11 +71,10 @@ class Runner:
     env: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
-    def script(self, command: str, *, state: str = "committed", **inputs: str) -> Step:
+    def script(self, command: str, **inputs: str) -> Step:
         """`action/run.py` with the other defaults of action.yml, and taskctl on PATH."""
         files = self._files()
-        given = {"command": command, "state": state, **inputs}
-        env = {**self._environment(files), **_as_environment(given)}
+        env = {**self._environment(files), **_as_environment({"command": command, **inputs})}
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
         code, said = self._run([sys.executable, str(SCRIPT)], env)
         return Step(code, said, _outputs(files), (files / "summary").read_text("utf-8"))
@@ -89,27 +87,21 @@ class Runner:
         named = {name.replace("_", "-"): value for name, value in inputs.items()}
         known = {f"inputs.{n}": v for n, v in {**given, **named}.items()}
         known |= {f"env.{name}": value for name, value in self.env.items()}
-        known |= {"github.action_path": str(action), "github.run_attempt": "1"}
-        known |= {"github.token": GITHUB_TOKEN, "github.run_id": str(self.runs)}
+        known |= {"github.action_path": str(action), "github.token": GITHUB_TOKEN}
         known = {name: _filled(value, known) for name, value in known.items()}
         env, failed, said = self._environment(files), 0, ""
         for step in described["runs"]["steps"]:
-            condition = str(step.get("if", "success()"))
-            if not _holds(condition if "always()" in condition else f"{condition} && success()",
-                          known, failed):  # fmt: skip
-                continue
-            if "uses" in step:
-                self._cache(step, known)
-                continue
+            assert "if" not in step
+            if failed:
+                break
             more = {n: _filled(v, known) for n, v in step.get("env", {}).items()}
             paths = (files / "path").read_text("utf-8").split()
             path = os.pathsep.join([*reversed(paths), env["PATH"]])
             assert "${{" not in step["run"]
             code, text = self._run(["bash", "-e", "-o", "pipefail", "-c", step["run"]],
                                    {**env, **more, "PATH": path})  # fmt: skip
-            said, failed = said + text, failed or code
+            said, failed = said + text, code
             if "id" in step:
-                known[f"steps.{step['id']}.outcome"] = "failure" if code else "success"
                 known |= {f"steps.{step['id']}.outputs.{n}": v for n, v in _outputs(files).items()}
         outputs = {n: _filled(o["value"], known) for n, o in described["outputs"].items()}
         return Step(failed, said, outputs, (files / "summary").read_text("utf-8"))
@@ -154,22 +146,6 @@ class Runner:
         )
         return ended.returncode, ended.stdout
 
-    def _cache(self, step: Mapping[str, Any], known: Mapping[str, str]) -> None:
-        cache = self.folder / "cache"
-        options = {name: _filled(text, known) for name, text in step["with"].items()}
-        if step["uses"].startswith("actions/cache/restore@"):
-            prefix = options["restore-keys"]
-            kept = sorted(p for p in cache.glob("*") if p.name.startswith(prefix))
-            if kept:
-                shutil.copytree(kept[-1], self.workspace, dirs_exist_ok=True)
-            return
-        assert step["uses"].startswith("actions/cache/save@")
-        for name in options["path"].split():
-            if (self.workspace / name).exists():
-                target = cache / options["key"] / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(self.workspace / name, target)
-
 
 def _as_environment(inputs: Mapping[str, str]) -> dict[str, str]:
     """The inputs as the step that runs the script passes them on."""
@@ -190,18 +166,6 @@ def _filled(text: str, known: Mapping[str, str]) -> str:
         return next(filter(None, (known.get(n.strip(), "") for n in found[1].split("||"))), "")
 
     return _EXPRESSION.sub(value, str(text))
-
-
-def _holds(condition: str, known: Mapping[str, str], failed: int) -> bool:
-    """Evaluates an `if` of comparisons joined by `&&`."""
-
-    def one(part: str) -> bool:
-        if part in ("always()", "success()"):
-            return part == "always()" or not failed
-        name, sign, value = part.split()
-        return (known.get(name, "") == value.strip("'")) == (sign == "==")
-
-    return all(one(part.strip()) for part in condition.split("&&"))
 
 
 def _outputs(files: Path) -> dict[str, str]:

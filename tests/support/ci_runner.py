@@ -1,12 +1,8 @@
-"""A small CI system that runs the workflows of docs/ci-state.md, each job on a new runner.
-
-It supports the GitHub actions that those workflows use, with git, and a folder as the cache.
-"""
+"""A small CI system that runs the workflow of docs/ci-state.md, each job on a new runner."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -44,34 +40,16 @@ sys.exit({code})
 """A taskctl that is killed once so many creates came in and so many tasks exist."""
 
 
-SHARED = "A workflow"
-"""The heading of the workflow with a shared state; the others replace its last step."""
-
-
-def job_steps(heading: str) -> list[dict[str, Any]]:
-    """The steps of the job that the document shows under a heading."""
-    steps: list[dict[str, Any]] = _loaded(SHARED)["jobs"]["apply"]["steps"]
-    return steps if heading == SHARED else [*steps[:-1], *_loaded(heading)]
-
-
-def _loaded(heading: str) -> Any:
-    (text,) = [
-        block.text
-        for block in blocks("docs/ci-state.md")
-        if block.language in ("yaml", "yml") and block.heading == heading
-    ]
-    return YAML(typ="safe", pure=True).load(text)
-
-
-def ignored() -> str:
-    """The `.gitignore` that the document shows."""
-    (block,) = [block for block in blocks("docs/ci-state.md") if block.language == "gitignore"]
-    return block.text
+def job_steps() -> list[dict[str, Any]]:
+    """The steps of the job that the document shows."""
+    (text,) = [block.text for block in blocks("docs/ci-state.md") if block.language == "yaml"]
+    steps: list[dict[str, Any]] = YAML(typ="safe", pure=True).load(text)["jobs"]["apply"]["steps"]
+    return steps
 
 
 @dataclass
 class CI:
-    """A remote repository, a cache, and the runs so far. `service` is the fault server's URL."""
+    """A remote repository, and the runs so far. `service` is the fault server's URL."""
 
     folder: Path
     service: str
@@ -80,13 +58,12 @@ class CI:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        (self.folder / "cache").mkdir()
         git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
-        self.push({".gitignore": ignored()})
+        self.push({"README": "Tasks"})
 
     def create_state(self) -> None:
         """Creates the state once, from a clone."""
-        checkout, *_ = job_steps(SHARED)
+        checkout, *_ = job_steps()
         assert self.run([checkout, {"run": "taskctl state init git:origin"}]) == 0, self.said
 
     def push(self, files: Mapping[str, str]) -> None:
@@ -94,8 +71,6 @@ class CI:
         clone = self.folder / "developer"
         if not clone.exists():
             git(self.folder, "clone", "--quiet", "origin", "developer")
-        elif (clone / ".gitignore").exists():
-            git(clone, "pull", "--quiet")
         for name, text in files.items():
             (clone / name).parent.mkdir(exist_ok=True)
             (clone / name).write_text(text, encoding="utf-8")
@@ -103,22 +78,16 @@ class CI:
         git(clone, "commit", "--quiet", "--message=Work")
         git(clone, "push", "--quiet", "origin", "HEAD:main")
 
-    def run(self, steps: list[dict[str, Any]], *, killed: bool = False, lost: bool = False) -> int:
+    def run(self, steps: list[dict[str, Any]], *, lost: bool = False) -> int:
         """Runs one job on a new runner; returns 0, or the exit code of the first step that failed.
 
-        `killed`: its apply is killed. `lost`: the machine disappears during it, and no later step
-        runs.
+        `lost`: its apply is killed, and the machine disappears with its disk.
         """
         self.runs += 1
         runner = _Runner(self, self.folder / f"runner-{self.runs}")
-        runner.provide("kill" if killed or lost else "run")
-        failed = 0
-        for step in steps:
-            if failed and (lost or step.get("if") != "always()"):
-                continue
-            code = runner.do(step)
-            failed = failed or code
-        return failed
+        runner.provide("kill" if lost else "run")
+        codes = map(runner.do, steps)
+        return next(filter(None, codes), 0)
 
     def taskctl(self, kind: str) -> str:
         if kind == "run":
@@ -150,28 +119,9 @@ class _Runner:
             case "actions/checkout":
                 git(self._ci.folder, "clone", "--quiet", "--branch", options["ref"], "origin",
                     str(self._work))  # fmt: skip
-            case "actions/cache/restore":
-                self._restore(options["restore-keys"])
-            case "actions/cache/save":
-                prefix = options["key"].partition("$")[0]
-                self._save(f"{prefix}{self._ci.runs}", options["path"].split())
             case _:
                 raise AssertionError(f"no runner knows {uses}")
         return 0
-
-    def _restore(self, prefix: str) -> None:
-        saved = sorted(
-            p for p in (self._ci.folder / "cache").iterdir() if p.name.startswith(prefix)
-        )
-        if saved:
-            shutil.copytree(saved[-1], self._work, dirs_exist_ok=True)
-
-    def _save(self, key: str, paths: list[str]) -> None:
-        target = self._ci.folder / "cache" / key
-        target.mkdir()
-        for name in paths:
-            if (self._work / name).exists():
-                shutil.copy2(self._work / name, target / name)
 
     def _shell(self, script: str, has_token: bool) -> int:
         known = git_environment().items()
@@ -187,7 +137,6 @@ class _Runner:
             **({"PULUMI_ACCESS_TOKEN": TOKEN} if has_token else {}),
             "TASKCTL_BACKEND": self._ci.service,
             "TASKCTL_SETTLE_TIME": f"{self._ci.settle}s",
-            "SETTLE_SECONDS": str(self._ci.settle),
         }
         ended = subprocess.run(
             ["bash", "-e", "-c", script],
