@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.render.html import render
+from reconciler.render.formats.html import render
 from reconciler.render.reports import FailureReport, Report, Style
 from tests.support.browser import Page, chromium, page
 from tests.support.diagnostics import error, warning

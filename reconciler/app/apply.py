@@ -23,7 +23,7 @@ from reconciler.plan.hold import TaskProgress
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.rollout import Progress
 from reconciler.render.masking import masked_plan
-from reconciler.render.wait import End, WaitedReport
+from reconciler.render.wait.report import End, WaitedReport
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import TaskState
 

@@ -14,7 +14,7 @@ from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError, TaskctlError
 from reconciler.model.task import TaskRef
-from reconciler.render.outcomes import Edit, PlaceChange
+from reconciler.render.state.edits import Edit, PlaceChange
 from reconciler.state import edit, migration
 from reconciler.state.codec import StateSource, decode_state, encode_state
 from reconciler.state.model import State

@@ -15,7 +15,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError, error
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
-from reconciler.render.wait import End, WaitedReport
+from reconciler.render.wait.report import End, WaitedReport
 from reconciler.tasks.status import SETTLED, TaskState, by_state
 
 if TYPE_CHECKING:

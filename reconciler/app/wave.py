@@ -42,7 +42,7 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
 from reconciler.render.reports import FailureReport
 from reconciler.render.summary import plan_summary, unattended_count
-from reconciler.render.wait import WaitedReport
+from reconciler.render.wait.report import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import mark_done, update_sensitive
 from reconciler.tasks.delivery import delivery_error

@@ -19,5 +19,5 @@ def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
     if name not in FORMATS:
         raise KeyError(name)
-    text: str = import_module(f"{__name__}.{name}").render(report, style)
+    text: str = import_module(f"{__name__}.formats.{name}").render(report, style)
     return text

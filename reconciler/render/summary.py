@@ -13,9 +13,9 @@ from reconciler.model.task import Identity
 from reconciler.plan.budget import Outlook, minute
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
+from reconciler.render.formats.text import counted, validate_summary
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
-from reconciler.render.text import counted, validate_summary
-from reconciler.render.wait import WaitedReport
+from reconciler.render.wait.report import WaitedReport
 from reconciler.tasks.status import counts
 
 LABELS = {"notStarted": "not started"}
@@ -54,7 +54,7 @@ def report_summary(report: Report) -> str:
             text = plan_summary(report)
         case WaitedReport():
             before = f"{apply_summary(report)} " if report.command == "apply" else ""
-            from reconciler.render.status import status_summary
+            from reconciler.render.status.table import status_summary
 
             text = f"{before}Wait: {status_summary(report.statuses)}"
         case ApplyReport():

@@ -279,7 +279,8 @@ MAY_VALIDATE = {
     "render",
     "render.reports",
     "render.safe",
-    "render.text",
+    "render.formats",
+    "render.formats.text",
     "resources",
 }
 """Another one here is paid for by every commit of every user: measure it (`make bench`)."""

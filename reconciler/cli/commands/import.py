@@ -97,7 +97,7 @@ def command(
 
 def _show(out: Output, report: ImportReport) -> None:
     """The manifest or the report on stdout, the next step on stderr."""
-    from reconciler.render.import_report import import_document, import_summary, import_text
+    from reconciler.render.import_ import import_document, import_summary, import_text
 
     if report.dry_run and out.options.format == "text":
         out.diagnostics(report.diagnostics)

@@ -18,7 +18,7 @@ from reconciler.cli.options import (
     argument,
     option,
 )
-from reconciler.render.outcomes import (
+from reconciler.render.state.edits import (
     Edit,
     PlaceChange,
     copy_document,
@@ -44,7 +44,7 @@ from reconciler.render.outcomes import (
 def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     """List the recorded tasks, and the unresolved attempts."""
     from reconciler.app.state import read_tasks
-    from reconciler.render.state import state_document, state_table
+    from reconciler.render.state.records import state_document, state_table
 
     state, refs = read_tasks(call.ctx, selectors)
     call.out.result(
@@ -61,7 +61,7 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
 def show_record(call: Call, key: str) -> int:
     """Show the record of one task: its inputs when it was created, and its last known outputs."""
     from reconciler.app.state import read_tasks
-    from reconciler.render.state import state_document, task_text
+    from reconciler.render.state.records import state_document, task_text
 
     state, refs = read_tasks(call.ctx, (key,))
     call.out.result(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.app.ui import ApplyProgress, Source, Stop, Watch
     from reconciler.model.task import TaskRef
     from reconciler.render.secrets import Secrets
-    from reconciler.render.wait import WaitedReport
+    from reconciler.render.wait.report import WaitedReport
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
 
@@ -91,8 +91,8 @@ class Output:
         if self.options.format != "text":
             self.report(report)
             return
-        from reconciler.render.apply_text import held_rows
-        from reconciler.render.status import UNLIMITED, status_rows
+        from reconciler.render.apply.text import held_rows
+        from reconciler.render.status.table import UNLIMITED, status_rows
         from reconciler.render.summary import apply_summary
 
         self.kept = self.masked(report)
@@ -149,7 +149,7 @@ class Output:
     ) -> None:
         """Writes the result of a command without a report: a JSON document, or text."""
         if self.options.format == "json":
-            from reconciler.render.json import dump
+            from reconciler.render.formats.json import dump
 
             self.document(dump(document()))
             return
@@ -211,7 +211,7 @@ class Output:
         write_stderr(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
 
     def show_request(self, request: OpenRequest, now: datetime) -> None:
-        from reconciler.render.status import inbox_text
+        from reconciler.render.status.table import inbox_text
 
         write_stderr("\n" + inbox_text([request], self.style(sys.stderr), now))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.console.live import Screen
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import Arg
-from reconciler.render.status import status_rows
+from reconciler.render.status.table import status_rows
 from reconciler.tasks.status import TaskState, TaskStatus
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
-from reconciler.render.github import render
+from reconciler.render.formats.github import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import invisible_in

@@ -13,7 +13,7 @@ from hypothesis import given
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan
-from reconciler.render.html import render
+from reconciler.render.formats.html import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in

@@ -13,7 +13,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render import FORMATS, render
-from reconciler.render.json import document, dump
+from reconciler.render.formats.json import document, dump
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support import plan_strategies as some
 from tests.support.escaping import commands_in, invisible_in

@@ -10,7 +10,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
-from reconciler.render.junit import render
+from reconciler.render.formats.junit import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
 from tests.support.entry_sample import ROWS, as_planned, generated, plan_of

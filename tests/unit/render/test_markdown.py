@@ -17,7 +17,7 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.render.markdown import LIMIT, render
+from reconciler.render.formats.markdown import LIMIT, render
 from reconciler.render.markdown_text import fence, link, paragraph, span
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error

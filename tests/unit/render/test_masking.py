@@ -26,7 +26,7 @@ from reconciler.render import FORMATS, render
 from reconciler.render.masking import masked, masked_plan, masked_state
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.secrets import STAND_IN, Secrets
-from reconciler.render.state import state_document, state_table, task_text
+from reconciler.render.state.records import state_document, state_table, task_text
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import error, warning

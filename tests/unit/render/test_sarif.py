@@ -18,8 +18,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.render.formats.sarif import FINGERPRINT, render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
-from reconciler.render.sarif import FINGERPRINT, render
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.model.task import TaskRef
 from reconciler.render.reports import Style
-from reconciler.render.status import UNLIMITED, status_rows
+from reconciler.render.status.table import UNLIMITED, status_rows
 from reconciler.tasks.status import TaskState, TaskStatus
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
 from reconciler.render.diagnostics import render_one
+from reconciler.render.formats.text import render
 from reconciler.render.prompt_diff import diff_rows
 from reconciler.render.reports import Report, Style
 from reconciler.render.summary import plan_summary
-from reconciler.render.text import render
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in

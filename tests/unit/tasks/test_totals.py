@@ -14,7 +14,14 @@ from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.budget import Budget, Outlook
 from reconciler.render import cells
 from reconciler.render.reports import Style
-from reconciler.render.totals import ASCII, BLOCKS, bar, totals_csv, totals_document, totals_rows
+from reconciler.render.status.totals import (
+    ASCII,
+    BLOCKS,
+    bar,
+    totals_csv,
+    totals_document,
+    totals_rows,
+)
 from reconciler.tasks.totals import By, Sum, Totals, Usage, known_usages, totals
 from tests.support.escaping import invisible_in
 from tests.support.plan_values import ORG, attempt, record, state

@@ -19,8 +19,8 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.groups import EntryView, fold_entries
-from reconciler.render.html_items import inline, item
+from reconciler.render.formats.html_items import inline, item
+from reconciler.render.plan.items import EntryView, fold_entries
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.summary import (
     budget_lines,
@@ -30,8 +30,8 @@ from reconciler.render.summary import (
     summary_counts,
     who,
 )
-from reconciler.render.views import TaskView, diagnostics_of, task_views
-from reconciler.render.wait import WaitedReport
+from reconciler.render.task_view import TaskView, diagnostics_of, task_views
+from reconciler.render.wait.report import WaitedReport
 from reconciler.resources import inline_digests
 
 MANY = 100

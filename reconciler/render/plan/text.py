@@ -11,7 +11,7 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.groups import (
+from reconciler.render.plan.items import (
     EMPTY,
     EntryView,
     TaskGroup,
@@ -21,8 +21,8 @@ from reconciler.render.groups import (
 )
 from reconciler.render.reports import Palette, Style
 from reconciler.render.summary import budget_rows, outcome, plan_summary, plan_target
+from reconciler.render.task_view import SIGNS, PlannedView, planned_view, urgency
 from reconciler.render.values import change_rows, hint_rows, setting_rows
-from reconciler.render.views import SIGNS, PlannedView, planned_view, urgency
 
 _INDENT = "      "
 _LINES, _MOST = 40, 400  # an entry's table: lines shown, and rows considered for them

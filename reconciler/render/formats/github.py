@@ -14,7 +14,7 @@ from reconciler.messages import plain_text
 from reconciler.model.diagnostics import NOWHERE, Severity
 from reconciler.render import safe
 from reconciler.render.reports import Report, Style
-from reconciler.render.views import Issue, issues
+from reconciler.render.task_view import Issue, issues
 
 MOST = 10
 """Annotations of one kind that GitHub shows per step."""

@@ -21,10 +21,10 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
-from reconciler.render.json import dump
+from reconciler.render.formats.json import dump
 from reconciler.render.reports import FailureReport, Report, Style
 from reconciler.render.summary import command_of, plan_target
-from reconciler.render.views import Issue, issues
+from reconciler.render.task_view import Issue, issues
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "taskctlProblem/v1"

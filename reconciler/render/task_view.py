@@ -15,7 +15,7 @@ from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.render.reports import Report, Style
 from reconciler.render.summary import LABELS
-from reconciler.render.wait import WaitedReport
+from reconciler.render.wait.report import WaitedReport
 from reconciler.tasks.status import TaskState, TaskStatus, open_requests
 
 Locate = Callable[[str], str]

@@ -12,10 +12,10 @@ from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.groups import EntryView
+from reconciler.render.plan.items import EntryView
+from reconciler.render.task_view import PlannedView, TaskView
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
-from reconciler.render.views import PlannedView, TaskView
 
 CONTEXT = 3
 """Unchanged lines around a change."""

@@ -14,7 +14,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport, TaskResult
-    from reconciler.render.wait import WaitedReport
+    from reconciler.render.wait.report import WaitedReport
 
 FORMAT_VERSION = 1
 
@@ -49,7 +49,7 @@ def document(report: Report) -> dict[str, object]:
         return json_document(report.diagnostics, valid=not errors, summary=summary)
     from reconciler.apply.report import ApplyReport
     from reconciler.plan.codec import plan_document
-    from reconciler.render.wait import WaitedReport
+    from reconciler.render.wait.report import WaitedReport
 
     if isinstance(report, WaitedReport):
         return _waited(report)
@@ -93,7 +93,7 @@ def _applied(report: ApplyReport) -> dict[str, object]:
 def _waited(report: WaitedReport) -> dict[str, object]:
     """The statuses: the document of `wait`, or a member of the document of apply."""
     from reconciler.plan.codec import task_document
-    from reconciler.render.status import status_document
+    from reconciler.render.status.table import status_document
 
     statuses = status_document(report.statuses, report.read_at, report.diagnostics)
     waited = {"end": report.end.value, **statuses}

@@ -18,8 +18,8 @@ from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.summary import command_of, plan_target
+from reconciler.render.task_view import PlannedView, TaskView, diagnostics_of, task_views
 from reconciler.render.values import change_rows
-from reconciler.render.views import PlannedView, TaskView, diagnostics_of, task_views
 
 ELSEWHERE = "taskctl"
 """The suite for everything without a file."""

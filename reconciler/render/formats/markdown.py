@@ -11,13 +11,13 @@ from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Change, Plan
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import render_one
-from reconciler.render.groups import EntryView, fold_entries
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
+from reconciler.render.plan.items import EntryView, fold_entries
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.summary import budget_lines, command_of, outcome, report_summary, who
+from reconciler.render.task_view import TaskView, diagnostics_of, task_views
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, setting_rows, side_text
-from reconciler.render.views import TaskView, diagnostics_of, task_views
 
 LIMIT = 64_000
 """The maximum length of a report: GitHub accepts 65,536 characters, and posters add a marker."""

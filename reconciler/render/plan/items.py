@@ -17,7 +17,7 @@ from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.reports import Report
 from reconciler.render.secrets import STAND_IN
-from reconciler.render.views import ORDER, PlannedView, TaskView
+from reconciler.render.task_view import ORDER, PlannedView, TaskView
 
 V = TypeVar("V", bound=TaskView)
 

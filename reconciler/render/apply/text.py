@@ -10,10 +10,10 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.reports import Style
-from reconciler.render.status import status_rows
+from reconciler.render.status.table import status_rows
 from reconciler.render.summary import LABELS, apply_summary
 from reconciler.render.values import hint_rows
-from reconciler.render.wait import WaitedReport
+from reconciler.render.wait.report import WaitedReport
 
 _COLUMNS = 96
 _NAMED = 3  # keys of tasks that were not started; the others are counted

@@ -28,13 +28,13 @@ def _rows(report: Report, style: Style) -> Iterable[str]:
     from reconciler.apply.report import ApplyReport
 
     if isinstance(report, ApplyReport):
-        from reconciler.render.apply_text import apply_rows, waited_rows
-        from reconciler.render.wait import WaitedReport
+        from reconciler.render.apply.text import apply_rows, waited_rows
+        from reconciler.render.wait.report import WaitedReport
 
         if isinstance(report, WaitedReport):
             return waited_rows(report, style)
         return apply_rows(report, style)
-    from reconciler.render.plan_text import plan_rows
+    from reconciler.render.plan.text import plan_rows
 
     return plan_rows(report, style)
 

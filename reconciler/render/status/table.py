@@ -13,7 +13,7 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import TaskRef, rfc3339
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age, approval_rows
-from reconciler.render.json import json_document
+from reconciler.render.formats.json import json_document
 from reconciler.render.reports import Palette, Style
 from reconciler.tasks.status import (
     News,

@@ -14,9 +14,9 @@ from reconciler.model.wire import console_url
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age
-from reconciler.render.json import json_document
+from reconciler.render.formats.json import json_document
 from reconciler.render.reports import Palette, Style
-from reconciler.render.status import status_document
+from reconciler.render.status.table import status_document
 from reconciler.render.values import change_rows, flow, setting_rows
 from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
 from reconciler.state.model import Record, State

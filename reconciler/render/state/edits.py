@@ -10,7 +10,7 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.shell import shell_word
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
-from reconciler.render.json import inert, json_document
+from reconciler.render.formats.json import inert, json_document
 from reconciler.resources import template_text
 from reconciler.state.model import Record
 from reconciler.tasks.status import TaskStatus
