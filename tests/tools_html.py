@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.render.formats.html import render
+from reconciler.render import render
 from reconciler.render.reports import FailureReport, Report, Style
 from tests.support.browser import Page, chromium, page
 from tests.support.diagnostics import error, warning
@@ -103,7 +103,7 @@ class Checks:
     def open(self, report: Report, *, width: int = 1280, **look: bool) -> Page:
         """Opens the report in a new page, without messages or requests so far."""
         file = self._folder / "page.html"
-        file.write_text(render(report, Style()), encoding="utf-8")
+        file.write_text(render("html", report, Style()), encoding="utf-8")
         self._browser.look(width=width, **look)
         self._browser.said.clear()
         self._browser.asked.clear()

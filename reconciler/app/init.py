@@ -10,7 +10,7 @@ from reconciler.app.context import Context
 from reconciler.app.files import write_file, writing
 from reconciler.manifest.repository import repository_root
 from reconciler.messages.notes import Note
-from reconciler.render.state.edits import InitReport
+from reconciler.render.init import InitReport
 from reconciler.resources import schema_text, template_text
 
 HOOK = ".pre-commit-config.yaml"

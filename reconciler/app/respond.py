@@ -13,7 +13,7 @@ from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import rfc3339
-from reconciler.render.state.edits import Response
+from reconciler.render.respond import Response
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import (

@@ -17,7 +17,7 @@ from reconciler.state.edit import find
 
 if TYPE_CHECKING:
     from reconciler.plan.plan import Plan
-    from reconciler.render.state.records import TaskReport
+    from reconciler.render.show import TaskReport
     from reconciler.state.model import Record
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./@][a-z0-9._@-]+)*", re.IGNORECASE)
@@ -45,7 +45,7 @@ def load_plan_or_task(
 def _report(tasks: TaskSessions, key: str) -> TaskReport:
     from reconciler.plan.diff import changes
     from reconciler.render.masking import masked_state
-    from reconciler.render.state.records import TaskReport
+    from reconciler.render.show import TaskReport
 
     ref = find(tasks.state, key)
     state = masked_state(tasks.state)

@@ -62,7 +62,7 @@ def _notify(tasks: TaskSessions, report: StatusReport, since: timedelta) -> None
     """Sends one message if there is any news. A failure is only a note: a scheduled job that
     watches tasks must not fail because of a webhook."""
     from reconciler.remote.notification import send_notification
-    from reconciler.render.status.table import notification_text
+    from reconciler.render.status.notification import notification_text
 
     ui = tasks.ctx.ui
     url = os.environ.get(NOTIFY_URL, "").strip()

@@ -40,8 +40,8 @@ from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
+from reconciler.render.plan.summary import plan_summary, unattended_count
 from reconciler.render.reports import FailureReport
-from reconciler.render.summary import plan_summary, unattended_count
 from reconciler.render.wait.report import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import mark_done, update_sensitive

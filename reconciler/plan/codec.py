@@ -1,7 +1,5 @@
-"""The plan document for other programs (schemas/plan.schema.json), and the saved plan for apply.
-
-The saved plan has its own format. It contains all values of the plan, so that it can be shown in
-every format, and the basis that the plan was made from, so that apply can reject a stale plan.
+"""The saved plan: all values of the plan, so that it can be shown in every format, and its basis,
+so that apply can reject a stale plan.
 """
 
 from __future__ import annotations
@@ -14,18 +12,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from reconciler import __version__
-from reconciler.messages import diagnostic_document
-from reconciler.messages.remarks import remarks_document
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, TaskctlError, error
-from reconciler.model.task import DesiredTask, Generated, Identity
+from reconciler.model.task import DesiredTask, Identity
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
-from reconciler.plan.budget import budget_document
-from reconciler.plan.digest import plan_digest
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import periods_of
-from reconciler.plan.plan import Action, Change, Plan, PlannedTask
+from reconciler.plan.plan import Action, Plan
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
@@ -33,74 +27,6 @@ FORMAT_VERSION = 1
 SAVED_KIND = "taskctl-saved-plan"
 
 _FIRST_KEY = re.compile(rb"\s*\{?\s*(\"formatVersion\"|'formatVersion'|formatVersion)\s*:")
-
-
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON values, valid by `schemas/plan.schema.json`; `formatVersion` first."""
-    tasks = sorted(plan.tasks, key=lambda task: task.ref)
-    budget = {"budget": budget_document(plan.budgets)} if plan.budgets else {}
-    return {
-        "formatVersion": FORMAT_VERSION,
-        "backend": plan.backend,
-        "organizations": list(plan.organizations()),
-        "identity": _identity(plan.identity),
-        "scope": list(plan.scope),
-        "complete": plan.complete,
-        "applyWillFail": plan.apply_will_fail(),
-        "digest": plan_digest(plan),
-        "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
-        "summary": plan.summary(),
-        **budget,
-        "tasks": [task_document(task) for task in tasks],
-    }
-
-
-def task_document(task: PlannedTask) -> dict[str, Any]:
-    """A task of the plan document."""
-    shown: dict[str, Any] = {
-        "key": task.ref.key,
-        "orgName": task.ref.org_name,
-        **_generated(task.generated),
-        "action": task.action.value,
-        "reason": task.reason.value,
-        "taskId": task.task_id,
-        "file": task.file,
-        "line": task.line,
-        "diff": [_change(change) for change in task.diff],
-    }
-    if task.unattended:
-        shown["unattended"] = True
-    if task.update:
-        shown["update"] = sorted(task.update)
-    if task.creates and task.desired is not None:
-        shown["inputs"] = dict(task.desired.inputs)
-    if task.waits_for:
-        shown["waitsFor"] = [ref.key for ref in task.waits_for]
-    if task.moved_from:
-        shown["movedFrom"] = task.moved_from.key
-    return shown | remarks_document(task.explanation)
-
-
-def _generated(generated: Generated | None) -> dict[str, Any]:
-    if generated is None:
-        return {}
-    period = {"period": generated.period} if generated.period is not None else {}
-    return {"entry": generated.entry, "values": dict(generated.values), **period}
-
-
-def _identity(identity: Identity | None) -> dict[str, object] | None:
-    """None if the plan was made without requesting the identity."""
-    if identity is None:
-        return None
-    known = {"login": identity.login, "organization": identity.organization, "team": identity.team}
-    return {"id": identity.id, **{name: value for name, value in known.items() if value}}
-
-
-def _change(change: Change) -> dict[str, object]:
-    sides = {"before": change.before, "after": change.after}
-    present = {name: side for name, side in sides.items() if side is not ABSENT}
-    origin = {"origin": change.origin.value, "inPlace": change.in_place}
-    return {"path": change.path, **present, **origin}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,9 @@
-"""Report formats: one module each, imported when the format is used."""
+"""Reports in every format.
+
+All outputs of a command are in one place: a package (`plan/`, `apply/`, `wait/`, `status/`,
+`state/`) or a module (`validate.py`, `fmt.py`, ...). What reports about tasks have in common in a
+format is in `formats/`. Modules are imported when they are used.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reconciler.render.reports import Report, Style
+    from reconciler.render.view import ReportView
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
-"""The formats of reports; the module of the same name has `render(report, style) -> str`."""
+"""The formats of reports; the module of that name has `render(view, style) -> str`."""
 
 BASIC_FORMATS = ("text", "json")
 """The formats of every command. The others are for reports about tasks."""
@@ -19,5 +25,31 @@ def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
     if name not in FORMATS:
         raise KeyError(name)
-    text: str = import_module(f"{__name__}.formats.{name}").render(report, style)
+    text: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
     return text
+
+
+def view_of(report: Report) -> ReportView:
+    """The view of the report's kind."""
+    from reconciler.render.reports import FailureReport, ValidateReport
+
+    if isinstance(report, ValidateReport | FailureReport):
+        from reconciler.render import validate
+
+        if isinstance(report, ValidateReport):
+            return validate.ValidateView(report)
+        return validate.FailureView(report)
+    from reconciler.plan.plan import Plan
+
+    if isinstance(report, Plan):
+        from reconciler.render.plan.view import PlanView
+
+        return PlanView(report)
+    from reconciler.render.apply.view import ApplyView
+    from reconciler.render.wait.report import WaitedReport
+
+    if isinstance(report, WaitedReport):
+        from reconciler.render.wait.view import WaitView
+
+        return WaitView(report)
+    return ApplyView(report)

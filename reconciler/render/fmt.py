@@ -9,7 +9,7 @@ from difflib import unified_diff
 from reconciler.manifest.fmt import Formatted
 from reconciler.model.diagnostics import Diagnostic, has_errors, in_order
 from reconciler.render import safe
-from reconciler.render.formats.json import json_document
+from reconciler.render.document import json_document
 from reconciler.render.reports import Style
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult
 from reconciler.model.diagnostics import in_order
 from reconciler.render import cells, safe
-from reconciler.render.formats.json import json_document
+from reconciler.render.document import json_document
 from reconciler.render.reports import Style
 
 

@@ -35,6 +35,9 @@ class FailureReport:
 
 Report: TypeAlias = "ValidateReport | Plan | ApplyReport | FailureReport"
 
+Locate: TypeAlias = "Callable[[str], str]"
+"""Turns a file name into a path relative to the repository."""
+
 
 class Palette:
     """Colors text that `safe` has escaped. Unless `on`, text is returned unchanged."""
@@ -86,7 +89,7 @@ class Style(NamedTuple):
     verbose: bool = False
     diagnostics: bool = True
     source: Callable[[str, int], str | None] = lambda _file, _line: None
-    locate: Callable[[str], str] = str
+    locate: Locate = str
 
     @property
     def palette(self) -> Palette:

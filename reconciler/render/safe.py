@@ -51,6 +51,11 @@ def html(text: str) -> str:
     return escape(block(text), quote=True)
 
 
+def inline(text: str) -> str:
+    """Text or a quoted attribute of an HTML page, on one line."""
+    return html(line(text))
+
+
 def _escape(found: re.Match[str]) -> str:
     character = found[0]
     if character in _NAMED:

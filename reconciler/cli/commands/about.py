@@ -78,7 +78,7 @@ def help_command(call: Call, names: tuple[str, ...]) -> int:
 @make_command("version", examples=[("taskctl version --format json", "for a program")])
 def version_command(call: Call) -> int:
     """Print the version."""
-    from reconciler.render.formats.json import json_document
+    from reconciler.render.document import json_document
 
     call.out.result(
         lambda: json_document(version=__version__), lambda _style: f"taskctl {__version__}\n"

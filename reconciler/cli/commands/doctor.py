@@ -7,7 +7,7 @@ from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, ORG, STATE, option
 from reconciler.messages.doctor import TITLES, found, skipped
 from reconciler.render import safe
-from reconciler.render.formats.json import json_document
+from reconciler.render.document import json_document
 
 
 @make_command(

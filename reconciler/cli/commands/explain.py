@@ -10,7 +10,7 @@ from reconciler.messages import entry
 from reconciler.messages.explanation import codes, messages_of, section
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.render.formats.json import dump, json_document
+from reconciler.render.document import dump, json_document
 
 
 @make_command(

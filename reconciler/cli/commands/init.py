@@ -27,7 +27,7 @@ def command(call: Call, folder: str, hook: bool, workflow: bool, gitignore: bool
     hook, the workflows and the lines for .gitignore are shown, or written with their options.
     """
     from reconciler.app.init import init
-    from reconciler.render.state.edits import init_document, init_text
+    from reconciler.render.init import init_document, init_text
 
     report = init(call.ctx, folder, hook=hook, workflow=workflow, gitignore=gitignore)
     call.out.result(lambda: init_document(report), lambda _style: init_text(report))

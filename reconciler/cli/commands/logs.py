@@ -31,7 +31,7 @@ def command(call: Call, selectors: tuple[str, ...], follow: bool, since: str | N
     from reconciler.app.logs import logs
     from reconciler.render import safe
     from reconciler.render.conversation import ConversationText
-    from reconciler.render.formats.json import json_line
+    from reconciler.render.document import json_line
 
     out = call.out
     as_json = out.options.format == "json"

@@ -10,7 +10,7 @@ import click
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import BACKEND, READS, SELECTED, SELECTION, STATE, YES, argument, option
-from reconciler.render.state.edits import Response, response_text, responses_document
+from reconciler.render.respond import Response, response_text, responses_document
 
 if TYPE_CHECKING:
     from reconciler.app.respond import Responses
@@ -37,7 +37,7 @@ def inbox_command(call: Call, selectors: tuple[str, ...]) -> int:
     the service are only listed.
     """
     from reconciler.app import respond
-    from reconciler.render.status.table import inbox_document, inbox_text
+    from reconciler.render.status.inbox import inbox_document, inbox_text
 
     found = respond.inbox(call.ctx, selectors)
     if call.ctx.ui.interactive and found.requests:
@@ -188,7 +188,7 @@ def _show(out: Output, sent: Responses, *, skippable: bool = False) -> int:
         if as_text:
             out.diagnostics(outcome.diagnostics)
     if not as_text:
-        from reconciler.render.formats.json import dump
+        from reconciler.render.document import dump
 
         out.document(dump(responses_document(responses, problems)))
     return int(bool(problems) or not (responses or skippable))

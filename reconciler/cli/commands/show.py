@@ -32,7 +32,7 @@ def command(call: Call, name: str) -> int:
     if not isinstance(found, tuple):
         out.report(found)
         return 0
-    from reconciler.render.state.records import report_document, report_text
+    from reconciler.render.show import report_document, report_text
 
     report, now = found
     out.result(

@@ -12,8 +12,9 @@ from reconciler.cli.command import Call, Command, make_command
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
-from reconciler.render.formats.json import dump, json_document
-from reconciler.render.status.table import UNLIMITED, status_document, status_rows
+from reconciler.render.document import dump, json_document
+from reconciler.render.status.document import status_document
+from reconciler.render.status.table import UNLIMITED, status_rows
 from reconciler.render.status.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
 from reconciler.tasks.status import TaskState, exit_code
 from reconciler.tasks.totals import By

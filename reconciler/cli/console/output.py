@@ -91,9 +91,9 @@ class Output:
         if self.options.format != "text":
             self.report(report)
             return
-        from reconciler.render.apply.text import held_rows
+        from reconciler.render.apply.summary import apply_summary
         from reconciler.render.status.table import UNLIMITED, status_rows
-        from reconciler.render.summary import apply_summary
+        from reconciler.render.wait.view import held_rows
 
         self.kept = self.masked(report)
         self.diagnostics(self.kept.diagnostics)
@@ -149,7 +149,7 @@ class Output:
     ) -> None:
         """Writes the result of a command without a report: a JSON document, or text."""
         if self.options.format == "json":
-            from reconciler.render.formats.json import dump
+            from reconciler.render.document import dump
 
             self.document(dump(document()))
             return
@@ -211,7 +211,7 @@ class Output:
         write_stderr(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
 
     def show_request(self, request: OpenRequest, now: datetime) -> None:
-        from reconciler.render.status.table import inbox_text
+        from reconciler.render.status.inbox import inbox_text
 
         write_stderr("\n" + inbox_text([request], self.style(sys.stderr), now))
 

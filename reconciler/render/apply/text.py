@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word_remarks
 from reconciler.render import safe
+from reconciler.render.apply.summary import apply_summary
 from reconciler.render.diagnostics import place_of
 from reconciler.render.reports import Style
-from reconciler.render.status.table import status_rows
-from reconciler.render.summary import LABELS, apply_summary
+from reconciler.render.task_view import LABELS
 from reconciler.render.values import hint_rows
-from reconciler.render.wait.report import WaitedReport
 
 _COLUMNS = 96
 _NAMED = 3  # keys of tasks that were not started; the others are counted
@@ -35,23 +33,6 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     if shown:
         yield ""
     yield palette.bold(apply_summary(report))
-
-
-def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
-    """What apply did (for `apply --wait`), and the status of the tasks."""
-    if report.command == "apply":
-        yield from apply_rows(report, style)
-        yield ""
-    if not style.quiet:
-        yield from status_rows(report.statuses, style, report.read_at)
-        yield from held_rows(report)
-
-
-def held_rows(report: WaitedReport) -> Iterator[str]:
-    """`2 held: waiting for the pilot: ...`, for each reason."""
-    reasons = Counter(word_remarks(task.explanation).note for task in report.held)
-    for reason, number in reasons.items():
-        yield f"{number} held: {safe.line(reason)}"
 
 
 def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from reconciler.messages import plain_text
 from reconciler.model.diagnostics import NOWHERE, Severity
 from reconciler.render import safe
-from reconciler.render.reports import Report, Style
-from reconciler.render.task_view import Issue, issues
+from reconciler.render.issues import Issue, issues
+from reconciler.render.reports import Style
+from reconciler.render.view import ReportView
 
 MOST = 10
 """Annotations of one kind that GitHub shows per step."""
@@ -22,9 +23,9 @@ MOST = 10
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
-def render(report: Report, style: Style) -> str:
+def render(view: ReportView, style: Style) -> str:
     """One line per annotation, errors first."""
-    found = list(issues(report, style, plain_text))
+    found = list(issues(view, style, plain_text))
     found.sort(key=lambda issue: list(Severity).index(issue.level))
     return "".join(f"{_command(issue)}\n" for issue in _shown(found))
 

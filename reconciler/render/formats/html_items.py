@@ -13,7 +13,8 @@ from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import EntryView
-from reconciler.render.task_view import PlannedView, TaskView
+from reconciler.render.plan.tasks import PlannedView
+from reconciler.render.task_view import TaskView
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
 
@@ -34,9 +35,9 @@ def item(view: TaskView | EntryView, *, several: bool, unfolded: bool) -> str:
     else:
         first, data, body = view, f'data-word="{view.word}"', _task_body(view)
         counted = ""
-    org = f'<span class="org">{inline(view.ref.org_name)}/</span>' if several else ""
+    org = f'<span class="org">{safe.inline(view.ref.org_name)}/</span>' if several else ""
     head = (
-        f"{_tag(first)} <h3>{org}{inline(view.ref.key)}</h3> {counted}"
+        f"{_tag(first)} <h3>{org}{safe.inline(view.ref.key)}</h3> {counted}"
         f"{f'{_UNATTENDED} ' if view.unattended else ''}"
         f'<span class="place">{safe.html(place_of(first.file, first.line))}</span>'
     )
@@ -67,9 +68,9 @@ def _entry_body(entry: EntryView) -> Iterator[str]:
     if entry.template is not None:
         yield from _settings(entry.template)
     if shared := entry.shared_values():
-        yield f"<p>{inline(shared[0].upper() + shared[1:])}</p>"
+        yield f"<p>{safe.inline(shared[0].upper() + shared[1:])}</p>"
     names = entry.value_names()
-    heads = "".join(f"<th>{inline(name)}</th>" for name in names)
+    heads = "".join(f"<th>{safe.inline(name)}</th>" for name in names)
     yield f'<table class="values"><thead><tr><th></th><th>Task</th>{heads}<th>At the service</th>'
     yield "</tr></thead><tbody>"
     yield from (_entry_row(task, names) for task in entry.tasks)
@@ -79,21 +80,21 @@ def _entry_body(entry: EntryView) -> Iterator[str]:
         if part.hints_differ:
             yield "<p>And the same for the other keys.</p>"
         if part.first.diff:
-            example = f"as in <code>{inline(part.first.key)}</code>:"
+            example = f"as in <code>{safe.inline(part.first.key)}</code>:"
             yield f"<p>{safe.html(entry.subject(part))}, {example}</p>"
             yield from _changes(part.first.diff)
 
 
 def _entry_row(task: PlannedView, names: Iterable[str]) -> str:
-    shown = {name: inline(task.values.get(name, "")) for name in names}
+    shown = {name: safe.inline(task.values.get(name, "")) for name in names}
     values = "".join(
-        f'<td data-label="{inline(name)}">{f"<code>{text}</code>" if text else _EMPTY}</td>'
+        f'<td data-label="{safe.inline(name)}">{f"<code>{text}</code>" if text else _EMPTY}</td>'
         for name, text in shown.items()
     )
     return (
         f'<tr class="{task.word}" data-word="{task.word}">'
         f"<td>{_tag(task)}{f' {_UNATTENDED}' if task.unattended else ''}</td>"
-        f'<th scope="row"><code>{inline(task.key)}</code></th>{values}'
+        f'<th scope="row"><code>{safe.inline(task.key)}</code></th>{values}'
         f"<td>{_link(task) if task.task_id else ''}</td></tr>"
     )
 
@@ -111,9 +112,9 @@ def _reason(why: str, hints: Iterable[Hint]) -> Iterator[str]:
 
 def _link(view: TaskView) -> str:
     """The task ID, as a link if there is a URL."""
-    task_id = f"<code>{inline(view.task_id or '')}</code>"
+    task_id = f"<code>{safe.inline(view.task_id or '')}</code>"
     if view.url and view.url.startswith(("https://", "http://")):
-        return f'<a href="{inline(view.url)}" rel="noopener noreferrer">{task_id}</a>'
+        return f'<a href="{safe.inline(view.url)}" rel="noopener noreferrer">{task_id}</a>'
     return task_id
 
 
@@ -122,7 +123,7 @@ def _settings(inputs: Inputs) -> Iterator[str]:
     if settings:
         yield '<table class="settings">'
         for name, value in settings.items():
-            yield f'<tr><th scope="row">{inline(name)}</th><td>{_value(value)}</td></tr>'
+            yield f'<tr><th scope="row">{safe.inline(name)}</th><td>{_value(value)}</td></tr>'
         yield "</table>"
     if prompt is not None:
         yield f'<h4>Prompt</h4>\n<pre class="text" dir="auto">{safe.html(prompt.strip())}</pre>'
@@ -135,7 +136,7 @@ def _changes(diff: Sequence[Change]) -> Iterator[str]:
         yield "<th>Changed</th></tr></thead><tbody>"
         for change in short:
             yield (
-                f'<tr><th scope="row"><code>{inline(change.path)}</code></th>'
+                f'<tr><th scope="row"><code>{safe.inline(change.path)}</code></th>'
                 f'<td data-label="before">{_value(change.before)}</td>'
                 f'<td data-label="after">{_value(change.after)}</td>'
                 f'<td data-label="changed">{origin_of(change).removeprefix("changed ")}</td></tr>'
@@ -143,7 +144,7 @@ def _changes(diff: Sequence[Change]) -> Iterator[str]:
         yield "</tbody></table>"
     for change in diff:
         if is_prose(change):
-            yield f"<h4><code>{inline(change.path)}</code>, {origin_of(change)}</h4>"
+            yield f"<h4><code>{safe.inline(change.path)}</code>, {origin_of(change)}</h4>"
             yield from _side_by_side(change)
 
 
@@ -189,7 +190,3 @@ def _value(value: object) -> str:
         return '<span class="none">not set</span>'
     items = value if isinstance(value, list | tuple) and len(value) > 1 else [value]
     return "<br>".join(f"<code>{safe.html(flow(item))}</code>" for item in items)
-
-
-def inline(text: str) -> str:
-    return safe.html(safe.line(text))

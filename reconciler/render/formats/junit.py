@@ -14,12 +14,14 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from reconciler.apply.report import Result
 from reconciler.messages import plain_text
 from reconciler.model.diagnostics import Diagnostic, Severity
-from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.plan.plan import Action, Reason
 from reconciler.render import safe
-from reconciler.render.reports import Report, Style, ValidateReport
-from reconciler.render.summary import command_of, plan_target
-from reconciler.render.task_view import PlannedView, TaskView, diagnostics_of, task_views
+from reconciler.render.issues import diagnostics_of
+from reconciler.render.plan.tasks import PlannedView
+from reconciler.render.reports import Style
+from reconciler.render.task_view import TaskView
 from reconciler.render.values import change_rows
+from reconciler.render.view import ReportView
 
 ELSEWHERE = "taskctl"
 """The suite for everything without a file."""
@@ -81,22 +83,19 @@ class _Suites:
             case.output += change_rows(view.diff, Style(width=_WIDTH, verbose=True))
 
 
-def render(report: Report, style: Style) -> str:
+def render(view: ReportView, style: Style) -> str:
     """The XML document, without times."""
     suites = _Suites()
-    if isinstance(report, ValidateReport):
-        for task in report.listed:
-            suites.case(style.locate(task.file), task.org_name or "", task.key, task.line)
-    for view in task_views(report, style.locate):
-        suites.add_task(view)
-    command = command_of(report)
-    for problem in diagnostics_of(report, style):
-        suites.add_problem(problem, command)
-    if isinstance(report, ValidateReport):
-        for name in map(style.locate, report.names):
-            if name not in suites.by_file:
-                suites.case(name, "", _FILE)
-    name = f"taskctl {command}{plan_target(report) if isinstance(report, Plan) else ''}".rstrip()
+    for checked in view.checked():
+        suites.case(style.locate(checked.file), checked.org_name or "", checked.key, checked.line)
+    for task in view.tasks(style.locate):
+        suites.add_task(task)
+    for problem in diagnostics_of(view, style):
+        suites.add_problem(problem, view.command)
+    for name in map(style.locate, view.files):
+        if name not in suites.by_file:
+            suites.case(name, "", _FILE)
+    name = f"taskctl {view.command}{view.target}".rstrip()
     cases = [case for by_key in suites.by_file.values() for case in by_key.values()]
     root = Element("testsuites", {"name": safe.line(name), **_counts(cases)})
     for file, by_key in sorted(suites.by_file.items()):

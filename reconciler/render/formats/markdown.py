@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.messages.plan import ACTIONS, UNATTENDED, UNATTENDED_MEANS
+from reconciler.messages.plan import UNATTENDED
 from reconciler.messages.remarks import Hint
 from reconciler.model.task import Inputs
-from reconciler.plan.digest import plan_digest
-from reconciler.plan.plan import Change, Plan
+from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import render_one
+from reconciler.render.issues import diagnostics_of
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
-from reconciler.render.plan.items import EntryView, fold_entries
-from reconciler.render.reports import Report, Style, ValidateReport
-from reconciler.render.summary import budget_lines, command_of, outcome, report_summary, who
-from reconciler.render.task_view import TaskView, diagnostics_of, task_views
+from reconciler.render.plan.items import EntryView
+from reconciler.render.reports import Style
+from reconciler.render.task_view import TaskView
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, setting_rows, side_text
+from reconciler.render.view import ReportView
 
 LIMIT = 64_000
 """The maximum length of a report: GitHub accepts 65,536 characters, and posters add a marker."""
@@ -30,23 +30,23 @@ CONTEXT = 3  # unchanged lines around a change
 Items = Sequence[TaskView | EntryView]
 
 
-def render(report: Report, style: Style) -> str:
+def render(view: ReportView, style: Style) -> str:
     """The report in at most LIMIT characters. If something is omitted, it is counted; the summary
     is kept."""
-    views = task_views(report, style.locate)
-    shown = [view for view in views if view.word != "unchanged"]
-    several = len({view.ref.org_name for view in views}) > 1
-    head = _head(report, shown)
+    tasks = view.tasks(style.locate)
+    shown = [task for task in tasks if task.word != "unchanged"]
+    several = len({task.ref.org_name for task in tasks}) > 1
+    head = "\n\n".join(view.markdown_head(shown))
     problems = [
-        render_one(problem, Style()).rstrip("\n") for problem in diagnostics_of(report, style)
+        render_one(problem, Style()).rstrip("\n") for problem in diagnostics_of(view, style)
     ]
-    items = fold_entries(report, shown)
+    items = view.items(shown)
     rows = [_row(item, several=several) for item in items]
     room = LIMIT - len(_join(head, problems, rows, ()))
     unfolding, left_out = _fit(_details(items, LIMIT), room)
     if room >= 0 and not left_out:
         return _join(head, problems, rows, unfolding)
-    return _shorten(head, problems, rows, items, command_of(report))
+    return _shorten(head, problems, rows, items, view.command)
 
 
 def _shorten(head: str, problems: list[str], rows: list[str], items: Items, command: str) -> str:
@@ -83,34 +83,6 @@ def _fit(parts: Iterable[str], room: int) -> tuple[list[str], bool]:
             return fitting, True
         fitting.append(part)
     return fitting, False
-
-
-def _head(report: Report, shown: list[TaskView]) -> str:
-    if isinstance(report, Plan):
-        return "\n\n".join(_plan_head(report, shown))
-    kind = "Validate: " if isinstance(report, ValidateReport) else ""
-    return f"### {kind}{report_summary(report)}"
-
-
-def _plan_head(plan: Plan, shown: list[TaskView]) -> Iterator[str]:
-    names = ", ".join(map(span, plan.organizations()))
-    by = f" as {span(who(plan.identity))}" if plan.identity else ""
-    counts = report_summary(plan).removeprefix("Plan: ")
-    yield f"### Plan{f' for {names}' if names else ''}{by}: {counts}"
-    yield f"At {span(plan.backend)}."
-    yield from budget_lines(plan.budgets, name=span, mark="`")
-    if not plan.complete:
-        yield "**Incomplete:** existing tasks could not be read completely."
-    if sentence := outcome(plan):
-        yield sentence
-    used = {view.word for view in shown}
-    meant = [f"**{action}**: {why}" for action, why in ACTIONS.items() if action in used]
-    if any(view.unattended for view in shown):
-        meant.append(f"**[{UNATTENDED}]**: {UNATTENDED_MEANS}")
-    if meant:
-        yield "<br>\n".join(meant)
-    if plan.can_apply():
-        yield f"Digest of this plan, for `apply --expect-plan`: `{plan_digest(plan)}`"
 
 
 def _row(item: TaskView | EntryView, *, several: bool) -> str:

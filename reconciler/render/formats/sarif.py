@@ -19,12 +19,11 @@ from reconciler.messages import word
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.plan.plan import Plan
 from reconciler.render import safe
-from reconciler.render.formats.json import dump
-from reconciler.render.reports import FailureReport, Report, Style
-from reconciler.render.summary import command_of, plan_target
-from reconciler.render.task_view import Issue, issues
+from reconciler.render.document import dump
+from reconciler.render.issues import Issue, issues
+from reconciler.render.reports import Style
+from reconciler.render.view import ReportView
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "taskctlProblem/v1"
@@ -57,12 +56,11 @@ _TASK_RULES = {
 }
 
 
-def render(report: Report, style: Style) -> str:
+def render(view: ReportView, style: Style) -> str:
     """One ASCII document whose text contains no links."""
-    found = list(issues(report, style, _worded))
+    found = list(issues(view, style, _worded))
     rules = sorted({problem.rule for problem in found})
     index = {rule: place for place, rule in enumerate(rules)}
-    target = plan_target(report) if isinstance(report, Plan) else ""
     run: dict[str, object] = {
         "tool": {
             "driver": {
@@ -74,12 +72,12 @@ def render(report: Report, style: Style) -> str:
         },
         "columnKind": "unicodeCodePoints",
         "automationDetails": {
-            "id": f"taskctl/{command_of(report) or 'failed'}/",
-            **({"description": {"text": f"Plan{target}"}} if target else {}),
+            "id": f"taskctl/{view.command or 'failed'}/",
+            **({"description": {"text": f"Plan{view.target}"}} if view.target else {}),
         },
         "invocations": [
             {
-                "executionSuccessful": not isinstance(report, FailureReport),
+                "executionSuccessful": bool(view.command),
                 "toolExecutionNotifications": [
                     _notification(problem, index) for problem in found if problem.at.file is None
                 ],

@@ -15,9 +15,9 @@ from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
 from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
-from reconciler.render.reports import Report
+from reconciler.render.plan.tasks import ORDER, PlannedView
 from reconciler.render.secrets import STAND_IN
-from reconciler.render.task_view import ORDER, PlannedView, TaskView
+from reconciler.render.task_view import TaskView
 
 V = TypeVar("V", bound=TaskView)
 
@@ -191,12 +191,10 @@ def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
     return tuple(replace(view, why=why) for view in tasks)
 
 
-def fold_entries(report: Report, shown: Sequence[V]) -> list[V | EntryView]:
+def fold_entries(plan: Plan, shown: Sequence[V]) -> list[V | EntryView]:
     """The tasks in their order; if several come from one entry, that is one item instead."""
-    if not isinstance(report, Plan):
-        return list(shown)
     counts: dict[TaskRef, Counter[Action]] = {}
-    for task in report.tasks:
+    for task in plan.tasks:
         if (entry := _entry_of(task)) is not None:
             counts.setdefault(entry, Counter())[task.action] += 1
     members: dict[tuple[bool, TaskRef], list[V]] = {}

@@ -10,6 +10,7 @@ from reconciler.model.remarks import mention
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
+from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import (
     EMPTY,
@@ -19,9 +20,9 @@ from reconciler.render.plan.items import (
     group_similar,
     prompt_line,
 )
+from reconciler.render.plan.summary import outcome, plan_summary, plan_target
+from reconciler.render.plan.tasks import SIGNS, PlannedView, planned_view, urgency
 from reconciler.render.reports import Palette, Style
-from reconciler.render.summary import budget_rows, outcome, plan_summary, plan_target
-from reconciler.render.task_view import SIGNS, PlannedView, planned_view, urgency
 from reconciler.render.values import change_rows, hint_rows, setting_rows
 
 _INDENT = "      "

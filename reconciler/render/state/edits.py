@@ -1,19 +1,15 @@
-"""What a command edited, moved, sent to tasks or created, as text and as documents."""
+"""Changes of a state: of its entries, and of the state as a whole."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.shell import shell_word
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
-from reconciler.render.formats.json import inert, json_document
-from reconciler.resources import template_text
-from reconciler.state.model import Record
-from reconciler.tasks.status import TaskStatus
+from reconciler.render.document import inert, json_document
 
 _EDITS = {
     "moved": "Renamed {ref} to {to}.",
@@ -34,25 +30,8 @@ _CHANGES = {
     "moveUndone": "The state {place} is no longer being moved.",
     "notMoving": "The state {place} is not being moved.",
 }
-_RESPONSES = {
-    "approved": "Approved.",
-    "answered": "Answered.",
-    "rejected": "Rejected.",
-    "sent": "Message sent.",
-    "cancelled": "Cancelled.",
-    "sessionEnded": "Session ended.",
-    "nothingToCancel": "Nothing to cancel.",
-}
 _USE = "To use it, pass `--state {word}`, or set TASKCTL_STATE."
 _USE_GIT = "To use it, pass `--state {word}`, set TASKCTL_STATE, or add to taskctl.toml:"
-_TITLES = {
-    ".gitignore": "Lines for .gitignore (or run: taskctl init --gitignore)",
-    ".pre-commit-config.yaml": "Hooks for .pre-commit-config.yaml (or run: taskctl init --hook)",
-}
-_WORKFLOW = "A workflow, {} (or run: taskctl init --workflow)"
-_PLACEHOLDERS = (
-    "Replace `your-org/taskctl` with the repository that holds taskctl, `COMMIT` with a commit SHA."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +56,6 @@ class PlaceChange:
     changed: bool
     who: str = ""
     is_used: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """`sent` is the event (None if there was nothing to send), `answered` the request that it
-    answers, `done` the outcome."""
-
-    record: Record
-    status: TaskStatus
-    done: str
-    sent: Mapping[str, object] | None = None
-    answered: Mapping[str, object] | None = None
-
-
-@dataclass
-class InitReport:
-    """File names as the user would write them: `written`, `kept`, and `shown` with their text.
-    `placeholders`: a text contains some."""
-
-    written: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    shown: list[tuple[str, str]] = field(default_factory=list)
-    placeholders: bool = False
 
 
 def edit_text(edit: Edit) -> str:
@@ -142,45 +98,3 @@ def copy_text(state: Mapping[str, object]) -> str:
 
 def copy_document(state: Mapping[str, object]) -> dict[str, object]:
     return json_document(state=state)
-
-
-def response_text(response: Response) -> str:
-    return f"{safe.line(str(response.record.ref))}: {_RESPONSES[response.done]}\n"
-
-
-def responses_document(
-    responses: Iterable[Response], problems: Iterable[Diagnostic]
-) -> dict[str, object]:
-    return json_document(
-        problems,
-        responses=[
-            {
-                "key": response.record.ref.key,
-                "orgName": response.record.ref.org_name,
-                "taskId": response.record.task_id,
-                "url": response.status.url,
-                "result": response.done,
-                "sent": response.sent,
-                **({"answered": response.answered} if response.answered is not None else {}),
-            }
-            for response in responses
-        ],
-    )
-
-
-def init_document(report: InitReport) -> dict[str, object]:
-    return json_document(written=report.written, kept=report.kept)
-
-
-def init_text(report: InitReport) -> str:
-    """What was done, what to copy, and the next steps."""
-    done = [f"wrote  {safe.line(name)}\n" for name in report.written]
-    done += [f"kept   {safe.line(name)}\n" for name in report.kept]
-    shown = [
-        f"{_TITLES.get(name, _WORKFLOW.format(name))}:\n\n"
-        + "".join(f"    {row}".rstrip() + "\n" for row in text.splitlines())
-        for name, text in report.shown
-    ]
-    if report.placeholders:
-        shown.append(_PLACEHOLDERS + "\n")
-    return "\n".join(["".join(done), *shown, template_text("next.txt")])

@@ -9,8 +9,8 @@ from typing import Any
 
 from reconciler.plan.budget import Outlook, budget_document
 from reconciler.render import cells, safe
+from reconciler.render.budget import budget_rows
 from reconciler.render.reports import Style
-from reconciler.render.summary import budget_rows
 from reconciler.tasks.totals import By, Sum, Totals
 
 BLOCKS = "▏▎▍▌▋▊▉█"

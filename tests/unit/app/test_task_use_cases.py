@@ -23,7 +23,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
-from reconciler.render.state.edits import Response
+from reconciler.render.respond import Response
 from reconciler.tasks.events import Approval, EventSummary
 from reconciler.tasks.status import TaskState, TaskStatus
 from tests.support.live_tasks import LiveTasks, live_tasks

@@ -15,7 +15,7 @@ from reconciler.importing.report import ImportReport, ImportResult
 from reconciler.manifest.insertion import insert
 from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
-from reconciler.render.formats.json import dump
+from reconciler.render.document import dump
 from reconciler.render.import_ import import_document, import_text
 from reconciler.render.reports import Style
 from tests.support.escaping import commands_in, invisible_in

@@ -11,7 +11,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
-from reconciler.render.formats.github import render
+from reconciler.render import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import invisible_in
@@ -40,7 +40,7 @@ def _unescaped(text: str) -> str:
 
 @given(reports)
 def test_every_line_is_one_of_our_commands(report: Report) -> None:
-    shown = render(report, Style())
+    shown = render("github", report, Style())
     found = read(shown)
     for kind, properties, _ in found:
         assert kind in ("error", "warning", "notice")
@@ -56,7 +56,9 @@ def test_a_problem_is_annotated_at_its_position() -> None:
     problem = error(
         "tasks.a,b: 100% wrong", "Why.\nHow.", file="a,b:c.yaml", line=7, column=3, key="a"
     )
-    shown = render(ValidateReport(0, 1, (problem,)), Style(locate=lambda file: f"sub/{file}"))
+    shown = render(
+        "github", ValidateReport(0, 1, (problem,)), Style(locate=lambda file: f"sub/{file}")
+    )
     assert shown == (
         "::error file=sub/a%2Cb%3Ac.yaml,line=7,col=3,title=taskctl%3A a::"
         "tasks.a,b: 100%25 wrong [TC744]%0AWhy.%0AHow.\n"
@@ -71,12 +73,12 @@ def test_a_problem_is_annotated_at_its_position() -> None:
 
 
 def test_a_problem_without_a_file_has_no_position() -> None:
-    shown = render(FailureReport((error("no token"),)), Style())
+    shown = render("github", FailureReport((error("no token"),)), Style())
     assert shown == "::error title=taskctl::no token [TC744]\n"
 
 
 def test_unresolved_and_gone_tasks_are_at_their_manifest_s_line() -> None:
-    found = read(render(PLAN, Style()))
+    found = read(render("github", PLAN, Style()))
     assert [(kind, properties["title"], properties["line"]) for kind, properties, _ in found] == [
         ("warning", "taskctl: tag-buckets", "7"),
         ("notice", "taskctl: old-incident", "7"),
@@ -96,7 +98,7 @@ def test_failed_tasks_of_an_apply_are_annotated() -> None:
         TaskResult(TaskRef("acme", "b"), Result.CREATED, "t-1", "https://x/t-1"),
         TaskResult(TaskRef("acme", "c"), Result.NOT_STARTED),
     ]
-    found = read(render(ApplyReport(tuple(results)), Style()))
+    found = read(render("github", ApplyReport(tuple(results)), Style()))
     assert [(kind, text) for kind, _, text in found] == [
         ("error", "a: failed: no\nway"),
         ("warning", "c: not started"),
@@ -117,7 +119,7 @@ def test_ten_annotations_of_each_kind_and_one_for_the_rest(
 ) -> None:
     found: list[Diagnostic] = [warning(f"w{n}", file="a.yaml", line=n) for n in range(warnings)]
     found += [error(f"e{n}", file="b.yaml", line=n) for n in range(errors)]
-    shown = read(render(ValidateReport(0, 1, tuple(found)), Style()))
+    shown = read(render("github", ValidateReport(0, 1, tuple(found)), Style()))
     kinds = [kind for kind, _, _ in shown]
     assert kinds.count("error") == min(errors, 10)
     assert kinds.count("warning") == min(warnings, 10)

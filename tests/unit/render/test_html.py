@@ -13,7 +13,7 @@ from hypothesis import given
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan
-from reconciler.render.formats.html import render
+from reconciler.render import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in
@@ -53,7 +53,7 @@ class _Page(HTMLParser):
 
 
 def page_of(report: Report, style: Style | None = None) -> _Page:
-    shown = render(report, style or Style())
+    shown = render("html", report, style or Style())
     assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []
     page = _Page(shown)
@@ -98,7 +98,7 @@ def test_text_from_outside_is_only_text(report: Report) -> None:
 
 def test_a_plan_shows_what_a_reviewer_needs() -> None:
     page = page_of(PLAN, Style(locate=lambda file: f"infra/{file}"))
-    shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
+    shown = render("html", PLAN, Style(locate=lambda file: f"infra/{file}"))
     assert (
         page.data["h1"]
         == "2 to create, 1 to adopt, 1 to move, 1 changed, 1 gone, 1 orphaned, 1 unresolved"
@@ -148,6 +148,6 @@ def test_placeholders_in_values_are_not_filled() -> None:
 
 def test_a_plan_without_changes_names_the_selected_tasks() -> None:
     known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
-    assert "No changes. All declared tasks exist." in render(known, Style())
+    assert "No changes. All declared tasks exist." in render("html", known, Style())
     part = replace(known, options={"target": ["a"]})
-    assert "No changes. All selected tasks exist." in render(part, Style())
+    assert "No changes. All selected tasks exist." in render("html", part, Style())

@@ -10,7 +10,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
-from reconciler.render.formats.junit import render
+from reconciler.render import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
 from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
@@ -21,7 +21,7 @@ from tests.support.report_strategies import reports
 
 def read(report: Report, style: Style | None = None) -> ET.Element:
     """Parses the document, and checks its structure and counts."""
-    shown = render(report, style or Style())
+    shown = render("junit", report, style or Style())
     assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []
     root = ET.fromstring(shown)

@@ -17,7 +17,8 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.render.formats.markdown import LIMIT, render
+from reconciler.render import render
+from reconciler.render.formats.markdown import LIMIT
 from reconciler.render.markdown_text import fence, link, paragraph, span
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
@@ -76,7 +77,7 @@ def page_of(source: str) -> _Page:
 
 @given(reports)
 def test_text_never_breaks_out_of_its_element(report: Report) -> None:
-    shown = render(report, Style())
+    shown = render("markdown", report, Style())
     page = page_of(shown)
     home = report.backend if isinstance(report, Plan) else ""  # tasks are linked to where they are
     assert all("evil" not in address or "evil" in home for address in page.links)
@@ -129,7 +130,7 @@ def test_only_a_url_is_a_link(hostile: str) -> None:
 
 
 def test_a_plan_shows_what_a_reviewer_needs() -> None:
-    shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
+    shown = render("markdown", PLAN, Style(locate=lambda file: f"infra/{file}"))
     page = page_of(shown)
     assert shown.startswith("### Plan for `acme` as `ada`: 2 to create, 1 to adopt,")
     assert "| `~` changed | `cost-review` | `infra/tasks/cost.yaml:12` | [`t-2222`](https" in shown
@@ -143,19 +144,22 @@ def test_a_plan_shows_what_a_reviewer_needs() -> None:
 
 def test_problems_and_failed_tasks_are_shown() -> None:
     problem = error("tasks.x.source: must be api", "Write api.", file="a.yaml", line=3, column=9)
-    shown = render(FailureReport((problem,)), Style())
+    shown = render("markdown", FailureReport((problem,)), Style())
     assert shown == (
         "### Failed: 1 error\n\n```text\na.yaml:3:9: error: tasks.x.source: must be api [TC744]\n"
         "    Write api.\n```\n"
     )
-    assert render(ValidateReport(2, 1), Style()) == "### Validate: 2 tasks in 1 file: valid\n"
+    assert (
+        render("markdown", ValidateReport(2, 1), Style())
+        == "### Validate: 2 tasks in 1 file: valid\n"
+    )
     failed = TaskResult(
         TaskRef("acme", "a"),
         Result.FAILED,
         problems=(remark("apply.unknown", why="403: not @allowed"),),
         file="a.yaml",
     )
-    shown = render(ApplyReport((failed,)), Style())
+    shown = render("markdown", ApplyReport((failed,)), Style())
     assert "| `x` failed | `a` | `a.yaml` |  |" in shown
     assert "<p><code>403:</code> not <code>@allowed</code></p>" in shown or "403:" in shown
 
@@ -180,7 +184,7 @@ def big_plan(number: int, prompt: str) -> Plan:
     ("number", "prompt"), [(1, "x" * 200_000), (1, "```\n" * 40_000), (300, "Do it.\n" * 90)]
 )
 def test_a_long_report_is_truncated_and_says_so(number: int, prompt: str) -> None:
-    shown = render(big_plan(number, prompt), Style())
+    shown = render("markdown", big_plan(number, prompt), Style())
     page = page_of(shown)
     assert len(shown) <= LIMIT
     assert shown.startswith(f"### Plan for `acme`: {number} to create")
@@ -189,7 +193,7 @@ def test_a_long_report_is_truncated_and_says_so(number: int, prompt: str) -> Non
 
 
 def test_ten_thousand_tasks_are_truncated_and_counted() -> None:
-    shown = render(big_plan(10_000, "Do it."), Style())
+    shown = render("markdown", big_plan(10_000, "Do it."), Style())
     page = page_of(shown)
     assert LIMIT // 2 < len(shown) <= LIMIT
     assert re.search(r"left out: \d+ more problems, 9,\d{3} more tasks, the details", shown)
@@ -203,25 +207,25 @@ def test_truncation_never_breaks_a_fence(hostile: list[str], times: int) -> None
     task = PlannedTask(
         TaskRef("o", "k"), Action.CHANGED, Reason.DIFFERS, "a.yaml", diff=(change,) * 12
     )
-    shown = render(Plan("local", (), (task,)), Style())
+    shown = render("markdown", Plan("local", (), (task,)), Style())
     assert len(shown) <= LIMIT
     page_of(shown)
 
 
 def test_a_plan_that_can_be_applied_shows_its_digest() -> None:
-    assert f"`apply --expect-plan`: `{plan_digest(PLAN)}`" in render(PLAN, Style())
+    assert f"`apply --expect-plan`: `{plan_digest(PLAN)}`" in render("markdown", PLAN, Style())
     idle = replace(PLAN, tasks=tuple(task for task in PLAN.tasks if not task.applies))
-    assert "expect-plan" not in render(idle, Style())
+    assert "expect-plan" not in render("markdown", idle, Style())
 
 
 def test_a_plan_without_changes_names_the_selected_tasks() -> None:
     known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
-    assert "No changes. All declared tasks exist." in render(known, Style())
+    assert "No changes. All declared tasks exist." in render("markdown", known, Style())
     part = replace(known, options={"target": ["a"]})
-    assert "No changes. All selected tasks exist." in render(part, Style())
-    assert "No changes. There are no tasks." in render(Plan("local", (), ()), Style())
+    assert "No changes. All selected tasks exist." in render("markdown", part, Style())
+    assert "No changes. There are no tasks." in render("markdown", Plan("local", (), ()), Style())
 
 
 def test_a_task_without_a_url_is_shown_by_its_id() -> None:
     done = TaskResult(TaskRef("acme", "a"), Result.CREATED, "t-1")
-    assert "| `t-1` |" in render(ApplyReport((done,)), Style())
+    assert "| `t-1` |" in render("markdown", ApplyReport((done,)), Style())

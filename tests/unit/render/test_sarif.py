@@ -18,7 +18,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
-from reconciler.render.formats.sarif import FINGERPRINT, render
+from reconciler.render import render
+from reconciler.render.formats.sarif import FINGERPRINT
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, invisible_in
@@ -35,7 +36,7 @@ def validator() -> Draft4Validator:
 
 
 def run_of(report: Report, style: Style | None = None) -> dict[str, Any]:
-    shown = render(report, style or Style())
+    shown = render("sarif", report, style or Style())
     assert shown.isascii()
     assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []

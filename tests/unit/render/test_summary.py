@@ -14,8 +14,8 @@ from reconciler.plan.budget import MOST, Budget, Outlook
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
 from reconciler.plan.plan import Plan
 from reconciler.render import render
+from reconciler.render.budget import budget_lines
 from reconciler.render.reports import Style
-from reconciler.render.summary import budget_lines
 from reconciler.resources import schema_text
 from reconciler.state.model import State
 from tests.support.plan_sample import PLAN

@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.plan.plan import Action, Plan, Reason
-from reconciler.render import cells
+from reconciler.render import cells, render
 from reconciler.render.diagnostics import render_one
-from reconciler.render.formats.text import render
+from reconciler.render.plan.summary import plan_summary
 from reconciler.render.prompt_diff import diff_rows
 from reconciler.render.reports import Report, Style
-from reconciler.render.summary import plan_summary
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in
@@ -37,7 +36,7 @@ styles = st.builds(
 
 @given(reports, styles)
 def test_text_is_inert(report: Report, style: Style) -> None:
-    shown = render(report, style)
+    shown = render("text", report, style)
     assert not shown or shown.endswith("\n")
     bare = PAINT.sub("", shown) if style.color else shown
     assert invisible_in(bare) <= {"\n"}
@@ -47,7 +46,7 @@ def test_text_is_inert(report: Report, style: Style) -> None:
 
 @given(some.plans(), styles)
 def test_color_adds_only_color(plan: Plan, style: Style) -> None:
-    painted, plain = (render(plan, style._replace(color=color)) for color in (True, False))
+    painted, plain = (render("text", plan, style._replace(color=color)) for color in (True, False))
     assert PAINT.sub("", painted) == plain
 
 
@@ -56,7 +55,7 @@ USUAL = (Action.CREATE, Action.ADOPT, Action.CHANGED, Action.ORPHANED, Action.UN
 
 @given(some.plans(), styles)
 def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
-    shown = render(plan, style._replace(color=False, quiet=False, diagnostics=False))
+    shown = render("text", plan, style._replace(color=False, quiet=False, diagnostics=False))
     last = shown.splitlines()[-1]
     assert last == plan_summary(plan)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (?:to )?(\w+)", last)}
@@ -90,19 +89,19 @@ def test_the_count_has_the_documented_form() -> None:
 
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_a_plan_fits_the_width(width: int) -> None:
-    rows = render(PLAN, Style(width=width, verbose=True)).splitlines()
+    rows = render("text", PLAN, Style(width=width, verbose=True)).splitlines()
     assert [row for row in rows[:-1] if cells.width(row) > width and "https://" not in row] == []
 
 
 def test_unchanged_tasks_are_hidden_unless_verbose() -> None:
-    assert "  = same" not in render(PLAN, Style())
-    assert "  = same" in render(PLAN, Style(verbose=True))
+    assert "  = same" not in render("text", PLAN, Style())
+    assert "  = same" in render("text", PLAN, Style(verbose=True))
 
 
 def test_every_reason_is_explained_except_obvious_ones() -> None:
     for reason in set(Reason) - {Reason.NEW, Reason.DIFFERS, Reason.REMOVED, Reason.SAME}:
         task = replace(TASKS[0], action=Action.GONE, reason=reason, remarks=(), desired=None)
-        assert "iam.yaml:7\n      " in render(replace(PLAN, tasks=(task,)), Style()), reason
+        assert "iam.yaml:7\n      " in render("text", replace(PLAN, tasks=(task,)), Style()), reason
 
 
 @given(some.text, st.integers(1, 60))
@@ -176,5 +175,5 @@ def test_huge_prompts_are_compared_quickly() -> None:
 
 def test_diagnostics_may_be_shown_elsewhere() -> None:
     plan = replace(PLAN, tasks=(), diagnostics=(error("wrong", file="a.yaml", line=2, column=3),))
-    assert render(plan, Style()).startswith("a.yaml:2:3: error: wrong [TC744]\n\nPlan for")
-    assert "wrong" not in render(plan, Style(diagnostics=False))
+    assert render("text", plan, Style()).startswith("a.yaml:2:3: error: wrong [TC744]\n\nPlan for")
+    assert "wrong" not in render("text", plan, Style(diagnostics=False))

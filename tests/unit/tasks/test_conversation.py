@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.render.cells import uncolored
 from reconciler.render.conversation import ConversationText, seconds
-from reconciler.render.formats.json import json_line
+from reconciler.render.document import json_line
 from reconciler.render.reports import Style
 from reconciler.tasks.conversation import Conversation, ConversationEntry, Kind
 from tests.support.agent_events import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model.task import TaskRef, rfc3339
-from reconciler.render.status.table import MOST_NEWS, notification_text
+from reconciler.render.status.notification import MOST_NEWS, notification_text
 from reconciler.tasks.events import Approval, EventSummary, Last
 from reconciler.tasks.status import TaskState, TaskStatus, find_news
 

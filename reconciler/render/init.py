@@ -1,0 +1,47 @@
+"""What `init` wrote, and what is to be copied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconciler.render import safe
+from reconciler.render.document import json_document
+from reconciler.resources import template_text
+
+_TITLES = {
+    ".gitignore": "Lines for .gitignore (or run: taskctl init --gitignore)",
+    ".pre-commit-config.yaml": "Hooks for .pre-commit-config.yaml (or run: taskctl init --hook)",
+}
+_WORKFLOW = "A workflow, {} (or run: taskctl init --workflow)"
+_PLACEHOLDERS = (
+    "Replace `your-org/taskctl` with the repository that holds taskctl, `COMMIT` with a commit SHA."
+)
+
+
+@dataclass
+class InitReport:
+    """File names as the user would write them: `written`, `kept`, and `shown` with their text.
+    `placeholders`: a text contains some."""
+
+    written: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    placeholders: bool = False
+
+
+def init_document(report: InitReport) -> dict[str, object]:
+    return json_document(written=report.written, kept=report.kept)
+
+
+def init_text(report: InitReport) -> str:
+    """What was done, what to copy, and the next steps."""
+    done = [f"wrote  {safe.line(name)}\n" for name in report.written]
+    done += [f"kept   {safe.line(name)}\n" for name in report.kept]
+    shown = [
+        f"{_TITLES.get(name, _WORKFLOW.format(name))}:\n\n"
+        + "".join(f"    {row}".rstrip() + "\n" for row in text.splitlines())
+        for name, text in report.shown
+    ]
+    if report.placeholders:
+        shown.append(_PLACEHOLDERS + "\n")
+    return "\n".join(["".join(done), *shown, template_text("next.txt")])

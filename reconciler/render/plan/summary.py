@@ -1,0 +1,53 @@
+"""Sentences about a whole plan: its target, its counts, its outcome."""
+
+from __future__ import annotations
+
+from reconciler.messages.plan import COUNTED
+from reconciler.model.task import Identity
+from reconciler.plan.plan import Action, Plan
+from reconciler.render import safe
+from reconciler.render.counts import listed
+
+_USUAL = (Action.CREATE, Action.ADOPT, Action.CHANGED, Action.ORPHANED, Action.UNCHANGED)
+
+
+def plan_summary(plan: Plan) -> str:
+    """`Plan: 1 to create, ...`"""
+    fails = " Apply will fail." if plan.apply_will_fail() else ""
+    return f"Plan: {listed(plan.summary().items(), COUNTED, _USUAL)}.{fails}"
+
+
+def plan_target(plan: Plan) -> str:
+    """` for acme on https://api.pulumi.com, as ada`: part of the first line of every format."""
+    names = ", ".join(map(safe.line, plan.organizations()))
+    orgs = f" for {names} on" if names else " for"
+    by = f", as {who(plan.identity)}" if plan.identity else ""
+    return f"{orgs} {safe.line(plan.backend)}{by}"
+
+
+def who(identity: Identity) -> str:
+    """The login of an identity, and the organization or team of its token."""
+    bound = [
+        f"{word} {safe.line(value)}"
+        for word, value in (("organization", identity.organization), ("team", identity.team))
+        if value
+    ]
+    name = safe.line(identity.login or identity.id)
+    return f"{name} ({', '.join(bound)})" if bound else name
+
+
+def outcome(plan: Plan) -> str:
+    """Says that apply would do nothing; empty otherwise."""
+    if not plan.tasks:
+        return "No changes. There are no tasks."
+    if all(task.action is Action.UNCHANGED for task in plan.tasks):
+        which = "selected" if plan.is_restricted else "declared"
+        return f"No changes. All {which} tasks exist."
+    return "" if plan.can_apply() else "Apply would make no changes."
+
+
+def unattended_count(plan: Plan) -> str:
+    """`2 of these tasks are unattended.`, counting those that apply would act on; may be empty."""
+    number = sum(task.applies and task.unattended for task in plan.tasks)
+    are = "is" if number == 1 else "are"
+    return f"{number} of these tasks {are} unattended." if number else ""

@@ -1,0 +1,85 @@
+"""The tasks of a plan, as formats show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.messages.plan import ACTIONS
+from reconciler.messages.remarks import word_remarks
+from reconciler.model.diagnostics import Severity
+from reconciler.model.wire import console_url
+from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.render.reports import Locate
+from reconciler.render.task_view import TaskView, relative_file
+
+ORDER = {action: place for place, action in enumerate(Action)}
+"""The most urgent action comes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedView(TaskView):
+    """A task of a plan."""
+
+    task: PlannedTask
+
+    @property
+    def note(self) -> str:
+        """The reason, unless the legend already has it."""
+        return "" if self.why == ACTIONS.get(self.word) else self.why
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The values that an entry generates the task from."""
+        return self.task.generated.values if self.task.generated is not None else {}
+
+    def similarity_key(self) -> list[object]:
+        """Equal for tasks that have the same remarks, except for names and values."""
+        task = self.task
+        paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}
+        cases = [remark.case for remark in task.remarks]
+        return [task.action.value, task.reason.value, cases, sorted(paths)]
+
+
+SIGNS = {
+    Action.CREATE: "+",
+    Action.REPLACE: "-/+",
+    Action.ADOPT: ">",
+    Action.MOVE: ">",
+    Action.UPDATE: "~",
+    Action.CHANGED: "~",
+    Action.GONE: "!",
+    Action.FORGET: "-",
+    Action.ORPHANED: "#",
+    Action.HELD: ".",
+    Action.UNCHANGED: "=",
+    Action.UNRESOLVED: "?",
+}
+
+
+def urgency(task: PlannedTask) -> tuple[object, ...]:
+    return (ORDER[task.action], task.ref)
+
+
+def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
+    level, is_new, words = None, task.creates and not task.diff, word_remarks(task.explanation)
+    if task.action is Action.UNRESOLVED:
+        level = Severity.WARNING
+    elif task.action is Action.GONE and not task.creates:
+        level = Severity.NOTE
+    return PlannedView(
+        task=task,
+        ref=task.ref,
+        word=task.action.value,
+        sign=SIGNS[task.action],
+        level=level,
+        file=relative_file(task.file or None, locate),
+        line=task.line,
+        why=words.note,
+        hints=words.hints,
+        task_id=task.task_id,
+        url=console_url(plan.backend, task.ref.org_name, task.task_id) if task.task_id else None,
+        inputs=task.desired.inputs if is_new and task.desired is not None else None,
+        diff=task.diff,
+        unattended=task.unattended,
+    )

@@ -1,0 +1,95 @@
+"""A plan for all formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from reconciler.messages.plan import ACTIONS, COUNTED, UNATTENDED, UNATTENDED_MEANS
+from reconciler.plan.digest import plan_digest
+from reconciler.plan.plan import Action, Plan
+from reconciler.render import safe
+from reconciler.render.budget import budget_lines
+from reconciler.render.markdown_text import span
+from reconciler.render.plan.document import plan_document
+from reconciler.render.plan.items import EntryView, fold_entries
+from reconciler.render.plan.summary import outcome, plan_summary, plan_target, who
+from reconciler.render.plan.tasks import planned_view, urgency
+from reconciler.render.reports import Locate, Style
+from reconciler.render.task_view import TaskView
+from reconciler.render.view import Count, ReportView
+
+
+class PlanView(ReportView):
+    command = "plan"
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.diagnostics = plan.diagnostics
+        self.target = plan_target(plan)
+
+    def rows(self, style: Style) -> Iterable[str]:
+        from reconciler.render.plan.text import plan_rows
+
+        return plan_rows(self.plan, style)
+
+    def document(self) -> dict[str, Any]:
+        return plan_document(self.plan)
+
+    def summary(self) -> str:
+        return plan_summary(self.plan).removesuffix(".")
+
+    def headline(self) -> str:
+        counts = [f"{c.number:,} {c.done}" for c in self.counts() if c.word != Action.UNCHANGED]
+        return ", ".join(counts) or "No changes"
+
+    def counts(self) -> Iterable[Count]:
+        for word, number in self.plan.summary().items():
+            if number:
+                yield Count(word, word, number, COUNTED.get(word, word))
+
+    def tasks(self, locate: Locate) -> list[TaskView]:
+        """The most urgent first."""
+        tasks = sorted(self.plan.tasks, key=urgency)
+        return [planned_view(self.plan, task, locate) for task in tasks]
+
+    def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView | EntryView]:
+        return fold_entries(self.plan, shown)
+
+    def markdown_head(self, shown: Sequence[TaskView]) -> Iterator[str]:
+        plan = self.plan
+        names = ", ".join(map(span, plan.organizations()))
+        by = f" as {span(who(plan.identity))}" if plan.identity else ""
+        counts = self.summary().removeprefix("Plan: ")
+        yield f"### Plan{f' for {names}' if names else ''}{by}: {counts}"
+        yield f"At {span(plan.backend)}."
+        yield from budget_lines(plan.budgets, name=span, mark="`")
+        if not plan.complete:
+            yield "**Incomplete:** existing tasks could not be read completely."
+        if sentence := outcome(plan):
+            yield sentence
+        used = {view.word for view in shown}
+        meant = [f"**{action}**: {why}" for action, why in ACTIONS.items() if action in used]
+        if any(view.unattended for view in shown):
+            meant.append(f"**[{UNATTENDED}]**: {UNATTENDED_MEANS}")
+        if meant:
+            yield "<br>\n".join(meant)
+        if plan.can_apply():
+            yield f"Digest of this plan, for `apply --expect-plan`: `{plan_digest(plan)}`"
+
+    def page_head(self) -> tuple[str, list[str]]:
+        plan = self.plan
+        names = ", ".join(plan.organizations())
+        orgs = f" for <b>{safe.inline(names)}</b>" if names else ""
+        by = f" as <b>{safe.html(who(plan.identity))}</b>" if plan.identity else ""
+        scope = ", ".join(f"<code>{safe.inline(path)}</code>" for path in plan.scope)
+        where = f" for {scope}" if scope else ""
+        about = [f'<p class="about">At <code>{safe.inline(plan.backend)}</code>{where}</p>']
+        about += [f'<p class="about">{safe.html(line)}</p>' for line in budget_lines(plan.budgets)]
+        if not plan.complete:
+            text = "<b>Incomplete:</b> existing tasks could not be read completely."
+            about.append(f"<p>{text}</p>")
+        return f"{orgs}{by}", about
+
+    def page_end(self) -> str:
+        return outcome(self.plan)

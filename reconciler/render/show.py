@@ -1,0 +1,81 @@
+"""Everything known about one task (`show KEY`): the state, the manifest and the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.plan import Change
+from reconciler.render import safe
+from reconciler.render.conversation import age
+from reconciler.render.document import change_document
+from reconciler.render.reports import Style
+from reconciler.render.state.records import state_document, task_text
+from reconciler.render.status.document import status_document
+from reconciler.render.values import change_rows, flow, setting_rows
+from reconciler.state.model import State
+from reconciler.tasks.status import TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """One task. `desired`: None if no manifest has it. `diff`: what the manifest would change."""
+
+    ref: TaskRef
+    state: State
+    status: TaskStatus
+    desired: DesiredTask | None
+    diff: tuple[Change, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def report_text(report: TaskReport, style: Style, now: datetime) -> str:
+    text = task_text(report.state, report.ref, style, outputs=not report.status.raw)
+    rows = [*_manifest_rows(report, style), *_status_rows(report.status, style, now)]
+    return text + "".join(f"{safe.without_commands(row)}\n" for row in rows)
+
+
+def report_document(report: TaskReport, now: datetime) -> dict[str, object]:
+    """The task of `state show` and of `status`, plus the manifest's side."""
+    document = status_document([report.status], now, report.diagnostics)
+    recorded = state_document(report.state, [report.ref])["tasks"][0]
+    outputs = recorded.pop("outputs", {})
+    desired, manifest = report.desired, None
+    if desired is not None:
+        manifest = {"file": desired.file, "line": desired.line, "inputs": dict(desired.inputs)}
+    task = {
+        **recorded,
+        **document["tasks"][0],
+        "recordedOutputs": outputs,
+        "manifest": manifest,
+        "diff": [change_document(change) for change in report.diff],
+    }
+    return {**document, "tasks": [task]}
+
+
+def _manifest_rows(report: TaskReport, style: Style) -> Iterator[str]:
+    """What the manifest says, as far as it differs from the record."""
+    yield "  in its manifest:"
+    if report.desired is None:
+        yield "    (not in any manifest that could be read)"
+    elif not report.diff:
+        yield "    (no differences)"
+    else:
+        inner = style.indented(4)
+        if style.verbose:
+            yield from (f"    {row}" for row in setting_rows(report.desired.inputs, inner))
+        yield "  differences:"
+        yield from (f"    {row}" for row in change_rows(report.diff, inner))
+
+
+def _status_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
+    """The state and every output of the service."""
+    created = status.created_at
+    since = f", {age(now - created)} old" if created else ""
+    yield f"  at the service: {status.state.value}{since}"
+    pad = max(map(len, status.raw), default=0) + 1
+    for name, value in sorted(status.raw.items()):
+        yield f"    {style.palette.dim(f'{safe.line(name)}:'.ljust(pad))} {flow(value)}"

@@ -1,0 +1,68 @@
+"""Open requests: as a list, and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from reconciler.model.task import rfc3339
+from reconciler.render import safe
+from reconciler.render.conversation import age, approval_rows
+from reconciler.render.document import json_document
+from reconciler.render.reports import Style
+from reconciler.render.status.document import request_document
+from reconciler.tasks.status import (
+    OpenRequest,
+    RequestKind,
+)
+
+_ASKS = {
+    RequestKind.APPROVAL: "asks for approval",
+    RequestKind.ANSWER: "asks a question",
+    RequestKind.TOOL_RESULT: "waits for the result of",
+}
+
+
+def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> str:
+    """All requests in full, oldest first."""
+    if not requests:
+        return "No open questions.\n"
+    rows = [row for request in requests for row in ("", *_request_rows(request, style, now))]
+    return safe.without_commands("".join(f"{row}\n" for row in rows[1:]))
+
+
+def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, object]:
+    return json_document(
+        readAt=rfc3339(now),
+        questions=[
+            {
+                "key": request.status.ref.key,
+                "orgName": request.status.ref.org_name,
+                "taskId": request.status.task_id,
+                "url": request.status.url,
+                "file": request.status.file,
+                **request_document(request),
+                "approval": dict(request.approval.body) if request.approval else None,
+            }
+            for request in requests
+        ],
+    )
+
+
+def _request_rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
+    line = request_line(request, now, message=False)
+    yield style.palette.bold(safe.line(f"{request.status.ref} {line}"))
+    if request.approval is not None:
+        yield from (
+            f"  {row}".rstrip() for row in approval_rows(request.approval, style.indented(2))
+        )
+    if request.command:
+        yield style.palette.dim(f"  {safe.line(request.command_line)}")
+
+
+def request_line(request: OpenRequest, now: datetime, *, message: bool = True) -> str:
+    """`asks for approval (3m ago): MESSAGE`; not escaped."""
+    tools = f" {', '.join(request.tools)}" if request.tools else ""
+    ago = f" ({age(now - request.since)} ago)" if request.since is not None else ""
+    text = " ".join(request.message.split()) if message else ""
+    return f"{_ASKS[request.kind]}{tools}{ago}{f': {text}' if text else ''}"

@@ -1,0 +1,58 @@
+"""The message about waiting and failed tasks, for Slack and Mattermost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from reconciler.model.task import TaskRef
+from reconciler.render import cells, safe
+from reconciler.render.status.inbox import request_line
+from reconciler.tasks.status import (
+    News,
+    TaskStatus,
+)
+
+MOST_NEWS = 20
+"""The maximum number of tasks in one message to Slack."""
+
+_MENTION, _HARMLESS_MENTION = re.compile(r"(?<![\w.-])@"), "@\u200b"
+"""Mattermost notifies everybody of a plain `@all`. The `@` in a key follows a letter or a digit."""
+
+_LONGEST = 300  # characters of what a task says
+
+
+def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime) -> str:
+    """The message; empty without news. Of `sensitive` tasks, only the key is shown."""
+    items = [*_waiting(news, sensitive, now), *_failed(news, sensitive)]
+    if not items:
+        return ""
+    counts = ((len(news.waiting), "waiting"), (len(news.failed), "failed"))
+    head = "taskctl: " + ", ".join(f"{count} {word}" for count, word in counts if count)
+    more = f"and {len(items) - MOST_NEWS} more: `taskctl inbox`, `taskctl status`"
+    return "\n".join([head, *items[:MOST_NEWS], *([more] if len(items) > MOST_NEWS else [])])
+
+
+def _waiting(news: News, sensitive: Collection[TaskRef], now: datetime) -> Iterator[str]:
+    for request in news.waiting:
+        status = request.status
+        item = _news_item(status, request_line(request, now, message=status.ref not in sensitive))
+        yield item + (f"\n    {_inert(request.command_line)}" if request.command else "")
+
+
+def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
+    for status in news.failed:
+        words = "" if status.ref in sensitive else " ".join(status.summary.words.split())
+        yield _news_item(status, status.state.value + (f": {words}" if words else ""))
+
+
+def _news_item(status: TaskStatus, text: str) -> str:
+    shown = _inert(cells.shorten(safe.line(f"{status.ref} {text}"), _LONGEST))
+    link = f"\n    {_inert(status.url)}" if status.url else ""
+    return f"• {_MENTION.sub(_HARMLESS_MENTION, shown)}{link}"
+
+
+def _inert(text: str) -> str:
+    """Slack's escapes against mentions, links and commands."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,85 @@
+"""What each format can ask of a report. The class of each kind of report is with its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.render.reports import Locate, Style
+
+if TYPE_CHECKING:
+    from reconciler.model.task import DesiredTask
+    from reconciler.render.plan.items import EntryView
+    from reconciler.render.task_view import TaskView
+
+
+class Count(NamedTuple):
+    """The number of tasks with an action, result or status: `word` is its name in documents,
+    `label` its name for readers, and `done` what it is in a headline (`3 to create`)."""
+
+    word: str
+    label: str
+    number: int
+    done: str
+
+
+class ReportView:
+    """A report for all formats. `command` is the one that it is about, empty if it failed early;
+    `target` follows it in titles."""
+
+    command: str
+    target = ""
+    diagnostics: Sequence[Diagnostic]
+
+    # Each format for programs or terminals has its own part.
+
+    def rows(self, style: Style) -> Iterable[str]:
+        """The text, without diagnostics."""
+        raise NotImplementedError
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document."""
+        raise NotImplementedError
+
+    # What the formats for reports about tasks share.
+
+    def summary(self) -> str:
+        """The last line of the text, without its period."""
+        raise NotImplementedError
+
+    def headline(self) -> str:
+        """The title of a page, which lists all counts below."""
+        return self.summary()
+
+    def counts(self) -> Iterable[Count]:
+        """The actions, results or statuses that occur."""
+        return ()
+
+    def tasks(self, locate: Locate) -> list[TaskView]:
+        """The tasks, in the order in which they are shown."""
+        del locate
+        return []
+
+    def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView | EntryView]:
+        """The tasks, those of an entry as one item."""
+        return shown
+
+    def checked(self) -> Sequence[DesiredTask]:
+        """The tasks of the manifests that were only checked, and `files` their files."""
+        return ()
+
+    files: Sequence[str] = ()
+
+    def markdown_head(self, shown: Sequence[TaskView]) -> Iterator[str]:
+        """The first paragraphs, the first of which is a heading."""
+        del shown
+        yield f"### {self.summary()}"
+
+    def page_head(self) -> tuple[str, list[str]]:
+        """What follows the command in the page's first line, and further paragraphs, as HTML."""
+        return "", []
+
+    def page_end(self) -> str:
+        """A sentence below the tasks of the page."""
+        return ""

@@ -1,0 +1,90 @@
+"""The result of a wait, alone or after an apply, for all formats."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from reconciler.messages.remarks import Hint, Words, word_remarks
+from reconciler.model.diagnostics import Severity
+from reconciler.render import safe
+from reconciler.render.apply.view import ApplyView, result_view
+from reconciler.render.plan.document import task_document
+from reconciler.render.reports import Locate, Style
+from reconciler.render.status.document import status_document
+from reconciler.render.status.table import status_rows, status_summary
+from reconciler.render.task_view import TaskView, view_of_task
+from reconciler.render.view import Count
+from reconciler.render.wait.report import WaitedReport
+from reconciler.tasks.status import TaskState, TaskStatus, counts, open_requests
+
+_STATES: dict[TaskState, tuple[str, Severity | None]] = {
+    TaskState.DONE: ("=", None),
+    TaskState.RUNNING: ("~", Severity.WARNING),
+    TaskState.WAITING: ("?", Severity.WARNING),
+}
+"""All other states are failures."""
+
+
+class WaitView(ApplyView):
+    """`command` is `apply` for `apply --wait`."""
+
+    def __init__(self, report: WaitedReport) -> None:
+        super().__init__(report)
+        self.waited = report
+        self.command = report.command
+
+    def rows(self, style: Style) -> Iterable[str]:
+        """What apply did (for `apply --wait`), and the status of the tasks."""
+        if self.command == "apply":
+            yield from super().rows(style)
+            yield ""
+        if not style.quiet:
+            yield from status_rows(self.waited.statuses, style, self.waited.read_at)
+            yield from held_rows(self.waited)
+
+    def document(self) -> dict[str, Any]:
+        """The statuses: the document of `wait`, or a member of the document of apply."""
+        report = self.waited
+        statuses = status_document(report.statuses, report.read_at, report.diagnostics)
+        waited = {"end": report.end.value, **statuses}
+        if self.command == "wait":
+            return {"formatVersion": waited.pop("formatVersion"), **waited}
+        del waited["formatVersion"], waited["diagnostics"]
+        if report.held:
+            waited["held"] = [task_document(task) for task in report.held]
+        return {**super().document(), "wait": waited}
+
+    def summary(self) -> str:
+        before = f"{super().summary()}. " if self.command == "apply" else ""
+        return f"{before}Wait: {status_summary(self.waited.statuses)}".removesuffix(".")
+
+    def headline(self) -> str:
+        return self.summary()
+
+    def counts(self) -> Iterable[Count]:
+        for state, number in counts(self.waited.statuses).items():
+            yield Count(state.value, state.value, number, state.value)
+
+    def tasks(self, locate: Locate) -> list[TaskView]:
+        waited_for = {status.ref for status in self.waited.statuses}
+        found = [_status_view(status, locate) for status in self.waited.statuses]
+        rest = [task for task in self.waited.tasks if task.ref not in waited_for]
+        return [*found, *(result_view(task, locate) for task in rest)]
+
+
+def held_rows(report: WaitedReport) -> Iterator[str]:
+    """`2 held: waiting for the pilot: ...`, for each reason."""
+    reasons = Counter(word_remarks(task.explanation).note for task in report.held)
+    for reason, number in reasons.items():
+        yield f"{number} held: {safe.line(reason)}"
+
+
+def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
+    """A task that was waited for."""
+    sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
+    commands: Sequence[str] = [request.command_line for request in open_requests(status)]
+    hints = tuple(Hint("", (command,)) for command in commands[:1] if command)
+    words = Words(status.summary.words, hints)
+    return view_of_task(status, status.state, sign, level, words, locate)
