@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,19 @@ settings.load_profile("same")
 # A shell that starts the tests in the background ignores SIGINT, and every process that the tests
 # start would inherit that: tests of interrupts could not pass.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Only tests have a cache, each its own, and never that of whoever runs them.
+os.environ["TASKCTL_CACHE_DIR"] = f"{os.devnull}/none"
+_number = count()
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of this test's cache, which does not exist yet."""
+    folder = tmp_path_factory.getbasetemp() / f"cache-{next(_number)}"
+    monkeypatch.setenv("TASKCTL_CACHE_DIR", str(folder))
+    return folder
+
 
 SOAK_SECONDS = 7200
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from reconciler.manifest.repository import link_out
+from reconciler.app.clock import SystemClock
+from reconciler.manifest.repository import link_out, repository_root, resolved
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has_errors
-from reconciler.scratch import CACHE
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Ui
@@ -32,8 +30,7 @@ if TYPE_CHECKING:
     from reconciler.remote.task_reader import TaskReader
     from reconciler.state.model import State
     from reconciler.state.session import Session, StatePlace
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+    from reconciler.user_cache import UserCache
 
 
 class Settings(NamedTuple):
@@ -75,30 +72,6 @@ class Connection(NamedTuple):
     state: str | None = None
     parallelism: int = 10
     lock_timeout: timedelta = timedelta()
-
-
-class SystemClock:
-    """The operating system's `model.clock.Clock`.
-
-    Python's `time.monotonic` stops while Linux and macOS sleep. CLOCK_BOOTTIME on Linux and
-    CLOCK_MONOTONIC on macOS do not.
-    """
-
-    def __init__(self) -> None:
-        try:
-            self.boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeError):
-            self.boot_id = ""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def boot(self) -> float:
-        if sys.platform == "linux":
-            return time.clock_gettime(time.CLOCK_BOOTTIME)
-        if sys.platform == "darwin":
-            return time.clock_gettime(time.CLOCK_MONOTONIC)
-        return time.monotonic()
 
 
 @dataclass
@@ -205,11 +178,20 @@ class Context:
         return is_address(self.state_address)
 
     @cached_property
-    def cache(self) -> Path:
-        """The cache directory. TaskctlError if it is a link out of the repository."""
-        path = self.settings.path(CACHE)
-        self._refuse_link(path, CACHE, "cache")
-        return path
+    def caches(self) -> UserCache:
+        """The files of the user's cache; they are never in the repository."""
+        from reconciler.user_cache import user_cache
+
+        found = user_cache(os.environ, repository_root(self.settings.root))
+        if found.folder is None:
+            self.ui.detail(Note.NO_CACHE)
+        return found
+
+    @cached_property
+    def service(self) -> str:
+        """What tells the service from all others: a URL, or the file of an embedded service."""
+        file = self.backend.local_db
+        return self.backend.name if file is None else str(resolved(self.settings.path(str(file))))
 
     def _refuse_link(self, path: Path, name: str, case: str) -> None:
         if (target := link_out(path, self.settings.root)) is not None:
@@ -267,8 +249,9 @@ class Context:
         if backend.local_db is not None:
             from reconciler.embedded.app import App
 
-            _ = self.cache  # the default directory of the database
-            app = App(self.settings.path(str(backend.local_db)), now=self.clock.now)
+            file = self.settings.path(str(backend.local_db))
+            self._refuse_link(file, str(backend.local_db), "local")
+            app = App(file, now=self.clock.now)
             self._open.callback(app.close)
         connections = self.connection.parallelism + 2
         transport = Transport(backend.name, token.value, app=app, connections=connections)
@@ -316,7 +299,7 @@ class Context:
         client = self.client
         return Survey(
             client,
-            message_cache(self.cache, self.backend.name, client.scrub),
+            message_cache(self.caches, self.service, client.identity(), client.scrub),
             parallelism=self.connection.parallelism,
             settle_time=settle_time,
             clock=self.clock,
@@ -327,7 +310,7 @@ class Context:
         """Reads tasks and their events, and sends events."""
         from reconciler.remote.task_reader import TaskReader, event_cache
 
-        cache = event_cache(self.cache, self.backend.name, self.client.identity())
+        cache = event_cache(self.caches, self.service, self.client.identity())
         return TaskReader(self.client, cache, self.ui.conceal)
 
     def budget(self, org_name: str) -> Budget | None:

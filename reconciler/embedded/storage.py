@@ -19,7 +19,6 @@ from typing import TypeVar
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.scratch import make_scratch
 
 SCHEMA_VERSION = 2
 APPLICATION_ID = 0x7461736B
@@ -215,10 +214,20 @@ def _database_error(case: str, path: Path, *, problem: str = "", found: int = 0)
 def _prepare(path: Path) -> None:
     """Creates the directory and an empty file with mode 0600, because it will contain prompts."""
     try:
-        make_scratch(path.parent)
+        _make_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as problem:
         raise _database_error("inaccessible", path, problem=str(problem.strerror)) from problem
+
+
+def _make_folder(folder: Path) -> None:
+    """Creates a directory and its parents; git ignores a directory `.taskctl`. Raises OSError."""
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.name == ".taskctl":
+        with suppress(OSError):
+            (folder / ".gitignore").write_text("*\n", encoding="ascii")
 
 
 def _initialize(connection: sqlite3.Connection, path: Path) -> None:

@@ -18,6 +18,9 @@ class Note(StrEnum):
     TOKEN = "token: from {source}"  # noqa: S105 - no token is named here
     ORGANIZATION_STEP = "organization: {step}"
     ORGANIZATION = "organization: {value} (from {source})"
+    NO_CACHE = (
+        "cache: none, because its directory is in the repository, or others have access to it"
+    )
     POLICY = "policy: {file}"
     CONFIG = "config: {file}"
     NO_BUDGET = "budget: none for {org}: {why}"

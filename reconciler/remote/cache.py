@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import Generic, TypeVar
 
-from reconciler import disk
 from reconciler.model.canonical import map_texts
+from reconciler.model.task import Identity
 from reconciler.model.typed_json import Codec, ShapeError
 from reconciler.plan.view import TaskId
-from reconciler.scratch import make_scratch
+from reconciler.user_cache import UserCache
 
 T = TypeVar("T")
 _VERSION = 1
 
 
 class TaskCache(Generic[T]):
-    """Values of one kind by task, in a private JSON file in `folder` for each `kind` and `owner`.
+    """Values of one kind by task, in a JSON file in the user's cache for each `kind`, `service`
+    and `caller`.
 
-    A file or an entry that cannot be read or written is ignored, and so is a value with a text
-    that `scrub` changes, because it contains the token.
+    `service` is the address that tells the service from all others. A file or an entry that cannot
+    be read or written is ignored, and so is a value with a text that `scrub` changes, because it
+    contains the token.
     """
 
     def __init__(
         self,
-        folder: Path,
+        files: UserCache,
         kind: str,
-        owner: str,
+        service: str,
+        caller: Identity,
         codec: Codec[T],
         scrub: Callable[[str], str] = str,
     ) -> None:
-        digest = hashlib.sha256(owner.encode()).hexdigest()[:12]
-        self._path = folder / f"{kind}-{digest}.json"
+        owner = json.dumps([service, caller.id, caller.organization, caller.team])
+        self._name = f"{kind}-{hashlib.sha256(owner.encode()).hexdigest()[:32]}.json"
+        self._files = files
         self._codec = codec
         self._scrub = scrub
         self._changed = False
@@ -59,15 +61,13 @@ class TaskCache(Generic[T]):
             return
         self._changed = False
         data = json.dumps({"version": _VERSION, "entries": self._entries}).encode("ascii")
-        with contextlib.suppress(OSError):
-            make_scratch(self._path.parent)
-            disk.replace_file(self._path, data, mode=disk.PRIVATE)
+        self._files.write(self._name, data)
 
     @cached_property
     def _entries(self) -> dict[str, object]:
         try:
-            content = json.loads(disk.read_file(self._path) or b"{}")
-        except (OSError, ValueError, RecursionError):
+            content = json.loads(self._files.read(self._name) or b"{}")
+        except (ValueError, RecursionError):
             return {}
         if not isinstance(content, dict) or content.get("version") != _VERSION:
             return {}

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from reconciler.messages import word
 from reconciler.model import mark
@@ -19,16 +18,17 @@ from reconciler.plan.lookup import BASELINE_SIZE, Lookup
 from reconciler.plan.recovery import Text, compare_texts
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.remote.cache import TaskCache
+from reconciler.user_cache import UserCache
 
 FEW = 10
 """Up to this number, tasks are requested individually instead of listing all."""
 
 
 def message_cache(
-    folder: Path, backend: str, scrub: Callable[[str], str] = str
+    files: UserCache, service: str, caller: Identity, scrub: Callable[[str], str] = str
 ) -> TaskCache[FirstMessage]:
-    """A cache of a backend's first messages, which never change."""
-    return TaskCache(folder, "first-messages", backend, Codec(FirstMessage), scrub)
+    """A cache of the first messages, which never change, that this caller has read."""
+    return TaskCache(files, "first-messages", service, caller, Codec(FirstMessage), scrub)
 
 
 @dataclass

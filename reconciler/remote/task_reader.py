@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
@@ -22,6 +21,7 @@ from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
 from reconciler.tasks.status import TaskState, TaskStatus, state_of
+from reconciler.user_cache import UserCache
 
 Conceal = Callable[[str], str]
 
@@ -35,9 +35,9 @@ class ReadPosition:
     token: str | None = None
 
 
-def event_cache(folder: Path, backend: str, caller: Identity) -> TaskCache[ReadPosition]:
+def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[ReadPosition]:
     """A cache of the positions up to which this caller has read the events of tasks."""
-    return TaskCache(folder, "events", f"{backend}\n{caller!r}", Codec(ReadPosition))
+    return TaskCache(files, "events", service, caller, Codec(ReadPosition))
 
 
 class TaskReader:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,7 +94,9 @@ def test_empty_messages_and_binary_data_are_not_sent(
     assert place.statuses() == {"asks": "waiting", "good": "done"}
 
 
-def test_a_question_is_answered_in_words(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_is_answered_in_words(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, cache_folder: Path
+) -> None:
     """As in Pulumi's CLI: `ok: false`, with the answer as instructions."""
 
     def asking(event: Mapping[str, Any]) -> Approval | None:
@@ -105,7 +109,7 @@ def test_a_question_is_answered_in_words(place: LiveTasks, monkeypatch: pytest.M
     assert (
         "[TC736]" in place.run("approve", "asks", "-y", "-m", "eu-west-1")[2]
     )  # the request is not a question
-    (place.folder / ".taskctl").rename(place.folder / "old")  # without the cache
+    shutil.rmtree(cache_folder)
     monkeypatch.setattr(events, "approval_in", asking)
     code, out, err = place.run("approve", "asks", "-y")
     assert (code, out) == (1, "")

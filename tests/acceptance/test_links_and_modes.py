@@ -68,7 +68,7 @@ def test_a_state_that_is_mounted(
     assert not (folder / "taskctl.state.json").exists()
 
 
-def test_the_cache_must_not_link_out_of_the_repository(
+def test_the_embedded_service_must_not_link_out_of_the_repository(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outside = folder.parent / "outside"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.app.context import SystemClock
+from reconciler.app.clock import SystemClock
 from reconciler.cli.main import run
 from tests.support.fault_server import FaultServer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from tests.support.live_tasks import LiveTasks
 
@@ -46,7 +47,9 @@ def test_an_invalid_manifest_hides_nothing_else(place: LiveTasks) -> None:
     assert "at the service:" in out
 
 
-def test_the_prompt_of_a_sensitive_task_is_never_shown(place: LiveTasks) -> None:
+def test_the_prompt_of_a_sensitive_task_is_never_shown(
+    place: LiveTasks, cache_folder: Path
+) -> None:
     secret = "finishing the launch of the yellow submarine"
     place.apply({"good": secret}, sensitive=True)
     time.sleep(0.2)
@@ -57,8 +60,8 @@ def test_the_prompt_of_a_sensitive_task_is_never_shown(place: LiveTasks) -> None
                 _, out, err = place.run(*command, "--format", form, *verbose)
                 assert "submarine" not in out + err, command
                 assert "wonders" not in out + err, command
-    for cache in (place.folder / ".taskctl").glob("events-*"):
-        assert "submarine" not in cache.read_text()
+    (cached,) = cache_folder.glob("events-*")
+    assert "submarine" not in cached.read_text()
 
 
 def test_an_argument_that_is_neither_a_plan_nor_a_key_is_an_error(place: LiveTasks) -> None:

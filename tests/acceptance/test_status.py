@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -59,11 +60,13 @@ def test_an_unknown_key_or_path_is_an_error(place: LiveTasks) -> None:
     assert "good" in err
 
 
-def test_events_are_cached_and_a_missing_or_corrupt_cache_is_harmless(place: LiveTasks) -> None:
+def test_events_are_cached_and_a_missing_or_corrupt_cache_is_harmless(
+    place: LiveTasks, cache_folder: Path
+) -> None:
     place.apply({"asks": LIVES["asks"]})
     time.sleep(0.2)
     assert place.statuses() == {"asks": "waiting"}
-    caches = list((place.folder / ".taskctl").glob("events-*.json"))
+    caches = list(cache_folder.glob("events-*.json"))
     assert len(caches) == 1
     kept = json.loads(caches[0].read_text())
     for token, event in ((None, "none of them"), ("no token", "e"), ("no token", None)):

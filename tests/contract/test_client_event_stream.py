@@ -14,6 +14,7 @@ from reconciler.model.task import Identity
 from reconciler.remote.client import Client
 from reconciler.remote.event_stream import EventStream
 from reconciler.remote.task_reader import TaskReader, event_cache
+from reconciler.user_cache import UserCache
 from tests.support.agent_events import agent_event, agent_message, user_event
 from tests.support.client_tools import FakeTime, make_client
 
@@ -52,7 +53,7 @@ class World:
 
     def follow(self, folder: Path) -> list[str]:
         client: Client = make_client("local", self.time, app=self)
-        reader = TaskReader(client, event_cache(folder, "local", Identity("me")), str)
+        reader = TaskReader(client, event_cache(UserCache(folder), "local", Identity("me")), str)
         stream = EventStream(client, reader, self.time.sleep, self.time.clock)
         return [event["id"] for event in stream.events("acme", "t")]
 

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.app.context import SystemClock
+from reconciler.app.clock import SystemClock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import Cipher, KeyRing

@@ -381,7 +381,7 @@ def test_a_task_with_a_deleted_entity_is_unresolved_without_a_state(here: InProc
     here.sandbox.write({"k0": {"message": {"content": "do 0", "entity_diff": {"add": [STACK]}}}})
     assert here.run("apply").code == 0
     here.server.world.tasks[0].events[1]["eventBody"]["entity_diff"] = {"add": []}
-    shutil.rmtree(here.sandbox.folder / ".taskctl", ignore_errors=True)
+    shutil.rmtree(here.sandbox.cache, ignore_errors=True)
     (here.sandbox.folder / STATE).unlink()
     assert here.run("apply").results() == {"k0": "unresolved"}
     assert len(tasks_of(here)) == 1

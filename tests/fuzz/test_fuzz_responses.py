@@ -22,6 +22,7 @@ from reconciler.remote.event_stream import EventStream
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.task_reader import TaskReader, event_cache
 from reconciler.remote.transport import Timeouts
+from reconciler.user_cache import UserCache
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fuzzing import corpus, mutant
 
@@ -73,7 +74,7 @@ def _follow(client: Client, folder: Any) -> list[object]:
         if next(naps, None) is None:
             raise EnoughError
 
-    reader = TaskReader(client, event_cache(folder, "local", Identity("me")), str)
+    reader = TaskReader(client, event_cache(UserCache(folder), "local", Identity("me")), str)
     found: list[object] = []
     with suppress(EnoughError):
         found.extend(EventStream(client, reader, sleep).events("acme", "t1"))

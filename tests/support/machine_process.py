@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from reconciler.app.context import SystemClock
+from reconciler.app.clock import SystemClock
 from reconciler.cli import main
 from reconciler.state import shared
 from reconciler.state.engines import Pace

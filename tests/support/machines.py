@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.app.context import SystemClock
+from reconciler.app.clock import SystemClock
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Pace
 from reconciler.state.model import State

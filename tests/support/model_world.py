@@ -40,6 +40,7 @@ from reconciler.state.local import LocalState
 from reconciler.state.model import Event, State
 from reconciler.state.session import Claim, HeldState, Session, read_state
 from reconciler.state.shared import SharedState
+from reconciler.user_cache import UserCache
 from tests.support.plan_values import NOW
 from tests.support.state_engines import Served
 
@@ -236,7 +237,7 @@ class World:
     def _survey(self, client: Client) -> Survey:
         return Survey(
             client,
-            message_cache(self.folder / "cache", BACKEND),
+            message_cache(UserCache(self.folder / "cache"), BACKEND, client.identity()),
             parallelism=2,
             settle_time=SETTLE,
             clock=self.clock,

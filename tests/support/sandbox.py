@@ -55,6 +55,11 @@ class Sandbox:
     settle: str = "1s"
     env: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def cache(self) -> Path:
+        """The directory of the cache."""
+        return Path(f"{self.folder}-cache")
+
     def write(self, tasks: Mapping[str, Mapping[str, Any]], name: str = "all") -> None:
         """Writes the manifest `tasks/NAME.yaml` (JSON is YAML)."""
         path = self.folder / "tasks" / f"{name}.yaml"
@@ -71,6 +76,7 @@ class Sandbox:
             "PYTHONPATH": str(ROOT),
             "PULUMI_ACCESS_TOKEN": TOKEN,
             "PULUMI_HOME": str(self.folder / "pulumi-home"),
+            "TASKCTL_CACHE_DIR": str(self.cache),
             **self.env,
         }
 

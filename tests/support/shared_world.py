@@ -74,6 +74,7 @@ class Shared:
             "PYTHONPATH": str(ROOT),
             "PULUMI_ACCESS_TOKEN": TOKEN,
             "PULUMI_HOME": str(runner.folder / "home"),
+            "TASKCTL_CACHE_DIR": f"{runner.folder}-cache",
             "TASKCTL_STATE": runner.address,
             "TASKCTL_SETTLE_TIME": self.settle,
             "TASKCTL_BACKEND": self.to_service.url,

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "reconciler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    ("model", "messages", "resources", "scratch", "memory", "disk"),
+    ("model", "messages", "resources", "user_cache", "memory", "disk"),
     ("state.attempt", "state.model", "apply.report", "importing.report"),
     ("plan", "manifest", "tasks"),
     ("apply", "render", "remote", "embedded", "state", "importing"),
@@ -234,6 +234,7 @@ MAY_VALIDATE = {
     "messages",
     "messages.notes",
     "app",
+    "app.clock",
     "app.context",
     "app.validate",
     "cli",
@@ -249,7 +250,6 @@ MAY_VALIDATE = {
     "cli.command",
     "cli.help",
     "memory",
-    "scratch",
     "manifest",
     "manifest.build",
     "manifest.cross_file",

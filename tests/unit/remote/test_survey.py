@@ -19,6 +19,7 @@ from reconciler.plan.view import RemoteView, TaskId
 from reconciler.remote.survey import FEW, Survey, message_cache
 from reconciler.state.attempt import Baseline
 from reconciler.state.model import State
+from reconciler.user_cache import UserCache
 from tests.support.apply_world import Clock
 from tests.support.diagnostics import error, failed
 from tests.support.plan_values import (
@@ -123,7 +124,7 @@ class Reader:
     ) -> RemoteView:
         survey = Survey(
             service,
-            message_cache(self.folder, service.backend),
+            message_cache(UserCache(self.folder), service.backend, ME),
             parallelism=2,
             settle_time=SETTLE,
             clock=self.clock,
@@ -261,7 +262,7 @@ def test_a_young_unreadable_message_is_read_again(reader: Reader, tmp_path: Path
     service.events["t"] = message("an instruction of the organization")
     survey = Survey(
         service,
-        message_cache(tmp_path, service.backend),
+        message_cache(UserCache(tmp_path), service.backend, ME),
         parallelism=1,
         settle_time=SETTLE,
         clock=reader.clock,

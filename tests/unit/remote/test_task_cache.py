@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconciler.model.task import FirstMessage, Identity
 from reconciler.plan.view import TaskId
+from reconciler.remote.cache import TaskCache
 from reconciler.remote.survey import message_cache
-from tests.support.plan_values import message
+from reconciler.user_cache import UserCache
+from tests.support.plan_values import ME, message
 
 BACKEND = "https://api.example.com"
 TASK = TaskId("acme", "t")
 TEXT = message("do it", "2026-11-24T12:00:00.000Z", [{"type": "stack", "name": "s"}])
 
 
+def cache_in(
+    folder: Path,
+    backend: str = BACKEND,
+    caller: Identity = ME,
+    scrub: Callable[[str], str] = str,
+) -> TaskCache[FirstMessage]:
+    return message_cache(UserCache(folder), backend, caller, scrub)
+
+
 def filled(folder: Path, backend: str = BACKEND) -> Path:
-    cache = message_cache(folder, backend)
+    cache = cache_in(folder, backend)
     cache.put(TASK, TEXT)
     cache.save()
     (path,) = folder.glob("first-messages-*.json")
@@ -27,15 +41,19 @@ def filled(folder: Path, backend: str = BACKEND) -> Path:
 
 def test_stored_values_are_read_back(tmp_path: Path) -> None:
     filled(tmp_path / "deep" / "er")
-    kept = message_cache(tmp_path / "deep" / "er", BACKEND)
+    kept = cache_in(tmp_path / "deep" / "er")
     assert kept.get(TASK) == TEXT
     assert kept.get(TaskId("acme", "u")) is None
     assert kept.get(TaskId("other", "t")) is None
 
 
-def test_each_backend_has_its_own_cache(tmp_path: Path) -> None:
+def test_each_backend_and_each_caller_has_its_own_cache(tmp_path: Path) -> None:
     filled(tmp_path)
-    assert message_cache(tmp_path, "https://elsewhere.example.com").get(TASK) is None
+    renamed = replace(ME, login="a new login")
+    assert cache_in(tmp_path, caller=renamed).get(TASK) == TEXT
+    for other in ({"id": "u2"}, {"organization": "acme"}, {"team": "core"}):
+        assert cache_in(tmp_path, caller=replace(ME, **other)).get(TASK) is None
+    assert cache_in(tmp_path, "https://elsewhere.example.com").get(TASK) is None
 
 
 def test_only_its_owner_may_read_the_cache(tmp_path: Path) -> None:
@@ -43,7 +61,7 @@ def test_only_its_owner_may_read_the_cache(tmp_path: Path) -> None:
 
 
 def test_a_cache_without_changes_is_not_written(tmp_path: Path) -> None:
-    cache = message_cache(tmp_path / "none", BACKEND)
+    cache = cache_in(tmp_path / "none")
     cache.get(TASK)
     cache.save()
     assert not (tmp_path / "none").exists()
@@ -71,9 +89,9 @@ def test_a_cache_without_changes_is_not_written(tmp_path: Path) -> None:
 def test_a_damaged_cache_is_ignored_and_replaced(tmp_path: Path, damage: bytes) -> None:
     path = filled(tmp_path)
     path.write_bytes(damage)
-    assert message_cache(tmp_path, BACKEND).get(TASK) is None
+    assert cache_in(tmp_path).get(TASK) is None
     filled(tmp_path)
-    assert message_cache(tmp_path, BACKEND).get(TASK) == TEXT
+    assert cache_in(tmp_path).get(TASK) == TEXT
 
 
 def test_valid_entries_next_to_invalid_ones_are_read(tmp_path: Path) -> None:
@@ -81,12 +99,12 @@ def test_valid_entries_next_to_invalid_ones_are_read(tmp_path: Path) -> None:
     kept = json.loads(path.read_text())
     kept["entries"]["acme/broken"] = [1, 2, 3]
     path.write_text(json.dumps(kept))
-    assert message_cache(tmp_path, BACKEND).get(TASK) == TEXT
+    assert cache_in(tmp_path).get(TASK) == TEXT
 
 
 def test_an_unwritable_cache_is_harmless(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    cache = message_cache(tmp_path / "file", BACKEND)
+    cache = cache_in(tmp_path / "file")
     cache.put(TASK, TEXT)
     cache.save()
     assert cache.get(TASK) == TEXT
@@ -103,7 +121,7 @@ def test_a_failed_write_keeps_the_old_cache_and_leaves_no_temporary_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    cache = message_cache(tmp_path, BACKEND)
+    cache = cache_in(tmp_path)
     cache.put(TaskId("acme", "u"), TEXT)
     cache.save()
     assert path.read_bytes() == before
@@ -111,15 +129,15 @@ def test_a_failed_write_keeps_the_old_cache_and_leaves_no_temporary_file(
 
 
 def test_a_lone_surrogate_survives(tmp_path: Path) -> None:
-    cache = message_cache(tmp_path, BACKEND)
+    cache = cache_in(tmp_path)
     odd = message("half of \ud83d")
     cache.put(TASK, odd)
     cache.save()
-    assert message_cache(tmp_path, BACKEND).get(TASK) == odd
+    assert cache_in(tmp_path).get(TASK) == odd
 
 
 def test_a_prompt_with_the_token_is_not_cached(tmp_path: Path) -> None:
-    cache = message_cache(tmp_path, BACKEND, lambda text: text.replace("do it", "[secret]"))
+    cache = cache_in(tmp_path, scrub=lambda text: text.replace("do it", "[secret]"))
     cache.put(TASK, TEXT)
     cache.save()
     assert not [

@@ -1,0 +1,34 @@
+"""The clock of this machine."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class SystemClock:
+    """The operating system's `model.clock.Clock`.
+
+    Python's `time.monotonic` stops while Linux and macOS sleep. CLOCK_BOOTTIME on Linux and
+    CLOCK_MONOTONIC on macOS do not.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self.boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeError):
+            self.boot_id = ""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def boot(self) -> float:
+        if sys.platform == "linux":
+            return time.clock_gettime(time.CLOCK_BOOTTIME)
+        if sys.platform == "darwin":
+            return time.clock_gettime(time.CLOCK_MONOTONIC)
+        return time.monotonic()

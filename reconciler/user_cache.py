@@ -1,0 +1,91 @@
+"""The user's cache directory. Everything in it can be deleted at any time.
+
+It is never inside the repository: whoever can commit a file there would decide what taskctl
+believes about existing tasks.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler import disk
+
+MAX_FILE = 200 << 20
+"""The maximum number of bytes of one file; a larger one is neither read nor written."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserCache:
+    """Files that only this user can read and write. `folder` is None if there is no usable
+    directory: then there are no files, and nothing is kept."""
+
+    folder: Path | None = None
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; None if there is none, or if another user could have written it.
+        Links are not followed."""
+        if self.folder is None or not is_private(self.folder):
+            return None
+        path = self.folder / name
+        try:
+            return disk.read_file(path, most=MAX_FILE) if is_private(path) else None
+        except OSError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Creates or replaces a file if that is possible."""
+        if self.folder is None or len(data) > MAX_FILE:
+            return
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if is_private(self.folder):
+                disk.replace_file(self.folder / name, data, mode=disk.PRIVATE)
+
+
+def user_cache(env: Mapping[str, str], repository: Path | None) -> UserCache:
+    """The cache in `$TASKCTL_CACHE_DIR`, else `$XDG_CACHE_HOME/taskctl`, else `~/.cache/taskctl`.
+
+    A directory is not usable if its path is relative, if it is inside the `repository` (with links
+    resolved), or if it exists and is not private.
+    """
+    folder = _folder(env)
+    if not folder.is_absolute():
+        return UserCache()
+    if repository is not None and Path(os.path.realpath(folder)).is_relative_to(repository):
+        return UserCache()
+    if os.path.lexists(folder) and not is_private(folder):
+        return UserCache()
+    return UserCache(folder)
+
+
+def _folder(env: Mapping[str, str]) -> Path:
+    """The path of the directory; relative, and so unusable, if this user has no home."""
+    if chosen := env.get("TASKCTL_CACHE_DIR"):
+        return Path(chosen)
+    base = Path(env.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # which the XDG specification says to ignore
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:
+            base = Path()
+    return base / "taskctl"
+
+
+def is_private(path: Path) -> bool:
+    """Whether a file or directory, not a link to one, belongs to this user and grants no access to
+    others. On Windows, the access rights of its directory decide."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    if stat.S_ISLNK(found.st_mode):
+        return False
+    return sys.platform == "win32" or (
+        found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    )
