@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-for-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check .
+TYPES := $(BIN)/mypy
+
 # Tests and benchmarks start thousands of processes: without bytecode, each compiles the package.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -33,8 +36,18 @@ $(STAMP): $(RUNS)
 demo: $(RUNS) ## Validate, plan and apply the examples on the embedded service
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: lint types $(STAMP) ## Lint, types and all tests
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --numprocesses=4 --dist=worksteal -m "not soak and not tools"
+# Lint and types run beside the tests, and are shown after them.
+test: $(STAMP) ## Lint, types and tests; COVER=1 also measures coverage
+	@mkdir -p .cache; \
+	{ $(LINT); lint=$$?; $(TYPES) && exit $$lint; } >.cache/checks 2>&1 & checks=$$!; \
+	trap 'kill $$checks 2>/dev/null' EXIT; \
+	failed=; \
+	$(BIN)/python -m pytest $(if $(COVER),--cov --cov-report=term:skip-covered) \
+		--numprocesses=auto -m "not soak and not tools" || failed="$$failed tests"; \
+	wait $$checks || failed="$$failed lint/types"; \
+	cat .cache/checks; \
+	if [ "$$failed" ]; then echo "make test: FAILED:$$failed"; exit 1; fi; \
+	echo 'make test: passed'
 
 test-tools: $(STAMP) ## Checks that need more than Python; reports what it did not run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
@@ -44,11 +57,10 @@ soak: $(STAMP) ## Hundreds of kills, long random runs, new property examples
 	$(BIN)/python -m pytest tests/unit --hypothesis-profile=new
 
 lint: $(STAMP) ## Style and common mistakes
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(LINT)
 
 types: $(STAMP) ## Types, strictly
-	$(BIN)/mypy
+	$(TYPES)
 
 docs: $(STAMP) ## Generate the reference and the picture, build the site into site/
 	$(BIN)/python -m tools.reference

@@ -41,6 +41,11 @@ def cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 SOAK_SECONDS = 7200
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: many tests wait for processes that they started."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("soak"):
