@@ -1,5 +1,6 @@
 #!/bin/sh
-# The checks that need more than Python: shells and linters of other languages, a fresh install.
+# The checks that need more than Python: shells and linters of other languages, a fresh install,
+# the documents, packages, hooks and the action.
 # Says what it ran and what it did not run, and why. In CI, as root on Debian, it installs what is
 # missing. `make test-tools` runs this with the repository's .venv on PATH.
 set -u
@@ -57,6 +58,11 @@ complete_in_fish() { at_a_terminal fish; }
 
 at_a_terminal() { # the tests of completion that need this shell
   python -m pytest tests/acceptance/test_completion.py --no-cov -p no:cacheprovider -m tools -k "$1"
+}
+
+documents() { # what the tests mark as `tools`, other than completion
+  python -m pytest tests/acceptance --no-cov -p no:cacheprovider -n auto -m tools \
+    --ignore=tests/acceptance/test_completion.py
 }
 
 # The workflow of docs/ci-state.md, as a file, where actionlint looks for them.
@@ -195,6 +201,7 @@ else
 fi
 
 check "script/install into an empty prefix" install
+check "documents, site, packages, hooks and the action" documents
 
 # Shared state on real servers. What go and npm install is kept for the next run.
 

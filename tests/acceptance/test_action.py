@@ -70,6 +70,7 @@ def test_a_plan_is_shown_in_the_summary_the_outputs_and_one_comment(
         assert secret not in ran.said + ran.summary + body
 
 
+@pytest.mark.tools
 def test_the_comment_is_also_edited_without_changes(runner: Runner, github: GitHub) -> None:
     planned = runner.script("plan", backend="local")
     applied = runner.script("apply", backend="local", expect_plan=planned.outputs["plan-digest"])
@@ -84,6 +85,7 @@ def test_the_comment_is_also_edited_without_changes(runner: Runner, github: GitH
     assert "2 unchanged" in body
 
 
+@pytest.mark.tools
 def test_a_move_counts_as_a_change(runner: Runner) -> None:
     """A workflow that skips apply without changes must not skip it."""
     assert runner.script("apply", backend="local").code == 0
@@ -97,6 +99,7 @@ def test_a_move_counts_as_a_change(runner: Runner) -> None:
     assert "1 to move" in planned.summary
 
 
+@pytest.mark.tools
 def test_updates_and_replacements_count_as_changes(runner: Runner) -> None:
     assert runner.script("apply", backend="local").code == 0
     path = runner.workspace / "tasks" / "all.yaml"
@@ -111,6 +114,7 @@ def test_updates_and_replacements_count_as_changes(runner: Runner) -> None:
     assert again.outputs == {"has-changes": "false", "creates": "0"}
 
 
+@pytest.mark.tools
 def test_an_invalid_state_input_is_refused(runner: Runner) -> None:
     for state in ("git", "origin", "committed", "cache", "none", "./taskctl.state.json"):
         ran = runner.script("apply", backend="local", state=state)
@@ -119,6 +123,7 @@ def test_an_invalid_state_input_is_refused(runner: Runner) -> None:
     assert (ran.code, "TC620" in ran.said) == (1, True), ran.said
 
 
+@pytest.mark.tools
 def test_a_saved_plan_is_applied_and_another_digest_refused(runner: Runner) -> None:
     planned = runner.script("plan", backend="local")
     other = runner.script("apply", backend="local", expect_plan=f"sha256:{'0' * 64}")
@@ -128,6 +133,7 @@ def test_a_saved_plan_is_applied_and_another_digest_refused(runner: Runner) -> N
     assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said
 
 
+@pytest.mark.tools
 def test_each_directory_has_its_own_comment(runner: Runner, github: GitHub) -> None:
     write(runner, prompts(1), "infra/tasks")
     write(runner, prompts(3), "infra/more -->")
@@ -147,6 +153,7 @@ def test_each_directory_has_its_own_comment(runner: Runner, github: GitHub) -> N
     assert "k0" in github.bodies(7)[2]
 
 
+@pytest.mark.tools
 def test_the_comment_is_found_on_a_later_page_and_not_confused_with_a_persons(
     runner: Runner, github: GitHub
 ) -> None:
@@ -161,6 +168,7 @@ def test_the_comment_is_found_on_a_later_page_and_not_confused_with_a_persons(
     assert sum("page=3" in call for call in github.calls) == 1
 
 
+@pytest.mark.tools
 def test_with_a_personal_token_the_comment_belongs_to_that_person(
     runner: Runner, github: GitHub
 ) -> None:
@@ -171,6 +179,7 @@ def test_with_a_personal_token_the_comment_belongs_to_that_person(
     assert len(github.bodies(7)) == 2
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_read_only_token_is_a_warning(runner: Runner, github: GitHub, method: str) -> None:
     github.faults += [Fault(method, 403), Fault(method, 403)]
@@ -183,6 +192,7 @@ def test_a_read_only_token_is_a_warning(runner: Runner, github: GitHub, method: 
     assert "2 to create" in ran.summary
 
 
+@pytest.mark.tools
 def test_a_github_write_answered_with_500_is_not_repeated(runner: Runner, github: GitHub) -> None:
     github.faults += [Fault("GET", 502), Fault("POST", 500, after=True)]
     ran = runner.script("plan", backend="local")
@@ -190,6 +200,7 @@ def test_a_github_write_answered_with_500_is_not_repeated(runner: Runner, github
     assert "was updated" in ran.said
 
 
+@pytest.mark.tools
 def test_a_rate_limit_is_waited_out_for_the_requested_time(runner: Runner, github: GitHub) -> None:
     github.faults.append(Fault("POST", 403, {"Retry-After": "1"}))
     assert runner.script("plan", backend="local").code == 0
@@ -202,6 +213,7 @@ def test_a_rate_limit_is_waited_out_for_the_requested_time(runner: Runner, githu
     assert "::warning" in ran.said
 
 
+@pytest.mark.tools
 def test_a_redirect_is_not_followed(runner: Runner, github: GitHub) -> None:
     with GitHub() as elsewhere:
         github.faults += [Fault("GET", 302, {"Location": f"{elsewhere.url}/user"})] * 9
@@ -209,11 +221,13 @@ def test_a_redirect_is_not_followed(runner: Runner, github: GitHub) -> None:
         assert (ran.code, elsewhere.calls) == (0, [])
 
 
+@pytest.mark.tools
 def test_an_unreachable_api_and_a_missing_token_are_warnings(runner: Runner) -> None:
     ran = runner.script("plan", backend="local", github_token="")
     assert (ran.code, "::warning" in ran.said) == (0, True)
 
 
+@pytest.mark.tools
 def test_only_pull_requests_get_comments(runner: Runner, github: GitHub) -> None:
     runner.pull_request = None
     assert runner.script("plan", backend="local").code == 0
@@ -222,6 +236,7 @@ def test_only_pull_requests_get_comments(runner: Runner, github: GitHub) -> None
     assert github.calls == []
 
 
+@pytest.mark.tools
 def test_a_comment_never_exceeds_the_size_limit(runner: Runner, github: GitHub) -> None:
     write(runner, {f"k{n}": f"{'do it well, ' * 90}{n}" for n in range(150)})
     ran = runner.script("plan", backend="local")
@@ -232,6 +247,7 @@ def test_a_comment_never_exceeds_the_size_limit(runner: Runner, github: GitHub) 
     assert body.count("<details>") == body.count("</details>")
 
 
+@pytest.mark.tools
 def test_a_bad_manifest_is_annotated_and_fails_the_step(runner: Runner, github: GitHub) -> None:
     path = runner.workspace / "tasks" / "bad.yaml"
     path.write_text("version: 1\ntasks:\n  a: {mesage: x}\n")
@@ -248,6 +264,7 @@ def test_a_bad_manifest_is_annotated_and_fails_the_step(runner: Runner, github: 
     assert runner.script("validate").code == 0
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
@@ -261,6 +278,7 @@ def test_a_wrong_input_is_named(runner: Runner, inputs: dict[str, str], told: st
     assert told in ran.said
 
 
+@pytest.mark.tools
 def test_inputs_are_arguments_and_never_run_as_scripts(runner: Runner) -> None:
     odd = "$(touch pwned); `touch pwned`"
     ran = runner.script("plan", backend="local", path=odd, args=f"--org '{odd}'")
@@ -274,6 +292,7 @@ def test_scripts_of_the_action_contain_no_expressions() -> None:
         assert "${{" not in step.get("run", "")
 
 
+@pytest.mark.tools
 def test_a_signal_is_forwarded_once_and_taskctl_may_finish(runner: Runner, tmp_path: Path) -> None:
     """GitHub cancels with SIGINT, then SIGTERM; a second signal of one kind would be "at once"."""
     stand_in = tmp_path / "bin" / "taskctl"

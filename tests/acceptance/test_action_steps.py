@@ -64,6 +64,7 @@ def again(runner: Runner, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--quiet", "--branch=main", "origin", "work")
 
 
+@pytest.mark.tools
 @pytest.mark.timeout(600)
 def test_the_action_installs_taskctl_and_applies(
     action: Path, runner: Runner, server: FaultServerProcess, tmp_path: Path
@@ -81,6 +82,7 @@ def test_the_action_installs_taskctl_and_applies(
     assert sorted(map(len, server.tasks_by_work().values())) == [1, 1]
 
 
+@pytest.mark.tools
 def test_the_state_is_stored_in_a_ref_of_the_repository(
     action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def taskctl(runner: Runner, *words: str) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.tools
 def test_the_next_run_continues_from_the_state_of_a_failed_apply(
     action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
 ) -> None:
@@ -123,6 +126,7 @@ def test_the_next_run_continues_from_the_state_of_a_failed_apply(
     assert sorted(map(len, server.tasks_by_work().values())) == [1, 1]
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize("state", ["git:origin", "committed"])
 def test_a_committed_repository_runs_no_program(
     action: Path, runner: Runner, installed: None, tmp_path: Path, state: str
@@ -144,6 +148,7 @@ def test_a_committed_repository_runs_no_program(
         assert not ran.exists(), command
 
 
+@pytest.mark.tools
 def test_the_token_may_come_from_the_environment_of_the_job(
     action: Path, runner: Runner, installed: None
 ) -> None:
@@ -157,6 +162,7 @@ def test_the_token_may_come_from_the_environment_of_the_job(
     assert (ran.code, "PULUMI_ACCESS_TOKEN" in ran.said) == (1, True), ran.said
 
 
+@pytest.mark.tools
 def test_only_one_step_sees_the_token_and_no_other_action_is_used() -> None:
     for step in metadata()["runs"]["steps"]:
         assert "uses" not in step

@@ -81,6 +81,7 @@ def test_every_command_has_examples() -> None:
     assert "| 143 |" in pages["index.md"]
 
 
+@pytest.mark.tools
 def test_the_site_has_every_page_and_no_page_is_missing_from_its_menu(site: Path) -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     listed = re.findall(r": ([\w/-]+\.md)$", text, re.MULTILINE)
@@ -91,6 +92,7 @@ def test_the_site_has_every_page_and_no_page_is_missing_from_its_menu(site: Path
         assert (site / place / "index.html").is_file(), page
 
 
+@pytest.mark.tools
 def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
     for page in site.rglob("*.html"):
         loaded = re.findall(
@@ -99,11 +101,13 @@ def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
         assert loaded == [], page
 
 
+@pytest.mark.tools
 def test_options_with_choices_are_shown_unescaped(site: Path) -> None:
     page = unescape((site / "reference" / "commands" / "index.html").read_text(encoding="utf-8"))
     assert "--color [auto|always|never]" in page
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_the_workflows_are_valid_and_use_existing_inputs_of_the_action(path: Path) -> None:
     ended = run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(path))
@@ -147,6 +151,7 @@ def test_the_workflows_have_minimal_permissions_and_pinned_actions(path: Path) -
     assert text.count("secrets.") == given + in_steps
 
 
+@pytest.mark.tools
 def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_path: Path) -> None:
     """test_action_steps.py runs the same installation with pip."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
@@ -189,6 +194,7 @@ def test_no_page_installs_taskctl_from_a_package_index() -> None:
         assert not (shipped and by_name.search(path.read_text(encoding="utf-8"))), path
 
 
+@pytest.mark.tools
 def test_the_other_ci_files_are_valid() -> None:
     for schema, path, more in (
         ("vendor.github-actions", "action.yml", []),
@@ -198,6 +204,7 @@ def test_the_other_ci_files_are_valid() -> None:
         assert ended.returncode == 0, ended.stdout
 
 
+@pytest.mark.tools
 def test_the_scheduled_job_notifies_once(tmp_path: Path) -> None:
     path = ROOT / "examples" / "ci" / "github-notify.yml"
     (job,) = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["jobs"].values()
@@ -217,6 +224,7 @@ def test_the_scheduled_job_notifies_once(tmp_path: Path) -> None:
         assert [sent["text"].splitlines()[0] for sent in hook.sent] == ["taskctl: 1 failed"]
 
 
+@pytest.mark.tools
 def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
     """The scripts of all jobs in order, each in a new clone."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
@@ -253,6 +261,7 @@ def cloned(folder: Path, manifest: str) -> Path:
     return clone
 
 
+@pytest.mark.tools
 def test_the_plain_shell_pipeline_applies_and_has_no_changes_the_next_day(tmp_path: Path) -> None:
     script = ROOT / "examples" / "ci" / "plain.sh"
     with running_server(tmp_path / "cloud.db") as url:

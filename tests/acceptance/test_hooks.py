@@ -40,6 +40,7 @@ def hooks(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.tools
 def test_all_hooks_pass_on_all_files(clone: Path) -> None:
     ran = hooks(clone, "--all-files")
     assert ran.returncode == 0, ran.stdout
@@ -50,6 +51,7 @@ def test_all_hooks_pass_on_all_files(clone: Path) -> None:
     assert not list((clone.parent / "pre-commit").glob("repo*"))
 
 
+@pytest.mark.tools
 def test_a_commit_with_an_invalid_manifest_fails_with_its_line(clone: Path) -> None:
     path = clone / "examples" / "tasks" / "cost-review.yaml"
     text = path.read_text(encoding="utf-8")
@@ -61,6 +63,7 @@ def test_a_commit_with_an_invalid_manifest_fails_with_its_line(clone: Path) -> N
     assert "read-only" in ran.stdout
 
 
+@pytest.mark.tools
 def test_an_unformatted_commit_is_formatted(clone: Path) -> None:
     path = clone / "README.md"
     tidy = path.read_text(encoding="utf-8")

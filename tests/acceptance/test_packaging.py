@@ -73,6 +73,7 @@ def run(command: list[str], folder: Path, *, timeout: float = 110) -> str:
     return ended.stdout
 
 
+@pytest.mark.tools
 def test_the_wheel_contains_only_the_package_and_its_schemas(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     assert wheel.name == f"taskctl-{__version__}-py3-none-any.whl"
@@ -91,6 +92,7 @@ def test_the_wheel_contains_only_the_package_and_its_schemas(built: Path) -> Non
         assert line in metadata.splitlines()
 
 
+@pytest.mark.tools
 def test_the_sdist_contains_everything_for_builds_and_tests(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
@@ -123,6 +125,7 @@ def test_the_installed_wheel_validates_plans_and_applies(installed: Path, tmp_pa
     assert not {t["key"] for t in again["tasks"]} & {t["key"] for t in done["tasks"]}
 
 
+@pytest.mark.tools
 def test_the_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> None:
     """In a directory with the tests and their data, but without the package."""
     for name in ("tests", "examples", "docs"):

@@ -96,6 +96,7 @@ def test_a_valid_commit_passes_and_an_invalid_one_fails_with_its_line(
     assert len(list(repository.cache.glob("repo*/py_env-*"))) == 1
 
 
+@pytest.mark.tools
 def test_the_default_locations_are_checked(repository: Repository) -> None:
     for name in ("notes.yaml", "other/tasks/x.yaml", "tasks/notes.md", "team/iam.tasks.yml"):
         repository.write(name, "nonsense: 1\n")
@@ -108,6 +109,7 @@ def test_the_default_locations_are_checked(repository: Repository) -> None:
         repository.write(name, GOOD.format(key=f"k{len(name)}"))
 
 
+@pytest.mark.tools
 def test_other_locations_are_arguments(repository: Repository) -> None:
     config = (repository.folder / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     hook = "- id: taskctl-validate\n"
@@ -121,6 +123,7 @@ def test_other_locations_are_arguments(repository: Repository) -> None:
     assert repository.run("run", "taskctl-validate").returncode == 0
 
 
+@pytest.mark.tools
 def test_a_repository_without_manifests_passes(repository: Repository) -> None:
     git(repository.folder, "rm", "--quiet", "--force", "--cached", "tasks/one.yaml")
     (repository.folder / "tasks" / "one.yaml").unlink()
@@ -129,6 +132,7 @@ def test_a_repository_without_manifests_passes(repository: Repository) -> None:
     assert "0 tasks in 0 files: valid." in ran.stdout
 
 
+@pytest.mark.tools
 def test_keys_are_compared_with_files_outside_the_commit(repository: Repository) -> None:
     git(repository.folder, "commit", "--quiet", "--no-verify", "--message=One")
     repository.write("tasks/again.yaml", GOOD.format(key="one"))
@@ -138,6 +142,7 @@ def test_keys_are_compared_with_files_outside_the_commit(repository: Repository)
     assert "tasks/again.yaml" in ran.stdout
 
 
+@pytest.mark.tools
 def test_a_commit_of_a_prompt_alone_is_checked(repository: Repository) -> None:
     task = "version: 1\ntasks:\n  one: {message: {contentFile: ../prompts/one.txt}}\n"
     repository.write("tasks/one.yaml", task)
@@ -149,6 +154,7 @@ def test_a_commit_of_a_prompt_alone_is_checked(repository: Repository) -> None:
     assert (ran.returncode, "prompts/one.txt:1:1: error:" in ran.stdout) == (1, True)
 
 
+@pytest.mark.tools
 def test_a_data_file_is_not_formatted(repository: Repository) -> None:
     data = "-   {name:   network}\n"
     repository.write("tasks/stacks.data.yaml", data)
@@ -157,6 +163,7 @@ def test_a_data_file_is_not_formatted(repository: Repository) -> None:
     assert (repository.folder / "tasks" / "stacks.data.yaml").read_text() == data
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize("stage", ["pre-push", "manual"])
 def test_the_plan_is_shown_before_a_push_and_by_hand(repository: Repository, stage: str) -> None:
     ran = repository.run(
@@ -169,6 +176,7 @@ def test_the_plan_is_shown_before_a_push_and_by_hand(repository: Repository, sta
     assert "PULUMI_ACCESS_TOKEN" in ran.stdout
 
 
+@pytest.mark.tools
 def test_a_commit_is_formatted(repository: Repository) -> None:
     untidy = "version:   1   \norgName: acme\ntasks:\n      one: {message: Do it.}   # why\n\n\n"
     repository.write("tasks/one.yaml", untidy)
@@ -181,6 +189,7 @@ def test_a_commit_is_formatted(repository: Repository) -> None:
     assert repository.run("run").returncode == 0
 
 
+@pytest.mark.tools
 def test_the_hooks_file_is_valid_and_hooks_share_an_environment(tmp_path: Path) -> None:
     path = ROOT / ".pre-commit-hooks.yaml"
     tools = Path(sys.executable).parent
