@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from reconciler.app.clock import SystemClock
-from reconciler.manifest.repository import link_out, repository_root, resolved
+from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has_errors
+from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Ui
@@ -167,7 +167,7 @@ class Context:
         configured = None if backend.local_db is not None else self.settings.state
         given = str(self.connection.state or configured or backend.default_state)
         if self.connection.state is None and not is_address(given):
-            self._refuse_link(self.settings.path(given), given, "state")
+            refuse_link_out(self.settings.root, given, "state")
         return given
 
     @property
@@ -192,10 +192,6 @@ class Context:
         """What tells the service from all others: a URL, or the file of an embedded service."""
         file = self.backend.local_db
         return self.backend.name if file is None else str(resolved(self.settings.path(str(file))))
-
-    def _refuse_link(self, path: Path, name: str, case: str) -> None:
-        if (target := link_out(path, self.settings.root)) is not None:
-            raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, case, at=Place(name), target=target)
 
     def read_state(self) -> State:
         """The state with its journal folded in; takes no lock and writes nothing. StateError."""
@@ -235,6 +231,12 @@ class Context:
         self.ui.detail(Note.BACKEND, name=backend.name, source=backend.source)
         return backend
 
+    def embedded_file(self, name: str) -> Path:
+        """The file of an embedded service, as the user typed it. TaskctlError if a link leads out
+        of the repository."""
+        refuse_link_out(self.settings.root, name, "write")
+        return self.settings.path(name)
+
     @cached_property
     def client(self) -> Client:
         """A client of the backend, over HTTP or of the embedded service in this process."""
@@ -249,9 +251,7 @@ class Context:
         if backend.local_db is not None:
             from reconciler.embedded.app import App
 
-            file = self.settings.path(str(backend.local_db))
-            self._refuse_link(file, str(backend.local_db), "local")
-            app = App(file, now=self.clock.now)
+            app = App(self.embedded_file(str(backend.local_db)), now=self.clock.now)
             self._open.callback(app.close)
         connections = self.connection.parallelism + 2
         transport = Transport(backend.name, token.value, app=app, connections=connections)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from reconciler import disk
 from reconciler.app.context import ReportFile, Settings
-from reconciler.manifest.repository import link_out, repository_root
+from reconciler.manifest.repository import refuse_link_out, repository_root
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError
 from reconciler.render import render
@@ -40,12 +39,8 @@ def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -
     path, place = settings.path(name), Place(name)
     if _is_state_file(path):
         raise TaskctlError.of(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
-    if (link := link_out(path, settings.root)) is not None:
-        facts = {"target": link, "format": file.format}
-        raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "report", at=place, **facts)
-    text = render(file.format, report, style)
-    with writing("report", name, format=file.format):
-        write_file(path, text.encode("utf-8", "backslashreplace"))
+    data = render(file.format, report, style).encode("utf-8", "backslashreplace")
+    write_file(settings.root, name, data, "report", format=file.format)
 
 
 def _is_state_file(path: Path) -> bool:
@@ -54,34 +49,45 @@ def _is_state_file(path: Path) -> bool:
     return name.endswith(".state.json") or path.with_name(f"{name}.lock").exists()
 
 
-@contextmanager
-def writing(what: str, name: str, **facts: Arg) -> Iterator[None]:
-    """Turns an OSError into a TaskctlError: the file `name` cannot be written. `what` is the case
-    of the diagnostic."""
+def write_file(
+    root: Path,
+    name: str,
+    data: bytes,
+    what: str,
+    *,
+    mode: int = disk.PRIVATE,
+    keeps_mode: bool = True,
+    **facts: Arg,
+) -> None:
+    """Creates or replaces a file atomically and durably, and creates its parent directories.
+
+    `name` is the path as the user typed it, relative to `root`; `what` and `facts` are the case and
+    the facts of the diagnostic if it cannot be written. A link is kept and its target replaced,
+    unless it leads out of the repository. A new file has this `mode`, and so has an existing one
+    unless it `keeps_mode`. Pipes, devices and descriptors (`/dev/fd/3`) are written to directly.
+    TaskctlError.
+    """
+    refuse_link_out(root, name, "write")
     try:
-        yield
+        _write_file(root / name, data, mode, keeps_mode=keeps_mode)
     except OSError as problem:
         why, at = problem.strerror or str(problem), Place(name)
         raise TaskctlError.of(Code.CANNOT_WRITE, what, at=at, why=why, **facts) from problem
 
 
-def write_file(path: Path, data: bytes, *, follow: bool = True, private: bool = True) -> None:
-    """Creates or replaces a file atomically and durably, and creates its parent directories. An
-    existing file keeps its mode; a new one is `private`, since it may contain prompts, or readable
-    by all. `follow`: a link is kept and its target replaced. Pipes, devices and descriptors
-    (`/dev/fd/3`) are written to directly. OSError."""
+def _write_file(path: Path, data: bytes, mode: int, *, keeps_mode: bool) -> None:
     descriptor = _DESCRIPTOR.fullmatch(str(path))
     if descriptor is not None:
         sys.stderr.flush()
         _write_directly(os.dup(int(descriptor[1] or 2)), data)
         return
-    target = path.resolve() if follow else path
+    target = path.resolve()
     if target.exists() and not target.is_file():
         _write_directly(os.open(target, os.O_WRONLY), data)
         return
     disk.make_folder(target.parent)
-    keeps_mode = private or target.exists()
-    disk.replace_file(target, data, mode=None if keeps_mode else PUBLIC)
+    is_kept = keeps_mode and target.exists()
+    disk.replace_file(target, data, mode=None if is_kept else mode)
 
 
 def _write_directly(descriptor: int, data: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.files import write_file, writing
+from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.manifest.parse.source import MAX_BYTES
@@ -26,7 +26,7 @@ def fmt(ctx: Context, paths: Sequence[str], *, check: bool, write: bool) -> FmtR
     finder.find(tuple(paths) or ctx.settings.paths)
     report.diagnostics += finder.diagnostics
     for name in sorted(finder.files):
-        _format_file(report, name, finder.files[name], write=write, linked=name in finder.linked)
+        _format_file(ctx.settings.root, report, name, finder, write=write)
     return report
 
 
@@ -43,19 +43,18 @@ def _format(report: FmtReport, name: str, content: bytes) -> Formatted:
     return found
 
 
-def _format_file(report: FmtReport, name: str, path: Path, *, write: bool, linked: bool) -> None:
+def _format_file(root: Path, report: FmtReport, name: str, finder: Finder, *, write: bool) -> None:
     try:
-        found = _format(report, name, read_regular(path, MAX_BYTES))
+        found = _format(report, name, read_regular(finder.files[name], MAX_BYTES))
     except OSError as problem:
         report.diagnostics.append(unreadable_file(name, problem))
         return
     if found.content is None or not found.changed or not write:
         return
     try:
-        if linked:
+        if name in finder.linked:
             raise TaskctlError.of(Code.UNSAFE_EDIT, "link", at=Place(name))
-        with writing("manifest", name):
-            write_file(path, found.content, private=False)
+        write_file(root, name, found.content, "manifest", mode=PUBLIC)
     except TaskctlError as problem:
         report.diagnostics += problem.diagnostics
         del report.files[name]

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from reconciler import disk
 from reconciler.app.context import Context
-from reconciler.app.files import write_file, writing
+from reconciler.app.files import PUBLIC, write_file
 from reconciler.importing.batch import Keys
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable_file
 from reconciler.manifest.insertion import Added
 from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse.source import read_source
-from reconciler.manifest.repository import in_git, link_out
+from reconciler.manifest.repository import in_git, refuse_link_out
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Diagnostic,
@@ -41,11 +41,8 @@ class Target:
         root = ctx.settings.root
         self.name = shown_name(root, file)
         self._ctx = ctx
-        self._path = ctx.settings.path(file)
-        if (link := link_out(self._path, root)) is not None:
-            raise TaskctlError.of(
-                Code.OUTSIDE_REPOSITORY, "import", at=Place(self.name), target=link
-            )
+        self._path = ctx.settings.path(self.name)
+        refuse_link_out(root, self.name, "write")  # before it is read
         if (case := _problem_of(self._path)) is not None:
             raise TaskctlError.of(Code.IMPORT_TARGET, case, at=Place(self.name))
         _ = ctx.policy  # read before anything is written, since it is checked afterwards
@@ -107,8 +104,7 @@ class Target:
         """Writes the file atomically and durably. TaskctlError, also if it has changed."""
         if read_content(self._path, self.name) != self.before:
             raise TaskctlError.of(Code.IMPORT_TARGET, "changed", at=Place(self.name))
-        with writing("import", self.name):
-            write_file(self._path, content, private=False)
+        write_file(self._ctx.settings.root, self.name, content, "import", mode=PUBLIC)
 
     def is_default(self) -> bool:
         """Whether a plan without PATH reads the file."""

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.files import write_file, writing
+from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.repository import repository_root
 from reconciler.messages.notes import Note
 from reconciler.render.init import InitReport
@@ -48,6 +48,7 @@ def init(
 
 class _Starter:
     def __init__(self, ctx: Context, folder: str) -> None:
+        self._root = ctx.settings.root
         self._folder = ctx.settings.path(folder)
         self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
         self.report = InitReport()
@@ -69,10 +70,8 @@ class _Starter:
         """Updates the copy that an earlier version of taskctl wrote."""
         path = self._folder / SCHEMA
         text = schema_text("manifest")
-        if path.is_file() and not path.is_symlink() and _read(path) != text:
-            with writing("init", self._prefix + SCHEMA):
-                write_file(path, text.encode(), private=False)
-            self.report.written.append(self._prefix + SCHEMA)
+        if path.is_file() and _read(path) != text:
+            self._write(SCHEMA, text.encode())
 
     def add_gitignore(self, *, write: bool) -> None:
         path, text = self._folder / GITIGNORE, template_text("gitignore")
@@ -87,9 +86,7 @@ class _Starter:
         else:
             newline = "" if not before or path.read_bytes().endswith(b"\n") else "\n"
             text = newline + "".join(f"{line}\n" for line in missing)
-            with writing("init", self._prefix + GITIGNORE):
-                write_file(path, path.read_bytes() + text.encode(), private=False)
-            self.report.written.append(self._prefix + GITIGNORE)
+            self._write(GITIGNORE, path.read_bytes() + text.encode())
 
     def create_workflows(self, *, write: bool) -> None:
         for name, template in WORKFLOWS.items():
@@ -105,14 +102,15 @@ class _Starter:
 
     def _create(self, name: str, text: str) -> bool:
         """Creates a file; False if it exists."""
-        path = self._folder / name
-        with writing("init", self._prefix + name):
-            if os.path.lexists(path):
-                self.report.kept.append(self._prefix + name)
-                return False
-            write_file(path, text.encode(), private=False)
-        self.report.written.append(self._prefix + name)
+        if os.path.lexists(self._folder / name):
+            self.report.kept.append(self._prefix + name)
+            return False
+        self._write(name, text.encode())
         return True
+
+    def _write(self, name: str, data: bytes) -> None:
+        write_file(self._root, self._prefix + name, data, "init", mode=PUBLIC)
+        self.report.written.append(self._prefix + name)
 
 
 def _read(path: Path) -> str:

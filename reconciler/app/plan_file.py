@@ -41,9 +41,9 @@ def _unreadable(name: str, reason: str) -> TaskctlError:
     return TaskctlError.of(Code.UNREADABLE_FILE, "plan", at=Place(name), reason=reason)
 
 
-def write_plan_file(path: Path, name: str, saved: SavedPlan) -> None:
-    """Writes the plan with mode 0600, because it contains prompts. TaskctlError."""
-    from reconciler.app.files import writing
+def write_plan_file(root: Path, name: str, saved: SavedPlan) -> None:
+    """Writes the plan with mode 0600, because it contains prompts; `name` is relative to `root`.
+    TaskctlError."""
+    from reconciler.app.files import write_file
 
-    with writing("plan", name):
-        disk.replace_file(path, encode_saved_plan(saved), mode=disk.PRIVATE)
+    write_file(root, name, encode_saved_plan(saved), "plan", keeps_mode=False)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import click
 
 from reconciler.app.context import Settings
-from reconciler.manifest.repository import in_git, link_out, read_regular, repository_root
+from reconciler.manifest.repository import in_git, read_regular, refuse_link_out, repository_root
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError, error
 from reconciler.model.options import AdoptScope, parse_duration
@@ -178,8 +178,10 @@ def folder_of(ctx: click.Context) -> Path:
 
 
 def find_config(folder: Path) -> Config:
-    """The nearest file in `folder` or above it, up to the root of the repository."""
-    resolved, root = folder.resolve(), repository_root(folder)
+    """The nearest file in `folder` or above it, up to the root of the repository. Outside of
+    repositories, only that in `folder`: others may have written those above it."""
+    resolved = folder.resolve()
+    root = repository_root(folder) or resolved
     for top in (resolved, *resolved.parents):
         for name in (NAME, PYPROJECT):
             path = top / name
@@ -195,9 +197,7 @@ def _read(path: Path, folder: Path) -> Config | None:
     """The values of a file; None for a `pyproject.toml` without `[tool.taskctl]`."""
     shown = Path(os.path.relpath(path, folder.resolve())).as_posix()
     is_own = path.name == NAME
-    if (target := link_out(path, folder)) is not None:
-        at = Place(shown)
-        raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "config", at=at, target=target)
+    refuse_link_out(folder, shown, "config")
     try:
         data = read_regular(path, MAX_BYTES)
     except OSError as problem:

@@ -6,6 +6,9 @@ import os
 import stat
 from pathlib import Path
 
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, TaskctlError
+
 
 def repository_root(folder: Path) -> Path | None:
     """The nearest directory at or above `folder` with `.git` (a file in a linked work tree), with
@@ -35,12 +38,24 @@ def read_regular(path: Path, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
-def link_out(path: Path, root: Path) -> str | None:
-    """The target of a path that is inside the repository but leads out of it, else None.
+def link_out(root: Path, name: str) -> str | None:
+    """The target of a path, relative to `root`, that is inside the repository but leads out of it,
+    or into `.git`; else None.
 
     The repository is untrusted: a link in it must not choose the file that is overwritten.
     """
     base = resolved(root)
     top = repository_root(root) or base
-    plain, real = Path(os.path.normpath(base / path)), resolved(path)
-    return str(real) if plain.is_relative_to(top) and not real.is_relative_to(top) else None
+    plain, real = Path(os.path.normpath(base / name)), resolved(root / name)
+    if not plain.is_relative_to(top):
+        return None
+    stays = real.is_relative_to(top) and in_git(real.relative_to(top)) == in_git(
+        plain.relative_to(top)
+    )
+    return None if stays else str(real)
+
+
+def refuse_link_out(root: Path, name: str, case: str) -> None:
+    """Raises TaskctlError for a `link_out`; `case` is that of the diagnostic."""
+    if (target := link_out(root, name)) is not None:
+        raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, case, at=Place(name), target=target)

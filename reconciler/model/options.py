@@ -11,16 +11,24 @@ from reconciler.model.diagnostics import TaskctlError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+
+MAX_DURATION = timedelta(days=36_500)
+"""A later point in time may not exist."""
+
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parses `150s`, `2m30s`, `1.5h`, `7d` or `0`. Raises TaskctlError for anything else."""
+    """Parses `150s`, `2m30s`, `1.5h`, `7d` or `0`. Raises TaskctlError for anything else, and for
+    more than MAX_DURATION."""
     if text.strip() == "0":
         return timedelta()
     if not _DURATION.fullmatch(text.strip()):
         raise TaskctlError.of(Code.INVALID_DURATION, text=text)
-    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text)))
+    seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text))
+    if seconds > MAX_DURATION.total_seconds():
+        raise TaskctlError.of(Code.INVALID_DURATION, "long", text=text, days=MAX_DURATION.days)
+    return timedelta(seconds=seconds)
 
 
 class AdoptScope(StrEnum):

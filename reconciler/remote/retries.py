@@ -64,9 +64,9 @@ def http_date(text: str) -> datetime | None:
     """An HTTP date in UTC; None if invalid."""
     try:
         moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def causes(exc: BaseException) -> Iterator[BaseException]:

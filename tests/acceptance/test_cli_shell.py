@@ -54,7 +54,7 @@ def taskctl(
 @pytest.fixture
 def plan_file(tmp_path: Path) -> Path:
     path = tmp_path / "plan.taskctl"
-    write_plan_file(path, "plan.taskctl", SAVED)
+    write_plan_file(tmp_path, path.name, SAVED)
     return path
 
 
@@ -143,7 +143,7 @@ def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Pa
     assert read_plan_file(plan_file, "p") == SAVED
     plan_file.chmod(0o644)
     before = plan_file.read_bytes()
-    write_plan_file(plan_file, "p", SAVED)
+    write_plan_file(tmp_path, plan_file.name, SAVED)
     assert plan_file.read_bytes() == before
     if os.name == "posix":
         assert stat.S_IMODE(plan_file.stat().st_mode) == 0o600
@@ -151,7 +151,7 @@ def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Pa
     assert not is_plan_file(tmp_path)
     assert not is_plan_file(tmp_path / "none")
     with pytest.raises(TaskctlError, match="cannot write the plan file"):
-        write_plan_file(tmp_path / "none" / "p", "none/p", SAVED)
+        write_plan_file(tmp_path, f"{plan_file.name}/p", SAVED)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Pa
 def test_reports_are_printed_in_any_encoding(tmp_path: Path, env: dict[str, str]) -> None:
     path = tmp_path / "plan.taskctl"
     plan = replace(PLAN, backend="漢字 \ud800 é")
-    write_plan_file(path, "p", SavedPlan(plan, SAVED.basis))
+    write_plan_file(tmp_path, path.name, SavedPlan(plan, SAVED.basis))
     ran = taskctl("show", str(path), env=env)
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert b"\\u6f22\\u5b57" in ran.stdout

@@ -79,6 +79,67 @@ def test_the_embedded_service_must_not_link_out_of_the_repository(
     assert list(outside.iterdir()) == []
 
 
+WRITERS = {
+    "plan.taskctl": ["plan", *LOCAL, "--out", "plan.taskctl"],
+    "report.json": ["validate", "--report", "json=report.json"],
+    ".gitignore": ["init", "--gitignore"],
+    "tasks/manifest.schema.json": ["init"],
+    "tasks/more.yaml": ["import", "--mine", "--write", "tasks/more.yaml", *LOCAL],
+    "own.db": ["plan", "--backend", "local:own.db"],
+    ".taskctl/local.db": ["apply", "--yes", *LOCAL],
+}
+"""A file that each writer creates or replaces, and the command."""
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_nothing_is_written_through_a_link_to_a_file_outside(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, *, is_there: bool
+) -> None:
+    target = folder.parent / "target"
+    if is_there:
+        target.write_text("mine")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).symlink_to(target)
+    code = run(WRITERS[name])
+    said = capsys.readouterr()
+    if is_there or code:  # `init` does not replace what is not there
+        assert (code, "[TC116]" in said.err) == (1, True), said.err
+    assert (target.read_text() if is_there else target.exists()) == ("mine" if is_there else False)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        *((n, WRITERS[n]) for n in ("plan.taskctl", "report.json", "tasks/more.yaml", "own.db")),
+        (".taskctl/local.db", WRITERS[".taskctl/local.db"]),
+        ("link/.gitignore", ["init", "link", "--gitignore"]),
+        (".github/workflows/taskctl-plan.yml", ["init", "--workflow"]),
+        ("out/a/plan.taskctl", ["plan", *LOCAL, "--out", "out/a/plan.taskctl"]),
+    ],
+)
+@pytest.mark.parametrize("inside_git", [False, True])
+def test_nothing_is_written_through_a_link_to_a_directory_outside(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    command: list[str],
+    *,
+    inside_git: bool,
+) -> None:
+    """Outside is also `.git`, whose hooks git runs."""
+    outside = folder / ".git/hooks" if inside_git else folder.parent / "outside"
+    outside.mkdir()
+    first, _, below = name.partition("/")
+    if not below or first in ("tasks", "link"):
+        first, below = "link", Path(name).name
+        command = [word.replace(name, f"link/{below}") for word in command]
+    (folder / first).symlink_to(outside)
+    assert run(command) == 1
+    assert "[TC116]" in capsys.readouterr().err
+    assert list(outside.rglob("*")) == []
+
+
 def test_modes_do_not_depend_on_the_umask(folder: Path) -> None:
     before = os.umask(0)
     try:

@@ -195,7 +195,7 @@ def test_a_failed_command_writes_its_reports(repository: Path, capsys: Capture) 
 
 def test_a_saved_plan_is_shown_in_every_format(repository: Path, capsys: Capture) -> None:
     saved = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))
-    write_plan_file(repository / "plan.taskctl", "plan.taskctl", saved)
+    write_plan_file(repository, "plan.taskctl", saved)
     assert run(["show", "plan.taskctl", *every_report()]) == 0
     assert "cost-review" in capsys.readouterr().out
     for name in ("json", "markdown", "sarif", "junit", "html"):

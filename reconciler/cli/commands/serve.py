@@ -118,7 +118,7 @@ def command(
     memory.resume_collection()
     budget = _budget(token_budget, budget_window)
     app = App(
-        call.ctx.settings.path(db),
+        call.ctx.embedded_file(db),
         token=token,
         scenario=scenario_of(scenario, work_time.total_seconds()),
         budget=budget,

@@ -86,7 +86,7 @@ def _recorded(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRe
         state: object = None
         with suppress(ValueError, RecursionError):
             place = root / name
-            state = json.loads(b"" if link_out(place, root) else _content(place))
+            state = json.loads(b"" if link_out(root, name) else _content(place))
         tasks = state.get("tasks") if isinstance(state, dict) else None
         for ref in tasks if isinstance(tasks, dict) else ():
             yield TaskRef.parse(ref)

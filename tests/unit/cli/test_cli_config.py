@@ -108,6 +108,16 @@ def test_the_file_is_found_upward_and_its_paths_are_relative_to_it(repository: P
     assert found.values["state"] == "../../state/taskctl.state.json"
 
 
+def test_outside_of_a_repository_only_the_working_directory_counts(tmp_path: Path) -> None:
+    """Another user may have written `/tmp/taskctl.toml`."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "taskctl.toml").write_text("parallelism = 1\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.taskctl]\nparallelism = 1\n")
+    assert find_config(tmp_path / "mine") == NO_CONFIG
+    (tmp_path / "mine/taskctl.toml").write_text("parallelism = 2\n")
+    assert find_config(tmp_path / "mine").values == {"parallelism": 2}
+
+
 def test_the_nearest_file_within_the_repository_is_used(repository: Path) -> None:
     (repository.parent / "taskctl.toml").write_text("parallelism = 1\n")
     assert find_config(repository / "below") is NO_CONFIG
@@ -145,6 +155,7 @@ def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
         ("parallelism = true", "number"),
         ("settle-time = 150", "duration"),
         ("settle-time = 'soon'", "duration"),
+        ("lock-timeout = '999999999999h'", "duration"),
         ("adopt = 'some'", "choice"),
         ("color = 1", "choice"),
         ("backend = 'https://x'", "backend"),

@@ -68,6 +68,10 @@ def test_retry_after_is_parsed(headers: dict[str, str], seconds: float | None) -
     assert retry_after(headers, NOW) == seconds
 
 
+def test_a_date_after_the_end_of_time_is_no_date() -> None:
+    assert http_date("Fri, 31 Dec 9999 23:59:59 -2359") is None
+
+
 @given(st.text())
 def test_any_retry_after_header_is_accepted(text: str) -> None:
     retry_after({"Retry-After": text, "Date": text}, NOW)
