@@ -313,6 +313,13 @@ class Context:
         cache = event_cache(self.caches, self.service, self.client.identity())
         return TaskReader(self.client, cache, self.ui.conceal)
 
+    @cached_property
+    def fresh_reader(self) -> TaskReader:
+        """A reader without a cache, for what decides about creates."""
+        from reconciler.remote.task_reader import TaskReader
+
+        return TaskReader(self.client, None, self.ui.conceal)
+
     def budget(self, org_name: str) -> Budget | None:
         """The Neo token budget of an organization, None if it has none."""
         from reconciler.plan.budget import Budget

@@ -224,7 +224,7 @@ class Planning:
         records = records_to_check(self._space.desired, state, only)
         if not records:
             return {}
-        found = self._ctx.reader.statuses(records, self._ctx.connection.parallelism)
+        found = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
         self.done = {s.task_id for s in found if s.state is TaskState.DONE and s.task_id}
         now = self._ctx.now()
         return {status.ref: _task_progress(status, now) for status in found}

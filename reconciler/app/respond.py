@@ -50,7 +50,7 @@ class Recipient:
             if task_id not in (record.task_id, *record.former, *record.duplicates):
                 raise TaskctlError.of(Code.WRONG_TASK, ref=str(ref), task_id=task_id)
             record = replace(record, task_id=task_id)
-        status = tasks.ctx.reader.statuses([record], 1)[0]
+        status = tasks.ctx.reader.status(record)
         if status.state in (TaskState.GONE, TaskState.NOT_VISIBLE):
             raise tasks.not_visible(record)
         return cls(tasks, record, status)

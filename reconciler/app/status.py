@@ -13,6 +13,7 @@ from reconciler.app.task_sessions import TaskSessions, select_refs, since_when, 
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
 from reconciler.plan.budget import Outlook
+from reconciler.plan.periods import followed
 from reconciler.plan.view import TaskId
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, find_news
@@ -107,7 +108,13 @@ def read_totals(
         refs = frozenset(status.ref for status in found if status.state in states)
     known = list(known_usages(tasks.state, refs))
     ids = {TaskId(usage.ref.org_name, usage.task_id) for usage in known if usage.task_id}
-    outputs = ctx.reader.outputs(ids, ctx.connection.parallelism)
+    over = followed(tasks.state.records.values()) | (refs - tasks.state.records.keys())
+    ended = {
+        TaskId(usage.ref.org_name, usage.task_id)
+        for usage in known
+        if usage.ref in over and usage.outputs.get("status") == "idle"
+    }
+    outputs = ctx.reader.outputs(ids - ended, ctx.connection.parallelism, ended)
     usages = [
         replace(
             usage, outputs=outputs.get(TaskId(usage.ref.org_name, usage.task_id), usage.outputs)

@@ -15,6 +15,7 @@ from reconciler.model.diagnostics import Arg, Place, TaskctlError
 from reconciler.model.options import parse_duration
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
+from reconciler.plan.periods import followed
 from reconciler.plan.selection import matches_key
 from reconciler.render.masking import secrets_in
 from reconciler.state.attempt import HistoryEntry, RetiredTask
@@ -59,7 +60,8 @@ class TaskSessions:
     def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:
         """The current status of each task, those that need a person first. RemoteError."""
         records = [self.state.records[ref] for ref in refs if ref in self.state.records]
-        found = self.ctx.reader.statuses(records, self.ctx.connection.parallelism)
+        parallelism, past = self.ctx.connection.parallelism, followed(self.state.records.values())
+        found = self.ctx.reader.statuses(records, parallelism, past)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]
         found += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from reconciler.model.task import DesiredTask, Generated
+from reconciler.model.task import DesiredTask, Generated, TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
@@ -44,6 +44,21 @@ class Periods:
         if periods is None:  # the entry may have moved to another file
             periods = self._by_org.get((known.ref.org_name, made.entry))
         return periods is not None and made.period not in periods
+
+
+def followed(known: Iterable[Record | Attempt]) -> frozenset[TaskRef]:
+    """The keys of the tasks whose entry has a task with the same values for a later period."""
+    series: dict[tuple[str, str], dict[TaskRef, str]] = {}
+    for each in known:
+        if each.generated is not None and (period := each.generated.period) is not None:
+            name = (each.ref.org_name, each.ref.key.removesuffix(f"@{period}"))
+            series.setdefault(name, {})[each.ref] = period
+    return frozenset(
+        ref
+        for periods in series.values()
+        for ref, period in periods.items()
+        if any(is_earlier(period, p) and not is_earlier(p, period) for p in periods.values())
+    )
 
 
 def is_earlier(name: str, than: str) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from reconciler.model.canonical import map_texts
+from reconciler.model.canonical import digest, map_texts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.task import Identity
+from reconciler.model.task import Identity, TaskRef
 from reconciler.model.typed_json import Codec
 from reconciler.plan.view import TaskId
 from reconciler.remote import responses
@@ -17,10 +17,11 @@ from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.survey import FEW
+from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
-from reconciler.tasks.status import TaskState, TaskStatus, state_of
+from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, state_of
 from reconciler.user_cache import UserCache
 
 Conceal = Callable[[str], str]
@@ -29,10 +30,21 @@ Conceal = Callable[[str], str]
 @dataclass(frozen=True, slots=True)
 class ReadPosition:
     """The summary of a task's events, and the token of the page with the last one (None: first
-    page). It is cached, because events can only be read in ascending order."""
+    page). It is cached, because events can only be read in ascending order.
+
+    `outputs` is the digest of the task's outputs, read before the events; empty if there may be
+    new events although they are the same. `shown` are the outputs of a task that recurs: they are
+    no longer read once its period is past.
+    """
 
     summary: EventSummary
     token: str | None = None
+    outputs: str = ""
+    shown: Mapping[str, object] = field(default_factory=dict)
+
+
+MAX_CACHED_WORDS = 1 << 16
+"""A task with a longer answer is read again each time, so that the cache stays small."""
 
 
 def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[ReadPosition]:
@@ -42,32 +54,57 @@ def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[R
 
 class TaskReader:
     """Reads existing tasks and sends messages to them. `conceal` removes secrets from texts of the
-    service. Thread-safe."""
+    service. Without a `cache`, all events are read. Thread-safe.
 
-    def __init__(self, client: Client, cache: TaskCache[ReadPosition], conceal: Conceal) -> None:
+    The API does not say how a task ended: it is idle if it is done, failed, stopped or waiting for
+    a person. Only its events tell. But an agent cannot work, and nobody can send it a message,
+    without a change of `status`, `tokensUsed`, `pendingInputCount` or `lastHeartbeat`. So the
+    events of a settled task are not read again while all its outputs stay the same.
+    """
+
+    def __init__(
+        self, client: Client, cache: TaskCache[ReadPosition] | None, conceal: Conceal
+    ) -> None:
         self._client = client
         self._cache = cache
         self._conceal = conceal
 
-    def statuses(self, records: list[Record], parallelism: int) -> list[TaskStatus]:
-        """The statuses, in the given order. Raises RemoteError."""
-        if not records:
-            return []
-        with ThreadPoolExecutor(min(parallelism, len(records))) as pool:
-            found = list(pool.map(self.status, records))
-        self._cache.save()
-        return found
+    def statuses(
+        self,
+        records: Sequence[Record],
+        parallelism: int,
+        past: Collection[TaskRef] = frozenset(),
+    ) -> list[TaskStatus]:
+        """The statuses, in the given order. Tasks in `past` that are known to have ended are not
+        requested. Raises RemoteError."""
+        known = {r.ref: s for r in records if r.ref in past and (s := self._ended(r)) is not None}
+        unknown = [record for record in records if record.ref not in known]
+        wanted = {TaskId(record.ref.org_name, record.task_id) for record in unknown}
+        outputs = self.outputs(wanted, parallelism)
+        with ThreadPoolExecutor(max(1, min(parallelism, len(unknown)))) as pool:
+            read = pool.map(
+                lambda r: self._status(r, outputs.get(TaskId(r.ref.org_name, r.task_id))), unknown
+            )
+            known |= {status.ref: status for status in read}
+        if self._cache is not None:
+            self._cache.save()
+        return [known[record.ref] for record in records]
 
     def outputs(
-        self, tasks: Collection[TaskId], parallelism: int
+        self,
+        tasks: Collection[TaskId],
+        parallelism: int,
+        optional: Collection[TaskId] = frozenset(),
     ) -> dict[TaskId, Mapping[str, object]]:
         """The outputs of those tasks that are visible. If there are many, they are read from the
-        list, and the rest individually. Raises RemoteError."""
+        list, and the rest individually; `optional` ones only if they are listed on the way. Raises
+        RemoteError."""
         found: dict[TaskId, Mapping[str, object]] = {}
         for org_name in sorted({task.org_name for task in tasks}):
             missing = {task.id for task in tasks if task.org_name == org_name}
+            wanted = missing | {task.id for task in optional if task.org_name == org_name}
             for page in self._client.list_tasks(org_name) if len(missing) > FEW else ():
-                listed = [task for task in page if task.id in missing]
+                listed = [task for task in page if task.id in wanted]
                 found |= {TaskId(org_name, task.id): task.raw for task in listed}
                 missing.difference_update(task.id for task in listed)
                 if len(missing) <= FEW:
@@ -79,30 +116,79 @@ class TaskReader:
         return found
 
     def status(self, record: Record) -> TaskStatus:
-        ref = record.ref
-        url = self._client.task_url(ref.org_name, record.task_id)
-        task = self._client.get_task(ref.org_name, record.task_id)
-        if task is None:
-            mine = self._client.identity().same_as(record.identity)
-            state = TaskState.GONE if mine else TaskState.NOT_VISIBLE
-            return TaskStatus(ref, state, record.file, record.task_id, url)
-        summary = self.summary(ref.org_name, record.task_id)
-        raw = self.without_secrets(task.raw)
-        state = state_of(raw, summary)
-        return TaskStatus(ref, state, record.file, record.task_id, url, raw, summary)
+        """The status, with all events up to now. Raises RemoteError."""
+        self._expect_events(TaskId(record.ref.org_name, record.task_id))
+        task = self._client.get_task(record.ref.org_name, record.task_id)
+        return self._status(record, task.raw if task is not None else None)
 
-    def summary(self, org_name: str, task_id: str) -> EventSummary:
-        """The summary of a task's events; reads only new events. Raises RemoteError."""
-        task = TaskId(org_name, task_id)
-        position = self._cache.get(task)
+    def _status(self, record: Record, raw: Mapping[str, object] | None) -> TaskStatus:
+        if raw is None:
+            mine = self._client.identity().same_as(record.identity)
+            return self._status_of(record, TaskState.GONE if mine else TaskState.NOT_VISIBLE)
+        summary = self._summary(record, raw)
+        return self._status_of(record, state_of(raw, summary), self.without_secrets(raw), summary)
+
+    def _status_of(
+        self,
+        record: Record,
+        state: TaskState,
+        raw: Mapping[str, object] | None = None,
+        summary: EventSummary | None = None,
+    ) -> TaskStatus:
+        ref, task_id = record.ref, record.task_id
+        url = self._client.task_url(ref.org_name, task_id)
+        summary = summary or EventSummary()
+        return TaskStatus(ref, state, record.file, task_id, url, raw or {}, summary)
+
+    def _ended(self, record: Record) -> TaskStatus | None:
+        """The status of a task that is known to have ended; None if it is not known."""
+        position = self._position(TaskId(record.ref.org_name, record.task_id))
+        if position is not None and position.outputs and position.shown:
+            state = state_of(position.shown, position.summary)
+            if state in SETTLED:
+                shown = {**self.without_secrets(position.shown), "id": record.task_id}
+                return self._status_of(record, state, shown, position.summary)
+        if record.done:
+            shown = {**record.outputs, "id": record.task_id}
+            return self._status_of(record, TaskState.DONE, shown)
+        return None
+
+    def _position(self, task: TaskId) -> ReadPosition | None:
+        return self._cache.get(task) if self._cache is not None else None
+
+    def _summary(self, record: Record, raw: Mapping[str, object]) -> EventSummary:
+        """The summary of a task's events, given its outputs; reads only new events. Raises
+        RemoteError."""
+        task = TaskId(record.ref.org_name, record.task_id)
+        position, outputs = self._position(task), digest(raw)
+        if (
+            position is not None
+            and position.outputs == outputs
+            and state_of(raw, position.summary) in SETTLED
+        ):
+            return position.summary
         new = self._new_events(task, position) if position is not None else None
         if position is None or new is None:
             position = ReadPosition(EventSummary())
-            new = self.events(org_name, task_id, None)
+            new = self.events(*task, None)
         events, token = new
-        position = ReadPosition(advance(position.summary, events), token)
-        self._cache.put(task, position)
-        return position.summary
+        summary = advance(position.summary, events)
+        if record.sensitive:
+            summary = replace(summary, words="")
+        if self._cache is not None and len(summary.words) <= MAX_CACHED_WORDS:
+            recurs = record.generated is not None and record.generated.period is not None
+            ended = recurs and state_of(raw, summary) in SETTLED
+            shown = kept_outputs(raw) if ended else {}
+            self._cache.put(task, ReadPosition(summary, token, outputs, shown))
+        return summary
+
+    def _expect_events(self, task: TaskId) -> None:
+        """Reads the task's events next time, even if its outputs are the same: the list may show
+        outputs that are a few seconds old."""
+        position = self._position(task)
+        if self._cache is not None and position is not None and position.outputs:
+            self._cache.put(task, replace(position, outputs=""))
+            self._cache.save()
 
     def events(
         self, org_name: str, task_id: str, token: str | None
@@ -147,6 +233,7 @@ class TaskReader:
     def _post(
         self, task: TaskId, body: Mapping[str, object], suffix: str = ""
     ) -> Refusal | Lost | None:
+        self._expect_events(task)
         try:
             response = self._client.post_to_task(*task, body, suffix)
         except NoResponseError as lost:

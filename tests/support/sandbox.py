@@ -67,8 +67,12 @@ class Sandbox:
         path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
 
     def arguments(self, command: str, *more: str) -> list[str]:
-        where = ["--backend", self.server.url, "--format", "json", "--settle-time", self.settle]
-        return [command, *where, *(["--yes"] if command == "apply" else []), *more]
+        options = ["--backend", self.server.url]
+        if command not in ("say", "approve", "cancel"):
+            options += ["--format", "json"]
+        if command in ("plan", "apply", "import"):
+            options += ["--settle-time", self.settle]
+        return [command, *options, *(["--yes"] if command == "apply" else []), *more]
 
     def environment(self) -> dict[str, str]:
         return {
