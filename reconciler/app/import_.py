@@ -11,19 +11,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.import_target import Target, read_content
 from reconciler.app.task_sessions import since_when
 from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
-from reconciler.importing.declaration import Opening, read_opening
+from reconciler.importing.declaration import Opening, has_other_prompt, read_opening
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult, SkipReason
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, insert
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error
+from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error, warning
 from reconciler.model.shell import command_line
 from reconciler.model.task import RemoteTask, TaskRef
 from reconciler.state.edit import known_refs
@@ -160,6 +160,18 @@ class _Import:
                 batch.add_listed(listed, candidate.task)
             else:
                 batch.add(candidate, opening)
+                self._compare_prompts(candidate, opening)
+
+    def _compare_prompts(self, candidate: Candidate, opening: Opening) -> None:
+        """Warns if the program has another prompt than its task: the provider may have started
+        another agent for it, which it has not recorded."""
+        task, resource = candidate.task, candidate.resource
+        if resource is None or not has_other_prompt(resource, opening):
+            return
+        at = Place(self._origin, resource.line, resource.column)
+        since = f"{task.created_at.astimezone(UTC):%Y-%m-%d}" if task.created_at else "30d"
+        facts = {"name": resource.name, "task_id": task.id, "since": since}
+        self._batch.diagnostics.append(warning(Code.IMPORT_OTHER_PROMPT, at=at, **facts))
 
     def _add_unknown(self, resources: Sequence[Resource], state: State) -> None:
         taken: dict[str, str | None] = {ref.key: None for ref in known_refs(state)}

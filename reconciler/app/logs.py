@@ -61,6 +61,6 @@ def _events(tasks: TaskSessions, record: Record, *, follow: bool) -> Iterator[Ev
     if not follow:
         yield from ctx.reader.events(org_name, record.task_id, None)[0]
         return
-    from reconciler.remote.event_stream import EventStream
+    from reconciler.remote.live_events import follow as follow_events
 
-    yield from EventStream(ctx.client, ctx.reader, time.sleep).events(org_name, record.task_id)
+    yield from follow_events(ctx.client, ctx.reader, org_name, record.task_id, time.sleep)

@@ -6,6 +6,7 @@ prompt selects it, so that tasks of one manifest can behave differently.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -115,15 +116,17 @@ def _slow(turn: Turn, seconds: float) -> Script:
 
 
 def _by_prompt(turn: Turn, seconds: float) -> Script:
-    """The first word of a message selects the scenario of its turn; without one, it succeeds."""
+    """The first word of a message selects the scenario of its turn; without one, it succeeds.
+    Pulumi's CLI puts a block before the prompt: then the first word of a later paragraph counts."""
     match turn.event.get("type"):
         case "user_confirmation":
             return _approving(turn, seconds)
         case "tool_result":
             return _delegating(turn, seconds)
-    words = str(turn.event.get("content") or "").split()
-    name = words[0].strip("[]:").lower() if words else ""
-    return _SCENARIOS.get(name, finishing)(turn, seconds)
+    paragraphs = re.split(r"\n\s*\n|</[\w-]+>", str(turn.event.get("content") or ""))
+    words = (next(iter(paragraph.split()), "") for paragraph in paragraphs)
+    names = (word.strip("[]:").lower() for word in words)
+    return next((_SCENARIOS[n] for n in names if n in _SCENARIOS), finishing)(turn, seconds)
 
 
 _SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {

@@ -24,12 +24,13 @@ from reconciler.state.model import Record
 LONGEST_KEY = 128
 _LONGEST_SLUG = 50
 _SEPARATOR = re.compile(r"[^a-z0-9._]+")
+_MIXED = re.compile(r"[._-]*-[._-]*")
 
 
 def slug(text: str, longest: int = LONGEST_KEY) -> str:
     """A text as a key (`[a-z0-9][a-z0-9._-]*`), cut between words if possible; may be empty."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    made = _SEPARATOR.sub("-", plain).strip("._-")
+    made = _MIXED.sub("-", _SEPARATOR.sub("-", plain)).strip("._-")
     if len(made) > longest:
         whole, dash, _ = made[: longest + 1].rpartition("-")
         made = (whole if dash else made[:longest]).rstrip("._-")

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.importing.pulumi import Resource
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.messages import wording
+from reconciler.model.canonical import comparable_text
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
@@ -97,6 +99,15 @@ def declare(
     while rejected := [p for p in task_faults(NewTask("task", None, members)) if len(p.path) > 2]:
         _remove(declaration, rejected[0])
     return declaration
+
+
+def has_other_prompt(resource: Resource, opening: Opening) -> bool:
+    """Whether the prompt of a Pulumi resource is known to differ from that of its task."""
+    declared = resource.members.get("message")
+    text = declared.get("content") if isinstance(declared, Mapping) else declared
+    if not isinstance(text, str) or not opening.text:
+        return False
+    return comparable_text(text) != comparable_text(opening.text)
 
 
 def _remove(declaration: Declaration, fault: Finding) -> None:

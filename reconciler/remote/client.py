@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from requests import Response
-
 from reconciler.model import wire
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError
@@ -23,7 +21,7 @@ from reconciler.remote import responses
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse
 from reconciler.remote.pagination import TASK_QUERY, Page, ReadPage, pages, task_pages
 from reconciler.remote.service_clock import ServiceClock
-from reconciler.remote.transport import HEADER_VALUE, Transport
+from reconciler.remote.transport import Transport
 
 BUDGET_TIMEOUT = 10.0
 """In seconds; short, because only a forecast depends on it: the service enforces the budget."""
@@ -150,15 +148,6 @@ class Client:
         except wire.UnreadableEventsError:
             raise RemoteError.of(Code.UNREADABLE_RESPONSE, "events", where=where) from None
         return None
-
-    def open_events(self, org_name: str, task_id: str, after: str, idle: float) -> Response:
-        """The open event stream; `after` is the ID of the last known event. Raises
-        NoResponseError."""
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
-        if HEADER_VALUE.fullmatch(after):  # an ID may be any text, a header may not
-            headers["Last-Event-ID"] = after
-        path = f"{_task_path(org_name, task_id)}/events/stream"
-        return self._transport.open_stream(Request("GET", path), headers, idle)
 
     def post_to_task(
         self, org_name: str, task_id: str, body: Mapping[str, object], suffix: str = ""

@@ -128,16 +128,6 @@ class Transport:
         """Sends once. Raises NoResponseError without a complete response in `timeout` seconds."""
         return self._send(request, self._exchange(timeout, timeout))
 
-    def open_stream(
-        self, request: Request, headers: Mapping[str, str], idle: float
-    ) -> requests.Response:
-        """Sends once; the caller reads and closes the response, which may be silent for `idle`
-        seconds. Raises NoResponseError without a response."""
-        with self._sending(request, self._exchange(idle, float("inf"))):
-            response = self._open(request, headers)
-        log.info("%s %s -> %d", request.method, self._path(request), response.status_code)
-        return response
-
     def send(
         self, request: Request, stopped: Callable[[], bool] = lambda: False
     ) -> ServiceResponse:

@@ -98,6 +98,17 @@ def test_the_plan_after_an_import_is_empty(place: LiveTasks) -> None:
     unchanged(place)
 
 
+def test_an_imported_task_was_created_when_the_service_says(place: LiveTasks) -> None:
+    place.time.stop()
+    task_id = created(place.api, "finishing it")
+    at = place.time().isoformat(timespec="seconds")[:19]
+    place.time.advance(7200)
+    assert place.run("import", task_id, "--org", "acme", "--write", "tasks/i.yaml")[0] == 0
+    shown = place.run("show", "finishing-it")[1]
+    (row,) = [row for row in shown.splitlines() if row.strip().startswith("created:")]
+    assert row.split()[1].startswith(at)
+
+
 def test_an_existing_file_is_extended_and_keeps_its_comments(place: LiveTasks) -> None:
     before = (
         "# Ours.\nversion: 1\norgName: acme\ndefaults:\n  permissionMode: read-only # looks\n"

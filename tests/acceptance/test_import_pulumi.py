@@ -206,6 +206,21 @@ def test_surrogate_pairs_are_decoded(place: LiveTasks) -> None:
     assert made["tasks"]["one"]["message"] == text
 
 
+@pytest.mark.parametrize(("declared", "warned"), [("finishing a", False), ("finishing b", True)])
+def test_another_prompt_than_that_of_the_task_is_a_warning(
+    place: LiveTasks, declared: str, warned: bool
+) -> None:
+    """The provider starts a second agent when a prompt changes, and does not record it."""
+    task_id = created(place.api, "finishing a")
+    resource = {"name": "a", "inputs": {"message": declared}, "outputs": {"taskID": task_id}}
+    (place.folder / "stack.json").write_text(stack(resource))
+    arguments = ("--from", "stack.json", "--write", "tasks/a.yaml", "--org", "acme")
+    code, _, err = place.run("import", *arguments)
+    assert code == 0, err
+    assert ("[TC850]" in err) is warned
+    assert ("taskctl import --mine --since 20" in err) is warned
+
+
 def test_a_stack_is_read_from_stdin(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     text = stack({"name": "One", "inputs": {"orgName": "acme", "message": SECRET}})
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))

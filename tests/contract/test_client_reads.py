@@ -296,14 +296,3 @@ def test_a_slow_body_times_out() -> None:
     with pytest.raises(RemoteError, match="/api/user") as caught:
         client.identity()
     assert cause(caught) == (Code.NO_RESPONSE, "timeout")
-
-
-@pytest.mark.parametrize("odd", ["5\r\nX-Other: 1", "5é中", "5\ud800", " 5", "5 "])
-def test_the_id_of_an_event_may_be_any_text(odd: str) -> None:
-    """The service chooses the ID, and a header cannot hold all text that JSON can."""
-    with (
-        FaultServer() as server,
-        make_client(server.url) as client,
-        client.open_events("acme", "t", odd, 5) as answer,
-    ):
-        assert answer.status_code == 404

@@ -18,7 +18,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.service import Created, CreateOutcome
 from reconciler.model.task import Identity
 from reconciler.remote.client import Client
-from reconciler.remote.event_stream import EventStream
+from reconciler.remote.live_events import follow
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.task_reader import TaskReader, event_cache
 from reconciler.remote.transport import Timeouts
@@ -77,7 +77,7 @@ def _follow(client: Client, folder: Any) -> list[object]:
     reader = TaskReader(client, event_cache(UserCache(folder), "local", Identity("me")), str)
     found: list[object] = []
     with suppress(EnoughError):
-        found.extend(EventStream(client, reader, sleep).events("acme", "t1"))
+        found.extend(follow(client, reader, "acme", "t1", sleep))
     return found
 
 

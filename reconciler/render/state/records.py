@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from reconciler.model.task import TaskRef, rfc3339
+from reconciler.model.task import TaskRef, instant, rfc3339
 from reconciler.model.wire import console_url
 from reconciler.render import cells, safe
 from reconciler.render.document import json_document
@@ -64,7 +65,7 @@ def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
             "taskId": record.task_id,
             "url": console_url(state.backend, ref.org_name, record.task_id),
             "file": record.file,
-            "createdAt": rfc3339(record.created_at) if record.created_at else None,
+            "createdAt": rfc3339(created) if (created := _created_at(record)) else None,
             "marks": list(record.marks),
             "pending": dict(record.pending),
             "inputs": dict(record.inputs),
@@ -88,8 +89,8 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
         "manifest": record.file,
         "created by": record.identity.login or record.identity.id,
     }
-    if record.created_at is not None:
-        facts["created"] = rfc3339(record.created_at)
+    if (created := _created_at(record)) is not None:
+        facts["created"] = rfc3339(created)
     for name, label in (("status", "status"), ("name", "name"), ("tokensUsed", "tokens used")):
         if name in outputs:
             facts[label] = str(outputs[name])
@@ -98,6 +99,12 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
     if record.marks:
         facts["attempts"] = ", ".join(record.marks)
     return facts
+
+
+def _created_at(record: Record) -> datetime | None:
+    """When the service created the task. Until its outputs are read, that is the time of the
+    response; for a task that was adopted, it is unknown."""
+    return instant(record.outputs.get("createdAt")) or (record.created_at if record.marks else None)
 
 
 def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:

@@ -95,14 +95,18 @@ def test_a_declined_approval_is_not_sent(place: LiveTasks) -> None:
 
 
 def test_a_message_goes_to_an_idle_task(place: LiveTasks) -> None:
+    place.time.stop()
     with applied(place, good="finishing", slow="slow work") as ctx:
+        place.time.advance(0.1)
         wait(ctx, ("good",), BRIEFLY)
         assert outcomes(say(ctx, "good", "finishing more")) == ["sent"]
         assert outcomes(say(ctx, "slow", "faster")) == [Code.TASK_BUSY]
 
 
 def test_cancel_ends_what_runs_and_nothing_else(place: LiveTasks) -> None:
+    place.time.stop()
     with applied(place, good="finishing", slow="slow work") as ctx:
+        place.time.advance(0.1)
         wait(ctx, ("good",), BRIEFLY)
         sent = outcomes(cancel(ctx, ("slow", "good")))
         assert sorted(map(str, sent)) == ["cancelled", "nothingToCancel"]

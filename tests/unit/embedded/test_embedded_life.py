@@ -19,6 +19,7 @@ from reconciler.embedded.lifecycle import (
     stamp,
     title_of,
 )
+from reconciler.embedded.scenarios import scenario_of
 from tests.support.embedded_client import Api, Clock, message
 
 
@@ -176,3 +177,18 @@ def test_titles(prompt: str, title: str) -> None:
 def test_times_convert_to_milliseconds_and_back(exact: datetime) -> None:
     text = stamp(milliseconds(exact))
     assert timedelta() <= exact - datetime.fromisoformat(text) < timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "last"),
+    [
+        ("failing at once", "error"),
+        ("Rotate keys", "assistant_message"),
+        ("<context>\nfinishing\n</context>\n\nfailing: rotate the keys", "error"),
+        ("A block\nof the client.\n\n[failing] rotate the keys", "error"),
+    ],
+)
+def test_a_prompt_selects_its_scenario_also_after_a_block(prompt: str, last: str) -> None:
+    event: dict[str, Any] = {"type": "user_message", "content": prompt}
+    script = scenario_of("by-prompt", 1.0)(Turn(1, event, 0))
+    assert script.steps[-1].body["type"] == last

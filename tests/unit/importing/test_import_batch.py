@@ -101,6 +101,7 @@ def test_keys_are_readable() -> None:
     assert slug("Rotate IAM keys!") == "rotate-iam-keys"
     assert slug("Größe (v1.2_beta)…") == "groe-v1.2_beta" or slug("Größe") == "groe"
     assert slug("日本") == ""
+    assert slug("Finishing: rotate every key. -uni") == "finishing-rotate-every-key-uni"
     assert Keys(()).of("日本", "", "task-4f1c") == "task-4f1c"
     assert Keys(()).of("日本") == "task"
     long = Keys(()).of("Look at every stack of the organization that had no update for long")

@@ -30,7 +30,8 @@ def read(report: Report, style: Style | None = None) -> ET.Element:
         cases = list(suite.iter("testcase"))
         assert suite.get("tests") == str(len(cases))
         assert suite.get("failures") == str(sum(c.find("failure") is not None for c in cases))
-        assert suite.get("skipped") == str(sum(c.find("skipped") is not None for c in cases))
+        skipped = str(sum(c.find("skipped") is not None for c in cases))
+        assert suite.get("skipped") == (None if suite is root else skipped)
         assert suite.get("errors") == "0"
     for case in root.iter("testcase"):
         assert {"name", "classname", "time"} <= set(case.keys())
@@ -87,7 +88,7 @@ def test_validate_has_a_suite_for_each_file_and_a_case_for_each_task() -> None:
     assert "10:4: tasks.b.source" in (failure.text or "")
     case = root.find(".//testcase[@name='rotate']")
     assert case is not None
-    assert (case.get("file"), case.get("line")) == ("infra/tasks/iam.yaml", "7")
+    assert case.keys() == ["name", "classname", "time"]  # Jenkins' schema has no others
     assert "warning: " in (case.findtext("system-out") or "")
 
 
