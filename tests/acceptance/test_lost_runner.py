@@ -34,6 +34,7 @@ def repository(folder: Path) -> Path:
     return bare
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize("kind", PLACES)
 def test_another_runner_continues_after_a_lost_one(kind: str, tmp_path: Path) -> None:
     here = tmp_path / "here"

@@ -38,6 +38,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import reconciler
+from tests.support.skipped_time import skipped_time
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -145,7 +146,8 @@ def _run_here(
     target = getattr(importlib.import_module(module), name)
     sys.argv = ["taskctl", *arguments]
     install(kill_at, folder / "trace", files_only=files_only)
-    target(*(arguments if call else ()))
+    with skipped_time():
+        target(*(arguments if call else ()))
 
 
 class _Counter:

@@ -23,7 +23,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 import traceback
 import urllib.request
 from collections import Counter
@@ -36,6 +35,7 @@ from typing import Any
 from tests.support.fault_http import Handler
 from tests.support.fault_script import Call, Chooser, Fault, Rule, Script
 from tests.support.fault_world import Habits, World
+from tests.support.skipped_time import now
 
 __all__ = ["Call", "Fault", "FaultServer", "FaultServerProcess", "Habits", "Rule"]
 
@@ -67,7 +67,7 @@ class FaultServer:
         habits: Habits | None = None,
         *,
         port: int = 0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = now,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.habits = habits or Habits()

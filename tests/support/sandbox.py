@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.support.called import call
 from tests.support.state_engines import Served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,11 +49,12 @@ class Ended:
 @dataclass
 class Sandbox:
     """`settle` is the settle time of every command, as text; `env` is added to its environment. The
-    state is a file, or at the address of `TASKCTL_STATE` in `env`."""
+    state is a file, or at the address of `TASKCTL_STATE` in `env`. Commands run in this process,
+    except those that a test starts, to kill them or to run several at once."""
 
     folder: Path
     server: Server
-    settle: str = "1s"
+    settle: str = "10s"
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -85,11 +87,9 @@ class Sandbox:
         }
 
     def start(self, command: str, *more: str) -> subprocess.Popen[str]:
-        return self._start(self.arguments(command, *more))
-
-    def _start(self, words: list[str]) -> subprocess.Popen[str]:
+        """A process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *words],
+            [sys.executable, "-m", "reconciler", *self.arguments(command, *more)],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
@@ -98,17 +98,17 @@ class Sandbox:
             text=True,
         )
 
-    def run(self, command: str, *more: str, timeout: float = 60) -> Ended:
-        process = self.start(command, *more)
-        out, err = process.communicate(timeout=timeout)
-        return Ended(process.returncode, out, err)
+    def run(self, command: str, *more: str) -> Ended:
+        return self._run(self.arguments(command, *more))
+
+    def _run(self, words: list[str]) -> Ended:
+        return Ended(*call(words, self.folder, self.environment()))
 
     def on_state(self, *words: str) -> str:
         """The output of a `state` command of a shared state, which must succeed."""
-        process = self._start(["state", *words])
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, out + err
-        return out
+        ended = self._run(["state", *words])
+        assert ended.code == 0, ended.stdout + ended.stderr
+        return ended.stdout
 
     def state(self) -> dict[str, Any]:
         is_shared = "TASKCTL_STATE" in self.env
@@ -127,7 +127,7 @@ class Sandbox:
         assert made == {text: [recorded[key]] for key, text in texts.items()}
 
 
-def shared_sandbox(served: Served, server: Server, settle: str = "1s") -> Sandbox:
+def shared_sandbox(served: Served, server: Server, settle: str = "10s") -> Sandbox:
     """A sandbox with a new state in an engine."""
     runner = served.runner(f"s{secrets.token_hex(4)}")
     env = {**runner.env, "TASKCTL_STATE": runner.address, "TASKCTL_BACKEND": server.url}

@@ -1,0 +1,46 @@
+"""A command line, called in this process: as another process would run it, without the start of an
+interpreter. Tests of signals, kills and simultaneous commands start processes instead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from functools import partial
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from unittest.mock import patch
+
+from reconciler.cli.main import run
+from reconciler.remote import transport
+from reconciler.remote.retries import RetryPolicy
+from tests.support.skipped_time import skipped_time
+
+
+def call(words: Sequence[str], folder: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
+    """The exit code, stdout and stderr. `env` is the whole environment, and stdin is empty. Reads
+    are retried as often as usual, with short pauses, and the settle time passes at once. Only for
+    the main thread."""
+    out, err = _stream(), _stream()
+    with (
+        chdir(folder),
+        patch.dict("os.environ", env, clear=True),
+        patch.object(sys, "stdin", _stream()),
+        patch.object(sys, "stdout", out),
+        patch.object(sys, "stderr", err),
+        patch.object(transport, "RetryPolicy", partial(RetryPolicy, base=0.02)),
+        skipped_time(),
+    ):
+        code = run(words)
+    return code, _text(out), _text(err)
+
+
+def _stream() -> TextIOWrapper:
+    return TextIOWrapper(BytesIO(), encoding="utf-8", errors="backslashreplace", write_through=True)
+
+
+def _text(stream: TextIOWrapper) -> str:
+    stream.flush()
+    data = stream.buffer
+    assert isinstance(data, BytesIO)
+    return data.getvalue().decode()
