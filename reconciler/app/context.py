@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from reconciler.app.ui import Ui
     from reconciler.manifest.loader import Manifests
     from reconciler.manifest.policy import Policy
+    from reconciler.model.budget import Budget
     from reconciler.model.clock import Clock
     from reconciler.model.task import DesiredTask
-    from reconciler.plan.budget import Budget
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Backend, Resolved
     from reconciler.remote.survey import Survey
@@ -322,7 +322,7 @@ class Context:
 
     def budget(self, org_name: str) -> Budget | None:
         """The Neo token budget of an organization, None if it has none."""
-        from reconciler.plan.budget import Budget
+        from reconciler.model.budget import Budget
 
         found = self.client.token_budget(org_name)
         if isinstance(found, Budget):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.messages.notes import Note
+from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError, error
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
-from reconciler.plan.budget import Budget, Outlook, budget_problems
 from reconciler.plan.codec import options_json
 from reconciler.plan.hold import TaskProgress, records_to_check
 from reconciler.plan.lookup import lookups

@@ -12,7 +12,7 @@ from reconciler.app.context import Context
 from reconciler.app.task_sessions import TaskSessions, select_refs, since_when, with_retired
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
-from reconciler.plan.budget import Outlook
+from reconciler.model.budget import Outlook
 from reconciler.plan.periods import followed
 from reconciler.plan.view import TaskId
 from reconciler.state.edit import known_refs

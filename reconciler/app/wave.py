@@ -22,6 +22,7 @@ from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import word_remarks
+from reconciler.model.budget import budget_document
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Place,
@@ -33,7 +34,6 @@ from reconciler.model.diagnostics import (
 )
 from reconciler.model.task import RemoteTask, rfc3339
 from reconciler.plan.age import LockHolder
-from reconciler.plan.budget import budget_document
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.hold import TaskProgress

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.memory import value
+from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.fields import PATCHED
@@ -22,7 +23,6 @@ from reconciler.model.task import (
     TaskRef,
     is_unattended,
 )
-from reconciler.plan.budget import Outlook
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 

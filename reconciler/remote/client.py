@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from reconciler.model import wire
+from reconciler.model.budget import Budget, read_budget
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError
 from reconciler.model.service import CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.shell import is_org_name
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
-from reconciler.plan.budget import Budget, read_budget
 from reconciler.remote import responses
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse
 from reconciler.remote.pagination import TASK_QUERY, Page, ReadPage, pages, task_pages

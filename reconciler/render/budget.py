@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from reconciler.messages.template import amount
-from reconciler.plan.budget import Outlook, minute
+from reconciler.model.budget import Outlook, minute
 from reconciler.render import safe
 from reconciler.render.reports import Style
 

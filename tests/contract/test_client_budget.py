@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from reconciler.plan.budget import Budget
+from reconciler.model.budget import Budget
 from reconciler.remote import client as remote_client
 from tests.support.client_tools import TOKEN, FakeTime, make_client
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from reconciler.model.budget import MOST, Budget, Outlook
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
-from reconciler.plan.budget import MOST, Budget, Outlook
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.messages.remarks import remarks_document
+from reconciler.model.budget import budget_document
 from reconciler.model.task import Generated, Identity
-from reconciler.plan.budget import budget_document
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.render.document import change_document, json_document

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import Any
 
-from reconciler.plan.budget import Outlook, budget_document
+from reconciler.model.budget import Outlook, budget_document
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.reports import Style

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from reconciler.messages.template import amount
-from reconciler.plan.budget import MOST, Budget, Outlook
+from reconciler.model.budget import MOST, Budget, Outlook
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
 from reconciler.plan.plan import Plan
 from reconciler.render import render

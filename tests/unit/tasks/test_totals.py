@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.budget import Budget, Outlook
 from reconciler.model.task import Identity, TaskRef
-from reconciler.plan.budget import Budget, Outlook
 from reconciler.render import cells
 from reconciler.render.reports import Style
 from reconciler.render.status.totals import (

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.budget import MOST, Budget, Outlook, budget_problems, read_budget
 from reconciler.model.diagnostics import Severity
-from reconciler.plan.budget import MOST, Budget, Outlook, budget_problems, read_budget
 from tests.support.diagnostics import explanation, summary
 
 ANSWER: dict[str, Any] = {
