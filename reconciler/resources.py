@@ -11,7 +11,7 @@ _FOLDERS = (_HERE / "schemas", _HERE.parent / "schemas")
 
 
 def schema_text(name: str) -> str:
-    """The JSON Schema `manifest`, `plan` or `state`."""
+    """The JSON Schema of that name, such as `manifest` or `plan`."""
     for folder in _FOLDERS:
         path = folder / f"{name}.schema.json"
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Writes the generated parts of docs/: the reference, the copies in ci.md, the README's picture.
+"""Writes the generated files: the reference, the copies in ci.md, the README's picture, schemas.
 
 `python -m tools.reference`; with `--check` it writes nothing and exits 1 if a file is out of date.
 """
@@ -15,6 +15,7 @@ from tools.diagnostics_page import diagnostics_page
 from tools.manifest_page import manifest_page
 from tools.messages_file import messages_file
 from tools.picture import picture
+from tools.schemas import schema_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -33,6 +34,7 @@ def outdated() -> Iterator[tuple[Path, str]]:
     """The outdated pages, each with its expected content."""
     pages = {name: make() for name, make in PAGES.items()}
     pages |= {f"{COMMANDS}/{name}": text for name, text in commands_pages().items()}
+    pages |= schema_pages()
     for name, text in pages.items():
         path = ROOT / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:

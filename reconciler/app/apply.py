@@ -193,7 +193,7 @@ class _LaterWaves:
         statuses = tuple(status for status in self._statuses if status.ref in self._refs)
         done = self._applied.report
         report = WaitedReport(
-            *(done.tasks, done.diagnostics, done.budget),
+            *(done.tasks, done.diagnostics, done.budgets),
             statuses=statuses,
             end=end,
             read_at=self._ctx.now(),

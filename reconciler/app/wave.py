@@ -22,7 +22,6 @@ from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import word_remarks
-from reconciler.model.budget import budget_document
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Place,
@@ -160,7 +159,7 @@ class Wave:
                 *report.diagnostics,
                 *failures_of(plan, self._fail_on),
             ),
-            budget=budget_document(plan.budgets) if plan.budgets else None,
+            budgets=plan.budgets,
         )
         if stop.exit_code is None:
             self._refresh(report, first_view)

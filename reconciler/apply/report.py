@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.memory import value
+from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
@@ -54,11 +54,11 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
-    """`budget` is the `budget` of the plan document, from before anything was created."""
+    """`budgets` are those of the plan, from before anything was created."""
 
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
-    budget: Mapping[str, object] | None = None
+    budgets: tuple[Outlook, ...] = ()
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each result, zeros included, in the order of `Result`."""
@@ -77,4 +77,4 @@ def of_both_waves(before: ApplyReport, after: ApplyReport) -> ApplyReport:
     tasks = {task.ref: task for task in (*before.tasks, *after.tasks)}
     new = (d for d in after.diagnostics if d not in before.diagnostics)
     ordered = tuple(tasks[ref] for ref in sorted(tasks))
-    return ApplyReport(ordered, (*before.diagnostics, *new), before.budget or after.budget)
+    return ApplyReport(ordered, (*before.diagnostics, *new), before.budgets or after.budgets)

@@ -63,21 +63,3 @@ def plain_text(diagnostic: Diagnostic) -> str:
     message = word(diagnostic)
     head = f"{message.summary} [{diagnostic.code}]"
     return "\n".join(part for part in (head, message.explanation) if part)
-
-
-def diagnostic_document(diagnostic: Diagnostic) -> dict[str, object]:
-    """A diagnostic in a JSON document."""
-    summary, detail, command = word(diagnostic)
-    row = diagnostic.at.row
-    related = {"related": [{"file": row.file, "line": row.line}]} if row is not None else {}
-    return {
-        "code": diagnostic.code.value,
-        "severity": diagnostic.severity.value,
-        "summary": summary,
-        "detail": "\n".join(part for part in (detail, command) if part),
-        "file": diagnostic.file,
-        "line": diagnostic.line,
-        "column": diagnostic.column,
-        "key": diagnostic.key,
-        **related,
-    }

@@ -51,13 +51,6 @@ def _commands(template: str, facts: Mapping[str, Arg]) -> tuple[str, ...]:
     return tuple(fill(line, facts) for line in template.split("\n") if line)
 
 
-def remarks_document(remarks: Iterable[Remark], note: str = "note") -> dict[str, object]:
-    """The remarks in a JSON document; empty members are omitted."""
-    words = word_remarks(remarks)
-    hints = [{"text": hint.text, "commands": list(hint.commands)} for hint in words.hints]
-    return {name: value for name, value in ((note, words.note), ("hints", hints)) if value}
-
-
 @cache
 def remark_templates() -> dict[str, Message]:
     """The wording of every remark, by its case."""

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error, warning
-from reconciler.model.task import rfc3339
 
 MOST = 2**63 - 1
 """The maximum of the API's int64. A number of tokens is between 0 and this."""
@@ -82,27 +81,9 @@ def budget_problems(
             )
 
 
-def budget_document(outlooks: Iterable[Outlook]) -> dict[str, object]:
-    """`budget` of the plan document."""
-    return {"organizations": [_organization(outlook) for outlook in outlooks]}
-
-
 def minute(moment: datetime) -> str:
     """`2026-12-01 00:00 UTC`."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def _organization(outlook: Outlook) -> dict[str, object]:
-    budget = outlook.budget
-    return {
-        "orgName": budget.org_name,
-        "usedTokens": budget.used,
-        "allowanceTokens": budget.allowance,
-        "exhausted": budget.exhausted,
-        "windowEnd": rfc3339(budget.window_end) if budget.window_end else None,
-        "windowKind": budget.window_kind,
-        "readAt": rfc3339(outlook.read_at),
-    }
 
 
 def _tokens(value: object) -> int | None:

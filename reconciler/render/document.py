@@ -1,4 +1,4 @@
-"""JSON documents: their common members, and their text, with list items on separate lines."""
+"""The text of JSON documents, with list items on separate lines, and documents without a schema."""
 
 from __future__ import annotations
 
@@ -7,36 +7,35 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from reconciler.messages import diagnostic_document
-from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
-    from reconciler.plan.plan import Change
-
-FORMAT_VERSION = 1
+    from reconciler.render.parts import Part
 
 # A runner looks for its commands anywhere in a line; in JSON `##` occurs in strings only.
 _INERT = r"\x7f|##(?=\w*\[)"
 
 
 def json_document(diagnostics: Iterable[Diagnostic] = (), /, **members: object) -> dict[str, Any]:
-    """A document with the members that every document has."""
-    listed = [diagnostic_document(diagnostic) for diagnostic in diagnostics]
+    """A document of a command that has no schema."""
+    from reconciler.render.parts import FORMAT_VERSION, diagnostic_items
+
+    listed = [members_of(item) for item in diagnostic_items(diagnostics)]
     return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **members}
 
 
-def change_document(change: Change) -> dict[str, object]:
-    """A difference; an absent side is omitted."""
-    sides = {"before": change.before, "after": change.after}
-    present = {name: side for name, side in sides.items() if side is not ABSENT}
-    origin = {"origin": change.origin.value, "inPlace": change.in_place}
-    return {"path": change.path, **present, **origin}
+def members_of(part: Part) -> dict[str, Any]:
+    """The members of a document or of a part of it, as JSON values."""
+    import msgspec  # most runs write text
+
+    found: dict[str, Any] = msgspec.to_builtins(part)
+    return found
 
 
-def dump(document: Mapping[str, object]) -> str:
+def dump(document: Part | Mapping[str, object]) -> str:
     """The text of a document, in ASCII, which any terminal and encoding can represent."""
-    members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
+    found = document if isinstance(document, Mapping) else members_of(document)
+    members = [f"{json.dumps(name)}: {_value(value)}" for name, value in found.items()]
     return inert("{" + ",\n ".join(members) + "}\n")
 
 

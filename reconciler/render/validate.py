@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostics import Severity, count
 from reconciler.render.counts import counted
@@ -12,6 +12,7 @@ from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
+    from reconciler.render.parts import Part
     from reconciler.render.task_view import TaskView
 
 
@@ -28,16 +29,10 @@ class ValidateView(ReportView):
     def rows(self, style: Style) -> Iterable[str]:
         return () if style.quiet else (f"{self.summary()}.",)
 
-    def document(self) -> dict[str, Any]:
-        from reconciler.render.document import json_document  # most runs write text
+    def document(self) -> Part:
+        from reconciler.render.validate_document import validate_document  # most runs write text
 
-        summary = {
-            "tasks": self.report.tasks,
-            "files": self.report.files,
-            "errors": self.errors,
-            "warnings": self.warnings,
-        }
-        return json_document(self.diagnostics, valid=not self.errors, summary=summary)
+        return validate_document(self.report)
 
     def summary(self) -> str:
         """`9 tasks in 6 files: valid`, or `3 errors, 1 warning in 6 files`"""
@@ -65,10 +60,10 @@ class FailureView(ReportView):
         del style
         return ()
 
-    def document(self) -> dict[str, Any]:
-        from reconciler.render.document import json_document
+    def document(self) -> Part:
+        from reconciler.render.parts import CommandDocument, diagnostic_items
 
-        return json_document(self.diagnostics)
+        return CommandDocument(diagnostics=diagnostic_items(self.diagnostics))
 
     def summary(self) -> str:
         return f"Failed: {counted(count(self.diagnostics, Severity.ERROR), 'error')}"

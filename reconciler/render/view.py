@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render.reports import Locate, Style
 
 if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
+    from reconciler.render.parts import Part
     from reconciler.render.plan.items import EntryView
     from reconciler.render.task_view import TaskView
 
@@ -38,7 +39,7 @@ class ReportView:
         """The text, without diagnostics."""
         raise NotImplementedError
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Part:
         """The JSON document."""
         raise NotImplementedError
 

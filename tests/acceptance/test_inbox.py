@@ -71,7 +71,7 @@ def test_the_state_option_filters_or_names_a_state(place: LiveTasks) -> None:
 
 
 def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
-    assert place.run("inbox")[:2] == (0, "No open questions.\n")
+    assert place.run("inbox")[:2] == (0, "No open requests.\n")
     place.apply({"zz": "approving", "good": "finishing"})
     settled(place, zz="waiting", good="done")
     place.apply({"zz": "approving", "good": "finishing", "aa": "approving too"})
@@ -82,9 +82,9 @@ def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
     assert out.count(ASKED) == 2
     assert "  taskctl approve acme/zz\n" in out
     document = place.document("inbox", "a*")
-    assert [(q["key"], q["wants"]) for q in document["questions"]] == [("aa", "approval")]
-    assert document["questions"][0]["approval"]["context"]["tool_name"] == "pulumi_up"
-    assert place.document("inbox", "good")["questions"] == []
+    assert [(q["key"], q["wants"]) for q in document["requests"]] == [("aa", "approval")]
+    assert document["requests"][0]["approval"]["context"]["tool_name"] == "pulumi_up"
+    assert place.document("inbox", "good")["requests"] == []
 
 
 def test_a_terminal_prompts_for_one_request_after_another(place: LiveTasks) -> None:
@@ -143,7 +143,7 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
 def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     place.apply({"one": "asking", "two": "asking", "three": "asking"})
     settled(place, one="waiting", two="waiting", three="waiting")
-    question = place.document("inbox", "one")["questions"][0]
+    question = place.document("inbox", "one")["requests"][0]
     assert question["wants"] == "answer"
     assert question["command"] == ["taskctl", "approve", "acme/one", "-m", "TEXT"]
     assert "[TC736]" in place.run("approve", "one", "-y")[2]

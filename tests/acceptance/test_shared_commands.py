@@ -91,7 +91,7 @@ def test_tasks_can_be_replaced_and_updated(at: LiveTasks) -> None:
     assert recorded(at)["a"] != first
     at.write({"a": "finishing anew"}, approvalMode="manual")
     assert "1 updated" in must(at, "apply", "-y", "--update")
-    history = at.document("state", "show", "a")["tasks"][0]["history"]
+    history = at.document("state", "show", "a")["tasks"][0]["recorded"]["history"]
     assert [entry["what"] for entry in history] == ["created", "replaced", "updated"]
 
 

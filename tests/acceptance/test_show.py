@@ -29,11 +29,11 @@ def test_json_contains_everything(place: LiveTasks) -> None:
     place.write({"good": "finishing"}, approvalMode="auto")
     (task,) = place.document("show", "good")["tasks"]
     assert task["status"] == "done"
-    assert task["inputs"]["approvalMode"] == "manual"
+    assert task["recorded"]["inputs"]["approvalMode"] == "manual"
     assert task["manifest"]["inputs"]["approvalMode"] == "auto"
     (change,) = task["diff"]
     assert (change["path"], change["before"], change["after"]) == ("approvalMode", "manual", "auto")
-    assert len(task["marks"]) == 1
+    assert len(task["recorded"]["marks"]) == 1
     assert task["outputs"]["source"] == "api"
     assert task["attempts"] == []
 
@@ -80,9 +80,9 @@ def test_show_prints_the_history_of_a_key(place: LiveTasks) -> None:
     assert place.run("apply", "--yes", "--update")[0] == 0
     assert place.run("apply", "--yes", "--replace", "good")[0] == 0
     (task,) = place.document("show", "good")["tasks"]
-    assert [h["what"] for h in task["history"]] == ["created", "updated", "replaced"]
-    assert [h["taskId"] for h in task["history"]] == [old, old, task["taskId"]]
-    assert task["formerTaskIds"] == [old]
+    assert [h["what"] for h in task["recorded"]["history"]] == ["created", "updated", "replaced"]
+    assert [h["taskId"] for h in task["recorded"]["history"]] == [old, old, task["taskId"]]
+    assert task["recorded"]["formerTaskIds"] == [old]
     shown = place.run("show", "good")[1]
     assert "  history:\n" in shown
     assert f"created   {old}\n" in shown

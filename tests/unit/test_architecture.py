@@ -38,7 +38,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "referencing": "manifest/schema.py",
     "obstore": "state/engines/objects.py",
     "psycopg": "state/engines/postgres.py",
-    "msgspec": ("model/typed_json.py", "embedded/requests.py"),
+    "msgspec": ("model/typed_json.py", "embedded/requests.py", "render/"),
     "requests": "remote/",
     "ruamel": "manifest/",
     "urllib3": "remote/",

@@ -8,13 +8,19 @@ from reconciler import __version__
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import argument
 
+SCHEMAS = (
+    *("manifest", "state"),
+    *("plan", "apply", "status", "wait", "inbox", "show", "state-list", "validate"),
+)
+"""The names of the schemas: two for files, then one for each document of `--format json`."""
+
 
 @make_command(
     "schema",
     argument(
         "name",
-        "[manifest|plan|state]",
-        type=click.Choice(["manifest", "plan", "state"]),
+        "[NAME]",
+        type=click.Choice(SCHEMAS),
         default="manifest",
     ),
     examples=[
@@ -23,7 +29,10 @@ from reconciler.cli.options import argument
     ],
 )
 def schema_command(call: Call, name: str) -> int:
-    """Print a JSON Schema: of manifests, of plan documents, or of the state file.
+    """Print a JSON Schema: of manifests, of the state file, or of the output of a command.
+
+    NAME is manifest (the default), state, or a command whose `--format json` it describes: plan,
+    apply, status, wait, inbox, show (of a key), state-list, or validate.
 
     An editor with yaml-language-server uses it for a manifest that begins with
     `# yaml-language-server: $schema=PATH`.

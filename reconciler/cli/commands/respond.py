@@ -37,7 +37,8 @@ def inbox_command(call: Call, selectors: tuple[str, ...]) -> int:
     the service are only listed.
     """
     from reconciler.app import respond
-    from reconciler.render.status.inbox import inbox_document, inbox_text
+    from reconciler.render.status.document import inbox_document
+    from reconciler.render.status.inbox import inbox_text
 
     found = respond.inbox(call.ctx, selectors)
     if call.ctx.ui.interactive and found.requests:

@@ -44,7 +44,8 @@ from reconciler.render.state.edits import (
 def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     """List the recorded tasks, and the unresolved attempts."""
     from reconciler.app.state import read_tasks
-    from reconciler.render.state.records import state_document, state_table
+    from reconciler.render.state.document import state_document
+    from reconciler.render.state.records import state_table
 
     state, refs = read_tasks(call.ctx, selectors)
     call.out.result(
@@ -61,7 +62,8 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
 def show_record(call: Call, key: str) -> int:
     """Show the record of one task: its inputs when it was created, and its last known outputs."""
     from reconciler.app.state import read_tasks
-    from reconciler.render.state.records import state_document, task_text
+    from reconciler.render.state.document import state_document
+    from reconciler.render.state.records import task_text
 
     state, refs = read_tasks(call.ctx, (key,))
     call.out.result(

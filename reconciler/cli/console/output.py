@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from reconciler.app.ui import ApplyProgress, Source, Stop, Watch
     from reconciler.model.task import TaskRef
+    from reconciler.render.parts import Part
     from reconciler.render.secrets import Secrets
     from reconciler.render.wait.report import WaitedReport
     from reconciler.tasks.events import Approval
@@ -143,7 +144,7 @@ class Output:
 
     def result(
         self,
-        document: Callable[[], Mapping[str, object]],
+        document: Callable[[], Part | Mapping[str, object]],
         text: Callable[[Style], str],
         diagnostics: Sequence[Diagnostic] = (),
     ) -> None:

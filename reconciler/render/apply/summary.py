@@ -19,7 +19,3 @@ _USUAL = (
 def apply_summary(report: ApplyReport, label: str = "Apply") -> str:
     """`Apply: 3 created, ...`"""
     return f"{label}: {listed(report.summary().items(), LABELS, _USUAL)}."
-
-
-def summary_document(report: ApplyReport) -> dict[str, int]:
-    return {name: n for name, n in report.summary().items() if n or name in _USUAL}

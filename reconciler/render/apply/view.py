@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.messages.remarks import remarks_document, word_remarks
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import Severity
-from reconciler.render.apply.summary import apply_summary, summary_document
+from reconciler.render.apply.summary import apply_summary
 from reconciler.render.apply.text import apply_rows
-from reconciler.render.document import json_document
 from reconciler.render.reports import Locate, Style
 from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.view import Count, ReportView
+
+if TYPE_CHECKING:
+    from reconciler.render.parts import Part
 
 _RESULTS: dict[Result, tuple[str, Severity | None]] = {
     Result.CREATED: ("+", None),
@@ -39,14 +41,10 @@ class ApplyView(ReportView):
     def rows(self, style: Style) -> Iterable[str]:
         return apply_rows(self.report, style)
 
-    def document(self) -> dict[str, Any]:
-        budget = self.report.budget
-        return json_document(
-            self.diagnostics,
-            summary=summary_document(self.report),
-            **({"budget": budget} if budget else {}),
-            tasks=[_task_result(task) for task in self.report.tasks],
-        )
+    def document(self) -> Part:
+        from reconciler.render.apply.document import apply_document
+
+        return apply_document(self.report)
 
     def summary(self) -> str:
         return apply_summary(self.report).removesuffix(".")
@@ -68,23 +66,3 @@ def result_view(task: TaskResult, locate: Locate) -> TaskView:
     sign, level = _RESULTS[task.result]
     words = word_remarks(task.problems or task.warnings)
     return replace(view_of_task(task, task.result, sign, level, words, locate), line=task.line)
-
-
-def _task_result(task: TaskResult) -> dict[str, object]:
-    document: dict[str, object] = {
-        "key": task.key,
-        "orgName": task.org_name,
-        "result": task.result.value,
-        "taskId": task.task_id,
-        "url": task.url,
-        "error": None,
-        "file": task.file,
-        "line": task.line,
-    }
-    further = {
-        "replaced": task.replaced,
-        "cancelled": task.cancelled,
-        "updated": list(task.updated),
-    }
-    document |= {name: value for name, value in further.items() if value}
-    return document | remarks_document(task.problems, "error")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reconciler.messages.plan import ACTIONS, COUNTED, UNATTENDED, UNATTENDED_MEANS
 from reconciler.plan.digest import plan_digest
@@ -11,13 +11,15 @@ from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.budget import budget_lines
 from reconciler.render.markdown_text import span
-from reconciler.render.plan.document import plan_document
 from reconciler.render.plan.items import EntryView, fold_entries
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target, who
 from reconciler.render.plan.tasks import planned_view, urgency
 from reconciler.render.reports import Locate, Style
 from reconciler.render.task_view import TaskView
 from reconciler.render.view import Count, ReportView
+
+if TYPE_CHECKING:
+    from reconciler.render.parts import Part
 
 
 class PlanView(ReportView):
@@ -33,7 +35,9 @@ class PlanView(ReportView):
 
         return plan_rows(self.plan, style)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Part:
+        from reconciler.render.plan.document import plan_document
+
         return plan_document(self.plan)
 
     def summary(self) -> str:

@@ -1,18 +1,16 @@
-"""The state as a table, everything recorded about one task as text, and both as documents."""
+"""The state as a table, and everything recorded about one task as text."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 from reconciler.model.task import TaskRef, instant, rfc3339
 from reconciler.model.wire import console_url
 from reconciler.render import cells, safe
-from reconciler.render.document import json_document
 from reconciler.render.reports import Palette, Style
 from reconciler.render.values import setting_rows
-from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
+from reconciler.state.attempt import Attempt, HistoryKind
 from reconciler.state.model import Record, State
 
 
@@ -47,41 +45,6 @@ def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True)
     return "\n".join(rows) + "\n"
 
 
-def state_document(state: State, refs: Iterable[TaskRef]) -> dict[str, Any]:
-    """The document of `state list` and `state show`."""
-    return json_document(
-        backend=state.backend,
-        lineage=state.lineage,
-        serial=state.serial,
-        tasks=[_task_document(state, ref) for ref in refs],
-    )
-
-
-def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
-    record = state.records.get(ref)
-    document: dict[str, Any] = {"key": ref.key, "orgName": ref.org_name, "taskId": None}
-    if record is not None:
-        document |= {
-            "taskId": record.task_id,
-            "url": console_url(state.backend, ref.org_name, record.task_id),
-            "file": record.file,
-            "createdAt": rfc3339(created) if (created := _created_at(record)) else None,
-            "marks": list(record.marks),
-            "pending": dict(record.pending),
-            "inputs": dict(record.inputs),
-            "digest": record.digest,
-            "outputs": dict(record.outputs),
-            "history": [_entry_document(entry) for entry in record.full_history()],
-            "formerTaskIds": list(record.former),
-        }
-    document["attempts"] = [
-        {"mark": attempt.mark, "startedAt": rfc3339(attempt.started_at)}
-        | ({"replaces": attempt.replaces} if attempt.replaces else {})
-        for attempt in state.attempts_for(ref)
-    ]
-    return document
-
-
 def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mapping[str, str]:
     facts = {
         "task id": record.task_id,
@@ -89,7 +52,7 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
         "manifest": record.file,
         "created by": record.identity.login or record.identity.id,
     }
-    if (created := _created_at(record)) is not None:
+    if (created := created_at(record)) is not None:
         facts["created"] = rfc3339(created)
     for name, label in (("status", "status"), ("name", "name"), ("tokensUsed", "tokens used")):
         if name in outputs:
@@ -101,7 +64,7 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
     return facts
 
 
-def _created_at(record: Record) -> datetime | None:
+def created_at(record: Record) -> datetime | None:
     """When the service created the task. Until its outputs are read, that is the time of the
     response; for a task that was adopted, it is unknown."""
     return instant(record.outputs.get("createdAt")) or (record.created_at if record.marks else None)
@@ -132,16 +95,6 @@ def _history(record: Record, palette: Palette) -> Iterator[str]:
         label = "no task" if entry.what == HistoryKind.NOT_CREATED else what
         shown = details.get(entry.what, task_id)
         yield f"    {palette.dim(at.ljust(24))} {label.ljust(9)} {shown}".rstrip()
-
-
-def _entry_document(entry: HistoryEntry) -> dict[str, object]:
-    return {
-        "what": entry.what,
-        "at": rfc3339(entry.at) if entry.at is not None else None,
-        "taskId": entry.task_id or None,
-        "mark": entry.mark or None,
-        "detail": entry.detail,
-    }
 
 
 def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iterator[str]:

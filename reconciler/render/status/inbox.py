@@ -1,16 +1,13 @@
-"""Open requests: as a list, and as a document."""
+"""Open requests as a list."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from reconciler.model.task import rfc3339
 from reconciler.render import safe
 from reconciler.render.conversation import age, approval_rows
-from reconciler.render.document import json_document
 from reconciler.render.reports import Style
-from reconciler.render.status.document import request_document
 from reconciler.tasks.status import (
     OpenRequest,
     RequestKind,
@@ -26,27 +23,9 @@ _ASKS = {
 def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> str:
     """All requests in full, oldest first."""
     if not requests:
-        return "No open questions.\n"
+        return "No open requests.\n"
     rows = [row for request in requests for row in ("", *_request_rows(request, style, now))]
     return safe.without_commands("".join(f"{row}\n" for row in rows[1:]))
-
-
-def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, object]:
-    return json_document(
-        readAt=rfc3339(now),
-        questions=[
-            {
-                "key": request.status.ref.key,
-                "orgName": request.status.ref.org_name,
-                "taskId": request.status.task_id,
-                "url": request.status.url,
-                "file": request.status.file,
-                **request_document(request),
-                "approval": dict(request.approval.body) if request.approval else None,
-            }
-            for request in requests
-        ],
-    )
 
 
 def _request_rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:

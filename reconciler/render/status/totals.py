@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import Any
 
-from reconciler.model.budget import Outlook, budget_document
+from reconciler.model.budget import Outlook
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.reports import Style
@@ -41,6 +41,9 @@ def totals_rows(
 
 def totals_document(totals: Totals, outlooks: Sequence[Outlook]) -> dict[str, Any]:
     """`totals`, and `budget` if there is one."""
+    from reconciler.render.document import members_of
+    from reconciler.render.parts import budget_part
+
     values: dict[str, Any] = {
         "tokens": totals.tokens,
         "tasks": totals.tasks,
@@ -48,7 +51,7 @@ def totals_document(totals: Totals, outlooks: Sequence[Outlook]) -> dict[str, An
     }
     for by, sums in totals.groups.items():
         values[f"by{by.capitalize()}"] = _rows(totals, by, sums)
-    return {"totals": values, **({"budget": budget_document(outlooks)} if outlooks else {})}
+    return {"totals": values, **({"budget": members_of(budget_part(outlooks))} if outlooks else {})}
 
 
 def totals_csv(totals: Totals) -> str:

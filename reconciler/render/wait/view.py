@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reconciler.messages.remarks import Hint, Words, word_remarks
 from reconciler.model.diagnostics import Severity
 from reconciler.render import safe
 from reconciler.render.apply.view import ApplyView, result_view
-from reconciler.render.plan.document import task_document
 from reconciler.render.reports import Locate, Style
-from reconciler.render.status.document import status_document
 from reconciler.render.status.table import status_rows, status_summary
 from reconciler.render.task_view import TaskView, view_of_task
 from reconciler.render.view import Count
 from reconciler.render.wait.report import WaitedReport
 from reconciler.tasks.status import TaskState, TaskStatus, counts, open_requests
+
+if TYPE_CHECKING:
+    from reconciler.render.parts import Part
 
 _STATES: dict[TaskState, tuple[str, Severity | None]] = {
     TaskState.DONE: ("=", None),
@@ -44,17 +45,13 @@ class WaitView(ApplyView):
             yield from status_rows(self.waited.statuses, style, self.waited.read_at)
             yield from held_rows(self.waited)
 
-    def document(self) -> dict[str, Any]:
-        """The statuses: the document of `wait`, or a member of the document of apply."""
-        report = self.waited
-        statuses = status_document(report.statuses, report.read_at, report.diagnostics)
-        waited = {"end": report.end.value, **statuses}
+    def document(self) -> Part:
+        from reconciler.render.apply.document import apply_document
+        from reconciler.render.wait.document import wait_document, waited
+
         if self.command == "wait":
-            return {"formatVersion": waited.pop("formatVersion"), **waited}
-        del waited["formatVersion"], waited["diagnostics"]
-        if report.held:
-            waited["held"] = [task_document(task) for task in report.held]
-        return {**super().document(), "wait": waited}
+            return wait_document(self.waited)
+        return apply_document(self.waited, waited(self.waited))
 
     def summary(self) -> str:
         before = f"{super().summary()}. " if self.command == "apply" else ""

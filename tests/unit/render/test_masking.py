@@ -23,10 +23,12 @@ from reconciler.plan.diff import changes
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import FORMATS, render
+from reconciler.render.document import dump
 from reconciler.render.masking import masked, masked_plan, masked_state
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.secrets import STAND_IN, Secrets
-from reconciler.render.state.records import state_document, state_table, task_text
+from reconciler.render.state.document import state_document
+from reconciler.render.state.records import state_table, task_text
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import error, warning
@@ -226,7 +228,7 @@ def test_the_state_shows_no_sensitive_prompt(before: str, after: str) -> None:
     state = State("l", 1, "local", known, {"m": attempt("c", after)})
     hidden = masked_state(state)
     refs = [*known, TaskRef("acme", "c")]
-    said = json.dumps(state_document(hidden, refs)) + state_table(hidden, refs, Style())
+    said = dump(state_document(hidden, refs)) + state_table(hidden, refs, Style())
     said += "".join(task_text(hidden, ref, Style(verbose=True)) for ref in refs)
     assert_none(said, pieces(before, after), "state")
     assert_none(repr(hidden), pieces(before, after), "state")
@@ -319,4 +321,4 @@ def test_the_prompt_and_values_of_a_sensitive_entry_are_masked() -> None:
     state = State("lineage", 1, "https://api.pulumi.com", records={lost.ref: record})
     saved = SavedPlan(masked_plan(plan), basis_of(plan, [lost], state))
     assert b"Qzxj" not in encode_saved_plan(saved)
-    assert "Qzxj" not in json.dumps(state_document(masked_state(state), [lost.ref]))
+    assert "Qzxj" not in dump(state_document(masked_state(state), [lost.ref]))
