@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -16,10 +15,17 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from reconciler.app.context import Context
+from reconciler.git_command import refusal_facts, run_git
 from reconciler.messages.doctor import TITLES
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, RemoteError, Severity, TaskctlError
-from reconciler.state.engines.git import GIT
+from reconciler.model.diagnostics import (
+    NOWHERE,
+    Arg,
+    Diagnostic,
+    RemoteError,
+    Severity,
+    TaskctlError,
+)
 
 CLOCK_TOLERANCE = 60
 """Seconds. Both clocks measure the settle time of attempts."""
@@ -184,20 +190,13 @@ class _Checks:
             raise TaskctlError.of(Code.STATE_ON_RUNNER, path=self._ctx.place.shown, ci=ci)
         if shutil.which("git") is None:
             raise _SkippedError("no-git")
-        inside = self._run_git("rev-parse", "--is-inside-work-tree")
+        inside = run_git(
+            self._ctx.settings.root, "rev-parse", "--is-inside-work-tree", env=os.environ
+        )
         if inside.returncode:
             if (self._ctx.settings.root / ".git").exists():
-                reason = inside.stderr.strip().splitlines()
-                raise TaskctlError.of(Code.GIT_UNUSABLE, reason=reason[0] if reason else "")
+                reason = inside.stderr.decode(errors="replace").strip().partition("\n")[0]
+                case, facts = refusal_facts(reason)
+                raise TaskctlError.of(Code.GIT_UNUSABLE, case, at=NOWHERE, **facts)
             raise _SkippedError("no-repository")
         return "git", {}
-
-    def _run_git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - fixed arguments, no shell
-            [*GIT, "-C", str(self._ctx.settings.root), *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
@@ -74,7 +74,8 @@ def refuse_key(file: str, env: Mapping[str, str]) -> None:
 
 
 def _has_password(address: str) -> bool:
-    if (_GIT_USER_INFO if scheme_of(address) == "git" else _USER_INFO).search(address):
+    user_info = _GIT_USER_INFO if scheme_of(address) == "git" else _USER_INFO
+    if any(map(user_info.search, (address, unquote(address)))):
         return True
     try:
         names = [name for name, _ in parse_qsl(urlsplit(address).query, keep_blank_values=True)]

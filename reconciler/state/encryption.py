@@ -1,8 +1,9 @@
 """Encryption at rest of a shared state: AES-256-GCM, with keys from the environment.
 
-The state and its journal are encrypted blob by blob; the other fields of the head (serial, epoch,
-holder of the lock) stay readable. Lineage and name are authenticated with each blob, so no blob can
-be passed off as another, or as part of another state.
+The state and its journal are encrypted blob by blob. Lineage and name are authenticated with each
+blob, so no blob can be passed off as another, or as part of another state. The other fields of the
+head (serial, epoch, holder of the lock, the names of blobs) stay readable, and are authenticated
+with its journal entries. What remains possible is to restore an older state as a whole.
 
     MAGIC | key id (8 bytes) | nonce (12 bytes) | ciphertext and tag
 """
@@ -87,15 +88,16 @@ class Cipher:
         self._ids = {_id_of(key): key for key in (self._current,) if key is not None}
         self._old = iter(ring.old)
 
-    def seal(self, name: str, data: bytes) -> bytes:
-        """The stored form of the blob `name`; different each time, so keep it for a resend."""
+    def seal(self, name: str, data: bytes, context: bytes = b"") -> bytes:
+        """The stored form of the blob `name`; different each time, so keep it for a resend. It can
+        be decrypted only with the same `context`, which is not secret."""
         if self._current is None:
             return data
         nonce = os.urandom(_NONCE_BYTES)
-        made: bytes = _aes(self._current).encrypt(nonce, data, self._label(name))
+        made: bytes = _aes(self._current).encrypt(nonce, data, self._label(name, context))
         return MAGIC + _id_of(self._current) + nonce + made
 
-    def unseal(self, name: str, data: bytes) -> bytes:
+    def unseal(self, name: str, data: bytes, context: bytes = b"") -> bytes:
         """The inverse of `seal`. Raises StateError for anything else: a wrong key never counts as
         an absent state."""
         if not data.startswith(_FAMILY):
@@ -114,7 +116,7 @@ class Cipher:
         from cryptography.exceptions import InvalidTag
 
         try:
-            text: bytes = _aes(key).decrypt(nonce, made, self._label(name))
+            text: bytes = _aes(key).decrypt(nonce, made, self._label(name, context))
         except (InvalidTag, ValueError):  # ValueError: truncated within the nonce or the tag
             raise self._refused(Code.STATE_CIPHERTEXT, name=name) from None
         return text
@@ -125,8 +127,8 @@ class Cipher:
             return not data.startswith(_FAMILY)
         return data.startswith(MAGIC + _id_of(self._current))
 
-    def _label(self, name: str) -> bytes:
-        return b"\0".join((MAGIC, self._lineage.encode(), name.encode()))
+    def _label(self, name: str, context: bytes) -> bytes:
+        return b"\0".join((MAGIC, self._lineage.encode(), name.encode(), context))
 
     def _key(self, key_id: bytes) -> bytes | None:
         """Derives old keys lazily, in order, until the ID matches."""

@@ -15,7 +15,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic, StateError
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit
-from reconciler.state.engines import Denied, Unsure
+from reconciler.state.engines import Denied, Oversized, Unsure
 from reconciler.state.model import Event, State
 from reconciler.state.register import HeadMovedError, UnknownWriteError, state_error
 from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
@@ -151,7 +151,8 @@ class HeldHead:
         with self._writing:
             head = self._following()
             tail, moved = (*head.tail, *texts), head.tail
-            if any(len(text) > LARGE_ENTRY for text in texts):
+            size = sum(map(len, texts))
+            if size > LARGEST_TAIL or any(len(text) > LARGE_ENTRY for text in texts):
                 tail, moved = (), tail
             elif sum(map(len, tail)) > LARGEST_TAIL:
                 tail = tuple(texts)
@@ -189,7 +190,7 @@ class HeldHead:
             raise self._lose(Code.STATE_FENCED) from None
         except UnknownWriteError as problem:
             raise self._lose(Code.STATE_WRITE_UNKNOWN, reason=str(problem)) from problem
-        except (Unsure, Denied) as problem:
+        except (Unsure, Denied, Oversized) as problem:
             self._problem = state_error(problem, self._shown)
             raise self._problem from problem
         except BaseException:

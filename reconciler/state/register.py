@@ -11,17 +11,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from reconciler.git_command import refusal_facts
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import StateError
+from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.state.engines import (
+    LARGEST_BLOB,
+    LARGEST_HEAD,
     Denied,
     Engine,
     EngineError,
     Moved,
+    Oversized,
     Unconditional,
     Unsure,
     Version,
+    check_size,
 )
 
 T = TypeVar("T")
@@ -38,6 +43,8 @@ _DENIED = {
     "extra": (Code.STATE_EXTRA_MISSING, ""),
     "rejected": (Code.STATE_REJECTED, ""),
     "address": (Code.STATE_ADDRESS, ""),
+    "tls": (Code.STATE_ACCESS_DENIED, "tls"),
+    "repository": (Code.GIT_UNUSABLE, ""),
 }
 
 
@@ -75,12 +82,14 @@ class Register:
         return self.retried(self.engine.read)
 
     def put_blob(self, name: str, data: bytes) -> None:
-        """Stores a blob. Raises Unsure when retries run out."""
+        """Stores a blob. Raises Unsure when retries run out, and Oversized."""
+        check_size(name, len(data), LARGEST_BLOB)
         self.retried(lambda: self.engine.put_blob(name, data), self.write_timeout)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         """Replaces the head; `data` must be new, never sent before. Raises HeadMovedError and
-        UnknownWriteError."""
+        UnknownWriteError, and Oversized before anything is sent."""
+        check_size("head", len(data), LARGEST_HEAD)
         if gap := self.gap:
             self._wait(gap)
         began = self._clock.boot()
@@ -138,13 +147,18 @@ class Register:
 def state_error(problem: EngineError, shown: str) -> StateError:
     """The StateError for an engine's error."""
     code, case = Code.STATE_UNREACHABLE, ""
+    facts: dict[str, str] = {"reason": str(problem)}
     if isinstance(problem, Denied):
         code, case = _DENIED[problem.cause]
         if code is Code.STATE_EXTRA_MISSING:
             case = {"git": "program", "boto3": "profile"}.get(str(problem), "")
+        elif code is Code.GIT_UNUSABLE:
+            case, facts = refusal_facts(str(problem))
+    elif isinstance(problem, Oversized):
+        code, facts["part"] = Code.STATE_PART_DAMAGED, problem.part
     elif isinstance(problem, Unconditional):
         code = Code.STATE_UNCONDITIONAL
-    return StateError.of(code, case, file=shown, reason=str(problem))
+    return StateError.of(code, case, at=NOWHERE, file=shown, **facts)
 
 
 @contextmanager
@@ -152,5 +166,5 @@ def as_state_errors(shown: str) -> Iterator[None]:
     """Turns an engine's errors into StateErrors."""
     try:
         yield
-    except (Unsure, Denied, Unconditional) as problem:
+    except (Unsure, Denied, Oversized, Unconditional) as problem:
         raise state_error(problem, shown) from problem

@@ -96,10 +96,10 @@ class SharedState:
     def create(self, state: State) -> bool:
         """Raises StateError also if a state of another backend exists."""
         with as_state_errors(self.shown):
-            self._engine.prepare()
+            self._register.retried(self._engine.prepare)
             if self._store.snapshot(state.backend) is not None:
                 return False
-            self._engine.probe()
+            self._register.retried(self._engine.probe)
             writer = _writer()
             base = f"base-0-0-{writer}"
             self._store.put_blob(base, encode_state(state), state.lineage)

@@ -15,23 +15,33 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
 from reconciler.state.codec import StateSource, decode_event, decode_state, refuse_newer
 from reconciler.state.encryption import Cipher, KeyRing
-from reconciler.state.engines import Missing, Version
+from reconciler.state.engines import Missing, Version, check_size
 from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
 
 FORMAT = 1
+LARGEST_STATE = 512 * 2**20
+"""Bytes of all blobs that a head names, as stored."""
+
 BASES = 5
 """The number of saved states that are kept, including the newest."""
 
-_AT_ONCE = 16
+_AT_ONCE = 8
 _READS = 4
+_LARGEST_NUMBER = 2**52
+_TAIL = "head"
+_BLOB = re.compile(r"(?:base-)?[0-9]{1,16}-[0-9]{1,16}-[0-9a-f]{32}")
+"""The name of a blob, as `Head.part` makes it."""
+
 _LINE = re.compile(rb'\{"checksum":"([0-9a-f]{8})",(.*\})\n', re.DOTALL)
 
 
@@ -59,10 +69,6 @@ class Head:
         """The name of a blob that is written together with this head."""
         return f"{self.epoch}-{self.seq}-{self.writer}"
 
-    @property
-    def tail_name(self) -> str:
-        return f"tail-{self.epoch}-{self.seq}"
-
     def following(self) -> Head:
         """The next head of the same holder, with nothing changed yet."""
         return replace(self, seq=self.seq + 1)
@@ -78,16 +84,23 @@ _HEAD = Codec(Head, without=("tail",))
 
 def encode_head(head: Head, cipher: Cipher) -> bytes:
     """The line of a head. Encryption makes it different each time: keep it for a resend."""
-    plain = b"[" + b",".join(head.tail) + b"]"
-    sealed = cipher.seal(head.tail_name, plain)
+    plain, fields = b"[" + b",".join(head.tail) + b"]", members(_HEAD.encode(head))
+    sealed = cipher.seal(_TAIL, plain, encode_json(fields))
     tail = plain if sealed == plain else encode_json(base64.b64encode(sealed).decode())
-    rest = encode_json(members(_HEAD.encode(head)) | {"tail": Raw(tail)})[1:]
+    rest = encode_json(fields | {"tail": Raw(tail)})[1:]
     return b'{"checksum":"%08x",%b\n' % (zlib.crc32(rest), rest)
 
 
-def decode_head(data: bytes, shown: str) -> tuple[Head, Raw]:
-    """A head without its tail, and the tail as stored. Raises ShapeError, and StateError for a
-    newer format."""
+class Tail(NamedTuple):
+    """The tail of a head as stored, and the other fields, which are authenticated with it."""
+
+    stored: Raw
+    fields: bytes
+
+
+def decode_head(data: bytes, shown: str) -> tuple[Head, Tail]:
+    """A head without its tail, and the tail. Raises ShapeError, and StateError for a newer
+    format."""
     found = _LINE.fullmatch(data)
     if not found:
         raise ShapeError("", "it is not a head")
@@ -98,21 +111,27 @@ def decode_head(data: bytes, shown: str) -> tuple[Head, Raw]:
     if version > FORMAT:
         refuse_newer(version, FORMAT, shown)
     tail = whole.pop("tail", Raw(b"[]"))
-    head = _HEAD.decode(encode_json(whole), tail=())
-    if not (head.format and head.lineage and head.writer and head.base):
-        raise ShapeError("format, lineage, writer or base", "must not be empty")
-    return head, tail
+    fields = encode_json(whole)
+    head = _HEAD.decode(fields, tail=())
+    if not (head.format and head.lineage and head.writer):
+        raise ShapeError("format, lineage or writer", "must not be empty")
+    if not all(map(_BLOB.fullmatch, (head.base, *head.segments, *head.bases))):
+        raise ShapeError("base, segments or bases", "a name has no valid form")
+    if not all(0 <= number < _LARGEST_NUMBER for number in (head.serial, head.epoch, head.seq)):
+        raise ShapeError("serial, epoch or seq", "out of range")
+    return head, Tail(tail, fields)
 
 
-def decode_tail(head: Head, tail: Raw, cipher: Cipher) -> tuple[bytes, ...]:
-    """The journal entries of a head. Raises ShapeError, and StateError for a wrong key."""
-    stored = bytes(tail)
+def decode_tail(tail: Tail, cipher: Cipher) -> tuple[bytes, ...]:
+    """The journal entries of a head. Raises ShapeError, and StateError for a wrong key or other
+    fields."""
+    stored = bytes(tail.stored)
     if stored.startswith(b'"'):
         try:
-            stored = base64.b64decode(decode_as(str, tail), validate=True)
+            stored = base64.b64decode(decode_as(str, tail.stored), validate=True)
         except (binascii.Error, ValueError):
             raise ShapeError("tail", "it is not base64") from None
-    return tuple(map(bytes, decode_as(list[Raw], cipher.unseal(head.tail_name, stored))))
+    return tuple(map(bytes, decode_as(list[Raw], cipher.unseal(_TAIL, stored, tail.fields))))
 
 
 def encode_segment(texts: Sequence[bytes]) -> bytes:
@@ -155,8 +174,8 @@ class Store:
             self._cipher, self._lineage = Cipher(self._ring, lineage, self._shown), lineage
         return self._cipher
 
-    def head(self, data: bytes) -> tuple[Head, Raw]:
-        """A head, and its tail as stored. Raises StateError if it is damaged or newer."""
+    def head(self, data: bytes) -> tuple[Head, Tail]:
+        """A head without its tail, and the tail. Raises StateError if it is damaged or newer."""
         with self._verifying("head"):
             return decode_head(data, self._shown)
 
@@ -164,7 +183,7 @@ class Store:
         """A head with its tail. Raises StateError, also for a wrong key."""
         head, tail = self.head(data)
         with self._verifying("head"):
-            return replace(head, tail=decode_tail(head, tail, self.cipher(head.lineage)))
+            return replace(head, tail=decode_tail(tail, self.cipher(head.lineage)))
 
     def snapshot(self, backend: str) -> Snapshot | None:
         """The newest version; None only if there is none. A missing blob may have been deleted by
@@ -183,10 +202,8 @@ class Store:
     def load(self, data: bytes, version: Version, backend: str) -> Snapshot:
         """The content of one version. Raises Missing, and StateError for anything unreadable."""
         head = self.whole_head(data)
-        names, get = [head.base, *head.segments], self.register.engine.get_blob
-        cipher = self.cipher(head.lineage)
-        with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
-            stored = list(pool.map(lambda name: self.register.retried(lambda: get(name)), names))
+        names, cipher = [head.base, *head.segments], self.cipher(head.lineage)
+        stored = self._blobs(names)
         base, *segments = [cipher.unseal(*part) for part in zip(names, stored, strict=True)]
         saved = self._state(head, base, backend)
         texts: list[bytes] = []
@@ -196,6 +213,21 @@ class Store:
         with self._verifying("journal"):
             events = tuple(decode_event(text) for text in (*texts, *head.tail))
         return Snapshot(head, version, saved, events, cipher.is_current(stored[0]))
+
+    def _blobs(self, names: Sequence[str]) -> list[bytes]:
+        """Reads blobs concurrently. Raises Missing, and Oversized for too much in total."""
+        get, blobs, size = self.register.engine.get_blob, [], 0
+        with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
+            reads = [pool.submit(self.register.retried, partial(get, name)) for name in names]
+            try:
+                for name, read in zip(names, reads, strict=True):
+                    blobs.append(read.result())
+                    size += len(blobs[-1])
+                    check_size(name, size, LARGEST_STATE)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return blobs
 
     def swap(self, head: Head, over: Version | None) -> Version:
         """Replaces the head, which must be new; errors as in `Register.swap`."""

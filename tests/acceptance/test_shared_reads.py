@@ -71,7 +71,8 @@ def reader_of_postgres(runner: Runner, server: Served, _: FaultProxy) -> Runner:
 
     with psycopg.connect(server.runner("any").address.partition("?")[0]) as owner:
         owner.execute("CREATE ROLE reader LOGIN")
-        owner.execute("GRANT SELECT ON taskctl_head, taskctl_blob TO reader")
+        owner.execute("GRANT USAGE ON SCHEMA taskctl TO reader")
+        owner.execute("GRANT SELECT ON taskctl.head, taskctl.blob TO reader")
     return replace(runner, address=runner.address.replace("taskctl@", "reader@"))
 
 

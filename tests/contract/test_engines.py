@@ -14,6 +14,7 @@ from threading import Barrier
 import pytest
 
 from reconciler.state.engines import (
+    LARGEST_HEAD,
     Denied,
     Engine,
     Missing,
@@ -138,7 +139,7 @@ def test_blobs_are_kept_until_they_are_dropped(runner: Make) -> None:
 
 def test_five_megabytes_are_read_back(runner: Make) -> None:
     one, other = runner(), runner()
-    head, blob = content(5 * 1024 * 1024), content(5 * 1024 * 1024)
+    head, blob = content(LARGEST_HEAD), content(5 * 1024 * 1024)
     one.put_blob("large", blob)
     one.swap(head, over(one))
     found = other.read()

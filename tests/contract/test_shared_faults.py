@@ -33,8 +33,8 @@ from tests.support.state_engines import MAIN, Served, serving
 from tests.support.state_samples import BACKEND, attempt, mark_at, record
 from tests.support.state_servers import S3_KEYS
 
-HEAD = re.compile(r"PUT .*/head\b|POST .*receive-pack|UPDATE taskctl_head")
-BLOB = re.compile(r"PUT .*/blobs/|POST .*receive-pack|INSERT INTO taskctl_blob")
+HEAD = re.compile(r"PUT .*/head\b|POST .*receive-pack|UPDATE taskctl\.head")
+BLOB = re.compile(r"PUT .*/blobs/|POST .*receive-pack|INSERT INTO taskctl\.blob")
 
 
 @pytest.fixture(scope="module", params=MAIN)
@@ -306,8 +306,8 @@ def test_a_stale_holder_without_its_blobs_changes_nothing(machines: Machines) ->
 
 
 class _NoCipher:
-    def seal(self, name: str, data: bytes) -> bytes:
-        del name
+    def seal(self, name: str, data: bytes, context: bytes) -> bytes:
+        del name, context
         return data
 
 

@@ -55,6 +55,7 @@ class MemoryEngine:
     on_read: Callable[[], object] = lambda: None
     on_probe: Callable[[], object] = lambda: None
     guard: threading.RLock = field(default_factory=threading.RLock)
+    ring: KeyRing = field(default_factory=KeyRing)
 
     def read(self) -> tuple[bytes, Version] | None:
         self.asked.append("read")
@@ -106,7 +107,7 @@ class MemoryEngine:
     def place(self) -> SharedState:
         """The shared state in this engine, as another process would open it."""
         engine: Engine = self
-        return SharedState(engine, self.clock, KeyRing(), wait=self.clock.wait)
+        return SharedState(engine, self.clock, self.ring, wait=self.clock.wait)
 
 
 def saved_in(engine: MemoryEngine) -> State:

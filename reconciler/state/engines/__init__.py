@@ -49,10 +49,12 @@ class Unsure(EngineError):
     taken effect."""
 
 
-Cause = Literal["credentials", "permission", "container", "extra", "rejected", "address"]
-"""Why access is denied: no or invalid credentials; not permitted; bucket, database, table or remote
-missing; a Python extra or program is not installed; the remote rejects the ref or the object; the
-address cannot be used."""
+Cause = Literal[
+    "credentials", "permission", "tls", "container", "extra", "rejected", "address", "repository"
+]
+"""Why access is denied: no or invalid credentials; not permitted; no verified TLS connection;
+bucket, database, table or remote missing; a Python extra or program is not installed; the remote
+rejects the ref or the object; the address cannot be used; git cannot use the clone."""
 
 
 class Denied(EngineError):
@@ -67,8 +69,27 @@ class Missing(EngineError):
     """A blob does not exist. (A missing head is None, a missing bucket is `Denied`.)"""
 
 
+class Oversized(EngineError):
+    """The head or a blob is larger than anything taskctl writes; it was not read."""
+
+    def __init__(self, part: str, size: int, most: int) -> None:
+        super().__init__(f"it has {size} bytes; at most {most} are possible")
+        self.part = part
+
+
 class Unconditional(EngineError):
     """The server ignores conditions on writes, so it cannot hold a state."""
+
+
+LARGEST_HEAD = 4 * 2**20
+LARGEST_BLOB = 256 * 2**20
+"""Bytes. Somebody else may have written them, so drivers check the size before they read."""
+
+
+def check_size(part: str, size: int, most: int) -> None:
+    """Raises Oversized."""
+    if size > most:
+        raise Oversized(part, size, most)
 
 
 class Pace(NamedTuple):
@@ -87,7 +108,7 @@ class Engine(Protocol):
     """One state in one place. No JSON, no retries, no clocks; each call is one attempt.
 
     Several threads may call it, but only one swaps at a time. Every method may raise `Unsure` or
-    `Denied`. Only `prepare` creates anything but the head and blobs.
+    `Denied`, and reads `Oversized`. Only `prepare` creates anything but the head and blobs.
     """
 
     @property

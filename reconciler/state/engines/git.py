@@ -7,21 +7,29 @@ are used.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure, Version
-
-GIT = ("git", "-c", "safe.bareRepository=explicit")
-"""Git treats any directory with HEAD, objects, refs and config as a repository, and its
-configuration can name programs to run; anyone can commit such a directory."""
-
-TIMEOUT = 120.0
-"""Seconds for one git command that talks to the remote."""
+from reconciler.git_command import TIMEOUT, run_git
+from reconciler.state.engines import (
+    LARGEST_BLOB,
+    LARGEST_HEAD,
+    Cause,
+    Denied,
+    Missing,
+    Moved,
+    Pace,
+    Unsure,
+    Version,
+    check_size,
+)
 
 _LOOKUPS = 5
 """Lookups of the ref per read: a busy holder replaces it several times per second."""
@@ -30,7 +38,7 @@ DEFAULT_REF = "refs/taskctl/state/default"
 _NAMES = "refs/taskctl/state/"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?![./]|lock(?:/|$)|$))*")
 _REF = re.compile(rf"refs(?:/{_NAME.pattern})+")
-_WHO = {"NAME": "taskctl", "EMAIL": "taskctl@localhost", "DATE": "1970-01-01T00:00:00Z"}
+_WHO = "taskctl <taskctl@localhost> 0 +0000"
 """The author of commits: CI runners have none, and equal content must give the same commit."""
 
 _REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]*)\))?", re.M)
@@ -44,76 +52,139 @@ _RULE = re.compile(r"declined|hidden ref|prohibited|protected|denied", re.IGNORE
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r".*(?:Authentication failed|could not read (?:User|Pass)).*"), "credentials"),
-    (re.compile(r".*(?:Permission denied).*"), "credentials"),
+    (re.compile(r".*(?:Permission denied|Host key verification failed).*"), "credentials"),
     (re.compile(r".*(?:returned error: 403|[Pp]ermission to .* denied).*"), "permission"),
     (re.compile(r".*(?:[Rr]epository .*not found|not appear to be a git repos).*"), "container"),
+    (re.compile(r".*(?:not a git repository|cannot use bare repository).*"), "address"),
+    (
+        re.compile(
+            r".*(?:dubious ownership|bad (?:numeric )?config|unknown option"
+            r"|is not a git command|[Uu]nable to find remote helper|receiving end does not support"
+            r"|can't be combined|matches more than one).*"
+        ),
+        "repository",
+    ),
 )
-"""Git's messages, in the C locale, for permanent failures."""
+"""Git's messages, in the C locale, for permanent failures. The last ones come from git itself,
+before anything is sent."""
+
+
+class _Clone(NamedTuple):
+    """The clone that `folder` is in: its objects, and the algorithm of their IDs."""
+
+    folder: Path
+    objects: Path
+    hash: str
+
+    @classmethod
+    def around(cls, folder: Path, env: Mapping[str, str]) -> _Clone:
+        asked = ("--git-path", "objects", "--show-object-format")
+        done = _run(folder, "rev-parse", *asked, env=env)
+        if done.returncode:
+            raise _fault(done.stderr)
+        objects, algorithm = done.stdout.decode().splitlines()
+        return cls(folder, (folder / objects).resolve(), algorithm)
+
+    def url(self, remote: str, env: Mapping[str, str]) -> str:
+        """Where a remote's pushes go, as configured. Raises Denied."""
+        words = ("config", "-z", "--get-regexp", r"^remote\..*\.(url|pushurl)$")
+        listed = _run(self.folder, *words, env=env).stdout.decode(errors="replace")
+        known: dict[str, dict[str, list[str]]] = {}
+        for entry in filter(None, listed.split("\0")):
+            key, _, url = entry.partition("\n")
+            name, _, kind = key.removeprefix("remote.").rpartition(".")
+            known.setdefault(name, {}).setdefault(kind, []).append(url)
+        if remote not in known:
+            others = f" (remotes: {', '.join(known)})" if known else ", which has none"
+            raise Denied(f"{remote} is not a remote of this clone{others}", "address")
+        urls = known[remote].get("pushurl") or known[remote]["url"]
+        if len(urls) > 1:
+            raise Denied(f"{remote} has several URLs for pushes", "address")
+        return urls[0]
 
 
 class GitEngine:
-    """The Engine of one ref of one remote, used from inside the clone `folder`."""
+    """The Engine of one ref of one remote, used from inside the clone `folder`.
+
+    `url` is the remote's URL for pushes, for reads too, because a mirror may lag behind. Its name
+    is not used: settings of the remote are meant for the user's own fetches and pushes.
+    """
 
     deletes_with_swap = True
 
-    def __init__(self, folder: Path, remote: str, ref: str, env: Mapping[str, str]) -> None:
-        self._folder, self._remote, self._ref = folder, remote, ref
-        self.shown = f"git:{remote}{_suffix(ref)}"
+    def __init__(
+        self, clone: _Clone, shown: str, url: str, ref: str, env: Mapping[str, str]
+    ) -> None:
+        self._folder, self._hash, self._url, self._ref = clone.folder, clone.hash, url, ref
+        self.shown = shown
         self.pace = Pace(heartbeat=30.0, takeover=120.0)
-        self._objects = tempfile.TemporaryDirectory(prefix="taskctl-git-")
+        self._temporary = tempfile.TemporaryDirectory(prefix="taskctl-git-")
+        self._objects = Path(self._temporary.name)
         self._tree: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
         self._new: dict[str, str] = {}
         self._deleted: set[str] = set()
-        who = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in _WHO.items()}
-        self._environment = {**env, **who, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-        shared = self._git("rev-parse", "--git-path", "objects").decode().strip()
-        self._environment |= {
-            "GIT_OBJECT_DIRECTORY": self._objects.name,
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str((folder / shared).resolve()),
+        self._environment = {
+            **env,
+            "GIT_OBJECT_DIRECTORY": self._temporary.name,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(clone.objects),
         }
 
     def read(self) -> tuple[bytes, Version] | None:
         """Looks the ref up again if its commit was replaced before it could be fetched."""
         for _ in range(_LOOKUPS):
-            listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, expected=(0, 2))
-            commit = listed.split(b"\t")[0].decode()
-            if not commit:
+            commit = self._commit()
+            if commit is None:
                 return None
             if self._has(commit) or self._fetch(commit):
                 return self._head_of(commit)
         raise Unsure(f"{self._ref} was replaced while it was read")
 
+    def _commit(self) -> str | None:
+        """The commit of the ref. `git ls-remote` and `git push` also match the end of a name, so
+        that `refs/heads/REF`, which anyone who may push a branch can create, would shadow it."""
+        listed = self._git("ls-remote", "--exit-code", self._url, self._ref, expected=(0, 2))
+        lines = (line.split("\t") for line in listed.decode(errors="replace").splitlines())
+        found = {name: commit for commit, name in lines}
+        commit = found.pop(self._ref, None)
+        if found:
+            raise Denied(f"{min(found)} can be mistaken for {self._ref}; delete it", "address")
+        return commit
+
     def _has(self, commit: str) -> bool:
         return self._git("cat-file", "-t", commit, expected=(0, 1, 128), quiet=True) == b"commit\n"
 
     def _head_of(self, commit: str) -> tuple[bytes, Version]:
-        entries = self._entries(commit)
-        if "head" not in entries:
+        listing = self._git("ls-tree", "-z", "--long", "--full-tree", commit).decode()
+        entries = (entry.partition("\t") for entry in listing.split("\0") if entry)
+        tree = {name: about.split() for about, _, name in entries}
+        if "head" not in tree:
             raise Denied("the ref holds something else", "address")
-        self._tree = {n: i for n, i in entries.items() if n != "head"}
-        return self._git("cat-file", "blob", entries["head"]), Version(commit)
+        self._sizes = {n: int(size) for n, (_, kind, _, size) in tree.items() if kind == "blob"}
+        self._tree = {n: object_id for n, (_, _, object_id, _) in tree.items()}
+        head = self._tree.pop("head")
+        check_size("head", self._sizes["head"], LARGEST_HEAD)
+        return self._git("cat-file", "blob", head), Version(commit)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         kept = {n: i for n, i in self._tree.items() if n not in self._deleted}
-        tree = {**kept, **self._new, "head": self._blob(data)}
-        listing = "".join(f"100644 blob {i}\t{name}\0" for name, i in sorted(tree.items()))
-        root = self._git("mktree", "-z", given=listing.encode()).decode().strip()
-        commit = self._git("commit-tree", "-m", "taskctl state", root).decode().strip()
-        lease = f"--force-with-lease={self._ref}:{over or ''}"
-        self._push(lease, f"{commit}:{self._ref}")
+        tree = {**kept, **self._new, "head": self._write("blob", data)}
+        commit = self._write_commit(tree)
+        self._push(self._ref, commit, over or "")
         self._tree = {name: i for name, i in tree.items() if name != "head"}
         self._new, self._deleted = {}, set()
         return Version(commit)
 
     def put_blob(self, name: str, data: bytes) -> None:
         """Sent with the next swap, which is the first that can name it."""
-        self._new[name] = self._blob(data)
+        self._new[name] = self._write("blob", data)
         self._deleted.discard(name)
 
     def get_blob(self, name: str) -> bytes:
         object_id = self._new.get(name) or self._tree.get(name)
         if object_id is None:
             raise Missing(name)
+        check_size(name, self._sizes.get(name, 0), LARGEST_BLOB)
         return self._git("cat-file", "blob", object_id)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
@@ -122,7 +193,7 @@ class GitEngine:
         self._new = {n: i for n, i in self._new.items() if n not in self._deleted}
 
     def close(self) -> None:
-        self._objects.cleanup()
+        self._temporary.cleanup()
 
     def prepare(self) -> None:
         """A ref needs no preparation."""
@@ -132,14 +203,17 @@ class GitEngine:
 
     def try_write(self) -> None:
         scratch = f"{self._ref}-write-test-{secrets.token_hex(8)}"
-        root = self._git("mktree", "-z").decode().strip()
-        commit = self._git("commit-tree", "-m", "taskctl write test", root).decode().strip()
-        self._push(f"--force-with-lease={scratch}:", f"{commit}:{scratch}")
-        self._push(f"--force-with-lease={scratch}:{commit}", f":{scratch}")
+        commit = self._write_commit({})
+        self._push(scratch, commit, "")
+        self._push(scratch, "", commit)
 
-    def _push(self, lease: str, refspec: str) -> None:
-        words = ("push", "--porcelain", "--no-verify", "--no-follow-tags", "--atomic", lease)
-        done = self._run(*words, self._remote, refspec)
+    def _push(self, ref: str, new: str, old: str) -> None:
+        """Replaces the ref if it is still `old`."""
+        settings = ("-c", "push.gpgSign=false", "-c", "push.pushOption=")
+        words = [*settings, "push", "--porcelain", "--atomic", "--no-verify", "--no-follow-tags"]
+        words += ["--no-recurse-submodules"]
+        lease = f"--force-with-lease={ref}:{old}"
+        done = self._run(*words, lease, self._url, f"{new}:{ref}")
         if done.returncode == 0:
             return
         rejected = _REJECTED.search(done.stdout.decode(errors="replace"))
@@ -158,45 +232,48 @@ class GitEngine:
         history in common with the clone."""
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
         fetch = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *quiet)
-        words = (*fetch, "--no-recurse-submodules", self._remote)
+        words = (*fetch, "--no-recurse-submodules", self._url)
         if self._run(*words, commit).returncode == 0:
             return True
         self._git(*words, self._ref)
         return self._has(commit)
 
-    def _entries(self, commit: str) -> dict[str, str]:
-        listing = self._git("ls-tree", "-z", "--full-tree", commit).decode()
-        entries = (entry.partition("\t") for entry in listing.split("\0") if entry)
-        return {name: kinds.split(" ")[2] for kinds, _, name in entries}
+    def _write_commit(self, tree: Mapping[str, str]) -> str:
+        """A commit without parents whose tree has these blobs."""
+        entries = ((name.encode(), bytes.fromhex(i)) for name, i in tree.items())
+        listing = b"".join(b"100644 %b\0%b" % entry for entry in sorted(entries))
+        root = self._write("tree", listing)
+        text = f"tree {root}\nauthor {_WHO}\ncommitter {_WHO}\n\ntaskctl state\n"
+        return self._write("commit", text.encode())
 
-    def _blob(self, data: bytes) -> str:
-        return self._git("hash-object", "-w", "--stdin", given=data).decode().strip()
+    def _write(self, kind: str, data: bytes) -> str:
+        """Stores an object, as git does, without a process for each. Returns its ID."""
+        whole = b"%b %d\0%b" % (kind.encode(), len(data), data)
+        object_id = hashlib.new(self._hash, whole, usedforsecurity=False).hexdigest()
+        folder = self._objects / object_id[:2]
+        folder.mkdir(exist_ok=True)
+        (folder / object_id[2:]).write_bytes(zlib.compress(whole, 1))
+        return object_id
 
-    def _git(
-        self, *words: str, given: bytes = b"", expected: Sequence[int] = (0,), quiet: bool = False
-    ) -> bytes:
-        done = self._run(*words, given=given)
+    def _git(self, *words: str, expected: Sequence[int] = (0,), quiet: bool = False) -> bytes:
+        done = self._run(*words)
         if done.returncode in expected:
             return done.stdout
         if quiet:
             return b""
         raise _fault(done.stderr)
 
-    def _run(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        try:
-            return subprocess.run(  # noqa: S603 - git, with our own arguments
-                [*GIT, "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", *words],
-                input=given,
-                cwd=self._folder,
-                env=self._environment,
-                capture_output=True,
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except FileNotFoundError as problem:
-            raise Denied("git", "extra") from problem
-        except subprocess.TimeoutExpired as problem:
-            raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
+    def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        return _run(self._folder, *words, env=self._environment)
+
+
+def _run(folder: Path, *words: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return run_git(folder, "-c", "gc.auto=0", *words, env=env)
+    except FileNotFoundError as problem:
+        raise Denied("git", "extra") from problem
+    except subprocess.TimeoutExpired as problem:
+        raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
 
 
 def _fault(output: bytes) -> Unsure | Denied:
@@ -222,12 +299,8 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine
         raise Denied(f"{name} is not the name of a ref", "address")
     if not remote:
         raise Denied("it names no remote", "address")
-    folder = folder.resolve()
-    known = remotes(folder)
-    if remote not in known:
-        reason = f"{remote} is not a remote of this clone (remotes: {', '.join(known)})"
-        raise Denied(reason if known else "this is not a git clone with a remote", "address")
-    return GitEngine(folder, remote, ref, env)
+    clone = _Clone.around(folder.resolve(), env)
+    return GitEngine(clone, f"git:{remote}{_suffix(ref)}", clone.url(remote, env), ref, env)
 
 
 def _suffix(ref: str) -> str:
@@ -236,18 +309,3 @@ def _suffix(ref: str) -> str:
         return ""
     name = ref.removeprefix(_NAMES)
     return f"#{name if _NAME.fullmatch(name) else ref}"
-
-
-def remotes(folder: Path) -> list[str]:
-    """The remotes of the clone that a directory is in; none outside of a clone."""
-    try:
-        done = subprocess.run(  # noqa: S603 - git, with our own arguments
-            [*GIT, "remote"],
-            cwd=folder,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except FileNotFoundError as problem:
-        raise Denied("git", "extra") from problem
-    return done.stdout.decode(errors="replace").split()

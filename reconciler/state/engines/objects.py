@@ -19,6 +19,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from reconciler.model.hosts import is_loopback
 from reconciler.state.engines import (
+    LARGEST_BLOB,
+    LARGEST_HEAD,
     Cause,
     Denied,
     EngineError,
@@ -28,6 +30,7 @@ from reconciler.state.engines import (
     Unconditional,
     Unsure,
     Version,
+    check_size,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class ObjectEngine:
     def read(self) -> tuple[bytes, Version] | None:
         with self._faults(), _absent():
             found = self._store.get(HEAD)
+            check_size(HEAD, found.meta["size"], LARGEST_HEAD)
             return bytes(found.bytes()), _version(found.meta)
         return None
 
@@ -68,7 +72,9 @@ class ObjectEngine:
 
     def get_blob(self, name: str) -> bytes:
         with self._faults(), _absent():
-            return bytes(self._store.get(f"blobs/{name}").bytes())
+            found = self._store.get(f"blobs/{name}")
+            check_size(name, found.meta["size"], LARGEST_BLOB)
+            return bytes(found.bytes())
         raise Missing(name)
 
     def delete_blobs(self, names: Sequence[str]) -> None:

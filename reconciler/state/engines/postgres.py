@@ -16,7 +16,19 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure, Version
+from reconciler.state.engines import (
+    LARGEST_BLOB,
+    LARGEST_HEAD,
+    Cause,
+    Denied,
+    Missing,
+    Moved,
+    Pace,
+    Unsure,
+    Version,
+    check_size,
+)
+from reconciler.state.engines.postgres_tls import with_tls
 
 if TYPE_CHECKING:
     from psycopg import Connection, Cursor
@@ -24,22 +36,35 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 STATEMENT_MILLISECONDS = 30_000
 
-_HEADS = """CREATE TABLE IF NOT EXISTS taskctl_head
-    (name text PRIMARY KEY, version bigint NOT NULL, data bytea NOT NULL)"""
-_BLOBS = """CREATE TABLE IF NOT EXISTS taskctl_blob
-    (state text NOT NULL, name text NOT NULL, data bytea NOT NULL, PRIMARY KEY (state, name))"""
+_SCHEMA = "CREATE SCHEMA taskctl"
+_TABLES = {
+    "head": """CREATE TABLE taskctl.head
+        (name text PRIMARY KEY, version bigint NOT NULL, data bytea NOT NULL)""",
+    "blob": """CREATE TABLE taskctl.blob
+        (state text NOT NULL, name text NOT NULL, data bytea NOT NULL,
+        PRIMARY KEY (state, name))""",
+}
+"""One address is one state, whatever the `search_path` and the user's own schemas are, so all names
+are qualified."""
 
-_NEW_HEAD = """INSERT INTO taskctl_head (name, version, data) VALUES (%s, 1, %s)
+_HEAD = """SELECT octet_length(data), CASE WHEN octet_length(data) <= %s THEN data END, version
+    FROM taskctl.head WHERE name = %s"""
+_BLOB = """SELECT octet_length(data), CASE WHEN octet_length(data) <= %s THEN data END
+    FROM taskctl.blob WHERE state = %s AND name = %s"""
+"""The size, and the data unless it is too large."""
+
+_NEW_HEAD = """INSERT INTO taskctl.head (name, version, data) VALUES (%s, 1, %s)
     ON CONFLICT DO NOTHING RETURNING version"""
-_NEXT_HEAD = """UPDATE taskctl_head SET data = %s, version = version + 1
+_NEXT_HEAD = """UPDATE taskctl.head SET data = %s, version = version + 1
     WHERE name = %s AND version = %s RETURNING version"""
-_KEEP = """INSERT INTO taskctl_blob (state, name, data) VALUES (%s, %s, %s)
+_KEEP = """INSERT INTO taskctl.blob (state, name, data) VALUES (%s, %s, %s)
     ON CONFLICT DO NOTHING RETURNING name"""
-_DROP = "DELETE FROM taskctl_blob WHERE state = %s AND name = ANY(%s) RETURNING name"
+_DROP = "DELETE FROM taskctl.blob WHERE state = %s AND name = ANY(%s) RETURNING name"
 """Each returns one row per change."""
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r'database ".*" does not exist'), "container"),
+    (re.compile(r"SSL|certificate"), "tls"),
     (re.compile(r"password|authentication|pg_hba\.conf|role|permission"), "credentials"),
 )
 """libpq's messages for connections that a server refuses permanently. (A server that is starting,
@@ -65,10 +90,13 @@ class PostgresEngine:
     def read(self) -> tuple[bytes, Version] | None:
         """None if the tables do not exist, since the database has no state then."""
         try:
-            rows = self._run("SELECT data, version FROM taskctl_head WHERE name = %s", self._name)
+            rows = self._run(_HEAD, LARGEST_HEAD, self._name)
         except _NoTablesError:
             return None
-        return (bytes(rows[0][0]), Version(str(rows[0][1]))) if rows else None
+        for size, data, version in rows:
+            check_size("head", size, LARGEST_HEAD)
+            return bytes(data), Version(str(version))
+        return None
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         if over is None:
@@ -83,21 +111,35 @@ class PostgresEngine:
         self._run(_KEEP, self._name, name, data)
 
     def get_blob(self, name: str) -> bytes:
-        rows = self._run(
-            "SELECT data FROM taskctl_blob WHERE state = %s AND name = %s", self._name, name
-        )
-        if not rows:
-            raise Missing(name)
-        return bytes(rows[0][0])
+        for size, data in self._run(_BLOB, LARGEST_BLOB, self._name, name):
+            check_size(name, size, LARGEST_BLOB)
+            return bytes(data)
+        raise Missing(name)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         self._run(_DROP, self._name, list(names))
 
     def prepare(self) -> None:
-        """Creates the two tables if they do not exist."""
-        with self._faults():
-            for statement in (_HEADS, _BLOBS):
+        """Creates the schema and the two tables if they do not exist; only then, since the
+        database requires the privileges in either case."""
+        if not self._exists("to_regnamespace", "taskctl"):
+            self._create(_SCHEMA, "CREATE on the database, for the schema taskctl")
+        for name, statement in _TABLES.items():
+            if not self._exists("to_regclass", f"taskctl.{name}"):
+                self._create(statement, "CREATE on the schema taskctl")
+
+    def _exists(self, function: str, name: str) -> bool:
+        return self._run(f"SELECT {function}(%s) IS NOT NULL", name)[0][0] is True
+
+    def _create(self, statement: str, privilege: str) -> None:
+        """Another process may create it at the same time."""
+        from psycopg import errors
+
+        with self._guard, self._faults(privilege):
+            try:
                 self._cursor().execute(statement)
+            except (errors.DuplicateSchema, errors.DuplicateTable, errors.UniqueViolation):
+                return
 
     def close(self) -> None:
         with self._guard:
@@ -142,18 +184,20 @@ class PostgresEngine:
             connection.close()
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Translates the driver's errors. If the outcome is unknown, the connection is closed, so
-        that the next call cannot read a late response."""
+    def _faults(self, privilege: str = "") -> Iterator[None]:
+        """Translates the driver's errors. `privilege` is what a statement needs, for the message.
+        If the outcome is unknown, the connection is closed, so that the next call cannot read a
+        late response."""
         import psycopg
         from psycopg import errors
 
         try:
             yield
-        except errors.UndefinedTable as problem:
+        except (errors.UndefinedTable, errors.InvalidSchemaName) as problem:
             raise _NoTablesError("the tables do not exist", "container") from problem
         except (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification) as problem:
-            raise Denied(_short(problem), "permission") from problem
+            needs = f"; it needs {privilege}" if privilege else ""
+            raise Denied(f"{_short(problem)}{needs}", "permission") from problem
         except psycopg.OperationalError as problem:
             was_open = self._connection is not None
             self._give_up()
@@ -175,11 +219,11 @@ def _short(problem: Exception) -> str:
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> PostgresEngine:
     """The engine of `postgresql://HOST/DB?state=NAME`. All other parameters are passed to libpq,
     which also reads the PG* variables and .pgpass."""
-    del env, folder
+    del folder
     if find_spec("psycopg") is None:
         raise Denied("taskctl[postgres]", "extra")
     import psycopg
-    from psycopg.conninfo import conninfo_to_dict
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
     server, _, query = address.partition("?")
     options = parse_qsl(query)
@@ -187,8 +231,10 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> PostgresE
     rest = urlencode([(key, value) for key, value in options if key != "state"])
     conninfo = f"{server}?{rest}"
     try:
-        if "password" in conninfo_to_dict(conninfo):
+        given = conninfo_to_dict(conninfo)
+        if "password" in given:
             raise Denied("it contains a password; use PGPASSWORD or .pgpass", "address")
+        settings = with_tls({name: str(value) for name, value in given.items()}, env)
     except psycopg.ProgrammingError as problem:
         raise Denied(_short(problem), "address") from problem
-    return PostgresEngine(conninfo, name, address)
+    return PostgresEngine(make_conninfo("", **settings), name, address)

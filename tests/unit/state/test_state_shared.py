@@ -12,7 +12,7 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import KeyRing
-from reconciler.state.engines import Unconditional
+from reconciler.state.engines import Unconditional, Unsure
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Claim, Session
 from reconciler.state.shared import SharedState
@@ -272,6 +272,30 @@ def test_a_server_that_ignores_conditions_is_rejected(engine: MemoryEngine) -> N
         open_in(engine)
     assert code_of(problem) is Code.STATE_UNCONDITIONAL
     assert "holder" not in head(engine)
+
+
+def test_the_creation_of_a_state_is_retried() -> None:
+    """Each request fails twice."""
+
+    class Shaky(MemoryEngine):
+        def _shake(self, call: str) -> None:
+            self.asked.append(call)
+            if self.asked.count(call) <= 2:
+                raise Unsure("it is overloaded")
+
+        def prepare(self) -> None:
+            self._shake("prepare")
+
+        def probe(self) -> None:
+            self._shake("probe")
+
+        def put_blob(self, name: str, data: bytes) -> None:
+            self._shake("blob")
+            super().put_blob(name, data)
+
+    engine = Shaky(faults=["cut", "lost"])
+    assert engine.place().create(empty(is_new=True))
+    assert engine.place().read(BACKEND).lineage == empty().lineage
 
 
 def test_an_error_in_the_check_of_conditions_prevents_the_lock(engine: MemoryEngine) -> None:

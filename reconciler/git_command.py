@@ -1,0 +1,48 @@
+"""Runs git in repositories that anyone may change: nothing in one of them can name a program that
+git runs, and no program that git runs gets taskctl's secrets."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+TIMEOUT = 120.0
+"""Seconds for one command."""
+
+_OPTIONS = ("-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=/dev/null")
+"""Git treats any directory with HEAD, objects, refs and config as a repository, and its
+configuration can name programs to run; anyone can commit such a directory."""
+
+_OWNER = re.compile(r"dubious ownership in repository at '(.*)'")
+_SECRETS = ("PULUMI_", "TASKCTL_")
+
+
+def run_git(
+    folder: Path, *words: str, env: Mapping[str, str], given: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """The ended process. Raises FileNotFoundError without git, and TimeoutExpired.
+
+    Credential helpers and ssh inherit `env`, so the access token and the keys of states are removed
+    from it.
+    """
+    kept = {name: value for name, value in env.items() if not name.startswith(_SECRETS)}
+    command = ["git", *_OPTIONS, *words]
+    return subprocess.run(  # noqa: S603 - git, without a shell
+        command,
+        input=given,
+        cwd=folder,
+        env={**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def refusal_facts(reason: str) -> tuple[str, dict[str, str]]:
+    """The case and the facts of TC875 for git's message: if the repository belongs to another user,
+    with the directory that git would have to trust."""
+    if found := _OWNER.search(reason):
+        return "owner", {"directory": found[1]}
+    return "", {"reason": reason}

@@ -1,0 +1,130 @@
+"""Shared states that somebody else has written, without the key or with impossible contents."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import StateError
+from reconciler.state import store
+from reconciler.state.encryption import KEY, KeyRing
+from reconciler.state.engines import LARGEST_HEAD
+from reconciler.state.model import Attempted, Recorded
+from reconciler.state.store import decode_head
+from tests.support.memory_engine import MemoryEngine
+from tests.support.state_samples import BACKEND, attempt, empty, record
+from tests.unit.state.test_state_shared import code_of, head, open_in
+
+RING = KeyRing.of({KEY: base64.b64encode(bytes(32)).decode()})
+
+
+def encrypted(*, ring: KeyRing = RING) -> MemoryEngine:
+    """With two saved states, a segment, and an entry in the tail, as a killed apply leaves it."""
+    engine = MemoryEngine(ring=ring)
+    assert engine.place().create(empty(is_new=True))
+    first = open_in(engine)
+    first.append(Recorded(record(1)))
+    first.close()
+    killed = open_in(engine)
+    large = attempt(2)
+    large.inputs["message"]["content"] = "x" * 17_000
+    killed.append(Attempted(large))
+    killed.append(Attempted(attempt(3)))
+    return engine
+
+
+def forge(engine: MemoryEngine, **changes: Any) -> None:
+    """Replaces fields of the head, with a valid checksum."""
+    whole = {**head(engine), **changes}
+    whole.pop("checksum")
+    rest = json.dumps(whole, separators=(",", ":")).encode()[1:]
+    engine.head = b'{"checksum":"%08x",%b\n' % (zlib.crc32(rest), rest)
+    engine.version += 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"segments": []},
+        {"epoch": 1},
+        {"seq": 9},
+        {"holder": None},
+        {"writer": "0" * 32},
+        {"bases": []},
+    ],
+    ids=str,
+)
+def test_no_field_of_an_encrypted_head_can_be_replaced(changes: dict[str, Any]) -> None:
+    """Without `segments`, for example, the attempts of a killed apply would be unknown."""
+    engine = encrypted()
+    assert len(engine.place().read(BACKEND).attempts) == 2
+    forge(engine, **changes)
+    with pytest.raises(StateError) as problem:
+        engine.place().read(BACKEND)
+    assert code_of(problem) is Code.STATE_CIPHERTEXT
+
+
+def test_an_encrypted_head_cannot_name_an_earlier_base() -> None:
+    engine = encrypted()
+    base, serial = head(engine)["bases"][0], head(engine)["serial"] - 1  # type: ignore[index,operator]
+    forge(engine, base=base, serial=serial)
+    with pytest.raises(StateError) as problem:
+        engine.place().read(BACKEND)
+    assert code_of(problem) is Code.STATE_CIPHERTEXT
+
+
+@pytest.mark.parametrize("field", ["base", "segments", "bases"])
+@pytest.mark.parametrize(
+    "name",
+    ["..", ".", "a//b", "/etc/passwd", "a/../b", "a\\0b", "\0", "head", "x" * 5_000, "\u202e",
+     "base-1-1-" + "g" * 32, "base-1-1-" + "a" * 31, " base-1-1-" + "a" * 32],
+    ids=ascii,
+)  # fmt: skip
+def test_a_blob_has_a_name_that_taskctl_gives(field: str, name: str) -> None:
+    engine = encrypted(ring=KeyRing())
+    forge(engine, **{field: name if field == "base" else [name]})
+    engine.asked.clear()
+    with pytest.raises(StateError) as problem:
+        engine.place().read(BACKEND)
+    assert code_of(problem) is Code.STATE_PART_DAMAGED
+    assert engine.asked == ["read"]
+
+
+@pytest.mark.parametrize("field", ["epoch", "seq", "serial"])
+@pytest.mark.parametrize("number", [-1, 2**53, 2**64 - 1])
+def test_a_number_that_cannot_be_increased_is_damage(field: str, number: int) -> None:
+    engine = encrypted(ring=KeyRing())
+    forge(engine, **{field: number})
+    with pytest.raises(StateError) as problem:
+        open_in(engine)
+    assert code_of(problem) is Code.STATE_PART_DAMAGED
+
+
+def test_many_entries_of_one_commit_do_not_make_the_head_unreadable() -> None:
+    engine = MemoryEngine()
+    assert engine.place().create(empty(is_new=True))
+    made = [attempt(number) for number in range(400)]
+    for one in made:
+        one.inputs["message"]["content"] = "x" * 15_000
+    session = open_in(engine)
+    session.append(*map(Attempted, made))
+    assert len(engine.head or b"") < LARGEST_HEAD
+    assert len(engine.place().read(BACKEND).attempts) == 400
+    session.close()
+
+
+def test_the_blobs_of_one_state_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = encrypted(ring=KeyRing())
+    found = decode_head(engine.head or b"", "")[0]
+    size = sum(len(engine.blobs[name]) for name in (found.base, *found.segments))
+    monkeypatch.setattr(store, "LARGEST_STATE", size)
+    assert len(engine.place().read(BACKEND).attempts) == 2
+    monkeypatch.setattr(store, "LARGEST_STATE", size - 1)
+    with pytest.raises(StateError) as problem:
+        engine.place().read(BACKEND)
+    assert code_of(problem) is Code.STATE_PART_DAMAGED
