@@ -33,7 +33,7 @@ COMMANDS = {
     "status": "Show the status of tasks.",
     "logs": "Show the conversation of tasks.",
     "wait": "Wait until tasks are done.",
-    "inbox": "Show open questions and answer them.",
+    "inbox": "List open requests and respond to them.",
     "approve": "Approve the open requests of tasks.",
     "reject": "Reject the open requests of tasks.",
     "say": "Send a follow-up message to tasks.",

@@ -25,7 +25,7 @@ REQUEST = option("--request", metavar="ID", help="The request to answer, if ther
     SELECTION,
     *READS,
     examples=[
-        ("taskctl inbox", "answer the open questions, the oldest first"),
+        ("taskctl inbox", "respond to the open requests, the oldest first"),
         ("taskctl inbox 'rotate-*'", "only those of some tasks"),
         ("taskctl inbox --format json", "list them for a program"),
     ],
