@@ -8,12 +8,12 @@ import pytest
 
 from tests.support.in_process import here
 from tests.support.live_tasks import place
-from tests.support.shared_places import PLACES, SharedPlace
+from tests.support.shared_places import EACH_PLACE, PLACES, SharedPlace
 
 __all__ = ["here", "place"]
 
 
-@pytest.fixture(scope="session", params=PLACES)
+@pytest.fixture(scope="session", params=EACH_PLACE)
 def shared_place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedPlace]:

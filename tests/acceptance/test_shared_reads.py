@@ -15,12 +15,12 @@ from reconciler.model.codes import Code
 from tests.support.fault_proxy import FaultProxy, Trouble
 from tests.support.git_server import git
 from tests.support.shared_places import MANIFEST
-from tests.support.state_engines import MAIN, Runner, Served, serving
+from tests.support.state_engines import ENGINE_PARAMS, Runner, Served, serving
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 
 
-@pytest.fixture(scope="module", params=MAIN)
+@pytest.fixture(scope="module", params=ENGINE_PARAMS)
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Served]]:
@@ -85,6 +85,7 @@ READERS: Mapping[str, Callable[[Runner, Served, FaultProxy], Runner]] = {
     "git": reader_of_git,
     "postgres": reader_of_postgres,
     "s3": reader_of_objects,
+    "memory": reader_of_objects,
 }
 
 

@@ -18,7 +18,7 @@ from reconciler.cli.main import run
 from reconciler.model.codes import Code
 from reconciler.state.engines import open_engine
 from tests.support.git_server import git
-from tests.support.shared_places import PLACES, SharedPlace
+from tests.support.shared_places import EACH_PLACE, PLACES, SharedPlace
 
 KEY, NEWER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 PHRASE = "correct horse battery staple"
@@ -26,7 +26,7 @@ PROMPT = "Do the first thing"
 VARIABLES = ("KEY", "PASSPHRASE", "OLD_KEYS")
 
 
-@pytest.fixture(scope="module", params=PLACES)
+@pytest.fixture(scope="module", params=EACH_PLACE)
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedPlace]:

@@ -29,7 +29,7 @@ from reconciler.state.store import Head, decode_head, encode_head
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
 from tests.support.http_objects import careless_s3
 from tests.support.machines import NEW, WITHOUT_HEARTBEAT, Machine, Machines, open_machines
-from tests.support.state_engines import MAIN, Served, serving
+from tests.support.state_engines import ENGINE_PARAMS, Served, serving
 from tests.support.state_samples import BACKEND, attempt, mark_at, record
 from tests.support.state_servers import S3_KEYS
 
@@ -37,7 +37,7 @@ HEAD = re.compile(r"PUT .*/head\b|POST .*receive-pack|UPDATE taskctl\.head")
 BLOB = re.compile(r"PUT .*/blobs/|POST .*receive-pack|INSERT INTO taskctl\.blob")
 
 
-@pytest.fixture(scope="module", params=MAIN)
+@pytest.fixture(scope="module", params=ENGINE_PARAMS)
 def engine_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -100,7 +100,7 @@ TROUBLES = {
 @pytest.fixture
 def troubles(engine_name: str) -> list[Trouble]:
     """Only the S3 engine sees status codes: to the others, each failure is the same error."""
-    return [t for t in TROUBLES.values() if t.kind != "answer" or engine_name == "s3"]
+    return [t for t in TROUBLES.values() if t.kind != "answer" or engine_name in ("memory", "s3")]
 
 
 def assert_fault_occurred(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:

@@ -30,7 +30,7 @@ from reconciler.plan.replacement import AGAIN
 from reconciler.state.session import Claim, Session
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
 from tests.support.plan_values import desired
-from tests.support.state_engines import MAIN, Served, serving
+from tests.support.state_engines import ENGINE_PARAMS, Served, serving
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 ANSWERS = st.lists(st.sampled_from(["ok", "lost", "unsent", "slow down"]), max_size=4)
@@ -246,7 +246,7 @@ def test_any_sequence_for_long() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("engine", MAIN)
+@pytest.mark.parametrize("engine", ENGINE_PARAMS)
 def test_any_sequence_with_a_shared_state(engine: str, tmp_path: Path) -> None:
     with serving(engine, tmp_path) as served:
         run(150, 15, served)

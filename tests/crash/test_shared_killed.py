@@ -10,24 +10,23 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from pathlib import Path
 from threading import Event
 
 import pytest
 
 from tests.support.sandbox import prompts
 from tests.support.shared_world import Phase, shared
-from tests.support.state_engines import MAIN, Served, serving
+from tests.support.state_engines import ENGINE_PARAMS, Served, serving
 
-AT_ONCE = 3
 EVERY = 13
 """Each test run tries every 13th point, `make soak` all of them."""
 
 Point = tuple[int, Phase]
 
 
-@pytest.fixture(scope="module", params=MAIN)
+@pytest.fixture(scope="module", params=ENGINE_PARAMS)
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
@@ -108,27 +107,34 @@ def stop_at(served: Served, point: Point) -> None:
         world.assert_whole()
 
 
-def try_all(rounds: Sequence[object], call: object) -> None:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(call, rounds))  # type: ignore[arg-type]
+@pytest.mark.timeout(400)
+def test_killed_at_a_request(served: Served, requests: list[str]) -> None:
+    for point in points(requests)[::EVERY]:
+        kill_at(served, point)
 
 
 @pytest.mark.timeout(400)
-def test_killed_at_a_request(served: Served, requests: list[str]) -> None:
-    try_all(points(requests)[::EVERY], lambda point: kill_at(served, point))
+def test_killed_at_a_request_to_git(tmp_path: Path) -> None:
+    """Five points; with the other servers, and at all points, in `make soak`."""
+    with serving("git", tmp_path) as served:
+        chosen = points(requests_of(served))
+        for point in chosen[:: len(chosen) // 5 + 1]:
+            kill_at(served, point)
 
 
 @pytest.mark.timeout(400)
 def test_killed_again_while_it_recovers(served: Served, requests: list[str]) -> None:
     first = second_create(requests)
     chosen = points(requests_of(served, killed_at=first))[4::EVERY]
-    try_all(chosen, lambda point: kill_again_at(served, first, point))
+    for point in chosen:
+        kill_again_at(served, first, point)
 
 
 @pytest.mark.timeout(400)
 def test_stopped_taken_over_and_continued(served: Served, requests: list[str]) -> None:
     chosen = [point for point in points(requests)[3::EVERY] if point[1] == "after"]
-    try_all(chosen, lambda point: stop_at(served, point))
+    for point in chosen:
+        stop_at(served, point)
 
 
 @pytest.mark.timeout(400)
@@ -169,7 +175,8 @@ def test_killed_at_random(served: Served, parallelism: int) -> None:
 @pytest.mark.parametrize("parallelism", [4, 10])
 def test_killed_at_random_for_long(served: Served, parallelism: int) -> None:
     """Six kills in each of twenty rounds and two variants, 240 with each engine."""
-    try_all(range(20), lambda seed: kill_at_random(served, seed, parallelism, kills=6))
+    for seed in range(20):
+        kill_at_random(served, seed, parallelism, kills=6)
 
 
 @pytest.mark.soak
@@ -177,7 +184,10 @@ def test_at_every_request(served: Served, requests: list[str]) -> None:
     """All points of all scenarios; prints the number of rounds."""
     first, all_points = second_create(requests), points(requests)
     again = points(requests_of(served, killed_at=first))
-    try_all(all_points, lambda point: kill_at(served, point))
-    try_all(again, lambda point: kill_again_at(served, first, point))
-    try_all(all_points, lambda point: stop_at(served, point))
+    for point in all_points:
+        kill_at(served, point)
+    for point in again:
+        kill_again_at(served, first, point)
+    for point in all_points:
+        stop_at(served, point)
     print(f"{len(all_points)} kills, {len(again)} in recovery, {len(all_points)} stops")

@@ -1,9 +1,10 @@
-"""HTTP servers that must be rejected: an object store that stores everything and ignores every
-condition, and one that refuses everything."""
+"""Object stores over HTTP, in this process: one that checks the conditions of writes, as S3 does,
+and two that must be rejected: one that ignores conditions, and one that refuses everything."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,11 +41,48 @@ class _Careless(BaseHTTPRequestHandler):
         self.send_header("Last-Modified", "Tue, 24 Nov 2026 12:00:00 GMT")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+class _Conditional(_Careless):
+    """The conditions of writes, which two writers cannot meet at once."""
+
+    writing: ClassVar[threading.Lock] = threading.Lock()
+    disable_nagle_algorithm = True
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        tag = f'"{hashlib.md5(body).hexdigest()}"'
+        with self.writing:
+            known = self.objects.get(self.path)
+            over = None if known is None else f'"{hashlib.md5(known).hexdigest()}"'
+            if self.headers["If-None-Match"] == "*" and known is not None:
+                self._end(412)
+            elif self.headers["If-Match"] not in (None, over):
+                self._end(404 if known is None else 412)
+            else:
+                self.objects[self.path] = body
+                self._end(200, tag=tag.strip('"'))
+
+    def do_POST(self) -> None:
+        """Deletes several objects; there is no other POST."""
+        assert self.path.endswith("?delete"), self.path
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        bucket = self.path.removesuffix("?delete")
+        for key in re.findall(r"<Key>(.*?)</Key>", body):
+            self.objects.pop(f"{bucket}/{key}", None)
+        self._end(200, body=b"<DeleteResult></DeleteResult>")
+
+
+@contextmanager
+def memory_s3() -> Iterator[str]:
+    """Runs a store in memory; yields its endpoint."""
+    with _serving(type("_Memory", (_Conditional,), {"objects": {}})) as endpoint:
+        yield endpoint
 
 
 @contextmanager

@@ -10,7 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from tests.support.called import call
 from tests.support.git_server import git
+from tests.support.http_objects import memory_s3
 from tests.support.state_servers import (
     S3_KEYS,
     git_remote,
@@ -39,6 +43,7 @@ class Runner:
     env: Mapping[str, str]
 
     def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
+        """A process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "reconciler", *words],
             cwd=self.folder,
@@ -49,9 +54,9 @@ class Runner:
         )
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*words, **env)
-        out, said = process.communicate(timeout=100)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, said)
+        """In this process."""
+        code, out, said = call(words, self.folder, {**self.env, **env})
+        return subprocess.CompletedProcess(words, code, out, said)
 
     def must(self, *words: str, **env: str) -> str:
         """The output of the command, which must succeed."""
@@ -100,16 +105,23 @@ def _folders(folder: Path) -> Callable[[str], Path]:
 
 
 @contextmanager
+def memory_place(folder: Path) -> Iterator[SharedPlace]:
+    with memory_s3() as endpoint:
+        yield _s3_place(endpoint, folder)
+
+
+@contextmanager
 def s3_place(folder: Path) -> Iterator[SharedPlace]:
     found = program("gofakes3")
     assert found is not None
     with s3_server(found) as endpoint:
-        yield SharedPlace(
-            "s3",
-            lambda name: f"s3://states/{name}?endpoint={endpoint}",
-            _folders(folder),
-            S3_KEYS,
-        )
+        yield _s3_place(endpoint, folder)
+
+
+def _s3_place(endpoint: str, folder: Path) -> SharedPlace:
+    return SharedPlace(
+        "s3", lambda name: f"s3://states/{name}?endpoint={endpoint}", _folders(folder), S3_KEYS
+    )
 
 
 @contextmanager
@@ -121,8 +133,14 @@ def postgres_place(folder: Path) -> Iterator[SharedPlace]:
 
 
 PLACES = {
+    "memory": memory_place,
     "git": git_place,
     **({"s3": s3_place} if program("gofakes3") else {}),
     **({"postgres": postgres_place} if postgres_programs() else {}),
 }
 """Those that this machine can run."""
+
+EACH_PLACE = [
+    name if name == "memory" else pytest.param(name, marks=pytest.mark.soak) for name in PLACES
+]
+"""For tests of commands: the store in memory, and, with `make soak`, all."""

@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 
+from tests.support.called import call
 from tests.support.fault_proxy import Asked, FaultProxy
 from tests.support.fault_server import FaultServer, Habits
 from tests.support.sandbox import ROOT, TOKEN, Ended, as_tasks, prompts
@@ -65,24 +67,12 @@ class Shared:
     def start(self, *words: str, machine: str = "", watched: bool = False) -> subprocess.Popen[str]:
         """`watched`: the state is reached through a proxy. `machine`: runs as on another machine,
         at a fast pace."""
-        runner = self.served.runner(self.state, self.to_state.port if watched else None)
-        (runner.folder / "tasks").mkdir()
-        manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(self.texts, named=["k0"])}
-        (runner.folder / "tasks/all.yaml").write_text(json.dumps(manifest))
+        folder, env = self._prepare(watched=watched)
         module = ["tests.support.machine_process", machine] if machine else ["reconciler"]
-        env = {
-            "PYTHONPATH": str(ROOT),
-            "PULUMI_ACCESS_TOKEN": TOKEN,
-            "PULUMI_HOME": str(runner.folder / "home"),
-            "TASKCTL_CACHE_DIR": f"{runner.folder}-cache",
-            "TASKCTL_STATE": runner.address,
-            "TASKCTL_SETTLE_TIME": self.settle,
-            "TASKCTL_BACKEND": self.to_service.url,
-        }
         process = subprocess.Popen(
             [sys.executable, "-m", *module, *words],
-            cwd=runner.folder,
-            env={**os.environ, **runner.env, **env},
+            cwd=folder,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,13 +83,34 @@ class Shared:
             self.process = process
         return process
 
-    def run(self, *words: str, machine: str = "", watched: bool = False) -> Ended:
-        process = self.start(*words, machine=machine, watched=watched)
-        out, err = process.communicate(timeout=100)
-        return Ended(process.returncode, out, err)
+    def _prepare(self, *, watched: bool = False) -> tuple[Path, dict[str, str]]:
+        """A new folder with the manifest, and the environment of its commands."""
+        runner = self.served.runner(self.state, self.to_state.port if watched else None)
+        (runner.folder / "tasks").mkdir()
+        manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(self.texts, named=["k0"])}
+        (runner.folder / "tasks/all.yaml").write_text(json.dumps(manifest))
+        env = {
+            "PYTHONPATH": str(ROOT),
+            "PULUMI_ACCESS_TOKEN": TOKEN,
+            "PULUMI_HOME": str(runner.folder / "home"),
+            "TASKCTL_STATE": runner.address,
+            "TASKCTL_SETTLE_TIME": self.settle,
+            "TASKCTL_BACKEND": self.to_service.url,
+        }
+        return runner.folder, {**os.environ, **runner.env, **env}
 
-    def must(self, words: list[str], machine: str = "", *, watched: bool = False) -> str:
-        ended = self.run(*words, machine=machine, watched=watched)
+    def run(self, *words: str) -> Ended:
+        """In this process."""
+        return Ended(*call(words, *self._prepare()))
+
+    def must(self, words: list[str], machine: str = "") -> str:
+        """The output of a command that must succeed."""
+        if machine:
+            process = self.start(*words, machine=machine)
+            out, err = process.communicate()
+            ended = Ended(process.returncode, out, err)
+        else:
+            ended = self.run(*words)
         assert ended.code == 0, f"{words}: {ended.stdout}{ended.stderr}"
         return ended.stdout
 

@@ -16,6 +16,7 @@ import pytest
 from reconciler.state.engines import Engine, open_engine
 from tests.support.fault_proxy import Protocol
 from tests.support.git_server import git
+from tests.support.http_objects import memory_s3
 from tests.support.state_servers import (
     AZURE_ACCOUNT,
     AZURE_KEY,
@@ -106,6 +107,12 @@ def _objects(scheme: str, place: str, endpoint: str, folder: Path) -> Iterator[S
 
 
 @contextmanager
+def _memory(folder: Path) -> Iterator[Served]:
+    with memory_s3() as endpoint, _objects("s3", "states", endpoint, folder) as served:
+        yield served
+
+
+@contextmanager
 def _s3(folder: Path) -> Iterator[Served]:
     with s3_server(_there("gofakes3")) as endpoint, _objects("s3", "states", endpoint, folder) as s:
         yield s
@@ -179,6 +186,7 @@ def _there(name: str) -> str:
 HAS_POSTGRES = postgres_programs() is not None
 
 ENGINES: dict[str, tuple[Serve, bool]] = {
+    "memory": (_memory, True),
     "git": (_git, True),
     "s3": (_s3, program("gofakes3") is not None),
     "postgres": (_postgres, HAS_POSTGRES),
@@ -191,7 +199,10 @@ ENGINES: dict[str, tuple[Serve, bool]] = {
 
 HERE = [name for name, (_, runs) in ENGINES.items() if runs]
 MAIN = [name for name in ("git", "s3", "postgres") if name in HERE]
-"""One server of each driver, for what takes long."""
+"""One server of each driver."""
+
+ENGINE_PARAMS = ["memory", *(pytest.param(name, marks=pytest.mark.soak) for name in MAIN)]
+"""For what takes long: the S3 engine with a store in memory and, in `make soak`, `MAIN`."""
 
 
 @contextmanager
