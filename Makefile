@@ -5,6 +5,7 @@ PYTHON ?= python3
 RUNS := $(VENV)/.installed-to-run
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-for-bench
+FUZZ_STAMP := $(VENV)/.installed-for-fuzz
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -14,7 +15,7 @@ TYPES := $(BIN)/mypy
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools soak lint format types lock docs bench clean
+.PHONY: help demo test test-tools soak fuzz lint format types lock docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,14 @@ test-tools: $(STAMP) ## Checks that need more than Python; reports what it did n
 soak: $(STAMP) ## Hundreds of kills, long random runs, new property examples
 	$(BIN)/python -m pytest -m soak --hypothesis-profile=new
 	$(BIN)/python -m pytest tests/unit --hypothesis-profile=new
+
+$(FUZZ_STAMP): $(STAMP)
+	@$(PIP) --group fuzz
+	@touch $@
+
+TIME ?= 300
+fuzz: $(FUZZ_STAMP) ## Fuzz with coverage guidance for TIME seconds; TARGETS= limits it
+	$(BIN)/python -m tests.fuzz $(TIME) $(TARGETS)
 
 lint: $(STAMP) ## Style and common mistakes
 	$(LINT)

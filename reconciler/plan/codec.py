@@ -5,7 +5,6 @@ so that apply can reject a stale plan.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -201,15 +200,19 @@ def _check_kind(whole: Mapping[str, Raw], file: str) -> None:
         raise _refused(Code.NOT_A_SAVED_PLAN, file, case, reason="it has no formatVersion")
     if "kind" not in whole:
         raise _refused(Code.NOT_A_SAVED_PLAN, file, "document")
-    kind, version = (json.loads(bytes(whole[name])) for name in ("kind", "formatVersion"))
+    try:
+        kind = decode_as(str, whole["kind"])
+        version = decode_as(int, whole["formatVersion"])
+        made_by = decode_as(str, whole.get("taskctl", Raw(b'"of a later version"')))
+    except ShapeError as problem:
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=str(problem)) from None
     if kind != SAVED_KIND:
         raise _refused(Code.NOT_A_SAVED_PLAN, file, reason="its kind is a different one")
-    if type(version) is not int or version < 1:
+    if version < 1:
         raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason="its formatVersion is invalid")
     if version > FORMAT_VERSION:
-        by = str(json.loads(bytes(whole.get("taskctl", Raw(b'"of a later version"')))))
         known = FORMAT_VERSION
-        raise _refused(Code.SAVED_PLAN_NEWER, file, "", format=version, known=known, by=by)
+        raise _refused(Code.SAVED_PLAN_NEWER, file, "", format=version, known=known, by=made_by)
 
 
 def _refused(code: Code, file: str, case: str = "", **facts: Arg) -> TaskctlError:
