@@ -6,6 +6,8 @@ RUNS := $(VENV)/.installed-to-run
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-for-bench
 FUZZ_STAMP := $(VENV)/.installed-for-fuzz
+TOOLS_STAMP := $(VENV)/.installed-for-tools
+AUDIT_STAMP := $(VENV)/.installed-for-audit
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -15,7 +17,7 @@ TYPES := $(BIN)/mypy
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools soak fuzz lint format types lock docs bench clean
+.PHONY: help demo test test-tools soak fuzz lint format types lock docs bench release audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,7 +52,11 @@ test: $(STAMP) ## Lint, types and tests; COVER=1 also measures coverage
 	if [ "$$failed" ]; then echo "make test: FAILED:$$failed"; exit 1; fi; \
 	echo 'make test: passed'
 
-test-tools: $(STAMP) ## Checks that need more than Python; reports what it did not run
+$(TOOLS_STAMP): $(STAMP)
+	@$(PIP) --group tools
+	@touch $@
+
+test-tools: $(TOOLS_STAMP) ## Checks that need more than Python; reports what it did not run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
 
 soak: $(STAMP) ## Hundreds of kills, long random runs, new property examples
@@ -88,6 +94,16 @@ $(BENCH_STAMP): $(STAMP)
 
 bench: $(BENCH_STAMP) ## Compare the speed with similar tools; prints ratios
 	$(BIN)/python -m bench $(ROWS)
+
+release: $(STAMP) ## Build the files of a release into dist/, twice, and compare them
+	$(BIN)/python -m tools.release
+
+$(AUDIT_STAMP): $(STAMP)
+	@$(PIP) --group audit
+	@touch $@
+
+audit: $(AUDIT_STAMP) ## Look up known vulnerabilities of all pinned packages (needs the network)
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 clean: ## Remove everything that make created
 	rm -rf $(VENV) .demo dist build site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -65,20 +65,22 @@ documents() { # what the tests mark as `tools`, other than completion
     --ignore=tests/acceptance/test_completion.py
 }
 
-# The workflow of docs/ci-state.md, as a file, where actionlint looks for them.
+# All workflows, where linters look for them: those of this repository, of docs/ci-state.md and of
+# examples/ci/. The last use $1 instead of your-org/taskctl@COMMIT.
 
 workflows() {
-  mkdir -p "$work/repo/.github/workflows"
-  awk -v to="$work/repo/.github/workflows/" '
-    /^```yaml$/ { inside = 1; count++; file = to count ".yaml"; next }
+  rm -rf "$work/repo"
+  mkdir -p "$work/repo"
+  cp -R .github action.yml action "$work/repo/"
+  awk -v to="$work/repo/.github/workflows/documented-" '
+    /^```yaml$/ { inside = 1; count++; file = to count ".yml"; next }
     /^```$/ { inside = 0 }
     inside { print > file }' docs/ci-state.md
-  # Those of examples/ci/ with this repository's action, so that its inputs are checked too.
-  cp -R action.yml action "$work/repo/"
   for example in examples/ci/github-*.yml; do
-    sed 's|uses: your-org/taskctl@.*|uses: ./|' "$example" \
-      >"$work/repo/.github/workflows/$(basename "$example" .yml).yaml"
+    sed "s|uses: your-org/taskctl@COMMIT|uses: $1|" "$example" \
+      >"$work/repo/.github/workflows/$(basename "$example")"
   done
+  git -C "$work/repo" init -q
 }
 
 actionlint_at=github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
@@ -92,8 +94,13 @@ provide_actionlint() { # from PATH, else built from its source
   PATH=$work/bin:$PATH
 }
 
-lint_workflows() { # from their repository, which `uses: ./` is looked up in
-  workflows && (cd "$work/repo" && git init -q && actionlint .github/workflows/*.yaml)
+lint_workflows() { # with this repository's action, so that its inputs are checked too
+  workflows ./ && (cd "$work/repo" && actionlint .github/workflows/*.yml)
+}
+
+audit_workflows() { # with any commit, since the one of the release does not exist yet
+  workflows "your-org/taskctl@$(printf '' | git hash-object --stdin)" &&
+    zizmor --offline --no-progress "$work/repo"
 }
 
 # Pulumi's own command line, which has `pulumi neo`, against `taskctl serve`.
@@ -171,10 +178,12 @@ else
 fi
 
 if provide_actionlint; then
-  check "actionlint of the workflows in docs/ and examples/ci/" lint_workflows
+  check "actionlint of all workflows" lint_workflows
 else
-  left_out "actionlint of the workflows in docs/ and examples/ci/" "$why"
+  left_out "actionlint of all workflows" "$why"
 fi
+check "zizmor of all workflows" audit_workflows
+check "hadolint of the Dockerfile" hadolint Dockerfile
 
 provide chromium
 for browser in chromium chromium-browser google-chrome google-chrome-stable ''; do

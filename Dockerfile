@@ -1,0 +1,30 @@
+# The image of a release: `make release`, then `docker build .`. It works as any user, without HOME, in
+# a workspace that belongs to another user:
+#
+#   docker run --rm --user "$(id -u):$(id -g)" --env PULUMI_ACCESS_TOKEN \
+#     --volume "$PWD:/workspace" taskctl plan
+#
+# No image has been built from this file yet.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
+COPY requirements.txt dist/taskctl-*.whl /build/
+# The packages are checked against their hashes; the wheel is the one of the release.
+RUN python -m venv --without-pip /opt/taskctl \
+    && python -m pip --python /opt/taskctl/bin/python install --no-cache-dir --no-compile \
+      --require-hashes --requirement /build/requirements.txt \
+    && python -m pip --python /opt/taskctl/bin/python install --no-cache-dir \
+      --no-index --no-deps /build/taskctl-*.whl \
+    && /opt/taskctl/bin/python -m compileall -q /opt/taskctl
+
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+# git is for a state in git. A version of it would soon be gone from the archive.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
+    && rm -rf /var/lib/apt/lists/* \
+    && git config --system safe.directory '*' \
+    && git config --system safe.bareRepository explicit
+COPY --from=build /opt/taskctl /opt/taskctl
+ENV PATH=/opt/taskctl/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+WORKDIR /workspace
+USER 65532:65532
+ENTRYPOINT ["taskctl"]

@@ -1,0 +1,154 @@
+"""`make release` builds the same files from the same commit, wherever and whenever it runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler import __version__
+from tests.support.checkout import checkout, git, git_environment
+from tests.support.doc_blocks import ROOT
+
+TAG = f"v{__version__}"
+FILES = {
+    f"taskctl-{__version__}.tar.gz",
+    f"taskctl-{__version__}-py3-none-any.whl",
+    "taskctl.cdx.json",
+    "NOTES.md",
+    "SHA256SUMS",
+}
+
+
+def release(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tools.release"],
+        cwd=folder,
+        env={**git_environment(), **more},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def refused(folder: Path) -> str:
+    ran = release(folder)
+    assert ran.returncode == 1
+    assert not (folder / "dist").exists()
+    return ran.stderr
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkout(tmp_path_factory.mktemp("source"))
+
+
+@pytest.fixture(scope="module")
+def built(source: Path) -> Path:
+    ran = release(source)
+    assert ran.returncode == 0, ran.stderr
+    return source / "dist"
+
+
+@pytest.fixture
+def clone(source: Path, tmp_path: Path) -> Path:
+    git(tmp_path, "clone", "--quiet", str(source), "clone")
+    return tmp_path / "clone"
+
+
+@pytest.mark.tools
+def test_another_clone_gives_the_same_files(built: Path, clone: Path) -> None:
+    assert {path.name for path in built.iterdir()} == FILES
+    ran = release(clone, TZ="Asia/Tokyo", SOURCE_DATE_EPOCH="1")
+    assert ran.returncode == 0, ran.stderr
+    again = {path.name: path.read_bytes() for path in (clone / "dist").iterdir()}
+    assert again == {path.name: path.read_bytes() for path in built.iterdir()}
+    assert git(clone, "status", "--porcelain") == ""
+
+
+@pytest.mark.tools
+def test_the_checksums_are_those_of_the_files(built: Path) -> None:
+    lines = (built / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    assert sums == {
+        name: hashlib.sha256((built / name).read_bytes()).hexdigest()
+        for name in FILES - {"SHA256SUMS"}
+    }
+
+
+@pytest.mark.tools
+def test_the_notes_have_the_changes_and_the_commit_to_pin(built: Path, source: Path) -> None:
+    notes = (built / "NOTES.md").read_text(encoding="utf-8")
+    assert f"@{git(source, 'rev-parse', 'HEAD').strip()} # {TAG}`" in notes
+    assert "### Added" in notes
+    assert "# Changelog" not in notes
+
+
+@pytest.mark.tools
+def test_a_build_that_is_not_reproducible_is_refused(clone: Path) -> None:
+    hook = "import os\nfrom hatchling.builders.hooks.plugin.interface import BuildHookInterface\n\n"
+    hook += "class Hook(BuildHookInterface):\n    def initialize(self, version, build_data):\n"
+    hook += "        with open('reconciler/where.txt', 'w') as file:\n"
+    hook += "            file.write(os.getcwd())\n"
+    (clone / "hatch_build.py").write_text(hook, encoding="utf-8")
+    with (clone / "pyproject.toml").open("a", encoding="utf-8") as project:
+        project.write("\n[tool.hatch.build.hooks.custom]\n")
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message=A build that depends on its directory")
+    assert "two builds differ: taskctl-" in refused(clone)
+
+
+def test_uncommitted_changes_are_refused(clone: Path) -> None:
+    (clone / "new.txt").write_text("new\n", encoding="utf-8")
+    assert "uncommitted changes" in refused(clone)
+
+
+def test_a_tagged_commit_needs_its_section_of_the_changelog(clone: Path) -> None:
+    changelog = clone / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    for heading in (f"[{__version__}]", "[Unreleased]"):  # without a date, or under another name
+        changelog.write_text(text.replace("[Unreleased]", heading, 1), encoding="utf-8")
+        git(clone, "commit", "--quiet", "--all", "--message=Release", "--allow-empty")
+        git(clone, "tag", "--force", TAG)
+        assert f"has no section ## [{__version__}] - YYYY-MM-DD" in refused(clone)
+
+
+def test_a_tag_of_another_commit_is_refused(clone: Path) -> None:
+    git(clone, "tag", "--annotate", "--message=Taken", TAG)
+    git(clone, "commit", "--quiet", "--allow-empty", "--message=Later")
+    assert f"{TAG} is a tag of another commit" in refused(clone)
+
+
+@pytest.mark.tools
+def test_the_bill_of_materials_has_what_taskctl_needs_to_run_and_nothing_else(built: Path) -> None:
+    text = (built / "taskctl.cdx.json").read_text(encoding="utf-8")
+    document: dict[str, Any] = json.loads(text)
+    assert "//" not in text.replace("http://cyclonedx.org", "")  # the address of no index
+    assert document["metadata"]["component"]["version"] == __version__
+    components = {component["name"]: component for component in document["components"]}
+    assert {"click", "requests", "urllib3", "idna", "cryptography"} <= components.keys()
+    assert not {"hatchling", "pytest", "mypy", "pathspec"} & components.keys()
+    assert components["click"]["scope"] == "required"
+    assert components["cffi"]["scope"] == "optional"  # only needed by an extra
+    locked = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    for component in components.values():
+        name = re.escape(component["name"]).replace(r"\-", "[-_.]")
+        assert re.search(rf"(?i)^{name}=={re.escape(component['version'])}\b", locked, re.MULTILINE)
+        (files,) = component["externalReferences"]
+        assert all(one["content"] in locked for one in files["hashes"])
+        assert files["hashes"]
+    known = {one["bom-ref"] for one in [document["metadata"]["component"], *components.values()]}
+    edges = {edge["ref"]: edge["dependsOn"] for edge in document["dependencies"]}
+    assert (
+        edges.keys()
+        == known
+        == {target for to in edges.values() for target in to}
+        | {document["metadata"]["component"]["bom-ref"]}
+    )
