@@ -14,7 +14,8 @@ _TITLES = {
 }
 _WORKFLOW = "A workflow, {} (or run: taskctl init --workflow)"
 _PLACEHOLDERS = (
-    "Replace `your-org/taskctl` with the repository that holds taskctl, `COMMIT` with a commit SHA."
+    "Replace `your-org/taskctl` with the repository that holds taskctl, `COMMIT` with the commit of"
+    " its tag, `acme` with your organization, and `acme-taskctl` with its machine user."
 )
 
 

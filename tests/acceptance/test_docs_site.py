@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from reconciler import __version__
 from reconciler.embedded.app import App
 from reconciler.embedded.scenarios import scenario_of
 from tests.support.action_runner import metadata, quick_python
@@ -130,25 +131,50 @@ def test_the_workflows_have_minimal_permissions_and_pinned_actions(path: Path) -
     loaded = YAML(typ="safe", pure=True).load(text)
     assert loaded["permissions"] == {}
     assert "env" not in loaded
+    allowed = {"apply": {"contents"}, "plan": {"pull-requests"}}
     for name, job in loaded["jobs"].items():
         writes = {scope for scope, right in job["permissions"].items() if right == "write"}
-        assert writes <= {"apply": {"contents"}, "plan": {"pull-requests"}}.get(name, set())
+        has_token = "id-token" in writes
+        assert has_token == (name != "validate")
+        assert writes <= {"id-token"} | allowed.get(name, set())
         assert "env" not in job
         for step in job["steps"]:
-            if "run" in step:
-                assert step["env"] == {each: f"${{{{ secrets.{each} }}}}" for each in step["env"]}
-                continue
-            assert re.fullmatch(
-                r"actions/[\w/-]+@[0-9a-f]{40}|your-org/taskctl@COMMIT", step["uses"]
-            )
-            # Jobs that use the state need credentials for git; validate gets none.
-            keeps = step.get("with", {}).get("persist-credentials", True)
-            assert step["uses"].startswith("your-org") or keeps == (name != "validate")
-    in_steps = sum(
-        len(step.get("env", ())) for job in loaded["jobs"].values() for step in job["steps"]
-    )
-    given = text.count("access-token: ${{ secrets.PULUMI_ACCESS_TOKEN }}")
-    assert text.count("secrets.") == given + in_steps
+            options = step.get("with", {})
+            if step.get("uses", "").startswith("pulumi/auth-actions@"):
+                assert has_token
+                assert options["export-environment-variables"] is False
+            if step.get("uses", "").startswith("actions/checkout@"):
+                # Jobs that use the state need credentials for git; validate gets none.
+                assert options["persist-credentials"] is has_token
+            access = {**options, **step.get("env", {})}
+            for variable in ("access-token", "PULUMI_ACCESS_TOKEN"):
+                assert access.get(variable, TOKEN_OF_THE_RUN) == TOKEN_OF_THE_RUN
+    assert set(re.findall(r"secrets\.(\w+)", text)) <= {"TASKCTL_NOTIFY_URL"}
+
+
+def test_all_workflows_pin_the_same_commit_of_each_action() -> None:
+    """Our own, the examples and those in the documents, each with the version as a comment."""
+    places = [*ROOT.glob(".github/workflows/*.yml"), *WORKFLOWS, *ROOT.glob("docs/*.md")]
+    found: dict[str, set[str]] = {}
+    for path in places:
+        for line in re.findall(r"uses: ([\w.-]+/.*)", path.read_text(encoding="utf-8")):
+            pinned = PINNED.fullmatch(line)
+            assert pinned, f"{path.name}: {line}"
+            found.setdefault(pinned[1], set()).add(f"{pinned[2]} v{pinned[3]}")
+    assert {name: pins for name, pins in found.items() if len(pins) > 1} == {}
+    assert found["your-org/taskctl"] == {f"COMMIT v{__version__}"}
+
+
+def test_documents_name_the_tag_of_this_version_beside_every_commit() -> None:
+    """A document cannot name the commit that it is part of: `make release` writes that into the
+    notes of the release."""
+    places = [ROOT / "README.md", *(ROOT / "examples" / "ci").iterdir(), *ROOT.glob("docs/*.md")]
+    for path in places:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if re.search(r"(@|: |taskctl )COMMIT\b", line):
+                assert re.search(rf"COMMIT # v{re.escape(__version__)}\b", line), line
+            for version in re.findall(r"\bv(\d+\.\d+\.\d+)\^", line):
+                assert version == __version__, line
 
 
 @pytest.mark.tools
@@ -185,9 +211,7 @@ def test_no_page_installs_taskctl_from_a_package_index() -> None:
     """taskctl is not published: anyone could register the name."""
     listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").split()
     installs = r"\b(?:pipx?|uv)\b[^\n`]*\b(?:install|run|add|--with|--from)\b[^\n`]*"
-    by_name = re.compile(
-        rf"{installs}[ \"']taskctl(?:[\[=<>~ \"'`]|$)|\buvx taskctl|v0\.1\.0", re.M
-    )
+    by_name = re.compile(rf"{installs}[ \"']taskctl(?:[\[=<>~ \"'`]|$)|\buvx taskctl", re.M)
     kinds = {".md", ".yml", ".yaml", ".toml", ".sh", ".txt", ""}
     for path in (ROOT / name for name in listed):
         shipped = path.suffix in kinds and path.is_file() and ROOT / "tests" not in path.parents
@@ -287,7 +311,8 @@ def test_the_recommended_hooks_exist() -> None:
     assert {hook["id"] for hook in yaml.load(config)["repos"][0]["hooks"]} == known
 
 
-PINNED = re.compile(r"actions/[\w/-]+@[0-9a-f]{40}|your-org/taskctl@COMMIT")
+PINNED = re.compile(r"([\w./-]+)@([0-9a-f]{40}|COMMIT) # v(\d+\.\d+\.\d+)\b.*")
+TOKEN_OF_THE_RUN = "${{ steps.pulumi.outputs.pulumi-access-token }}"
 MANIFEST = "version: 1\norgName: acme\ntasks:\n  a:\n    message: Do it.\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,12 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from tests.support.checkout import checkout, git, git_environment
 from tests.support.doc_blocks import ROOT
 
 GOOD = "version: 1\norgName: acme\ntasks:\n  {key}:\n    message: Do it.\n"
+PINS = {
+    f"{canonicalize_name(name)}=={version}"
+    for name, _, version in (
+        line.partition("==")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    )
+}
 CONFIG = """\
 repos:
   - repo: {tool}
@@ -93,7 +102,18 @@ def test_a_valid_commit_passes_and_an_invalid_one_fails_with_its_line(
     assert ran.returncode == 1
     assert "tasks/two.yaml:5:5: error:" in ran.stdout
     assert "did you mean" in ran.stdout
-    assert len(list(repository.cache.glob("repo*/py_env-*"))) == 1
+    (python,) = repository.cache.glob("repo*/py_env-*/bin/python")
+    assert {f"{name}=={version}" for name, version in installed(python)} <= PINS
+
+
+def installed(python: Path) -> list[tuple[str, str]]:
+    """The versions in an environment, without those of taskctl and of what virtualenv adds."""
+    command = [sys.executable, "-m", "pip", "--python", str(python), "list", "--format=json"]
+    ended = subprocess.run(command, capture_output=True, check=True)
+    found = [
+        (canonicalize_name(each["name"]), each["version"]) for each in json.loads(ended.stdout)
+    ]
+    return [each for each in found if each[0] not in ("taskctl", "pip", "setuptools")]
 
 
 @pytest.mark.tools
@@ -202,4 +222,5 @@ def test_the_hooks_file_is_valid_and_hooks_share_an_environment(tmp_path: Path) 
     assert ended.returncode == 0, ended.stdout
     hooks = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     assert {hook["language"] for hook in hooks} == {"python"}
-    assert not [hook for hook in hooks if "additional_dependencies" in hook]
+    pins = [hook["additional_dependencies"] for hook in hooks]
+    assert pins == [["--constraint=constraints.txt"]] * len(hooks)
