@@ -18,10 +18,13 @@ from reconciler.remote.network import ca_bundle, proxies_for
 
 TIMEOUT = 10.0  # seconds
 
+_PLAIN = {"mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
+"""The text quotes agents: it has no formatting, and Slack must not fetch or preview its URLs."""
+
 
 def send_notification(url: str, text: str) -> str | None:
-    """Posts the JSON `{"text": ...}`, as Slack expects it. Returns None, or why it failed.
-    Redirects are not followed."""
+    """Posts a text as JSON, as Slack expects it. Returns None, or why it failed. Redirects are not
+    followed."""
     parts = split_url(url)
     if (
         parts is None
@@ -44,7 +47,7 @@ def _post(url: str, text: str) -> str | None:
             session.trust_env = False  # do not send credentials from ~/.netrc
             response = session.post(
                 url,
-                data=json.dumps({"text": text}).encode(),
+                data=json.dumps({"text": text, **_PLAIN}).encode(),
                 headers={"Content-Type": "application/json"},
                 timeout=TIMEOUT,
                 allow_redirects=False,

@@ -112,21 +112,41 @@ def test_an_invalid_budget_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("options", "warns"),
-    [
-        (["--host", "0.0.0.0"], True),
-        (["--host", "0.0.0.0", "--token", "t"], False),
-        (["--host", "localhost"], False),
-    ],
+    ("host", "token", "warns"),
+    [("0.0.0.0", "", True), ("0.0.0.0", "t", False), ("localhost", "", False)],
 )
 def test_a_server_open_to_other_machines_is_a_warning(
-    tmp_path: Path, options: list[str], warns: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, token: str, warns: bool
 ) -> None:
-    with served(tmp_path, *options) as (process, url):
+    if token:
+        monkeypatch.setenv("TASKCTL_SERVE_TOKEN", token)
+    with served(tmp_path, "--host", host) as (process, url):
         assert user(url, "t")["id"]
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
     assert bool(err) is warns, err
+
+
+def test_the_only_valid_token_is_in_the_environment_not_in_the_list_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TASKCTL_SERVE_TOKEN", "the-only-one")
+    with served(tmp_path) as (_, url):
+        assert user(url, "the-only-one")["id"]
+        with pytest.raises(HTTPError) as refused:
+            user(url, "another")
+        refused.value.close()
+        assert refused.value.code == 401
+    assert run(["serve", "--port", "0", "-C", str(tmp_path), "--token", "visible"]) == 1
+    assert "--token" in capsys.readouterr().err
+
+
+def test_an_empty_token_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TASKCTL_SERVE_TOKEN", " ")
+    assert run(["serve", "--port", "0", "-C", str(tmp_path)]) == 1
+    assert "TASKCTL_SERVE_TOKEN is empty" in capsys.readouterr().err
 
 
 def test_other_host_names_need_an_option(tmp_path: Path) -> None:

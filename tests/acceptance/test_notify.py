@@ -40,7 +40,8 @@ def test_one_message_lists_waiting_and_failed_tasks(place: LiveTasks, hook: Webh
     assert "asks" in out
     assert err == "Notified: 1 waiting, 1 failed.\n"
     (sent,) = hook.sent
-    assert sent.keys() == {"text"}
+    assert sent.keys() == {"text", "mrkdwn", "unfurl_links", "unfurl_media"}
+    assert {sent[name] for name in sent.keys() - {"text"}} == {False}
     head, *lines = sent["text"].split("\n")
     assert head == "taskctl: 1 waiting, 1 failed"
     assert lines[0].startswith("• acme/asks asks for approval (")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.embedded.budget import TokenBudget
 
 SCENARIOS = ("finishing", "approving", "asking", "delegating", "failing", "stopping", "slow")
+VARIABLE = "TASKCTL_SERVE_TOKEN"
 NO_BUDGET = -1
 MOST_TOKENS = 2**53
 
@@ -46,11 +49,6 @@ def _tokens(value: str) -> int:
         help="Host name that clients may use, besides localhost and IP addresses (repeatable).",
     ),
     option("--db", default=".taskctl/local.db", metavar="PATH", help="SQLite file for the tasks."),
-    option(
-        "--token",
-        metavar="T",
-        help="The only valid token. Without it, any token is valid, but clients must send one.",
-    ),
     option(
         "--scenario",
         type=click.Choice([*SCENARIOS, "by-prompt"]),
@@ -98,7 +96,6 @@ def command(
     port: int,
     allow_host: tuple[str, ...],
     db: str,
-    token: str | None,
     scenario: str,
     work_time: timedelta,
     streams: str,
@@ -107,7 +104,8 @@ def command(
 ) -> int:
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
 
-    The first line of output is its address.
+    The first line of output is its address. The only valid token is TASKCTL_SERVE_TOKEN; without
+    it, any token is valid, but clients must send one.
     """
     from reconciler import memory
     from reconciler.embedded.app import App
@@ -117,6 +115,7 @@ def command(
 
     memory.resume_collection()
     budget = _budget(token_budget, budget_window)
+    token = _token(os.environ)
     app = App(
         call.ctx.embedded_file(db),
         token=token,
@@ -130,6 +129,15 @@ def command(
         call.out.diagnostics([warning(Code.OPEN_SERVER, host=host)])
     serve(app, host, port, lambda url: call.out.document(f"{url}\n"), allow_hosts=allow_host)
     return 0
+
+
+def _token(env: Mapping[str, str]) -> str | None:
+    """The only valid token. An option would be visible to other users in the list of processes."""
+    if VARIABLE not in env:
+        return None
+    if not env[VARIABLE].strip():
+        raise click.UsageError(f"{VARIABLE} is empty; set a token, or unset it")
+    return env[VARIABLE].strip()
 
 
 def _budget(tokens: int | None, window: timedelta | None) -> TokenBudget | None:
