@@ -1,0 +1,113 @@
+"""Writes what this version stores to `tests/compat/VERSION/`: `python -m tests.compat`.
+
+Every later version must read these files, or clearly refuse them (`test_compat.py`). Until its
+release, run this after every change of a format; from then on, the directory never changes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from reconciler import __version__
+from reconciler.state.codec import encode_state
+from reconciler.state.journal import Header, Journal, Replay
+from reconciler.state.model import Attempted, Recorded, fold
+from tests.compat.reading import MANIFEST, PLAN, STATE, facts, local_environment
+from tests.support.state_files import HEADER
+from tests.support.state_samples import BACKEND, LINEAGE, attempt, empty, history, record
+
+HERE = Path(__file__).parent
+SERIAL = 7
+FILES = {
+    MANIFEST: """\
+# What manifests of this version may contain.
+version: 1
+orgName: acme
+maxCreates: 50
+defaults:
+  permissionMode: read-only
+tasks:
+  plain: {message: Review the IAM policies.}
+  full:
+    message:
+      content: Upgrade the providers.
+      entity_diff: {add: [{type: stack, project: iam, name: prod}]}
+    name: Upgrade
+    isShared: true
+    approvalMode: balanced
+    planMode: true
+    enabledIntegrations: [{id: datadog}]
+    cliIntegrations: [{catalogId: aws, name: prod}]
+    permissionMode: default
+    toolExecutionMode: cloud
+    source: api
+    role: role-1
+    agentDefinitionId: agent-1
+    orgName: other-org
+    adopt: false
+  from-file:
+    message: {contentFile: prompt.md}
+    sensitive: true
+  upgrade:
+    forEach:
+      repo: {file: repositories.csv}
+      stage: [dev, prod]
+    rollout: {pilot: 1, atOnce: 3, stopAfter: 2}
+    message: Upgrade {{ repo.name }} in {{ stage }}.
+""",
+    "prompt.md": "Rotate the keys.\n",
+    "repositories.csv": "name,cloud\nnetwork,aws\niam,gcp\n",
+}
+
+
+def write(folder: Path) -> None:
+    """Writes the files of this version. They contain no time and no random number of this run."""
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / STATE).write_bytes(encode_state(fold(empty(serial=SERIAL), history(5))))
+    _write_journal(folder / f"{STATE}.journal")
+    _write_plan(folder)
+    (folder / "expected.json").write_text(_indented(facts(folder)), encoding="utf-8")
+
+
+def _write_journal(path: Path) -> None:
+    """An apply that was killed: a task that is not in the state yet, and an open attempt."""
+    header = Header(LINEAGE, BACKEND, SERIAL, HEADER.id, HEADER.version)
+    journal = Journal(path, header, Replay(), lambda _: None, shown=path.name)
+    journal.append([Attempted(attempt(5))])
+    journal.append([Recorded(record(5))])
+    journal.append([Attempted(attempt(6))])
+    journal.shut()
+
+
+def _write_plan(folder: Path) -> None:
+    """A plan of the manifest on the embedded service without tasks, made next to it."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        for name in FILES:
+            shutil.copy(folder / name, elsewhere)
+        subprocess.run(
+            [sys.executable, "-m", "reconciler", "plan", MANIFEST, "--quiet", "--out", PLAN],
+            cwd=elsewhere,
+            env=local_environment(Path(elsewhere)),
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        shutil.copy(Path(elsewhere, PLAN), folder)
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    target = HERE / __version__
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    write(target)
+    print(f"wrote {target.relative_to(Path.cwd())}")

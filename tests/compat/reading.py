@@ -1,0 +1,90 @@
+"""What a version of taskctl must find in the files that another version wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from reconciler import __version__
+from reconciler.manifest.loader import load
+from reconciler.messages import word
+from reconciler.model.canonical import digest
+from tests.support.state_samples import BACKEND
+
+ROOT = Path(__file__).parents[2]
+MANIFEST = "all.tasks.yaml"
+STATE = "taskctl.state.json"
+PLAN = "all.plan"
+LIST = ("state", "list", "--backend", BACKEND)
+SHOW = ("show", PLAN)
+
+
+def local_environment(folder: Path) -> dict[str, str]:
+    """The embedded service and its one user, whatever the environment of this process names."""
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("TASKCTL", "PULUMI"))}
+    own = {"TASKCTL_BACKEND": "local", "TASKCTL_LOCAL_TOKEN": "compat", "HOME": str(folder)}
+    return kept | own | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / ".cache")}
+
+
+def document(folder: Path, *words: str, code: int = 0) -> dict[str, Any]:
+    """The JSON document of a command, which must end with this exit code."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "reconciler", *words, "--format", "json"],
+        cwd=folder,
+        env=local_environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == code, ended.stderr + ended.stdout
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+def manifest_facts(folder: Path) -> dict[str, str]:
+    """The digest of each task's inputs: with another one, every existing task would differ."""
+    found = load([MANIFEST], root=folder)
+    assert not found.diagnostics, [word(diagnostic) for diagnostic in found.diagnostics]
+    return {str(task.ref): digest(task.inputs) for task in found.tasks}
+
+
+def state_facts(folder: Path) -> dict[str, Any]:
+    """What is recorded and what is open, in the state and its journal."""
+    listed = document(folder, *LIST)
+    return {
+        f"{task['orgName']}/{task['key']}": {
+            "taskId": task["taskId"],
+            "digest": task.get("digest"),
+            "open": [attempt["mark"] for attempt in task["attempts"]],
+        }
+        for task in listed["tasks"]
+    }
+
+
+def plan_facts(folder: Path) -> dict[str, str]:
+    """What the plan does with each task."""
+    shown = document(folder, *SHOW)
+    return {f"{task['orgName']}/{task['key']}": task["action"] for task in shown["tasks"]}
+
+
+READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "manifest": manifest_facts,
+    "state": state_facts,
+    "plan": plan_facts,
+}
+COMMANDS = {"manifest": ("validate", MANIFEST), "state": LIST, "plan": SHOW}
+
+
+def refusal(folder: Path, kind: str) -> str:
+    """The code of the only problem of the command that reads this kind of file."""
+    (problem,) = document(folder, *COMMANDS[kind], code=1)["diagnostics"]
+    return str(problem["code"])
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    return {"version": __version__} | {kind: read(folder) for kind, read in READERS.items()}
