@@ -10,6 +10,7 @@ import msgspec
 from reconciler.render.apply.document import ApplyDocument
 from reconciler.render.parts import Part
 from reconciler.render.plan.document import PlanDocument
+from reconciler.render.results.document import ResultsDocument
 from reconciler.render.show import ShowDocument
 from reconciler.render.state.document import StateDocument
 from reconciler.render.status.document import InboxDocument, StatusDocument
@@ -20,6 +21,7 @@ DOCUMENTS: dict[str, tuple[type[Part], str]] = {
     "apply": (ApplyDocument, "taskctl apply"),
     "inbox": (InboxDocument, "taskctl inbox"),
     "plan": (PlanDocument, "taskctl plan"),
+    "results": (ResultsDocument, "taskctl results"),
     "show": (ShowDocument, "taskctl show KEY"),
     "state-list": (StateDocument, "taskctl state list and taskctl state show"),
     "status": (StatusDocument, "taskctl status"),

@@ -99,7 +99,7 @@ def make_command(
             params=[*params, *([_REPORT, _ALL_PROBLEMS] if reports else [])],
             help=function.__doc__,
             examples=examples,
-            formats=FORMATS if reports else (*BASIC_FORMATS, *formats),
+            formats=(*(FORMATS if reports else BASIC_FORMATS), *formats),
         )
 
     return decorate

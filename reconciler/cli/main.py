@@ -33,6 +33,7 @@ COMMANDS = {
     "status": "Show the status of tasks.",
     "logs": "Show the conversation of tasks.",
     "wait": "Wait until tasks are done.",
+    "results": "Show what came out of tasks: answers, data, pull requests.",
     "inbox": "List open requests and respond to them.",
     "approve": "Approve the open requests of tasks.",
     "reject": "Reject the open requests of tasks.",

@@ -36,6 +36,7 @@ class TaskWriter:
         entities = merge_entities([], message)
         modes = (request.approval_mode, request.plan_mode, request.tool_execution_mode)
         script = self.scenario(Turn(1, message, now, entities, *modes))
+        entities = _with_changes(entities, script)
         task_id = str(uuid.uuid4())
         trigger = _ASYNC_TRIGGERS.get(request.source)
         values: _Values = {
@@ -72,6 +73,7 @@ class TaskWriter:
             task.turn + 1, event, now, entities, task.approval_mode, tool_execution_mode=mode
         )
         script = self.scenario(turn)
+        entities = _with_changes(entities, script)
         values: _Values = {"entities": to_json(entities), "turn": turn.number, "turn_ms": now}
         self._update(task, values | _script_values(script, *task.used_at(now)))
         self._add_events(task.seq, event, now, script.steps)
@@ -169,6 +171,15 @@ def merge_entities(entities: Sequence[JsonObject], event: JsonObject) -> list[Js
         if entity not in kept:
             kept.append(entity)
     return kept
+
+
+def _with_changes(entities: Sequence[JsonObject], script: Script) -> list[JsonObject]:
+    """The entities after those changes that the agent makes in its turn."""
+    found = list(entities)
+    for each in script.steps:
+        if each.body.get("type") == "change_entities":
+            found = merge_entities(found, {"entity_diff": each.body["changes"]})
+    return found
 
 
 def _script_values(script: Script, tokens: int, context: int) -> _Values:

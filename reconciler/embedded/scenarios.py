@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
+from zlib import crc32
 
 from reconciler.embedded.lifecycle import (
     Scenario,
@@ -26,6 +27,7 @@ from reconciler.embedded.lifecycle import (
 from reconciler.embedded.wsgi import JsonObject, to_json
 
 SLOW_STEPS = 20
+_JSON_BLOCK = re.compile(r"```json\s(.*?)```", re.DOTALL)
 _TOKENS_PER_STEP = 150
 LOCAL_TOOL = "filesystem__directory_tree"
 """A tool of Pulumi's CLI that changes nothing."""
@@ -98,6 +100,26 @@ def _stopping(turn: Turn, seconds: float) -> Script:
     return _ending(turn, seconds, message("I am looking at it.", is_final=False))
 
 
+def _answering(turn: Turn, seconds: float) -> Script:
+    """Every turn ends with the last JSON block of the message that it answers, and the first one
+    lists a pull request: a message with another block corrects the result."""
+    text = str(turn.event.get("content") or "")
+    blocks = _JSON_BLOCK.findall(text)
+    answer = f"Done.\n\n```json\n{blocks[-1].strip()}\n```" if blocks else "Done."
+    if turn.number > 1:
+        return _ending(turn, seconds, message(answer))
+    known = [entity for entity in turn.entities if entity.get("type") == "repository"]
+    repository = known[0] if known else {"type": "repository", "org": "acme", "name": "network"}
+    added: JsonObject = {
+        "type": "pull_request",
+        "number": crc32(text.encode("utf-8", "replace")) % 900 + 1,
+        "merged": False,
+        "repo": {"forge": "github", **repository},
+    }
+    opened = step(turn.started_ms, {"type": "change_entities", "changes": {"add": [added]}})
+    return _ending(turn, seconds, message(answer), opened)
+
+
 def _slow(turn: Turn, seconds: float) -> Script:
     """Every turn takes ten times as long and reports many steps."""
     span = round(seconds * 10_000)
@@ -133,6 +155,7 @@ _SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
     "finishing": finishing,
     "approving": _approving,
     "asking": _asking,
+    "answering": _answering,
     "delegating": _delegating,
     "failing": _failing,
     "stopping": _stopping,

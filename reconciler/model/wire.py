@@ -155,3 +155,17 @@ def console_url(backend: str, org_name: str, task_id: str) -> str | None:
     host = parts.netloc
     host = "app." + host[4:] if host.startswith("api.") else host
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}/{org_name}/neo/tasks/{task_id}"
+
+
+def pull_request_id(entity: object) -> str | None:
+    """`ORG/NAME/NUMBER` of a pull request entity, in lower case; None for anything else. The
+    service may add the forge and the host to what a user sent."""
+    if not isinstance(entity, Mapping) or entity.get("type") != "pull_request":
+        return None
+    number, repo = entity.get("number"), entity.get("repo")
+    if type(number) is not int or not isinstance(repo, Mapping):
+        return None
+    org, name = repo.get("org"), repo.get("name")
+    if not isinstance(org, str) or not isinstance(name, str) or not org or not name:
+        return None
+    return f"{org}/{name}/{number}".lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.apply.report import Result, TaskResult
@@ -10,6 +11,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.plan.plan import Change
 from reconciler.render.reports import Locate
+from reconciler.tasks.results import ListedPullRequest
 from reconciler.tasks.status import TaskState, TaskStatus
 
 LABELS = {"notStarted": "not started"}
@@ -20,7 +22,8 @@ LABELS = {"notStarted": "not started"}
 class TaskView:
     """One task. `word` is its action, result or status. `level` is set if someone should look at
     it. `inputs` are those of a task that is to be created. `unattended`: it may act without
-    approval. The text is not escaped yet."""
+    approval. `pull_requests` and `answer` are its results. `is_broken`: it did not finish.
+    The text is not escaped yet."""
 
     ref: TaskRef
     word: str
@@ -35,6 +38,9 @@ class TaskView:
     inputs: Inputs | None = None
     diff: tuple[Change, ...] = ()
     unattended: bool = False
+    pull_requests: tuple[ListedPullRequest, ...] = ()
+    answer: str = ""
+    is_broken: bool = False
 
     @property
     def key(self) -> str:
@@ -65,6 +71,11 @@ def view_of_task(
     return TaskView(
         task.ref, word.value, sign, level, file, None, *words, task_id=task.task_id, url=task.url
     )
+
+
+def pull_requests_text(requests: Iterable[ListedPullRequest]) -> str:
+    """`acme/net#12 (merged), acme/api#3`; not escaped."""
+    return ", ".join(f"{each.text}{' (merged)' * each.is_merged}" for each in requests)
 
 
 def relative_file(file: str | None, locate: Locate) -> str | None:

@@ -6,14 +6,17 @@ Any member of an event may be missing, have another type, or be new to taskctl.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from reconciler.model.task import instant
-from reconciler.model.wire import USER_EVENT_TYPES
+from reconciler.model.wire import USER_EVENT_TYPES, pull_request_id
+
+MAX_WORDS = 1 << 20
+"""A longer answer is cut; it is one character longer then."""
 
 Event = Mapping[str, Any]
 """An `AgentConsoleEvent` of the API document, as the service sent it."""
@@ -157,7 +160,8 @@ class EventSummary:
     """All events up to `event_id` (empty: none yet).
 
     `words` are the text of the last error or final message, `approvals` the unanswered requests,
-    `parked` the tool calls that something outside the service has to run.
+    `parked` the tool calls that something outside the service has to run. `attached` are the IDs of
+    the pull requests that users' messages added (`model.wire.pull_request_id`).
     """
 
     event_id: str = ""
@@ -166,6 +170,7 @@ class EventSummary:
     at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
     parked: tuple[ToolCall, ...] = ()
+    attached: tuple[str, ...] = ()
 
 
 _WORKING = frozenset({"exec_tool_call", "exec_tool_call_progress", "user_approval_request"})
@@ -189,7 +194,8 @@ def _after_user(summary: EventSummary, event: Event) -> EventSummary:
     (API document, AwaitingApprovals), and by a parked call until there is a result."""
     match kind_of(event):
         case "user_message":
-            return replace(summary, last=Last.ASKED, words="")
+            attached = dict.fromkeys((*summary.attached, *_attached_in(event)))
+            return replace(summary, last=Last.ASKED, words="", attached=tuple(attached))
         case "user_confirmation":
             answered = body_of(event).get("approval_request_id")
             left = tuple(approval for approval in summary.approvals if approval.id != answered)
@@ -203,11 +209,12 @@ def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
     body, kind = body_of(event), kind_of(event)
     match kind:
         case "error":
-            return replace(summary, last=Last.FAILED, words=text_in(body, "message"), parked=())
+            words = text_in(body, "message")[: MAX_WORDS + 1]
+            return replace(summary, last=Last.FAILED, words=words, parked=())
         case "cancelled":
             return replace(summary, last=Last.CANCELLED, words="", approvals=(), parked=())
         case "assistant_message" if body.get("is_final") is True:
-            words, parked = text_in(body, "content"), parked_calls_in(event)
+            words, parked = text_in(body, "content")[: MAX_WORDS + 1], parked_calls_in(event)
             return replace(summary, last=Last.FINAL, words=words, approvals=(), parked=parked)
         case "assistant_message":
             return replace(summary, last=Last.WORKING, words="", parked=())
@@ -219,6 +226,14 @@ def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
     if (asked := approval_in(event)) is not None:
         approvals = (*(approval for approval in approvals if approval.id != asked.id), asked)
     return replace(summary, last=Last.WORKING, words="", approvals=approvals)
+
+
+def _attached_in(event: Event) -> Iterator[str]:
+    diff = body_of(event).get("entity_diff")
+    added = diff.get("add") if isinstance(diff, Mapping) else None
+    for entity in added if isinstance(added, list) else ():
+        if (known := pull_request_id(entity)) is not None:
+            yield known
 
 
 def _parked(summary: EventSummary, event: Event) -> tuple[ToolCall, ...]:

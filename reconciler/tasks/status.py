@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.shell import id_word, is_task_id, key_word, shell_word
 from reconciler.model.task import TaskRef, instant
 from reconciler.tasks.events import Approval, EventSummary, Last, ToolCall
@@ -20,6 +21,7 @@ class TaskState(StrEnum):
 
     WAITING = "waiting"
     FAILED = "failed"
+    UNMET = "unmet"
     GONE = "gone"
     NOT_VISIBLE = "notVisible"
     UNRESOLVED = "unresolved"
@@ -38,7 +40,8 @@ _BAD = SETTLED - {TaskState.DONE}
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """One task. `raw` are its outputs, empty if it is not visible."""
+    """One task. `raw` are its outputs, empty if it is not visible. `unmet` says what is missing of
+    what a task that has finished was expected to deliver."""
 
     ref: TaskRef
     state: TaskState
@@ -47,6 +50,7 @@ class TaskStatus:
     url: str | None = None
     raw: Mapping[str, object] = field(default_factory=dict)
     summary: EventSummary = field(default_factory=EventSummary)
+    unmet: tuple[Diagnostic, ...] = ()
 
     @property
     def approvals(self) -> tuple[Approval, ...]:
@@ -196,7 +200,8 @@ def find_news(statuses: Iterable[TaskStatus], since: datetime) -> News:
     notification is better than none."""
     known = list(statuses)
     requests = (request for status in known for request in open_requests(status))
-    failed = (s for s in known if s.state in (TaskState.FAILED, TaskState.STOPPED))
+    bad = (TaskState.FAILED, TaskState.UNMET, TaskState.STOPPED)
+    failed = (status for status in known if status.state in bad)
     return News(
         tuple(r for r in requests if r.since is None or r.since >= since),
         tuple(s for s in failed if s.summary.at is None or s.summary.at >= since),

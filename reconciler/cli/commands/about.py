@@ -10,7 +10,7 @@ from reconciler.cli.options import argument
 
 SCHEMAS = (
     *("manifest", "state"),
-    *("plan", "apply", "status", "wait", "inbox", "show", "state-list", "validate"),
+    *("plan", "apply", "status", "wait", "results", "inbox", "show", "state-list", "validate"),
 )
 """The names of the schemas: two for files, then one for each document of `--format json`."""
 
@@ -32,7 +32,7 @@ def schema_command(call: Call, name: str) -> int:
     """Print a JSON Schema: of manifests, of the state file, or of the output of a command.
 
     NAME is manifest (the default), state, or a command whose `--format json` it describes: plan,
-    apply, status, wait, inbox, show (of a key), state-list, or validate.
+    apply, status, wait, results, inbox, show (of a key), state-list, or validate.
 
     An editor with yaml-language-server uses it for a manifest that begins with
     `# yaml-language-server: $schema=PATH`.

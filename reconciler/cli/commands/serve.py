@@ -18,7 +18,16 @@ from reconciler.model.diagnostics import warning
 if TYPE_CHECKING:
     from reconciler.embedded.budget import TokenBudget
 
-SCENARIOS = ("finishing", "approving", "asking", "delegating", "failing", "stopping", "slow")
+SCENARIOS = (
+    "finishing",
+    "answering",
+    "approving",
+    "asking",
+    "delegating",
+    "failing",
+    "stopping",
+    "slow",
+)
 VARIABLE = "TASKCTL_SERVE_TOKEN"
 NO_BUDGET = -1
 MOST_TOKENS = 2**53

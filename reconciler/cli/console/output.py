@@ -93,16 +93,13 @@ class Output:
             self.report(report)
             return
         from reconciler.render.apply.summary import apply_summary
-        from reconciler.render.status.table import UNLIMITED, status_rows
-        from reconciler.render.wait.view import held_rows
+        from reconciler.render.wait.view import waited_rows
 
         self.kept = self.masked(report)
         self.diagnostics(self.kept.diagnostics)
         if not self.options.quiet:
-            style, room = self.style_of_result(), UNLIMITED if sys.stdout.isatty() else None
             rows = [
-                *status_rows(report.statuses, style, report.read_at, room=room),
-                *held_rows(report),
+                *waited_rows(report, self.style_of_result()),
                 *([apply_summary(report, "Total")] if total else []),
             ]
             self.document("".join(f"{row}\n" for row in rows))

@@ -17,6 +17,7 @@ from reconciler.render.plan.tasks import PlannedView
 from reconciler.render.task_view import TaskView
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
+from reconciler.tasks.results import ListedPullRequest
 
 CONTEXT = 3
 """Unchanged lines around a change."""
@@ -59,6 +60,11 @@ def _task_body(view: TaskView) -> Iterator[str]:
     yield from _reason(view.why, view.hints)
     if view.task_id:
         yield f"<p>Task {_link(view)}</p>"
+    if view.pull_requests:
+        yield f"<p>Pull requests: {', '.join(map(_pull_request, view.pull_requests))}</p>"
+    if view.answer:
+        answer = safe.html(view.answer.strip())
+        yield f'<h4>Answer</h4>\n<pre class="text" dir="auto">{answer}</pre>'
     if view.inputs is not None:
         yield from _settings(view.inputs)
     yield from _changes(view.diff)
@@ -116,6 +122,13 @@ def _link(view: TaskView) -> str:
     if view.url and view.url.startswith(("https://", "http://")):
         return f'<a href="{safe.inline(view.url)}" rel="noopener noreferrer">{task_id}</a>'
     return task_id
+
+
+def _pull_request(request: ListedPullRequest) -> str:
+    text = f"<code>{safe.inline(request.text)}</code>{' (merged)' * request.is_merged}"
+    if request.url is None:
+        return text
+    return f'<a href="{safe.inline(request.url)}" rel="noopener noreferrer">{text}</a>'
 
 
 def _settings(inputs: Inputs) -> Iterator[str]:

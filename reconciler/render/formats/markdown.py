@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from reconciler.messages.plan import UNATTENDED
 from reconciler.messages.remarks import Hint
@@ -43,6 +44,8 @@ def render(view: ReportView, style: Style) -> str:
     items = view.items(shown)
     rows = [_row(item, several=several) for item in items]
     room = LIMIT - len(_join(head, problems, rows, ()))
+    if not style.verbose:  # a public repository would show them to everyone
+        items = [replace(item, answer="") if isinstance(item, TaskView) else item for item in items]
     unfolding, left_out = _fit(_details(items, LIMIT), room)
     if room >= 0 and not left_out:
         return _join(head, problems, rows, unfolding)
@@ -90,7 +93,7 @@ def _row(item: TaskView | EntryView, *, several: bool) -> str:
     if isinstance(item, EntryView):
         first, label, task = item.first, item.summary(), ""
     else:
-        first, label, task = item, item.label, _task_cell(item)
+        first, label, task = item, item.label, " ".join(_task_cells(item))
     place = ":".join(str(part) for part in (first.file, first.line) if part)
     return row(
         _sign_cell(first, label, unattended=item.unattended),
@@ -115,6 +118,8 @@ def _foldable(item: TaskView | EntryView, most: int) -> str:
         settings = _settings(item.inputs) if item.inputs is not None else []
         if rows := [*settings, *_changes(item.diff)]:
             blocks.append(_diff_fence(rows, most))
+        if item.answer:
+            blocks.append(fence(cut(item.answer.strip("\n"), most)))
         title, sign = f"{item.label} <code>{code(item.key)}</code>", item.sign
     if not blocks:
         return ""
@@ -126,10 +131,14 @@ def _sign_cell(view: TaskView, label: str, *, unattended: bool) -> str:
     return f"`{view.sign}` {label}{f' **[{UNATTENDED}]**' if unattended else ''}"
 
 
-def _task_cell(view: TaskView) -> str:
-    """The task ID, as a link if there is a URL."""
-    task_id = span(view.task_id) if view.task_id else ""
-    return link(view.url, view.task_id or "open") if view.url else task_id
+def _task_cells(view: TaskView) -> Iterator[str]:
+    """The task ID, as a link if there is a URL, and its pull requests."""
+    if view.url or view.task_id:
+        yield link(view.url or "", view.task_id or "open")
+    for each in view.pull_requests:
+        # GitHub adds a link back to each pull request that a comment links to directly.
+        url = (each.url or "").replace("//github.com/", "//redirect.github.com/")
+        yield f"{link(url, each.text)}{' (merged)' * each.is_merged}"
 
 
 def _entry_blocks(entry: EntryView, most: int) -> Iterator[str]:
@@ -168,7 +177,7 @@ def _values(entry: EntryView, most: int) -> str:
     for number, task in enumerate(entry.tasks, 1):
         values = (span(task.values.get(name, "")) for name in names)
         sign = _sign_cell(task, task.label, unattended=task.unattended)
-        rows.append(row(sign, span(task.key), *values, _task_cell(task)))
+        rows.append(row(sign, span(task.key), *values, " ".join(_task_cells(task))))
         room -= len(rows[-1]) + 1
         if room < 0 and (more := len(entry.tasks) - number):
             return "\n".join(rows) + f"\n\n{more:,} more tasks."

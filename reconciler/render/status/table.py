@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
+from reconciler.messages import word
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age
 from reconciler.render.reports import Palette, Style
 from reconciler.render.status.inbox import request_line
 from reconciler.tasks.status import (
-    OpenRequest,
     TaskState,
     TaskStatus,
     counts,
@@ -24,7 +24,7 @@ UNLIMITED = sys.maxsize
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK")
 _RIGHT = frozenset({3, 4, 5})
 
-_LABELS = {TaskState.UNRESOLVED: "no outcome"}
+LABELS = {TaskState.UNRESOLVED: "no outcome"}
 
 
 def status_rows(
@@ -35,8 +35,8 @@ def status_rows(
     room: int | None = None,
     selected: int = 0,
 ) -> list[str]:
-    """The table, one row per task in the given order, with its open requests below it, then the
-    counts.
+    """The table, one row per task in the given order, with its reasons and open requests below it,
+    then the counts.
 
     `room` is the number of rows available on a terminal (None for other outputs): links that do not
     fit beside the table go below their rows, or are omitted if there is no room for that either.
@@ -46,8 +46,7 @@ def status_rows(
         none = f"No tasks match the filter ({selected:,} without it)."
         return [none if selected else "No tasks are recorded."]
     requests = [
-        [row for request in open_requests(status) for row in _summary_rows(request, style, now)]
-        for status in statuses
+        [*reason_rows(status, style), *request_rows(status, style, now)] for status in statuses
     ]
     extra = sum(map(len, requests))
     if room is not None and len(statuses) + extra + 3 > room:
@@ -77,7 +76,7 @@ def status_rows(
 
 def status_summary(statuses: Sequence[TaskStatus]) -> str:
     """`1 waiting, 2 running, 3 done.`"""
-    parts = [f"{n} {_LABELS.get(state, state.value)}" for state, n in counts(statuses).items()]
+    parts = [f"{n} {LABELS.get(state, state.value)}" for state, n in counts(statuses).items()]
     return f"{', '.join(parts) or 'No tasks'}."
 
 
@@ -87,7 +86,7 @@ def _status_row(
     created, tokens, used = status.created_at, status.tokens_used, status.context_percent
     texts = (
         str(status.ref) if with_org else status.ref.key,
-        _LABELS.get(status.state, status.state.value),
+        LABELS.get(status.state, status.state.value),
         status.phase or "-",
         age(now - created) if created else "-",
         f"{tokens:,}" if tokens is not None else "-",
@@ -95,12 +94,30 @@ def _status_row(
         status.url or status.task_id or "",
     )
     key, label, *rest = map(safe.line, texts)
+    return key, paint_of(status.state, palette)(label), *rest
+
+
+def paint_of(state: TaskState, palette: Palette) -> Callable[[str], str]:
+    """The color of a status."""
     usual = (TaskState.WAITING, TaskState.RUNNING, TaskState.DONE)
-    paint = palette.of(status.state) if status.state in usual else palette.red
-    return key, paint(label), *rest
+    return palette.of(state) if state in usual else palette.red
 
 
-def _summary_rows(request: OpenRequest, style: Style, now: datetime) -> list[str]:
-    """A request on one row, and the command that answers it on another."""
-    shown = cells.shorten(safe.line(request_line(request, now)), max(20, style.width - 2))
-    return [shown, request.command_line] if request.command else [shown]
+def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
+    """Each open request on one row, and the command that answers it on another."""
+    for request in open_requests(status):
+        yield cells.shorten(safe.line(request_line(request, now)), max(20, style.width - 2))
+        if request.command:
+            yield request.command_line
+
+
+def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
+    """Why a task failed or is unmet, and the command that corrects it."""
+    width = max(20, style.width - 2)
+    reasons = [word(problem) for problem in status.unmet]
+    for reason in reasons:
+        yield from cells.wrap(safe.line(reason.summary), width)
+    for command in dict.fromkeys(reason.command for reason in reasons if reason.command):
+        yield safe.line(command)
+    if status.state is TaskState.FAILED and status.summary.words:
+        yield cells.shorten(safe.line(" ".join(status.summary.words.split())), width)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from typing import Any
 
 from reconciler.model.budget import Outlook
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
+from reconciler.render.csv_text import csv_text
 from reconciler.render.reports import Style
 from reconciler.tasks.totals import By, Sum, Totals
 
@@ -58,21 +57,9 @@ def totals_csv(totals: Totals) -> str:
     """A row per group of the first grouping; for `task`, a row per task with everything to group it
     by."""
     (by, sums), *_ = totals.groups.items()
-    text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
     rows = _rows(totals, by, sums)
     columns = list(rows[0]) if rows else [by.value, "tasks", "tokens"]
-    table.writerow(columns)
-    table.writerows([_cell(row[name]) for name in columns] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    """A value without control characters that no spreadsheet interprets as a formula."""
-    if not isinstance(value, str):
-        return value
-    text = safe.line(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return csv_text([columns, *([row[name] for name in columns] for row in rows)])
 
 
 def _rows(totals: Totals, by: By, sums: Sequence[Sum]) -> list[dict[str, object]]:

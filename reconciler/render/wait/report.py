@@ -25,13 +25,15 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class WaitedReport(ApplyReport):
     """`statuses` are in the table's order, as they were `read_at`. `command` is `apply` or `wait`;
-    a report of `wait` has no `tasks`. `held` were not created."""
+    a report of `wait` has no `tasks`. `held` were not created. For `results`, `missing` is the
+    number of tasks that are not created yet."""
 
     statuses: tuple[TaskStatus, ...] = ()
     end: End = End.SETTLED
     read_at: datetime = _NEVER
     command: str = "wait"
     held: tuple[PlannedTask, ...] = ()
+    missing: int = 0
 
     @property
     def code(self) -> int:

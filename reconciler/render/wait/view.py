@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.messages import word
 from reconciler.messages.remarks import Hint, Words, word_remarks
 from reconciler.model.diagnostics import Severity
 from reconciler.render import safe
 from reconciler.render.apply.view import ApplyView, result_view
 from reconciler.render.reports import Locate, Style
-from reconciler.render.status.table import status_rows, status_summary
+from reconciler.render.results.table import result_rows
+from reconciler.render.status.table import status_summary
 from reconciler.render.task_view import TaskView, view_of_task
 from reconciler.render.view import Count
 from reconciler.render.wait.report import WaitedReport
+from reconciler.tasks.results import result_of
 from reconciler.tasks.status import TaskState, TaskStatus, counts, open_requests
 
 if TYPE_CHECKING:
@@ -42,20 +46,23 @@ class WaitView(ApplyView):
             yield from super().rows(style)
             yield ""
         if not style.quiet:
-            yield from status_rows(self.waited.statuses, style, self.waited.read_at)
-            yield from held_rows(self.waited)
+            yield from waited_rows(self.waited, style)
 
     def document(self) -> Part:
         from reconciler.render.apply.document import apply_document
+        from reconciler.render.results.document import results_document
         from reconciler.render.wait.document import wait_document, waited
 
+        if self.command == "results":
+            return results_document(self.waited)
         if self.command == "wait":
             return wait_document(self.waited)
         return apply_document(self.waited, waited(self.waited))
 
     def summary(self) -> str:
         before = f"{super().summary()}. " if self.command == "apply" else ""
-        return f"{before}Wait: {status_summary(self.waited.statuses)}".removesuffix(".")
+        name = "Results" if self.command == "results" else "Wait"
+        return f"{before}{name}: {status_summary(self.waited.statuses)}".removesuffix(".")
 
     def headline(self) -> str:
         return self.summary()
@@ -71,6 +78,12 @@ class WaitView(ApplyView):
         return [*found, *(result_view(task, locate) for task in rest)]
 
 
+def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
+    """The table of results, and what is held."""
+    yield from result_rows(report.statuses, style, report.read_at, report.missing)
+    yield from held_rows(report)
+
+
 def held_rows(report: WaitedReport) -> Iterator[str]:
     """`2 held: waiting for the pilot: ...`, for each reason."""
     reasons = Counter(word_remarks(task.explanation).note for task in report.held)
@@ -83,5 +96,10 @@ def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
     sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
     commands: Sequence[str] = [request.command_line for request in open_requests(status)]
     hints = tuple(Hint("", (command,)) for command in commands[:1] if command)
-    words = Words(status.summary.words, hints)
-    return view_of_task(status, status.state, sign, level, words, locate)
+    result, reasons = result_of(status), [word(reason) for reason in status.unmet]
+    repairs = dict.fromkeys(reason.command for reason in reasons if reason.command)
+    hints = (*hints, *(Hint("", (command,)) for command in repairs))
+    why = "\n".join([*(reason.summary for reason in reasons), *filter(None, [result.error])])
+    view = view_of_task(status, status.state, sign, level, Words(why, hints), locate)
+    broken = level is Severity.ERROR and status.state is not TaskState.UNMET
+    return replace(view, pull_requests=result.pull_requests, answer=result.answer, is_broken=broken)

@@ -1,0 +1,49 @@
+"""`taskctl results`: shows what came out of tasks."""
+
+from __future__ import annotations
+
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import READS, SELECTION, option
+
+
+@make_command(
+    "results",
+    SELECTION,
+    option(
+        "--exit-code",
+        "exits",
+        is_flag=True,
+        help="Exit 0 if all are done, 2 if some are running, 3 if some wait for a person, 1 if "
+        "some failed or are unmet.",
+    ),
+    *READS,
+    reports=True,
+    formats=("csv",),
+    examples=[
+        ("taskctl results", "the pull requests and answers of all tasks"),
+        ("taskctl results 'upgrade@*' -v", "the whole answers of the tasks of an entry"),
+        ("taskctl results --format json", "with the data in each answer, for a program"),
+        ("taskctl results --format csv > results.csv", "for a spreadsheet"),
+        ("taskctl results --report markdown=results.md", "also write a report for a comment"),
+    ],
+)
+def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
+    """Show what came out of tasks: their answers, the data in them, and their pull requests.
+    Changes nothing.
+
+    The answer is the last message of a task that has finished, and the data the last JSON block in
+    it. Pull requests are those that the service lists; whether one is open is not known. Reports as
+    Markdown contain answers only with -v.
+    """
+    from reconciler.app.results import results
+
+    out = call.out
+    report = results(call.ctx, selectors)
+    if out.options.format == "csv":
+        from reconciler.render.results.document import results_csv
+
+        out.document(results_csv(report.statuses))
+        out.keep(report.diagnostics)
+    else:
+        out.waited(report)
+    return report.code if exits else 0

@@ -1,0 +1,218 @@
+"""What came out of a task: its answer, the data in it, and its pull requests. Pure.
+
+They are what the agent says and what the service lists; no forge is asked. An agent may write
+anything, so nothing is guessed: data that is not plain JSON is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from reconciler.model.canonical import ABSENT
+from reconciler.model.wire import pull_request_id
+from reconciler.tasks.events import MAX_WORDS, Last
+from reconciler.tasks.status import TaskState, TaskStatus
+
+MAX_LEVELS = 100
+LONGEST_NUMBER = 100  # characters
+
+_FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\s`]*)[^`\n]*")
+_END = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})[ \t]*")
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]|[-+.\w]+', re.DOTALL)
+_MARKS = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]*|[-*+][ \t]+|\d{1,9}[.)][ \t]+)+|[*`]+|\b_+|_+\b"
+)
+
+_PUBLIC = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
+_PATHS = {"github": "pull", "gitlab": "-/merge_requests", "bitbucket": "pull-requests"}
+_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_GROUPS = re.compile(rf"{_PART.pattern}(?:/{_PART.pattern}){{0,19}}")
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)+")
+
+
+class ListedPullRequest(NamedTuple):
+    """A pull request as the service lists it; `repo` is Pulumi's."""
+
+    number: int
+    is_merged: bool
+    repo: Mapping[str, object]
+
+    @property
+    def text(self) -> str:
+        """`acme/net#12`, after the host unless it is the forge's public one."""
+        org, name = self.repo["org"], self.repo["name"]
+        host = self._host
+        public = _PUBLIC.get(self._forge)
+        return f"{'' if host in ('', public) else f'{host}/'}{org}/{name}#{self.number}"
+
+    @property
+    def url(self) -> str | None:
+        """Its page, made only of plain parts; None for other forges."""
+        forge, org, name = self._forge, str(self.repo["org"]), str(self.repo["name"])
+        host = self._host or _PUBLIC.get(forge, "")
+        groups = _GROUPS if forge == "gitlab" else _PART
+        if forge not in _PUBLIC or self.number < 1 or not _HOST.fullmatch(host):
+            return None
+        if not groups.fullmatch(org) or not _PART.fullmatch(name):
+            return None
+        return f"https://{host}/{org}/{name}/{_PATHS[forge]}/{self.number}"
+
+    @property
+    def _forge(self) -> str:
+        return str(self.repo.get("forge") or "")
+
+    @property
+    def _host(self) -> str:
+        return str(self.repo.get("host") or "").lower()
+
+
+class NoData(StrEnum):
+    """Why an answer has no data."""
+
+    MISSING = "missing"
+    CUT = "cut"
+    SYNTAX = "syntax"
+    DUPLICATE = "duplicate"
+    NUMBER = "number"
+    DEPTH = "depth"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkResult:
+    """The result of a task; everything is empty while it works. `data` is ABSENT without data, and
+    `no_data` says why. `error` is what the agent said when it failed."""
+
+    answer: str = ""
+    data: Any = ABSENT
+    no_data: NoData | None = None
+    pull_requests: tuple[ListedPullRequest, ...] = ()
+    error: str = ""
+
+
+def result_of(status: TaskStatus) -> WorkResult:
+    """The result of a task, from its outputs and events."""
+    words, requests = status.summary.words, pull_requests(status)
+    if status.state is TaskState.FAILED:
+        return WorkResult(pull_requests=requests, error=words)
+    if status.summary.last is not Last.FINAL or status.state in (
+        TaskState.RUNNING,
+        TaskState.WAITING,
+    ):
+        return WorkResult(pull_requests=requests)
+    cut = words.encode("utf-8", "surrogatepass")[:MAX_WORDS].decode("utf-8", "ignore")
+    if len(cut) < len(words):
+        return WorkResult(cut, no_data=NoData.CUT, pull_requests=requests)
+    data = data_in(words)
+    if isinstance(data, NoData):
+        return WorkResult(words, no_data=data, pull_requests=requests)
+    return WorkResult(words, data, pull_requests=requests)
+
+
+def pull_requests(status: TaskStatus) -> tuple[ListedPullRequest, ...]:
+    """Those that the service lists, except those that a user's message added."""
+    listed = status.raw.get("entities")
+    found: dict[str, ListedPullRequest] = {}
+    for entity in listed if isinstance(listed, list | tuple) else ():
+        known = pull_request_id(entity)
+        if known is not None and known not in status.summary.attached:
+            merged = entity.get("merged") is True
+            found.setdefault(known, ListedPullRequest(entity["number"], merged, entity["repo"]))
+    return tuple(found.values())
+
+
+def data_in(answer: str) -> Any:
+    """The JSON value in the last closed fence with the info word `json`, or the whole answer if it
+    is an object or a list. A NoData otherwise: there is no fallback to an earlier block."""
+    block = None
+    for info, text in fences(answer):
+        block = text if info.lower() == "json" else block
+    if block is None:
+        block = answer.strip()
+        if block[:1] + block[-1:] not in ("{}", "[]"):
+            return NoData.MISSING
+    return _parsed(block)
+
+
+def fences(text: str) -> Iterator[tuple[str, str]]:
+    """The closed fences of Markdown: the first word of each info string, and the content."""
+    marks, info, inside = "", "", list[str]()
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if not marks:
+            begin = _FENCE.fullmatch(line)
+            if begin is not None:
+                marks, info, inside = begin["marks"], begin["info"], []
+            continue
+        end = _END.fullmatch(line)
+        if end is not None and end["marks"].startswith(marks):
+            yield info, "\n".join(inside)
+            marks = ""
+        else:
+            inside.append(line)
+
+
+def first_line(answer: str) -> str:
+    """The first line that is neither blank nor in a fence, without Markdown's marks."""
+    marks = ""
+    for line in answer.split("\n"):
+        fence = _FENCE.fullmatch(line.rstrip("\r"))
+        if marks:
+            marks = "" if fence is not None and fence["marks"].startswith(marks) else marks
+        elif fence is not None:
+            marks = fence["marks"]
+        elif shown := _MARKS.sub("", line).strip():
+            return shown
+    return ""
+
+
+class _InvalidError(ValueError):
+    def __init__(self, why: NoData) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def _parsed(text: str) -> Any:
+    """The value, or the NoData. The depth is checked before parsing."""
+    depth = 0
+    for found in _TOKEN.finditer(text):
+        token = found[0]
+        if token in ("[", "{"):
+            depth += 1
+            if depth > MAX_LEVELS:
+                return NoData.DEPTH
+        elif token in ("]", "}"):
+            depth -= 1
+        elif len(token) > LONGEST_NUMBER and token[0] in "-0123456789":
+            return NoData.NUMBER
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_finite
+        )
+    except _InvalidError as problem:
+        return problem.why
+    except (ValueError, RecursionError):
+        return NoData.SYNTAX
+
+
+def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _InvalidError(NoData.DUPLICATE)
+        found[name] = value
+    return found
+
+
+def _constant(_: str) -> Any:
+    raise _InvalidError(NoData.NUMBER)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise _InvalidError(NoData.NUMBER)
+    return number

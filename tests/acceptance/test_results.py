@@ -1,0 +1,134 @@
+"""`taskctl results`: what came out of tasks, on the embedded service."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from jsonschema import Draft7Validator
+
+from reconciler.cli.main import run
+from tests.acceptance.test_inbox import settled
+from tests.support.live_tasks import LiveTasks
+
+BLOCK = '```json {"upgraded": ["aws"], "skipped": []} ```'
+LIVES = {
+    "up10": f"answering with {BLOCK}",
+    "up2": "answering without data",
+    "bad": "failing always",
+}
+
+
+@pytest.fixture
+def ended(place: LiveTasks) -> LiveTasks:
+    place.apply(LIVES)
+    settled(place, up10="done", up2="done", bad="failed")
+    return place
+
+
+def test_the_document_satisfies_its_schema(ended: LiveTasks) -> None:
+    ended.capture.readouterr()
+    assert run(["schema", "results"]) == 0
+    schema = json.loads(ended.capture.readouterr().out)
+    Draft7Validator.check_schema(schema)
+    Draft7Validator(schema).validate(ended.document("results"))
+
+
+def results(place: LiveTasks, *more: str) -> dict[str, Any]:
+    return {task["key"]: task for task in place.document("results", *more)["tasks"]}
+
+
+def test_the_table_shows_pull_requests_and_answers_in_manifest_order(ended: LiveTasks) -> None:
+    ended.write({**LIVES, "later": "finishing"})
+    code, out, err = ended.run("results", "--exit-code")
+    assert (code, err) == (1, "")
+    head, *rows = out.splitlines()
+    assert head.split() == ["KEY", "STATUS", "PULL", "REQUESTS", "ANSWER"]
+    assert [row.split()[0] for row in rows if row[:1].isalpha()] == ["up10", "up2", "bad"]
+    assert rows[0].split()[1] == "done"
+    assert "acme/network#" in rows[0]
+    assert rows[0].endswith("Done.")
+    assert "simulated failure" in out
+    assert rows[-1] == "1 failed, 2 done. 1 not created yet."
+    assert '"upgraded"' not in out
+    assert '  {"upgraded": ["aws"], "skipped": []}' in ended.run("results", "-v")[1]
+
+
+def test_json_has_the_data_and_pulumis_shape_of_pull_requests(ended: LiveTasks) -> None:
+    found = results(ended)
+    assert found["up10"]["data"] == {"upgraded": ["aws"], "skipped": []}
+    (request,) = found["up10"]["pullRequests"]
+    assert request["merged"] is False
+    assert request["repo"]["org"] == "acme"
+    assert request["url"] == f"https://github.com/acme/network/pull/{request['number']}"
+    assert "data" not in found["up2"]
+    assert found["up2"]["answer"] == "Done."
+    assert (found["bad"]["answer"], "simulated" in found["bad"]["error"]) == ("", True)
+
+
+def test_csv_has_a_row_per_task(ended: LiveTasks) -> None:
+    code, out, _ = ended.run("results", "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["key"] for row in rows] == ["up10", "up2", "bad"]
+    assert rows[0]["answer"] == "Done."
+
+
+def test_a_pull_request_that_the_prompt_attached_is_no_result(place: LiveTasks) -> None:
+    repo = {"type": "repository", "org": "acme", "name": "net", "forge": "github"}
+    entity = {"type": "pull_request", "number": 7, "merged": False, "repo": repo}
+    tasks = {"up": {"message": {"content": "finishing", "entity_diff": {"add": [entity]}}}}
+    path = place.folder / "tasks" / "all.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
+    assert place.run("apply", "--yes")[0] == 0
+    settled(place, up="done")
+    assert place.document("status")["tasks"][0]["outputs"]["entities"]
+    assert results(place)["up"]["pullRequests"] == []
+
+
+def test_an_answer_is_gone_while_the_task_works_again(place: LiveTasks) -> None:
+    place.time.stop()
+    place.apply({"up": f"answering {BLOCK}"})
+    place.time.advance(1)
+    assert results(place)["up"]["answer"]
+    assert place.run("say", "up", "slow Once more.", "-y")[0] == 0
+    assert results(place)["up"]["answer"] == ""
+
+
+def test_a_sensitive_task_shows_and_caches_no_answer(place: LiveTasks) -> None:
+    place.apply({"up": 'answering PEACH ```json {"fruit": "PEACH"} ```'}, sensitive=True)
+    for _ in range(100):
+        code, out, _ = place.run("results", "-v", "--exit-code")
+        if code == 0:
+            break
+        time.sleep(0.05)
+    assert code == 0
+    assert "PEACH" not in out
+    assert "data" not in results(place)["up"]
+
+
+def test_junit_lists_pull_requests_and_tells_failed_from_passed(ended: LiveTasks) -> None:
+    root = ET.fromstring(ended.run("results", "--format", "junit")[1])
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    assert cases["bad"].find("error") is not None
+    assert "pull requests: acme/network#" in (cases["up10"].findtext("system-out") or "")
+
+
+def test_markdown_has_answers_only_on_request_and_no_backlinks(ended: LiveTasks) -> None:
+    out = ended.run("results", "--format", "markdown")[1]
+    assert "https://redirect.github.com/acme/network/pull/" in out
+    assert "https://github.com" not in out
+    assert "upgraded" not in out
+    assert "upgraded" in ended.run("results", "--format", "markdown", "-v")[1]
+
+
+def test_the_page_shows_answers_as_text(ended: LiveTasks) -> None:
+    out = ended.run("results", "--format", "html")[1]
+    assert "<h4>Answer</h4>" in out
+    assert 'href="https://github.com/acme/network/pull/' in out
