@@ -12,6 +12,7 @@ the new one. It names the holder, for messages only: a dead process does not blo
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -19,16 +20,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, StateError
 from reconciler.model.task import rfc3339
 from reconciler.model.typed_json import Codec, ShapeError
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +89,11 @@ def user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+        return f"uid {os.getuid()}"
 
 
 def is_alive(pid: int) -> bool:
     """Whether a process of this machine may still be running."""
-    if os.name == "nt":
-        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -111,6 +106,7 @@ def is_alive(pid: int) -> bool:
 _HOLDER = Codec(Holder)
 _LARGEST_HOLDER = 10_000  # bytes
 _READS = 25
+_BETWEEN_TRIES = 0.05  # seconds
 _BETWEEN_READS = 0.02  # seconds; a new holder writes its name within a few reads
 
 
@@ -120,8 +116,7 @@ class Lock:
     def __init__(self, path: Path, *, shown: str) -> None:
         """`path` is the lock file; `shown` is the state's path in messages."""
         self._path, self._shown = path, shown
-        self._lock: BaseFileLock | None = None
-        self._file = -1
+        self._lock = self._file = -1
         self._opened: disk.FileId = (-1, -1)
 
     def take(
@@ -131,43 +126,42 @@ class Lock:
 
         `waiting` is called once before the wait, with a description of the holder.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(
-            self._path,
-            mode=disk.PRIVATE,
-            thread_local=False,
-            fallback_to_soft=False,
-            preserve_lock_file=True,
-            on_acquired=lambda fd: self._acquired(fd, purpose),
-        )
+        end = time.monotonic() + timeout.total_seconds()
         try:
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                if timeout <= timedelta():
-                    raise
+            while not self._take():
+                if time.monotonic() >= end:
+                    raise self._is_held(timeout)
                 if waiting is not None:
                     waiting(self._holder_in_words())
-                lock.acquire(timeout=timeout.total_seconds())
-        except Timeout:
-            raise self._is_held(timeout) from None
+                    waiting = None
+                time.sleep(_BETWEEN_TRIES)
         except OSError as problem:
             raise self._cannot(problem) from problem
-        self._lock = lock
-
-    def _acquired(self, fd: int, purpose: str) -> None:
-        self._opened = disk.file_id(fd)
         holder = Holder.here(purpose, "", datetime.now(UTC), "")
         with suppress(OSError):  # on a full disk, the lock is still held
-            os.ftruncate(fd, 0)
-            os.lseek(fd, 0, os.SEEK_SET)
-            os.write(fd, _HOLDER.encode(holder) + b"\n")
+            os.ftruncate(self._lock, 0)
+            os.write(self._lock, _HOLDER.encode(holder) + b"\n")
+
+    def _take(self) -> bool:
+        """Whether this process has the lock now. Raises OSError."""
+        while True:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, disk.PRIVATE)
+            try:
+                if not _lock(fd):
+                    return False
+                opened = disk.file_id(fd)
+                if disk.is_still(self._path, opened):
+                    self._lock, fd, self._opened = fd, -1, opened
+                    return True
+                # It was removed after it had been opened.
+            finally:
+                if fd >= 0:
+                    os.close(fd)
 
     def retake(self, purpose: str) -> None:
         """Takes the lock again if its file was removed. Raises StateError if another process has
         it."""
-        if self._lock is not None and disk.is_still(self._path, self._opened):
+        if self._lock >= 0 and disk.is_still(self._path, self._opened):
             return
         self._release_lock_file()
         try:
@@ -178,24 +172,21 @@ class Lock:
     def check_held(self) -> None:
         """Raises StateError if the lock file was removed or replaced: another process could lock
         the new one."""
-        if self._lock is None or not disk.is_still(self._path, self._opened):
+        if self._lock < 0 or not disk.is_still(self._path, self._opened):
             raise lost(self._path.name, self._shown)
 
     def take_file(self, path: Path) -> None:
         """Locks the state file itself as well, because each of its hard links has its own lock
         file. Raises StateError if another process holds it."""
-        if os.name == "nt":
-            return
-        import fcntl
-
         fd = os.open(path, os.O_RDONLY)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_locked = _lock(fd)
         except OSError as problem:
             os.close(fd)
-            if isinstance(problem, BlockingIOError):
-                raise self._is_held(timedelta()) from problem
             raise self._cannot(problem) from problem
+        if not is_locked:
+            os.close(fd)
+            raise self._is_held(timedelta())
         self._file = fd
 
     def release(self) -> None:
@@ -205,9 +196,9 @@ class Lock:
         self._release_lock_file()
 
     def _release_lock_file(self) -> None:
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
 
     def _is_held(self, timeout: timedelta) -> StateError:
         facts: dict[str, Arg] = {"holder": self._holder_in_words()}
@@ -229,6 +220,16 @@ class Lock:
                 return str(holder)
             time.sleep(_BETWEEN_READS)
         return "an unidentified process"
+
+
+def _lock(fd: int) -> bool:
+    """Locks an open file until it is closed; False if another process has locked it. Raises
+    OSError."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def lost(name: str, shown: str) -> StateError:

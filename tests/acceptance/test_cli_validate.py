@@ -103,7 +103,7 @@ def test_validate_imports_only_what_it_needs(folder: Path) -> None:
     modules = {name.split(".")[0] for name in ran.stdout.splitlines()[-1].split()}
     ours = {name for name in ran.stdout.splitlines()[-1].split() if name.startswith("reconciler.")}
     unwanted = {"requests", "urllib3", "deepdiff", "rich", "jsonschema", "sqlite3", "waitress"}
-    assert not modules & (unwanted | {"cheroot", "filelock", "asyncio", "http", "ssl"})
+    assert not modules & (unwanted | {"cheroot", "asyncio", "http", "ssl"})
     assert not {
         name for name in ours if name.split(".")[1] in ("remote", "engine") or "codec" in name
     }

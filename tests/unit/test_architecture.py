@@ -32,7 +32,6 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "click": "cli/",
     "cryptography": "state/encryption.py",
     "deepdiff": "plan/diff.py",
-    "filelock": "state/lock.py",
     "jsonschema": "manifest/schema.py",
     "jsonschema_rs": "manifest/schema.py",
     "referencing": "manifest/schema.py",
@@ -289,7 +288,7 @@ MAY_VALIDATE = {
 """Another one here is paid for by every commit of every user: measure it (`make bench`)."""
 
 HEAVY = {
-    *("asyncio", "deepdiff", "difflib", "filelock", "hashlib", "http", "jsonschema", "logging"),
+    *("asyncio", "deepdiff", "difflib", "hashlib", "http", "jsonschema", "logging"),
     *("requests", "sqlite3", "ssl", "urllib3", "waitress"),
 }
 

@@ -165,7 +165,7 @@ def test_validate_does_not_import_slow_modules(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    unwanted = {"requests", "deepdiff", "rich", "jsonschema", "sqlite3", "difflib", "filelock"}
+    unwanted = {"requests", "deepdiff", "rich", "jsonschema", "sqlite3", "difflib"}
     assert unwanted & set(done.stdout.split()) == set()
 
 
