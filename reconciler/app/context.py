@@ -177,6 +177,12 @@ class Context:
 
         return is_address(self.state_address)
 
+    @property
+    def missing_state(self) -> str:
+        """The path of the state file if there is none; otherwise empty."""
+        path = self.state_address
+        return "" if self.is_shared or self.settings.path(path).exists() else path
+
     @cached_property
     def caches(self) -> UserCache:
         """The files of the user's cache; they are never in the repository."""

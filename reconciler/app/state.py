@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.app.task_sessions import confirm, select_keys, select_refs, with_named_ids
+from reconciler.messages import word
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError, TaskctlError
@@ -182,18 +183,31 @@ def push_state(ctx: Context, file: str) -> PlaceChange:
         raise TaskctlError.of(Code.STATE_UNREADABLE, at=Place(file), file=file, reason=reason)
     with ctx.open_state("state push") as session:
         state = session.state
-        given = decode_state(data, StateSource(file), backend=state.backend)
+        given = _decode_copy(data, file, state.backend)
         session.put(edit.push(state, given))
         session.save()
         changed = session.state.serial != state.serial
     return PlaceChange(ctx.place.shown, "pushed", changed, file)
 
 
+def _decode_copy(data: bytes, file: str, backend: str) -> State:
+    """A state for `state push`. Its advice differs from that for a damaged state."""
+    try:
+        return decode_state(data, StateSource(file), backend=backend)
+    except StateError as problem:
+        (found,) = problem.diagnostics
+        if found.code is not Code.STATE_DAMAGED:
+            raise
+        facts = {"file": file, "reason": word(found).summary}
+        raise StateError.of(Code.STATE_EDIT, "damaged", at=found.at, **facts) from problem
+
+
 def move_state(ctx: Context, to: str) -> PlaceChange:
     """Moves the state to another place, or completes an interrupted move. StateError."""
     target = ctx.place_of(to)
     done = migration.migrate(ctx.place, target, _opener(ctx), ctx.clock.now())
-    return PlaceChange(ctx.place.shown, "moved" if done else "movedBefore", done, target.shown)
+    case = "moved" if done else "movedBefore"
+    return PlaceChange(ctx.place.shown, case, done, target.shown, is_used=not done)
 
 
 def abort_move(ctx: Context) -> PlaceChange:

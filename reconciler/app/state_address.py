@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.model.clock import Clock
     from reconciler.state.shared import SharedState
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
+_ADDRESS = re.compile(r"\s*\w[\w+.-]*:")
 _SECRET = re.compile(r"pass|secret|token|credential|sig|access_?key", re.IGNORECASE)
 _GIT_USER_INFO = re.compile(r"//[^/?#]*@")  # of a remote's URL: a user name alone may be a token
 _USER_INFO = re.compile(r"//[^/?#]*:[^/?#]*@")
@@ -38,10 +38,9 @@ _MAX_LINK = 500
 
 def is_address(text: str) -> bool:
     """Whether it is the address of a shared state, of a known or an unknown scheme, rather than a
-    path. A mistyped address such as `Git:origin` counts too: as a path, it would create a new
-    state."""
-    text = text.strip().lower()
-    return scheme_of(text) is not None or _ADDRESS.match(text) is not None
+    path. Whatever starts with `word:` is one: as a path, a mistyped address such as `gti:origin`
+    would create a new state."""
+    return _ADDRESS.match(text) is not None
 
 
 def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str]) -> SharedState:

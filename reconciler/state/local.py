@@ -42,12 +42,13 @@ class LocalState:
     """`state.session.StatePlace` of a file.
 
     `path` is the state file itself, never a link to it, because replacing a link would detach the
-    state from its location. `shown` is the path as the user gave it, for messages.
+    state from its location. `shown` is the path as the user gave it, for messages; `a:b` would be
+    an address.
     """
 
     def __init__(self, path: Path) -> None:
         """Raises StateError if links form a cycle."""
-        self.shown = str(path)
+        self.shown = f"./{path}" if ":" in "".join(path.parts[:1]) else str(path)
         self.journal_shown = f"{path}.journal"
         try:
             self.path = path.resolve()

@@ -122,6 +122,7 @@ def test_git_or_the_reader_of_profiles_is_not_installed(
     [
         f"postgresql://me:{SECRET}@localhost/states",
         f"postgresql://localhost/states?password={SECRET}",
+        f"postgresql://me%3A{SECRET}@localhost/states",
         f"s3://key:{SECRET}@states/team",
         f"s3://states/team?secret_access_key={SECRET}",
         f"az://account/states/team?sig={SECRET}",
@@ -142,6 +143,9 @@ def test_an_address_with_a_password(clone: Clone, address: str) -> None:
         ("postgres://localhost/states", "unknown scheme postgres"),
         ("s3:states/team", "expected // after s3:"),
         ("Git:origin", "unknown scheme Git"),
+        ("gti:origin", "unknown scheme gti"),
+        ("file:taskctl.state.json", "unknown scheme file"),
+        ("C:taskctl.state.json", "starts with ./"),
         (" git:origin", "unknown scheme  git"),
         ("S3://states/team", "unknown scheme S3"),
         ("s3:///team", "bucket is missing"),
@@ -190,6 +194,31 @@ def test_init_prints_how_to_use_the_state(clone: Clone) -> None:
     assert clone.must("state", "init", "git:origin") == "The state git:origin already exists.\n"
     code, text = clone.refused("state", "init", "taskctl.state.json")
     assert (code, "git:origin" in text) == (Code.STATE_ADDRESS, True)
+    assert "is the path of a file" in text
+
+
+def test_migrate_prints_how_to_use_the_new_location(clone: Clone) -> None:
+    clone.must("state", "init", "git:origin#before")
+    said = clone.must("state", "migrate", "--state", "git:origin#before", "--to", "git:origin")
+    assert 'state = "git:origin"' in said
+    assert "--state git:origin" in said
+    said = clone.must("state", "migrate", "--state", "git:origin", "--to", "./a:b.json")
+    assert "state = " not in said
+    assert "--state ./a:b.json" in said
+
+
+def test_an_input_of_push_that_is_no_copy_is_not_to_be_moved_aside(clone: Clone) -> None:
+    clone.must("state", "init", "git:origin")
+    for text in ("", "{", '{"version": 1}'):
+        (clone.folder / "bad.json").write_text(text)
+        code, said = clone.refused("state", "push", "bad.json", "--state", "git:origin")
+        assert (code, "taskctl state pull" in said) == (Code.STATE_EDIT, True), said
+        assert "aside" not in said
+
+
+def test_a_list_says_that_there_is_no_state_file(clone: Clone) -> None:
+    said = clone.must("state", "list", "--state", "missing.json")
+    assert said == "There is no state file missing.json yet.\n"
 
 
 # Servers

@@ -49,7 +49,8 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
 
     state, refs = read_tasks(call.ctx, selectors)
     call.out.result(
-        lambda: state_document(state, refs), lambda style: state_table(state, refs, style)
+        lambda: state_document(state, refs),
+        lambda style: state_table(state, refs, style, missing=call.ctx.missing_state),
     )
     return 0
 

@@ -25,13 +25,13 @@ _CHANGES = {
     "unlocked": "Released the lock of {place}, which was held by {who}.",
     "notLocked": "The state {place} is not locked.",
     "pushed": "Replaced the state {place} with the contents of {who}.",
-    "moved": "Moved the state {place} to {who}. Pass its new location with --state from now on.",
+    "moved": "Moved the state {place} to {who}.",
     "movedBefore": "The state {place} was already moved to {who}.",
     "moveUndone": "The state {place} is no longer being moved.",
     "notMoving": "The state {place} is not being moved.",
 }
 _USE = "To use it, pass `--state {word}`, or set TASKCTL_STATE."
-_USE_GIT = "To use it, pass `--state {word}`, set TASKCTL_STATE, or add to taskctl.toml:"
+_USE_IN_FILE = "To use it, pass `--state {word}`, set TASKCTL_STATE, or add to taskctl.toml:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,16 @@ def edits_document(edits: Iterable[Edit]) -> dict[str, object]:
 
 def place_text(change: PlaceChange) -> str:
     lines = [_CHANGES[change.done]]
+    used = change.who if change.done == "moved" else change.place
     if not change.is_used:
-        is_git = change.place.startswith("git:")
-        lines += [_USE_GIT, '    state = "{place}"'] if is_git else [_USE]
-    facts = {"place": change.place, "who": change.who, "word": shell_word(change.place)}
+        lines += [_USE_IN_FILE, '    state = "{used}"'] if _may_be_in_file(used) else [_USE]
+    facts = {"place": change.place, "who": change.who, "used": used, "word": shell_word(used)}
     return "".join(safe.line(line.format_map(facts)) + "\n" for line in lines)
+
+
+def _may_be_in_file(place: str) -> bool:
+    """Whether a file in the repository may name it: a path, or a remote of the clone."""
+    return place.startswith("git:") or not (":" in place or place.startswith("/"))
 
 
 def place_document(change: PlaceChange) -> dict[str, object]:

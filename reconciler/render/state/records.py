@@ -14,8 +14,9 @@ from reconciler.state.attempt import Attempt, HistoryKind
 from reconciler.state.model import Record, State
 
 
-def state_table(state: State, refs: Collection[TaskRef], style: Style) -> str:
-    """A line per task, and per attempt with an unknown outcome."""
+def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missing: str = "") -> str:
+    """A line per task, and per attempt with an unknown outcome; `missing` is the path of a state
+    file that does not exist."""
     rows = [("TASK", "TASK ID", "STATUS", "FILE")]
     for ref in (ref for ref in sorted(refs) if ref in state.records):
         record = state.records[ref]
@@ -24,7 +25,9 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style) -> str:
     attempts = (attempt for _, attempt in sorted(state.attempts.items()) if attempt.ref in refs)
     rows += [(str(attempt.ref), "-", "no outcome", attempt.file) for attempt in attempts]
     if len(rows) == 1:
-        return "The state holds no tasks.\n"
+        if missing:
+            return safe.line(f"There is no state file {missing} yet.") + "\n"
+        return "The state contains no tasks.\n"
     head, *lines = cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
     return "".join(f"{line}\n" for line in (style.palette.bold(head), *lines))
 

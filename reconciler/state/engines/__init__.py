@@ -169,7 +169,8 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path = Path()) -> 
     """
     scheme = scheme_of(address)
     if scheme is None:
-        raise Denied(f"unknown scheme {address.partition(':')[0]}", "address")
+        reason = f"unknown scheme {address.partition(':')[0]}"
+        raise Denied(f"{reason} (the path of a file with a colon starts with ./)", "address")
     if scheme != "git" and not address.startswith(f"{scheme}://"):
         raise Denied(f"expected // after {scheme}:", "address")
     module = import_module(f"reconciler.state.engines.{SCHEMES[scheme]}")
