@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 from contextlib import suppress
@@ -45,7 +44,7 @@ def replace_file(
     if mode is None:
         mode = _mode_of(path)
     if temporary is None:
-        temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+        temporary = path.with_name(f".{path.name[:100]}.{os.urandom(4).hex()}.tmp")
     else:
         remove(temporary)
     try:

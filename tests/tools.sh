@@ -151,6 +151,31 @@ install() {
     -C examples validate tasks
 }
 
+# What the image must be able to do, without a builder: taskctl runs as a user without a name or HOME,
+# in a clone of another user, with git configured as in the Dockerfile. Capabilities let it read the
+# interpreter, wherever that is, but write nothing.
+
+as_any_user() {
+  setpriv --reuid=12345 --regid=12345 --clear-groups --inh-caps=+dac_read_search \
+    --ambient-caps=+dac_read_search env -i PATH="$work/prefix/bin:/usr/bin:/bin" "$@"
+}
+
+any_user() {
+  sed -n 's/.*git config --system \(.*[^\ ]\).*/\1/p' Dockerfile | while read -r name value; do
+    git config --file "$work/gitconfig" "$name" "$(echo "$value" | tr -d "'")" || return 1
+  done
+  git init -q --bare "$work/origin.git" && git init -q "$work/clone" &&
+    git -C "$work/clone" remote add origin "$work/origin.git" &&
+    cp -R examples/tasks "$work/clone" &&
+    (cd "$work/clone" && taskctl state init git:origin --backend https://api.example.com) &&
+    chown -R 1001:1001 "$work/clone" "$work/origin.git" && chmod 711 "$work" || return 1
+  cd "$work/clone" || return 1
+  as_any_user GIT_CONFIG_SYSTEM="$work/gitconfig" taskctl validate &&
+    as_any_user GIT_CONFIG_SYSTEM="$work/gitconfig" \
+      taskctl state list --state git:origin --backend https://api.example.com &&
+    ! as_any_user taskctl state list --state git:origin --backend https://api.example.com
+}
+
 provide zsh fish shellcheck dash
 
 for shell in bash zsh fish; do
@@ -172,7 +197,7 @@ check "the demo from another folder" same_from_anywhere
 
 if has shellcheck; then
   check "shellcheck of all scripts" shellcheck examples/demo.sh examples/ci/plain.sh action/*.sh \
-    script/* tests/tools.sh .ci/run
+    script/in-venv script/install script/lock tests/tools.sh .ci/run
 else
   left_out "shellcheck of all scripts" "shellcheck is not installed"
 fi
@@ -210,6 +235,11 @@ else
 fi
 
 check "script/install into an empty prefix" install
+if has setpriv && [ "$(id -u)" = 0 ]; then
+  check "taskctl as any user, without HOME, in the clone of another" any_user
+else
+  left_out "taskctl as any user" "this needs root and setpriv"
+fi
 check "documents, site, packages, hooks and the action" documents
 
 # Shared state on real servers. What go and npm install is kept for the next run.

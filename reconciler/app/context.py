@@ -229,9 +229,9 @@ class Context:
     @cached_property
     def backend(self) -> Backend:
         from reconciler.messages import word
-        from reconciler.remote.credentials import resolve_backend
+        from reconciler.remote.credentials import home, resolve_backend
 
-        backend = resolve_backend(self.connection.backend, os.environ, Path.home())
+        backend = resolve_backend(self.connection.backend, os.environ, home())
         for note in backend.notes:
             self.ui.note(Note.BACKEND_NOTE, text=word(note).summary)
         self.ui.detail(Note.BACKEND, name=backend.name, source=backend.source)
@@ -247,11 +247,11 @@ class Context:
     def client(self) -> Client:
         """A client of the backend, over HTTP or of the embedded service in this process."""
         from reconciler.remote.client import Client
-        from reconciler.remote.credentials import resolve_token
+        from reconciler.remote.credentials import home, resolve_token
         from reconciler.remote.transport import Transport
 
         backend = self.backend
-        token = resolve_token(backend, os.environ, Path.home())
+        token = resolve_token(backend, os.environ, home())
         self.ui.detail(Note.TOKEN, source=token.source)
         app = None
         if backend.local_db is not None:
@@ -272,10 +272,10 @@ class Context:
     @cached_property
     def default_org(self) -> Resolved | None:
         """The organization of tasks whose manifest names none, and its source. TaskctlError."""
-        from reconciler.remote.credentials import resolve_org
+        from reconciler.remote.credentials import home, resolve_org
 
         option, ask = self.connection.org, self.client.default_org
-        return resolve_org(option, os.environ, Path.home(), self.backend, ask)
+        return resolve_org(option, os.environ, home(), self.backend, ask)
 
     @cached_property
     def organization(self) -> str:

@@ -107,10 +107,10 @@ class _Checks:
         return "backend", {"name": backend.name, "source": backend.source}
 
     def _token(self) -> Finding:
-        from reconciler.remote.credentials import resolve_token
+        from reconciler.remote.credentials import home, resolve_token
 
         self._needs_service()
-        token = resolve_token(self._ctx.backend, os.environ, Path.home())
+        token = resolve_token(self._ctx.backend, os.environ, home())
         return "token", {"source": token.source}
 
     def _connection(self) -> Finding:

@@ -38,6 +38,14 @@ class AccessToken:
     source: str
 
 
+def home() -> Path:
+    """The user's home directory; the root for a user without one, as containers set it."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> Backend:
     """The backend from `--backend`, TASKCTL_BACKEND, PULUMI_BACKEND_URL or `current` in
     credentials.json, or the default.
