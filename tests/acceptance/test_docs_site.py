@@ -22,6 +22,7 @@ from tests.support.checkout import checkout, git
 from tests.support.doc_blocks import ROOT, blocks, environment, shell
 from tests.support.embedded_server import running_app, running_server
 from tests.support.git_server import bare_repository
+from tests.support.token_exchange import ID_TOKEN, token_exchange
 from tests.support.webhook import webhook
 from tools.commands_page import commands_pages
 from tools.manifest_page import manifest_page
@@ -252,12 +253,15 @@ def test_the_scheduled_job_notifies_once(tmp_path: Path) -> None:
 def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
     """The scripts of all jobs in order, each in a new clone."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
-    jobs = YAML(typ="safe", pure=True).load(text)
-    with running_server(tmp_path / "cloud.db") as url:
-        env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
+    jobs = YAML(typ="safe", pure=True).load(text.replace("/opt/taskctl", str(ROOT)))
+    for name in jobs["stages"]:
+        assert jobs[name]["extends"] == (".taskctl" if name == "validate" else ".token")
+    assert jobs[".token"]["id_tokens"]["PULUMI_ID_TOKEN"] == {"aud": "urn:pulumi:org:acme"}
+    with token_exchange(tmp_path / "cloud.db") as (url, _):
+        env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ID_TOKEN=ID_TOKEN)
         env["TASKCTL_STATE"] = jobs["variables"]["TASKCTL_STATE"]
         clone = cloned(tmp_path, MANIFEST)
-        shell("taskctl state init", clone, env)
+        shell("taskctl state init", clone, {**env, "PULUMI_ACCESS_TOKEN": "any"})
         kept: dict[str, bytes] = {}
         for name in jobs["stages"]:
             if name == "apply":
