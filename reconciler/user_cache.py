@@ -14,10 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import disk
-
-MAX_FILE = 200 << 20
-"""The maximum number of bytes of one file; a larger one is neither read nor written."""
+from reconciler import disk, limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +31,13 @@ class UserCache:
             return None
         path = self.folder / name
         try:
-            return disk.read_file(path, most=MAX_FILE) if is_private(path) else None
+            return disk.read_file(path, most=limits.CACHED_FILE_BYTES) if is_private(path) else None
         except OSError:
             return None
 
     def write(self, name: str, data: bytes) -> None:
         """Creates or replaces a file if that is possible."""
-        if self.folder is None or len(data) > MAX_FILE:
+        if self.folder is None or len(data) > limits.CACHED_FILE_BYTES:
             return
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -12,6 +12,7 @@ from pathlib import Path
 from tools.ci_page import ci_page
 from tools.commands_page import commands_pages
 from tools.diagnostics_page import diagnostics_page
+from tools.limits_page import limits_page
 from tools.manifest_page import manifest_page
 from tools.messages_file import messages_file
 from tools.picture import picture
@@ -23,6 +24,7 @@ PAGES = {
     "docs/reference/diagnostics.md": diagnostics_page,
     "tests/unit/messages/messages.txt": messages_file,
     "docs/ci.md": ci_page,
+    "SECURITY.md": limits_page,
     "docs/images/plan-and-apply.svg": picture,
 }
 

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from reconciler import disk
+from reconciler import disk, limits
 from reconciler.manifest.repository import read_regular
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
@@ -14,8 +14,6 @@ from reconciler.plan.codec import SavedPlan, encode_saved_plan, is_saved_plan, r
 
 PREFIX_BYTES = 256
 """Bytes that include the first key of every saved plan."""
-
-MAX_BYTES = 512 * 1024 * 1024
 
 
 def is_plan_file(path: Path) -> bool:
@@ -29,7 +27,7 @@ def is_plan_file(path: Path) -> bool:
 def read_plan_file(path: Path, name: str) -> SavedPlan:
     """The saved plan in a file; `name` is the file as the user typed it. TaskctlError."""
     try:
-        data = disk.read_file(path, most=MAX_BYTES, follow=True)
+        data = disk.read_file(path, most=limits.SAVED_PLAN_BYTES, follow=True)
     except OSError as problem:
         raise _unreadable(name, problem.strerror or str(problem)) from problem
     if data is None:

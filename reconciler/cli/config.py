@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from reconciler import limits
 from reconciler.app.context import Settings
 from reconciler.manifest.repository import in_git, read_regular, refuse_link_out, repository_root
 from reconciler.model.codes import Code
@@ -23,7 +24,6 @@ from reconciler.model.options import AdoptScope, parse_duration
 
 NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"
-MAX_BYTES = 1 << 20
 """A larger file is truncated, and therefore invalid."""
 
 _PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
@@ -67,10 +67,12 @@ def _paths(value: object, where: ConfigLocation) -> tuple[str, ...]:
     return tuple(where.path(each) for each in value)
 
 
-def _number(least: int) -> Callable[[object, ConfigLocation], int]:
+def _number(least: int, most: int | None = None) -> Callable[[object, ConfigLocation], int]:
     def read(value: object, _where: ConfigLocation) -> int:
         if type(value) is not int or value < least:
             raise ConfigError("number", least=least)
+        if most is not None and value > most:
+            raise ConfigError("large", most=most)
         return value
 
     return read
@@ -121,7 +123,7 @@ KEYS: dict[str, Callable[[object, ConfigLocation], object]] = {
     "paths": _paths,
     "state": _state,
     "policy": lambda value, where: where.path(value),
-    "parallelism": _number(1),
+    "parallelism": _number(1, limits.PARALLELISM),
     "lock-timeout": _duration,
     "settle-time": _duration,
     "adopt": _choice(*AdoptScope),
@@ -199,7 +201,7 @@ def _read(path: Path, folder: Path) -> Config | None:
     is_own = path.name == NAME
     refuse_link_out(folder, shown, "config")
     try:
-        data = read_regular(path, MAX_BYTES)
+        data = read_regular(path, limits.CONFIG_BYTES)
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise TaskctlError([_problem("unreadable", Place(shown), why=why)]) from problem

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from reconciler import limits
 from reconciler.app.context import Connection
 from reconciler.cli.completion import candidates
 from reconciler.cli.completion.candidates import Complete
@@ -103,10 +104,10 @@ STATE = option(
 )
 PARALLELISM = option(
     "--parallelism",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, limits.PARALLELISM),
     default=10,
     metavar="N",
-    help="Number of concurrent requests.",
+    help="Number of concurrent requests, up to 256.",
 )
 LOCK_TIMEOUT = option(
     "--lock-timeout",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
+from reconciler import limits
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
@@ -21,11 +22,9 @@ from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
-MAX_BYTES = 1024 * 1024
-
 
 class NamedFile(NamedTuple):
-    """`name` is the file's name in messages; `content` is at most MAX_BYTES + 1 long."""
+    """`name` is the file's name in messages; `content` has at most one byte too many."""
 
     name: str
     content: bytes
@@ -71,7 +70,7 @@ class NamedFiles:
                 name = shown_name(self._root, str(FilePath(document.file).parent / given))
                 if resolved(self._root / name) != real:  # a link leads elsewhere
                     name = shown_name(resolved(self._root), str(real))
-                self._files[real] = NamedFile(name, read_regular(real, MAX_BYTES))
+                self._files[real] = NamedFile(name, read_regular(real, limits.NAMED_FILE_BYTES))
         except OSError as problem:
             reason = problem.strerror or str(problem)
             return Finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
@@ -130,8 +129,8 @@ def _prompt_file(content: bytes, path: Path) -> PromptFile:
     body = content.removeprefix(BOM)
     file = PromptFile(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     unreadable = check_encoding(body)
-    if len(content) > MAX_BYTES:
-        limit = MAX_BYTES // 1024
+    if len(content) > limits.NAMED_FILE_BYTES:
+        limit = limits.NAMED_FILE_BYTES // 1024
         unreadable = Finding(Code.FILE_TOO_LARGE, (), "prompt", {"limit": limit}, position=(1, 1))
     if unreadable is not None:
         file.findings.append(unreadable.at_path(path))

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
 
+from reconciler import limits
 from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
-from reconciler.manifest.expand.entries import MOST_TEXT, Expansion, expand
+from reconciler.manifest.expand.entries import Expansion, expand
+from reconciler.manifest.expand.room import Room, too_much_text
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.expand.template import (
     names,
@@ -18,7 +20,7 @@ from reconciler.manifest.expand.template import (
     substitute,
     templates_in,
 )
-from reconciler.manifest.files import MAX_BYTES, NamedFile, NamedFiles, PromptFile
+from reconciler.manifest.files import NamedFile, NamedFiles, PromptFile
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.nodes import Node, read_nodes
@@ -31,11 +33,13 @@ from reconciler.model.diagnostics import Path
 
 
 class Entries:
-    """Expands the entries of manifests. Calls `now` at most once, and only if an entry recurs."""
+    """Expands the entries of manifests. Calls `now` at most once, and only if an entry recurs.
+    `room` is what they may still generate."""
 
     def __init__(self, named: NamedFiles, now: Callable[[], datetime]) -> None:
         self._named, self._now = named, cache(now)
         self._rows: dict[str, list[Row] | Finding] = {}
+        self.room = Room()
 
     def expand(self, document: Document) -> None:
         """Replaces the entries of a document with the tasks that they generate, except entries
@@ -62,7 +66,7 @@ class Entries:
         for name, task in document.data["tasks"].items():
             own = {name: task}
             if name not in wrong and is_entry(task):
-                expansion = expand(name, task, root, self._now, read)
+                expansion = expand(name, task, root, self._now, read, self.room)
                 document.expansions[name] = expansion
                 document.findings += expansion.findings
                 if not any(found.is_error for found in expansion.findings):
@@ -80,8 +84,10 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
     is_yaml = file.name.endswith((".yaml", ".yml"))
     source: Source | None = None
     unreadable = check_encoding(body, yaml=is_yaml)
-    if len(file.content) > MAX_BYTES:
-        unreadable = Finding(Code.FILE_TOO_LARGE, (), "data", {"limit": MAX_BYTES // 1024})
+    if len(file.content) > limits.NAMED_FILE_BYTES:
+        unreadable = Finding(
+            Code.FILE_TOO_LARGE, (), "data", {"limit": limits.NAMED_FILE_BYTES // 1024}
+        )
     if is_yaml and unreadable is None:
         source = read_source(body)
         unreadable = next(iter(source.findings), None)
@@ -101,12 +107,14 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
 # Prompt files
 
 
-def use_prompts(document: Document) -> None:
+def use_prompts(document: Document, room: Room) -> None:
     """Fills the prompt files of generated tasks, which are templates, for each task; errors are
-    findings of the file. Warns about templates in the prompt files of other tasks. Gives each
-    generated task the settings of its entry as written, for reports."""
+    findings of the file. What is filled is taken from `room`. Warns about templates in the prompt
+    files of other tasks. Gives each generated task the settings of its entry as written, for
+    reports."""
     _warn_of_literal_files(document)
     checked: dict[tuple[str, int], bool] = {}
+    filled: dict[str, str] = {}
     for name, expansion in document.expansions.items():
         for key, values in expansion.values.items():
             text, file = document.prompts.get(key), document.prompt_files.get(key)
@@ -118,16 +126,17 @@ def use_prompts(document: Document) -> None:
                 if recurrence is not None and recurrence.catch_up and not names_a_period(text):
                     path = ("tasks", name, "catchUp")
                     document.findings.append(Finding(Code.INVALID_RECURRENCE, path, "catchUp"))
-            if not checked[name, id(file)]:
-                document.prompts[key] = None
+            document.prompts[key] = None
+            if not checked[name, id(file)] or room.characters < 0:
                 continue
-            document.prompts[key] = filled = substitute(text, values)
-            if filled != text:
-                document.findings += check_prompt(("tasks", key, "message"), filled)
-            expansion.length += len(filled)
-        if expansion.length > MOST_TEXT:
-            facts = {"limit": MOST_TEXT}
-            document.findings.append(Finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
+            document.prompts[key] = made = substitute(text, values)
+            room.characters -= len(made)
+            if room.characters < 0:
+                document.findings.append(too_much_text(name))
+            if made != text:
+                filled[key] = made
+    for key, made in filled.items() if room.characters >= 0 else ():
+        document.findings += check_prompt(("tasks", key, "message"), made)
     if document.expansions:
         _keep_templates(document)
 

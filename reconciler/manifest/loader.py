@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler import memory
+from reconciler import limits, memory
 from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
@@ -16,7 +17,7 @@ from reconciler.manifest.document import Document, at_entries, at_entry, has_ent
 from reconciler.manifest.files import NamedFiles, PromptFile
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.parse.ambiguity import cut_off_prompts
-from reconciler.manifest.parse.source import MAX_BYTES, read_source
+from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.redaction import mask_secrets, mask_tasks, sensitive_keys, without_name
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
@@ -126,13 +127,12 @@ class _Loading:
         self._all_problems = all_problems
         self._diagnostics = diagnostics
         self._files, self._now = NamedFiles(root), now
-        self._entries: Entries | None = None
         self._documents: dict[str, Document] = {}
 
     def run(self, files: Mapping[str, Path]) -> Manifests:
         for name in sorted(files):
             try:
-                content = read_regular(files[name], MAX_BYTES)
+                content = read_regular(files[name], limits.MANIFEST_BYTES)
             except OSError as problem:
                 self._diagnostics.append(unreadable_file(name, problem))
             else:
@@ -144,7 +144,7 @@ class _Loading:
         for task, found in compare(tasks, unusable, removed):
             self._documents[task.file].findings.append(found)
         texts = self._report(sensitive_keys([*tasks, *unusable]))
-        limits = [each.max_creates for each in documents if each.max_creates is not None]
+        most = [each.max_creates for each in documents if each.max_creates is not None]
         recurring = {
             (document.file, entry): (made.recurrence, made.due)
             for document in documents
@@ -155,7 +155,7 @@ class _Loading:
             tasks=tuple(tasks),
             diagnostics=tuple(in_order(self._diagnostics)),
             files=tuple(sorted(files)),
-            max_creates=min(limits, default=None),
+            max_creates=min(most, default=None),
             due={ref: frozenset(p.name for p in due) for ref, (_, due) in recurring.items()},
             recurrences=tuple(recurrence for recurrence, _ in recurring.values()),
             texts=texts,
@@ -177,21 +177,23 @@ class _Loading:
 
             document.ignores = read_ignores(source)
         if has_entries(source.data) or b"{{" in source.body:
-            from reconciler.manifest.generated import Entries
-
-            if self._entries is None:
-                self._entries = Entries(self._files, self._now)
             self._entries.expand(document)
         self._files.read_prompts(document)
         files = document.prompt_files.values()
         if document.expansions or any(file.has_braces for file in files):
             from reconciler.manifest.generated import use_prompts
 
-            use_prompts(document)
+            use_prompts(document, self._entries.room)
         build(document)
         if self._policy is not None:
             findings += self._policy.findings(document.tasks, document.data)
         document.release()
+
+    @cached_property
+    def _entries(self) -> Entries:
+        from reconciler.manifest.generated import Entries
+
+        return Entries(self._files, self._now)
 
     def _report(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
         """Makes diagnostics of the findings of every file; returns the redacted texts of these."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
 
+from reconciler import limits
 from reconciler.manifest.finding import Finding, FindingError
-from reconciler.manifest.parse.source import MAX_BYTES, read_source
+from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import Violation, validator_of
 from reconciler.model.codes import Code
@@ -38,31 +39,58 @@ _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "de
 _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
 _REFERENCES = (("$ref",), ("$dynamicRef",), ("$recursiveRef",))
 _LONGEST_VALUE = 200
-MAX_SECONDS = 30.0
-"""The time limit for one task."""
+
+
+class Timer:
+    """Limits CPU time: a regular expression can backtrack forever, and its steps are not counted.
+    Has no effect if the system or the thread has no timer."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    @contextmanager
+    def running(self, more: float) -> Iterator[None]:
+        """Adds `more` seconds. Raises FindingError when none are left."""
+        self._left += more
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main or not hasattr(signal, "ITIMER_VIRTUAL"):
+            yield
+            return
+
+        def over(*_: object) -> None:
+            raise FindingError(Code.INVALID_POLICY, "time")
+
+        before = signal.signal(signal.SIGVTALRM, over)
+        signal.setitimer(signal.ITIMER_VIRTUAL, self._left)
+        try:
+            yield
+        finally:
+            self._left, _ = signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, before)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`file` is the path of the policy as configured in the file `config`."""
+    """`file` is the path of the policy as configured in the file `config`. `timer` limits the CPU
+    time of all evaluations."""
 
     file: str
     config: str
     violations: Callable[[object], list[Violation]]
+    timer: Timer = field(default_factory=lambda: Timer(limits.POLICY_SECONDS))
 
-    def findings(self, tasks: Iterable[DesiredTask], data: object) -> list[Finding]:
+    def findings(self, tasks: Sequence[DesiredTask], data: object) -> list[Finding]:
         """The violations by the tasks of one manifest, whose data is `data`.
 
         Raises ManifestError if the policy cannot be evaluated."""
         found: dict[Finding, None] = {}
-        for task in tasks:
-            try:
-                with _at_most(MAX_SECONDS):
-                    violations = self.violations(shape(task))
-            except FindingError as fault:
-                raise _unusable(fault, self.file, self.config) from fault
-            for violation in violations:
-                found.update(dict.fromkeys(_findings(violation, task.key, data)))
+        try:
+            with self.timer.running(len(tasks) * limits.POLICY_SECONDS_PER_TASK):
+                for task in tasks:
+                    for violation in self.violations(shape(task)):
+                        found.update(dict.fromkeys(_findings(violation, task.key, data)))
+        except FindingError as fault:
+            raise _unusable(fault, self.file, self.config) from fault
         return list(found)
 
 
@@ -91,27 +119,6 @@ def _findings(violation: Violation, key: str, data: object) -> Iterator[Finding]
         )
 
 
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raises FindingError after that time: a regular expression can backtrack forever, and its
-    steps are not counted. Has no effect if the system or the thread has no timer."""
-
-    def over(*_: object) -> None:
-        raise FindingError(Code.INVALID_POLICY, "time", limit=f"{seconds:g}")
-
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, over)
-    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        signal.setitimer(signal.ITIMER_REAL, *timer)
-
-
 def shape(task: DesiredTask) -> dict[str, object]:
     """The value that the policy validates: a task with defaults and without nulls, its message
     always an object, and with `orgName` if the manifest names an organization."""
@@ -124,7 +131,7 @@ def read_policy(path: File, name: str, config: str) -> Policy:
     """Reads a policy from JSON or YAML (`*.yaml`, `*.yml`). `name` is the file and `config` the one
     that configures it, both as shown in messages. Raises ManifestError."""
     try:
-        content = read_regular(path, MAX_BYTES)
+        content = read_regular(path, limits.MANIFEST_BYTES)
     except OSError as problem:
         unreadable = error(
             Code.UNREADABLE_FILE, "policy", at=Place(name), reason=problem.strerror, config=config

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reconciler import limits
 from reconciler.manifest.finding import Finding, FindingError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path
@@ -33,10 +34,6 @@ class Violation(NamedTuple):
     value: Any
     schema: Any
     around: Sequence[Any] = ()
-
-
-MAX_STEPS = 1_000_000
-"""The maximum number of keywords evaluated for one value: a schema may refer to itself."""
 
 
 def check(data: object, *, generated: bool = False) -> list[Finding]:
@@ -112,7 +109,7 @@ def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violat
     named = schema.get("$schema")
     unknown: Any = None
     kind: Any = Draft202012Validator
-    steps = [0]
+    steps = [limits.POLICY_STEPS]
     with _faults():
         if named is not None:
             kind = validator_for({"$schema": str(named)}, unknown)
@@ -123,7 +120,7 @@ def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violat
         validator = _observed(kind, steps)(schema, registry=Registry())
 
     def violations(value: object) -> list[Violation]:
-        steps[0] = 0
+        steps[0] += limits.POLICY_STEPS_PER_TASK
         with _faults():
             return [_violation(error) for error in validator.iter_errors(value)]
 
@@ -169,14 +166,15 @@ _NEVER: Mapping[str, object] = {"not": {}}
 
 
 def _observed(kind: Any, steps: list[int]) -> Any:
-    """A validator class that counts keywords, and records the schemas around each error."""
+    """A validator class that counts down `steps`, one for each keyword, since a schema may refer to
+    itself, and records the schemas around each error."""
     from jsonschema import validators
 
     def observed(name: str, rule: Any) -> Any:
         def check(validator: Any, expected: Any, value: Any, schema: Any) -> Iterator[Any]:
-            steps[0] += 1
-            if steps[0] > MAX_STEPS:
-                raise FindingError(Code.INVALID_POLICY, "steps", limit=MAX_STEPS)
+            steps[0] -= 1
+            if steps[0] < 0:
+                raise FindingError(Code.INVALID_POLICY, "steps")
             if name == "properties":  # for `false`, the library does not say which one it is
                 expected = {n: _NEVER if s is False else s for n, s in expected.items()}
             for error in rule(validator, expected, value, schema) or ():

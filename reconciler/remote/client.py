@@ -109,7 +109,7 @@ class Client:
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         """See Service. The next page is fetched ahead."""
-        request = Request("GET", _tasks_path(org_name), None, org_name)
+        request = Request("GET", _tasks_path(org_name), None, org_name, is_list=True)
         query = {**TASK_QUERY, "pageSize": str(self._page_size)}
         read, where = self._page_reader(request, "tasks", query)
         return task_pages(read, org_name, where)

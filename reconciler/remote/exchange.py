@@ -32,7 +32,7 @@ class Request:
     """`path` is percent-encoded, begins with a slash and includes the query.
 
     For messages: `org_name` is the organization that it is about, if any; `is_task`: it is about
-    one of its tasks.
+    one of its tasks. `is_list`: the response is a page of the list of tasks.
     """
 
     method: str
@@ -40,6 +40,7 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     org_name: str | None = None
     is_task: bool = False
+    is_list: bool = False
 
 
 @value(frozen=True, slots=True)

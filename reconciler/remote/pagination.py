@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from datetime import datetime
 
+from reconciler import limits
 from reconciler.model import wire
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, error
@@ -33,9 +34,14 @@ class _Guard:
         self._where = where
         self._tokens: set[str] = set()
         self._ids: set[object] = set()
-        self._repeated = 0
+        self._repeated = self._read = 0
 
     def check(self, entries: list[object], token: str) -> None:
+        self._read += 1
+        if self._read >= limits.LIST_PAGES:
+            raise RemoteError.of(
+                Code.UNREADABLE_LIST, "long", where=self._where, pages=limits.LIST_PAGES
+            )
         if token in self._tokens:
             raise self._error("circle")
         self._tokens.add(token)

@@ -22,6 +22,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from reconciler import limits
 from reconciler.messages import word
 from reconciler.model import wire
 from reconciler.model.codes import Code
@@ -52,7 +53,10 @@ class NotFoundError(RemoteError):
 
 
 def decode(body: bytes) -> object:
-    """JSON. Raises ValueError for anything else, including NaN, infinities and extreme nesting."""
+    """JSON. Raises ValueError for anything else, including NaN, infinities, extreme nesting, and
+    more values than any response has, which would take fifty times its size."""
+    if sum(map(body.count, b",:[{")) > limits.RESPONSE_VALUES:
+        raise ValueError("too many values")
     try:
         data = _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:

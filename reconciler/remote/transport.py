@@ -19,7 +19,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_auth_from_url, select_proxy
 from urllib3.exceptions import HTTPError
 
-from reconciler import __version__
+from reconciler import __version__, limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.service import SendWindow
@@ -77,7 +77,6 @@ class Transport:
     it would see the token. Redirects are never followed.
     """
 
-    max_body = 64 << 20
     max_idle_for_post = 3.0
 
     def __init__(
@@ -164,7 +163,7 @@ class Transport:
             response = self._open(request, {})
             try:
                 received = self.clock()
-                body = self._body(response, exchange)
+                body = self._body(response, exchange, is_list=request.is_list)
             finally:
                 response.close()
         answer = ServiceResponse(response.status_code, response.headers, body, received)
@@ -219,13 +218,14 @@ class Transport:
             prepared.headers["Content-Length"] = str(len(request.body))
         return prepared
 
-    def _body(self, response: requests.Response, exchange: Exchange) -> bytes:
+    def _body(self, response: requests.Response, exchange: Exchange, *, is_list: bool) -> bytes:
+        most = limits.LIST_BYTES if is_list else limits.RESPONSE_BYTES
         chunks, size = [], 0
         for chunk in response.raw.stream(_CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
-            if size > self.max_body:
-                raise TooLargeError(self.max_body >> 20)
+            if size > most:
+                raise TooLargeError(most >> 20)
             exchange.read_timeout()
         return b"".join(chunks)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
+from reconciler import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
@@ -29,7 +30,7 @@ from reconciler.state.model import Event, State
 from reconciler.state.register import Register
 
 FORMAT = 1
-LARGEST_STATE = 512 * 2**20
+LARGEST_STATE = limits.STATE_BYTES
 """Bytes of all blobs that a head names, as stored."""
 
 BASES = 5

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "reconciler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    ("model", "messages", "resources", "user_cache", "memory", "disk", "git_command"),
+    ("model", "messages", "resources", "user_cache", "memory", "disk", "git_command", "limits"),
     ("state.attempt", "state.model", "apply.report", "importing.report"),
     ("plan", "manifest", "tasks"),
     ("apply", "render", "remote", "embedded", "state", "importing"),
@@ -233,6 +233,7 @@ MAY_VALIDATE = {
     "messages",
     "messages.notes",
     "app",
+    "limits",
     "app.clock",
     "app.context",
     "app.validate",

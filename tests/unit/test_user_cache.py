@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.user_cache import MAX_FILE, UserCache, user_cache
+from reconciler import limits
+from reconciler.user_cache import UserCache, user_cache
 
 
 @pytest.mark.parametrize(
@@ -109,9 +110,9 @@ def test_a_large_file_is_neither_written_nor_read(tmp_path: Path) -> None:
     cache = UserCache(tmp_path)
     cache.write("x", b"1")
     with (tmp_path / "x").open("r+b") as file:
-        file.truncate(MAX_FILE + 1)
+        file.truncate(limits.CACHED_FILE_BYTES + 1)
     assert cache.read("x") is None
-    cache.write("y", bytes(MAX_FILE + 1))
+    cache.write("y", bytes(limits.CACHED_FILE_BYTES + 1))
     assert not (tmp_path / "y").exists()
 
 

@@ -14,15 +14,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from reconciler import limits
 from reconciler.manifest.expand.periods import Period, Recurrence, recurrence_of
 from reconciler.manifest.expand.product import (
-    MOST,
     Combination,
     Values,
     combinations,
     default_names,
     matchers_of,
 )
+from reconciler.manifest.expand.room import Room, too_much_text
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
 from reconciler.manifest.expand.template import (
     Template,
@@ -40,13 +41,15 @@ from reconciler.model.diagnostics import Path
 from reconciler.model.task import Generated, Rollout, TaskOrigin
 
 AT_MOST = 1_000
-MOST_TEXT = 64 * 1024 * 1024
-"""The maximum number of characters in all generated tasks of one entry."""
+"""The default of `atMost`."""
 
 LONGEST_KEY = 128
 _OF_EVERY = ("timezone", "from", "until", "catchUp", "overlap")
 OPTIONS = frozenset({"forEach", "every", *_OF_EVERY, "key", "rollout"})
 """Properties of an entry that are not part of the generated tasks."""
+
+_WITHOUT_TEMPLATES = (OPTIONS - {"key"}) | {"expect", "orgName"}
+"""A row of data must not choose the organization, or what counts as success."""
 
 _RESERVED = frozenset({"exclude", "atLeast", "atMost", "period", "previous"})
 """Names below `forEach` that are not axes."""
@@ -63,7 +66,7 @@ class Expansion:
 
     `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
     it. `inputs` is the template of the origins, filled once the prompt file has been read. `due`
-    are the periods that may be created; `length` counts the characters of all tasks.
+    are the periods that may be created.
     """
 
     tasks: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -75,7 +78,6 @@ class Expansion:
     vocabulary: Vocabulary | None = None
     due: tuple[Period, ...] = ()
     recurrence: Recurrence | None = None
-    length: int = 0
 
 
 def expand(
@@ -84,10 +86,12 @@ def expand(
     root: nodes.Node | None,
     now: Callable[[], datetime],
     read: ReadRows,
+    room: Room,
 ) -> Expansion:
     """Expands an entry that satisfies the schema. `root` is the root node of its manifest, with the
-    values as written. `now` is called if the entry recurs."""
-    return _Entry(name, entry, nodes.node_at(root, ("tasks", name)), now, read).expand()
+    values as written. `now` is called if the entry recurs. What is generated is taken from
+    `room`."""
+    return _Entry(name, entry, nodes.node_at(root, ("tasks", name)), now, read, room).expand()
 
 
 class _Entry:
@@ -98,9 +102,10 @@ class _Entry:
         node: nodes.Node | None,
         now: Callable[[], datetime],
         read: ReadRows,
+        room: Room,
     ) -> None:
         self._name, self._entry, self._node = name, entry, node
-        self._now, self._read = now, read
+        self._now, self._read, self._room = now, read, room
         self._path: Path = ("tasks", name)
         self._made = Expansion()
         self._for_each = entry.get("forEach") or {}
@@ -113,10 +118,12 @@ class _Entry:
         made.findings += _wrong_options(self._entry, self._path)
         self._read_axes()
         made.recurrence = recurrence_of(self._entry, self._path, made.findings)
-        if self._has_errors() or not self._is_size_valid():
+        if self._has_errors():
             return made
         if made.recurrence is not None:
             made.due = made.recurrence.due(self._now())
+        if not self._is_size_valid():
+            return made
         every = list(combinations(self._axes))
         excluded = self._matches(("forEach", "exclude"), every)
         kept = [each for position, each in enumerate(every) if position not in excluded]
@@ -153,11 +160,18 @@ class _Entry:
 
     def _is_size_valid(self) -> bool:
         """Checks the number of combinations before any is built."""
-        limit = min(int(self._for_each.get("atMost", AT_MOST)), MOST)
+        limit = int(self._for_each.get("atMost", AT_MOST))
         count = math.prod(map(len, self._axes.values()))
         if count > limit:
             self._report(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": limit})
-        return count <= limit
+            return False
+        count *= len(self._made.due) if self._made.recurrence is not None else 1
+        if count > self._room.tasks:
+            facts = {"count": count, "limit": limits.GENERATED_TASKS}
+            self._report(Code.TOO_MANY_TASKS, (), "run", facts)
+            return False
+        self._room.tasks -= count
+        return True
 
     def _matches(self, path: Path, among: Sequence[Combination]) -> Container[int]:
         """The positions of the combinations that match the list at `path`."""
@@ -216,9 +230,9 @@ class _Entry:
                     continue
                 rows[key.lower()] = row
                 task, size = fill(values)
-                made.length += size
-                if made.length > MOST_TEXT:
-                    self._report(Code.TOO_MANY_TASKS, (), "text", {"limit": MOST_TEXT})
+                self._room.characters -= size
+                if self._room.characters < 0:
+                    self._made.findings.append(too_much_text(self._name))
                     return
                 made.tasks[key] = task
                 if self._prompt_in_file:
@@ -323,7 +337,7 @@ def _wrong_options(entry: Mapping[str, Any], path: Path) -> Iterator[Finding]:
         yield Finding(Code.MISSING_PROPERTY, (*path, "forEach"), "axis", on_key=True)
     if "key" in entry and "forEach" not in entry:
         yield Finding(Code.MISSING_PROPERTY, path, "forEach", {"name": "key"}, on_key=True)
-    for name in sorted(OPTIONS - {"key"}):
+    for name in sorted(_WITHOUT_TEMPLATES):
         for below, text in templates_in(entry.get(name)):
             facts = {"text": text}
             yield Finding(Code.INVALID_TEMPLATE, (*path, name, *below), "place", facts)

@@ -12,9 +12,6 @@ from reconciler.manifest.parse import nodes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
-MOST = 100_000
-"""Tasks that one entry may generate, whatever `atMost` allows."""
-
 Values = Mapping[str, str | None]
 """Names with their texts; None for a mapping: only its fields are text."""
 

@@ -19,6 +19,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from reconciler import limits
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, FindingError
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.ambiguity import ambiguous_name
@@ -26,8 +27,6 @@ from reconciler.manifest.parse.spans import NextEvent, Position
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
-MAX_DEPTH = 100
-MAX_EXPANSION = 4_000_000
 EXPANSION_RATIO = 20
 
 _MISSING = object()
@@ -64,7 +63,7 @@ class Construction:
         self.repeats: list[tuple[Path, Position]] = []
         self._next = next_event
         self._body = body
-        self._expansion = MAX_EXPANSION + EXPANSION_RATIO * len(body)
+        self._expansion = limits.ALIAS_VALUES + EXPANSION_RATIO * len(body)
         self._stack: list[Frame] = []
         self._anchors: dict[str, object] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
@@ -138,8 +137,8 @@ class Construction:
             self._anchor(event, frame, value)
         self._stack.append(frame)
         depth = len(self._stack)
-        if depth > MAX_DEPTH:
-            self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": MAX_DEPTH})
+        if depth > limits.YAML_DEPTH:
+            self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": limits.YAML_DEPTH})
         if not is_mapping:
             return None, value, None
         below_root = depth == 2 and key is not None
@@ -208,8 +207,8 @@ class Construction:
         self._expansion -= size
         if self._expansion < 0:
             self._refuse(event, frame, Code.EXCESSIVE_ALIASES)
-        if len(self._stack) + height > MAX_DEPTH:
-            self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": MAX_DEPTH})
+        if len(self._stack) + height > limits.YAML_DEPTH:
+            self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": limits.YAML_DEPTH})
         return value
 
     def _measure(self, value: object) -> tuple[int, int]:

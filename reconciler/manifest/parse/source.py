@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
+from reconciler import limits
 from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.ambiguity import ambiguities, may_be_ambiguous
 from reconciler.manifest.parse.construct import Construction, UnreadableDocumentError
@@ -17,8 +18,6 @@ from reconciler.manifest.parse.errors import BOM, check_encoding, may_be_valid, 
 from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, Position, locate
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
-
-MAX_BYTES = 64 * 1024 * 1024
 
 
 class Source:
@@ -67,8 +66,8 @@ class Source:
 def read_source(content: bytes) -> Source:
     """Reads a YAML file; never raises: every problem is in `findings`."""
     source = Source(content.removeprefix(BOM))
-    if len(source.body) > MAX_BYTES:
-        facts = {"limit": MAX_BYTES // 1024 // 1024}
+    if len(source.body) > limits.MANIFEST_BYTES:
+        facts = {"limit": limits.MANIFEST_BYTES // 1024 // 1024}
         unreadable: Finding | None = Finding(Code.FILE_TOO_LARGE, (), "", facts, position=(1, 1))
     else:
         unreadable = check_encoding(source.body, yaml=True)

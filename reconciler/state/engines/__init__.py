@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, NamedTuple, NewType, Protocol
 
+from reconciler import limits
+
 Version = NewType("Version", str)
 """Identifies one content of the head (an ETag, a commit, a number); compared for equality only.
 
@@ -81,8 +83,8 @@ class Unconditional(EngineError):
     """The server ignores conditions on writes, so it cannot hold a state."""
 
 
-LARGEST_HEAD = 4 * 2**20
-LARGEST_BLOB = 256 * 2**20
+LARGEST_HEAD = limits.STATE_HEAD_BYTES
+LARGEST_BLOB = limits.STATE_PART_BYTES
 """Bytes. Somebody else may have written them, so drivers check the size before they read."""
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.manifest.expand.entries import expand
+from reconciler.manifest.expand.room import Room
 from reconciler.manifest.expand.rows import Row, rows_of_file
 from reconciler.manifest.fmt import format_manifest
 from reconciler.manifest.parse.nodes import read_nodes
@@ -131,7 +132,7 @@ def generated(text: str) -> tuple[list[tuple[str, Any]], list[Any]]:
     source = read_source(text.encode())
     assert not source.findings
     made = expand(
-        "job", source.data["tasks"]["job"], read_nodes(source.events()), lambda: NOW, read
+        "job", source.data["tasks"]["job"], read_nodes(source.events()), lambda: NOW, read, Room()
     )
     assert not made.findings
     origins = [(o.generated, o.is_pilot, o.rollout) for o in made.origins.values()]

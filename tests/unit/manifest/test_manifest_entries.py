@@ -53,7 +53,7 @@ rotate:
     exclude: [{stack: {name: legacy}}]
   key: "{{ stack.name }}-{{ region }}"
   rollout: {pilot: 1}
-  orgName: "{{ stack.owner }}"
+  role: "{{ stack.owner }}"
   approvalMode: "{{ stack.mode }}"
   isShared: true
   message: Rotate {{ stack.name }} in {{ region }}.
@@ -64,7 +64,7 @@ def test_an_entry_becomes_tasks(tmp_path: Path) -> None:
     found = load(tmp_path, ROTATE)
     assert not found.diagnostics
     assert [
-        (t.key, t.org_name, t.inputs["approvalMode"], text_of(t.inputs), t.line)
+        (t.key, t.inputs["role"], t.inputs["approvalMode"], text_of(t.inputs), t.line)
         for t in found.tasks
     ] == [
         ("rotate@network-eu", "platform", "auto", "Rotate network in eu.", 3),

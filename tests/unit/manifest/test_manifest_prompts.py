@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest.files import MAX_BYTES
+from reconciler.limits import NAMED_FILE_BYTES
 from reconciler.manifest.loader import load
 from reconciler.messages import word
 from reconciler.model.codes import Code
@@ -169,9 +169,9 @@ def test_a_pipe_is_rejected_without_reading(repository: Path) -> None:
 
 
 def test_a_prompt_file_that_is_too_large_is_rejected(repository: Path) -> None:
-    (repository / "p.md").write_bytes(b"x" * MAX_BYTES)
+    (repository / "p.md").write_bytes(b"x" * NAMED_FILE_BYTES)
     assert loaded(manifest("p.md"), repository).diagnostics == ()
-    (repository / "p.md").write_bytes(b"x" * (MAX_BYTES + 1))
+    (repository / "p.md").write_bytes(b"x" * (NAMED_FILE_BYTES + 1))
     found = loaded(manifest("p.md"), repository)
     assert lines(found) == ["p.md:1:1: error: TC102/prompt tasks.rotate.message"]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from reconciler import limits
 from reconciler.manifest.parse import source
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import SourceSpan, locate
@@ -207,7 +208,7 @@ def test_small_aliases_are_accepted(parser: str) -> None:
 
 
 def test_a_large_file_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_BYTES", 1024 * 1024)
+    monkeypatch.setattr(limits, "MANIFEST_BYTES", 1024 * 1024)
     assert whats("# " + "x" * 1024 * 1024) == ["1:1  TC102"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler import limits
 from reconciler.manifest.loader import load
 from reconciler.manifest.policy import Policy, read_policy, shape
 from reconciler.messages import word
@@ -210,7 +211,7 @@ def test_an_invalid_yaml_policy_is_rejected(tmp_path: Path) -> None:
 
 
 def test_the_steps_of_a_policy_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.manifest.schema.MAX_STEPS", 10_000)
+    monkeypatch.setattr(limits, "POLICY_STEPS", 10_000)
     schema = {"$defs": {**DOUBLED, "s40": {}}, "$ref": "#/$defs/s0"}
     assert rejected(tmp_path, schema) == "TC502/steps"
 
@@ -233,7 +234,8 @@ SLOW: dict[str, Any] = {
 def test_the_time_of_a_policy_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: Any
 ) -> None:
-    monkeypatch.setattr("reconciler.manifest.policy.MAX_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "POLICY_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "POLICY_STEPS", 10**9)
     manifest = f"version: 1\ntasks:\n  {'a' * 60}: {{message: x}}\n"
     with pytest.raises(ManifestError) as caught:
         found(tmp_path, schema, manifest)

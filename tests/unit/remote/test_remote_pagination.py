@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from reconciler.limits import LIST_PAGES
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.remote.pagination import MAX_REPEATED_PAGES, Page, pages, pages_ahead
@@ -111,6 +112,25 @@ def test_an_endless_list_is_an_error(
         list(read_all(read))
     assert caught.value.diagnostics[0].code is Code.UNREADABLE_LIST
     assert asked <= MAX_REPEATED_PAGES + 2
+
+
+@pytest.mark.parametrize("read_all", [pages, pages_ahead])
+@pytest.mark.parametrize("most", [LIST_PAGES, LIST_PAGES + 1])
+def test_the_pages_of_a_list_are_limited(
+    read_all: Callable[..., Iterator[object]], most: int
+) -> None:
+    """A service could always name a new task."""
+
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        number = int(token or 1)
+        return [{"id": f"t{number}"}], str(number + 1) if number < most else None
+
+    if most == LIST_PAGES:
+        assert len(list(read_all(read))) == most
+        return
+    with pytest.raises(RemoteError) as caught:
+        list(read_all(read))
+    assert caught.value.diagnostics[0].case == "long"
 
 
 def test_an_empty_page_does_not_end_the_list() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.manifest.expand.entries import Expansion, expand
+from reconciler.manifest.expand.room import Room
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.nodes import read_nodes
@@ -33,14 +34,14 @@ def read(path: str) -> list[Row] | Finding:
         return found.at_row(path, problem.line)
 
 
-def expanded(entry: str, now: datetime = NOW) -> Expansion:
+def expanded(entry: str, now: datetime = NOW, room: Room | None = None) -> Expansion:
     """What the entry `job` generates; `entry` is its YAML."""
     lines = "\n".join(f"    {line}" for line in entry.strip().splitlines())
     text = f"version: 1\ntasks:\n  job:\n{lines}\n"
     source = read_source(text.encode())
     assert not source.findings
     task: Any = source.data["tasks"]["job"]
-    return expand("job", task, read_nodes(source.events()), lambda: now, read)
+    return expand("job", task, read_nodes(source.events()), lambda: now, read, room or Room())
 
 
 def found(expansion: Expansion) -> list[tuple[Code, str]]:
@@ -57,7 +58,7 @@ def test_axes_are_multiplied_and_templates_filled() -> None:
         key: "{{ stack.name }}-{{ region }}"
         message:
           content: Rotate {{ stack.name }} ({{ stack.owner }}) in {{ region }}.
-        orgName: "{{ stack.owner }}"
+        role: "{{ stack.owner }}"
         planMode: true
         """.replace("\n        ", "\n")
     )
@@ -65,7 +66,7 @@ def test_axes_are_multiplied_and_templates_filled() -> None:
     assert made.tasks == {
         f"job@{name}-{region}": {
             "message": {"content": f"Rotate {name} ({owner}) in {region}."},
-            "orgName": owner,
+            "role": owner,
             "planMode": True,
         }
         for name, owner, region in [
@@ -132,6 +133,8 @@ def test_a_whole_number_may_be_written_with_an_exponent() -> None:
         ("forEach: {s: [a, null]}", Code.INVALID_DATA, "null"),
         ("forEach: {s: {file: twice.csv}}", Code.DUPLICATE_GENERATED_KEY, ""),
         ("forEach: {s: [a, A]}", Code.DUPLICATE_GENERATED_KEY, "case"),
+        ("forEach: {s: [a]}\norgName: '{{ s }}'", Code.INVALID_TEMPLATE, "place"),
+        ("forEach: {s: [a]}\nexpect: {data: '{{ s }}'}", Code.INVALID_TEMPLATE, "place"),
         ("forEach: {s: {file: odd.csv}}", Code.INVALID_GENERATED_KEY, ""),
         ("forEach: {s: [{id: 1}]}", Code.INVALID_GENERATED_KEY, "missing"),
         (f"forEach: {{s: [{'x' * 130}]}}", Code.INVALID_GENERATED_KEY, "long"),
@@ -152,6 +155,25 @@ def test_a_whole_number_may_be_written_with_an_exponent() -> None:
 )
 def test_invalid_entries_are_reported(entry: str, code: Code, case: str) -> None:
     assert (code, case) in found(expanded(f"{entry}\nmessage: do it"))
+
+
+def test_all_entries_together_generate_a_limited_number_of_tasks() -> None:
+    room = Room(tasks=5)
+    three = "forEach: {n: [1, 2, 3], exclude: [{n: 3}]}\nmessage: x"
+    assert found(expanded(three, room=room)) == []
+    assert found(expanded(three, room=room)) == [(Code.TOO_MANY_TASKS, "run")]
+    assert found(expanded("forEach: {n: [1, 2]}\nmessage: x", room=room)) == []
+    every = "every: day\ncatchUp: 3\nmessage: '{{ period.name }}'"
+    assert found(expanded(every, room=Room(tasks=4))) == []
+    assert found(expanded(every, room=Room(tasks=3))) == [(Code.TOO_MANY_TASKS, "run")]
+
+
+def test_all_entries_together_generate_a_limited_amount_of_text() -> None:
+    room = Room(characters=7)
+    assert found(expanded("forEach: {n: [1, 2]}\nmessage: xy", room=room)) == []
+    assert found(expanded("forEach: {n: [1]}\nmessage: wxyz", room=room)) == [
+        (Code.TOO_MANY_TASKS, "text")
+    ]
 
 
 def test_a_large_product_is_rejected_before_it_is_built() -> None:

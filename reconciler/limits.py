@@ -1,0 +1,84 @@
+"""All limits on input that taskctl does not trust, in one table.
+
+Each is per run unless its row says otherwise, and admits the largest input that makes sense. A
+count decides wherever it can, never a time: a busy machine must not change a verdict.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MIB = 1 << 20
+
+MANIFEST_BYTES = 64 * MIB
+NAMED_FILE_BYTES = 1 * MIB
+CONFIG_BYTES = 1 * MIB
+SAVED_PLAN_BYTES = 512 * MIB
+CACHED_FILE_BYTES = 200 * MIB
+
+STATE_BYTES = 512 * MIB
+STATE_PART_BYTES = 256 * MIB
+STATE_HEAD_BYTES = 4 * MIB
+
+YAML_DEPTH = 100
+ALIAS_VALUES = 4_000_000
+
+GENERATED_TASKS = 100_000
+GENERATED_CHARACTERS = 64 * MIB
+
+POLICY_STEPS = 50_000
+POLICY_STEPS_PER_TASK = 1_000
+POLICY_SECONDS = 2.0
+POLICY_SECONDS_PER_TASK = 0.01
+
+PARALLELISM = 256
+
+RESPONSE_BYTES = 32 * MIB
+LIST_BYTES = 16 * MIB
+RESPONSE_VALUES = 2_000_000
+LIST_PAGES = 2_000
+
+
+class Limit(NamedTuple):
+    """A row of the table: what is limited, to how much, and for what."""
+
+    what: str
+    most: str
+    scope: str
+
+
+def _mib(size: int) -> str:
+    return f"{size // MIB} MiB"
+
+
+def table() -> tuple[Limit, ...]:
+    """The rows, for the documents."""
+    return (
+        Limit("A manifest or a policy", _mib(MANIFEST_BYTES), "file"),
+        Limit("A prompt file or a data file", _mib(NAMED_FILE_BYTES), "file"),
+        Limit("`taskctl.toml`, `pyproject.toml`", _mib(CONFIG_BYTES), "file"),
+        Limit("A saved plan", _mib(SAVED_PLAN_BYTES), "file"),
+        Limit("A file of the cache", _mib(CACHED_FILE_BYTES), "file"),
+        Limit("A shared state", _mib(STATE_BYTES), "read"),
+        Limit("One part of a shared state", _mib(STATE_PART_BYTES), "read"),
+        Limit("The head of a shared state", _mib(STATE_HEAD_BYTES), "read"),
+        Limit("Nested levels of YAML", f"{YAML_DEPTH}", "file"),
+        Limit("Values that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),
+        Limit("Tasks that entries generate, before `exclude`", f"{GENERATED_TASKS:,}", "run"),
+        Limit("Characters in generated tasks", f"{GENERATED_CHARACTERS:,}", "run"),
+        Limit(
+            "Keywords that a policy evaluates",
+            f"{POLICY_STEPS:,}, and {POLICY_STEPS_PER_TASK:,} for each task",
+            "run",
+        ),
+        Limit(
+            "CPU time of a policy's regular expressions, as a last resort",
+            f"{POLICY_SECONDS:g} s, and {POLICY_SECONDS_PER_TASK * 1000:g} ms for each task",
+            "run",
+        ),
+        Limit("Concurrent requests (`--parallelism`)", f"{PARALLELISM}", "run"),
+        Limit("A response of the service, decompressed", _mib(RESPONSE_BYTES), "response"),
+        Limit("A page of the list of tasks, decompressed", _mib(LIST_BYTES), "response"),
+        Limit("Commas, colons and brackets in a response", f"{RESPONSE_VALUES:,}", "response"),
+        Limit("Pages of a list", f"{LIST_PAGES:,}", "lookup"),
+    )

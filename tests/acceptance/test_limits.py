@@ -1,0 +1,232 @@
+"""Small inputs that ask for gigabytes or hours are refused early, by the table of limits; the
+largest legitimate ones pass."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import pytest
+
+from reconciler import limits
+from tests.support.sandbox import ROOT, TOKEN
+
+MEASURE = """
+import json, resource, sys
+from reconciler.cli.main import run
+code = run(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024]), file=sys.stderr)
+"""
+MOST_SECONDS, MOST_MIB = 5, 300
+
+
+class Measured(NamedTuple):
+    """A finished command: its exit code, the codes of its errors, its CPU time in seconds, and
+    its memory in MiB."""
+
+    code: int
+    codes: list[str]
+    seconds: float
+    mib: int
+
+    def assert_refused(self, code: str) -> None:
+        assert (self.code, set(self.codes)) == (1, {code})
+        assert self.seconds < MOST_SECONDS
+        assert self.mib < MOST_MIB
+
+
+Run = Callable[..., Measured]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "data").mkdir()
+
+    def run(*arguments: str) -> Measured:
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "PULUMI_ACCESS_TOKEN": TOKEN}
+        ended = subprocess.run(
+            [sys.executable, "-c", MEASURE, *arguments, "--format", "json"],
+            cwd=tmp_path,
+            env={**env, "PULUMI_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        code, seconds, mib = json.loads(ended.stderr.splitlines()[-1])
+        found = json.loads(ended.stdout)["diagnostics"]
+        errors = [each["code"] for each in found if each["severity"] == "error"]
+        return Measured(code, errors, seconds, mib)
+
+    return run
+
+
+def write_tasks(folder: Path, tasks: str, name: str = "a") -> None:
+    text = f"version: 1\norgName: acme\ntasks:\n{tasks}"
+    (folder / "tasks" / f"{name}.yaml").write_text(text)
+
+
+def numbers(folder: Path, count: int) -> None:
+    (folder / "data/n.txt").write_text("".join(f"{n}\n" for n in range(count)))
+
+
+FROM_FILE = "forEach: {n: {file: ../data/n.txt}, atMost: 100000}"
+
+
+# Entries
+
+
+def test_the_tasks_of_all_entries_together_are_limited(tmp_path: Path, run: Run) -> None:
+    numbers(tmp_path, limits.GENERATED_TASKS // 2)
+    entry = f"{{{FROM_FILE}, message: 'do it'}}\n"
+    write_tasks(tmp_path, "".join(f"  e{n}: {entry}" for n in range(3)))
+    numbers(tmp_path, 34_000)
+    run("validate").assert_refused("TC314")
+
+
+def test_an_entry_with_100000_tasks_is_valid(tmp_path: Path, run: Run) -> None:
+    numbers(tmp_path, limits.GENERATED_TASKS)
+    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: 'do {{{{ n }}}}'}}\n")
+    assert run("validate").code == 0
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_the_text_of_all_entries_together_is_limited(
+    tmp_path: Path, run: Run, *, in_file: bool
+) -> None:
+    numbers(tmp_path, 900)
+    prompt = "{{ n }} " + "x" * 60_000
+    (tmp_path / "prompt.md").write_text(prompt)
+    message = "{contentFile: ../prompt.md}" if in_file else f'"{prompt}"'
+    entry = f"{{forEach: {{n: {{file: ../data/n.txt}}}}, message: {message}}}\n"
+    write_tasks(tmp_path, f"  e: {entry}")
+    assert run("validate").code == 0
+    write_tasks(tmp_path, "".join(f"  e{n}: {entry}" for n in range(20)))
+    run("validate").assert_refused("TC314")
+
+
+def test_a_prompt_file_of_1_mib_in_an_entry_of_60_is_valid(tmp_path: Path, run: Run) -> None:
+    numbers(tmp_path, 60)
+    text = "{{ n }}\n".ljust(limits.NAMED_FILE_BYTES, "x")
+    (tmp_path / "prompt.md").write_text(text)
+    entry = "{forEach: {n: {file: ../data/n.txt}}, message: {contentFile: ../prompt.md}}\n"
+    write_tasks(tmp_path, f"  e: {entry}")
+    assert run("validate").code == 0
+    numbers(tmp_path, 1_000)
+    run("validate").assert_refused("TC314")
+
+
+# Policies
+
+_TWICE = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)}
+POLICIES: dict[str, Any] = {
+    "endless": {"$defs": {**_TWICE, "s40": {}}, "$ref": "#/$defs/s0"},
+    "slow": {"$defs": {**_TWICE, "s12": {}}, "$ref": "#/$defs/s0"},
+    "expression": {"properties": {"key": {"pattern": "^(.|[a-z])*!$"}}},
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("count", [1, 200])
+def test_the_work_of_a_policy_is_limited(tmp_path: Path, run: Run, policy: Any, count: int) -> None:
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
+    write_tasks(tmp_path, "".join(f"  {'a' * 40}{n}: {{message: x}}\n" for n in range(count)))
+    if count == 1 and policy is POLICIES["slow"]:
+        assert run("validate").code == 0
+    else:
+        run("validate").assert_refused("TC502")
+
+
+def test_a_policy_for_10000_tasks_is_evaluated(tmp_path: Path, run: Run) -> None:
+    rules = {f"x{n}": {"type": "string"} for n in range(50)}
+    wide = {"allOf": [{"properties": {"key": {"pattern": "^[a-z0-9]+$"}, **rules}}] * 20}
+    (tmp_path / "policy.json").write_text(json.dumps(wide))
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
+    write_tasks(tmp_path, "".join(f"  a{n}: {{message: x}}\n" for n in range(10_000)))
+    assert run("validate").code == 0
+
+
+# The service
+
+
+@contextmanager
+def _serving(page: Callable[[str, int], bytes]) -> Iterator[tuple[str, list[str]]]:
+    """A service whose list pages are gzipped; `page` makes one from its path and number."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if self.path == "/api/user":
+                body = b'{"id": "u", "githubLogin": "me"}'
+            else:
+                body = page(self.path, len(asked))
+            body = gzip.compress(body, 1) if len(body) < 1 << 16 else gzip.compress(body, 9)
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+MIB = 1 << 20
+BOMBS = {
+    "white space": lambda: b'{"tasks": []' + b" " * (64 * MIB) + b"}",
+    "empty lists": lambda: b'{"tasks": [' + b"[]," * (5 * MIB) + b"[]]}",
+    "objects": lambda: b'{"tasks": [' + b'{"":0},' * (2 * MIB) + b"{}]}",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_a_compressed_response_is_limited(
+    tmp_path: Path, run: Run, bomb: Callable[[], bytes]
+) -> None:
+    write_tasks(tmp_path, "  a: {message: x}\n")
+    body = bomb()
+    with _serving(lambda path, _: body) as (url, _):
+        measured = run("plan", "--backend", url)
+    assert measured.code == 1
+    assert measured.seconds < MOST_SECONDS
+    assert measured.mib < MOST_MIB
+
+
+# Options
+
+
+@pytest.mark.parametrize("given", ["257", "20000000"])
+def test_parallelism_is_limited(tmp_path: Path, run: Run, given: str) -> None:
+    write_tasks(tmp_path, "  a: {message: x}\n")
+    run("plan", "--parallelism", given).assert_refused("TC804")
+    (tmp_path / "taskctl.toml").write_text(f"parallelism = {given}\n")
+    run("validate").assert_refused("TC805")
+    (tmp_path / "taskctl.toml").write_text(f"parallelism = {limits.PARALLELISM}\n")
+    assert run("validate").code == 0
+    assert run("plan", "--backend", "local").code == 0
