@@ -175,3 +175,12 @@ def _plain(name: str) -> str:
 
 
 PIN = re.compile(r"([A-Za-z0-9._-]+)==([\w.+!-]+)$")
+
+
+def test_the_classifiers_list_the_pythons_that_ci_tests() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = re.findall(r"Python :: (3\.\d+)$", "\n".join(project["classifiers"]), re.MULTILINE)
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    (tested,) = re.findall(r"^        python: (\[.*\])$", workflow, re.MULTILINE)
+    assert listed == json.loads(tested)
+    assert project["requires-python"] == f">={listed[0]}"

@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 MANIFEST = "all.tasks.yaml"
 STATE = "taskctl.state.json"
 PLAN = "all.plan"
-LIST = ("state", "list", "--backend", BACKEND)
-SHOW = ("show", PLAN)
+JSON = ("--format", "json")
+SHOW = ("show", PLAN, *JSON)
 
 
 def local_environment(folder: Path) -> dict[str, str]:
@@ -32,9 +32,9 @@ def local_environment(folder: Path) -> dict[str, str]:
 
 
 def document(folder: Path, *words: str, code: int = 0) -> dict[str, Any]:
-    """The JSON document of a command, which must end with this exit code."""
+    """The JSON on stdout of a command, which must end with this exit code."""
     ended = subprocess.run(
-        [sys.executable, "-m", "reconciler", *words, "--format", "json"],
+        [sys.executable, "-m", "reconciler", *words],
         cwd=folder,
         env=local_environment(folder),
         capture_output=True,
@@ -55,15 +55,12 @@ def manifest_facts(folder: Path) -> dict[str, str]:
 
 def state_facts(folder: Path) -> dict[str, Any]:
     """What is recorded and what is open, in the state and its journal."""
-    listed = document(folder, *LIST)
-    return {
-        f"{task['orgName']}/{task['key']}": {
-            "taskId": task["taskId"],
-            "digest": task.get("digest"),
-            "open": [attempt["mark"] for attempt in task["attempts"]],
-        }
-        for task in listed["tasks"]
+    pulled = document(folder, "state", "pull", "--backend", BACKEND)
+    records = {
+        ref: {"taskId": record["taskId"], "digest": record["digest"], "marks": record["marks"]}
+        for ref, record in pulled["tasks"].items()
     }
+    return {"recorded": records, "open": {m: a["task"] for m, a in pulled["attempts"].items()}}
 
 
 def plan_facts(folder: Path) -> dict[str, str]:
@@ -77,7 +74,11 @@ READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "state": state_facts,
     "plan": plan_facts,
 }
-COMMANDS = {"manifest": ("validate", MANIFEST), "state": LIST, "plan": SHOW}
+COMMANDS = {
+    "manifest": ("validate", MANIFEST, *JSON),
+    "state": ("state", "list", "--backend", BACKEND, *JSON),
+    "plan": SHOW,
+}
 
 
 def refusal(folder: Path, kind: str) -> str:

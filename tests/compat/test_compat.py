@@ -15,7 +15,7 @@ import pytest
 
 from reconciler import __version__
 from tests.compat.__main__ import HERE, write
-from tests.compat.reading import PLAN, READERS, document, refusal
+from tests.compat.reading import JSON, PLAN, READERS, document, refusal
 
 REFUSED: dict[tuple[str, str], str] = {}
 """By version and kind: manifest, state or plan."""
@@ -49,7 +49,7 @@ def test_the_saved_plan_can_be_applied(stored: Path) -> None:
         return
     for path in stored.glob("taskctl.state.json*"):
         path.unlink()  # it belongs to another backend
-    done = document(stored, "apply", "--yes", PLAN)
+    done = document(stored, "apply", "--yes", PLAN, *JSON)
     creates = {key for key, action in expected(stored)["plan"].items() if action == "create"}
     created = {f"{task['orgName']}/{task['key']}" for task in done["tasks"]}
     assert created == creates
