@@ -15,6 +15,7 @@ import pytest
 from reconciler import __version__
 from tests.support.checkout import checkout, git, git_environment
 from tests.support.doc_blocks import ROOT
+from tools.sbom import EXTRAS, graph, needs, pins
 
 TAG = f"v{__version__}"
 FILES = {
@@ -152,3 +153,10 @@ def test_the_bill_of_materials_has_what_taskctl_needs_to_run_and_nothing_else(bu
         == {target for to in edges.values() for target in to}
         | {document["metadata"]["component"]["bom-ref"]}
     )
+
+
+def test_requirements_has_what_runs_and_builds_taskctl_and_nothing_else() -> None:
+    locked = pins((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    runs = graph(locked, needs("taskctl", EXTRAS))
+    builds = graph(locked, [("hatchling", frozenset())])
+    assert locked.keys() == runs.keys() | builds.keys()
