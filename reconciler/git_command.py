@@ -27,17 +27,34 @@ def run_git(
     Credential helpers and ssh inherit `env`, so the access token and the keys of states are removed
     from it.
     """
-    kept = {name: value for name, value in env.items() if not name.startswith(_SECRETS)}
     command = ["git", *_OPTIONS, *words]
     return subprocess.run(  # noqa: S603 - git, without a shell
         command,
         input=given,
         cwd=folder,
-        env={**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+        env=_environment(env),
         capture_output=True,
         timeout=TIMEOUT,
         check=False,
     )
+
+
+def start_git(folder: Path, *words: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A process that answers what is written to it. Raises FileNotFoundError without git."""
+    command = ["git", *_OPTIONS, *words]
+    return subprocess.Popen(  # noqa: S603 - git, without a shell
+        command,
+        cwd=folder,
+        env=_environment(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _environment(env: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in env.items() if not name.startswith(_SECRETS)}
+    return {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 def refusal_facts(reason: str) -> tuple[str, dict[str, str]]:

@@ -17,7 +17,13 @@ import click
 
 from reconciler import limits
 from reconciler.app.context import Settings
-from reconciler.manifest.repository import in_git, read_regular, refuse_link_out, repository_root
+from reconciler.manifest.repository import (
+    in_git,
+    is_hidden,
+    read_regular,
+    refuse_link_out,
+    repository_root,
+)
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError, error
 from reconciler.model.options import AdoptScope, parse_duration
@@ -46,8 +52,9 @@ class ConfigLocation(NamedTuple):
     home: Path
     folder: Path
 
-    def path(self, value: object) -> str:
-        """A path relative to `folder`. ConfigError if it is outside the repository."""
+    def path(self, value: object, *, may_be_hidden: bool = True) -> str:
+        """A path relative to `folder`. ConfigError if it is outside the repository, or hidden
+        although it must not be."""
         if not isinstance(value, str) or not value:
             raise ConfigError("path")
         top = repository_root(self.home) or self.home.resolve()
@@ -57,6 +64,8 @@ class ConfigLocation(NamedTuple):
             raise ConfigError("path") from problem
         if not real.is_relative_to(top) or in_git(real.relative_to(top)):
             raise ConfigError("outside", value=value, top=str(top))
+        if not may_be_hidden and is_hidden(real.relative_to(top)):
+            raise ConfigError("hidden", value=value)
         path = os.path.relpath(self.home.resolve() / value, self.folder.resolve())
         return Path(path).as_posix()
 
@@ -122,7 +131,7 @@ APPLY_AS = ("user-id", "team", "login")
 KEYS: dict[str, Callable[[object, ConfigLocation], object]] = {
     "paths": _paths,
     "state": _state,
-    "policy": lambda value, where: where.path(value),
+    "policy": lambda value, where: where.path(value, may_be_hidden=False),
     "parallelism": _number(1, limits.PARALLELISM),
     "lock-timeout": _duration,
     "settle-time": _duration,

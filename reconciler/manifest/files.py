@@ -1,15 +1,15 @@
 """Files that a manifest names: prompts (`message: {contentFile: PATH}`) and data.
 
-A manifest must not make taskctl read any other file of the machine into a prompt: the file must be
-in the manifest's repository, symbolic links resolved, and not in `.git`, where a checkout keeps
-tokens.
+A manifest must not make taskctl read any other file of the machine into a prompt. With symbolic
+links resolved, the file must be in the manifest's repository, must not be hidden (as `.git` is,
+where a checkout keeps tokens), and must not be an untracked file that git ignores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler import limits
 from reconciler.manifest.discovery import shown_name
@@ -17,10 +17,19 @@ from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
-from reconciler.manifest.repository import in_git, read_regular, repository_root, resolved
+from reconciler.manifest.repository import (
+    in_git,
+    is_hidden,
+    read_regular,
+    repository_root,
+    resolved,
+)
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+
+if TYPE_CHECKING:
+    from reconciler.manifest.ignored import IgnoredFiles
 
 
 class NamedFile(NamedTuple):
@@ -55,17 +64,31 @@ class NamedFiles:
         self.prompts: dict[str, PromptFile] = {}
         self._root = root
         self._files: dict[FilePath, NamedFile] = {}
+        self._answers: dict[tuple[FilePath, str], NamedFile | Finding] = {}
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
+        self._ignored: IgnoredFiles | None = None
+
+    def close(self) -> None:
+        """Ends what reading has started."""
+        if self._ignored is not None:
+            self._ignored.close()
 
     def read(self, document: Document, given: str) -> NamedFile | Finding:
         """The file that a manifest names `given`, or the reason why it cannot be read."""
+        asked = document.folder, given
+        if asked not in self._answers:
+            self._answers[asked] = self._read(document, given)
+        return self._answers[asked]
+
+    def _read(self, document: Document, given: str) -> NamedFile | Finding:
         folder = document.folder
         try:
             real = resolved(self._home(folder)[0] / given)
             # Before anything else: no message may reveal whether such a file exists.
             outside = self._outside(real, folder)
             if outside is not None:
-                return Finding(Code.OUTSIDE_REPOSITORY, (), outside)
+                name = shown_name(self._root, str(FilePath(document.file).parent / given))
+                return Finding(Code.OUTSIDE_REPOSITORY, (), outside, {"file": name})
             if real not in self._files:
                 name = shown_name(self._root, str(FilePath(document.file).parent / given))
                 if resolved(self._root / name) != real:  # a link leads elsewhere
@@ -112,7 +135,18 @@ class NamedFiles:
         _, top, is_repository = self._home(folder)
         if not real.is_relative_to(top):
             return "prompt" if is_repository else "prompt-directory"
-        return "prompt-git" if in_git(real.relative_to(top)) else None
+        if in_git(real.relative_to(top)):
+            return "prompt-git"
+        if is_hidden(real.relative_to(top)):
+            return "prompt-hidden"
+        return "prompt-ignored" if is_repository and self._is_ignored(top, real) else None
+
+    def _is_ignored(self, top: FilePath, real: FilePath) -> bool:
+        from reconciler.manifest.ignored import IgnoredFiles
+
+        if self._ignored is None:
+            self._ignored = IgnoredFiles()
+        return self._ignored.is_ignored(top, real)
 
 
 def _named(data: object) -> Iterator[tuple[str, str]]:

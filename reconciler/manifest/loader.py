@@ -110,7 +110,10 @@ def load(
     finder.find(paths)
     with memory.collection_paused():
         loading = _Loading(finder.diagnostics, root, policy, now, all_problems=all_problems)
-        return loading.run(finder.files)
+        try:
+            return loading.run(finder.files)
+        finally:
+            loading.named.close()
 
 
 class _Loading:
@@ -126,7 +129,7 @@ class _Loading:
         self._policy = policy
         self._all_problems = all_problems
         self._diagnostics = diagnostics
-        self._files, self._now = NamedFiles(root), now
+        self.named, self._now = NamedFiles(root), now
         self._documents: dict[str, Document] = {}
 
     def run(self, files: Mapping[str, Path]) -> Manifests:
@@ -178,7 +181,7 @@ class _Loading:
             document.ignores = read_ignores(source)
         if has_entries(source.data) or b"{{" in source.body:
             self._entries.expand(document)
-        self._files.read_prompts(document)
+        self.named.read_prompts(document)
         files = document.prompt_files.values()
         if document.expansions or any(file.has_braces for file in files):
             from reconciler.manifest.generated import use_prompts
@@ -193,12 +196,12 @@ class _Loading:
     def _entries(self) -> Entries:
         from reconciler.manifest.generated import Entries
 
-        return Entries(self._files, self._now)
+        return Entries(self.named, self._now)
 
     def _report(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
         """Makes diagnostics of the findings of every file; returns the redacted texts of these."""
         texts = {}
-        in_prompts = {name: self._not_ignored(file) for name, file in self._files.prompts.items()}
+        in_prompts = {name: self._not_ignored(file) for name, file in self.named.prompts.items()}
         for name, document in self._documents.items():
             keys, ignores = sensitive.get(name, set()), document.ignores
             found_here = at_entries(document.findings, document.origins)
@@ -208,7 +211,7 @@ class _Loading:
                 self._locate(document, findings)
                 body = mask_secrets(document.source.body, found_here)
                 texts[name] = mask_tasks(body, document, keys)
-        for name, file in self._files.prompts.items():
+        for name, file in self.named.prompts.items():
             findings = in_prompts[name]
             self._diagnostics += located(findings, file=name)
             if any(key in sensitive.get(manifest, ()) for manifest, key in file.users):

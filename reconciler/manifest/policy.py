@@ -18,7 +18,7 @@ from typing import Any
 from reconciler import limits
 from reconciler.manifest.finding import Finding, FindingError
 from reconciler.manifest.parse.source import read_source
-from reconciler.manifest.repository import read_regular
+from reconciler.manifest.repository import read_regular, repository_root, resolved
 from reconciler.manifest.schema import Violation, validator_of
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
@@ -130,6 +130,7 @@ def shape(task: DesiredTask) -> dict[str, object]:
 def read_policy(path: File, name: str, config: str) -> Policy:
     """Reads a policy from JSON or YAML (`*.yaml`, `*.yml`). `name` is the file and `config` the one
     that configures it, both as shown in messages. Raises ManifestError."""
+    _refuse_ignored(path, name)
     try:
         content = read_regular(path, limits.MANIFEST_BYTES)
     except OSError as problem:
@@ -147,6 +148,27 @@ def read_policy(path: File, name: str, config: str) -> Policy:
         raise _unusable(FindingError(Code.INVALID_POLICY, "depth"), name, config) from fault
     except FindingError as fault:
         raise _unusable(fault, name, config) from fault
+
+
+def _refuse_ignored(path: File, name: str) -> None:
+    """An untracked file that git ignores may contain secrets, which messages would show."""
+    from reconciler.manifest.ignored import IgnoredFiles
+
+    real = resolved(path)
+    top = repository_root(real.parent)
+    if top is None:
+        return
+    files = IgnoredFiles()
+    try:
+        if files.is_ignored(top, real):
+            ignored = error(Code.OUTSIDE_REPOSITORY, "policy-ignored", at=Place(name), file=name)
+            raise ManifestError([ignored])
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        unreadable = error(Code.UNREADABLE_FILE, at=Place(name), reason=reason)
+        raise ManifestError([unreadable]) from problem
+    finally:
+        files.close()
 
 
 def _json(content: bytes, name: str) -> object:

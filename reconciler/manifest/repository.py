@@ -27,6 +27,12 @@ def in_git(path: Path) -> bool:
     return any(part.rstrip(". ").lower() in (".git", "git~1") for part in path.parts)
 
 
+def is_hidden(path: Path) -> bool:
+    """Whether a part of a path below the repository's root starts with a dot: such files are for
+    tools and secrets. Those in `.github` are not."""
+    return any(part.startswith(".") and part != ".github" for part in path.parts)
+
+
 def read_regular(path: Path, limit: int) -> bytes:
     """The content of a regular file, at most `limit` + 1 bytes. Raises OSError; never waits for a
     pipe or a device."""

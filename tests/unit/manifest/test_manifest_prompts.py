@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,21 @@ def test_a_symlink_loop_is_reported(repository: Path) -> None:
     assert only_code(loaded(manifest("p.md"), repository)) == "TC101/prompt"
 
 
+@pytest.mark.parametrize(
+    "given", [".env", ".venv/x.md", "a/.b/c.md", "link.md", "tasks/../.env", ".github-x/p.md"]
+)
+def test_hidden_files_are_rejected(given: str, repository: Path) -> None:
+    """Whether they exist is not told."""
+    (repository / "link.md").symlink_to(".env")
+    for content in (None, "TOKEN=1\n"):
+        if content is not None:
+            (repository / ".env").write_text(content)
+        assert only_code(loaded(manifest(given), repository)) == "TC116/prompt-hidden"
+    (repository / ".github").mkdir()
+    (repository / ".github/p.md").write_text("Rotate.\n")
+    assert loaded(manifest(".github/p.md"), repository).diagnostics == ()
+
+
 @pytest.mark.parametrize("given", [".git/config", "tasks/../.git/config", "kept/.GIT/config"])
 def test_files_of_git_are_rejected(given: str, repository: Path) -> None:
     (repository / ".git" / "config").write_text("[http] extraheader = AUTHORIZATION: basic x\n")
@@ -129,9 +145,12 @@ def test_files_of_git_are_rejected(given: str, repository: Path) -> None:
 
 
 def test_a_linked_work_tree_is_a_repository(tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    (tree / "tasks").mkdir(parents=True)
-    (tree / ".git").write_text("gitdir: ../repository/.git/worktrees/tree\n")
+    tree, git = tmp_path / "tree", ("git", "-C", str(tmp_path / "main"))
+    who = ("-c", "user.name=me", "-c", "user.email=me@example.com")
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "main")], check=True)
+    subprocess.run([*git, *who, "commit", "-qm", "x", "--allow-empty"], check=True)
+    subprocess.run([*git, "worktree", "add", "--quiet", str(tree)], check=True)
+    (tree / "tasks").mkdir()
     (tree / "p.md").write_text("Rotate.\n")
     (tree / "tasks" / "a.yaml").write_text(manifest("../p.md"))
     assert load(["a.yaml"], root=tree / "tasks").diagnostics == ()
