@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "fuzz"
@@ -24,7 +25,7 @@ SLOW_SECONDS = 25
 
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--here"]:
-        fuzz(arguments[1], arguments[2:])
+        return fuzz(arguments[1], arguments[2:])
     names = arguments[1:] or sorted(path.name for path in CORPUS.iterdir())
     seconds = max(1, int(arguments[0]) // len(names))
     return max([run(name, seconds) for name in names])
@@ -49,7 +50,7 @@ def run(name: str, seconds: int) -> int:
     return 1 if code else 0
 
 
-def fuzz(name: str, options: list[str]) -> None:
+def fuzz(name: str, options: list[str]) -> NoReturn:
     """Fuzzes a target in this process, which then ends."""
     import atheris
 
@@ -71,6 +72,7 @@ def fuzz(name: str, options: list[str]) -> None:
     folders = [found, str(CORPUS / name)]
     atheris.Setup([sys.argv[0], dictionary, *limits, *outputs, *options, *folders], test_one_input)
     atheris.Fuzz()
+    raise AssertionError("atheris ends the process")
 
 
 if __name__ == "__main__":
