@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import quick_disk
+
 # Every run uses the same examples, so that a change never fails because of another one; `make soak`
 # draws new ones, and more of them. There are no time limits: machines are shared.
 _PATIENT = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -50,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.timeout(SOAK_SECONDS), append=False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _do_not_wait_for_the_disk() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", quick_disk.fsync)
+        yield
 
 
 MOST_LEFT_OPEN = 60  # file descriptors that one file's tests may leave to the garbage collector

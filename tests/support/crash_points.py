@@ -38,6 +38,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import reconciler
+from tests.support import quick_disk
 from tests.support.skipped_time import skipped_time
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,8 +76,13 @@ class Run:
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
-    ["__main__", *(m.name for m in pkgutil.walk_packages(reconciler.__path__, "reconciler."))]
+    [
+        "__main__",
+        *(module.name for module in pkgutil.walk_packages(reconciler.__path__, "reconciler.")),
+        *("jsonschema_rs", "tests.support.crash_points", "tests.support.state_scenario"),
+    ]
 )
+"""Everything that a process imports: each would do so again."""
 _starting_or_ending = threading.Lock()
 """Each start reads the exit codes of all processes, and only one thread can read a code."""
 
@@ -145,6 +151,7 @@ def _run_here(
     module, _, name = (call or "reconciler.cli.main:main").partition(":")
     target = getattr(importlib.import_module(module), name)
     sys.argv = ["taskctl", *arguments]
+    os.fsync = quick_disk.fsync  # type: ignore[assignment]
     install(kill_at, folder / "trace", files_only=files_only)
     with skipped_time():
         target(*(arguments if call else ()))

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import reconciler
 from reconciler.messages import AREAS, entry
+from reconciler.messages.catalog import Message
 from reconciler.messages.explanation import codes, section
 from reconciler.messages.notes import Note
 from reconciler.messages.remarks import remark_templates
@@ -39,32 +38,34 @@ SUFFIX = re.compile(r"\.lost$")
 """Of a case that the code composes: `f"{case}.lost"`."""
 
 
-@pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
-def test_a_code_has_a_section_and_is_used(code: Code) -> None:
-    found = entry(code)
-    assert re.fullmatch(r"TC[1-8]\d\d", code.value)
-    assert found.title
-    assert found.why
-    assert found.fix
-    assert found.cases
-    assert "TC" not in re.sub(r"ignore\[TC\d{3}\]", "", section(code))
+def test_each_code_has_a_section() -> None:
+    for code in codes():
+        found = entry(code)
+        assert re.fullmatch(r"TC[1-8]\d\d", code.value)
+        assert all([found.title, found.why, found.fix, found.cases]), code
+        assert "TC" not in re.sub(r"ignore\[TC\d{3}\]", "", section(code))
 
 
-@pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
-def test_every_case_has_a_wording(code: Code) -> None:
-    for message in entry(code).cases.values():
+def cases() -> Iterator[tuple[Code, Message]]:
+    for code in codes():
+        for message in entry(code).cases.values():
+            yield code, message
+
+
+def test_every_case_has_a_wording() -> None:
+    for code, message in cases():
         facts = facts_of(message)
         summary, detail, command = (fill(part, facts) for part in message)
-        assert summary
-        assert "\n" not in summary + command
-        assert not re.search(r"[{}](?![{}\]`])", detail.replace("{ }", ""))
+        assert summary, code
+        assert "\n" not in summary + command, code
+        assert not re.search(r"[{}](?![{}\]`])", detail.replace("{ }", "")), code
 
 
-@pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
-def test_a_code_and_its_cases_are_reported(code: Code) -> None:
-    assert ("name", code.name) in USED
-    cases = {SUFFIX.sub("", case) for case in entry(code).cases}
-    assert {case for case in cases if case and ("text", case) not in USED} == set()
+def test_every_code_and_case_is_reported() -> None:
+    for code in codes():
+        assert ("name", code.name) in USED
+        named = {SUFFIX.sub("", case) for case in entry(code).cases}
+        assert {case for case in named if case and ("text", case) not in USED} == set(), code
 
 
 def test_each_code_has_one_section_and_each_remark_a_wording() -> None:
@@ -84,24 +85,22 @@ def test_each_code_has_one_section_and_each_remark_a_wording() -> None:
 
 def test_a_command_is_quoted() -> None:
     """Every fact in a command has the format that quotes it for a shell."""
-    for code in codes():
-        for message in entry(code).cases.values():
-            assert not re.search(rf"(?<!\{{)\{{\w+(?!:({KINDS})\}})[:}}]", message.command), code
+    for code, message in cases():
+        assert not re.search(rf"(?<!\{{)\{{\w+(?!:({KINDS})\}})[:}}]", message.command), code
 
 
 EVIL = "$(touch owned)`;"
 
 
-@pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
-def test_no_invalid_value_appears_in_a_command(code: Code) -> None:
-    for message in entry(code).cases.values():
+def test_no_invalid_value_appears_in_a_command() -> None:
+    for code, message in cases():
         facts = {n: EVIL if isinstance(v, str) else v for n, v in facts_of(message).items()}
         its_own = r"\{(\w+):cmd\}|\{(name|count):sh\}"  # of the user, or of the code
         own = dict.fromkeys(map("".join, re.findall(its_own, message.command)), "x")
         _, detail, command = (fill(part, facts | own) for part in message)
         commands = [command, *re.findall(r"`((?:taskctl|pulumi) .*?)`", detail)]
         commands += re.findall(r"^(?:  .*|.*: (?:taskctl|pulumi) .*)$", detail, re.MULTILINE)
-        assert not [found for found in commands if "touch" in found and EVIL in found]
+        assert not [found for found in commands if "touch" in found and EVIL in found], code
 
 
 def notes() -> Iterator[tuple[str, str, frozenset[str]]]:
@@ -117,7 +116,7 @@ def notes() -> Iterator[tuple[str, str, frozenset[str]]]:
                     yield f"{path.name}:{node.lineno}", name, facts
 
 
-@pytest.mark.parametrize(("place", "name", "facts"), list(notes()))
-def test_a_note_receives_its_facts(place: str, name: str, facts: frozenset[str]) -> None:
-    named = re.findall(r"\{([a-z_]+)", Note[name].value)
-    assert set(named) == facts
+def test_each_note_receives_its_facts() -> None:
+    for place, name, facts in notes():
+        named = re.findall(r"\{([a-z_]+)", Note[name].value)
+        assert set(named) == facts, place
