@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.fuzz import manifests, responses, stored
+from tests.fuzz import manifests, responses, stored, texts
 
 Check = Callable[[bytes], object]
 """Raises for an input that breaks a guarantee."""
@@ -24,6 +24,7 @@ TARGETS: dict[str, Callable[[Path], AbstractContextManager[Check]]] = {
     "event": stored.checking(stored.check_event),
     "head": stored.checking(stored.check_head),
     "plan": stored.checking(stored.check_plan),
+    "answer": stored.checking(texts.check_answer),
 }
 """Each receives an empty directory, and what it returns is used for any number of inputs."""
 
