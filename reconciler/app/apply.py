@@ -46,7 +46,7 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
     applied, wave = _run_wave(ctx, space, request, saved)
     if request.wait is None or applied.plan is None:
         return applied
-    if not applied.code:
+    if not applied.has_failed:
         ctx.ui.show(applied.report)
     return _LaterWaves(ctx, space, request, request.wait, applied, applied.plan, wave).run()
 
@@ -111,7 +111,7 @@ class _LaterWaves:
         """The outcome of all waves. If an error or a signal ends the run, the report still contains
         everything that was created."""
         try:
-            while not self._applied.code:
+            while not self._applied.has_failed:
                 end = self._wait()
                 is_over = end is not End.SETTLED or self._applied.signal is not None
                 if is_over or not self._may_continue(self._statuses):
@@ -193,12 +193,12 @@ class _LaterWaves:
         statuses = tuple(status for status in self._statuses if status.ref in self._refs)
         done = self._applied.report
         report = WaitedReport(
-            *(done.tasks, done.diagnostics, done.budgets),
+            *(done.tasks, done.diagnostics, done.budgets, done.held),
             statuses=statuses,
             end=end,
             read_at=self._ctx.now(),
             command="apply",
-            held=self._held,
+            held_tasks=self._held,
         )
         return replace(self._applied, report=report)
 

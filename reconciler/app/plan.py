@@ -46,10 +46,10 @@ def note_next_step(
 ) -> None:
     """Shows the command that applies exactly this plan."""
     if out_file is not None:
-        note = Note.PLAN_SAVED if made.can_apply() else Note.EMPTY_PLAN_SAVED
+        note = Note.PLAN_SAVED if made.has_changes() else Note.EMPTY_PLAN_SAVED
         ctx.ui.note(note, file=out_file)
         return
     used_up = any(outlook.budget.exhausted for outlook in made.budgets)
-    if has_errors(made.diagnostics) or not made.can_apply() or (used_up and not over_budget):
+    if has_errors(made.diagnostics) or not made.has_changes() or (used_up and not over_budget):
         return
     ctx.ui.note(Note.EXPECT_PLAN, command=("apply", *paths, "--expect-plan", plan_digest(made)))

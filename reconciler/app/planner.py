@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from reconciler.plan.codec import options_json
 from reconciler.plan.hold import TaskProgress, records_to_check
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.replacement import check_requests
 from reconciler.plan.rollout import Progress
@@ -267,23 +267,11 @@ def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:
     return (Diagnostic(Code.WRONG_IDENTITY, Severity.NOTE, "plan", facts, at),)
 
 
-FAILING: dict[str, Callable[[PlannedTask], bool]] = {
-    "changed": lambda task: task.action is Action.CHANGED,
-    "orphaned": lambda task: task.action is Action.ORPHANED,
-    "unresolved": lambda task: (
-        task.action is Action.UNRESOLVED and task.reason is not Reason.SETTLING
-    ),
-    "stopped": lambda task: task.reason is Reason.STOPPED,
-}
-"""The kinds of `--fail-on`."""
-
-
 def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
-    """An error for each of the `kinds` that the plan has tasks of. Attempts younger than the settle
-    time are not unresolved yet: apply waits for them."""
+    """An error for each of the `kinds` that the plan has tasks of."""
     found = []
     for kind in kinds:
-        keys = tuple(str(task.ref) for task in plan.tasks if FAILING[kind](task))
+        keys = tuple(str(task.ref) for task in plan.tasks if task.action.value == kind)
         if keys:
             found.append(error(Code.FAIL_ON, kind=kind, keys=keys))
     return tuple(found)

@@ -41,7 +41,6 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
 from reconciler.render.plan.summary import plan_summary, unattended_count
 from reconciler.render.reports import FailureReport
-from reconciler.render.wait.report import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import mark_done, update_sensitive
 from reconciler.tasks.delivery import delivery_error
@@ -91,13 +90,16 @@ class Applied:
         )
 
     @property
+    def has_failed(self) -> bool:
+        """Whether no wave may follow: something failed, or a signal arrived."""
+        return self.signal is not None or self.report.failed()
+
+    @property
     def code(self) -> int:
         """The exit code."""
         if self.signal is not None:
             return self.signal
-        if isinstance(self.report, WaitedReport):
-            return self.report.code
-        return int(self.report.failed())
+        return self.report.code
 
 
 class Wave:
@@ -146,7 +148,7 @@ class Wave:
             ui.show(replace(plan, diagnostics=hints))
         if has_errors(plan.diagnostics):
             raise TaskctlError(plan.diagnostics)
-        if is_first and plan.can_apply() and not self._confirm(plan):
+        if is_first and plan.has_changes() and not self._confirm(plan):
             ui.note(Note.NOT_CREATED)
             return Applied(ApplyReport((), (error(Code.DECLINED),)))
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
@@ -160,6 +162,7 @@ class Wave:
                 *failures_of(plan, self._fail_on),
             ),
             budgets=plan.budgets,
+            held=sum(task.action is Action.HELD for task in plan.tasks),
         )
         if stop.exit_code is None:
             self._refresh(report, first_view)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from reconciler.memory import value
 from reconciler.model.budget import Outlook
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
@@ -23,6 +24,13 @@ class Result(StrEnum):
     FAILED = "failed"
     UNRESOLVED = "unresolved"
     NOT_STARTED = "notStarted"
+
+
+SUMMARY = (
+    *("created", "adopted", "moved", "updated", "replaced", "forgotten", "cancelled", "held"),
+    *("failed", "unresolved", "notStarted"),
+)
+"""The counts of an apply, in order."""
 
 
 @value(frozen=True, slots=True)
@@ -54,22 +62,32 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
-    """`budgets` are those of the plan, from before anything was created."""
+    """`budgets` are those of the plan, from before anything was created; `held` is
+    the number of tasks that must not be created yet."""
 
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     budgets: tuple[Outlook, ...] = ()
+    held: int = 0
 
     def summary(self) -> dict[str, int]:
-        """The number of tasks for each result, zeros included, in the order of `Result`."""
-        counts = Counter(task.result for task in self.tasks)
-        return {result.value: counts[result] for result in Result}
+        """The number of tasks for each result, and of those that were cancelled or held; zeros
+        included."""
+        counts = Counter(task.result.value for task in self.tasks)
+        counts["cancelled"] = sum(task.cancelled is not None for task in self.tasks)
+        counts["held"] = self.held
+        return {name: counts[name] for name in SUMMARY}
 
     def failed(self) -> bool:
-        """Whether apply exits 1: a task failed, is unresolved or was not started, or there is any
-        other error."""
+        """Whether a task failed, is unresolved or was not started, or there is any other error."""
         bad = (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED)
         return any(task.result in bad for task in self.tasks) or has_errors(self.diagnostics)
+
+    @property
+    def code(self) -> int:
+        """The exit code: 1 if it `failed`, or a rollout has stopped."""
+        stopped = any(d.code is Code.ROLLOUT_STOPPED for d in self.diagnostics)
+        return int(stopped or self.failed())
 
 
 def of_both_waves(before: ApplyReport, after: ApplyReport) -> ApplyReport:
@@ -77,4 +95,5 @@ def of_both_waves(before: ApplyReport, after: ApplyReport) -> ApplyReport:
     tasks = {task.ref: task for task in (*before.tasks, *after.tasks)}
     new = (d for d in after.diagnostics if d not in before.diagnostics)
     ordered = tuple(tasks[ref] for ref in sorted(tasks))
-    return ApplyReport(ordered, (*before.diagnostics, *new), before.budgets or after.budgets)
+    budgets = before.budgets or after.budgets
+    return ApplyReport(ordered, (*before.diagnostics, *new), budgets, after.held)

@@ -223,8 +223,14 @@ STOP_ON = option(
 FAIL_ON = option(
     "--fail-on",
     multiple=True,
-    type=click.Choice(["changed", "orphaned", "unresolved", "stopped"]),
-    help="Exit 1 if there are such tasks (repeatable).",
+    type=click.Choice(["changed", "orphaned"]),
+    help="Also exit 1 if there are such tasks (repeatable).",
+)
+PLAN_FAIL_ON = option(
+    "--fail-on",
+    multiple=True,
+    type=click.Choice(["changed", "orphaned", "none"]),
+    help="Also exit 1 if there are such tasks (repeatable); `none`: not even if apply would fail.",
 )
 
 # From options to values

@@ -47,6 +47,7 @@ class Note(StrEnum):
         "\nStopping: waiting for in-flight requests to finish. "
         "Press Ctrl-C again to exit immediately.\n"
     )
+    HELD = "Once the tasks that held ones wait for are done, run:\n    taskctl apply"
     NOT_WAITED = "Not waiting for the tasks, because apply did not succeed."
 
     # Tasks after their creation

@@ -151,6 +151,7 @@ class Code(StrEnum):
     NOT_UPDATED = "TC742"
     REPLACE_MADE_NONE = "TC743"
     TASK_PROBLEM = "TC744"
+    UNRESOLVED_TASK = "TC745"
 
     # Usage and configuration
     INVALID_DURATION = "TC801"

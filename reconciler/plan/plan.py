@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.memory import value
 from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
-from reconciler.model.diagnostics import Diagnostic, has_errors
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Remark
 from reconciler.model.task import (
@@ -201,6 +202,22 @@ def plan_for(
     return PlannedTask(known.ref, action, reason, file, remarks=remarks, **fields)
 
 
+class FailReason(NamedTuple):
+    """Why apply would exit 1: a code, and the key of the task or entry if it is about one.
+    `blocking`: apply would do nothing at all."""
+
+    code: Code
+    key: str | None
+    blocking: bool
+
+
+_WARNED: dict[tuple[Code, str], bool] = {
+    (Code.BUDGET_EXHAUSTED, "planned"): True,
+    (Code.ROLLOUT_STOPPED, ""): False,
+}
+"""The warnings of a plan that make apply exit 1, and whether they are blocking."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The tasks of a plan, sorted by organization and key, and the PATHs it was made for.
@@ -235,24 +252,30 @@ class Plan:
         """The organizations of its tasks, sorted."""
         return tuple(sorted({task.ref.org_name for task in self.tasks}))
 
-    def apply_will_fail(self) -> bool:
-        """Whether apply would exit 1. Attempts younger than the settle time do not count, since
-        apply waits for them."""
-        return has_errors(self.diagnostics) or any(
-            task.action is Action.UNRESOLVED and task.reason is not Reason.SETTLING
+    def fail_reasons(self) -> tuple[FailReason, ...]:
+        """Why an apply with these options and this identity would exit 1; empty if it would not.
+        Attempts younger than the settle time do not count, since apply waits for them."""
+        found = [
+            FailReason(d.code, d.key, _WARNED.get((d.code, d.case), d.code is not Code.FAIL_ON))
+            for d in self.diagnostics
+            if d.severity is Severity.ERROR or (d.code, d.case) in _WARNED
+        ]
+        return *found, *(
+            FailReason(Code.UNRESOLVED_TASK, task.ref.key, blocking=False)
             for task in self.tasks
+            if task.action is Action.UNRESOLVED and task.reason is not Reason.SETTLING
         )
+
+    def apply_will_fail(self) -> bool:
+        """Whether an apply with these options and this identity would exit 1."""
+        return bool(self.fail_reasons())
 
     @property
     def followers(self) -> tuple[TaskRef, ...]:
         """The held tasks that `apply --wait` may create later."""
         return tuple(t.ref for t in self.tasks if t.may_follow) if self.options.get("wait") else ()
 
-    def can_apply(self) -> bool:
-        """Whether apply would do anything, now or in a later wave."""
-        return bool(self.followers) or any(task.applies for task in self.tasks)
-
     def has_changes(self) -> bool:
-        """Whether `plan --detailed-exitcode` exits 2."""
-        pending = (Action.ADOPT, Action.UPDATE, Action.UNRESOLVED)
-        return any(task.creates or task.action in pending for task in self.tasks)
+        """Whether apply would write or send anything, now or in a later wave: create, record,
+        change, move, forget, cancel, decide an attempt, or finish what is owed."""
+        return bool(self.followers or self.closed) or any(task.applies for task in self.tasks)

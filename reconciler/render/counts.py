@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 
 def counted(number: int, word: str) -> str:
@@ -10,10 +10,15 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def listed(
-    numbers: Iterable[tuple[str, int]], labels: Mapping[str, str], usual: Collection[str]
-) -> str:
-    """`1 created, 2 not started`: the numbers that are not 0, and those of `usual`."""
+def listed(numbers: Iterable[tuple[str, int]], labels: Mapping[str, str]) -> str:
+    """`0 created, 2 not started`: the first number, and all others that are not 0."""
     return ", ".join(
-        f"{number} {labels.get(word, word)}" for word, number in numbers if number or word in usual
+        f"{number} {labelled(word, number, labels)}"
+        for place, (word, number) in enumerate(numbers)
+        if number or not place
     )
+
+
+def labelled(word: str, number: int, labels: Mapping[str, str]) -> str:
+    """What a count is called: `to create`, `differs`."""
+    return labels.get(word, word).replace("{s}", "s" if number == 1 else "")

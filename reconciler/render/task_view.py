@@ -14,8 +14,8 @@ from reconciler.render.reports import Locate
 from reconciler.tasks.results import ListedPullRequest
 from reconciler.tasks.status import TaskState, TaskStatus
 
-LABELS = {"notStarted": "not started"}
-"""Results that are not shown by their name in documents."""
+LABELS = {"notStarted": "not started", "changed": "differs"}
+"""Actions and results that are not shown by their name in documents."""
 
 
 @dataclass(frozen=True, slots=True)

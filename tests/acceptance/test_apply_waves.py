@@ -87,7 +87,7 @@ def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
     assert code == 1
     assert keys(place) == ["t@a"]
     assert "2 held" in out
-    code, out, _ = place.run("plan", "--fail-on", "stopped")
+    code, out, _ = place.run("plan")
     assert code == 1
     document = place.document("apply", *QUICK)  # nor when applied again
     assert [(t["key"], t["reason"], t["waitsFor"]) for t in document["wait"]["held"]] == [
@@ -269,5 +269,5 @@ def test_the_total_of_several_waves_comes_last(place: LiveTasks) -> None:
     write(place, "finishing finishing finishing", "{pilot: 1}")
     _, out, _ = place.run("apply", *QUICK)
     applied = [line for line in out.splitlines() if line.startswith("Apply: ")]
-    assert [line.split(",")[0] for line in applied] == ["Apply: 1 created", "Apply: 2 created"]
-    assert out.splitlines()[-1].startswith("Total: 3 created, ")
+    assert [line.split(",")[0] for line in applied] == ["Apply: 1 created", "Apply: 2 created."]
+    assert out.splitlines()[-1] == "Total: 3 created."

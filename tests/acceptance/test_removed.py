@@ -46,7 +46,7 @@ def test_the_record_is_removed_and_the_task_keeps_running(place: LiveTasks) -> N
     code, out, _ = place.run("plan")
     assert code == 0
     assert "- forget  listed under `removed`; apply removes it from the state" in out
-    assert "Plan: 0 to create, 0 to adopt, 0 changed, 2 to forget, 0 orphaned, 1 unchanged." in out
+    assert "Plan: 0 to create, 2 to forget, 1 unchanged." in out
     document = place.document("plan")
     planned = {task["key"]: task for task in document["tasks"]}
     assert (planned["gone"]["action"], planned["gone"]["reason"]) == ("forget", "listed")

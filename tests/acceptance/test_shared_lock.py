@@ -127,6 +127,7 @@ def test_the_lock_of_a_killed_run_is_taken_over(
     busy.wait()
     service.go.set()
     made = runner("two").must("apply", "-y", "--settle-time", "1s")
-    assert "0 failed, 0 unresolved" in made
+    assert "failed" not in made
+    assert "unresolved" not in made
     assert all(len(ids) == 1 for ids in service.server.tasks_by_work().values())
     assert len(service.server.posts) == 2

@@ -91,15 +91,8 @@ def command(
     if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):
         raise click.UsageError(f"--{name.replace('_', '-')} requires --wait")
     wait = WaitOptions(timeout, interval, stop_on is not None) if waits else None
-    request = ApplyRequest(
-        paths,
-        call.options,
-        call.explicit,
-        yes=yes,
-        expected=expect_plan,
-        wait=wait,
-        fail_on=fail_on,
-    )
+    given = (paths, call.options, call.explicit)
+    request = ApplyRequest(*given, yes=yes, expected=expect_plan, wait=wait, fail_on=fail_on)
     applied = apply(call.ctx, request)
     if applied.plan is None:  # declined
         call.out.keep(applied.report.diagnostics)
@@ -107,6 +100,8 @@ def command(
         call.out.waited(applied.report, total=applied.waves > 1)
     else:
         call.out.report(applied.report)
+        if applied.report.held:
+            call.out.note(Note.HELD)
     if keys := applied.edited:
         more = (f"{len(keys) - 3} more",) if len(keys) > 3 else ()
         call.out.note(Note.PROMPT_FIXED, keys=(*keys[:3], *more), first=keys[0])

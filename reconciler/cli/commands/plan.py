@@ -8,12 +8,16 @@ import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, PLAN_WAIT, option, time
+from reconciler.cli.options import CONNECTION, PATHS, PLAN, PLAN_FAIL_ON, PLAN_WAIT, option, time
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import TaskctlError, has_errors
+from reconciler.model.diagnostics import TaskctlError
 
-DETAILED = option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would make changes.")
+DETAILED = option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit 2 if apply would make changes, and 1 if it would fail.",
+)
 SKIP = option(
     "--skip-without-token",
     is_flag=True,
@@ -35,7 +39,7 @@ PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of 
 
 @make_command(
     "plan",
-    *(PATHS, DETAILED, OUT, FAIL_ON, SKIP, AT, PAST, PLAN_WAIT, *PLAN, *CONNECTION),
+    *(PATHS, DETAILED, OUT, PLAN_FAIL_ON, SKIP, AT, PAST, PLAN_WAIT, *PLAN, *CONNECTION),
     reports=True,
     examples=[
         ("taskctl plan", "tasks/ and *.tasks.yaml in this directory"),
@@ -57,7 +61,8 @@ def command(
 ) -> int:
     """Show what apply would do. Changes nothing, locally or at the service.
 
-    A PATH is a file, or a directory whose *.yaml and *.yml files are read.
+    A PATH is a file, or a directory whose *.yaml and *.yml files are read. Exits 1 if apply would:
+    the last line says why. With --fail-on none, only a plan that cannot be made is an error.
     """
     from reconciler.app.plan import note_next_step, plan
 
@@ -69,7 +74,7 @@ def command(
             paths,
             call.options,
             out_file=out_file,
-            fail_on=fail_on,
+            fail_on=[kind for kind in fail_on if kind != "none"],
             at=at,
             with_past=with_past,
         )
@@ -82,6 +87,6 @@ def command(
     call.out.report(made)
     if at is None:
         note_next_step(call.ctx, made, paths, out_file, over_budget=call.options.over_budget)
-    if has_errors(made.diagnostics):
+    if made.apply_will_fail() and "none" not in fail_on:
         return 1
     return 2 if detailed_exitcode and made.has_changes() else 0

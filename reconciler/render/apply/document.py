@@ -27,13 +27,15 @@ class ApplySummary(Part, kw_only=True):
     """The number of tasks for each result, including zeros."""
 
     created: Annotated[Count, Meta(description="Tasks that were created.")]
-    replaced: Annotated[
-        Count, Meta(description="Tasks that were created in place of existing tasks.")
-    ]
     adopted: Annotated[Count, Meta(description="Existing tasks that were recorded.")]
     moved: Annotated[Count, Meta(description="Records that were moved to another key.")]
     updated: Annotated[Count, Meta(description="Tasks whose settings were changed.")]
+    replaced: Annotated[
+        Count, Meta(description="Tasks that were created in place of existing tasks.")
+    ]
     forgotten: Annotated[Count, Meta(description="Tasks that were removed from the state.")]
+    cancelled: Annotated[Count, Meta(description="Tasks that were cancelled.")]
+    held: Annotated[Count, Meta(description="Tasks that must not be created yet.")]
     failed: Annotated[Count, Meta(description="Tasks that failed.")]
     unresolved: Annotated[Count, Meta(description="Tasks that may or may not exist.")]
     not_started: Annotated[Count, Meta(description="Tasks that apply did not start on.")]

@@ -41,17 +41,19 @@ class IdentityItem(Part, kw_only=True):
     ] = UNSET
 
 
-class FailReason(Part, kw_only=True):
+class FailReasonItem(Part, kw_only=True):
     """A reason for which apply would exit 1."""
 
     code: Annotated[
         str,
         Meta(
-            description="The diagnostic code, or the reason of the unresolved or held task.",
-            examples=["TC513", "ambiguous", "stopped"],
+            description="The diagnostic code; TC745 for an unresolved task.",
+            examples=["TC513", "TC745", "TC318"],
         ),
     ]
-    key: Annotated[str | None, Meta(description="The task, if the reason concerns only one.")]
+    key: Annotated[
+        str | None, Meta(description="The task or entry, if the reason concerns only one.")
+    ]
     blocking: Annotated[
         bool,
         Meta(
@@ -214,12 +216,23 @@ class PlanDocument(Part, kw_only=True):
             "shown are then unresolved, not missing."
         ),
     ]
+    has_changes: Annotated[
+        bool,
+        Meta(
+            description="Whether apply would write or send anything: create, record, change, move, "
+            "forget or cancel a task, or decide about an attempt whose response was lost."
+        ),
+    ]
     apply_will_fail: Annotated[
         bool,
         Meta(
             description="Whether an apply with these options and this token would exit 1. An "
             "attempt that is younger than the settle time does not count: apply waits for it."
         ),
+    ]
+    fail_reasons: Annotated[
+        list[FailReasonItem],
+        Meta(description="Why apply would exit 1; empty if it would not."),
     ]
     digest: Annotated[
         str,
@@ -251,7 +264,12 @@ def plan_document(plan: Plan) -> PlanDocument:
         identity=_identity(plan.identity) if plan.identity is not None else None,
         scope=list(plan.scope),
         complete=plan.complete,
+        has_changes=plan.has_changes(),
         apply_will_fail=plan.apply_will_fail(),
+        fail_reasons=[
+            FailReasonItem(code=code.value, key=key, blocking=blocking)
+            for code, key, blocking in plan.fail_reasons()
+        ],
         digest=plan_digest(plan),
         diagnostics=diagnostic_items(plan.diagnostics),
         summary=PlanSummary(**plan.summary()),

@@ -15,6 +15,7 @@ from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
 from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.render.counts import labelled
 from reconciler.render.plan.tasks import ORDER, PlannedView
 from reconciler.render.secrets import STAND_IN
 from reconciler.render.task_view import TaskView
@@ -115,7 +116,7 @@ class EntryView:
         """`40 tasks: 2 to create, 38 held`, or just `40 to create`."""
         if self.is_removed:
             return f"{len(self.tasks):,} tasks of an entry that was removed"
-        parts = [f"{n:,} {COUNTED.get(a, a.value)}" for a in Action if (n := self.counts[a])]
+        parts = [f"{n:,} {labelled(a, n, COUNTED)}" for a in Action if (n := self.counts[a])]
         total = sum(self.counts.values())
         return f"{total:,} tasks: {', '.join(parts)}" if len(parts) > 1 else parts[0]
 
@@ -168,10 +169,10 @@ class EntryView:
         """The part's action, and which tasks these are unless they are all with this action."""
         action = part.first.task.action
         if len(part.tasks) == self.counts[action]:
-            return action.value
+            return part.first.label
         labels = [self.label(task) for task in part.tasks]
         more = f" and {len(labels) - _KEYS} more" if len(labels) > _KEYS else ""
-        return f"{action.value} {', '.join(labels[:_KEYS])}{more}"
+        return f"{part.first.label} {', '.join(labels[:_KEYS])}{more}"
 
     def sentence(self, part: TaskGroup) -> str:
         """The part's note after its subject; empty without a note."""

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from reconciler.messages.plan import COUNTED
+from collections import Counter
+
+from reconciler.messages import entry
+from reconciler.messages.plan import COUNTED, FAILURES, WILL_FAIL, WILL_FAIL_EARLY, WILL_FAIL_PARTLY
+from reconciler.messages.template import fill
+from reconciler.model.codes import Code
 from reconciler.model.task import Identity
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.counts import listed
 
-_USUAL = (Action.CREATE, Action.ADOPT, Action.CHANGED, Action.ORPHANED, Action.UNCHANGED)
-
 
 def plan_summary(plan: Plan) -> str:
-    """`Plan: 1 to create, ...`"""
-    fails = " Apply will fail." if plan.apply_will_fail() else ""
-    return f"Plan: {listed(plan.summary().items(), COUNTED, _USUAL)}.{fails}"
+    """`Plan: 1 to create, 1 differs, 7 unchanged.`, and why apply would exit 1."""
+    fails = f" {text}" if (text := fail_sentence(plan)) else ""
+    return f"Plan: {listed(plan.summary().items(), COUNTED)}.{fails}"
+
+
+def fail_sentence(plan: Plan) -> str:
+    """Why apply would exit 1, and whether it would still do the rest; empty if it would not."""
+    reasons = plan.fail_reasons()
+    if not reasons:
+        return ""
+    counts = Counter(reason.code for reason in reasons)
+    words = ", ".join(_reason(code, number) for code, number in counts.items())
+    if any(reason.blocking for reason in reasons):
+        return fill(WILL_FAIL_EARLY, {"reasons": words})
+    return fill(WILL_FAIL_PARTLY if plan.has_changes() else WILL_FAIL, {"reasons": words})
+
+
+def _reason(code: Code, number: int) -> str:
+    if code in FAILURES:
+        return fill(FAILURES[code], {"count": number})
+    title = entry(code).title
+    return title[:1].lower() + title[1:]
 
 
 def plan_target(plan: Plan) -> str:
@@ -39,11 +61,11 @@ def who(identity: Identity) -> str:
 def outcome(plan: Plan) -> str:
     """Says that apply would do nothing; empty otherwise."""
     if not plan.tasks:
-        return "No changes. There are no tasks."
+        return "No tasks selected." if plan.is_restricted else "No changes. There are no tasks."
     if all(task.action is Action.UNCHANGED for task in plan.tasks):
         which = "selected" if plan.is_restricted else "declared"
         return f"No changes. All {which} tasks exist."
-    return "" if plan.can_apply() else "Apply would make no changes."
+    return "" if plan.has_changes() or plan.apply_will_fail() else "Apply would make no changes."
 
 
 def unattended_count(plan: Plan) -> str:

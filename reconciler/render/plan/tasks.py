@@ -47,7 +47,7 @@ SIGNS = {
     Action.ADOPT: ">",
     Action.MOVE: ">",
     Action.UPDATE: "~",
-    Action.CHANGED: "~",
+    Action.CHANGED: "*",
     Action.GONE: "!",
     Action.FORGET: "-",
     Action.ORPHANED: "#",

@@ -23,6 +23,7 @@ from reconciler.render.plan.items import (
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target
 from reconciler.render.plan.tasks import SIGNS, PlannedView, planned_view, urgency
 from reconciler.render.reports import Palette, Style
+from reconciler.render.task_view import LABELS
 from reconciler.render.values import change_rows, hint_rows, setting_rows
 
 _INDENT = "      "
@@ -82,13 +83,21 @@ class _Writer:
             meant[Action.UNRESOLVED] = SETTLING
         if meant:
             yield ""
-        pad = max((len(action) for action in meant), default=0)
+        labels = {action: LABELS.get(action, action.value) for action in meant}
+        pad = max(map(len, labels.values()), default=0)
         width = max((len(SIGNS[action]) for action in meant), default=1)
         for action, text in meant.items():
-            sign = self.palette.of(action)(f"{SIGNS[action]:{width}} {action.value:{pad}}")
-            yield f"  {sign}  {text}"
+            sign = self.palette.of(action)(f"{SIGNS[action]:{width}} {labels[action]:{pad}}")
+            yield from self._legend(sign, text)
         if any(view.unattended for view in shown):
-            yield f"  {self._unattended()}  {UNATTENDED_MEANS}"
+            yield from self._legend(self._unattended(), UNATTENDED_MEANS)
+
+    def _legend(self, sign: str, text: str) -> Iterator[str]:
+        head = f"  {sign}  "
+        room = self.style.width - cells.width(head)
+        first, *rest = cells.wrap_words(text, room)
+        yield head + first
+        yield from (" " * cells.width(head) + row for row in rest)
 
     def _entry(self, entry: EntryView) -> Iterator[str]:
         """An entry: its settings once, a table of its tasks, and remarks."""

@@ -10,12 +10,13 @@ from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.budget import budget_lines
+from reconciler.render.counts import labelled
 from reconciler.render.markdown_text import span
 from reconciler.render.plan.items import EntryView, fold_entries
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target, who
 from reconciler.render.plan.tasks import planned_view, urgency
 from reconciler.render.reports import Locate, Style
-from reconciler.render.task_view import TaskView
+from reconciler.render.task_view import LABELS, TaskView
 from reconciler.render.view import Count, ReportView
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class PlanView(ReportView):
     def counts(self) -> Iterable[Count]:
         for word, number in self.plan.summary().items():
             if number:
-                yield Count(word, word, number, COUNTED.get(word, word))
+                yield Count(word, LABELS.get(word, word), number, labelled(word, number, COUNTED))
 
     def tasks(self, locate: Locate) -> list[TaskView]:
         """The most urgent first."""
@@ -73,12 +74,16 @@ class PlanView(ReportView):
         if sentence := outcome(plan):
             yield sentence
         used = {view.word for view in shown}
-        meant = [f"**{action}**: {why}" for action, why in ACTIONS.items() if action in used]
+        meant = [
+            f"**{LABELS.get(action, action)}**: {why}"
+            for action, why in ACTIONS.items()
+            if action in used
+        ]
         if any(view.unattended for view in shown):
             meant.append(f"**[{UNATTENDED}]**: {UNATTENDED_MEANS}")
         if meant:
             yield "<br>\n".join(meant)
-        if plan.can_apply():
+        if plan.has_changes():
             yield f"Digest of this plan, for `apply --expect-plan`: `{plan_digest(plan)}`"
 
     def page_head(self) -> tuple[str, list[str]]:

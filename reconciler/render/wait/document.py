@@ -77,5 +77,5 @@ def waited(report: WaitedReport) -> Waited:
         read_at=read_at(report.read_at),
         summary=status_counts(report.statuses),
         tasks=[status_task(status) for status in report.statuses],
-        held=given([plan_task(task) for task in report.held]),
+        held=given([plan_task(task) for task in report.held_tasks]),
     )

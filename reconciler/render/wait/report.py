@@ -25,17 +25,17 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class WaitedReport(ApplyReport):
     """`statuses` are in the table's order, as they were `read_at`. `command` is `apply` or `wait`;
-    a report of `wait` has no `tasks`. `held` were not created. For `results`, `missing` is the
-    number of tasks that are not created yet."""
+    a report of `wait` has no `tasks`. `held_tasks` were not created. For `results`, `missing` is
+    the number of tasks that are not created yet."""
 
     statuses: tuple[TaskStatus, ...] = ()
     end: End = End.SETTLED
     read_at: datetime = _NEVER
     command: str = "wait"
-    held: tuple[PlannedTask, ...] = ()
+    held_tasks: tuple[PlannedTask, ...] = ()
     missing: int = 0
 
     @property
     def code(self) -> int:
         """The exit code of `taskctl status --exit-code`; 1 if tasks are done and others held."""
-        return exit_code(self.statuses) or int(bool(self.held) or self.failed())
+        return exit_code(self.statuses) or int(bool(self.held_tasks) or self.failed())

@@ -86,7 +86,7 @@ def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
 
 def held_rows(report: WaitedReport) -> Iterator[str]:
     """`2 held: waiting for the pilot: ...`, for each reason."""
-    reasons = Counter(word_remarks(task.explanation).note for task in report.held)
+    reasons = Counter(word_remarks(task.explanation).note for task in report.held_tasks)
     for reason, number in reasons.items():
         yield f"{number} held: {safe.line(reason)}"
 

@@ -99,7 +99,9 @@ def test_the_plan_document_has_the_documented_form() -> None:
         "identity": {"id": "user-1", "login": "ada"},
         "scope": ["tasks"],
         "complete": True,
+        "hasChanges": True,
         "applyWillFail": False,
+        "failReasons": [],
         "digest": plan_digest(plan),
         "diagnostics": [],
         "summary": {

@@ -49,7 +49,7 @@ def test_a_new_task_is_created() -> None:
 def test_a_recorded_task_without_differences_is_unchanged() -> None:
     made = plan([desired("a")], state([record("a", "t")]), view([remote("t")]))
     assert decision(only(made)) == (Action.UNCHANGED, Reason.SAME)
-    assert not made.can_apply()
+    assert not made.has_changes()
     assert not made.has_changes()
 
 
@@ -58,7 +58,7 @@ def test_a_changed_manifest_is_reported_and_not_applied() -> None:
     task = only(made)
     assert decision(task) == (Action.CHANGED, Reason.DIFFERS)
     assert task.diff == (Change("message.content", "old", "new", Origin.MANIFEST),)
-    assert not made.can_apply()
+    assert not made.has_changes()
     assert not made.has_changes()
 
 
@@ -114,7 +114,7 @@ def test_a_task_is_gone_only_for_the_identity_that_created_it() -> None:
     known = state([record("a", "t")])
     made = plan([desired("a")], known, view(absent=["t"]))
     assert decision(only(made)) == (Action.GONE, Reason.NOT_FOUND)
-    assert not made.can_apply()
+    assert not made.has_changes()
     assert not made.has_changes()
     other = plan([desired("a")], known, view(absent=["t"], identity=SOMEONE))
     assert decision(only(other)) == (Action.UNCHANGED, Reason.NOT_VISIBLE)
@@ -126,7 +126,7 @@ def test_a_gone_task_is_recreated_if_allowed(allowed: tuple[str, ...], *, create
     options = PlanOptions(allow_recreate=allowed)
     made = plan([desired("a")], state([record("a", "t")]), view(absent=["t"]), options)
     assert only(made).action is Action.GONE
-    assert made.can_apply() is made.has_changes() is only(made).creates is creates
+    assert made.has_changes() is made.has_changes() is only(made).creates is creates
 
 
 def test_a_task_with_a_task_id_is_never_recreated() -> None:
@@ -257,10 +257,10 @@ def test_open_attempts_are_resolved() -> None:
     wait = plan([desired("a")], state(attempts=[young]))
     assert decision(only(wait)) == (Action.UNRESOLVED, Reason.SETTLING)
     assert only(wait).settled_at == ago(seconds=9) + timedelta(seconds=160)
-    assert wait.can_apply()
+    assert wait.has_changes()
     other = plan([desired("a")], state(attempts=[replace(old, identity=SOMEONE)]))
     assert decision(only(other)) == (Action.UNRESOLVED, Reason.OTHER_IDENTITY)
-    assert not other.can_apply()
+    assert not other.has_changes()
     seen = view([remote("t", ago(minutes=8))], {"t": message("work of a", ago(minutes=9))})
     found = plan([desired("a", "edited since")], state(attempts=[old]), seen)
     assert decision(only(found)) == (Action.ADOPT, Reason.ATTEMPT)
@@ -416,7 +416,7 @@ def test_unfinished_patches_are_planned() -> None:
     known = state([record("a", "t", name="N", pending={"name": "N"})])
     made = plan([desired("a", name="N")], known, view([remote("t")]))
     assert decision(only(made)) == (Action.CHANGED, Reason.UNFINISHED)
-    assert made.can_apply()
+    assert made.has_changes()
 
 
 def test_more_creates_than_allowed_is_an_error() -> None:
@@ -514,7 +514,7 @@ def test_a_completely_applied_plan_has_no_more_changes(world: Any) -> None:
         made = plan(declared, known, view(there, messages))
         known, there = _apply(made, known.records.values(), known.attempts.values(), there)
     again = plan(declared, known, view(there, messages))
-    assert not again.can_apply()
+    assert not again.has_changes()
     assert again.summary()["create"] == again.summary()["adopt"] == again.summary()["move"] == 0
 
 

@@ -52,7 +52,7 @@ def test_a_forget_is_applied_and_counts_in_digest_and_basis() -> None:
     with_it, without = plan([], known, removed=[removal("a")]), plan([], known)
     task = only(with_it)
     assert (task.action, task.reason, task.task_id) == (Action.FORGET, Reason.LISTED, "t")
-    assert with_it.can_apply()
+    assert with_it.has_changes()
     assert not task.cancels
     assert plan_digest(with_it) != plan_digest(without)
     assert basis_of(with_it, [], known).manifest != basis_of(without, [], known).manifest

@@ -113,7 +113,7 @@ def test_only_the_selection_is_listed_and_counted() -> None:
     assert sum(made.summary().values()) == 1
     made = restricted(options("gone-*"), known, seen=seen)
     assert [(t.ref.key, t.action) for t in made.tasks] == [("gone-1", Action.ORPHANED)]
-    assert not made.can_apply()
+    assert not made.has_changes()
 
 
 def test_the_limit_of_creates_applies_to_the_selection() -> None:

@@ -101,7 +101,7 @@ def test_a_plan_shows_what_a_reviewer_needs() -> None:
     shown = render("html", PLAN, Style(locate=lambda file: f"infra/{file}"))
     assert (
         page.data["h1"]
-        == "2 to create, 1 to adopt, 1 to move, 1 changed, 1 gone, 1 orphaned, 1 unresolved"
+        == "2 to create, 1 to adopt, 1 to move, 1 differs, 1 gone, 1 orphaned, 1 unresolved"
     )
     assert "infra/tasks/cost.yaml:12" in shown
     assert '<del class="w">three</del>' in shown

@@ -53,11 +53,13 @@ def test_an_apply_report_has_the_documented_fields() -> None:
     shown = members_of(view_of(ApplyReport((task,))).document())
     assert shown["summary"] == {
         "created": 1,
-        "replaced": 0,
         "adopted": 0,
         "moved": 0,
         "updated": 0,
+        "replaced": 0,
         "forgotten": 0,
+        "cancelled": 0,
+        "held": 0,
         "failed": 0,
         "unresolved": 0,
         "notStarted": 0,

@@ -133,7 +133,7 @@ def test_a_plan_shows_what_a_reviewer_needs() -> None:
     shown = render("markdown", PLAN, Style(locate=lambda file: f"infra/{file}"))
     page = page_of(shown)
     assert shown.startswith("### Plan for `acme` as `ada`: 2 to create, 1 to adopt,")
-    assert "| `~` changed | `cost-review` | `infra/tasks/cost.yaml:12` | [`t-2222`](https" in shown
+    assert "| `*` differs | `cost-review` | `infra/tasks/cost.yaml:12` | [`t-2222`](https" in shown
     assert "\n- Group it by team and service, compare it with the three months" in shown
     assert "\n+ Group it by team and service, compare it with the six months" in shown
     assert "| `+` create **[unattended]** | `upgrade-eks` |" in shown

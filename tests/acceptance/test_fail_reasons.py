@@ -1,0 +1,124 @@
+"""`hasChanges` and `applyWillFail`: one definition each, in text, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.support.live_tasks import LiveTasks
+
+TWO = {"one": {"message": "finishing one"}, "two": {"message": "finishing two"}}
+
+
+def declare(place: LiveTasks, tasks: dict[str, Any], **more: object) -> None:
+    manifest = {"version": 1, "orgName": "acme", "tasks": tasks, **more}
+    (place.folder / "tasks").mkdir(exist_ok=True)
+    (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+
+
+def last(text: str) -> str:
+    return text.splitlines()[-1]
+
+
+def reasons(place: LiveTasks, *arguments: str) -> list[tuple[str, str | None, bool]]:
+    found = place.document("plan", *arguments)
+    assert found["applyWillFail"] is bool(found["failReasons"])
+    return [(each["code"], each["key"], each["blocking"]) for each in found["failReasons"]]
+
+
+def renamed(place: LiveTasks, **more: Any) -> None:
+    """A key that is unresolved: `new` has the prompt of `one`, which left the manifests."""
+    declare(place, TWO)
+    assert place.run("apply", "--yes")[0] == 0
+    declare(place, {"new": TWO["one"], "two": TWO["two"], **more})
+
+
+def test_a_removal_and_a_move_are_changes(place: LiveTasks) -> None:
+    declare(place, TWO)
+    assert place.run("apply", "--yes")[0] == 0
+    assert place.run("plan", "--detailed-exitcode")[0] == 0
+    assert not place.document("plan")["hasChanges"]
+    declare(place, {"two": TWO["two"]}, removed=["one"])
+    assert place.run("plan", "--detailed-exitcode")[0] == 2
+    assert place.document("plan")["hasChanges"]
+    declare(place, {"one": TWO["one"], "2": {**TWO["two"], "movedFrom": "two"}})
+    assert place.run("plan", "--detailed-exitcode")[0] == 2
+    assert place.document("plan")["hasChanges"]
+
+
+def test_an_unresolved_key_fails_the_plan_and_apply_does_the_rest(place: LiveTasks) -> None:
+    renamed(place, three={"message": "finishing three"})
+    code, out, _ = place.run("plan", "--detailed-exitcode", "-o", "p", "--report", "json=p.json")
+    assert code == 1  # wins over 2
+    assert last(out) == (
+        "Plan: 1 to create, 1 orphaned, 1 unchanged, 1 unresolved. "
+        "Apply will exit 1: 1 unresolved. It still does the rest."
+    )
+    assert (place.folder / "p").exists()
+    assert json.loads((place.folder / "p.json").read_text())["applyWillFail"]
+    assert reasons(place) == [("TC745", "new", False)]
+    assert place.run("plan", "--fail-on", "none")[0] == 0
+    assert place.run("plan", "--fail-on", "none", "--detailed-exitcode")[0] == 2
+    applied = place.document("apply", "--yes")
+    assert {t["key"]: t["result"] for t in applied["tasks"]} == {
+        "new": "unresolved",
+        "three": "created",
+    }
+
+
+def test_without_anything_else_to_do_the_plan_says_only_why_it_fails(place: LiveTasks) -> None:
+    renamed(place)
+    code, out, _ = place.run("plan")
+    assert code == 1
+    assert "Apply would make no changes" not in out
+    assert last(out).endswith("1 unresolved. Apply will exit 1: 1 unresolved.")
+    assert not place.document("plan")["hasChanges"]
+
+
+def test_too_many_creates_are_blocking(place: LiveTasks) -> None:
+    declare(place, TWO)
+    code, out, _ = place.run("plan", "--max-creates", "1")
+    assert code == 1
+    assert last(out).endswith("Apply will exit 1 before it does anything: too many creates.")
+    assert reasons(place, "--max-creates", "1") == [("TC513", None, True)]
+    assert place.run("apply", "--yes", "--max-creates", "1")[0] == 1
+    assert place.statuses() == {}
+
+
+def test_fail_on_adds_causes(place: LiveTasks) -> None:
+    declare(place, {"two": TWO["two"], "one": TWO["one"]})
+    assert place.run("apply", "--yes")[0] == 0
+    declare(place, {"two": {"message": "finishing other"}, "one": TWO["one"]})
+    assert place.run("plan")[0] == 0
+    assert place.run("plan", "--fail-on", "changed")[0] == 1
+    assert reasons(place, "--fail-on", "changed") == [("TC825", None, False)]
+
+
+def test_a_stopped_rollout_fails_plan_and_apply(place: LiveTasks) -> None:
+    entry = {
+        "forEach": {"t": ["a", "b", "c"]},
+        "message": "failing {{ t }}",
+        "rollout": {"pilot": 1},
+    }
+    declare(place, {"t": entry})
+    code, out, _ = place.run("apply", "--yes", "--wait", "--interval", "50ms")
+    assert code == 1
+    code, out, _ = place.run("plan")
+    assert code == 1
+    assert last(out).endswith("2 held, 1 unchanged. Apply will exit 1: 1 rollout stopped.")
+    assert reasons(place) == [("TC318", "t", False)]
+    code, out, _ = place.run("apply", "--yes")
+    assert (code, last(out)) == (1, "Apply: 0 created, 2 held.")
+    assert place.document("apply", "--yes")["summary"]["held"] == 2
+
+
+def test_the_result_counts_what_is_held_and_says_how_to_continue(place: LiveTasks) -> None:
+    entry = {
+        "forEach": {"t": ["a", "b", "c"]},
+        "message": "finishing {{ t }}",
+        "rollout": {"pilot": 1},
+    }
+    declare(place, {"t": entry})
+    code, out, err = place.run("apply", "--yes")
+    assert (code, last(out)) == (0, "Apply: 1 created, 2 held.")
+    assert "    taskctl apply" in err
