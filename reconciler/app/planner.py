@@ -58,10 +58,9 @@ def open_workspace(
     recurring entries, instead of the current time.
     """
     manifests = ctx.read(paths, None if at is None else lambda: at)
-    if options.max_creates is None:
-        limits = (manifests.max_creates, ctx.settings.max_creates)
-        least = min((limit for limit in limits if limit is not None), default=None)
-        options = replace(options, max_creates=least)
+    limits = (options.max_creates, manifests.max_creates, ctx.settings.max_creates)
+    least = min((limit for limit in limits if limit is not None), default=None)
+    options = replace(options, max_creates=least)
     _ = ctx.place  # its problems come before those of the token
     _ = ctx.client
     if at is None and manifests.recurrences:

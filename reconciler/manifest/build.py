@@ -78,17 +78,21 @@ def inputs_of(
     settings = {**defaults, **task} if defaults else task
     inputs = {n: v for n, v in settings.items() if v is not None and n in _SETTINGS}
     if "message" in task:
-        inputs["message"] = _message(task["message"], prompt)
+        inputs["message"] = _message(task["message"], prompt, task.get("entities"))
     if "name" in inputs:
         inputs["name"] = inputs["name"].strip()
     return inputs
 
 
-def _message(given: str | Mapping[str, Any], prompt: str | None) -> dict[str, object]:
+def _message(
+    given: str | Mapping[str, Any], prompt: str | None, entities: list[Any] | None
+) -> dict[str, object]:
     if isinstance(given, str):
-        return {"content": given}
+        if not entities:
+            return {"content": given}
+        given = {"content": given}
     message: dict[str, object] = {"content": given["content"] if prompt is None else prompt}
-    diff = given.get("entity_diff") or {}
+    diff = {"add": entities} if entities else given.get("entity_diff") or {}
     diff = {name: [_entity(entity) for entity in diff[name]] for name in diff if diff[name]}
     if diff:
         message["entity_diff"] = diff

@@ -7,6 +7,8 @@ where a checkout keeps tokens), and must not be an untracked file that git ignor
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +32,10 @@ from reconciler.model.diagnostics import Path
 
 if TYPE_CHECKING:
     from reconciler.manifest.ignored import IgnoredFiles
+
+
+_PATH = re.compile(r"[^\n]{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}")
+"""What may be the path of a file: few prompts are one line that ends with a suffix, or one word."""
 
 
 class NamedFile(NamedTuple):
@@ -104,6 +110,7 @@ class NamedFiles:
     def read_prompts(self, document: Document) -> None:
         """Reads the prompts of a document, which may have errors."""
         rejected = document.rejected
+        document.findings += self._paths(document)
         for key, given in _named(document.data):
             path: Path = ("tasks", key, "message", "contentFile")
             if path in rejected:
@@ -120,6 +127,19 @@ class NamedFiles:
                 self.prompts[named.name] = file
             file.users.add((document.file, declared))
             document.prompts[key], document.prompt_files[key] = file.text, file
+
+    def _paths(self, document: Document) -> Iterator[Finding]:
+        """An error for each prompt that is the path of an existing file, relative to the manifest
+        or to the working directory."""
+        for path, text in _prompts(document.data):
+            given = text.strip()
+            if _PATH.fullmatch(given) is None:
+                continue
+            from_root = os.path.relpath(self._root / given, document.folder)
+            for name in (given, FilePath(from_root).as_posix()):
+                if isinstance(self.read(document, name), NamedFile):
+                    yield Finding(Code.PROMPT_IS_PATH, path, "", {"file": name})
+                    break
 
     def _home(self, folder: FilePath) -> tuple[FilePath, FilePath, bool]:
         """The directory with links resolved; its repository, or else the working directory; and
@@ -147,6 +167,17 @@ class NamedFiles:
         if self._ignored is None:
             self._ignored = IgnoredFiles()
         return self._ignored.is_ignored(top, real)
+
+
+def _prompts(data: object) -> Iterator[tuple[Path, str]]:
+    """The prompts in a manifest."""
+    tasks = data.get("tasks") if isinstance(data, dict) else None
+    for key, task in tasks.items() if isinstance(tasks, dict) else ():
+        message = task.get("message") if isinstance(task, dict) else None
+        if type(message) is str:
+            yield ("tasks", key, "message"), message
+        elif type(message) is dict and isinstance(message.get("content"), str):
+            yield ("tasks", key, "message", "content"), message["content"]
 
 
 def _named(data: object) -> Iterator[tuple[str, str]]:

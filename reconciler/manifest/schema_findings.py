@@ -51,7 +51,7 @@ def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding
             if name not in known:
                 code, case, facts = _unknown(name, path, known, schema)
                 yield Finding(code, (*path, name), case, facts, on_key=True)
-    elif found.rule == "not":  # used once, for a message with both content and contentFile
+    elif found.rule == "anyOf":  # used once, for a message with both content and contentFile
         yield Finding(Code.CONFLICTING_PROPERTIES, (*path, "contentFile"), on_key=True)
     else:
         code, case, facts = _invalid(found)
@@ -153,7 +153,6 @@ _MEANT = {
     "auto": "approvalMode: auto",
     "automatic": "approvalMode: auto",
     "cron": "every",
-    "entities": "message.entity_diff",
     "id": "taskID",
     "integrations": "enabledIntegrations",
     "matrix": "forEach",

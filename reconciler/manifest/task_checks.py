@@ -10,7 +10,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path, Severity
 from reconciler.model.task import Inputs
 
-_LONGEST_NAME = 255
 _NAMED_IN_A_WARNING = 3
 _PLACEHOLDER = r"\$\{[A-Za-z_]\w*\}|\bTODO\b"  # compiled if needed
 
@@ -34,6 +33,7 @@ class TaskChecks:
             self._found.extend(_message_object((*root, "message"), message))
         elif isinstance(message, str):
             self._found.extend(check_prompt((*root, "message"), message))
+        self._found.extend(_entities(root, given))
         if "name" in given:
             self._found.extend(_name((*root, "name"), given["name"]))
         if given.get("movedFrom") == key:
@@ -91,6 +91,21 @@ def check_prompt(path: Path, text: object) -> Iterator[Finding]:
             yield warning_finding(Code.PLACEHOLDER, path, "", {"text": placeholder})
 
 
+def _entities(path: Path, given: Mapping[str, object]) -> Iterator[Finding]:
+    """Findings for `entities`, which is a part of the message."""
+    entities, message = given.get("entities"), given.get("message")
+    if not isinstance(entities, list):
+        return
+    for index, entity in enumerate(entities):
+        yield from _blank_texts((*path, "entities", index), entity)
+    if "message" not in given and "taskID" in given:  # else the schema requires it
+        yield Finding(
+            Code.MISSING_PROPERTY, path, "entities", on_key=True, shown=(*path, "message")
+        )
+    elif isinstance(message, dict) and message.get("entity_diff"):
+        yield Finding(Code.CONFLICTING_PROPERTIES, (*path, "entities"), "entities", on_key=True)
+
+
 def _blank_texts(path: Path, entity: object) -> Iterator[Finding]:
     for name, value in entity.items() if isinstance(entity, dict) else ():
         if isinstance(value, str) and value.isspace():
@@ -100,13 +115,8 @@ def _blank_texts(path: Path, entity: object) -> Iterator[Finding]:
 
 
 def _name(path: Path, name: object) -> Iterator[Finding]:
-    if isinstance(name, str) and name:  # the schema rejects an empty one
-        length = len(name.strip())
-        if not length:
-            yield Finding(Code.EMPTY_VALUE, path, "blank")
-        elif length > _LONGEST_NAME:
-            facts = {"length": length, "limit": _LONGEST_NAME}
-            yield Finding(Code.VALUE_TOO_LONG, path, "", facts)
+    if isinstance(name, str) and name and not name.strip():  # the schema rejects an empty one
+        yield Finding(Code.EMPTY_VALUE, path, "blank")
 
 
 def _listed(keys: list[str]) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ class Code(StrEnum):
     CUT_OFF_PROMPT = "TC404"
     NO_APPROVER = "TC405"
     NO_EXECUTOR = "TC406"
+    PROMPT_IS_PATH = "TC407"
 
     # Policy and budget
     POLICY_VIOLATION = "TC501"

@@ -72,7 +72,12 @@ def test_the_lowest_limit_of_creates_applies(
     (repository / "agents/a.yaml").write_text(manifest("a", "b", "c", head="maxCreates: 1\n"))
     assert run(["plan", *LOCAL]) == 1
     assert "[TC513]" in capsys.readouterr().err
-    assert run(["plan", *LOCAL, "--max-creates", "3"]) == 0
+    assert run(["plan", *LOCAL, "--max-creates", "3"]) == 1
+    assert "at most 1 " in capsys.readouterr().err
+    (repository / "agents/a.yaml").write_text(manifest("a", "b", "c", head="maxCreates: 3\n"))
+    (repository / "taskctl.toml").write_text('paths = ["agents"]\nmax-creates = 3\n')
+    assert run(["plan", *LOCAL]) == 0
+    assert run(["plan", *LOCAL, "--max-creates", "2"]) == 1
 
 
 def test_a_saved_plan_uses_its_own_options(

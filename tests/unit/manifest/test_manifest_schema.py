@@ -27,7 +27,7 @@ def described(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]
     """Every schema that an editor would show for a property."""
     for name, value in node.items() if isinstance(node, dict) else ():
         if name == "properties":
-            yield from ((f"{path}/{key}", found) for key, found in value.items())
+            yield from ((f"{path}/{key}", found) for key, found in value.items() if found)
         yield from described(value, f"{path}/{name}")
     for index, value in enumerate(node) if isinstance(node, list) else ():
         yield from described(value, f"{path}/{index}")
@@ -66,7 +66,7 @@ def test_every_pattern_has_an_error_message() -> None:
 def test_defaults_have_the_settings_of_a_task() -> None:
     task = set(SCHEMA["definitions"]["task"]["properties"])
     defaults = set(SCHEMA["definitions"]["defaults"]["properties"])
-    assert task - defaults == {"message", "taskID", "orgName", "movedFrom"}
+    assert task - defaults == {"message", "entities", "taskID", "orgName", "movedFrom"}
     assert defaults <= task
 
 
