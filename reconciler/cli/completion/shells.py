@@ -22,19 +22,31 @@ class Bash(BashComplete):
         return [arg for arg in args if arg != "="], incomplete
 
 
+def _replaced(script: str, part: str, by: str) -> str:
+    """A script of click with another part, which another version may not have."""
+    assert part in script, part
+    return script.replace(part, by)
+
+
 class Zsh(ZshComplete):
     """zsh has one word; `compset` keeps its beginning."""
 
-    source_template = ZshComplete.source_template.replace(
-        "    for type key descr", "    compset -P 1 '--*='\n    for type key descr"
-    ).replace("compadd -U", 'compadd -U -i "$IPREFIX"')
+    source_template = _replaced(
+        _replaced(
+            ZshComplete.source_template,
+            "    for type key descr",
+            "    compset -P 1 '--*='\n    for type key descr",
+        ),
+        "compadd -U",
+        'compadd -U -i "$IPREFIX"',
+    )
 
 
 class Fish(FishComplete):
     """fish has one word, and replaces all of it. Descriptions may contain commas."""
 
-    source_template = FishComplete.source_template.replace(
-        'string split ","', 'string split --max 1 ","'
+    source_template = _replaced(
+        FishComplete.source_template, 'string split ","', 'string split --max 1 ","'
     )
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[Any]]:
