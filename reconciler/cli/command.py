@@ -80,6 +80,17 @@ class Command(WithExamples):
 class Group(WithExamples, click.Group):
     """Commands below a command."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Their names, with the first sentence of their help."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, command.get_short_help_str(limit=1000))
+                    for name, command in sorted(self.commands.items())
+                ]
+            )
+
 
 def make_command(
     name: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -65,10 +66,30 @@ def _failure_of(
 
 def _usage_error(error: click.ClickException, called: click.Context | None) -> Diagnostic:
     path = called.command_path if called is not None else "taskctl"
-    message = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        from difflib import get_close_matches
+
+        given = error.option_name
+        error.possibilities = get_close_matches(given, error.possibilities, n=1, cutoff=CLOSE)
+    message = " ".join(error.format_message().split()).rstrip(".")
     if not message[:2].isupper():
         message = message[:1].lower() + message[1:]
+    message = _QUOTED.sub(_requoted, message)
     return diagnostic(Code.USAGE, what=message, command=(*path.split()[1:], "--help"))
+
+
+CLOSE = 0.75
+"""How similar a suggestion is, at least: click suggests --adopt for --nope."""
+
+_QUOTED = re.compile(r"(?<!\w)'((?:[^'\\]|\\.)*)'")
+"""A word in click's messages, and in ours, which quote as it does."""
+
+
+def _requoted(found: re.Match[str]) -> str:
+    """An option, an argument or a command as code, a value in double quotes."""
+    word = found[1]
+    is_name = word.startswith("-") or re.fullmatch(r"[\[\]A-Z|.=_ ]+|[a-z]+(?:\|[a-z]+)+", word)
+    return f"`{word}`" if is_name else f'"{word}"'
 
 
 def _without_token(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Help texts with examples, and the options that all commands share.
+"""Help texts in sections, with examples, and the options that all commands share.
 
 Imports nothing but click, to keep `taskctl --help` fast.
 """
@@ -21,6 +21,28 @@ NAMES = ("directory", "format_name", "color", "quiet", "verbose")
 """The parameters of the shared options."""
 
 
+OWN = "Options"
+SECTIONS = {
+    **dict.fromkeys(("target", "exclude"), "Which tasks"),
+    **dict.fromkeys(
+        (
+            *("update", "replace", "cancel_replaced", "cancel_removed", "allow_recreate"),
+            *("adopt", "adopt_limit"),
+        ),
+        "Existing tasks",
+    ),
+    **dict.fromkeys(("max_creates", "over_budget", "settle_time"), "Limits"),
+    **dict.fromkeys(
+        ("backend", "org", "state", "parallelism", "lock_timeout"), "Service and state"
+    ),
+    **dict.fromkeys(("reports", "format_name", "all_problems"), "Output"),
+    **dict.fromkeys(("directory", "color", "quiet", "verbose", "version"), "General"),
+    "_click_default_help": "General",
+}
+"""The section of an option in the help, by its parameter. Any other option belongs to its command,
+and comes first."""
+
+
 class WithExamples(click.Command):
     """A command whose help ends with examples. With `formats`, the output formats of its result, it
     also has the shared options."""
@@ -37,6 +59,20 @@ class WithExamples(click.Command):
         self.examples, self.formats = examples, tuple(formats)
         shared = _shared_options(self.formats) if self.formats else []
         super().__init__(name, params=[*params, *shared], **kwargs)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, and the options in sections."""
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+        sections: dict[str, list[tuple[str, str]]] = {OWN: [], **{t: [] for t in SECTIONS.values()}}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                sections[SECTIONS.get(param.name or "", OWN)].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)

@@ -45,13 +45,23 @@ COMMANDS = {
     "fmt": "Format manifests.",
     "init": "Create a starter manifest.",
     "schema": "Print a JSON Schema, for editors and programs.",
-    "completion": "Print the completion script of a shell.",
+    "completion": "Print a shell completion script.",
     "explain": "Explain a diagnostic code.",
     "doctor": "Check the environment: token, service, state, git.",
     "serve": "Run the embedded service over HTTP.",
     "help": "Show help for a command.",
     "version": "Print the version.",
 }
+
+GROUPS = {
+    "Manage tasks": ("validate", "plan", "apply", "status"),
+    "Follow and answer tasks": (
+        *("logs", "wait", "results", "inbox", "approve", "reject", "say", "cancel", "show"),
+    ),
+    "Manifests and state": ("init", "fmt", "import", "state"),
+    "Other commands": (*("doctor", "serve", "explain", "schema", "completion", "help", "version"),),
+}
+"""The sections of the help."""
 
 _SHARED_MODULES = {
     **dict.fromkeys(("inbox", "approve", "reject", "say", "cancel"), "respond"),
@@ -103,7 +113,7 @@ class Commands(WithExamples, click.Group):
             return super().resolve_command(ctx, args)
         from difflib import get_close_matches
 
-        near = get_close_matches(name, COMMANDS, n=1)
+        near = get_close_matches(name, COMMANDS, n=1, cutoff=0.7)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise click.UsageError(f"unknown command {name!r}{hint}", ctx)
 
@@ -116,8 +126,9 @@ class Commands(WithExamples, click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name]) for name in names])
 
 
 app = Commands(

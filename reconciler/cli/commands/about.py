@@ -58,7 +58,7 @@ def schema_command(call: Call, name: str) -> int:
     ],
 )
 def completion_command(call: Call, shell: str) -> int:
-    """Print the completion script of a shell. It also completes task keys."""
+    """Print a shell completion script. It also completes task keys."""
     from reconciler.cli.completion.shells import SHELLS
 
     root = call.click.find_root().command

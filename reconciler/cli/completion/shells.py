@@ -24,7 +24,8 @@ class Bash(BashComplete):
 
 def _replaced(script: str, part: str, by: str) -> str:
     """A script of click with another part, which another version may not have."""
-    assert part in script, part
+    if part not in script:
+        raise ValueError(f"click's completion script has no {part!r}")
     return script.replace(part, by)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -12,7 +13,7 @@ import pytest
 from reconciler import __version__
 from reconciler.cli.command import Call
 from reconciler.cli.console.output import Output
-from reconciler.cli.main import COMMANDS, Terminated, app, run
+from reconciler.cli.main import COMMANDS, GROUPS, Terminated, app, run
 from reconciler.model.diagnostics import StateError
 from reconciler.render.reports import ValidateReport
 from tests.support.diagnostics import error, warning
@@ -125,8 +126,30 @@ def test_an_early_exit_keeps_its_code(ends: Ends) -> None:
 def test_an_unknown_command_has_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plna"]) == 1
     said = capsys.readouterr()
-    assert "unknown command 'plna'; did you mean 'plan'?" in said.err
+    assert 'unknown command "plna"; did you mean "plan"?' in said.err
     assert said.err.endswith("    taskctl --help\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plan", "--nope"], "no such option `--nope`\n"),
+        (["plan", "--paralelism", "3"], "Did you mean `--parallelism`?"),
+        (["plan", "--parallelism", "x"], 'invalid value for `--parallelism`: "x" is not'),
+        (["state", "show"], "missing argument `KEY`"),
+        (["completion"], "missing argument `bash|zsh|fish`"),
+        (["plan", "--report", "odt"], 'unknown format "odt"'),
+        (["deploy"], 'unknown command "deploy"\n'),
+    ],
+)
+def test_usage_errors_are_one_line_with_one_style_of_quotes(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 1
+    err = capsys.readouterr().err
+    assert said in err.replace(" [TC804]", "")
+    assert "\\n" not in err
+    assert "'" not in err.splitlines()[0]
 
 
 def test_a_usage_error_points_to_the_help_of_the_command(
@@ -153,13 +176,26 @@ def test_help_command_equals_command_help(capsys: pytest.CaptureFixture[str]) ->
         assert run([*words, "--help"]) == 0
         assert capsys.readouterr().out == shown
     assert run(["help", "nonsense"]) == 1
-    assert "unknown command 'nonsense'" in capsys.readouterr().err
+    assert 'unknown command "nonsense"' in capsys.readouterr().err
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["version"]) == run(["--version"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first == second == f"taskctl {__version__}"
+
+
+def test_help_has_sections(capsys: pytest.CaptureFixture[str]) -> None:
+    """Commands before options, own options before shared ones, and each exactly once."""
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
+    for words in (["--help"], ["plan", "--help"], ["state", "--help"]):
+        assert run(words) == 0
+        out = capsys.readouterr().out
+        titles = re.findall(r"^(\S.*):$", out, re.MULTILINE)
+        assert titles[-1] == "Examples"
+        assert len(set(titles)) == len(titles)
+        assert titles[-2] == "General"
+    assert "..." not in out.partition("Examples")[0].replace("[ARGS]...", "")
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,7 +127,7 @@ def test_shared_options_may_precede_the_command(seen: Seen, tmp_path: Path) -> N
         (["--adopt", "some"], "--adopt"),
         (["--format", "xml"], "--format"),
         (["--max-creates", "-1"], "--max-creates"),
-        (["-C", "nowhere"], "'nowhere'"),
+        (["-C", "nowhere"], '"nowhere"'),
         (["--nonsense"], "--nonsense"),
     ],
 )
