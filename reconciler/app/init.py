@@ -30,8 +30,8 @@ def init(
     workflow: bool = False,
     gitignore: bool = False,
 ) -> InitReport:
-    """Writes a manifest and its schema if there are none, and the selected files. The report
-    contains the text of the others. TaskctlError."""
+    """Writes a manifest and its schema if there are none, and the selected files. The report has
+    the text of those that exist already. TaskctlError."""
     starter = _Starter(ctx, folder)
     starter.write_manifest()
     starter.update_schema()
@@ -80,7 +80,7 @@ class _Starter:
         if not [line for line in missing if not line.startswith("#")]:
             self.report.kept.append(self._prefix + GITIGNORE)
         elif not write:
-            self.report.shown.append((GITIGNORE, text))
+            return
         elif not path.exists():
             self._create(GITIGNORE, text)
         else:
@@ -96,9 +96,10 @@ class _Starter:
                 del self.report.shown[shown:]  # showing one of the two is enough
 
     def create_or_show(self, name: str, text: str, *, write: bool) -> None:
-        if not (write and self._create(name, text)):
+        """Shows a file that exists: what it needs can be copied."""
+        if write and not self._create(name, text):
             self.report.shown.append((name, text))
-        self.report.placeholders |= "your-org/" in text and (write or "plan" not in name)
+        self.report.placeholders |= write and "your-org/" in text
 
     def _create(self, name: str, text: str) -> bool:
         """Creates a file; False if it exists."""

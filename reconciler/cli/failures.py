@@ -69,8 +69,8 @@ def _usage_error(error: click.ClickException, called: click.Context | None) -> D
     if isinstance(error, click.NoSuchOption) and error.possibilities:
         from difflib import get_close_matches
 
-        given = error.option_name
-        error.possibilities = get_close_matches(given, error.possibilities, n=1, cutoff=CLOSE)
+        near = get_close_matches(error.option_name, error.possibilities, n=1, cutoff=CLOSE)
+        error = click.NoSuchOption(error.option_name, possibilities=near)
     message = " ".join(error.format_message().split()).rstrip(".")
     if not message[:2].isupper():
         message = message[:1].lower() + message[1:]

@@ -8,11 +8,9 @@ from reconciler.render import safe
 from reconciler.render.document import json_document
 from reconciler.resources import template_text
 
-_TITLES = {
-    ".gitignore": "Lines for .gitignore (or run: taskctl init --gitignore)",
-    ".pre-commit-config.yaml": "Hooks for .pre-commit-config.yaml (or run: taskctl init --hook)",
-}
-_WORKFLOW = "A workflow, {} (or run: taskctl init --workflow)"
+MAX_KEPT = 4
+"""Existing files that are listed; a repository may have hundreds of manifests."""
+
 _PLACEHOLDERS = (
     "Replace `your-org/taskctl` with the repository that holds taskctl, `COMMIT` with the commit of"
     " its tag, `acme` with your organization, and `acme-taskctl` with its machine user."
@@ -35,11 +33,13 @@ def init_document(report: InitReport) -> dict[str, object]:
 
 
 def init_text(report: InitReport) -> str:
-    """What was done, what to copy, and the next steps."""
+    """What was done, what to copy into existing files, and the next steps."""
     done = [f"wrote  {safe.line(name)}\n" for name in report.written]
-    done += [f"kept   {safe.line(name)}\n" for name in report.kept]
+    done += [f"kept   {safe.line(name)}\n" for name in report.kept[:MAX_KEPT]]
+    if len(report.kept) > MAX_KEPT:
+        done.append(f"kept   {len(report.kept) - MAX_KEPT} more\n")
     shown = [
-        f"{_TITLES.get(name, _WORKFLOW.format(name))}:\n\n"
+        f"{name} exists. Add what it lacks of:\n\n"
         + "".join(f"    {row}".rstrip() + "\n" for row in text.splitlines())
         for name, text in report.shown
     ]

@@ -15,16 +15,16 @@ from reconciler.cli.options import argument, option
         "--gitignore", is_flag=True, help="Add the files that must not be committed to .gitignore."
     ),
     examples=[
-        ("taskctl init", "create tasks/example.yaml here, and show the next steps"),
+        ("taskctl init", "create tasks/example.yaml here"),
         ("taskctl init infra --gitignore --hook", "in another directory, with these files"),
         ("taskctl init --workflow", "with GitHub workflows that plan and apply"),
     ],
 )
 def command(call: Call, folder: str, hook: bool, workflow: bool, gitignore: bool) -> int:
-    """Create a starter manifest in DIR/tasks, and show the files that belong with it.
+    """Create a starter manifest in DIR/tasks.
 
-    Existing files are kept, except for taskctl's own copy of its schema, which is refreshed. The
-    hook, the workflows and the lines for .gitignore are shown, or written with their options.
+    Existing files are kept, except for taskctl's own copy of its schema, which is refreshed. With
+    --hook and --workflow, the content of a file that exists already is shown instead.
     """
     from reconciler.app.init import init
     from reconciler.render.init import init_document, init_text
