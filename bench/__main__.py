@@ -25,6 +25,7 @@ ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "apply-hurrying": apply.hurrying,
     "entries": plan.entries,
     "state-apply": state.applied,
+    "state-git": state.slow_creates,
     "state-plan": state.planned,
     "plan-growth": plan.growth,
     "few-in-many": plan.few_in_many,

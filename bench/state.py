@@ -48,6 +48,15 @@ def applied(folder: Path) -> Iterator[Row]:
                         yield Row(what, took, 20, 10, " s", "", smaller=True)
 
 
+def slow_creates(folder: Path) -> Iterator[Row]:
+    """1,000 creates of 50 ms each with the state in git, on the same machine and 50 ms away."""
+    with serving("git", _made(folder / "server-git-slow")) as server:
+        for latency, target in ((0.0, 12.0), (0.05, 16.0)):
+            took = _apply(folder, 1_000, server, latency, create=0.05)
+            what = f"`apply`, 1,000 creates of 50 ms, state in git, {latency * 1000:.0f} ms away"
+            yield Row(what, took, FREE, target, " s", "", smaller=True)
+
+
 def planned(folder: Path) -> Iterator[Row]:
     """A plan of 10,000 tasks without changes, with its state in S3 and in a file."""
     ours, db = folder / "planned", folder / "planned.db"
@@ -76,9 +85,12 @@ def planned(folder: Path) -> Iterator[Row]:
     )
 
 
-def _apply(folder: Path, count: int, served: Served | None, latency: float) -> float:
+def _apply(
+    folder: Path, count: int, served: Served | None, latency: float, create: float = 0.0
+) -> float:
+    """Seconds for an apply; a round trip to the state and a create take `latency` and `create`."""
     own = _made(folder / f"apply-{secrets.token_hex(4)}")
-    with _delayed(served, latency) as port, fast() as service:
+    with _delayed(served, latency) as port, fast(latency=create) as service:
         env = {}
         if served is not None:
             runner = served.runner(f"bench{secrets.token_hex(4)}", port)
