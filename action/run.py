@@ -28,6 +28,7 @@ from typing import Any
 LIMIT = 64_000  # characters; GitHub accepts 65,536 in a comment
 PAGES = 100  # of 100 comments each
 TRIES = 4
+UNDONE = ("held", "failed", "unresolved", "notStarted")
 PATIENCE = 60.0  # seconds; longer rate limits are not waited for
 
 
@@ -277,14 +278,13 @@ class Action:
                 + summary["replace"]
                 + sum(task["reason"] == "recreate" for task in document["tasks"])
             )
-            others = (summary.get(name, 0) for name in ("adopt", "move", "update", "unresolved"))
-            open_ends = creates + sum(others)
-            made = {"has-changes": open_ends > 0, "creates": creates}
+            made = {"has-changes": document["hasChanges"], "creates": creates}
+            made |= {"apply-will-fail": document["applyWillFail"]}
             made |= {"plan-file": self._plan_file, "plan-digest": document["digest"]}
         if self._command == "apply" and "tasks" in document:
-            creates = summary["created"] + summary.get("replaced", 0)
-            done = creates + sum(summary.get(name, 0) for name in ("adopted", "moved", "updated"))
-            made = {"has-changes": done > 0, "creates": creates}
+            creates = summary["created"] + summary["replaced"]
+            done = (count for result, count in summary.items() if result not in UNDONE)
+            made = {"has-changes": any(done), "creates": creates}
         end = secrets.token_hex(8)
         text = {n: str(v).lower() if isinstance(v, bool) else str(v) for n, v in made.items()}
         return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value in text.items())

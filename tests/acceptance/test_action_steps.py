@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from tests.support.action_runner import Runner, metadata, quick_python
-from tests.support.checkout import checkout, git
+from tests.support.action_runner import Runner, Step, metadata, quick_python
+from tests.support.checkout import ROOT, checkout, git
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.github_api import GitHub
 from tests.support.sandbox import TOKEN, as_tasks, prompts
@@ -149,6 +150,64 @@ def test_a_committed_repository_runs_no_program(
 
 
 @pytest.mark.tools
+def run_workflow(action: Path, runner: Runner) -> tuple[Step, Step | None]:
+    """The jobs of examples/ci/github-apply.yml: the plan, and the apply unless it is skipped."""
+    text = (ROOT / "examples/ci/github-apply.yml").read_text()
+    jobs = YAML(typ="safe", pure=True).load(text)["jobs"]
+
+    def inputs(job: str) -> dict[str, str]:
+        (step,) = [step for step in jobs[job]["steps"] if "taskctl@" in step.get("uses", "")]
+        given = {name.replace("-", "_"): value for name, value in step["with"].items()}
+        return {name: value for name, value in given.items() if name != "access_token"}
+
+    plan = runner.composite(action, **inputs("plan"))
+    assert plan.code == 0, plan.said
+    assert jobs["apply"]["if"] == "needs.plan.outputs.has-changes == 'true'"
+    if plan.outputs["has-changes"] != "true":
+        return plan, None
+    given = inputs("apply")
+    assert given["expect_plan"] == "${{ needs.plan.outputs.digest }}"
+    return plan, runner.composite(action, **{**given, "expect_plan": plan.outputs["plan-digest"]})
+
+
+def declare(runner: Runner, texts: dict[str, str], **more: object) -> None:
+    manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(texts), **more}
+    (runner.workspace / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+
+
+def test_a_merged_removal_leads_to_an_apply_in_the_workflow(
+    action: Path, runner: Runner, installed: None, server: FaultServerProcess
+) -> None:
+    taskctl(runner, "state", "init", "git:origin")
+    _, applied = run_workflow(action, runner)
+    assert applied is not None
+    assert (applied.code, applied.outputs["creates"]) == (0, "2"), applied.said
+    declare(runner, {"k0": "do 0"}, removed=["k1"])
+    plan, applied = run_workflow(action, runner)
+    assert (plan.outputs["creates"], plan.outputs["apply-will-fail"]) == ("0", "false")
+    assert applied is not None
+    assert (applied.code, applied.outputs["has-changes"]) == (0, "true"), applied.said
+    assert "1 forgotten" in applied.said
+    plan, applied = run_workflow(action, runner)
+    assert (plan.outputs["has-changes"], applied) == ("false", None)
+    assert sorted(map(len, server.tasks_by_work().values())) == [1, 1]
+
+
+def test_an_unresolved_task_does_not_stop_the_others_in_the_workflow(
+    action: Path, runner: Runner, installed: None, server: FaultServerProcess
+) -> None:
+    taskctl(runner, "state", "init", "git:origin")
+    run_workflow(action, runner)
+    declare(runner, {"renamed": "do 0", "k1": "do 1", "k2": "do 2"})
+    plan, applied = run_workflow(action, runner)
+    assert plan.outputs["apply-will-fail"] == "true"
+    assert applied is not None
+    assert (applied.code, applied.outputs["creates"]) == (1, "1"), applied.said
+    plan, applied = run_workflow(action, runner)
+    assert (plan.outputs["apply-will-fail"], applied) == ("true", None)
+    assert sorted(map(len, server.tasks_by_work().values())) == [1, 1, 1]
+
+
 def test_the_token_may_come_from_the_environment_of_the_job(
     action: Path, runner: Runner, installed: None
 ) -> None:
