@@ -159,7 +159,7 @@ def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> 
     ctx, prompted = task.tasks.ctx, False
     ctx.ui.show_approval(task.record.ref, approval)
     if approval.is_question and not (answer or yes) and ctx.ui.interactive:
-        answer, prompted = (ctx.ui.read_line(Question.ANSWER) or "").strip(), True
+        answer, prompted = _read_answer(ctx) or "", True
         if not answer:
             ctx.ui.note(Note.NOTHING_SENT)
             return
@@ -225,40 +225,60 @@ def inbox(ctx: Context, selectors: Sequence[str]) -> Inbox:
     return Inbox(tasks, all_requests(tasks.statuses(refs)), ctx.now())
 
 
+_QUIT = ("q", "quit")
+
+
 def answer_inbox(inbox: Inbox) -> Responses:
     """Prompts for a reply to each request in turn. A reply is only sent if the request that was
     shown is still open."""
-    ctx = inbox.tasks.ctx
-    for request in inbox.requests:
+    ctx, count, answered, skipped = inbox.tasks.ctx, len(inbox.requests), 0, 0
+    for number, request in enumerate(inbox.requests, 1):
+        status = request.status
+        task = Recipient(inbox.tasks, inbox.tasks.record(status.ref), status)
+        url = ctx.client.task_url(status.ref.org_name, task.record.task_id)
+        ctx.ui.note(Note.REQUEST, number=number, count=count, url=url)
         ctx.ui.show_request(request, inbox.read_at)
-        if request.approval is None:
-            continue
-        task = Recipient(inbox.tasks, inbox.tasks.record(request.status.ref), request.status)
-        reply = _read_reply(ctx, request)
+        reply = _read_reply(ctx, request) if request.approval is not None else (False, "")
         if reply is None:
-            return
+            break
         ok, text = reply
-        if request.kind is RequestKind.ANSWER and not text:
+        if request.approval is None or not (ok or text):
+            skipped += 1
             continue
         try:
-            if ok or text:
-                yield task.reply(request.approval, ok=ok, text=text)
+            yield task.reply(request.approval, ok=ok, text=text)
+            answered += 1
         except TaskctlError as problem:
             yield problem
+            skipped += 1
+    left = count - answered - skipped
+    ctx.ui.note(Note.REQUESTS_DONE, answered=answered, skipped=skipped, left=left)
 
 
 def _read_reply(ctx: Context, request: OpenRequest) -> tuple[bool, str] | None:
-    """Whether to approve, and the text to send; `(False, "")` skips. None at the end of input."""
+    """Whether to approve, and the text to send; `(False, "")` skips. None: quit, or the end of the
+    input. Anything else is asked again."""
     if request.kind is RequestKind.ANSWER:
-        answer = ctx.ui.read_line(Question.ANSWER)
-        return None if answer is None else (True, answer.strip())
-    choice = ctx.ui.read_line(Question.REPLY)
-    if choice is None or choice.strip().lower() in ("q", "quit"):
-        return None
-    if choice.strip().lower() in ("r", "reject"):
-        instead = ctx.ui.read_line(Question.INSTEAD)
-        return None if instead is None else (False, instead.strip())
-    return choice.strip().lower() in ("y", "yes"), ""
+        answer = _read_answer(ctx)
+        return None if answer is None else (bool(answer), answer)
+    while True:
+        choice = ctx.ui.read_line(Question.REPLY)
+        word = choice.strip().lower() if choice is not None else "q"
+        if word in _QUIT:
+            return None
+        if word in ("y", "yes", "", "s", "skip"):
+            return word in ("y", "yes"), ""
+        if word in ("r", "reject"):
+            instead = ctx.ui.read_line(Question.INSTEAD)
+            return None if instead is None else (False, instead.strip())
+        ctx.ui.note(Note.UNKNOWN_REPLY, answer=word)
+
+
+def _read_answer(ctx: Context) -> str | None:
+    """The answer to a question, empty to skip it. None: quit, or the end of the input. (`approve
+    -m q` sends a q.)"""
+    answer = ctx.ui.read_line(Question.ANSWER)
+    return None if answer is None or answer.strip().lower() in _QUIT else answer.strip()
 
 
 def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Responses:

@@ -72,6 +72,9 @@ class Note(StrEnum):
     LAST_WORDS = "{ref} is {status}: {words}"
     LAST_STATUS = "{ref} is {status}"
     NOTHING_SENT = "Nothing was sent."
+    REQUEST = "Request {number} of {count}: {url}"
+    REQUESTS_DONE = "{answered} answered, {skipped} skipped, {left} not shown."
+    UNKNOWN_REPLY = "unknown answer: {answer}"
     NO_TASKS_IN_PATH = "note: no task is recorded from {path}"
 
     NO_NOTIFY_URL = "Not notified: {name} is not set."
@@ -98,7 +101,7 @@ class Question(StrEnum):
     RECREATE = "{ref}: {note}. Create it again?"
     APPROVE = "Approve this request?"
     REJECT = "Reject this request?"
-    ANSWER = "Answer (Enter skips):"
+    ANSWER = "Answer (Enter skips, q quits):"
     REPLY = "Approve (y), reject (r), skip (Enter) or quit (q):"
     INSTEAD = "What to do instead (Enter skips):"
     SAY = "Send this message to {refs:and}?"

@@ -106,6 +106,28 @@ def test_a_terminal_prompts_for_one_request_after_another(place: LiveTasks) -> N
     assert sorted(place.statuses().values()) == ["done", "done", "waiting", "waiting"]
 
 
+def test_unknown_input_is_asked_again_and_q_quits_at_each_prompt(place: LiveTasks) -> None:
+    """No letter that was meant to quit reaches an agent."""
+    place.apply({"a": "approving"})
+    settled(place, a="waiting")
+    place.apply({"a": "approving", "b": "asking"})
+    settled(place, a="waiting", b="waiting")
+    with at_terminal(place, "inbox") as person:
+        person.until("or quit (q): ")
+        assert "Request 1 of 2: " in person.screen
+        assert place.task_id("a") in person.screen
+        person.type("maybe\n")
+        person.until("unknown answer: maybe")
+        person.until("or quit (q): ")
+        person.type("\n")
+        person.until("Answer (Enter skips, q quits): ")
+        assert "Request 2 of 2: " in person.screen
+        person.type("q\n")
+        assert person.ended() == 0
+        assert "0 answered, 1 skipped, 1 not shown." in person.screen
+    assert place.statuses() == {"a": "waiting", "b": "waiting"}
+
+
 def test_an_answer_to_a_closed_request_is_refused(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
@@ -149,13 +171,13 @@ def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     assert "[TC736]" in place.run("approve", "one", "-y")[2]
     assert place.run("approve", "one", "-m", "eu-west-1", "-y")[1] == "acme/one: Answered.\n"
     with at_terminal(place, "inbox", "two") as person:
-        person.until("Answer (Enter skips): ")
+        person.until("Answer (Enter skips, q quits): ")
         assert "Which region" in person.screen
         person.type("eu-west-1\n")
         assert person.ended() == 0
         assert "acme/two: Answered." in person.screen
     with at_terminal(place, "approve", "three") as person:
-        person.until("Answer (Enter skips): ")
+        person.until("Answer (Enter skips, q quits): ")
         person.type("eu-west-1\n")
         assert person.ended() == 0
     settled(place, one="done", two="done", three="done")
