@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,7 +71,7 @@ class Command(WithExamples):
         if (file := call.out.settings.config_file) is not None:
             call.out.detail(Note.CONFIG, file=file)
         try:
-            with ctx.scope(cleanup=False), call.ctx:
+            with ctx.scope(cleanup=False), _log(ctx, before, call.out), call.ctx:
                 return self.callback(call, **own) if self.callback is not None else None
         except click.UsageError as problem:
             problem.ctx = problem.ctx or ctx
@@ -171,6 +172,14 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
         ),
         config.settings(Path(root))._replace(all_problems=bool(after.get("all_problems"))),
     )
+
+
+def _log(ctx: click.Context, before: dict[str, Any], out: Output) -> AbstractContextManager[None]:
+    if not (ctx.params["debug"] or before.get("debug")):
+        return nullcontext()
+    from reconciler.cli.console.request_log import request_log
+
+    return request_log(out)
 
 
 def _result_format(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ Examples = Sequence[tuple[str, str]]
 """Pairs of a command line and its purpose."""
 
 
-NAMES = ("directory", "format_name", "color", "quiet", "verbose")
+NAMES = ("directory", "format_name", "color", "quiet", "verbose", "debug")
 """The parameters of the shared options."""
 
 
@@ -36,7 +36,7 @@ SECTIONS = {
         ("backend", "org", "state", "parallelism", "lock_timeout"), "Service and state"
     ),
     **dict.fromkeys(("reports", "format_name", "all_problems"), "Output"),
-    **dict.fromkeys(("directory", "color", "quiet", "verbose", "version"), "General"),
+    **dict.fromkeys(("directory", "color", "quiet", "verbose", "debug", "version"), "General"),
     "_click_default_help": "General",
 }
 """The section of an option in the help, by its parameter. Any other option belongs to its command,
@@ -104,6 +104,7 @@ def _shared_options(formats: Iterable[str]) -> list[click.Parameter]:
         ),
         click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."),
         click.Option(["-v", "--verbose"], is_flag=True, help="Print more, such as full prompts."),
+        click.Option(["--debug"], is_flag=True, help="Print each request to the service."),
     ]
 
 
