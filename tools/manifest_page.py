@@ -44,18 +44,12 @@ tasks:
 An absent setting takes its value from `defaults`, then from the service. `null` selects the service's default,
 regardless of `defaults`. `[]` means none. Unknown and duplicate keys are errors.
 
-Some YAML is legal, but parsers disagree about it, or read it as something that nobody intends. It is an error with
-its location, never a guess:
-
-| YAML | why | instead |
-| --- | --- | --- |
-| `&an:chor text`, `*x:y` | parsers disagree where the name ends | names of letters, digits, `-` and `_`; or quote the text |
-| `: text`, `['k':v]` | not all parsers accept a key without text, or a value without a space | `k: v` |
-| `? key`, `[?x]`, `{ ?x: y }` | `?` starts a key | `key: value`; or quote the text |
-| `{k:,}`, `[k:]` | the text is `k:`, not a key without a value | `{k: }`, or `"k:"` |
-| a tab, except in a comment, in quotes or in a `\\|` or `>` text | not all parsers accept it | a space |
-| white space after the last line of a `\\|` or `>` text, at the end of the file | it is part of the text | end the file with a line break |
-| `%YAML 1.1`, other directives, `<<`, a second document | not YAML 1.2, or ignored by other tools | remove it |
+taskctl reads some text that YAML 1.2 does not allow, and that other parsers reject, so an editor may show an error where
+`taskctl validate` does not: a comment directly after a quoted text (`"v"# c`), a comma (`[a,#c`) or the head of a block
+(`|#c`); a lone dash in a list (`[-]`); tabs between tokens; a colon directly after a quoted key (`['k':v]`); punctuation in
+the name of an anchor (`&an:chor`); a line of a quoted text or a list that is not indented; a second `...`; and an empty
+second document. Without the C parser, some of these are errors. A comment that cuts off a prompt (`message: Fix issue #412`)
+is a warning.
 """
 
 

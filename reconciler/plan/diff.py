@@ -66,6 +66,9 @@ def _remote_change(
 def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
     if recorded == desired:
         return []
+    recorded, desired = _without_last_breaks(recorded), _without_last_breaks(desired)
+    if recorded == desired:
+        return []
     from deepdiff import DeepDiff
     from deepdiff.helper import notpresent
 
@@ -76,6 +79,15 @@ def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
         before, after = (ABSENT if t is notpresent else t for t in (level.t1, level.t2))
         found.append(Change(_path(level), before, after, Origin.MANIFEST))
     return found
+
+
+def _without_last_breaks(inputs: Inputs) -> Inputs:
+    """The inputs with the prompt's last line breaks removed: parsers and editors disagree about
+    that of the last line of a file."""
+    message = inputs.get("message")
+    if message is None:
+        return inputs
+    return {**inputs, "message": {**message, "content": message["content"].rstrip("\r\n")}}
 
 
 def _path(level: DiffLevel) -> str:

@@ -257,7 +257,7 @@ MAY_VALIDATE = {
     "manifest.document",
     "manifest.loader",
     "manifest.parse",
-    "manifest.parse.ambiguity",
+    "manifest.parse.comments",
     "manifest.parse.construct",
     "manifest.parse.scalars",
     "manifest.parse.source",

@@ -22,7 +22,6 @@ from ruamel.yaml.events import (
 from reconciler import limits
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, FindingError
 from reconciler.manifest.parse import scalars
-from reconciler.manifest.parse.ambiguity import ambiguous_name
 from reconciler.manifest.parse.spans import NextEvent, Position
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -134,7 +133,7 @@ class Construction:
             if tag not in (_MAP_TAGS if is_mapping else _SEQ_TAGS):
                 self._note(event, frame, Code.INVALID_TAG, "", {"tag": scalars.spelled(tag)})
         if event.anchor is not None:
-            self._anchor(event, frame, value)
+            self._anchor(event, value)
         self._stack.append(frame)
         depth = len(self._stack)
         if depth > limits.YAML_DEPTH:
@@ -163,18 +162,11 @@ class Construction:
         elif not event.style and not is_key:
             value = self._plain(event, frame)
         if event.anchor is not None:
-            self._anchor(event, frame, value)
+            self._anchor(event, value)
         return value
 
-    def _anchor(self, event: Any, frame: Frame, value: object) -> None:
-        self._check_name(event, frame, "&")
+    def _anchor(self, event: Any, value: object) -> None:
         self._anchors[event.anchor] = value
-
-    def _check_name(self, event: Any, frame: Frame, sign: str) -> None:
-        offset = ambiguous_name(self._text, event.start_mark.index, sign, event.anchor)
-        if offset is not None:
-            self._note(event, frame, Code.INVALID_ALIAS, "name", offset=offset)
-            raise UnreadableDocumentError
 
     @cached_property
     def _text(self) -> str:
@@ -194,7 +186,6 @@ class Construction:
     def _alias(self, event: Any, frame: Frame) -> object:
         mapping, _, key, _ = frame
         name = event.anchor
-        self._check_name(event, frame, "*")
         if mapping is not None and key is None:
             self._refuse(event, frame, Code.INVALID_ALIAS, "key", {"alias": name})
         if name not in self._anchors:
@@ -285,10 +276,8 @@ class Construction:
         code: Code,
         case: str = "",
         facts: Facts = NO_FACTS,
-        offset: int = 0,
     ) -> None:
-        line, column = _position(event.start_mark)
-        path, at = self._path(frame), (line, column + offset)
+        path, at = self._path(frame), _position(event.start_mark)
         self.findings.append(Finding(code, path, case, facts, position=at))
 
     def _refuse(

