@@ -71,11 +71,11 @@ def _replaced_key(value: str) -> str:
 # Arguments
 
 PATHS = argument("paths", "[PATH]...", candidates.files, nargs=-1)
-KEY = argument("key", "KEY", candidates.recorded_keys)
+KEY = argument("key", "KEY", candidates.keys)
 SELECTED = argument(
-    "selectors", "KEY|GLOB|PATH...", candidates.recorded_keys_or_files, nargs=-1, required=True
+    "selectors", "KEY|GLOB|PATH...", candidates.keys_or_files, nargs=-1, required=True
 )
-SELECTION = argument("selectors", "[KEY|GLOB|PATH]...", candidates.recorded_keys_or_files, nargs=-1)
+SELECTION = argument("selectors", "[KEY|GLOB|PATH]...", candidates.keys_or_files, nargs=-1)
 
 # The service and the state
 
@@ -147,8 +147,8 @@ PLAN = [
     option(
         "--adopt",
         type=click.Choice([scope.value for scope in AdoptScope]),
-        help="Which unrecorded tasks to adopt: all, those newer than what the last apply has "
-        "read (recent), or none.  "
+        help="Unrecorded tasks to adopt. all: any task; recent: only those created since the last "
+        "complete apply; none.  "
         "[default: all on a new state, else recent]",
     ),
     option(
@@ -162,7 +162,7 @@ PLAN = [
         "--allow-recreate",
         multiple=True,
         metavar="[=KEY]",
-        shell_complete=candidates.recorded_keys,
+        shell_complete=candidates.keys,
         help="Recreate tasks that the service no longer has: all, or only KEY (repeatable).",
     ),
     option(

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli.main import run
+from reconciler.cli.main import main, run
+from tests.support.called import call
 from tests.support.shells import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,22 +48,21 @@ def environment(folder: Path) -> dict[str, str]:
 def offered(folder: Path, line: str) -> list[str]:
     """The completions of the last word of a line, with the protocol of the bash script."""
     words = line.split(" ")
-    ran = subprocess.run(
-        [str(folder / "bin/taskctl")],
-        cwd=folder,
-        env={
-            **environment(folder),
-            "_TASKCTL_COMPLETE": "bash_complete",
-            "COMP_WORDS": "\n".join(words),
-            "COMP_CWORD": str(len(words) - 1),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ran.stderr == ""
-    return ran.stdout.split()
+    env = {
+        **environment(folder),
+        "_TASKCTL_COMPLETE": "bash_complete",
+        "COMP_WORDS": "\n".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    code, out, err = call([], folder, env, _complete)
+    assert (code, err) == (0, "")
+    return out.split()
+
+
+def _complete(_words: Sequence[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,10 @@ def offered(folder: Path, line: str) -> list[str]:
         ("taskctl plan --target acme/", ["plain,acme/old-task", "plain,acme/review-costs"]),
         ("taskctl plan --target other/", ["plain,other/rotate-iam-keys"]),
         ("taskctl plan tasks/a.yaml --target ro", ["plain,rotate-iam-keys"]),
-        ("taskctl state show r", ["plain,review-costs"]),
+        ("taskctl state show r", ["plain,review-costs", "plain,rotate-iam-keys"]),
+        ("taskctl explain tc80", [f"plain,TC80{n}" for n in range(1, 10)]),
+        ("taskctl status --status do", ["plain,done"]),
+        ("taskctl status --status waiting,fa", ["plain,waiting,failed"]),
         ("taskctl state mv old", ["plain,old-task"]),
         ("taskctl state mv old-task ro", ["plain,rotate-iam-keys"]),
         ("taskctl state rm --state none.json old", ["file,old", "plain,old-task"]),
@@ -87,6 +91,7 @@ def offered(folder: Path, line: str) -> list[str]:
         ("taskctl fmt ta", ["file,ta"]),
         ("taskctl show pl", ["file,pl"]),
         ("taskctl show re", ["file,re", "plain,review-costs"]),
+        ("taskctl logs ro", ["file,ro", "plain,rotate-iam-keys"]),
         ("taskctl status old", ["file,old", "plain,old-task"]),
         ("taskctl wait old", ["file,old", "plain,old-task"]),
         *(

@@ -4,7 +4,7 @@ interpreter. Tests of signals, kills and simultaneous commands start processes i
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
 from functools import partial
 from io import BytesIO, TextIOWrapper
@@ -17,7 +17,12 @@ from reconciler.remote.retries import RetryPolicy
 from tests.support.skipped_time import skipped_time
 
 
-def call(words: Sequence[str], folder: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
+def call(
+    words: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    function: Callable[[Sequence[str]], int] = run,
+) -> tuple[int, str, str]:
     """The exit code, stdout and stderr. `env` is the whole environment, and stdin is empty. Reads
     are retried as often as usual, with short pauses, and the settle time passes at once. Only for
     the main thread."""
@@ -31,7 +36,7 @@ def call(words: Sequence[str], folder: Path, env: Mapping[str, str]) -> tuple[in
         patch.object(transport, "RetryPolicy", partial(RetryPolicy, base=0.02)),
         skipped_time(),
     ):
-        code = run(words)
+        code = function(words)
     return code, _text(out), _text(err)
 
 

@@ -48,7 +48,7 @@ def _digest(value: str) -> str:
         "--timeout",
         type=duration,
         default="30m",
-        help="How long to wait in total, also if tasks are created in several waves.",
+        help="Maximum total wait.",
     ),
     *(INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
     reports=True,

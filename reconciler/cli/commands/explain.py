@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from reconciler.cli.command import Call, make_command
+from reconciler.cli.completion import candidates
 from reconciler.cli.options import argument
 from reconciler.messages import entry
 from reconciler.messages.explanation import codes, messages_of, section
@@ -15,7 +16,7 @@ from reconciler.render.document import dump, json_document
 
 @make_command(
     "explain",
-    argument("code", "[CODE]", required=False),
+    argument("code", "[CODE]", candidates.diagnostic_codes, required=False),
     examples=[
         ("taskctl explain TC201", "explain one code"),
         ("taskctl explain", "list all codes"),

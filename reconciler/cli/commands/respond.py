@@ -106,7 +106,7 @@ def reject_command(
 
 @make_command(
     "say",
-    argument("key", "KEY|GLOB|PATH", candidates.recorded_keys_or_files),
+    argument("key", "KEY|GLOB|PATH", candidates.keys_or_files),
     *(argument("text", "TEXT|-"), YES, BACKEND, STATE),
     examples=[
         ('taskctl say rotate-iam-keys "The audit role as well."', "to a task that is idle"),
@@ -136,7 +136,7 @@ def say_command(call: Call, key: str, text: str, yes: bool) -> int:
         "--task",
         "task_id",
         metavar="ID",
-        help="A former task of the key, or a redundant one.",
+        help="Cancel this task of the key instead: one that was replaced, or a duplicate.",
     ),
     *(YES, BACKEND, STATE),
     examples=[

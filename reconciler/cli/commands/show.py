@@ -23,7 +23,8 @@ from reconciler.render import BASIC_FORMATS
 def command(call: Call, name: str) -> int:
     """Show a saved plan, or everything about one task. Changes nothing.
 
-    An argument that is not a file is read as KEY or ORG/KEY. A plan is shown from its file alone.
+    An argument that is not a file is read as KEY or ORG/KEY. Showing a plan needs no network
+    access.
     """
     from reconciler.app.show import load_plan_or_task
 

@@ -76,7 +76,7 @@ def show_record(call: Call, key: str) -> int:
 
 @make_command(
     "mv",
-    argument("old", "OLD|GLOB", candidates.recorded_keys),
+    argument("old", "OLD|GLOB", candidates.keys),
     argument("new", "NEW", candidates.desired_keys),
     *(YES, *EDITS),
     examples=[
@@ -85,7 +85,7 @@ def show_record(call: Call, key: str) -> int:
     ],
 )
 def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
-    """Rename the record of OLD to NEW, in its organization or as ORG/KEY in another one.
+    """Move the record of OLD to the key NEW (ORG/KEY to move it to another organization).
 
     With globs, each * in NEW stands for what the corresponding * in OLD matched; if several match,
     asks for confirmation.
@@ -112,7 +112,7 @@ def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
 
 @make_command(
     "accept",
-    argument("key", "KEY|GLOB", candidates.recorded_keys),
+    argument("key", "KEY|GLOB", candidates.keys),
     *(PATHS, YES, *EDITS),
     examples=[
         ("taskctl state accept cost-review", "a typo was corrected"),
@@ -120,7 +120,7 @@ def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
     ],
 )
 def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> int:
-    """Record the manifest's inputs of KEY as those that its task was created with.
+    """Mark KEY as applied: store its current manifest as the inputs of its task.
 
     Use it after an edit that makes no difference, such as a corrected typo. The task is then no
     longer shown as changed.
@@ -242,10 +242,10 @@ def push_file(call: Call, file: str) -> int:
     ],
 )
 def migrate_state(call: Call, to: str | None, abort: bool) -> int:
-    """Move the state to another place, which must not have a state yet.
+    """Move the state to another location, which must not have a state yet.
 
     If it is interrupted, run it again with the same address, or undo it with --abort. Until then,
-    no other command uses the state. The old place then points to the new one.
+    no other command uses the state. The old location then points to the new one.
     """
     from reconciler.app.state import abort_move, move_state
 

@@ -9,6 +9,7 @@ import click
 
 from reconciler.app.status import StatusReport, TotalsReport, read_totals, status
 from reconciler.cli.command import Call, Command, make_command
+from reconciler.cli.completion import candidates
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
@@ -55,6 +56,7 @@ class _StatusCommand(Command):
         "states",
         multiple=True,
         callback=_states,
+        shell_complete=candidates.task_statuses,
         metavar="LIST",
         help="Only tasks with one of these statuses, such as waiting,failed. --state also accepts "
         "such a list.",

@@ -102,7 +102,38 @@ def _content(path: Path) -> bytes:
 
 
 keys = _completion(_desired, _recorded)
+"""Of the manifests, which also have those of a shared state, and of the state files here."""
 keys_or_files = _completion(_desired, _recorded, with_files=True)
 desired_keys = _completion(_desired)
-recorded_keys = _completion(_recorded)
-recorded_keys_or_files = _completion(_recorded, with_files=True)
+
+
+def diagnostic_codes(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[object]]:
+    """Diagnostic codes, with their titles."""
+    from click.shell_completion import CompletionItem
+
+    from reconciler.messages import entry
+    from reconciler.messages.explanation import codes as all_codes
+
+    return [
+        CompletionItem(code.value, help=entry(code).title)
+        for code in all_codes()
+        if code.value.startswith(incomplete.upper())
+    ]
+
+
+def task_statuses(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[object]]:
+    """Statuses of tasks; the last one of a list."""
+    from click.shell_completion import CompletionItem
+
+    from reconciler.tasks.status import TaskState
+
+    before, comma, last = incomplete.rpartition(",")
+    return [
+        CompletionItem(f"{before}{comma}{state.value}")
+        for state in TaskState
+        if state.value.startswith(last)
+    ]
