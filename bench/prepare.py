@@ -87,7 +87,7 @@ def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> N
         )
         for task in desired_in(folder)[:only]
     }
-    state = State("bench", 1, url, records, last_mark=MARK)
+    state = State("bench", 1, url, records)
     (folder / "taskctl.state.json").write_bytes(encode_state(state))
 
 

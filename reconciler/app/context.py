@@ -298,7 +298,7 @@ class Context:
             raise ManifestError(manifests.diagnostics)
         return manifests
 
-    def survey(self, settle_time: timedelta) -> Survey:
+    def survey(self) -> Survey:
         """Reads everything that plans need from the service."""
         from reconciler.remote.survey import Survey, message_cache
 
@@ -307,7 +307,6 @@ class Context:
             client,
             message_cache(self.caches, self.service, client.identity(), client.scrub),
             parallelism=self.connection.parallelism,
-            settle_time=settle_time,
             clock=self.clock,
         )
 

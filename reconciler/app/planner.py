@@ -157,7 +157,7 @@ class Planning:
     ) -> None:
         self._ctx = ctx
         self._space = space
-        self._survey = ctx.survey(space.options.settle_time)
+        self._survey = ctx.survey()
         self._holder = holder
         self._selection: Selection | None = None
         self._with_past = with_past

@@ -91,10 +91,15 @@ def accept_manifest(
 
 
 def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
-    """Records the outcome of an attempt: the task that it created, or None. With a task, the key
-    may also be one that is only in the manifests. TaskctlError."""
+    """Records the outcome of an attempt: the task that it created, or None. The key may also be one
+    that is only in the manifests. TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state = session.state
+        if task_id is None and not edit.is_known(state, key):
+            ref = _find_in_manifests(ctx, state, key).ref
+            events = edit.not_created(state, ref)
+            session.append(*events)
+            return Edit(ref, "notCreated", bool(events))
         if task_id is not None and not edit.is_known(state, key):
             desired = _find_in_manifests(ctx, state, key)
             remote = _find_at_service(ctx, desired.ref, task_id)
@@ -205,7 +210,7 @@ def _decode_copy(data: bytes, file: str, backend: str) -> State:
 def move_state(ctx: Context, to: str) -> PlaceChange:
     """Moves the state to another place, or completes an interrupted move. StateError."""
     target = ctx.place_of(to)
-    done = migration.migrate(ctx.place, target, _opener(ctx), ctx.clock.now())
+    done = migration.migrate(ctx.place, target, _opener(ctx))
     case = "moved" if done else "movedBefore"
     return PlaceChange(ctx.place.shown, case, done, target.shown, is_used=not done)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler import memory
+from reconciler.app.cancellation import send_cancellation
 from reconciler.app.context import Context
 from reconciler.app.planner import (
     Planning,
@@ -31,8 +32,10 @@ from reconciler.model.diagnostics import (
     error,
     has_errors,
 )
-from reconciler.model.task import RemoteTask, rfc3339
-from reconciler.plan.age import LockHolder
+from reconciler.model.options import AdoptScope
+from reconciler.model.task import DesiredTask, RemoteTask
+from reconciler.plan.adoption import described
+from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.hold import TaskProgress
@@ -42,15 +45,14 @@ from reconciler.render.masking import secrets_of
 from reconciler.render.plan.summary import plan_summary, unattended_count
 from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
-from reconciler.state.edit import mark_done, update_sensitive
-from reconciler.tasks.delivery import delivery_error
-from reconciler.tasks.status import SETTLED, TaskState
+from reconciler.state.edit import drop_void, mark_done, update_sensitive
+from reconciler.state.model import Aged
 
 if TYPE_CHECKING:
-    from reconciler.app.ui import Stop
+    from reconciler.app.ui import ApplyProgress, Stop
     from reconciler.model.task import TaskRef
     from reconciler.plan.view import RemoteView
-    from reconciler.state.model import Record, State
+    from reconciler.state.model import State
     from reconciler.state.session import Session
 
 _MADE = (Result.CREATED, Result.REPLACED)
@@ -121,9 +123,9 @@ class Wave:
         self._file = request.paths[0] if saved is not None else ""
         self._fail_on, self._follows = request.fail_on, follows
         self._yes = request.yes or saved is not None
-        self._holder = LockHolder(ctx.clock.boot())
+        self._holder = LockHolder.of(ctx.clock.boot(), session.state.attempts.values())
         self._planning = Planning(ctx, space, self._holder)
-        self._baselines: dict[str, Baseline] = {}
+        self._compared: Mapping[str, Baseline] = {}
         self._listed: list[RemoteTask] = []
         self._options = space.options
 
@@ -166,11 +168,18 @@ class Wave:
         )
         if stop.exit_code is None:
             self._refresh(report, first_view)
-            # Keys that were not selected were not looked up: for them, the state stays new.
-            selects = self._options.target or self._options.exclude
-            if is_first and plan.complete and not (selects or _may_miss_a_task(report)):
-                self._session.mark_complete(self._space.scope, self._baselines)
+            if is_first and self._has_compared_all(plan, report):
+                self._session.mark_compared(self._compared)
         return Applied(self._save(report), plan, stop.exit_code)
+
+    def _has_compared_all(self, plan: Plan, report: ApplyReport) -> bool:
+        """Whether every key of the manifests was compared with the service's tasks, and each has
+        its task now."""
+        options = self._options
+        is_limited = self._space.scope not in ((), (".",)) or options.target or options.exclude
+        if is_limited or options.adopt is AdoptScope.NONE or not plan.complete:
+            return False
+        return {Result.UNRESOLVED, Result.NOT_STARTED}.isdisjoint(t.result for t in report.tasks)
 
     def _plan(self) -> Plan:
         state = self._session.state
@@ -236,7 +245,7 @@ class Wave:
         progress = ctx.ui.progress(total)
         view = self._planning.view
         newest = view.newest if view is not None else {}
-        self._baselines = {org: Baseline(org, ids) for org, ids in newest.items()}
+        self._compared = {org: Baseline(org, ids) for org, ids in newest.items()}
         apply_ctx = ApplyContext(
             service=ctx.client,
             log=session,
@@ -246,9 +255,12 @@ class Wave:
             started=progress.started,
             ended=progress.ended,
             held=progress.held,
-            cancel=lambda record: _cancel(ctx, record),
+            cancel=lambda record: send_cancellation(ctx, record),
             holder=self._holder,
-            baselines=self._baselines,
+            settle_time=self._options.settle_time.total_seconds(),
+            baselines=dict(self._compared),
+            is_due=self._is_due,
+            confirms=lambda task: self._is_created(task, progress),
             window=min(SEND_WINDOW, self._options.settle_time.total_seconds()),
         )
         loop = Loop(
@@ -265,6 +277,32 @@ class Wave:
             self._listed = loop.listed
             progress.close()
 
+    def _is_due(self, task: DesiredTask) -> bool:
+        """Whether a task may be created now. The period of a recurring one may have ended since the
+        plan."""
+        made = task.generated
+        if made is None or made.period is None:
+            return True
+        now = min(self._ctx.clock.now(), self._ctx.now())
+        recurrences = self._space.manifests.recurrences
+        return any(made.period == period.name for each in recurrences for period in each.due(now))
+
+    def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
+        """Whether a person says that an attempt has created the planned task's candidate."""
+        if self._yes or not self._ctx.ui.interactive or task.candidate is None:
+            return False
+        view = self._planning.view
+        said = described(task.candidate, self.state.backend, view) if view is not None else ()
+        note = word_remarks(said).note
+        progress.close()
+        return self._ctx.ui.ask(Question.CREATED, strict=True, ref=str(task.ref), note=note)
+
+    def _note_waited(self) -> None:
+        """Journals for how long the attempts have been waited for, if that has not been done."""
+        attempts, settle = self._session.state.attempts.values(), self._options.settle_time
+        found = dict(waited_totals(attempts, settle, self._holder, self._ctx.clock.boot()))
+        self._session.append(*([Aged(found)] if found else ()))
+
     def _refresh(self, report: ApplyReport, view: RemoteView | None) -> None:
         """Records the outputs of the tasks that were read, and of those just created and listed."""
         seen: list[RemoteTask] = list(view.tasks.values()) if view is not None else []
@@ -279,29 +317,13 @@ class Wave:
         try:
             self._session.append(*update_sensitive(self._session.state, self._space.desired))
             self._session.append(*mark_done(self._session.state, self._planning.done))
+            declared = {task.ref for task in self._space.desired}
+            self._session.append(*drop_void(self._session.state, declared))
+            self._note_waited()
             self._session.close()
         except StateError as problem:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
         return report
-
-
-def _cancel(ctx: Context, record: Record) -> bool:
-    """Cancels the task of a record. False if it had already ended. TaskctlError."""
-    status = ctx.reader.status(record)
-    if status.state in SETTLED and status.state is not TaskState.NOT_VISIBLE:
-        return False
-    event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
-    failed = ctx.reader.respond(record.ref.org_name, record.task_id, event)
-    if failed is not None:
-        caller = ctx.client.identity()
-        raise TaskctlError([delivery_error(failed, record, caller, "the cancellation")])
-    return True
-
-
-def _may_miss_a_task(report: ApplyReport) -> bool:
-    """Whether a task may exist that is not in the state."""
-    counts = report.summary()
-    return bool(counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED])
 
 
 _EXCEEDS: dict[str, Callable[[PlannedTask, PlannedTask | None], bool]] = {

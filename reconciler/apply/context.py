@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Service
-from reconciler.model.task import Identity, TaskRef
+from reconciler.model.task import DesiredTask, Identity, TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Event, Record, State
+
+
+class Cancellation(NamedTuple):
+    """The outcome of cancelling a task. `sent`: the service accepted it; otherwise, the task had
+    already ended, unless there is a `problem`. `is_refused`: trying again is pointless."""
+
+    sent: bool = False
+    problem: Diagnostic | None = None
+    is_refused: bool = False
 
 
 class AttemptLog(Protocol):
@@ -38,10 +48,12 @@ class ApplyContext:
     """The dependencies of the executor and the loop.
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `held` is called with the
-    seconds for which a rate limit holds creates back. `cancel` cancels the task of a record; False
-    if it had already ended; it may raise TaskctlError. `holder` collects when the exchanges of this
-    apply's attempts ended, `baselines` the baselines that it has read, by organization. `window` is
-    the time in seconds, after its journal entry, in which a create is sent.
+    seconds for which a rate limit holds creates back. `cancel` cancels the task of a record.
+    `holder` collects when the exchanges of this apply's attempts ended, `baselines` the baselines
+    that it has read, by organization. `settle_time` is journaled with each attempt; `window` is the
+    time in seconds, after its journal entry, in which a create is sent. `is_due` is False for a
+    task whose period has ended: it is never sent. `confirms` asks a person whether an attempt has
+    created the `candidate` of a planned task.
     """
 
     service: Service
@@ -51,15 +63,17 @@ class ApplyContext:
     wait: Callable[[float], bool]
     started: Callable[[TaskRef], None]
     ended: Callable[[TaskResult], None]
-    cancel: Callable[[Record], bool]
+    cancel: Callable[[Record], Cancellation]
     holder: LockHolder
+    settle_time: float
     held: Callable[[float], None] = lambda _: None
     baselines: dict[str, Baseline] = field(default_factory=dict)
     window: float = SEND_WINDOW
+    is_due: Callable[[DesiredTask], bool] = lambda _: True
+    confirms: Callable[[PlannedTask], bool] = lambda _: False
 
     def clocks(self) -> Clocks:
-        clock = self.clock
-        return Clocks(clock.now(), clock.boot(), clock.boot_id, self.service.service_clock())
+        return Clocks(self.clock.now(), self.clock.boot(), self.service.service_clock())
 
     def result(
         self, task: PlannedTask, result: Result, *problems: Remark, task_id: str | None = None

@@ -21,7 +21,7 @@ from reconciler.model.wire import create_body
 from reconciler.plan.lookup import BASELINE_SIZE, moved_ref
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import Attempt, Baseline
-from reconciler.state.model import Attempted, BaselineRead, Closed, Record, State
+from reconciler.state.model import Attempted, BaselineRead, Closed, Record
 
 TRIES = 5
 """How often a create is tried whose request could not be sent."""
@@ -42,8 +42,8 @@ class Creates:
         self._throttle = throttle
         self._out_of_reach = threading.Event()
         self._lock, self._baseline_lock = threading.Lock(), threading.Lock()
-        self._open: dict[TaskRef | None, list[str]] = {}
-        self._known_ids = set(ctx.log.state.recorded_ids())
+        state = ctx.log.state
+        self._known_ids = {*state.recorded_ids(), *state.retired}
         self._used_up: set[str] = set()
         self._journaled: set[str] = set()
         self._never_left: set[str] = set()
@@ -51,16 +51,15 @@ class Creates:
         self.created: set[TaskRef] = set()
         self.own_marks: set[str] = set()
 
-    def supersede(self, state: State) -> None:
-        """From now on, creates supersede the attempts for their keys that are open now."""
-        self._open = {}
-        for mark, attempt in sorted(state.attempts.items()):
-            self._open.setdefault(attempt.ref, []).append(mark)
-
     def count(self, ref: TaskRef) -> None:
         """Counts a key whose task of this apply was found by a lookup."""
         with self._lock:
             self.created.add(ref)
+
+    def note(self, *task_ids: str) -> None:
+        """These tasks have a key now: no response with one of their IDs is about a new task."""
+        with self._lock:
+            self._known_ids.update(task_ids)
 
     def may_exist(self, task: PlannedTask) -> bool:
         """Whether this apply or another one sent an attempt for it that is still open."""
@@ -77,28 +76,33 @@ class Creates:
             baseline = self._baseline(desired.ref.org_name)
         except RemoteError as problem:
             return ctx.result(task, Result.FAILED, remark("apply.no_list", why=str(problem)))
-        refs = (task.ref, moved_ref(desired))
-        earlier = [mark for ref in refs for mark in self._open.get(ref, ())]
-        over, lost = list(earlier), NotSent("")
+        unsent: list[str] = []
+        why = remark("apply.not_sent", why="")
         for tries in range(1, TRIES + 1):
             generation = self._throttle.enter()
-            if generation is None or self._is_over(task.ref):
+            if generation is None or self._is_over(task.ref) or not ctx.is_due(desired):
                 if generation is not None:
                     self._throttle.leave()
-                self._close(task, over)
-                return ctx.result(task, Result.NOT_STARTED, *self._why_not_started(task.ref))
+                self._close(task, unsent)
+                return ctx.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
+            window = Window(ctx.clock, ctx.window, ctx.log.check_held)
             try:
-                attempt, outcome = self._send(task, desired, baseline, over)
+                attempt, outcome = self._send(task, desired, baseline, window, unsent)
                 self._note_limits(task.ref, outcome, generation)
             finally:
                 self._throttle.leave()
             if not isinstance(outcome, NotSent):
-                return self._outcome(task, attempt, outcome, earlier)
+                return self._outcome(task, attempt, outcome, baseline)
+            unsent, why = (
+                [attempt.mark],
+                window.why_late() or remark("apply.not_sent", why=outcome.why),
+            )
+            if window.is_hopeless:
+                break
             self._throttle.pause(0.25 * 2.0**tries)
-            over, lost = [attempt.mark], outcome
         self._out_of_reach.set()
-        self._close(task, over)
-        return ctx.result(task, Result.FAILED, remark("apply.not_sent", why=lost.why))
+        self._close(task, unsent)
+        return ctx.result(task, Result.FAILED, why)
 
     def _baseline(self, org_name: str) -> Baseline:
         """The newest tasks of an organization before the first attempt. Read once, unless the plan
@@ -115,24 +119,32 @@ class Creates:
     def _is_over(self, ref: TaskRef) -> bool:
         return self._out_of_reach.is_set() or ref.org_name in self._used_up
 
-    def _why_not_started(self, ref: TaskRef) -> Iterable[Remark]:
+    def _why_not_started(self, task: DesiredTask) -> Iterable[Remark]:
         if self._out_of_reach.is_set():
             yield remark("apply.unreachable")
-        elif ref.org_name in self._used_up:
+        elif task.org_name in self._used_up:
             yield remark("apply.used_up")
         elif self._throttle.is_exhausted:
             yield remark("apply.rate_limited")
+        elif not self._ctx.is_due(task):
+            yield remark("apply.period_over")
 
     def _send(
-        self, task: PlannedTask, desired: DesiredTask, baseline: Baseline, over: Iterable[str]
+        self,
+        task: PlannedTask,
+        desired: DesiredTask,
+        baseline: Baseline,
+        window: Window,
+        unsent: Iterable[str],
     ) -> tuple[Attempt, CreateOutcome]:
-        """Journals an attempt that supersedes those in `over`, and sends it within its window."""
+        """Journals an attempt, which supersedes those that were not sent, and sends it within its
+        window."""
         ctx = self._ctx
-        window = Window(ctx.clock, ctx.window, ctx.log.check_held)
-        attempt = self._attempt(task, desired, baseline, window)
-        closed = [Closed(mark, "superseded") for mark in over]
+        attempt = self._attempt(task, desired, baseline)
+        closed = [Closed(mark, "superseded") for mark in unsent]
         ctx.holder.ended[attempt.mark] = math.inf
         ctx.log.append(*closed, *self._not_journaled(baseline), Attempted(attempt))
+        window.note_journaled()
         with self._lock:
             self.own_marks.add(attempt.mark)
         ctx.started(attempt.ref)
@@ -154,9 +166,7 @@ class Creates:
                 self._journaled.add(baseline.name)
                 yield BaselineRead(baseline)
 
-    def _attempt(
-        self, task: PlannedTask, desired: DesiredTask, baseline: Baseline, window: Window
-    ) -> Attempt:
+    def _attempt(self, task: PlannedTask, desired: DesiredTask, baseline: Baseline) -> Attempt:
         ctx, now = self._ctx, self._ctx.clock.now()
         return Attempt(
             ref=desired.ref,
@@ -166,11 +176,10 @@ class Creates:
             identity=ctx.identity,
             file=desired.file,
             started_at=now,
-            service_clock=ctx.service.service_clock(),
             sensitive=desired.sensitive,
             replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
-            boot=round(window.boot, 3),
-            boot_id=ctx.clock.boot_id,
+            cancels=task.cancels,
+            settle_time=ctx.settle_time,
             window=ctx.window,
             baseline=baseline.name,
             generated=desired.generated,
@@ -192,11 +201,11 @@ class Creates:
         task: PlannedTask,
         attempt: Attempt,
         outcome: Created | Refused | Unknown,
-        earlier: Sequence[str],
+        baseline: Baseline,
     ) -> Record | TaskResult:
         match outcome:
-            case Created(task_id) if self._is_new(task_id):
-                return self._created(task, attempt, task_id, earlier)
+            case Created(task_id) if self._is_new(task_id, baseline):
+                return self._created(task, attempt, task_id)
             case Created(task_id):
                 # The service never reuses an ID, so a proxy repeated another response.
                 return self._unknown(task, remark("apply.known_id", task_id=task_id))
@@ -208,10 +217,11 @@ class Creates:
             case Unknown(why, throttled=throttled):
                 return self._unknown(task, remark("apply.unknown", why=why), counts=not throttled)
 
-    def _is_new(self, task_id: str) -> bool:
-        """Whether no key has or had this task until now."""
+    def _is_new(self, task_id: str, baseline: Baseline) -> bool:
+        """Whether no key has or had this task until now, and it did not exist before the
+        attempt."""
         with self._lock:
-            is_new = task_id not in self._known_ids
+            is_new = task_id not in self._known_ids and task_id not in baseline.ids
             self._known_ids.add(task_id)
         return is_new
 
@@ -220,10 +230,8 @@ class Creates:
             self.sent[task.ref] += counts
         return self._ctx.result(task, Result.UNRESOLVED, why)
 
-    def _created(
-        self, task: PlannedTask, attempt: Attempt, task_id: str, earlier: Sequence[str]
-    ) -> Record | TaskResult:
-        record = records.created(task, attempt, task_id, earlier, self._ctx)
+    def _created(self, task: PlannedTask, attempt: Attempt, task_id: str) -> Record | TaskResult:
+        record = records.created(task, attempt, task_id, self._ctx)
         try:
             self._ctx.log.append(*records.recorded(task, record))
         except StateError as problem:
@@ -255,20 +263,43 @@ class Window:
     clock may be set, and the other may stop while a virtual machine is suspended.
 
     `check_held` raises StateError if the lock or the journal no longer belongs to this run. Then
-    the window is closed, and `problem` has the error.
+    the window is closed, and `problem` has the error. `is_hopeless`: the storage alone takes longer
+    than the window.
     """
 
     def __init__(self, clock: Clock, seconds: float, check_held: Callable[[], None]) -> None:
         self._clock, self._seconds, self._check_held = clock, seconds, check_held
-        self._now, self.boot = clock.now(), clock.boot()
+        self._now, self._boot = clock.now(), clock.boot()
+        self._storage = 0.0
+        self._is_late = False
         self.problem: StateError | None = None
 
+    def note_journaled(self) -> None:
+        """The journal write has ended."""
+        self._storage = self._passed()
+
     def is_open(self) -> bool:
-        by_wall = (self._clock.now() - self._now).total_seconds()
-        if max(by_wall, self._clock.boot() - self.boot) >= self._seconds:
-            return False
+        before = self._passed()
         try:
-            self._check_held()
+            self._check_held()  # first: it may take long
         except StateError as problem:
             self.problem = problem
-        return self.problem is None
+            return False
+        passed = self._passed()
+        self._storage += passed - before
+        self._is_late = passed >= self._seconds
+        return not self._is_late
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self._is_late and self._storage >= self._seconds
+
+    def why_late(self) -> Remark | None:
+        """Why the window has closed, unless the connection took so long."""
+        if not self._is_late or 2 * self._storage < self._seconds:
+            return None
+        return remark("apply.slow_storage", seconds=f"{self._storage:.1f}")
+
+    def _passed(self) -> float:
+        by_wall = (self._clock.now() - self._now).total_seconds()
+        return max(by_wall, self._clock.boot() - self._boot)

@@ -19,12 +19,15 @@ from reconciler.apply.patches import Patches
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
 from reconciler.messages import word
-from reconciler.model.diagnostics import StateError, TaskctlError
+from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import TaskRef
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.state.model import Record
+from reconciler.state.attempt import Owed
+from reconciler.state.model import Record, Recorded
+
+_REPLACED = (Result.REPLACED, Result.ADOPTED)
 
 
 class Executor:
@@ -47,7 +50,6 @@ class Executor:
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
         """A result for each task. If one fails, the others continue."""
         tasks = list(tasks)
-        self.creates.supersede(self._ctx.log.state)
         results = {t.ref: self._execute(t) for t in tasks if not _needs_service(t)}
         left = deque(task for task in tasks if _needs_service(task))
         if left:
@@ -68,7 +70,7 @@ class Executor:
 
     def _execute(self, task: PlannedTask) -> TaskResult:
         try:
-            result = self._outcome(task)
+            result = self._with_owed(task, self._outcome(task))
         except StateError as problem:
             why = remark("apply.state", why=str(problem))
             if self.creates.may_exist(task):
@@ -89,7 +91,7 @@ class Executor:
             replaced = task.action is Action.REPLACE
             return self._finish(task, made, Result.REPLACED if replaced else Result.CREATED)
         record = task.record
-        if record is not None:
+        if record is not None and task.action is not Action.ADOPT:
             if task.action is Action.MOVE:
                 return self._moved(task, record)
             if task.action is Action.UPDATE:
@@ -98,8 +100,10 @@ class Executor:
                 return self._forgotten(task, record)
             if task.reason is Reason.UNFINISHED:
                 return self._finish(task, record, Result.CREATED)
+            return self._ctx.result(task, Result.CANCELLED, task_id=record.task_id)
         adopted = records.adopted(task, self._ctx)
         self._ctx.log.append(*records.recorded(task, adopted))
+        self.creates.note(adopted.task_id, *adopted.duplicates)
         return self._finish(task, adopted, self._adopted_as(task))
 
     def _moved(self, task: PlannedTask, old: Record) -> TaskResult:
@@ -119,14 +123,24 @@ class Executor:
         return replace(reported, updated=done)
 
     def _forgotten(self, task: PlannedTask, record: Record) -> TaskResult:
-        """Cancels first: if apply dies in between, the next one finds the record and does both. The
-        record of a key with an attempt stays, since the attempt may still create a task."""
+        """Cancels first: if apply dies in between, the next one finds in the record that the
+        cancellation is owed. The record of a key with an attempt stays, since the attempt may still
+        create a task."""
         log = self._ctx.log
         if log.state.attempts_for(record.ref):
             return self._ctx.result(task, Result.UNRESOLVED, remark("apply.look_up"))
-        cancelled, problems = self._cancel(record) if task.cancels else (None, ())
-        if problems:
-            return self._ctx.result(task, Result.FAILED, *problems, task_id=record.task_id)
+        before = self._with_owed(task, self._ctx.result(task, Result.CANCELLED))
+        if before.problems:
+            return replace(before, result=Result.FAILED, task_id=record.task_id)
+        record, cancelled = log.state.records.get(record.ref, record), before.cancelled
+        if task.cancels:
+            owed = Owed(record.task_id, self._ctx.identity)
+            if all(each.task_id != record.task_id for each in record.owed):
+                record = replace(record, owed=(*record.owed, owed))
+                log.append(Recorded(record))
+            cancelled, problem = self._cancel(record, owed)
+            if problem is not None:
+                return self._ctx.result(task, Result.FAILED, problem, task_id=record.task_id)
         log.append(records.retired(record, self._ctx))
         reported = self._ctx.result(task, Result.FORGOTTEN, task_id=record.task_id)
         return replace(reported, cancelled=cancelled)
@@ -134,21 +148,47 @@ class Executor:
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """Sets the name and sharing, which a create cannot carry, then cancels the old task."""
         problems = self._patches.finish(record) if record.pending else ()
-        reported = self._ctx.result(task, result, *problems, task_id=record.task_id)
-        if not task.cancels or task.record is None:
-            return reported
-        cancelled, warnings = self._cancel(task.record)
-        return replace(reported, warnings=warnings, cancelled=cancelled)
+        return self._ctx.result(task, result, *problems, task_id=record.task_id)
 
-    def _cancel(self, record: Record) -> tuple[str | None, tuple[Remark, ...]]:
-        """The task ID unless the task had already ended, and what failed."""
+    def _with_owed(self, task: PlannedTask, reported: TaskResult) -> TaskResult:
+        """The result, after the cancellations that the key's record owes now: those that earlier
+        applies could not finish, and that of the task that was just replaced."""
+        ids = set(task.owed)
+        if reported.result in _REPLACED and task.cancels and reported.replaced:
+            ids.add(reported.replaced)
+        for task_id in sorted(ids):
+            record = self._ctx.log.state.records.get(self._owner(task))
+            owed = next((o for o in record.owed if o.task_id == task_id), None) if record else None
+            if record is None or owed is None:
+                continue
+            cancelled, problem = self._cancel(record, owed)
+            if cancelled is not None:
+                reported = replace(reported, cancelled=cancelled)
+            if problem is not None:
+                problems = (*reported.problems, problem)
+                is_all = reported.result is Result.CANCELLED
+                result = Result.FAILED if is_all else reported.result
+                reported = replace(reported, problems=problems, result=result)
+        return reported
+
+    def _owner(self, task: PlannedTask) -> TaskRef:
+        records = self._ctx.log.state.records
+        return task.ref if task.ref in records or task.record is None else task.record.ref
+
+    def _cancel(self, record: Record, owed: Owed) -> tuple[str | None, Remark | None]:
+        """The task ID unless the task had already ended, and what failed. The record owes the
+        cancellation until the task has ended or the service has accepted or refused it."""
         self._ctx.log.check_held()
-        try:
-            return record.task_id if self._ctx.cancel(record) else None, ()
-        except TaskctlError as problem:
-            why = word(problem.diagnostics[0]).summary
-            facts = {"old": record.task_id, "why": why, "ref": str(record.ref)}
-            return None, (Remark("apply.not_cancelled", facts),)
+        task_id = owed.task_id
+        done = self._ctx.cancel(replace(record, task_id=task_id, identity=owed.identity))
+        if done.problem is None or done.is_refused:
+            left = tuple(each for each in record.owed if each.task_id != task_id)
+            self._ctx.log.append(Recorded(replace(record, owed=left)))
+        if done.problem is None:
+            return task_id if done.sent else None, None
+        case = "apply.cancel_refused" if done.is_refused else "apply.not_cancelled"
+        why = word(done.problem).summary
+        return None, remark(case, old=task_id, why=why, ref=str(record.ref))
 
     def _adopted_as(self, task: PlannedTask) -> Result:
         """A task that an attempt of this apply created counts as created, not as adopted."""
@@ -163,7 +203,7 @@ def _needs_service(task: PlannedTask) -> bool:
     """Whether it takes requests; adoptions and moves, for example, only change the state."""
     if task.creates or task.reason is Reason.UNFINISHED or task.action is Action.FORGET:
         return True
-    if task.patch or task.cancels:
+    if task.patch or task.cancels or task.owed:
         return True
     return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.created_with(task)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -17,10 +17,11 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, StateError, error, warning
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import RemoteTask, TaskRef
-from reconciler.plan.age import time_left
+from reconciler.plan.age import time_left, waited_totals
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
+from reconciler.state.model import Aged
 
 ROUNDS = 3
 """How often one apply sends a create for a key if the outcome stays unknown."""
@@ -33,11 +34,15 @@ _DONE = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED)
 
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
+BETWEEN_TOTALS = 15.0
+"""Seconds between two journal entries of how long the attempts have been waited for."""
+
 
 class Waiting(NamedTuple):
-    """Progress while attempts settle; `until` is by the local clock."""
+    """Progress while attempts settle: the keys, each with the time of its oldest attempt. `until`
+    is by the local clock."""
 
-    refs: tuple[TaskRef, ...]
+    attempts: Mapping[TaskRef, datetime]
     until: datetime
     problem: str | None = None
 
@@ -70,6 +75,8 @@ class Loop:
         self._attempts: dict[TaskRef, list[Attempt]] = {}
         self._notes: list[Diagnostic] = []
         self._problem: str | None = None
+        self._asked: set[tuple[TaskRef, str]] = set()
+        self._noted = ctx.clock.boot()
         self._look = _FIRST_LOOK
 
     def run(self, plan: Plan) -> ApplyReport:
@@ -78,8 +85,9 @@ class Loop:
             self._take(plan.tasks, plan.closed)
             while (open_refs := self._open()) and self._pause(open_refs):
                 self._look_again(open_refs)
-            if self._executor.creates.created and self._ctx.wait(0):
-                self.listed = record_duplicates(self._ctx, self._executor.creates.created)
+            if (created := self._executor.creates.created) and self._ctx.wait(0):
+                self.listed, found = record_duplicates(self._ctx, created)
+                self._notes += found
         except StateError as problem:
             # What was done must still be reported.
             return self._report(problem.diagnostics)
@@ -99,7 +107,8 @@ class Loop:
 
     def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
         """Executes what can be executed now, and keeps what is open."""
-        taken = self._within_limit([self._within_rounds(task) for task in tasks])
+        asked = [self._asked_about(task) for task in tasks]
+        taken = self._within_limit([self._within_rounds(task) for task in asked])
         if marks := list(closed):
             self._close(marks, {task.ref for task in taken if task.creates})
             taken = [self._as_recorded(task) for task in taken]
@@ -112,6 +121,24 @@ class Loop:
         if ready:
             self._look = _FIRST_LOOK
             self._results.update(self._executor.run(ready))
+
+    def _asked_about(self, task: PlannedTask) -> PlannedTask:
+        """The task, adopted if a person says that an attempt has created the candidate. Each
+        candidate is asked about once."""
+        candidate = task.candidate
+        if candidate is None or (task.ref, candidate.id) in self._asked:
+            return task
+        self._asked.add((task.ref, candidate.id))
+        if not self._ctx.confirms(task):
+            return task
+        return replace(
+            task,
+            action=Action.ADOPT,
+            reason=Reason.ATTEMPT,
+            remarks=(remark("attempt.chosen", **task.remarks[0].facts),),
+            remote=candidate,
+            task_id=candidate.id,
+        )
 
     def _close(self, marks: Sequence[str], again: Collection[TaskRef]) -> None:
         """Closes attempts that created no task; `again` are keys for which another is sent now."""
@@ -186,16 +213,15 @@ class Loop:
 
     def _left(self, task: PlannedTask, clocks: Clocks) -> float:
         """Seconds until all its attempts are old enough."""
-        left = (
-            time_left(attempt, clocks, self._settle_time, self._ctx.holder)
+        return max(
+            time_left(attempt, self._settle_time, self._ctx.holder, clocks.boot)
             for attempt in self._attempts_of(task)
         )
-        return max(seconds or 0.0 for seconds in left)
 
     def _deadline(self, task: PlannedTask, clocks: Clocks) -> float:
         """When its lookup is given up, in seconds since boot. It is fixed with the latest attempt,
         so that no clock and no response can postpone it."""
-        latest = max(attempt.mark for attempt in self._attempts_of(task))
+        latest = max(self._attempts_of(task), key=lambda a: (a.started_at, a.mark)).mark
         grace = min(LONGEST_GRACE, self._settle_time.total_seconds())
         return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
 
@@ -203,11 +229,32 @@ class Loop:
         """Waits until another lookup may help; False if apply must stop."""
         clocks = self._ctx.clocks()
         left = [self._left(self._tasks[ref], clocks) for ref in open_refs]
-        until = clocks.now + timedelta(seconds=max(left))
-        self._waiting(Waiting(tuple(sorted(open_refs)), until, self._problem))
+        oldest = {
+            ref: min(attempt.started_at for attempt in self._attempts_of(self._tasks[ref]))
+            for ref in sorted(open_refs)
+        }
+        waiting = Waiting(oldest, clocks.now + timedelta(seconds=max(left)), self._problem)
         seconds = min([self._look, *(some + 0.02 for some in left if some > 0)])
         self._look = min(_LAST_LOOK, self._look * 2)
-        return self._ctx.wait(seconds)
+        while seconds > 0:
+            self._waiting(waiting)
+            self._note_totals()
+            if not self._ctx.wait(min(seconds, 1.0)):
+                return False
+            seconds -= 1.0
+        return True
+
+    def _note_totals(self) -> None:
+        """Journals for how long the attempts have been waited for, so that a run that is killed
+        now has not waited for nothing."""
+        boot = self._ctx.clock.boot()
+        if boot - self._noted < BETWEEN_TOTALS:
+            return
+        self._noted = boot
+        attempts = self._ctx.log.state.attempts.values()
+        seconds = dict(waited_totals(attempts, self._settle_time, self._ctx.holder, boot))
+        if seconds:
+            self._ctx.log.append(Aged(seconds))
 
     def _report(self, problems: Sequence[Diagnostic] = ()) -> ApplyReport:
         results, diagnostics = [], [*problems, *self._notes]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.task import Inputs, RemoteTask
+from reconciler.model.task import Inputs, RemoteTask, TaskRef
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask
@@ -16,14 +16,8 @@ from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, kept_ou
 from reconciler.state.model import Event, Forgotten, Record, Recorded, Retired
 
 
-def created(
-    task: PlannedTask,
-    attempt: Attempt,
-    task_id: str,
-    earlier: Sequence[str],
-    ctx: ApplyContext,
-) -> Record:
-    """The record of a successful create; `earlier` are marks of attempts before it."""
+def created(task: PlannedTask, attempt: Attempt, task_id: str, ctx: ApplyContext) -> Record:
+    """The record of a successful create."""
     record = Record(
         ref=task.ref,
         task_id=task_id,
@@ -32,7 +26,7 @@ def created(
         digest=attempt.digest,
         identity=ctx.identity,
         created_at=ctx.clocks().moment,
-        marks=(*earlier, attempt.mark),
+        marks=(*_closed_marks(task, ctx), attempt.mark),
         pending=patch_after_create(attempt.inputs),
         sensitive=attempt.sensitive,
         generated=attempt.generated,
@@ -41,26 +35,45 @@ def created(
 
 
 def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
-    """The record of an existing task. It closes every attempt for its key."""
-    inputs = created_with(task)
+    """The record of an existing task. It closes every attempt for its key. Its identity is the one
+    that created the task, if that is known."""
+    state = ctx.log.state
     attempt, remote = task.attempt, task.remote
-    refs = {task.ref, moved_ref(task.desired) if task.desired is not None else None}
-    tried = [mark for mark, a in sorted(ctx.log.state.attempts.items()) if a.ref in refs]
+    removed = state.retired.get(task.task_id or "")
+    inputs = created_with(task)
+    if attempt is None and removed is not None and removed.inputs:
+        inputs = removed.inputs
+    source = attempt or removed
+    tried = [attempt.mark for attempt in state.attempts_of(_refs(task))]
     record = Record(
         ref=task.ref,
         task_id=task.task_id or "",
         file=task.file,
         inputs=inputs,
         digest=digest(inputs),
-        identity=ctx.identity,
+        identity=source.identity if source is not None else ctx.identity,
         created_at=ctx.clocks().moment,
-        marks=tuple(tried),
+        marks=(*_closed_marks(task, ctx), *tried),
+        duplicates=task.duplicates,
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
         sensitive=task.sensitive,
         generated=task.generated,
     )
+    if attempt is not None:
+        attempt = replace(attempt, cancels=attempt.cancels or task.cancels)
     return record.in_place_of(task.record, attempt)
+
+
+def _refs(task: PlannedTask) -> set[TaskRef | None]:
+    return {task.ref, moved_ref(task.desired) if task.desired is not None else None}
+
+
+def _closed_marks(task: PlannedTask, ctx: ApplyContext) -> tuple[str, ...]:
+    """The marks of the key's closed attempts, which stay with it."""
+    state = ctx.log.state
+    refs = (ref for ref in _refs(task) if ref is not None)
+    return tuple(mark for ref in sorted(refs) for mark in state.notes_on(ref).marks)
 
 
 def recorded(task: PlannedTask, record: Record) -> list[Event]:

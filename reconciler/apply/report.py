@@ -21,6 +21,7 @@ class Result(StrEnum):
     MOVED = "moved"
     UPDATED = "updated"
     FORGOTTEN = "forgotten"
+    CANCELLED = "cancelled"
     FAILED = "failed"
     UNRESOLVED = "unresolved"
     NOT_STARTED = "notStarted"

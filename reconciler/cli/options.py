@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from reconciler.cli.completion import candidates
 from reconciler.cli.completion.candidates import Complete
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.fields import PATCHED
-from reconciler.model.options import AdoptScope, parse_duration
+from reconciler.model.options import AdoptScope, parse_duration, parse_settle_time
 
 if TYPE_CHECKING:
     from reconciler.plan.options import PlanOptions
@@ -34,10 +34,19 @@ def argument(name: str, metavar: str, complete: Complete | None = None, **more: 
 
 def duration(value: str | timedelta) -> timedelta:
     """A value such as 90s."""
+    return _parsed(value, parse_duration)
+
+
+def settle_duration(value: str | timedelta) -> timedelta:
+    """A settle time."""
+    return _parsed(value, parse_settle_time)
+
+
+def _parsed(value: str | timedelta, parse: Callable[[str], timedelta]) -> timedelta:
     if isinstance(value, timedelta):
         return value
     try:
-        return parse_duration(value)
+        return parse(value)
     except TaskctlError as problem:
         from reconciler.messages import word
 
@@ -138,7 +147,7 @@ PLAN = [
     ),
     option(
         "--settle-time",
-        type=duration,
+        type=settle_duration,
         default="150s",
         envvar="TASKCTL_SETTLE_TIME",
         show_envvar=True,
@@ -252,6 +261,8 @@ def plan_options_of(ctx: click.Context, *, configured: bool) -> PlanOptions:
 
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
     own["adopt"] = AdoptScope(own["adopt"]) if own.get("adopt") else None
+    is_given = ctx.get_parameter_source("adopt") is ParameterSource.COMMANDLINE
+    own["adopt_attempts"] = is_given and own["adopt"] is not AdoptScope.NONE
     for name in ("allow_recreate", "target", "exclude", "replace"):
         own[name] = tuple(sorted(set(own[name])))
     source, default = ctx.get_parameter_source, ParameterSource.DEFAULT_MAP

@@ -16,7 +16,8 @@ from reconciler.manifest.task_checks import credentials
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
-from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef, text_of
+from reconciler.model.work import Work, comparable_text, compare_work
 from reconciler.plan.lookup import is_own, settings_agree
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
@@ -179,14 +180,19 @@ def adoptions(
     Importing them under another key would result in a second task with the same prompt. As in a
     plan, each key adopts the newest task (`read` is ordered by age).
     """
-    by_work: dict[tuple[str | None, str | None], list[DesiredTask]] = {}
+    by_text: dict[tuple[str | None, str], list[DesiredTask]] = {}
     for desired in missing:
-        by_work.setdefault((desired.org_name, desired.work), []).append(desired)
+        text = comparable_text(text_of(desired.inputs) or "")
+        by_text.setdefault((desired.org_name, text), []).append(desired)
     found = {}
     for task, opening in reversed(read):
-        alike = by_work.get((task.org_name, opening.work), []) if opening.work else []
-        for desired in alike if is_own(task, identity) else ():
-            if settings_agree(desired.inputs, task):
+        message = opening.first_message
+        if message is None or not is_own(task, identity):
+            continue
+        alike = by_text.get((task.org_name, comparable_text(message.text)), [])
+        for desired in alike:
+            is_same = compare_work(desired.inputs, message) is Work.SAME
+            if is_same and settings_agree(desired.inputs, task):
                 alike.remove(desired)
                 found[task.id] = desired
                 break

@@ -13,12 +13,12 @@ from reconciler.importing.pulumi import Resource
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.messages import wording
-from reconciler.model.canonical import comparable_text
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
-from reconciler.model.task import Identity, RemoteTask
-from reconciler.model.wire import REDACTED, first_message, first_user_message
+from reconciler.model.task import FirstMessage, Identity, RemoteTask
+from reconciler.model.wire import first_message, first_user_message
+from reconciler.model.work import REDACTED, comparable_text
 
 UNNAMED = "New task"
 FIRST_EVENTS = 50
@@ -39,12 +39,11 @@ class Opening:
         return "" if REDACTED in text else text
 
     @property
-    def work(self) -> str | None:
-        """The digest that a manifest task with the same prompt has; None without a message."""
+    def first_message(self) -> FirstMessage | None:
+        """None without a message."""
         if self.message is None:
             return None
-        found = first_message([{"type": "userInput", "eventBody": self.message}])
-        return found.work if found is not None else None
+        return first_message([{"type": "userInput", "eventBody": self.message}])
 
 
 @dataclass(slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.manifest.finding import Finding, warning_finding
-from reconciler.model.canonical import comparable_text
+from reconciler.model.canonical import canonical_json
 from reconciler.model.codes import Code
-from reconciler.model.task import DesiredTask, Removal, text_of
+from reconciler.model.task import DesiredTask, Removal, entities_of, text_of
+from reconciler.model.work import Work, comparable_text, compare_work, message_of
 
 Found = tuple[DesiredTask, Finding]
 """A finding and its task."""
@@ -82,20 +83,18 @@ def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
 
 
 def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
-    firsts: dict[int, DesiredTask] = {}
     alike: dict[int, list[DesiredTask]] = {}
     for task in tasks:
         text = text_of(task.inputs)
         if text is not None:
-            likely = hash((task.org_name, comparable_text(text)))
-            first = firsts.setdefault(likely, task)
-            if first is not task:
-                alike.setdefault(likely, [first]).append(task)
-    for group in alike.values():  # digests take time: only for likely duplicates
-        by_digest: dict[str | None, DesiredTask] = {}
-        for task in group:
-            first = by_digest.setdefault(task.work, task)
-            if first is not task and first.key != task.key:
+            alike.setdefault(hash((task.org_name, comparable_text(text))), []).append(task)
+    for group in alike.values():
+        by_entities: dict[object, DesiredTask] = {}
+        for task in group if len(group) > 1 else ():
+            entities = sorted(canonical_json(entity) for entity in entities_of(task.inputs))
+            first = by_entities.setdefault((task.org_name, *entities), task)
+            is_same = compare_work(task.inputs, message_of(first.inputs)) is Work.SAME
+            if is_same and first.key != task.key:
                 path, facts = ("tasks", task.key), {"other": first.key, **_place(first)}
                 yield task, warning_finding(Code.DUPLICATE_WORK, path, "", facts, on_key=True)
 

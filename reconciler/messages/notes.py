@@ -99,6 +99,7 @@ class Question(StrEnum):
     CREATE = "{summary}Create these tasks?"
     CHANGE = "{summary}Apply these changes?"
     RECREATE = "{ref}: {note}. Create it again?"
+    CREATED = "{ref}: a response was lost, and this task may be the result: {note}. Is it the task?"
     APPROVE = "Approve this request?"
     REJECT = "Reject this request?"
     ANSWER = "Answer (Enter skips, q quits):"

@@ -54,12 +54,6 @@ def texts_in(value: object) -> Iterator[str]:
             yield from texts_in(inner)
 
 
-def comparable_text(text: str) -> str:
-    """A prompt for comparison with the service's: line endings normalized, whitespace at both ends
-    stripped."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
 class _Absent:
     def __repr__(self) -> str:
         return "ABSENT"

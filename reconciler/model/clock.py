@@ -11,14 +11,13 @@ ignored."""
 
 
 class Clocks(NamedTuple):
-    """One reading. `now` is the wall clock; `boot` is the seconds since the boot `boot_id` ("":
-    unknown), including suspended time, and cannot be set. `service` is the service's clock from its
-    last response, None before that.
+    """One reading. `now` is the wall clock; `boot` is the seconds since boot, including suspended
+    time, and cannot be set. `service` is the service's clock from its last response, None before
+    that.
     """
 
     now: datetime
     boot: float = 0.0
-    boot_id: str = ""
     service: datetime | None = None
 
     @property

@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar, NamedTuple
 
 from reconciler.memory import value
-from reconciler.model.canonical import comparable_text, digest
 
 Inputs = Mapping[str, Any]
 """The settings that a task is created with: JSON values under Pulumi's own names.
@@ -151,10 +150,6 @@ class DesiredTask:
     def ref(self) -> TaskRef:
         return TaskRef(self.org_name or "", self.key)
 
-    @property
-    def work(self) -> str | None:
-        return work_of(self.inputs)
-
 
 @value(frozen=True, slots=True)
 class RemoteTask:
@@ -207,10 +202,6 @@ class FirstMessage:
     def instant(self) -> datetime | None:
         return instant(self.mark)
 
-    @property
-    def work(self) -> str:
-        return _work(self.text, self.entities)
-
 
 def is_unattended(settings: Mapping[str, object]) -> bool:
     """Whether a task with these settings never asks for approval. Without approvalMode, the
@@ -250,26 +241,3 @@ def text_of(inputs: Inputs) -> str | None:
     """The prompt; None if the inputs have no message (a task with only a `taskID`)."""
     message = inputs.get("message")
     return message["content"] if message is not None else None
-
-
-def work_of(inputs: Inputs) -> str | None:
-    """A digest of the work itself, the prompt and its entities; None without a message.
-
-    Two tasks with the same work duplicate it, whatever their settings.
-    """
-    text = text_of(inputs)
-    return None if text is None else _work(text, entities_of(inputs))
-
-
-def _work(text: str, entities: tuple[Mapping[str, object], ...]) -> str:
-    parts = sorted(digest(_bare(entity)) for entity in entities)
-    return digest([comparable_text(text), parts])
-
-
-def _bare(entity: Mapping[str, object]) -> dict[str, object]:
-    """An entity without nulls and a false `merged`, which the service may add or omit."""
-    return {
-        name: _bare(value) if isinstance(value, Mapping) else value
-        for name, value in entity.items()
-        if value is not None and not (name == "merged" and value is False)
-    }

@@ -18,9 +18,6 @@ from reconciler.model.task import (
     instant,
 )
 
-REDACTED = "[REDACTED]"
-"""Replaces secrets: credential-like text (by the service), and the token in responses (by us)."""
-
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"

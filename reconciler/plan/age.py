@@ -2,56 +2,62 @@
 
 The settle time covers the time that the service may take to commit a create and to list the task.
 It starts when the request can no longer arrive. Only the process that sent the request knows that
-moment; any other process counts from the journal entry or later, and adds the send window.
+moment; any other process counts from when it took the lock, and adds the send window. Only seconds
+that passed on one machine are ever added up.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from reconciler.model.clock import Clocks
 from reconciler.state.attempt import Attempt
-
-CLOCKS_APART = timedelta(hours=1)
-"""Added if there are only wall clocks to compare: they may have been set in between."""
 
 
 @dataclass(slots=True)
 class LockHolder:
-    """What the process that holds the lock knows, in seconds since boot: when it took the lock, and
-    when the exchange of each of its own attempts (by mark) ended. `inf`: still in flight."""
+    """What the process that holds the lock knows, in seconds since boot.
+
+    `locked_at`: when it had taken the lock. `before`: for how long others had waited for the
+    outcome of each attempt then, by mark. `ended`: when the exchange of each of its own attempts
+    ended, by mark; `inf`: still in flight.
+    """
 
     locked_at: float
+    before: dict[str, float] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, locked_at: float, attempts: Iterable[Attempt]) -> LockHolder:
+        """For a process that found these attempts when it had taken the lock."""
+        return cls(locked_at, {attempt.mark: attempt.waited for attempt in attempts})
+
+    def waited(self, mark: str, boot: float) -> float:
+        """For how many seconds, in total, the outcome of an attempt has been waited for."""
+        if mark in self.ended:
+            return max(0.0, boot - self.ended[mark])
+        return self.before.get(mark, 0.0) + max(0.0, boot - self.locked_at)
 
 
 def time_left(
-    attempt: Attempt, clocks: Clocks, settle_time: timedelta, holder: LockHolder | None
-) -> float | None:
-    """Seconds until the attempt can no longer create a task, at least 0.
-
-    None if only an apply can tell, since a plan holds no lock (`holder` is None).
-    """
-    settle = settle_time.total_seconds()
-    if holder is not None and attempt.mark in holder.ended:
-        return max(0.0, holder.ended[attempt.mark] + settle - clocks.boot)
-    span = settle + attempt.window
-    left = math.inf
-    if holder is not None:
-        left = holder.locked_at + span - clocks.boot
-    if attempt.boot_id and attempt.boot_id == clocks.boot_id and attempt.boot <= clocks.boot:
-        left = min(left, attempt.boot + span - clocks.boot)
-    if _both_clocks_show(timedelta(seconds=span) + CLOCKS_APART, attempt, clocks):
-        left = 0.0
-    return None if left == math.inf else max(0.0, left)
+    attempt: Attempt, settle_time: timedelta, holder: LockHolder | None = None, boot: float = 0.0
+) -> float:
+    """Seconds, at least 0, for which an apply has to wait until the attempt can no longer create a
+    task. `settle_time` is today's. A plan has no `holder`."""
+    needed = max(attempt.settle_time, settle_time.total_seconds())
+    if holder is None or attempt.mark not in holder.ended:
+        needed += attempt.window
+    waited = attempt.waited if holder is None else holder.waited(attempt.mark, boot)
+    return max(0.0, needed - waited)
 
 
-def _both_clocks_show(span: timedelta, attempt: Attempt, clocks: Clocks) -> bool:
-    if attempt.service_clock is None or clocks.service_now is None:
-        return False
-    return (
-        clocks.now - attempt.started_at >= span
-        and clocks.service_now - attempt.service_clock >= span
-    )
+def waited_totals(
+    attempts: Iterable[Attempt], settle_time: timedelta, holder: LockHolder, boot: float
+) -> Iterator[tuple[str, float]]:
+    """The totals to journal, by mark: those that have grown, of attempts that are not past their
+    age yet by what is journaled."""
+    for attempt in attempts:
+        waited = round(holder.waited(attempt.mark, boot), 3)
+        if waited > attempt.waited and time_left(attempt, settle_time) > 0:
+            yield attempt.mark, waited

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from reconciler import __version__
@@ -120,9 +120,13 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
     removed = [["removed", str(t.ref)] for t in plan.tasks if t.action is Action.FORGET]
     known = {
         "records": [_sha256(_RECORD.encode(r)) for _, r in sorted(state.records.items())],
-        "attempts": [_sha256(_ATTEMPT.encode(a)) for _, a in sorted(state.attempts.items())],
+        "attempts": [
+            _sha256(_ATTEMPT.encode(replace(a, waited=0.0)))
+            for _, a in sorted(state.attempts.items())
+        ],
         "isNew": state.is_new,
         **({"retired": sorted(state.retired)} if state.retired else {}),
+        **({"keys": sorted(f"{r} {n}" for r, n in state.keys.items())} if state.keys else {}),
     }
     is_saved = bool(state.serial or state.records or state.attempts)
     return Basis(
@@ -221,4 +225,5 @@ def _refused(code: Code, file: str, case: str = "", **facts: Arg) -> TaskctlErro
 
 def _flag(name: str) -> str:
     """The flag of a field, `adopt_limit` or `adoptLimit`: `--adopt-limit`."""
-    return "--" + re.sub(r"_|(?=[A-Z])", "-", name).lower()
+    own = name.removesuffix("_attempts").removesuffix("Attempts")
+    return "--" + re.sub(r"_|(?=[A-Z])", "-", own).lower()

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, Removal, TaskRef, work_of
+from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
+from reconciler.model.work import Work, comparable_text, compare_work, message_of
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import NotCreated, Verdict
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
+
+
+class Renames:
+    """Finds the key that a new key may be the new name of: an undeclared one that does the same
+    work, or has the same name in another case. `outside` are keys whose manifests were not read,
+    so that they may still be declared."""
+
+    def __init__(
+        self, orphans: Iterable[Record | Attempt], outside: Iterable[Record | Attempt]
+    ) -> None:
+        self._known: dict[tuple[str, str], list[tuple[Record | Attempt, bool]]] = {}
+        for known, is_read in [*((k, True) for k in orphans), *((k, False) for k in outside)]:
+            names = {known.ref.key.casefold(), *_texts(known.inputs)}
+            for name in names:
+                self._known.setdefault((known.ref.org_name, name), []).append((known, is_read))
+
+    def find(self, task: DesiredTask) -> tuple[Record | Attempt, bool] | None:
+        """The record or attempt, and whether its manifest was read."""
+        org_name, name = task.ref.org_name, task.key.casefold()
+        for known, is_read in self._known.get((org_name, name), ()):
+            if is_read and known.ref.key.casefold() == name:
+                return known, is_read
+        for text in _texts(task.inputs):
+            for known, is_read in self._known.get((org_name, text), ()):
+                if compare_work(task.inputs, message_of(known.inputs)) is Work.SAME:
+                    return known, is_read
+        return None
+
+
+def _texts(inputs: Inputs) -> Iterator[str]:
+    """The text by which to find the inputs with the same work."""
+    text = text_of(inputs)
+    if text is not None:
+        yield f"\n{comparable_text(text)}"  # no key contains a line break
 
 
 class Leftovers:
@@ -30,14 +65,18 @@ class Leftovers:
         self._periods, self._removed, self._in_scope = periods, removed, in_scope
         self._to_forget: list[tuple[Record, Removal]] = []
         self._orphans: list[Record] = []
+        self._outside: list[Record] = []
         self._past: list[Record] = []
         undeclared = sorted(state.records.keys() - desired.keys())
         for ref in undeclared:
             record, is_moving = state.records[ref], ref in moves and moves[ref] not in state.records
-            if is_moving or not in_scope(record.file):
+            if is_moving:
                 continue
             removal = next((r for r in removed if r.matches(*ref)), None)
-            if removal is not None:
+            if not in_scope(record.file):
+                if removal is None and not periods.is_past(record):
+                    self._outside.append(record)
+            elif removal is not None:
                 self._to_forget.append((record, removal))
             else:
                 (self._past if periods.is_past(record) else self._orphans).append(record)
@@ -51,17 +90,19 @@ class Leftovers:
     def planned(self, *, with_past: bool, cancel: bool) -> Iterator[PlannedTask]:
         """Plans the records. With `cancel`, apply cancels the tasks whose records it removes."""
         for record, removal in self._to_forget:
-            case = "forget.cancel" if cancel else "forget"
+            cancels = cancel or any(owed.task_id == record.task_id for owed in record.owed)
+            case = "forget.cancel" if cancels else "forget"
             said = remark(case, file=removal.file, ids=(record.task_id,), more=0)
-            fields = {"file": removal.file, "cancels": cancel}
+            fields = {"file": removal.file, "cancels": cancels}
             yield plan_for(record, Action.FORGET, Reason.LISTED, said, **fields)
         for record in self._orphans:
             case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
             entry = record.generated.entry if record.generated is not None else None
             said = remark(case, ref=str(record.ref), entry=entry)
             yield plan_for(record, Action.ORPHANED, Reason.REMOVED, said)
-        for record in self._past if with_past else ():
-            yield plan_for(record, Action.UNCHANGED, Reason.PAST)
+        for record in self._past:
+            if with_past or record.owed:
+                yield plan_for(record, Action.UNCHANGED, Reason.PAST)
 
     def attempts(self) -> list[Attempt]:
         """The attempts whose keys are no longer in the manifests."""
@@ -71,21 +112,18 @@ class Leftovers:
             if self._moves.get(attempt.ref, attempt.ref) not in self._desired
         ]
 
-    def work(self, verdicts: Mapping[str, Verdict]) -> dict[tuple[str, str], TaskRef]:
-        """The keys of tasks that exist or may exist, by organization and work. Past periods do not
-        count: the next period often has the same prompt."""
-        left: list[Record | Attempt] = [
+    def renames(self, verdicts: Mapping[str, Verdict]) -> Renames:
+        """The keys of tasks that exist or may exist and that may have been renamed. Past periods do
+        not count: the next period often has the same prompt."""
+        left = [
             attempt
             for attempt in self.attempts()
             if not isinstance(verdicts[attempt.mark], NotCreated)
-            and self._in_scope(attempt.file)
             and not self._periods.is_past(attempt)
         ]
-        return {
-            (known.ref.org_name, work): known.ref
-            for known in [*left, *self._orphans]
-            if (work := work_of(known.inputs)) is not None
-        }
+        read: list[Record | Attempt] = [a for a in left if self._in_scope(a.file)]
+        unread: list[Record | Attempt] = [a for a in left if not self._in_scope(a.file)]
+        return Renames([*read, *self._orphans], [*unread, *self._outside])
 
     def in_other_org(self, task: DesiredTask) -> Record | Attempt | None:
         """The record or attempt for the task's key in another organization: a create could start a

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
+from reconciler.model.mark import microseconds
 from reconciler.model.options import AdoptScope
-from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model.task import (
+    DesiredTask,
+    FirstMessage,
+    Identity,
+    Inputs,
+    RemoteTask,
+    TaskRef,
+    text_of,
+)
+from reconciler.model.work import comparable_text
 from reconciler.plan.age import LockHolder, time_left
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.recovery import Creator, creator_of
-from reconciler.state.attempt import Attempt, Baseline
+from reconciler.state.attempt import Attempt, Baseline, KeyNotes, RetiredTask
 from reconciler.state.model import Record, State
 
 BASELINE_SIZE = 100
@@ -32,64 +41,84 @@ class Depth(NamedTuple):
     oldest: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, baselines: Iterable[Baseline]) -> Depth:
-        """Down to any of these baselines: the tasks of all of them are accounted for."""
-        found = [baseline.ids for baseline in baselines]
-        return cls(frozenset().union(*found), max(found, key=len, default=())[-_OLDEST:])
+    def of(cls, baseline: Baseline | None) -> Depth:
+        """Down to this baseline."""
+        if baseline is None:
+            return cls()
+        return cls(frozenset(baseline.ids), baseline.ids[-_OLDEST:])
 
     def is_reached(self, seen: Collection[str]) -> bool:
         count = sum(1 for task_id in self.oldest if task_id in seen)
         return bool(self.oldest) and 2 * count >= len(self.oldest)
 
 
+TO_THE_END = Depth()
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """What to read from one organization.
 
-    `ids`: the tasks to read.
+    `ids`: the tasks to read. `first_messages`: those of them whose first messages are needed.
     `missing`, `attempts`: search the list for tasks that may belong to these, down to all of
     `adopt_depths` and `attempt_depths`.
+    `foreign`: whether attempts of other identities are open. Only the newest tasks are searched for
+    theirs, since their baselines may not be visible.
     `limit`: the maximum number of tasks to read for `missing` alone.
     `settings`: the distinct fixed settings of `missing`.
-    `accounted`: the IDs of tasks that have or had a key.
-    `probe`: the ID of the newest task with a known mark, and its possible marks. Its first message
-    shows whether the service preserves marks.
-    `is_final`: an attempt is about to be given up, so first messages that were read while their
-    tasks were young are read again.
+    `recorded`: the IDs of tasks that have or had a key, `named` those that manifests name.
+    `marks`: the known marks of the organization's keys, in microseconds.
+    `is_final`: an attempt is about to be given up, so messages without such a mark that this run
+    has read already are read again.
     """
 
     org_name: str
     ids: frozenset[str] = frozenset()
+    first_messages: frozenset[str] = frozenset()
     missing: tuple[DesiredTask, ...] = ()
     settings: tuple[tuple[object, ...], ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    foreign: bool = False
     attempt_depths: frozenset[Depth] = frozenset()
-    adopt_depths: frozenset[Depth] = frozenset()
+    adopt_depth: Depth = TO_THE_END
     limit: int = 0
-    accounted: frozenset[str] = field(default=frozenset())
-    probe: tuple[str, tuple[str, ...]] | None = None
+    recorded: Collection[str] = frozenset()
+    named: Collection[str] = frozenset()
+    marks: Collection[int] = frozenset()
     is_final: bool = False
 
     @property
     def searches(self) -> bool:
-        return bool(self.missing or self.attempts)
+        return bool(self.missing or self.attempts or self.foreign)
 
     def is_deep_enough(self, seen: Collection[str]) -> bool:
         """Whether the rest of the list, after the `seen` IDs, is irrelevant."""
-        return all(depth.is_reached(seen) for depth in self.attempt_depths | self.adopt_depths)
+        depths = {*self.attempt_depths, *([self.adopt_depth] if self.missing else ())}
+        return all(depth.is_reached(seen) for depth in depths)
 
-    def needs_message(self, task: RemoteTask, identity: Identity) -> bool:
-        """Whether an attempt may have created this task, or a missing task may adopt it."""
-        if task.id in self.accounted:
+    def needs_message(self, task: RemoteTask, identity: Identity, seen: Collection[str]) -> bool:
+        """Whether an attempt may have created this task, or a missing task may adopt it. `seen`
+        are the IDs that were listed up to here."""
+        if task.id in self.recorded:
             return False
-        if self.may_be_attempted(task):
+        if task.id in self.first_messages or self.may_be_attempted(task, seen):
             return True
-        is_alike = is_own(task, identity) and _settings(task.raw) in self.settings
-        return is_alike and any(task.id not in depth.ids for depth in self.adopt_depths)
+        if task.id in self.named or task.id in self.adopt_depth.ids or not self.missing:
+            return False
+        return is_own(task, identity) and _settings(task.raw) in self.settings
 
-    def may_be_attempted(self, task: RemoteTask) -> bool:
+    def may_be_attempted(self, task: RemoteTask, seen: Collection[str]) -> bool:
         """Whether one of the attempts may have created this task."""
+        if self.foreign and len(seen) <= BASELINE_SIZE:
+            return True
         return any(task.id not in depth.ids for depth in self.attempt_depths)
+
+    def is_settled(self, task_id: str, message: FirstMessage) -> bool:
+        """Whether a first message cannot change any more: it has a known mark, or the task is
+        recorded or existed before."""
+        if task_id in self.recorded or task_id in self.adopt_depth.ids:
+            return True
+        return microseconds(message.mark) in self.marks
 
 
 def lookups(
@@ -109,11 +138,28 @@ def lookups(
     for attempt in state.attempts.values():
         if only is None or attempt.ref in only:
             by_org.setdefault(attempt.ref.org_name, [])
-    accounted = cache(lambda: frozenset(accounted_for(desired, state)))
+    known = cache(lambda: _Known.of(state, desired))
+    young = {
+        attempt.ref
+        for attempt in state.attempts.values()
+        if time_left(attempt, options.settle_time, holder, clocks.boot) != 0
+    }
     return [
-        _lookup(org_name, tasks, state, identity, options, clocks, holder, accounted)
+        _lookup(org_name, tasks, state, identity, options, young, known)
         for org_name, tasks in sorted(by_org.items())
     ]
+
+
+class _Known(NamedTuple):
+    recorded: frozenset[str]
+    named: frozenset[str]
+    marks: frozenset[int]
+
+    @classmethod
+    def of(cls, state: State, desired: Iterable[DesiredTask]) -> _Known:
+        named = frozenset(task.task_id for task in desired if task.task_id is not None)
+        marks = frozenset(us for mark, _ in state.marks() if (us := microseconds(mark)))
+        return cls(frozenset(state.recorded_ids()), named, marks)
 
 
 def _lookup(
@@ -122,91 +168,107 @@ def _lookup(
     state: State,
     identity: Identity,
     options: PlanOptions,
-    clocks: Clocks,
-    holder: LockHolder | None,
-    accounted: Callable[[], frozenset[str]],
+    young: Collection[TaskRef],
+    known: Callable[[], _Known],
 ) -> Lookup:
     ids = {task.task_id for task in tasks if task.task_id is not None}
     records = [record_of(task, state) for task in tasks]
     ids.update(record.task_id for record in records if record is not None)
-    attempts = [
-        attempt
-        for attempt in state.attempts.values()
-        if attempt.ref.org_name == org_name and identity.same_as(attempt.identity)
-    ]
-    young = {
-        attempt.ref
-        for attempt in attempts
-        if time_left(attempt, clocks, options.settle_time, holder) != 0
-    }
-    missing = _missing(zip(tasks, records, strict=True), options, young)
-    files = {task.file for task in missing}
-    return Lookup(
-        org_name,
-        ids=frozenset(ids),
+    attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
+    own = [attempt for attempt in attempts if identity.same_as(attempt.identity)]
+    creatable = _missing(zip(tasks, records, strict=True), state, options, young)
+    missing = creatable if options.adopt is not AdoptScope.NONE else []
+    removed = removed_ids(creatable, missing, state)
+    found = Lookup(org_name, frozenset(ids | removed))
+    if not (missing or attempts or removed):
+        return found
+    recorded, named, marks = known()
+    return replace(
+        found,
+        first_messages=frozenset(removed),
         missing=tuple(missing),
         settings=tuple({_settings(task.inputs) for task in missing}),
-        attempts=tuple(attempts),
-        attempt_depths=frozenset(
-            Depth.of([baseline] if (baseline := state.baseline_of(attempt)) is not None else ())
-            for attempt in attempts
-        ),
-        adopt_depths=frozenset(adopt_depth(f, org_name, state, options) for f in files),
+        attempts=tuple(own),
+        foreign=len(own) < len(attempts),
+        attempt_depths=frozenset(Depth.of(state.baseline_of(attempt)) for attempt in own),
+        adopt_depth=adopt_depth(org_name, state, options),
         limit=options.adopt_limit,
-        accounted=accounted() if missing or attempts else frozenset(),
-        probe=_probe(org_name, state, identity) if attempts else None,
-        is_final=any(attempt.ref not in young for attempt in attempts),
+        recorded=recorded,
+        named=named,
+        marks=marks,
+        is_final=any(attempt.ref not in young for attempt in own),
     )
 
 
 def _missing(
-    tasks: Iterable[tuple[DesiredTask, Record | None]], options: PlanOptions, young: set[TaskRef]
+    tasks: Iterable[tuple[DesiredTask, Record | None]],
+    state: State,
+    options: PlanOptions,
+    young: Collection[TaskRef],
 ) -> list[DesiredTask]:
     """The tasks that this plan may create, for which an unrecorded task may exist. `young`: keys
     with an attempt that is too young to be followed by another create."""
-    if options.adopt is AdoptScope.NONE:
-        return []
     again = {*options.allow_recreate, *(text.partition("=")[0] for text in options.replace)}
     return [
         task
         for task, record in tasks
         if (record is None or (again and not again.isdisjoint(("*", task.key, str(task.ref)))))
-        and task.adopt
         and task.task_id is None
-        and young.isdisjoint((task.ref, moved_ref(task)))
+        and task.ref not in young
+        and moved_ref(task) not in young
+        and is_comparable(task, state)
     ]
 
 
-def adopt_depth(file: str, org_name: str, state: State, options: PlanOptions) -> Depth:
-    """How far back to search for look-alikes of a manifest file's tasks: to what was read by the
-    last apply that searched for all of them; on a new state, whose file may be lost, to the end."""
+def is_comparable(task: DesiredTask, state: State) -> bool:
+    """Whether existing tasks are compared before a task is created: nobody has said that it is
+    new."""
+    return task.adopt and not notes_of(task, state).not_created
+
+
+def notes_of(task: DesiredTask, state: State) -> KeyNotes:
+    """What the state remembers about the task's key, or else about its `movedFrom`."""
+    if not state.keys:
+        return KeyNotes()
+    moved = moved_ref(task)
+    if task.ref in state.keys or moved is None:
+        return state.notes_on(task.ref)
+    return state.notes_on(moved)
+
+
+def removed_task(task: DesiredTask, state: State, recorded: Container[str]) -> RetiredTask | None:
+    """The task that `state rm` removed from the key last, unless another key has it. `recorded` are
+    the IDs of tasks that have or had a key."""
+    found = state.retired.get(notes_of(task, state).removed)
+    return found if found is not None and found.task_id not in recorded else None
+
+
+def removed_ids(
+    creatable: Iterable[DesiredTask], missing: Iterable[DesiredTask], state: State
+) -> set[str]:
+    """The IDs of the tasks that `state rm` removed from one of the `creatable` keys last, or from
+    any key if they were created with the text of one of the `missing` ones."""
+    if not state.retired:
+        return set()
+    recorded = state.recorded_ids()
+    own = (removed_task(task, state, recorded) for task in creatable)
+    found = {removed.task_id for removed in own if removed is not None}
+    texts = {(task.ref.org_name, comparable_text(text_of(task.inputs) or "")) for task in missing}
+    return found | {
+        other.task_id
+        for other in state.retired.values()
+        if other.adoptable
+        and (other.ref.org_name, comparable_text(text_of(other.inputs) or "")) in texts
+        and other.task_id not in recorded
+    }
+
+
+def adopt_depth(org_name: str, state: State, options: PlanOptions) -> Depth:
+    """How far back to search for look-alikes: to what was read by the last apply that compared
+    every key; on a new state, whose file may be lost, to the end."""
     if options.adopt is AdoptScope.ALL:
-        return Depth()
-    return Depth.of(state.baselines_for(file, org_name))
-
-
-def _probe(org_name: str, state: State, identity: Identity) -> tuple[str, tuple[str, ...]] | None:
-    own = (
-        record
-        for ref, record in state.records.items()
-        if ref.org_name == org_name and record.marks and identity.same_as(record.identity)
-    )
-    newest = max(own, key=lambda record: record.marks[-1], default=None)
-    return (newest.task_id, newest.marks) if newest is not None else None
-
-
-def accounted_for(desired: Iterable[DesiredTask], state: State) -> set[str]:
-    """The IDs of tasks that have or had a key: no attempt created them, and no key adopts them.
-
-    A `taskID` next to an open attempt for its key does not count: the attempt may have created it.
-    """
-    tried = {attempt.ref for attempt in state.attempts.values()}
-    named = (
-        task.task_id
-        for task in desired
-        if task.task_id is not None and tried.isdisjoint((task.ref, moved_ref(task)))
-    )
-    return {*state.recorded_ids(), *named}
+        return TO_THE_END
+    return Depth.of(state.compared(org_name))
 
 
 def record_of(task: DesiredTask, state: State) -> Record | None:
@@ -222,8 +284,9 @@ def moved_ref(task: DesiredTask) -> TaskRef | None:
 
 
 def is_own(task: RemoteTask, identity: Identity) -> bool:
-    """Whether this identity may have created the task; the service returns only the login."""
-    return creator_of(task, identity.login) is Creator.OURS
+    """Whether this user may have created the task; the service returns only the login."""
+    shown = task.creator_login
+    return not (shown and identity.login and shown != identity.login)
 
 
 def settings_agree(inputs: Inputs, task: RemoteTask) -> bool:

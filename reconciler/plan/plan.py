@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -51,11 +50,13 @@ class Reason(StrEnum):
     TASK_ID = "taskID"  # adopt: the manifest names the task
     ATTEMPT = "attempt"  # adopt: created by an attempt whose response was lost
     LOOK_ALIKE = "lookAlike"  # adopt: an unrecorded task does the same work
+    RECORD_REMOVED = "recordRemoved"  # adopt: `state rm` removed the record of its task
     MOVED = "moved"  # move: recorded under movedFrom
     ASKED = "asked"  # replace: requested with --replace
     IN_PLACE = "inPlace"  # update: settings that --update may change
     DIFFERS = "differs"  # changed: the manifest or the service differs from the record
     UNFINISHED = "unfinished"  # changed: name or isShared are still to be set after the create
+    OWED = "owed"  # changed: the cancellation of a replaced or removed task is still to be sent
     NOT_FOUND = "notFound"  # gone: the service returned 404 twice
     RECREATE = "recreate"  # gone, and allowed by --allow-recreate: apply creates it again
     LISTED = "listed"  # forget: listed under `removed` in a manifest
@@ -108,12 +109,13 @@ _APPLIED_REASONS = (Reason.RECREATE, Reason.UNFINISHED, Reason.SETTLING)
 class PlannedTask:
     """One task, and what apply would do with it.
 
-    `remarks` are facts for the reader (see `explanation`). `settled_at` is when an attempt reaches
-    its age (`Reason.SETTLING`), by the local clock. `attempt` is the attempt that created the task
-    (`ATTEMPT`) or that is followed by another (`RETRY`). `update` has the settings to record;
-    `agreed` are those of them that the service already has. `cancels`: apply cancels the task of
-    `record` after recording the new task, or before removing the record. `waits_for` are the tasks
-    that hold this one.
+    `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
+    the task (`ATTEMPT`) or that is followed by another (`RETRY`); `duplicates` are further tasks
+    that it created. `candidate`: a person who sees this task can say whether the attempt created
+    it. `update` has the settings to record; `agreed` are those of them that the service already
+    has. `cancels`: apply cancels the task of `record` after recording the new task, or before
+    removing the record. `owed` are the tasks whose cancellation apply sends because an earlier one
+    could not. `waits_for` are the tasks that hold this one.
     """
 
     ref: TaskRef
@@ -129,10 +131,12 @@ class PlannedTask:
     remote: RemoteTask | None = None
     attempt: Attempt | None = None
     moved_from: TaskRef | None = None
-    settled_at: datetime | None = None
+    duplicates: tuple[str, ...] = ()
+    candidate: RemoteTask | None = None
     update: Mapping[str, Any] = field(default_factory=dict)
     agreed: tuple[str, ...] = ()
     cancels: bool = False
+    owed: tuple[str, ...] = ()
     waits_for: tuple[TaskRef, ...] = ()
 
     @property
@@ -179,7 +183,7 @@ class PlannedTask:
     @property
     def applies(self) -> bool:
         """Whether apply would act on it."""
-        return self.action in _APPLIED or self.reason in _APPLIED_REASONS
+        return bool(self.owed) or self.action in _APPLIED or self.reason in _APPLIED_REASONS
 
 
 def plan_for(

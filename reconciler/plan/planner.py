@@ -14,14 +14,15 @@ from reconciler.plan.adoption import look_alikes
 from reconciler.plan.age import LockHolder
 from reconciler.plan.hold import HoldRules, TaskProgress, stopped
 from reconciler.plan.leftovers import Leftovers
-from reconciler.plan.lookup import accounted_for, moved_ref
+from reconciler.plan.lookup import moved_ref
 from reconciler.plan.options import PlanOptions
+from reconciler.plan.owed import with_owed
 from reconciler.plan.periods import Due, Periods
 from reconciler.plan.plan import Plan, PlannedTask
-from reconciler.plan.recovery import NotCreated, Verdict, recover
+from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
 from reconciler.plan.view import RemoteView
-from reconciler.state.model import State, is_in
+from reconciler.state.model import Record, State, is_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +71,19 @@ def make_plan(inputs: PlanInputs) -> Plan:
         for task in inputs.desired
         if (old := moved_ref(task)) is not None and old not in desired
     }
-    verdicts = _recover(inputs, moves)
+    named = {task.task_id: task.ref for task in inputs.desired if task.task_id is not None}
+    owners = Owners.of(state, named, moves)
+    verdicts = _recover(inputs, moves, owners)
     requests = replacement.requests_of(options, inputs.desired)
     periods = Periods(inputs.desired, inputs.due)
     leftovers = Leftovers(state, desired, moves, periods, inputs.removed, inputs.in_scope)
-    rules = Rules(state, view, options, verdicts, requests, leftovers)
+    rules = Rules(state, view, options, owners, verdicts, requests, leftovers)
 
     def is_selected(ref: TaskRef) -> bool:
         return inputs.only is None or ref in inputs.only
 
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
-    tasks |= look_alikes(tasks.values(), inputs.desired, state, view, options, verdicts)
+    tasks |= look_alikes(tasks.values(), state, view, options, owners, verdicts)
     without_task = {mark for mark, v in verdicts.items() if isinstance(v, NotCreated)}
     tasks |= HoldRules(
         inputs.desired, state, tasks, inputs.progress, view.identity, without_task
@@ -89,6 +92,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in leftovers.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
+    tasks = {ref: with_owed(task, state, view.identity) for ref, task in tasks.items()}
 
     ordered = tuple(tasks[ref] for ref in sorted(tasks))
     return Plan(
@@ -102,14 +106,16 @@ def make_plan(inputs: PlanInputs) -> Plan:
     )
 
 
-def _recover(inputs: PlanInputs, moves: Mapping[TaskRef, TaskRef]) -> dict[str, Verdict]:
+def _recover(
+    inputs: PlanInputs, moves: Mapping[TaskRef, TaskRef], owners: Owners
+) -> dict[str, Verdict]:
     """A verdict for each open attempt, by mark. An attempt moves with its key."""
     state, settle = inputs.state, inputs.options.settle_time
     if not state.attempts:
         return {}
-    accounted = accounted_for(inputs.desired, state)
     moved = [replace(a, ref=moves.get(a.ref, a.ref)) for a in state.attempts.values()]
-    return recover(moved, inputs.view, accounted, state.baselines, settle, inputs.holder)
+    befores = {name: frozenset(baseline.ids) for name, baseline in state.baselines.items()}
+    return recover(moved, inputs.view, owners, befores, settle, inputs.holder)
 
 
 def _diagnostics(
@@ -134,19 +140,22 @@ def _diagnostics(
 
 
 def _duplicates(state: State, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """A warning for each redundant task that an apply has recorded (`apply/duplicates.py`)."""
+    """A warning for each duplicate that an apply has recorded (`apply/duplicates.py`)."""
     for task in tasks:
         record = state.records.get(task.ref)
-        if record is None:
-            continue
-        for extra in record.duplicates:
-            ids = (record.task_id, extra)
-            links = (console_url(state.backend, task.ref.org_name, task_id) for task_id in ids)
-            yield warning(
-                Code.DUPLICATE_REMOTE_TASK,
-                at=Place(task.file, key=task.ref.key),
-                ref=str(task.ref),
-                ids=ids,
-                links=tuple(link for link in links if link),
-                extra=extra,
-            )
+        if record is not None:
+            yield from (duplicate_warning(record, e, state.backend) for e in record.duplicates)
+
+
+def duplicate_warning(record: Record, extra: str, backend: str) -> Diagnostic:
+    """A warning that a key has a second task, with the command that cancels it."""
+    ids = (record.task_id, extra)
+    links = (console_url(backend, record.ref.org_name, task_id) for task_id in ids)
+    return warning(
+        Code.DUPLICATE_REMOTE_TASK,
+        at=Place(record.file, key=record.ref.key),
+        ref=str(record.ref),
+        ids=ids,
+        links=tuple(link for link in links if link),
+        extra=extra,
+    )

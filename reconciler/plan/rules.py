@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import cached_property
 
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.plan.adoption import adopt
+from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
+from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.diff import changes
 from reconciler.plan.leftovers import Leftovers
-from reconciler.plan.lookup import moved_ref, record_of
+from reconciler.plan.lookup import is_comparable, moved_ref, record_of, removed_task
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
-from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, Wait
+from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
 from reconciler.plan.replacement import ReplaceRequest
 from reconciler.plan.updates import compare_recorded
 from reconciler.plan.view import RemoteView, TaskId
@@ -32,13 +32,14 @@ class Rules:
         state: State,
         view: RemoteView,
         options: PlanOptions,
+        owners: Owners,
         verdicts: Mapping[str, Verdict],
         requests: Mapping[TaskRef, ReplaceRequest],
         leftovers: Leftovers,
     ) -> None:
-        self._state, self._view, self._options = state, view, options
+        self._state, self._view, self._options, self._owners = state, view, options, owners
         self._verdicts, self._requests, self._leftovers = verdicts, requests, leftovers
-        self._orphaned_work = leftovers.work(verdicts)
+        self._renames = leftovers.renames(verdicts)
         self.closed: list[str] = []
         self._in_order: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
             self._unreadable_org,
@@ -47,6 +48,7 @@ class Rules:
             self._attempted,
             self._replaced,
             self._recorded,
+            self._removed_by_hand,
             self._other_org,
             self._renamed,
         )
@@ -78,16 +80,18 @@ class Rules:
         if isinstance(verdict, NotCreated):
             self.closed.append(attempt.mark)
             return None
-        planned = _recovered(attempt, [(attempt, verdict)], self._view.clocks.now)
+        planned = self._recovered(attempt, [(attempt, verdict)])
         return self._in_place_of(self._state.records.get(attempt.ref), planned)
 
     def _attempts_of(self, task: DesiredTask) -> list[Attempt]:
         """The open attempts for the task's key, in order."""
         if not self._state.attempts:
             return []
-        refs = {task.ref, moved_ref(task)}
-        own = (attempt for attempt in self._state.attempts.values() if attempt.ref in refs)
-        return sorted(own, key=lambda attempt: attempt.mark)
+        return list(self._state.attempts_of({task.ref, moved_ref(task)}))
+
+    def _is_tried(self, ref: TaskRef | None) -> bool:
+        """Whether an attempt for the key is open."""
+        return ref is not None and any(a.ref == ref for a in self._state.attempts.values())
 
     def _unreadable_org(self, task: DesiredTask) -> PlannedTask | None:
         why = self._view.refused.get(task.org_name or "")
@@ -105,6 +109,9 @@ class Rules:
             if record.task_id == task.task_id:
                 return None
             return _conflict(task, "taskID.other", recorded=record.task_id)
+        tried = self._owners.by_mark(TaskId(task.ref.org_name, task.task_id), self._view)
+        if tried not in (None, task.ref) and self._is_tried(tried):
+            return _conflict(task, "taskID.marked", owner=str(tried))
         owner = self._recorded_ids.get(task.task_id)
         if owner is None or owner in (task.ref, moved_ref(task)):
             return None
@@ -117,17 +124,19 @@ class Rules:
         return _conflict(task, case, owner=str(owner))
 
     def _known_by_id(self, task: DesiredTask) -> PlannedTask | None:
-        """A task with `taskID` is never created. The manifest outranks an open attempt, unless that
-        attempt created another task."""
+        """A task with `taskID` is never created. A person has decided if it names a task that an
+        open attempt may have created; otherwise, the attempt is resolved first."""
         if task.task_id is None or record_of(task, self._state) is not None:
             return None
         for attempt in self._attempts_of(task):
-            verdict = self._verdicts[attempt.mark]
-            if isinstance(verdict, Found) and verdict.task.id != task.task_id:
-                facts = {"at": _time(attempt), "found": verdict.task.id}
-                return _conflict(task, "taskID.attempted", **facts)
-            if isinstance(verdict, Found | Wait):
-                return None
+            match self._verdicts[attempt.mark]:
+                case Found(found) if found.id != task.task_id:
+                    facts = {"at": _time(attempt), "found": found.id}
+                    return _conflict(task, "taskID.attempted", **facts)
+                case Found():
+                    return None
+                case Wait(_, ids) | Unresolved(_, _, ids) if task.task_id not in ids:
+                    return None
         remote = self._view.find(task.ref, task.task_id)
         if remote is None:
             return _conflict(task, "taskID.not_found")
@@ -140,16 +149,14 @@ class Rules:
             return None
         record = record_of(task, self._state)
         if not all(isinstance(verdict, NotCreated) for _, verdict in own):
-            planned = _recovered(task, own, self._view.clocks.now)
-            return self._in_place_of(record, planned)
+            return self._in_place_of(record, self._recovered(task, own))
         old = next((a.replaces for a, _ in reversed(own) if a.replaces), None)
-        if record or (old and self._recorded_ids[old] in self._state.records):
-            # The rules below decide whether the task still has to be replaced.
-            self.closed.extend(attempt.mark for attempt, _ in own)
-        elif old:
+        if not record and old and self._recorded_ids[old] not in self._state.records:
             latest = own[-1][0]
             said = _about(latest, "attempt.record_lost", old=old, ref=str(latest.ref))
             return plan_for(task, Action.UNRESOLVED, Reason.AMBIGUOUS, said, attempt=latest)
+        # Now, the key passes every rule of a first create.
+        self.closed.extend(attempt.mark for attempt, _ in own)
         return None
 
     def _in_place_of(self, record: Record | None, planned: PlannedTask) -> PlannedTask:
@@ -160,7 +167,7 @@ class Rules:
         if planned.action is not Action.ADOPT or attempt is None:
             return replace(planned, record=record)
         asked = self._options.cancel_replaced and self._is_due(planned.ref, record)
-        cancels = asked and attempt.replaces == record.task_id
+        cancels = attempt.cancels or (asked and attempt.replaces == record.task_id)
         case = "attempt.replaces_and_cancels" if cancels else "attempt.replaces"
         remarks = (*planned.remarks, remark(case, old=record.task_id))
         return replace(planned, record=record, cancels=cancels, remarks=remarks)
@@ -212,13 +219,16 @@ class Rules:
         now, made = self._view.clocks.moment, record.created_at
         if made is not None and abs(now - made) < self._options.settle_time:
             return plan_for(task, Action.UNCHANGED, Reason.FRESH, record=record)
-        allowed = self._options.allow_recreate
-        if task.task_id is None and ("*" in allowed or task.key in allowed):
-            case, reason = "gone.recreate", Reason.RECREATE
-        else:
-            case, reason = "gone.taskID" if task.task_id else "gone.kept", Reason.NOT_FOUND
-        said = remark(case, task_id=record.task_id, key=task.key, ref=str(task.ref))
-        return plan_for(task, Action.GONE, reason, said, record=record)
+        return replace(gone(task, record.task_id, self._options), record=record)
+
+    def _removed_by_hand(self, task: DesiredTask) -> PlannedTask | None:
+        """A key whose task `state rm` removed, so that its ID is known."""
+        if not self._state.retired or not is_comparable(task, self._state):
+            return None
+        removed = removed_task(task, self._state, self._recorded_ids)
+        if removed is None or self._owners.named.get(removed.task_id, task.ref) != task.ref:
+            return None
+        return adopt_removed(task, removed, self._state, self._view, self._options)
 
     def _other_org(self, task: DesiredTask) -> PlannedTask | None:
         """A key that was recorded or attempted under another organization."""
@@ -240,42 +250,73 @@ class Rules:
         return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, said)
 
     def _renamed(self, task: DesiredTask) -> PlannedTask | None:
-        """A key with the same prompt as an orphaned one: it may be renamed, or a new task."""
-        work = task.work if self._orphaned_work else None
-        if not task.adopt or work is None:
+        """A key with the same work as an orphaned one, or with its name in another case: it may be
+        renamed, or a new task."""
+        found = self._renames.find(task) if is_comparable(task, self._state) else None
+        if found is None:
             return None
-        orphan = self._orphaned_work.get((task.ref.org_name, work))
-        if orphan is None:
-            return None
-        said = remark("renamed.from", old=orphan.key, old_ref=str(orphan), ref=str(task.ref))
+        known, is_read = found
+        case = "renamed.from" if is_read else "renamed.outside"
+        facts = {"old": known.ref.key, "old_ref": str(known.ref), "ref": str(task.ref)}
+        said = remark(case, file=known.file, **facts)
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, said)
 
+    def _recovered(
+        self, known: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]]
+    ) -> PlannedTask:
+        """The outcome of the attempts for a key (usually one), at least one of which may have
+        created a task. `known` is an attempt if its key is no longer in the manifests."""
+        stray = isinstance(known, Attempt)
+        for attempt, verdict in reversed(attempts):
+            if isinstance(verdict, Found):
+                said = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
+                return _adopted(known, attempt, verdict.task, said, verdict.duplicates)
+        for attempt, verdict in reversed(attempts):
+            if isinstance(verdict, Unresolved):
+                return self._undecided(known, attempt, verdict, attempts)
+        latest = attempts[-1][0]
+        said = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
+        left = max(verdict.seconds for _, verdict in attempts if isinstance(verdict, Wait))
+        said = remark(said.case, **{**said.facts, "seconds": math.ceil(left)})
+        return plan_for(known, Action.UNRESOLVED, Reason.SETTLING, said, attempt=latest)
 
-def _recovered(
-    known: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]], now: datetime
+    def _undecided(
+        self,
+        known: DesiredTask | Attempt,
+        attempt: Attempt,
+        verdict: Unresolved,
+        attempts: Sequence[tuple[Attempt, Verdict]],
+    ) -> PlannedTask:
+        """A person decides: with `--adopt`, at the prompt (`candidate`), or with a command."""
+        candidate = self._only_candidate([each for _, each in attempts], attempt.ref.org_name)
+        if candidate is not None and self._options.adopt_attempts:
+            said = _about(attempt, "attempt.chosen")
+            return _adopted(known, attempt, candidate, said)
+        said = _about(attempt, "attempt.unresolved")
+        which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
+        case = "attempt.resolve_orphan" if isinstance(known, Attempt) else "attempt.resolve"
+        remarks = (said, verdict.why, remark(case, ref=str(attempt.ref), task_id=which))
+        fields = {"attempt": attempt, "candidate": candidate}
+        return plan_for(known, Action.UNRESOLVED, verdict.reason, *remarks, **fields)
+
+    def _only_candidate(self, verdicts: Sequence[Verdict], org_name: str) -> RemoteTask | None:
+        """The only task that the attempts of a key may have created, if no other key's may have."""
+        open_ones = [v for v in verdicts if isinstance(v, Wait | Unresolved)]
+        ids = {task_id for verdict in open_ones for task_id in verdict.ids}
+        if len(ids) != 1 or not all(isinstance(v, Unresolved) and v.askable for v in open_ones):
+            return None
+        return self._view.tasks.get(TaskId(org_name, ids.pop()))
+
+
+def _adopted(
+    known: DesiredTask | Attempt,
+    attempt: Attempt,
+    task: RemoteTask,
+    said: Remark,
+    duplicates: tuple[str, ...] = (),
 ) -> PlannedTask:
-    """The outcome of the attempts for a key (usually one), at least one of which may have created a
-    task. `known` is an attempt if its key is no longer in the manifests."""
-    stray = isinstance(known, Attempt)
-    for attempt, verdict in reversed(attempts):
-        if isinstance(verdict, Found):
-            said = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
-            fields = {"remote": verdict.task, "attempt": attempt}
-            return plan_for(known, Action.ADOPT, Reason.ATTEMPT, said, **fields)
-    for attempt, verdict in reversed(attempts):
-        if isinstance(verdict, Unresolved):
-            said = _about(attempt, "attempt.unresolved")
-            which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
-            case = "attempt.resolve_orphan" if stray else "attempt.resolve"
-            remarks = (said, verdict.why, remark(case, ref=str(attempt.ref), task_id=which))
-            return plan_for(known, Action.UNRESOLVED, verdict.reason, *remarks, attempt=attempt)
-    latest = attempts[-1][0]
-    said = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
-    left = [verdict.seconds for _, verdict in attempts if isinstance(verdict, Wait)]
-    seconds = [each for each in left if each is not None]
-    settled_at = now + timedelta(seconds=max(seconds)) if len(seconds) == len(left) else None
-    fields = {"attempt": latest, "settled_at": settled_at}
-    return plan_for(known, Action.UNRESOLVED, Reason.SETTLING, said, **fields)
+    fields = {"remote": task, "attempt": attempt, "duplicates": duplicates}
+    return plan_for(known, Action.ADOPT, Reason.ATTEMPT, said, **fields)
 
 
 def _conflict(task: DesiredTask, case: str, **facts: str) -> PlannedTask:

@@ -23,7 +23,7 @@ class RemoteView:
     """The service as seen by one identity.
 
     `clocks`: read before the first request. The age of attempts is measured by them, so a lookup
-    that began before the settle time never counts as a lookup after it.
+    that began before an attempt was past its age never counts as a lookup after it.
     `absent`: the tasks for which the service returned 404 twice while the list responded.
     `messages`: the first messages that were read (None: the task has none).
     `unreadable`: why the first messages of other tasks could not be read.
@@ -33,7 +33,6 @@ class RemoteView:
     `cut_short`: the organizations whose lookup ended at its limit.
     `refused`: why the organization could not be read at all.
     `unlisted`: why the organization's list does not prove that a task is absent.
-    `marks_preserved`: the organizations that are known to return marks as they were sent.
     `newest`: the IDs of the newest tasks, newest first.
     """
 
@@ -46,7 +45,6 @@ class RemoteView:
     cut_short: Set[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
     unlisted: Mapping[str, str] = field(default_factory=dict)
-    marks_preserved: Set[str] = frozenset()
     newest: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignored_date: Diagnostic | None = None
 

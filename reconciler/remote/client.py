@@ -17,6 +17,7 @@ from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError
 from reconciler.model.service import CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.shell import is_org_name
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
+from reconciler.model.work import REDACTED
 from reconciler.remote import responses
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse
 from reconciler.remote.pagination import TASK_QUERY, Page, ReadPage, pages, task_pages
@@ -63,7 +64,7 @@ class Client:
             if self._identity is None:
                 request = Request("GET", "/api/user")
                 found = wire.identity(self._read(request))
-                if found is None or wire.REDACTED in found.id:
+                if found is None or REDACTED in found.id:
                     raise self._unreadable(request, "user")
                 self._identity = found
             return self._identity

@@ -12,6 +12,7 @@ from reconciler.model import wire
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, error
 from reconciler.model.service import TaskPage
+from reconciler.model.work import REDACTED
 
 Page = tuple[list[object], str | None]
 """Entries, and the token of the next page (None after the last)."""
@@ -116,7 +117,7 @@ def task_pages(read: ReadPage, org_name: str, where: str) -> Iterator[TaskPage]:
         tasks, problem = [], None
         for entry in entries:
             task = wire.remote_task(org_name, entry)
-            if task is None or wire.REDACTED in task.id:
+            if task is None or REDACTED in task.id:
                 problem = problem or error(Code.UNREADABLE_LIST, "entry", where=where)
                 continue
             tasks.append(task)

@@ -6,7 +6,7 @@ import re
 from urllib.parse import quote, quote_plus, urlsplit
 
 from reconciler.model.canonical import map_texts
-from reconciler.model.wire import REDACTED
+from reconciler.model.work import REDACTED
 
 _SHOWN = 400
 

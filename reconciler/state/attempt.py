@@ -42,11 +42,11 @@ class Attempt:
     """One attempt to create a task, durable before its request was sent.
 
     - `mark`: the `message.timestamp` that was sent, unique among all attempts of a state.
-    - `started_at`: the wall clock just before it was journaled; at that time, `boot` seconds had
-      passed since the boot `boot_id` ("": unknown), and the service's clock showed `service_clock`
-      (None: unknown). The request was sent at most `window` seconds later, or never.
+    - `started_at`: the wall clock just before it was journaled, for people. The request was sent at
+      most `window` seconds later, or never. `settle_time`, in seconds, is the one it was sent with.
+    - `waited`: for how many seconds, in total, runs have waited for its outcome (`plan/age.py`).
     - `sensitive`: reports hide its prompt.
-    - `replaces`: the ID of the task to be replaced.
+    - `replaces`: the ID of the task to be replaced, which `cancels` asks to cancel afterwards.
     - `baseline`: the name of the baseline read before it (`State.baselines`; "": unknown).
     - `generated`: the entry it was generated from.
     """
@@ -60,12 +60,12 @@ class Attempt:
     identity: Identity
     file: str
     started_at: datetime
-    service_clock: datetime | None = None
     sensitive: bool = False
     replaces: str = ""
-    boot: float = 0.0
-    boot_id: str = ""
+    cancels: bool = False
+    settle_time: float = 0.0
     window: float = SEND_WINDOW
+    waited: float = 0.0
     baseline: str = ""
     generated: Generated | None = None
 
@@ -114,11 +114,20 @@ HISTORY = 50
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """A cancellation that `identity` asked for and that the service has not accepted yet."""
+
+    task_id: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
 class RetiredTask:
     """A task whose record was removed at the time `at`, by `removed:` in a manifest or by hand.
 
-    `outputs` are as last read; `former` are the IDs of the key's earlier tasks. Only an `adoptable`
-    task, removed by hand, may be adopted again by a manifest.
+    `outputs` are as last read; `former` are the IDs of the key's earlier tasks, `marks` those of
+    its attempts. Only an `adoptable` task, removed by hand, may be adopted again by a manifest;
+    `inputs` are those that it was created with.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task", "former": "formerTaskIds"}
@@ -133,6 +142,23 @@ class RetiredTask:
     sensitive: bool = False
     former: tuple[str, ...] = ()
     adoptable: bool = False
+    marks: tuple[str, ...] = ()
+    inputs: Inputs = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNotes:
+    """What the state remembers about a key without a record.
+
+    - `marks`: the marks of its closed attempts. A task with one of them belongs to no other key.
+    - `removed`: the ID of the task that `state rm` removed from the key last.
+    - `not_created`: a person has said that no task of the key exists (`state resolve
+      --not-created`), so its next attempt needs no look-alikes.
+    """
+
+    marks: tuple[str, ...] = ()
+    removed: str = ""
+    not_created: bool = False
 
 
 class Stage(StrEnum):

@@ -6,7 +6,6 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple, NoReturn, TypeVar
 
 from reconciler.memory import collection_paused, share, share_parts
@@ -24,13 +23,15 @@ from reconciler.model.typed_json import (
     members,
     parse_ref,
 )
-from reconciler.state.attempt import Attempt
+from reconciler.state.attempt import Attempt, KeyNotes
 from reconciler.state.model import (
+    Aged,
     Attempted,
     BaselineRead,
     Closed,
     Event,
     Forgotten,
+    Noted,
     Record,
     Recorded,
     Retired,
@@ -41,10 +42,13 @@ T = TypeVar("T")
 
 VERSION = 1
 
-_HEAD = Codec(State, without=("records", "attempts", "unreported"))
+_HEAD = Codec(State, without=("records", "attempts", "keys", "unreported"))
 _RECORD = Codec(Record, without=("ref",))
 _ATTEMPT = Codec(Attempt, without=("mark",))
-_EVENT: Codec[Event] = Codec(Attempted, Closed, Recorded, Forgotten, Retired, BaselineRead)
+_NOTES = Codec(KeyNotes)
+_EVENT: Codec[Event] = Codec(
+    Attempted, Closed, Recorded, Forgotten, Retired, BaselineRead, Aged, Noted
+)
 
 _BLANK = "00000000"
 _CHECKSUM = re.compile(rb'\n  "checksum": "([0-9a-f]{8})"')
@@ -81,6 +85,8 @@ def _text(state: State) -> bytes:
     tasks = {str(ref): Raw(_RECORD.encode(record)) for ref, record in state.records.items()}
     attempts = {mark: Raw(_ATTEMPT.encode(attempt)) for mark, attempt in state.attempts.items()}
     own = {"attempts": attempts, "checksum": _BLANK, "tasks": tasks, "version": VERSION}
+    if state.keys:
+        own["keys"] = {str(ref): Raw(_NOTES.encode(notes)) for ref, notes in state.keys.items()}
     line = encode_json(head | own)
     del head, tasks, own
     return indented(line)
@@ -198,21 +204,21 @@ def _refuse_duplicates(data: bytes, source: StateSource) -> None:
 
 
 def _read(whole: dict[str, Raw]) -> State:
-    outside = ("attempts", "tasks", "version", "checksum")
+    outside = ("attempts", "tasks", "keys", "version", "checksum")
     head = {name: raw for name, raw in whole.items() if name not in outside}
     tasks = _member(dict[str, Raw], whole, "tasks")
     attempts = _member(dict[str, Raw], whole, "attempts")
     read = {mark: _attempt(mark, raw) for mark, raw in attempts.items()}
     records = dict(_record(name, tasks.pop(name)) for name in tuple(tasks))
-    state = _HEAD.decode(encode_json(head), records=records, attempts=read)
+    noted = _member(dict[str, Raw], whole, "keys") if "keys" in whole else {}
+    keys = dict(_notes(name, raw) for name, raw in noted.items())
+    state = _HEAD.decode(encode_json(head), records=records, attempts=read, keys=keys)
     if state.serial < 0 or not state.lineage:
         raise ShapeError("serial" if state.lineage else "lineage", "invalid value")
-    if state.last_mark and not is_mark(state.last_mark):
-        raise ShapeError("lastMark", "must be a time in nanoseconds")
     for task_id, task in state.retired.items():
         if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
             raise ShapeError(f"retired[{json.dumps(task_id)}]", "invalid value")
-    return replace(state, last_mark=max([state.last_mark, *read]))
+    return state
 
 
 def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
@@ -234,6 +240,13 @@ def _share(record: Record) -> None:
     added = diff.get("add") if isinstance(diff, dict) else None
     if isinstance(added, list):
         added[:] = [share(entity) if isinstance(entity, dict) else entity for entity in added]
+
+
+def _notes(name: str, raw: Raw) -> tuple[TaskRef, KeyNotes]:
+    try:
+        return parse_ref(name), _NOTES.decode(raw)
+    except ShapeError as problem:
+        raise problem.under(f"keys[{json.dumps(name)}]") from None
 
 
 def _attempt(mark: str, raw: Raw) -> Attempt:
@@ -268,7 +281,9 @@ def _check_record(record: Record) -> None:
 
 def _check_attempt(attempt: Attempt) -> None:
     if not is_mark(attempt.mark):
-        raise ShapeError("mark", "must be a time in nanoseconds")
+        raise ShapeError("mark", "must be a time in microseconds")
+    if not (attempt.waited >= 0 and attempt.window >= 0 and attempt.settle_time >= 0):
+        raise ShapeError("waited", "must not be negative")
     _check_common(attempt)
 
 

@@ -21,8 +21,24 @@ from reconciler.model.diagnostics import Arg, Place, StateError
 from reconciler.model.shell import is_key
 from reconciler.model.task import DesiredTask, Generated, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.model.wire import patch_after_create
-from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, kept_outputs
-from reconciler.state.model import Attempted, Event, Forgotten, Record, Recorded, Retired, State
+from reconciler.state.attempt import (
+    Attempt,
+    HistoryEntry,
+    HistoryKind,
+    KeyNotes,
+    kept_outputs,
+)
+from reconciler.state.ledger import fold
+from reconciler.state.model import (
+    Attempted,
+    Event,
+    Forgotten,
+    Noted,
+    Record,
+    Recorded,
+    Retired,
+    State,
+)
 
 
 def find(state: State, name: str) -> TaskRef:
@@ -96,7 +112,10 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
         Attempted(replace(attempt, ref=new, generated=_renamed(attempt.generated, new)))
         for attempt in attempts
     ]
-    return [*events, Forgotten(old)] if record is not None else events
+    if record is not None:
+        return [*events, Forgotten(old)]
+    notes = state.notes_on(old)
+    return [*events, *([Noted(new, notes), Noted(old, KeyNotes())] if notes != KeyNotes() else ())]
 
 
 def _renamed(made: Generated | None, new: TaskRef) -> Generated | None:
@@ -132,6 +151,16 @@ def update_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event
     ]
 
 
+def drop_void(state: State, declared: Collection[TaskRef]) -> list[Event]:
+    """Drops owed cancellations of tasks that a declared key has (again)."""
+    owing = [r for ref, r in state.records.items() if r.owed and ref in declared]
+    return [
+        Recorded(replace(record, owed=left))
+        for record in owing
+        if (left := tuple(o for o in record.owed if o.task_id != record.task_id)) != record.owed
+    ]
+
+
 def mark_done(state: State, task_ids: Collection[str]) -> list[Event]:
     """Marks the records of these tasks as done; events only for changes."""
     return [
@@ -161,28 +190,55 @@ def close_attempts(
             raise _unknown(str(ref), known_refs(state))
         raise _refused("resolved", ref.key, ref=str(ref))
     if task_id is None:
-        marks = [attempt.mark for attempt in attempts]
-        return state.close_attempts(marks, "resolved by hand: not created", at)
+        closed = [attempt.mark for attempt in attempts]
+        events = state.close_attempts(closed, "resolved by hand: not created", at)
+        if ref in state.records:
+            return events
+        notes = fold(state, events).notes_on(ref)
+        return [*events, Noted(ref, replace(notes, removed="", not_created=True))]
     _check_free(state, ref, task_id)
-    return [Recorded(_resolved(state.records.get(ref), attempts, task_id, created_at))]
+    record = _resolved(state.records.get(ref), attempts, task_id, created_at)
+    marks = (*state.notes_on(ref).marks, *record.marks)
+    return [Recorded(replace(record, marks=tuple(dict.fromkeys(marks))))]
+
+
+def not_created(state: State, ref: TaskRef) -> list[Event]:
+    """No task of the key `ref`, which has neither a record nor an attempt, exists: its next create
+    is not compared with existing tasks. Returns no events if that is already known."""
+    if ref in state.records:
+        raise _refused("resolved", ref.key, ref=str(ref))
+    known = state.notes_on(ref)
+    notes = replace(known, removed="", not_created=True)
+    return [] if notes == known else [Noted(ref, notes)]
 
 
 def push(state: State, given: State) -> State:
     """`given` as the successor of `state`. Raises StateError unless it is newer, of the same
-    lineage, and has every unresolved attempt and every task."""
+    lineage, and has every unresolved attempt and every task.
+
+    It may be an old version, so it forgets which tasks were compared with every key: all are, and
+    each match is unresolved.
+    """
     if given.lineage != state.lineage:
         raise _refused("lineage", "", given=given.lineage, known=state.lineage)
     if given.serial <= state.serial:
         raise _refused("serial", "", given=given.serial, known=state.serial)
     for mark, attempt in sorted(state.attempts.items()):
         baselines = (given.baseline_of(attempt), state.baseline_of(attempt))
-        if given.attempts.get(mark) != attempt or baselines[0] != baselines[1]:
+        other = given.attempts.get(mark)
+        is_same = other is not None and replace(other, waited=attempt.waited) == attempt
+        if not is_same or baselines[0] != baselines[1]:
             raise _refused("attempt", attempt.ref.key, ref=str(attempt.ref), mark=mark)
     known = {*given.recorded_ids(), *given.retired}
     if lost := sorted({*state.recorded_ids(), *state.retired} - known):
         raise _refused("lost", "", tasks=tuple(lost), count=len(lost))
-    latest = max(state.last_mark, given.last_mark)
-    return replace(given, serial=given.serial - 1, last_mark=latest, journal=state.journal)
+    waited = {mark: attempt.waited for mark, attempt in state.attempts.items()}
+    attempts = {
+        mark: replace(attempt, waited=waited.get(mark, 0.0))
+        for mark, attempt in given.attempts.items()
+    }
+    pushed = replace(given, attempts=attempts, latest={}, is_new=False)
+    return replace(pushed, serial=given.serial - 1, journal=state.journal).pruned()
 
 
 def is_known(state: State, name: str) -> bool:
@@ -203,6 +259,7 @@ def record_existing(
         digest=digest(task.inputs),
         identity=identity,
         created_at=at,
+        marks=state.notes_on(task.ref).marks,
         outputs=kept_outputs(remote.raw),
         sensitive=task.sensitive,
         generated=task.generated,

@@ -116,9 +116,6 @@ class HeldHead:
             released = StateError.of(Code.JOURNAL_NOT_WRITTEN, "released")
             self._problem = self._problem or released
 
-    def damaged_mark(self) -> StateError:
-        return self._store.damaged(self._head.base, "its last mark is out of range")
-
     # Heartbeats
 
     def start_heartbeat(self) -> None:

@@ -15,8 +15,9 @@ from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Header, Journal, Replay, read_journal
+from reconciler.state.ledger import fold, with_unreported
 from reconciler.state.lock import Lock
-from reconciler.state.model import Event, State, fold, with_unreported
+from reconciler.state.model import Event, State
 from reconciler.state.session import Claim
 
 _READS = 10
@@ -243,9 +244,6 @@ class HeldFile:
         if self._journal is not None:
             self._journal.shut()
         self._lock.release()
-
-    def damaged_mark(self) -> StateError:
-        return self._place.source().damaged("mark")
 
     def _refuse_changed(self) -> None:
         """Raises StateError if something that ignores the lock, such as a checkout, has changed the

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import datetime
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
@@ -24,7 +23,7 @@ Opened = Callable[[StatePlace], Session]
 """Locks and opens a state, even if it was moved."""
 
 
-def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetime) -> bool:
+def migrate(source: StatePlace, target: StatePlace, opened: Opened) -> bool:
     """Moves the state; False if it was moved before. If it raises StateError, the source is as
     usable as before, or the move must be repeated."""
     if source.shown == target.shown:
@@ -39,9 +38,8 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetim
             raise _moved(state.move, source)
         try:
             _save(source_session, replace(state, move=Move(Stage.MOVING_TO, target.shown)))
-            moved = replace(
-                _aged(source_session.state, now), move=Move(Stage.MOVING_FROM, source.shown)
-            )
+            move = Move(Stage.MOVING_FROM, source.shown)
+            moved = replace(source_session.state, move=move, journal="")
             target.create(moved)
             target_session = stack.enter_context(opened(target))
             _fill(target_session, moved, target)
@@ -95,18 +93,8 @@ def _save(session: Session, state: State) -> None:
     session.save()
 
 
-def _aged(state: State, now: datetime) -> State:
-    """Restarts the age of attempts with an unknown outcome: their process may have lost the lock to
-    this move only now."""
-    attempts = {
-        mark: replace(attempt, started_at=now, service_clock=None, boot=0.0, boot_id="")
-        for mark, attempt in state.attempts.items()
-    }
-    return replace(state, attempts=attempts, journal="")
-
-
 def _emptied(state: State, move: Move) -> State:
-    empty = State(state.lineage, state.serial, state.backend, last_mark=state.last_mark)
+    empty = State(state.lineage, state.serial, state.backend)
     return replace(empty, move=move, journal=state.journal)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
@@ -15,7 +15,9 @@ from reconciler.state.attempt import (
     Baseline,
     HistoryEntry,
     HistoryKind,
+    KeyNotes,
     Move,
+    Owed,
     RetiredTask,
 )
 
@@ -34,6 +36,7 @@ class Record:
     - `history`: empty, or several entries (see `full_history`).
     - `former`: the IDs of the key's earlier tasks, which are never adopted.
     - `duplicates`: other tasks with a mark of the key, from a create that was delivered twice.
+    - `owed`: cancellations that were asked for and have not been accepted yet.
     - `generated`: the entry it was generated from.
     - `done`: the agent has finished, for the entry's rollout.
     """
@@ -42,6 +45,7 @@ class Record:
         "ref": "task",
         "former": "formerTaskIds",
         "duplicates": "duplicateTaskIds",
+        "owed": "owedCancellations",
     }
 
     ref: TaskRef
@@ -60,6 +64,7 @@ class Record:
     duplicates: tuple[str, ...] = ()
     generated: Generated | None = None
     done: bool = False
+    owed: tuple[Owed, ...] = ()
 
     def full_history(self) -> tuple[HistoryEntry, ...]:
         """The history of the key. A single entry follows from the other fields, so it is not
@@ -87,7 +92,8 @@ class Record:
         known = (self.ref, self.task_id, self.file, self.identity)
         shown = (self.created_at, self.outputs, self.sensitive)
         former = (*self.former, *self.duplicates)
-        return RetiredTask(*known, at, *shown, former, adoptable)
+        inputs = self.inputs if adoptable else {}
+        return RetiredTask(*known, at, *shown, former, adoptable, self.marks, inputs)
 
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
         """This record of a new task, with the history of its key. `attempt` created the task when
@@ -95,13 +101,16 @@ class Record:
         mark = attempt.mark if attempt is not None else ""
         before = attempt.replaces if attempt is not None else ""
         kind = HistoryKind.REPLACED if before else HistoryKind.RECREATED
+        owed = [Owed(before, attempt.identity)] if attempt and attempt.cancels and before else []
         if old is None:
             if not before:
                 return self
             entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, before)
-            return replace(self, history=(entry,), former=(before,))
+            return replace(self, history=(entry,), former=(before,), owed=tuple(owed))
         if old.task_id == self.task_id:
-            return replace(self, history=old.history, former=old.former, duplicates=old.duplicates)
+            duplicates = tuple(dict.fromkeys((*old.duplicates, *self.duplicates)))
+            kept = replace(self, history=old.history, former=old.former, owed=old.owed)
+            return replace(kept, duplicates=duplicates)
         entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, old.task_id)
         former = (*old.former, *([before] if before else ()), old.task_id)
         return replace(
@@ -109,7 +118,8 @@ class Record:
             marks=tuple(dict.fromkeys((*old.marks, *self.marks))),
             history=old.with_history(entry).history,
             former=tuple(dict.fromkeys(former)),
-            duplicates=old.duplicates,
+            duplicates=tuple(dict.fromkeys((*old.duplicates, *self.duplicates))),
+            owed=tuple(dict.fromkeys((*(o for o in old.owed if o.task_id != old.task_id), *owed))),
         )
 
 
@@ -117,13 +127,14 @@ class Record:
 class State:
     """The content of a state file.
 
-    - `attempts`: the open attempts, by mark. `last_mark` is the latest mark ever given.
-    - `is_new`: no apply has completed on this state, so unknown tasks of any age may exist. A save
-      does not end that: an apply on a lost state that stopped half way has not searched for the
-      other half. `searched` are the PATHs for which an apply has completed on a new state.
+    - `attempts`: the open attempts, by mark.
+    - `keys`: what is remembered about keys without a record.
+    - `is_new`: no apply of all manifests has compared every key, so unknown tasks of any age may
+      exist. A save does not end that: an apply on a lost state that stopped half way has not
+      searched for the other half.
     - `baselines`: the baselines that open attempts and `latest` refer to, by name. `latest` has the
-      name of the baseline that the last complete apply read, by PATH (`.`: everything) and
-      organization.
+      name of the baseline that the last such apply read, by organization: its tasks are no
+      look-alikes.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
     - `move`: if set, the state is not in use.
     - `journal`: the ID of the journal folded last.
@@ -135,22 +146,28 @@ class State:
     backend: str
     records: Mapping[TaskRef, Record] = field(default_factory=dict)
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
-    last_mark: str = ""
+    keys: Mapping[TaskRef, KeyNotes] = field(default_factory=dict)
     is_new: bool = False
-    searched: tuple[str, ...] = ()
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
-    latest: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
     move: Move | None = None
     journal: str = field(default="", compare=False)
     unreported: frozenset[TaskRef] = field(default=frozenset(), compare=False)
 
-    def is_new_for(self, file: str) -> bool:
-        """Whether tasks of any age that a manifest file declares may exist without a record."""
-        return self.is_new and not is_in(file, self.searched)
-
     def baseline_of(self, attempt: Attempt) -> Baseline | None:
         return self.baselines.get(attempt.baseline)
+
+    def notes_on(self, ref: TaskRef) -> KeyNotes:
+        return self.keys.get(ref, KeyNotes())
+
+    def marks(self) -> Iterator[tuple[str, TaskRef]]:
+        """Every known mark, of an open or closed attempt, with its key; the last one counts."""
+        known = [(task.ref, task.marks) for task in self.retired.values()]
+        known += [(ref, notes.marks) for ref, notes in self.keys.items()]
+        known += [(ref, record.marks) for ref, record in self.records.items()]
+        yield from ((mark, ref) for ref, marks in known for mark in marks)
+        yield from ((mark, attempt.ref) for mark, attempt in self.attempts.items())
 
     def may_have_created(self, attempt: Attempt, task: RemoteTask) -> bool:
         """Whether the task is in the attempt's organization and not known to be older."""
@@ -159,18 +176,15 @@ class State:
             return False
         return baseline is None or task.id not in baseline.ids
 
-    def baselines_for(self, file: str, org_name: str) -> tuple[Baseline, ...]:
-        """Baselines whose tasks are not look-alikes for a manifest file: a complete apply has
-        checked each of them."""
-        if self.is_new_for(file):
-            return ()
-        names = [of.get(org_name, "") for path, of in self.latest.items() if is_in(file, (path,))]
-        return tuple(self.baselines[name] for name in names if name in self.baselines)
+    def compared(self, org_name: str) -> Baseline | None:
+        """The organization's newest tasks that an apply has compared with every key: they are no
+        look-alikes."""
+        return None if self.is_new else self.baselines.get(self.latest.get(org_name, ""))
 
     def pruned(self) -> State:
         """Without unreferenced baselines."""
         used = {attempt.baseline for attempt in self.attempts.values()}
-        used.update(name for of in self.latest.values() for name in of.values())
+        used.update(self.latest.values())
         kept = {name: b for name, b in self.baselines.items() if name in used}
         return self if len(kept) == len(self.baselines) else replace(self, baselines=kept)
 
@@ -180,7 +194,13 @@ class State:
         return files | {attempt.file for attempt in self.attempts.values()}
 
     def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
-        return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
+        """The open attempts for a key, in the order in which they were made."""
+        return self.attempts_of((ref,))
+
+    def attempts_of(self, refs: Collection[TaskRef | None]) -> tuple[Attempt, ...]:
+        """The open attempts for some keys, in the order in which they were made."""
+        found = (attempt for attempt in self.attempts.values() if attempt.ref in refs)
+        return tuple(sorted(found, key=lambda attempt: (attempt.started_at, attempt.mark)))
 
     def recorded_ids(self) -> dict[str, TaskRef]:
         """The key of each task that has or had one, by task ID; including the tasks that open
@@ -221,19 +241,6 @@ class State:
             records[ref] = replace(record.with_history(entry), marks=known)
             events.append(Recorded(records[ref]))
         return events
-
-
-def with_unreported(saved: State, events: Iterable[Event]) -> State:
-    """`saved` with the keys whose task a run replaced before it died; `events` are that run's."""
-    replaced = {
-        event.record.ref
-        for event in events
-        if isinstance(event, Recorded)
-        and (old := saved.records.get(event.record.ref)) is not None
-        and old.task_id in event.record.former
-        and event.record.was_replaced()
-    }
-    return replace(saved, unreported=frozenset(replaced)) if replaced else saved
 
 
 def is_in(file: str, paths: Iterable[str]) -> bool:
@@ -293,57 +300,21 @@ class BaselineRead:
     baseline: Baseline
 
 
-Event = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """For how many seconds runs have waited, in total, for the outcomes of attempts, by mark."""
+
+    seconds: Mapping[str, float]
 
 
-class Ledger:
-    """A mutable state: events are applied in place, without copying its many records."""
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A person has decided what the state remembers about a key."""
 
-    def __init__(self, state: State) -> None:
-        self.rest = state
-        """Has the fields that no event changes; the other fields are out of date."""
-        self.records, self.attempts = dict(state.records), dict(state.attempts)
-        self.baselines, self.retired = dict(state.baselines), dict(state.retired)
-        self.last_mark = state.last_mark
+    JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
 
-    def state(self) -> State:
-        """A copy, which later events do not change."""
-        return replace(
-            self.rest,
-            records=dict(self.records),
-            attempts=dict(self.attempts),
-            baselines=dict(self.baselines),
-            retired=dict(self.retired),
-            last_mark=self.last_mark,
-        )
-
-    def add(self, events: Iterable[Event]) -> None:
-        """Each event sets absolute values, so a journal that was folded, but not yet removed when a
-        process died, may be folded again."""
-        for event in events:
-            match event:
-                case Attempted(attempt):
-                    self.attempts[attempt.mark] = attempt
-                    self.last_mark = max(self.last_mark, attempt.mark)
-                case Closed(mark):
-                    self.attempts.pop(mark, None)
-                case Recorded(record):
-                    self.records[record.ref] = record
-                    for mark in record.marks:
-                        self.attempts.pop(mark, None)
-                case Forgotten(ref):
-                    self.records.pop(ref, None)
-                case Retired(task):
-                    self.retired[task.task_id] = task
-                    known = self.records.get(task.ref)
-                    if known is not None and known.task_id == task.task_id:
-                        del self.records[task.ref]
-                case BaselineRead(baseline):
-                    self.baselines[baseline.name] = baseline
+    ref: TaskRef
+    notes: KeyNotes
 
 
-def fold(state: State, events: Iterable[Event]) -> State:
-    """The state after `events`. Folding the same events again changes nothing."""
-    ledger = Ledger(state)
-    ledger.add(events)
-    return ledger.state()
+Event = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead | Aged | Noted

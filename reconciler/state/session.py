@@ -16,11 +16,12 @@ from typing import NamedTuple, Protocol, Self
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, StateError
-from reconciler.model.mark import mint, random_digits
+from reconciler.model.mark import mint
 from reconciler.model.task import RemoteTask
 from reconciler.state.attempt import Baseline, kept_outputs
 from reconciler.state.commit import Durable, GroupCommit
-from reconciler.state.model import Event, Ledger, State, with_unreported
+from reconciler.state.ledger import Ledger, with_unreported
+from reconciler.state.model import Event, State
 
 
 class Claim(NamedTuple):
@@ -91,9 +92,6 @@ class HeldState(Protocol):
     def release(self) -> None:
         """Releases the lock; nothing can be appended afterwards."""
 
-    def damaged_mark(self) -> StateError:
-        """The error for a last mark that is out of range."""
-
 
 def read_state(place: StatePlace, *, backend: str) -> State:
     """The current state with its journal folded in; takes no lock and writes nothing.
@@ -120,9 +118,9 @@ class Session:
         self._held = held
         self._saved = with_unreported(held.saved, held.events)
         self._ledger = Ledger(self._saved)
-        self._accounted: dict[str, Mapping[str, Baseline]] = {}
+        self._compared: Mapping[str, Baseline] = {}
         self._guard = threading.Lock()
-        self._given_mark = held.saved.last_mark
+        self._marks: set[str] = set()
         self._view: State | None = None
         self._seen: Mapping[str, Mapping[str, object]] = {}
         self._closed = False
@@ -160,14 +158,20 @@ class Session:
             return self._view
 
     def next_mark(self, now: datetime) -> str:
-        """The mark of the next attempt: `now`, or just after the latest mark ever given."""
-        digits = random_digits()  # a system call lets other threads run: not in the guard
+        """The mark of the next attempt, unlike any other mark of this state."""
+        known = self._known_marks()
+        while True:
+            mark = mint(now)  # a system call lets other threads run: not in the guard
+            with self._guard:
+                if mark not in known:
+                    known.add(mark)
+                    return mark
+
+    def _known_marks(self) -> set[str]:
         with self._guard:
-            try:
-                self._given_mark = mint(now, self._given_mark, digits)
-            except OverflowError:
-                raise self._held.damaged_mark() from None
-            return self._given_mark
+            if not self._marks:
+                self._marks = {mark for mark, _ in self._ledger.state().marks()}
+            return self._marks
 
     def check_held(self) -> None:
         """Call it right before each request that creates or changes a task; for a create, after its
@@ -189,33 +193,22 @@ class Session:
         """Replaces the current state; the next save adds one to the serial. Nothing may have been
         appended before."""
         with self._guard:
-            self._given_mark = max(state.last_mark, self._given_mark)
-            self._ledger, self._view = Ledger(replace(state, last_mark=self._given_mark)), None
+            self._ledger, self._view, self._marks = Ledger(state), None, set()
 
     def refresh(self, tasks: Iterable[RemoteTask]) -> None:
         """Updates the outputs of tasks just read; they are saved only along with other changes."""
         self._seen = {task.id: task.raw for task in tasks}
 
-    def mark_complete(
-        self, scope: Sequence[str] = (), baselines: Mapping[str, Baseline] | None = None
-    ) -> None:
-        """Notes that an apply for the PATHs `scope` has accounted for all tasks that may belong to
-        them.
-
-        With everything in scope (no PATH, or `.`), the state is no longer new; otherwise, it is not
-        new for those PATHs. The apply read `baselines`, by organization: their tasks are no longer
-        look-alikes. They are saved only along with other changes.
+    def mark_compared(self, baselines: Mapping[str, Baseline]) -> None:
+        """Call it once an apply of all manifests has compared every key: the state is no longer
+        new, and the tasks in the `baselines` that it read, by organization, are no look-alikes from
+        now on. The baselines are saved only along with other changes.
         """
         with self._guard:
-            paths = ["."] if not scope or "." in scope else list(scope)
-            self._accounted = dict.fromkeys(paths, baselines or {})
+            self._compared = baselines
             rest = self._ledger.rest
-            if not rest.is_new:
-                return
-            is_new = bool(scope) and "." not in scope
-            searched = tuple(sorted({*rest.searched, *scope})) if is_new else ()
-            self._ledger.rest = replace(rest, is_new=is_new, searched=searched)
-            self._view = None
+            if rest.is_new:
+                self._ledger.rest, self._view = replace(rest, is_new=False), None
 
     def save(self) -> None:
         """Saves the state, if it changed, and clears the journal.
@@ -244,7 +237,6 @@ class Session:
     def _fold(self, events: Sequence[Event]) -> None:
         with self._guard:
             self._ledger.add(events)
-            self._given_mark = max(self._given_mark, self._ledger.last_mark)
             self._view = None
 
     def _save(self, *, last: bool) -> None:
@@ -252,7 +244,7 @@ class Session:
         held.retake()
         state = self.state.pruned()
         if self._is_worth_saving(state):
-            state = self._with_accounted(state).pruned()
+            state = self._with_compared(state).pruned()
             state = self._with_refreshed(replace(state, serial=state.serial + 1))
             held.save(state, last=last)
             with self._guard:
@@ -261,20 +253,20 @@ class Session:
         held.clear_log()
 
     def _is_worth_saving(self, state: State) -> bool:
-        if not self._held.exists and not state.records and not state.attempts:
-            return bool(state.last_mark)
+        if not self._held.exists and not (state.records or state.attempts or state.keys):
+            return False
         return state != self._saved
 
-    def _with_accounted(self, state: State) -> State:
-        if not self._accounted:
+    def _with_compared(self, state: State) -> State:
+        if not self._compared:
             return state
-        latest = {} if "." in self._accounted else dict(state.latest)
-        known = dict(state.baselines)
-        for path, by_org in self._accounted.items():
-            names = {org_name: baseline.name for org_name, baseline in by_org.items()}
-            latest[path] = {**state.latest.get(path, {}), **names}
-            known.update({baseline.name: baseline for baseline in by_org.values()})
-        return replace(state, latest=latest, baselines=known)
+        names = {org_name: baseline.name for org_name, baseline in self._compared.items()}
+        known = {baseline.name: baseline for baseline in self._compared.values()}
+        return replace(
+            state,
+            latest={**state.latest, **names},
+            baselines={**state.baselines, **known},
+        )
 
     def _with_refreshed(self, state: State) -> State:
         seen = self._seen

@@ -20,8 +20,9 @@ from reconciler.state.codec import encode_state
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version
 from reconciler.state.held_head import HeldHead
+from reconciler.state.ledger import fold, with_unreported
 from reconciler.state.lock import Holder
-from reconciler.state.model import State, fold, with_unreported
+from reconciler.state.model import State
 from reconciler.state.register import (
     HeadMovedError,
     Register,

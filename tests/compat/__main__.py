@@ -17,7 +17,8 @@ from typing import Any
 from reconciler import __version__
 from reconciler.state.codec import encode_state
 from reconciler.state.journal import Header, Journal, Replay
-from reconciler.state.model import Attempted, Recorded, fold
+from reconciler.state.ledger import fold
+from reconciler.state.model import Attempted, Recorded
 from tests.compat.reading import MANIFEST, PLAN, STATE, facts, local_environment
 from tests.support.state_files import HEADER
 from tests.support.state_samples import BACKEND, LINEAGE, attempt, empty, history, record

@@ -18,7 +18,7 @@ from reconciler.model.typed_json import ShapeError
 from reconciler.plan.codec import encode_saved_plan, read_saved_plan
 from reconciler.state.codec import StateSource, decode_event, decode_state, encode_state
 from reconciler.state.journal import read_journal
-from reconciler.state.model import fold
+from reconciler.state.ledger import fold
 from reconciler.state.store import decode_head
 from tests.support.state_samples import BACKEND, empty
 

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.apply.context import ApplyContext
+from reconciler.apply.context import ApplyContext, Cancellation
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
 from reconciler.model.mark import mint
 from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
-from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Baseline
-from reconciler.state.model import Event, Record, State, fold
+from reconciler.state.ledger import fold
+from reconciler.state.model import Event, Record, State
 from tests.support.diagnostics import failed
 from tests.support.plan_values import BOOT, ME, NOW, ORG, plan, state
 
@@ -54,12 +55,9 @@ class AttemptLog:
         self.slow: Callable[[], None] = lambda: None
         self.lost = False
         self._lock = threading.Lock()
-        self._mark = known.last_mark
 
     def next_mark(self, now: datetime) -> str:
-        with self._lock:
-            self._mark = mint(now, self._mark)
-            return self._mark
+        return mint(now)
 
     def check_held(self) -> None:
         if self.lost:
@@ -156,6 +154,9 @@ class World:
         self.service = Service(self.calls)
         self.clock = Clock()
         self.stopped = False
+        self.is_due: Callable[[DesiredTask], bool] = lambda task: True
+        self.confirms: Callable[[PlannedTask], bool] = lambda task: False
+        self.cancellation = Cancellation(sent=True)
         self.waits: list[float] = []
         self.held: list[float] = []
         self.awaited: list[Waiting] = []
@@ -169,7 +170,10 @@ class World:
             ended=lambda result: self.calls.record("reported", result),
             cancel=self._cancel,
             held=self.held.append,
-            holder=LockHolder(self.clock.boot()),
+            holder=LockHolder.of(self.clock.boot(), self.log.state.attempts.values()),
+            settle_time=150.0,
+            confirms=lambda task: self.confirms(task),
+            is_due=lambda task: self.is_due(task),
             baselines={ORG: Baseline(ORG, ())},
         )
         self.executor = Executor(self.ctx, parallelism)
@@ -185,9 +189,9 @@ class World:
     def now(self) -> datetime:
         return self.clock.now()
 
-    def _cancel(self, record: Record) -> bool:
+    def _cancel(self, record: Record) -> Cancellation:
         self.calls.record("cancel", record.task_id)
-        return True
+        return self.cancellation
 
     def _wait(self, seconds: float) -> bool:
         if seconds > 0:

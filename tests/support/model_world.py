@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.apply.context import ApplyContext
+from reconciler.apply.context import ApplyContext, Cancellation
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
@@ -186,7 +186,7 @@ class World:
             session.close()
             raise
         if baselines is not None:
-            session.mark_complete((), baselines)
+            session.mark_compared(baselines)
         session.close()
         return report
 
@@ -202,7 +202,7 @@ class World:
         client = self._client(token, fate)
         log = _AttemptLog(session, fate)
 
-        holder = LockHolder(self.clock.boot())
+        holder = LockHolder.of(self.clock.boot(), session.state.attempts.values())
         survey = self._survey(client)
 
         def replan(only: Collection[TaskRef] | None) -> tuple[Plan, RemoteView]:
@@ -217,8 +217,9 @@ class World:
             wait=self.clock.wait,
             started=lambda ref: None,
             ended=lambda result: None,
-            cancel=lambda record: False,
+            cancel=lambda record: Cancellation(),
             holder=holder,
+            settle_time=SETTLE.total_seconds(),
             baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
         )
         loop = Loop(
@@ -239,7 +240,6 @@ class World:
             client,
             message_cache(UserCache(self.folder / "cache"), BACKEND, client.identity()),
             parallelism=2,
-            settle_time=SETTLE,
             clock=self.clock,
         )
 

@@ -161,7 +161,7 @@ TASKS = (
         "tag-buckets",
         Action.UNRESOLVED,
         Reason.SETTLING,
-        remarks=(remark("attempt.settling", at="2026-11-24 11:59:01 UTC"),),
+        remarks=(remark("attempt.settling", at="2026-11-24 11:59:01 UTC", seconds=42),),
     ),
 )
 PLAN = Plan("https://api.pulumi.com", ("tasks",), TASKS, identity=Identity("user-1", login="ada"))

@@ -146,7 +146,9 @@ def attempts(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Attempt:
         identity=draw(identities),
         file=draw(text),
         started_at=draw(moments),
-        service_clock=draw(st.none() | moments),
+        cancels=draw(st.booleans()),
+        settle_time=draw(st.floats(0, 1e6)),
+        waited=draw(st.floats(0, 1e6)),
     )
 
 
@@ -169,7 +171,9 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
         remote=draw(st.none() | remotes),
         attempt=draw(st.none() | attempts(just)),
         moved_from=draw(st.none() | refs),
-        settled_at=draw(st.none() | moments),
+        duplicates=tuple(draw(st.lists(text, max_size=1))),
+        candidate=draw(st.none() | remotes),
+        owed=tuple(draw(st.lists(text, max_size=1))),
         update=draw(st.dictionaries(text, values, max_size=2)),
         agreed=tuple(draw(st.lists(text, max_size=1))),
         cancels=draw(st.booleans()),
@@ -205,6 +209,7 @@ plan_options = st.builds(
     PlanOptions,
     settle_time=durations,
     adopt=st.none() | st.sampled_from(AdoptScope),
+    adopt_attempts=st.booleans(),
     adopt_limit=st.integers(0, 10_000),
     allow_recreate=st.lists(values, max_size=2).map(tuple),
     max_creates=st.none() | st.integers(0, 100),
@@ -224,6 +229,5 @@ def states(draw: st.DrawFn) -> State:
         backend=draw(text),
         records={record.ref: record for record in recorded},
         attempts={attempt.mark: attempt for attempt in tried},
-        last_mark=draw(text),
         is_new=draw(st.booleans()),
     )

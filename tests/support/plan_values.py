@@ -28,6 +28,12 @@ def ago(**span: float) -> datetime:
     return NOW - timedelta(**span)
 
 
+def mark_of(moment: datetime) -> str:
+    """The mark of an attempt at this time, which must be in whole milliseconds."""
+    moment = moment.astimezone(UTC) + timedelta(microseconds=1)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
 def inputs(text: str = "do it", **settings: Any) -> dict[str, Any]:
     message: dict[str, Any] = {"content": text}
     if "entities" in settings:
@@ -67,19 +73,19 @@ def record(key: str, task_id: str, text: str | None = None, **more: Any) -> Reco
 
 
 def attempt(key: str, mark: datetime, text: str | None = None, **more: Any) -> Attempt:
+    """Sent at `mark`, and waited for since."""
     made = more.pop("inputs", None) or inputs(text or f"work of {key}")
     base: dict[str, Any] = {
         "identity": ME,
         "file": "tasks/a.yaml",
         "started_at": mark,
-        "service_clock": mark,
-        "boot": BOOT - (NOW - more.get("started_at", mark)).total_seconds(),
-        "boot_id": "boot-1",
+        "settle_time": 150.0,
+        "waited": (NOW - mark).total_seconds(),
         **more,
     }
     return Attempt(
         ref=TaskRef(base.pop("org_name", ORG), key),
-        mark=rfc3339(mark),
+        mark=base.pop("mark", mark_of(mark)),
         inputs=made,
         digest=digest(made),
         **base,
@@ -98,7 +104,8 @@ def remote(task_id: str, created: datetime | None = None, **raw: Any) -> RemoteT
 
 
 def message(text: str, mark: datetime | str = NOW, entities: Iterable[Any] = ()) -> FirstMessage:
-    return FirstMessage(mark if isinstance(mark, str) else rfc3339(mark), text, tuple(entities))
+    shown = mark if isinstance(mark, str) else mark_of(mark)
+    return FirstMessage(shown, text, tuple(entities))
 
 
 def view(
@@ -110,7 +117,7 @@ def view(
     unreadable = {TaskId(ORG, i): why for i, why in more.pop("unreadable", {}).items()}
     base: dict[str, Any] = {
         "identity": ME,
-        "clocks": Clocks(more.pop("now", NOW), BOOT, "boot-1", more.pop("service_now", NOW)),
+        "clocks": Clocks(more.pop("now", NOW), BOOT, more.pop("service_now", NOW)),
         **more,
     }
     return RemoteView(

@@ -9,14 +9,15 @@ import pytest
 
 from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.state.codec import StateSource, decode_state
-from reconciler.state.model import Attempted, Recorded, State, fold
+from reconciler.state.ledger import fold
+from reconciler.state.model import Attempted, Recorded, State
 from tests.support.diagnostics import explanation
 from tests.support.state_samples import BACKEND, attempt, empty, record
 
 GOLDEN = """\
 {
   "attempts": {
-    "2026-11-24T12:00:00.001000000Z": {
+    "2026-11-24T12:00:00.000001Z": {
       "digest": "sha256:b4f275cb85be8e7029b3bf23d2406fb284d1fc337eb3ec0de3c2b8cdcf04323f",
       "file": "tasks/a.yaml",
       "identity": {
@@ -29,14 +30,13 @@ GOLDEN = """\
         },
         "planMode": true
       },
-      "serviceClock": "2026-11-24T11:59:59Z",
+      "settleTime": 150.0,
       "startedAt": "2026-11-24T12:00:00Z",
       "task": "acme/task-1"
     }
   },
   "backend": "https://api.example.com",
-  "checksum": "2a6f6da4",
-  "lastMark": "2026-11-24T12:00:00.001000000Z",
+  "checksum": "0f1db057",
   "lineage": "5f0c1b9de2a74a6f8f3b7d1c9a04e6b2",
   "serial": 7,
   "tasks": {
@@ -55,7 +55,7 @@ GOLDEN = """\
         "planMode": true
       },
       "marks": [
-        "2026-11-24T12:00:00.000000000Z"
+        "2026-11-24T11:59:59.999001Z"
       ],
       "outputs": {
         "status": "idle",

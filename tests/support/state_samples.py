@@ -17,7 +17,7 @@ WHO = Identity("u-1", login="octocat")
 
 
 def mark_at(number: int) -> str:
-    return mint(NOON + timedelta(milliseconds=number), entropy=0)
+    return mint(NOON + timedelta(milliseconds=number), less=999)
 
 
 def attempt(number: int, key: str | None = None) -> Attempt:
@@ -30,7 +30,7 @@ def attempt(number: int, key: str | None = None) -> Attempt:
         WHO,
         "tasks/a.yaml",
         NOON,
-        NOON - timedelta(seconds=1),
+        settle_time=150.0,
     )
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from reconciler.model.task import Identity, TaskRef
 from reconciler.state.attempt import OUTPUTS, Attempt, HistoryEntry
-from reconciler.state.model import Attempted, Closed, Forgotten, Record, Recorded, Retired, fold
+from reconciler.state.ledger import fold
+from reconciler.state.model import Attempted, Closed, Forgotten, Record, Recorded, Retired
 from tests.support.json_values import json_values
 from tests.support.state_samples import empty, mark_at
 
@@ -39,9 +40,12 @@ attempts = st.builds(
     identities,
     text,
     moments,
-    st.none() | moments,
     st.booleans(),
     text,
+    st.booleans(),
+    st.floats(0, 1e6),
+    st.floats(0, 1e6),
+    st.floats(0, 1e6),
 )
 happenings = st.builds(HistoryEntry, filled, st.none() | moments, text, st.just("") | marks, text)
 records = st.builds(

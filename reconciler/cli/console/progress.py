@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from reconciler.app.clock import SystemClock
 from reconciler.app.ui import ApplyProgress
@@ -22,6 +22,9 @@ MANY = 20
 
 NAMED = 3
 """The number of keys listed; the others are only counted."""
+
+BETWEEN_LINES = timedelta(seconds=30)
+"""The time between two lines about the same wait."""
 
 WIDTH = 24
 """The width of a bar, in columns."""
@@ -45,6 +48,7 @@ class Lines(ApplyProgress):
     ) -> None:
         self._clock, self._conceal = clock, conceal
         self._awaited: tuple[TaskRef, ...] = ()
+        self._told = clock()
         self._total, self._step = total, max(MANY, total // 10)
         self._ended: set[TaskRef] = set()
         self._lock = threading.Lock()
@@ -57,8 +61,9 @@ class Lines(ApplyProgress):
                 write_stderr(f"{done} of {self._total} tasks done\n")
 
     def waiting(self, waiting: Waiting) -> None:
-        if waiting.refs != self._awaited:
-            self._awaited = waiting.refs
+        refs, now = tuple(waiting.attempts), self._clock()
+        if refs != self._awaited or now - self._told >= BETWEEN_LINES:
+            self._awaited, self._told = refs, now
             write_stderr(safe.line(self._conceal(_waiting(waiting, self._clock()))) + "\n")
 
     def held(self, seconds: float) -> None:
@@ -110,7 +115,11 @@ class Bar(ApplyProgress):
         self._screen.clear()
 
     def _creating(self) -> str:
-        return f"creating {_named(self._running)}" if self._running else "applying"
+        return (
+            f"creating {_named([ref.key for ref in self._running])}"
+            if self._running
+            else "applying"
+        )
 
     def _show(self, text: str) -> None:
         full = WIDTH * len(self._ended) // max(self._total, 1)
@@ -122,13 +131,13 @@ def _held(seconds: float) -> str:
     return f"Rate limited by the service: no task is created for {seconds:.0f} s."
 
 
-def _named(refs: list[TaskRef] | tuple[TaskRef, ...]) -> str:
-    more = len(refs) - NAMED
-    names = ", ".join(ref.key for ref in refs[:NAMED])
-    return names + (f" and {more} more" if more > 0 else "")
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _waiting(waiting: Waiting, now: datetime) -> str:
     left = max(0, round((waiting.until - now).total_seconds()))
-    text = f"checking whether {_named(waiting.refs)} exists: no response yet, up to {left} s left"
+    keys = _named([f"{ref.key} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
+    text = f"no response yet for {keys}; checking whether the task exists, up to {left} s left"
     return f"{text} (the service does not respond: {waiting.problem})" if waiting.problem else text

@@ -57,6 +57,7 @@ class AppliedTask(Part, kw_only=True):
                 "moved",
                 "updated",
                 "forgotten",
+                "cancelled",
                 "failed",
                 "unresolved",
                 "notStarted",

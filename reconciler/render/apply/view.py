@@ -24,6 +24,7 @@ _RESULTS: dict[Result, tuple[str, Severity | None]] = {
     Result.ADOPTED: (">", None),
     Result.MOVED: (">", None),
     Result.FORGOTTEN: ("-", None),
+    Result.CANCELLED: ("-", None),
     Result.UPDATED: ("~", None),
     Result.FAILED: ("x", Severity.ERROR),
     Result.UNRESOLVED: ("?", Severity.ERROR),

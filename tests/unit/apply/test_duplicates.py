@@ -15,7 +15,7 @@ from tests.support.apply_world import World
 from tests.support.diagnostics import failed
 from tests.support.plan_values import message, record, remote, state
 
-MARK = "2026-11-24T11:00:00.123456789Z"
+MARK = "2026-11-24T11:00:00.123456Z"
 CREATED = {TaskRef("acme", "a")}
 
 
@@ -46,7 +46,9 @@ def duplicates(world: World) -> tuple[str, ...]:
 def test_a_duplicate_is_added_to_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"u": message("work of a", MARK), "v": message("work of a", MARK[:-2] + "1Z")}
     world = world_with(said, monkeypatch)
-    assert [task.id for task in record_duplicates(world.ctx, CREATED)] == ["t", "u", "v"]
+    listed, warnings = record_duplicates(world.ctx, CREATED)
+    assert [task.id for task in listed] == ["t", "u", "v"]
+    assert [warning.args["extra"] for warning in warnings] == ["u"]
     assert duplicates(world) == ("u",)
     assert world.log.state.recorded_ids()["u"] == TaskRef("acme", "a")
 
@@ -78,4 +80,4 @@ def test_an_unreadable_task_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
         raise failed(RemoteError, f"HTTP 500 for {org_name}")
 
     monkeypatch.setattr(world.service, "list_tasks", fail)
-    assert record_duplicates(world.ctx, CREATED) == []
+    assert record_duplicates(world.ctx, CREATED) == ([], [])

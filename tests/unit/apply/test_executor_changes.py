@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.apply.context import Cancellation
 from reconciler.apply.report import Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
@@ -16,10 +17,13 @@ from reconciler.model.remarks import remark
 from reconciler.model.service import Refused
 from reconciler.model.task import RemoteTask
 from reconciler.plan.options import PlanOptions
-from reconciler.state.model import Record, Recorded, fold
+from reconciler.state.attempt import Owed
+from reconciler.state.ledger import fold
+from reconciler.state.model import Record, Recorded
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import failed
 from tests.support.plan_values import (
+    ME,
     SOMEONE,
     ago,
     attempt,
@@ -146,9 +150,11 @@ def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
         "patch",
         "append",
         "cancel",
+        "append",
         "reported",
     ]
     assert world.calls.of("cancel") == ["old"]
+    assert world.calls.of("append")[1][0].record.owed == (Owed("old", ME),)
     made = kept(world)
     assert (made.task_id, made.former) == ("id-a", ("old",))
     assert made.marks[0] == "2026-11-01T00:00:00.000Z"
@@ -159,17 +165,37 @@ def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
     assert world.log.state.recorded_ids().keys() == {"old", "id-a"}
 
 
-def test_a_cancel_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancellation_that_fails_is_an_error_and_stays_owed() -> None:
     world, planned = replacing()
-
-    def cancel(record: Record) -> bool:
-        raise failed(TaskctlError, "busy")
-
-    monkeypatch.setattr(world.executor, "_ctx", replace(world.ctx, cancel=cancel))
+    world.cancellation = Cancellation(problem=failed(TaskctlError, "busy").diagnostics[0])
     result = world.run(*planned)["a"]
-    assert (result.result, result.problems, result.cancelled) == (Result.REPLACED, (), None)
-    why = remark("apply.not_cancelled", old="old", why="busy", ref="acme/a")
-    assert result.warnings == (why,)
+    assert (result.result, result.cancelled) == (Result.REPLACED, None)
+    assert result.problems == (remark("apply.not_cancelled", old="old", why="busy", ref="acme/a"),)
+    assert kept(world).owed == (Owed("old", ME),)
+    (again,) = world.planned(desired("a"))
+    assert again.owed == ("old",)
+    assert again.applies
+    world.cancellation = Cancellation(sent=True)
+    done = world.run(again)["a"]
+    assert (done.result, done.cancelled) == (Result.CANCELLED, "old")
+    assert kept(world).owed == ()
+    assert not world.planned(desired("a"))[0].owed
+
+
+def test_a_cancellation_that_is_refused_is_reported_once() -> None:
+    world, planned = replacing()
+    problem = failed(TaskctlError, "not yours").diagnostics[0]
+    world.cancellation = Cancellation(problem=problem, is_refused=True)
+    result = world.run(*planned)["a"]
+    assert [remark.case for remark in result.problems] == ["apply.cancel_refused"]
+    assert kept(world).owed == ()
+
+
+def test_only_the_identity_that_asked_for_a_cancellation_sends_it() -> None:
+    known = replace(record("a", "new"), owed=(Owed("old", SOMEONE),))
+    (task,) = World(state([known])).planned(desired("a"))
+    assert not task.owed
+    assert [remark.case for remark in task.remarks] == ["owed.other"]
 
 
 def test_a_refused_replacement_keeps_the_old_task_and_is_in_the_history() -> None:

@@ -13,13 +13,17 @@ from reconciler.model.remarks import mention
 from reconciler.model.service import Created, CreateOutcome, Unknown
 from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.plan import Plan
-from reconciler.state.model import Closed
+from reconciler.state.model import Aged, Closed
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import failed, summary
 from tests.support.plan_values import ago, attempt, desired, message, plan, remote, state, view
 from tests.support.remark_cases import commands
 
 SETTLE = timedelta(seconds=150)
+
+
+def is_total(event: object) -> bool:
+    return isinstance(event, Aged)
 
 
 class Scenario:
@@ -77,7 +81,7 @@ def test_a_create_with_a_lost_response_is_found_and_counts_as_created() -> None:
     assert report.tasks[0].task_id == "t-a"
     assert len(world.calls.of("create")) == 2
     assert world.passed < 30
-    assert world.awaited[0].refs == (TaskRef("acme", "a"),)
+    assert list(world.awaited[0].attempts) == [TaskRef("acme", "a")]
 
 
 def test_a_sent_create_is_unresolved_if_the_journal_can_no_longer_be_written() -> None:
@@ -129,7 +133,49 @@ def test_a_create_is_sent_in_at_most_three_rounds() -> None:
     assert results(report) == {"a": Result.UNRESOLVED}
     assert len(world.calls.of("create")) == ROUNDS
     assert commands(report.tasks[0].problems) == ["taskctl apply"]
-    assert len(world.log.state.attempts) == 1
+    assert not world.log.state.attempts
+    assert len(world.log.state.notes_on(TaskRef("acme", "a")).marks) == ROUNDS
+
+
+def test_an_attempt_that_created_no_task_is_closed_before_the_next_one() -> None:
+    old = attempt("old", ago(minutes=10))
+    world = World(state(attempts=[old]))
+    scenario = Scenario(world, desired("new", moved_from="old"))
+    assert results(scenario.apply()) == {"new": Result.CREATED}
+    closed, tried, recorded = world.calls.of("append")
+    assert [event.mark for event in closed] == [old.mark]
+    assert recorded[0].record.marks == (old.mark, tried[1].attempt.mark)
+    assert not world.log.state.attempts
+
+
+def test_what_was_waited_is_journaled() -> None:
+    """A run that is killed while it waits has not waited for nothing."""
+    world = World(state(attempts=[attempt("a", ago(seconds=20))]))
+    scenario = Scenario(world, desired("a"))
+    scenario.apply()
+    totals = [e.seconds for events in world.calls.of("append") for e in events if is_total(e)]
+    values = [seconds for entry in totals for seconds in entry.values()]
+    assert len(values) >= 8
+    assert values == sorted(values)
+    assert 30 < values[0] < 40
+    assert values[-1] < 160
+
+
+def test_a_person_who_sees_the_only_candidate_can_say_whether_it_is_the_task() -> None:
+    for answer, expected in ((True, Result.ADOPTED), (False, Result.UNRESOLVED)):
+        old = attempt("a", ago(minutes=10))
+        world = World(state(attempts=[old]))
+        scenario = Scenario(world, desired("a"))
+        scenario.show("t", "work of a", "2026-11-24T11:50:00Z")
+        asked: list[str] = []
+        world.confirms = lambda task, asked=asked, answer=answer: (  # type: ignore[misc]
+            asked.append(task.candidate.id) or answer
+        )
+        report = scenario.apply()
+        assert results(report) == {"a": expected}
+        assert asked == ["t"]
+        assert world.calls.of("create") == []
+        assert bool(world.log.state.attempts) is not answer
 
 
 def test_rate_limited_sends_do_not_count_as_rounds() -> None:
@@ -145,7 +191,7 @@ def test_all_young_attempts_are_waited_for_together() -> None:
     scenario = Scenario(world, desired("a"), desired("b"))
     assert results(scenario.apply()) == {"a": Result.CREATED, "b": Result.CREATED}
     assert world.passed < 152
-    assert world.awaited[0].refs == (TaskRef("acme", "a"), TaskRef("acme", "b"))
+    assert list(world.awaited[0].attempts) == [TaskRef("acme", "a"), TaskRef("acme", "b")]
 
 
 def test_lookups_are_frequent_at_first_and_rare_later() -> None:

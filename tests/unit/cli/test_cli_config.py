@@ -217,7 +217,9 @@ def test_flag_then_environment_then_file_then_default(
     line = "try --parallelism 10 --adopt all --adopt-limit 1000 --lock-timeout 0s"
     assert run(line.split()) == 0
     assert seen.connection == Connection(None, None, None, 10, timedelta())
-    assert seen.options == PlanOptions(settle_time=timedelta(seconds=7), adopt=AdoptScope.ALL)
+    assert seen.options == PlanOptions(
+        settle_time=timedelta(seconds=7), adopt=AdoptScope.ALL, adopt_attempts=True
+    )
     assert seen.output.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0
     assert seen.output.color == "never"
@@ -253,5 +255,7 @@ def test_a_file_with_errors_stops_a_command_with_a_message(
 def test_configured_options_do_not_conflict_with_a_saved_plan(repository: Path, seen: Seen) -> None:
     (repository / "taskctl.toml").write_text("settle-time = '9s'\nadopt = 'none'\n")
     assert run(["try", "--adopt", "all"]) == 0
-    assert seen.options == PlanOptions(settle_time=timedelta(seconds=9), adopt=AdoptScope.ALL)
-    assert seen.explicit == PlanOptions(adopt=AdoptScope.ALL)
+    assert seen.options == PlanOptions(
+        settle_time=timedelta(seconds=9), adopt=AdoptScope.ALL, adopt_attempts=True
+    )
+    assert seen.explicit == PlanOptions(adopt=AdoptScope.ALL, adopt_attempts=True)

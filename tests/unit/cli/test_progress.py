@@ -28,7 +28,7 @@ def progress(kind: str) -> ApplyProgress:
 def everything(shown: ApplyProgress, text: str) -> None:
     ref = TaskRef(f"org {text}", f"key {text}")
     shown.started(ref)
-    shown.waiting(Waiting((ref, ONE), NOW + timedelta(seconds=30), problem=text))
+    shown.waiting(Waiting({ref: NOW, ONE: NOW}, NOW + timedelta(seconds=30), problem=text))
     shown.ended(
         TaskResult(ref, Result.FAILED, url=text, problems=(remark("apply.unknown", why=text),))
     )
@@ -45,19 +45,35 @@ def test_progress_text_is_inert(kind: str, capfd: pytest.CaptureFixture[str]) ->
     assert commands_in(err) == []
 
 
-def test_a_wait_is_shown_once(capfd: pytest.CaptureFixture[str]) -> None:
-    shown = Lines(1, lambda: NOW)
-    for left in (30, 20, 10):
-        shown.waiting(Waiting((ONE,), NOW + timedelta(seconds=left)))
+def test_a_log_has_one_line_per_wait_and_half_a_minute(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    now = NOW
+    shown = Lines(1, lambda: now)
+    for _ in range(70):
+        shown.waiting(Waiting({ONE: NOW - timedelta(seconds=5)}, NOW + timedelta(seconds=160)))
+        now += timedelta(seconds=1)
+    assert capfd.readouterr().err.splitlines() == [
+        f"no response yet for a (sent 11:59:55 UTC); checking whether the task exists, up to {left}"
+        " s left"
+        for left in (160, 130, 100)
+    ]
+
+
+def test_a_terminal_counts_down(capfd: pytest.CaptureFixture[str]) -> None:
+    now = NOW
+    shown = Bar(1, lambda: now, color=False)
+    for _ in range(3):
+        shown.waiting(Waiting({ONE: NOW}, NOW + timedelta(seconds=160)))
+        now += timedelta(seconds=1)
     err = capfd.readouterr().err
-    assert err.count("\n") == 1
-    assert "checking whether a exists: no response yet, up to 30 s left" in err
+    assert [f"up to {left} s left" in err for left in (160, 159, 158)] == [True] * 3
 
 
 def test_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     shown = ApplyProgress()
     shown.started(ONE)
-    shown.waiting(Waiting((ONE,), NOW))
+    shown.waiting(Waiting({ONE: NOW}, NOW))
     shown.ended(TaskResult(TaskRef("acme", "a"), Result.CREATED))
     shown.close()
     assert capfd.readouterr() == ("", "")

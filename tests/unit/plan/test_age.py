@@ -2,84 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime, timedelta
+import math
+from datetime import timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.clock import Clocks
-from reconciler.plan.age import LockHolder, time_left
+from reconciler.plan.age import LockHolder, time_left, waited_totals
+from reconciler.state.attempt import Attempt
 from tests.support.plan_values import NOW, attempt
 
 SETTLE = timedelta(seconds=150)
 SPAN = 160.0
 """The settle time and the send window."""
 
-SENT = attempt("a", NOW, boot=1000.0, boot_id="boot-1")
+
+def sent(**more: Any) -> Attempt:
+    return attempt("a", NOW, **{"waited": 0.0, **more})
 
 
-def left(holder: LockHolder | None = None, **clocks: Any) -> float | None:
-    shown: dict[str, Any] = {"now": NOW, "boot": 1000.0, "boot_id": "boot-1", "service": NOW}
-    return time_left(SENT, Clocks(**{**shown, **clocks}), SETTLE, holder)
+def left(tried: Attempt, holder: LockHolder | None = None, boot: float = 0.0) -> float:
+    return time_left(tried, SETTLE, holder, boot)
 
 
 def test_in_its_own_process_an_attempt_ages_from_the_end_of_the_exchange() -> None:
-    holder = LockHolder(0.0, {SENT.mark: 1100.0})
-    assert left(holder, boot=1100.0) == 150.0
-    assert left(holder, boot=1249.0) == 1.0
-    assert left(holder, boot=1251.0) == 0.0
+    holder = LockHolder(0.0, ended={sent().mark: 1100.0})
+    assert left(sent(), holder, 1100.0) == 150.0
+    assert left(sent(), holder, 1249.0) == 1.0
+    assert left(sent(), holder, 1251.0) == 0.0
 
 
 def test_an_attempt_in_flight_is_never_old() -> None:
-    holder = LockHolder(0.0, {SENT.mark: float("inf")})
-    assert left(holder, boot=9e9) == float("inf")
+    holder = LockHolder(0.0, ended={sent().mark: math.inf})
+    assert left(sent(), holder, 9e9) == 150.0
+    assert list(waited_totals([sent()], SETTLE, holder, 9e9)) == []
 
 
-def test_the_age_of_an_inherited_attempt_counts_from_the_lock_or_its_journal_entry() -> None:
-    assert left(LockHolder(5000.0), boot=5000.0, boot_id="boot-2") == SPAN
-    assert left(LockHolder(5000.0), boot=5000.0 + SPAN, boot_id="boot-2") == 0.0
-    assert left(LockHolder(1100.0), boot=1100.0) == SPAN - 100.0
+def test_an_inherited_attempt_ages_from_the_lock_and_the_window_counts() -> None:
+    holder = LockHolder.of(5000.0, [sent()])
+    assert left(sent(), holder, 5000.0) == SPAN
+    assert left(sent(), holder, 5000.0 + SPAN) == 0.0
 
 
-def test_a_plan_knows_the_age_only_on_the_same_boot() -> None:
-    assert left(boot=1000.0 + SPAN) == 0.0
-    assert left(boot=1050.0) == SPAN - 50.0
-    assert left(boot=1050.0, boot_id="boot-2") is None
-    assert left(boot=900.0) is None  # the machine was restarted, with the same id by accident
+def test_what_others_have_waited_counts() -> None:
+    before = sent(waited=100.0)
+    holder = LockHolder.of(5000.0, [before])
+    assert left(before, holder, 5000.0) == 60.0
+    assert left(before, holder, 5070.0) == 0.0
 
 
-def test_wall_clocks_count_only_if_both_agree_with_an_hour_to_spare() -> None:
-    later = NOW + timedelta(seconds=SPAN, hours=1)
-    other: dict[str, Any] = {"boot": 0.0, "boot_id": "boot-2"}
-    assert left(now=later, service=later, **other) == 0.0
-    assert left(now=later, service=later - timedelta(seconds=1), **other) is None
-    assert left(now=later - timedelta(seconds=1), service=later, **other) is None
-    assert left(now=later, service=None, **other) is None
+def test_a_journaled_total_is_not_counted_twice() -> None:
+    """While a process waits, it journals totals, which become part of the state."""
+    holder = LockHolder.of(5000.0, [sent(waited=100.0)])
+    assert left(sent(waited=130.0), holder, 5030.0) == 30.0
 
 
-@pytest.mark.parametrize("year", [1, 1970, 2099, 9999])
-def test_a_date_that_cannot_be_correct_changes_nothing(year: int) -> None:
-    odd = datetime(year, 6, 1, tzinfo=NOW.tzinfo)
-    clocks = Clocks(NOW, 1000.0, "boot-2", odd)
-    assert clocks.is_odd
-    assert time_left(replace(SENT, service_clock=odd), clocks, SETTLE, None) is None
-    holder = LockHolder(1000.0)
-    assert time_left(replace(SENT, service_clock=odd), clocks, SETTLE, holder) == SPAN
+def test_a_plan_counts_what_is_journaled() -> None:
+    assert left(sent()) == SPAN
+    assert left(sent(waited=159.0)) == 1.0
+    assert left(sent(waited=SPAN)) == 0.0
 
 
-MOMENTS = st.datetimes().map(lambda moment: moment.replace(tzinfo=NOW.tzinfo))
+def test_the_longer_settle_time_counts() -> None:
+    holder = LockHolder(0.0)
+    assert time_left(sent(settle_time=40.0), timedelta(seconds=5), holder, 0.0) == 50.0
+    assert time_left(sent(settle_time=5.0), timedelta(seconds=40), holder, 0.0) == 50.0
 
 
-@given(MOMENTS, MOMENTS, MOMENTS, st.floats(0, 1e9), st.floats(0, 1e9), st.booleans())
-def test_no_clock_makes_an_apply_wait_longer(
-    now: datetime, service: datetime, started: datetime, boot: float, locked: float, same: bool
+def test_totals_are_absolute_and_end_with_the_age() -> None:
+    young, old = sent(waited=10.0), attempt("b", NOW - timedelta(seconds=1), waited=SPAN)
+    holder = LockHolder.of(5000.0, [young, old])
+    assert dict(waited_totals([young, old], SETTLE, holder, 5015.0)) == {young.mark: 25.0}
+    assert list(waited_totals([young, old], SETTLE, holder, 5000.0)) == []
+
+
+spans = st.lists(st.tuples(st.floats(0, 300), st.floats(0, 300)), max_size=6)
+
+
+@given(spans, st.floats(0, 1e6))
+def test_the_total_never_exceeds_what_was_waited(
+    applies: list[tuple[float, float]], boot: float
 ) -> None:
-    """Never longer than the settle time and the send window after the lock was taken."""
-    sent = replace(SENT, started_at=started, service_clock=started, boot=boot)
-    clocks = Clocks(now, locked + 7.0, "boot-1" if same else "boot-2", service)
-    found = time_left(sent, clocks, SETTLE, LockHolder(locked))
-    assert found is not None
-    assert 0 <= found <= SPAN - 6.99
+    """Applies follow each other, each on a machine of its own, and each is killed some time after
+    it has journaled its last total."""
+    tried, waited = sent(), 0.0
+    for noted, lost in applies:
+        holder = LockHolder.of(boot, [tried])
+        found = dict(waited_totals([tried], SETTLE, holder, boot + noted))
+        tried = sent(waited=found.get(tried.mark, tried.waited))
+        waited += noted + lost
+        assert tried.waited <= waited + 0.01
+        assert left(tried) >= SPAN - waited - 0.01

@@ -73,7 +73,6 @@ def test_an_open_attempt_of_a_past_period_is_looked_up_but_never_resent() -> Non
     seen = view(
         [remote("t", ago(days=30))],
         {"t": message("review costs", tried.mark)},
-        marks_preserved=frozenset({"acme"}),
     )
     found = plan([review()], state([], [tried]), seen, due=DUE)
     assert actions(found) == {
@@ -92,11 +91,11 @@ def test_a_possible_result_of_a_settling_attempt_is_not_adopted_for_the_next_per
         now=now,
         service_now=now,
     )
-    tried = replace(tried, boot=1_000_000.0 - 61)
+    tried = replace(tried, waited=61.0)
     found = plan([review()], state([], [tried]), seen, due=DUE)
     assert actions(found) == {
         "review@2026-10": "unresolved/settling",
-        "review@2026-11": "create/new",
+        "review@2026-11": "unresolved/lookAlike",
     }
 
 
@@ -124,10 +123,11 @@ def test_only_a_task_of_the_period_is_adopted(
     assert actions(found) == {"review@2026-11": expected}
 
 
-def test_a_look_alike_of_the_period_is_adopted_on_a_used_state() -> None:
+def test_on_a_used_state_a_look_alike_of_the_period_is_unresolved_as_well() -> None:
     seen = view([remote("t", IN)], {"t": message("review costs")})
     known = state([reviewed("2026-10", "old")])
-    assert actions(plan([review()], known, seen, due=DUE)) == {"review@2026-11": "adopt/lookAlike"}
+    found = plan([review()], known, seen, due=DUE)
+    assert actions(found) == {"review@2026-11": "unresolved/lookAlike"}
 
 
 def test_with_catch_up_a_later_task_may_be_of_the_period() -> None:

@@ -83,7 +83,6 @@ def test_the_digest_is_the_same_on_every_machine_and_in_every_release() -> None:
         changed("rotate-iam-keys", file="other.yaml", line=99, remarks=()),
         changed("rotate-iam-keys", reason=Reason.RETRY),
         changed("drift-report", remarks=(remark("adopt.age", seconds=9),)),
-        changed("tag-buckets", settled_at=SOON),
         changed("cost-review", diff=()),
         changed("same", action=Action.ORPHANED, reason=Reason.REMOVED),
         replace(SAMPLE, identity=Identity("user-1", organization="", login="ada-renamed")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +18,9 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, Reason
 from reconciler.state.attempt import Baseline
+from reconciler.state.edit import not_created
+from reconciler.state.ledger import fold
+from reconciler.state.model import Attempted, Retired, State
 from tests.support.diagnostics import summary
 from tests.support.plan_values import (
     ME,
@@ -256,7 +258,7 @@ def test_open_attempts_are_resolved() -> None:
     assert decision(only(retry)) == (Action.CREATE, Reason.RETRY)
     wait = plan([desired("a")], state(attempts=[young]))
     assert decision(only(wait)) == (Action.UNRESOLVED, Reason.SETTLING)
-    assert only(wait).settled_at == ago(seconds=9) + timedelta(seconds=160)
+    assert only(wait).remarks[0].facts["seconds"] == 151
     assert wait.has_changes()
     other = plan([desired("a")], state(attempts=[replace(old, identity=SOMEONE)]))
     assert decision(only(other)) == (Action.UNRESOLVED, Reason.OTHER_IDENTITY)
@@ -324,14 +326,48 @@ def test_on_a_used_state_a_look_alike_may_belong_to_someone_else() -> None:
         assert any(fact in r.facts.values() for r in task.remarks)
 
 
-def test_a_look_alike_is_adopted_by_a_file_that_was_never_applied_and_by_a_removed_key() -> None:
+def removed(key: str = "a", **more: Any) -> State:
+    """A state whose user has removed the record of a task by hand, long after it was compared."""
+    before = Baseline("acme", ("t",))
+    task = record("a", "t", identity=more.pop("identity", ME)).retired(NOW, adoptable=True)
+    known = state(baselines={before.name: before}, latest={"acme": before.name}, **more)
+    return fold(known, [Retired(replace(task, ref=task.ref._replace(key=key)))])
+
+
+def test_the_task_whose_record_was_removed_is_known_by_its_id() -> None:
     seen = view([remote("t", ago(days=3))], LOOK)
-    task = desired("a")
-    for searched, action in ((("other",), Action.ADOPT), (("tasks",), Action.UNRESOLVED)):
-        known = state(is_new=True, searched=searched)
-        assert only(plan([task], known, seen)).action is action
-    gone = record("a", "t").retired(NOW, adoptable=True)
-    assert only(plan([task], state(retired={"t": gone}), seen)).action is Action.ADOPT
+    task = only(plan([desired("a")], removed(), seen))
+    assert (*decision(task), task.task_id) == (Action.ADOPT, Reason.RECORD_REMOVED, "t")
+    moved = only(plan([desired("b", "work of a", moved_from="a")], removed(), seen))
+    assert (*decision(moved), moved.task_id) == (Action.ADOPT, Reason.RECORD_REMOVED, "t")
+    edited = only(plan([desired("a", "something else")], removed(), seen))
+    assert decision(edited) == (Action.UNRESOLVED, Reason.RECORD_REMOVED)
+    assert "taskctl state resolve acme/a --not-created" in commands(edited.remarks)
+
+
+def test_a_removed_task_that_is_not_visible_is_compared_by_its_inputs() -> None:
+    gone = view(absent=["t"])
+    assert decision(only(plan([desired("a")], removed(), gone))) == (Action.GONE, Reason.NOT_FOUND)
+    others = removed(identity=SOMEONE)
+    assert decision(only(plan([desired("a")], others, gone))) == (
+        Action.ADOPT,
+        Reason.RECORD_REMOVED,
+    )
+
+
+def test_a_removed_task_is_a_look_alike_of_every_other_key() -> None:
+    seen = view([remote("t", ago(days=3))], LOOK)
+    task = only(plan([desired("b", "work of a")], removed(), seen))
+    assert decision(task) == (Action.UNRESOLVED, Reason.LOOK_ALIKE)
+
+
+def test_a_person_can_say_that_no_task_was_created() -> None:
+    seen = view([remote("t", ago(days=3))], LOOK)
+    for known in (removed(), state(is_new=True)):
+        decided = fold(known, not_created(known, TaskRef("acme", "a")))
+        assert decision(only(plan([desired("a")], decided, seen))) == (Action.CREATE, Reason.NEW)
+        tried = fold(decided, [Attempted(attempt("a", NOW))])
+        assert not tried.notes_on(TaskRef("acme", "a")).not_created
 
 
 @pytest.mark.parametrize(
@@ -362,9 +398,7 @@ def test_a_look_alike_is_adopted_only_if_it_qualifies(
 ) -> None:
     seen = view([remote("t", **{"created": ago(hours=1), **shown})], LOOK)
     before = Baseline("acme", ("t",))
-    known = state(
-        is_new=is_new, baselines={before.name: before}, latest={".": {"acme": before.name}}
-    )
+    known = state(is_new=is_new, baselines={before.name: before}, latest={"acme": before.name})
     made = plan([desired("a", **declared)], known, seen, PlanOptions(**options))
     assert only(made).action is (Action.ADOPT if adopts else Action.CREATE)
 

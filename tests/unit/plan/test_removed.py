@@ -12,7 +12,8 @@ from reconciler.plan.codec import basis_of
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
-from reconciler.state.model import Retired, State, fold
+from reconciler.state.ledger import fold
+from reconciler.state.model import Retired, State
 from tests.support.plan_values import (
     NOW,
     ORG,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.remote.survey import FEW, Survey, message_cache
-from reconciler.state.attempt import Baseline
-from reconciler.state.model import State
+from reconciler.state.attempt import Attempt, Baseline
+from reconciler.state.ledger import fold
+from reconciler.state.model import Retired, State
 from reconciler.user_cache import UserCache
 from tests.support.apply_world import Clock
 from tests.support.diagnostics import error, failed
@@ -126,7 +128,6 @@ class Reader:
             service,
             message_cache(UserCache(self.folder), service.backend, ME),
             parallelism=2,
-            settle_time=SETTLE,
             clock=self.clock,
         )
         chosen = PlanOptions(settle_time=SETTLE, **options)
@@ -223,27 +224,6 @@ def test_a_page_with_a_problem_does_not_prove_absence(reader: Reader) -> None:
     assert not view.is_complete
 
 
-def test_marks_are_preserved_if_the_newest_known_task_shows_its_own(reader: Reader) -> None:
-    older, newer = "2026-11-24T10:00:00.123456789Z", "2026-11-24T11:00:00.123456789Z"
-    service = Shown([])
-    service.events = {"old": message("x", older), "new": message("x", newer)}
-    known = tried(records=[record("o", "old", marks=(older,)), record("n", "new", marks=(newer,))])
-    assert reader.read(service, desired("a"), known=known).marks_preserved == {"acme"}
-    assert "events old" not in service.asked
-    for shown in ("2026-11-24T11:00:00.123Z", "2026-11-24T11:00:01Z", ""):
-        service.events["new"] = message("x", shown)
-        assert not reader.read(service, desired("a"), known=known).marks_preserved
-    service.events["new"] = RemoteError([error("HTTP 500")])
-    assert not reader.read(service, desired("a"), known=known).marks_preserved
-
-
-def test_marks_are_not_probed_without_an_open_attempt(reader: Reader) -> None:
-    service = Shown([])
-    known = state([record("n", "new", marks=("2026-11-24T11:00:00.123456789Z",))])
-    reader.read(service, desired("a"), known=known)
-    assert "events new" not in service.asked
-
-
 def test_an_unreadable_organization_does_not_affect_the_others(reader: Reader) -> None:
     made = attempt("a", ago(minutes=9), org_name="closed")
     service = Shown([remote("t")])
@@ -264,22 +244,22 @@ def test_a_young_unreadable_message_is_read_again(reader: Reader, tmp_path: Path
         service,
         message_cache(UserCache(tmp_path), service.backend, ME),
         parallelism=1,
-        settle_time=SETTLE,
         clock=reader.clock,
     )
     young = attempt("a", ago(seconds=10))
 
-    def read() -> RemoteView:
+    def read(tried: Attempt = young) -> RemoteView:
         options = PlanOptions(settle_time=SETTLE)
-        known = state(attempts=[young])
+        known = state(attempts=[tried])
         return survey.read(lambda who, clocks: lookups([desired("a")], known, who, options, clocks))
 
     read()
     read()
     assert service.asked.count("events t") == 1
     service.events["t"] = message("work of a", young.mark)
-    reader.clock.passed = 160.0
-    assert read().messages[TaskId("acme", "t")] == message("work of a", young.mark)
+    assert read(replace(young, waited=160.0)).messages[TaskId("acme", "t")] == message(
+        "work of a", young.mark
+    )
 
 
 def test_repeated_tasks_are_harmless(reader: Reader) -> None:
@@ -316,11 +296,27 @@ def test_attempts_in_an_organization_that_no_manifest_names_are_looked_up(reader
     assert TaskId("other", "t") in view.messages
 
 
-def test_attempts_of_another_identity_are_not_looked_up(reader: Reader) -> None:
+def test_only_the_newest_tasks_are_read_for_an_attempt_of_another_identity(
+    reader: Reader,
+) -> None:
+    """Its baseline may not be visible to this one."""
     made = attempt("a", ago(minutes=9), identity=SOMEONE)
-    service = Shown([remote("t", ago(minutes=8))])
+    service = Shown([remote(f"t{n}", ago(minutes=8)) for n in range(120)], [remote("old")])
     view = reader.read(service, desired("a", adopt=False), known=state(attempts=[made]))
-    assert view.tasks == {}
+    assert ids(view) == {f"t{n}" for n in range(100)}
+    assert "page 1" not in service.asked
+
+
+def test_a_task_whose_record_was_removed_is_read_by_its_id(reader: Reader) -> None:
+    service = Shown([remote(f"b{n}") for n in range(10)], [remote("t", ago(days=9))])
+    service.events["t"] = message("work of a")
+    gone = record("a", "t").retired(NOW, adoptable=True)
+    known = state(baselines={BEFORE.name: BEFORE}, latest={"acme": BEFORE.name})
+    known = fold(known, [Retired(gone)])
+    for declared in (desired("a"), desired("b", "work of a")):
+        view = reader.read(service, declared, known=known)
+        assert view.messages[TaskId("acme", "t")] == message("work of a")
+    assert not reader.read(service, desired("b"), known=known).tasks
 
 
 def test_a_task_of_another_user_is_still_read_for_an_attempt(
@@ -333,11 +329,10 @@ def test_a_task_of_another_user_is_still_read_for_an_attempt(
     assert TaskId("acme", "t") in view.messages
 
 
-def test_a_young_task_without_a_message_is_unreadable(reader: Reader) -> None:
-    young = remote("young", ago(seconds=100))
-    service = Shown([young])
+def test_a_task_may_have_no_first_message(reader: Reader) -> None:
+    service = Shown([remote("t", ago(seconds=100))])
     view = reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
-    assert set(view.unreadable) == {TaskId("acme", "young")}
+    assert view.messages == {TaskId("acme", "t"): None}
 
 
 def test_events_that_cannot_be_read_are_unreadable(reader: Reader) -> None:
@@ -369,19 +364,10 @@ def test_a_new_state_reads_all_tasks_and_a_used_one_those_since_its_last_apply(
     pages = [[remote("new")], [remote(f"b{n}") for n in range(10)], [remote("old")]]
     everything = reader.read(Shown(*pages), desired("a"), known=state(is_new=True))
     assert {"new", "old"} <= ids(everything)
-    known = state(baselines={BEFORE.name: BEFORE}, latest={".": {"acme": BEFORE.name}})
+    known = state(baselines={BEFORE.name: BEFORE}, latest={"acme": BEFORE.name})
     assert ids(reader.read(Shown(*pages), desired("a"), known=known)) == {"new"}
     restored = reader.read(Shown(*pages), desired("a"), known=known, adopt=AdoptScope.ALL)
     assert {"new", "old"} <= ids(restored)
-
-
-def test_a_complete_apply_of_one_file_counts_for_that_file_only(reader: Reader) -> None:
-    pages = [[remote("new")], [remote(f"b{n}") for n in range(10)], [remote("old")]]
-    latest = {"tasks/a.yaml": {"acme": BEFORE.name}}
-    known = state(baselines={BEFORE.name: BEFORE}, latest=latest)
-    assert ids(reader.read(Shown(*pages), desired("a"), known=known)) == {"new"}
-    other = desired("b", file="tasks/b.yaml")
-    assert "old" in ids(reader.read(Shown(*pages), desired("a"), other, known=known))
 
 
 def test_only_own_unrecorded_tasks_with_matching_settings_are_read(reader: Reader) -> None:
@@ -424,10 +410,13 @@ def test_the_limit_does_not_apply_to_attempts(reader: Reader) -> None:
     assert len([line for line in service.asked if line.startswith("events")]) == 5
 
 
-def test_a_message_is_cached(reader: Reader) -> None:
-    service = Shown([remote("t")])
-    service.events["t"] = message("work of a")
+def test_only_a_message_that_cannot_change_is_cached(reader: Reader) -> None:
+    """It has a mark of ours, or the task is recorded or existed before."""
+    tried = attempt("x", ago(minutes=9))
+    service = Shown([remote("t"), remote("u")])
+    service.events = {"t": message("work of a", tried.mark), "u": message("work of a")}
     for _ in range(2):
-        view = reader.read(service, desired("a"))
-        assert view.messages[TaskId("acme", "t")] == message("work of a")
+        view = reader.read(service, desired("a"), known=state(attempts=[tried]))
+        assert view.messages[TaskId("acme", "t")] == message("work of a", tried.mark)
     assert service.asked.count("events t") == 1
+    assert service.asked.count("events u") == 2

@@ -10,18 +10,21 @@ from hypothesis import example, given
 
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.resources import schema_text
+from reconciler.state.attempt import KeyNotes
 from reconciler.state.codec import decode_event, encode_event, encode_state
+from reconciler.state.ledger import fold
 from reconciler.state.model import (
+    Aged,
     Attempted,
     Closed,
     Event,
     Forgotten,
+    Noted,
     Recorded,
     Retired,
     State,
-    fold,
 )
-from tests.support.state_golden import GOLDEN, decode, golden_state, golden_value
+from tests.support.state_golden import GOLDEN, decode, golden_state
 from tests.support.state_samples import (
     attempt,
     empty,
@@ -141,12 +144,6 @@ def test_a_byte_order_mark_is_accepted() -> None:
     assert decode(b"\xef\xbb\xbf" + GOLDEN.encode()) == golden_state()
 
 
-def test_marks_of_open_attempts_count_for_the_last_mark() -> None:
-    value = golden_value()
-    del value["lastMark"]
-    assert decode(json.dumps(value)).last_mark == mark_at(1)
-
-
 def test_events_of_every_kind_have_a_line_of_their_own() -> None:
     kinds: dict[str, Event] = {
         "attempted": Attempted(attempt(1)),
@@ -154,6 +151,8 @@ def test_events_of_every_kind_have_a_line_of_their_own() -> None:
         "recorded": Recorded(record(1)),
         "forgotten": Forgotten(record(1).ref),
         "retired": Retired(record(1).retired(None, adoptable=False)),
+        "aged": Aged({mark_at(1): 15.0}),
+        "noted": Noted(record(1).ref, KeyNotes((mark_at(1),), "t", not_created=True)),
     }
     for name, event in kinds.items():
         assert decode_event(encode_event(event)) == event

@@ -10,6 +10,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, StateError
 from reconciler.model.task import TaskRef
+from reconciler.state.attempt import KeyNotes
 from reconciler.state.edit import (
     accept,
     close_attempts,
@@ -20,15 +21,8 @@ from reconciler.state.edit import (
     push,
     rm,
 )
-from reconciler.state.model import (
-    Attempted,
-    Closed,
-    Event,
-    Recorded,
-    Retired,
-    State,
-    fold,
-)
+from reconciler.state.ledger import fold
+from reconciler.state.model import Attempted, Closed, Event, Noted, Recorded, Retired, State
 from tests.support.diagnostics import explanation
 from tests.support.state_samples import NOON, attempt, empty, mark_at, record
 
@@ -96,7 +90,6 @@ def test_open_attempts_move_with_the_record(state: State) -> None:
     moved = fold(state, mv(state, OPEN, new))
     assert [a.mark for a in moved.attempts_for(new)] == [mark_at(3), mark_at(5)]
     assert moved.attempts_for(OPEN) == ()
-    assert moved.last_mark == state.last_mark
 
 
 def test_an_open_attempt_stays_in_its_organization(state: State) -> None:
@@ -207,9 +200,10 @@ def test_name_and_sharing_are_still_pending_after_a_resolve() -> None:
 
 def test_an_attempt_is_resolved_as_not_created(state: State) -> None:
     events = close_attempts(state, OPEN, None)
-    assert [type(event) for event in events] == [Closed, Closed]
+    assert [type(event) for event in events] == [Closed, Closed, Noted]
     after = fold(state, events)
     assert after.attempts == {}
+    assert after.notes_on(OPEN) == KeyNotes((mark_at(3), mark_at(5)), not_created=True)
     assert OPEN not in after.records
 
 

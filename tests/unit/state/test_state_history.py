@@ -13,8 +13,9 @@ from reconciler.model.task import TaskRef
 from reconciler.state.attempt import HISTORY, HistoryEntry
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import close_attempts, mv
+from reconciler.state.ledger import fold, with_unreported
 from reconciler.state.local import LocalState
-from reconciler.state.model import Attempted, Recorded, State, fold, with_unreported
+from reconciler.state.model import Attempted, Recorded, State
 from reconciler.state.session import Claim, Session, read_state
 from tests.support.state_golden import GOLDEN, decode, golden_state, refused
 from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
@@ -26,14 +27,14 @@ TOLD = """\
       "history": [
         {
           "at": "2026-11-24T12:00:00Z",
-          "mark": "2026-11-24T12:00:00.000000000Z",
+          "mark": "2026-11-24T11:59:59.999001Z",
           "taskId": "id-0",
           "what": "created"
         },
         {
           "at": "2026-11-24T12:00:00Z",
           "detail": "id-0",
-          "mark": "2026-11-24T12:00:00.001000000Z",
+          "mark": "2026-11-24T12:00:00.000001Z",
           "taskId": "id-1",
           "what": "replaced"
         }

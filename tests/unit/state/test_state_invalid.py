@@ -11,8 +11,9 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import encode_state
+from reconciler.state.ledger import fold
 from reconciler.state.local import LocalState
-from reconciler.state.model import Event, Recorded, State, fold
+from reconciler.state.model import Event, Recorded, State
 from reconciler.state.session import Claim, Session, read_state
 from tests.support.diagnostics import explanation
 from tests.support.root_privileges import modes_apply

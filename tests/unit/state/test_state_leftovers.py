@@ -43,7 +43,7 @@ def test_the_journal_of_a_killed_run_is_folded(path: Path) -> None:
     assert mark_at(7) in read_state(LocalState(path), backend=BACKEND).attempts
     assert path.read_bytes() == old
     with open_at(path) as session:
-        assert session.state.last_mark == mark_at(7)
+        assert mark_at(7) in session.state.attempts
     assert not sibling(path, ".journal").exists()
     assert mark_at(7) in json.loads(path.read_bytes())["attempts"]
 

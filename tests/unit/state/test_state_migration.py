@@ -21,9 +21,8 @@ from reconciler.state.model import Attempted, BaselineRead, Recorded, State
 from reconciler.state.session import Claim, Session, StatePlace, read_state
 from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
-from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
+from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
 
-LATER = NOON + timedelta(days=1)
 BEFORE = Baseline("acme", ("id-8", "id-9"))
 
 
@@ -77,7 +76,7 @@ class World:
         baseline = BEFORE.name
         with self.opened(self.source) as session:
             session.append(Recorded(record(1)), BaselineRead(BEFORE))
-            session.append(Attempted(replace(attempt(2), baseline=baseline, boot_id="boot-0")))
+            session.append(Attempted(replace(attempt(2), baseline=baseline, waited=45.0)))
 
     def places(self, process: Process) -> list[StatePlace]:
         """The two backends as this process sees them."""
@@ -100,7 +99,7 @@ class World:
 
     def migrate(self, process: Process | None = None) -> bool:
         source, target = self.places(process or Process())
-        return migrate(source, target, self.opened, LATER)
+        return migrate(source, target, self.opened)
 
     def usable(self) -> list[str]:
         """Which of the two can be used."""
@@ -147,17 +146,17 @@ def test_everything_moves_and_the_old_backend_points_to_the_new_one(world: World
     world.assert_moved()
 
 
-def test_the_age_of_attempts_starts_over(world: World) -> None:
+def test_attempts_move_with_what_was_waited_for_them(world: World) -> None:
     world.migrate()
     moved = read_state(world.target, backend=BACKEND).attempts[mark_at(2)]
-    assert (moved.started_at, moved.service_clock, moved.boot_id) == (LATER, None, "")
+    assert moved.waited == 45.0
 
 
 def test_a_state_can_move_back(world: World) -> None:
     lineage = read_state(world.source, backend=BACKEND).lineage
     world.migrate()
     serial = read_state(world.target, backend=BACKEND).serial
-    assert migrate(world.target, world.source, world.opened, LATER)
+    assert migrate(world.target, world.source, world.opened)
     assert world.usable() == ["source"]
     state = read_state(world.source, backend=BACKEND)
     assert_whole(state)
@@ -178,7 +177,7 @@ def test_another_state_is_not_overwritten(world: World) -> None:
 
 def test_a_missing_state_is_not_moved(tmp_path: Path, world: World) -> None:
     with pytest.raises(StateError) as problem:
-        migrate(LocalState(tmp_path / "none.json"), world.target, world.opened, LATER)
+        migrate(LocalState(tmp_path / "none.json"), world.target, world.opened)
     assert problem.value.diagnostics[0].code is Code.STATE_MIGRATION
     assert world.usable() == ["source"]
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from hypothesis import given
 
+from reconciler.model.task import TaskRef
 from reconciler.state.attempt import OUTPUTS, kept_outputs
-from reconciler.state.model import Event, State, fold
+from reconciler.state.ledger import fold
+from reconciler.state.model import Event, State
 from tests.support.state_samples import attempt, empty, history, mark_at, record
 from tests.support.state_strategies import histories, states
 
@@ -28,7 +30,12 @@ def test_a_folded_history_gives_records_and_open_attempts() -> None:
         "task-2": "id-2",
     }
     assert state.attempts == {mark_at(3): attempt(3)}
-    assert state.last_mark == mark_at(3)
+    assert dict(state.marks()) == {
+        mark_at(0): TaskRef("acme", "moved"),
+        mark_at(1): attempt(1).ref,
+        mark_at(2): attempt(2).ref,
+        mark_at(3): attempt(3).ref,
+    }
     assert state.attempts_for(attempt(3).ref) == (attempt(3),)
     assert state.recorded_ids()["id-2"] == record(2).ref
 

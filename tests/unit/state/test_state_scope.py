@@ -1,25 +1,28 @@
-"""A state is new only for manifests that were never applied completely."""
+"""A state is new until an apply of all manifests has compared every key."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reconciler.model.task import TaskRef
+from reconciler.state.attempt import Baseline
+from reconciler.state.edit import push
 from reconciler.state.local import LocalState
-from reconciler.state.model import Recorded, State
+from reconciler.state.model import Attempted, BaselineRead, Recorded, State
 from reconciler.state.session import Claim, Session, read_state
-from tests.support.plan_values import record
+from tests.support.plan_values import NOW, attempt, record
 
 BACKEND = "https://api.example.com"
+FIRST, SECOND = Baseline("acme", ("t1", "t0")), Baseline("acme", ("t2", "t1"))
 
 
-def ended(path: Path, *scope: str) -> State:
-    """The state after a complete apply of these PATHs."""
+def ended(path: Path, *compared: Baseline, key: str = "a") -> State:
+    """The state after an apply that has compared every key."""
     with Session.open(LocalState(path), Claim(BACKEND, "apply")) as session:
-        session.append(Recorded(record("a", "t")))
-        session.mark_complete(scope)
+        session.append(Recorded(record(key, f"id-{key}")))
+        session.mark_compared({baseline.org_name: baseline for baseline in compared})
     return read_state(LocalState(path), backend=BACKEND)
 
 
@@ -28,34 +31,46 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.json"
 
 
-def test_an_apply_of_some_paths_leaves_the_state_new_for_others(path: Path) -> None:
-    state = ended(path, "tasks/a.yaml", "infra")
-    assert (state.is_new, state.searched) == (True, ("infra", "tasks/a.yaml"))
-    assert not state.is_new_for("tasks/a.yaml")
-    assert not state.is_new_for("infra/deep/x.yaml")
-    assert state.is_new_for("tasks/b.yaml")
-    assert state.is_new_for("infra.yaml")
-    assert TaskRef("acme", "a") in state.records
+def test_what_was_compared_is_no_look_alike_any_more(path: Path) -> None:
+    state = ended(path, FIRST)
+    assert not state.is_new
+    assert state.compared("acme") == FIRST
+    assert state.compared("other") is None
+    later = ended(path, SECOND, Baseline("other", ()), key="b")
+    assert later.compared("acme") == SECOND
+    assert FIRST.name not in later.baselines
+    assert ended(path, key="c").compared("acme") == SECOND
 
 
-def test_applied_paths_accumulate(path: Path) -> None:
-    ended(path, "tasks/a.yaml")
-    assert ended(path, "tasks/b.yaml").searched == ("tasks/a.yaml", "tasks/b.yaml")
+def test_a_new_state_has_compared_nothing() -> None:
+    known = State("x", 0, BACKEND, is_new=True, baselines={FIRST.name: FIRST})
+    assert known.compared("acme") is None
 
 
-@pytest.mark.parametrize("scope", [(), (".",), (".", "tasks")])
-def test_after_a_complete_apply_the_state_is_no_longer_new(
-    path: Path, scope: tuple[str, ...]
-) -> None:
-    ended(path, "tasks/a.yaml")
-    state = ended(path, *scope)
-    assert (state.is_new, state.searched) == (False, ())
-    assert not state.is_new_for("tasks/b.yaml")
-    assert "searched" not in path.read_text()
-
-
-def test_a_used_state_does_not_become_new_again(path: Path) -> None:
-    ended(path)
+def test_an_unchanged_state_is_not_saved_for_a_baseline(path: Path) -> None:
+    ended(path, FIRST)
     before = path.read_bytes()
-    assert not ended(path, "tasks/a.yaml").is_new
+    ended(path, SECOND)
     assert path.read_bytes() == before
+
+
+def test_a_pushed_state_forgets_what_was_compared(path: Path) -> None:
+    """It may be an old version. Only the baselines of open attempts stay."""
+    with Session.open(LocalState(path), Claim(BACKEND, "apply")) as session:
+        tried = attempt("b", NOW, baseline=FIRST.name, waited=7.0)
+        session.append(BaselineRead(FIRST), Attempted(tried), Recorded(record("a", "t")))
+        session.mark_compared({"acme": SECOND})
+    state = read_state(LocalState(path), backend=BACKEND)
+    assert state.compared("acme") == SECOND
+    given = replace(state, serial=state.serial + 1)
+    pushed = push(state, given)
+    assert pushed.compared("acme") is None
+    assert not pushed.is_new
+    assert set(pushed.baselines) == {FIRST.name}
+
+
+def test_a_pushed_state_cannot_age_attempts(path: Path) -> None:
+    state = State("x", 1, BACKEND, attempts={"m": attempt("b", NOW, waited=7.0)})
+    older = attempt("b", NOW, waited=900.0)
+    given = State("x", 2, BACKEND, attempts={"m": older, "n": older})
+    assert [a.waited for a in push(state, given).attempts.values()] == [7.0, 0.0]

@@ -3,18 +3,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
-from reconciler.model.mark import is_mark, nanoseconds
+from reconciler.model.mark import is_mark
 from reconciler.model.task import RemoteTask
+from reconciler.state.ledger import fold
 from reconciler.state.local import LocalState
-from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State, fold
+from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State
 from reconciler.state.session import Claim, Session, StatePlace, read_state
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
@@ -75,14 +74,14 @@ def test_a_save_without_changes_does_not_write(path: Path) -> None:
         session.append()
     with open_at(path) as session:
         session.append(Recorded(record(2)))
-        session.append(Closed("2026-01-01T00:00:00.000000000Z", "of no attempt"))
+        session.append(Closed("2026-01-01T00:00:00.000001Z", "of no attempt"))
         session.refresh([RemoteTask("acme", "id-2", {"status": "done"})])
     assert folder_contents(path.parent) == before
 
 
 def test_a_new_empty_state_creates_no_file(path: Path) -> None:
     with open_at(path) as session:
-        session.mark_complete()
+        session.mark_compared({})
     assert folder_contents(path.parent) == {}
 
 
@@ -110,7 +109,7 @@ def test_a_state_is_new_until_an_apply_has_completed(path: Path) -> None:
     assert read_state(LocalState(path), backend=BACKEND).is_new
     with open_at(path) as session:
         assert session.state.is_new
-        session.mark_complete()
+        session.mark_compared({})
         assert not session.state.is_new
     assert not read_state(LocalState(path), backend=BACKEND).is_new
     assert "isNew" not in path.read_text()
@@ -128,41 +127,21 @@ def test_outputs_are_saved_only_with_another_change(path: Path) -> None:
     assert records[record(7).ref].outputs == record(7).outputs
 
 
-def test_marks_ascend_even_if_the_clock_goes_back(path: Path) -> None:
+def test_marks_are_unique(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unlike those of open and closed attempts, and whatever the clock shows."""
+    save_history(path)
+    known = read_state(LocalState(path), backend=BACKEND)
+    given = iter([*(mark for mark, _ in known.marks()), "new", "new", "newer"])
+    monkeypatch.setattr("reconciler.state.session.mint", lambda now: next(given))
     with open_at(path) as session:
-        given = [session.next_mark(NOON) for _ in range(3)]
-        given.append(session.next_mark(NOON - timedelta(hours=1)))
-        given.append(session.next_mark(NOON + timedelta(seconds=1, microseconds=900)))
-        assert all(map(is_mark, given))
-        assert is_ascending(given)
-        session.append(Attempted(attempt(2000)))
-        last = session.next_mark(NOON)
-        assert last > mark_at(2001)
-        session.append(Closed(mark_at(2000), "refused"))
-    with open_at(path) as session:
-        assert session.next_mark(NOON) > mark_at(2001)
+        assert [session.next_mark(NOON) for _ in range(2)] == ["new", "newer"]
 
 
 def test_marks_are_unique_across_threads(path: Path) -> None:
     with open_at(path) as session, ThreadPoolExecutor(8) as pool:
-        given = list(pool.map(lambda _: session.next_mark(NOON), range(400)))
-    assert is_ascending(sorted(given))
-
-
-def is_ascending(marks: list[str]) -> bool:
-    numbers = [ns for mark in marks if (ns := nanoseconds(mark)) is not None]
-    return all(later - earlier >= 2_000_000 for earlier, later in pairwise(numbers))
-
-
-def test_no_mark_is_minted_after_the_year_9999(path: Path) -> None:
-    save_history(path)
-    value = json.loads(path.read_bytes())
-    value["lastMark"] = "9999-12-31T23:59:59.999999999Z"
-    del value["checksum"]
-    path.write_text(json.dumps(value))
-    with open_at(path) as session, pytest.raises(StateError) as caught:
-        session.next_mark(NOON)
-    assert caught.value.diagnostics[0].code is Code.STATE_DAMAGED
+        given = list(pool.map(lambda _: session.next_mark(NOON), range(3000)))
+    assert len(set(given)) == 3000
+    assert all(map(is_mark, given))
 
 
 @pytest.mark.parametrize("suffix", [".lock", ".journal"])

@@ -1,0 +1,46 @@
+"""Cancellations that an apply has to finish: they were asked for and not accepted yet. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.model.remarks import remark
+from reconciler.model.task import Identity
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.state.attempt import Owed
+from reconciler.state.model import Record, State
+
+
+def still_owed(record: Record, state: State) -> tuple[Owed, ...]:
+    """The cancellations of a record whose tasks no key has (again)."""
+    if not record.owed:
+        return ()
+    current = {other.task_id for other in state.records.values()}
+    return tuple(owed for owed in record.owed if owed.task_id not in current)
+
+
+def with_owed(task: PlannedTask, state: State, caller: Identity) -> PlannedTask:
+    """The planned task, with what apply still has to cancel for its key. Only the identity that
+    asked for a cancellation sends it."""
+    record = state.records.get(task.ref if task.record is None else task.record.ref)
+    if record is None or not record.owed or task.action is Action.UNRESOLVED:
+        return task
+    owed = [each for each in _of(task, record, state) if each.task_id]
+    if not owed:
+        return task
+    own = tuple(each.task_id for each in owed if caller.same_as(each.identity))
+    others = [each for each in owed if not caller.same_as(each.identity)]
+    remarks = [*task.remarks, *((remark("owed.cancel", ids=own),) if own else ())]
+    remarks += [remark("owed.other", id=o.task_id, identity=o.identity.name) for o in others]
+    if task.action is Action.UNCHANGED and own:
+        task = replace(task, action=Action.CHANGED, reason=Reason.OWED)
+    return replace(task, owed=own, remarks=tuple(remarks), record=record)
+
+
+def _of(task: PlannedTask, record: Record, state: State) -> tuple[Owed, ...]:
+    """A key whose own task was to be cancelled may have come back to the manifests: then the
+    cancellation is void. A task that is still listed under `removed` is cancelled with it."""
+    owed = still_owed(record, state)
+    if task.desired is not None or task.action is Action.FORGET:
+        return owed
+    return owed + tuple(each for each in record.owed if each.task_id == record.task_id)

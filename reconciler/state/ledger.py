@@ -1,0 +1,119 @@
+"""Folds events into a state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.model.task import TaskRef
+from reconciler.state.attempt import KeyNotes, RetiredTask
+from reconciler.state.model import (
+    Aged,
+    Attempted,
+    BaselineRead,
+    Closed,
+    Event,
+    Forgotten,
+    Noted,
+    Recorded,
+    Retired,
+    State,
+)
+
+
+class Ledger:
+    """A mutable state: events are applied in place, without copying its many records."""
+
+    def __init__(self, state: State) -> None:
+        self.rest = state
+        """Has the fields that no event changes; the other fields are out of date."""
+        self.records, self.attempts = dict(state.records), dict(state.attempts)
+        self.baselines, self.retired = dict(state.baselines), dict(state.retired)
+        self.keys = dict(state.keys)
+
+    def state(self) -> State:
+        """A copy, which later events do not change."""
+        return replace(
+            self.rest,
+            records=dict(self.records),
+            attempts=dict(self.attempts),
+            baselines=dict(self.baselines),
+            retired=dict(self.retired),
+            keys=dict(self.keys),
+        )
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Each event sets absolute values, so a journal that was folded, but not yet removed when a
+        process died, may be folded again."""
+        for event in events:
+            match event:
+                case Attempted(attempt):
+                    self.attempts[attempt.mark] = attempt
+                    known = self.keys.get(attempt.ref, KeyNotes()).marks
+                    marks = tuple(mark for mark in known if mark != attempt.mark)
+                    self._note(attempt.ref, marks=marks, not_created=False)
+                case Closed(mark):
+                    self._close(mark)
+                case Recorded(record):
+                    self.records[record.ref] = record
+                    self.keys.pop(record.ref, None)
+                    for mark in record.marks:
+                        self.attempts.pop(mark, None)
+                case Forgotten(ref):
+                    self.records.pop(ref, None)
+                case Retired(task):
+                    self._retire(task)
+                case BaselineRead(baseline):
+                    self.baselines[baseline.name] = baseline
+                case Aged(seconds):
+                    self._wait(seconds)
+                case Noted(ref, notes):
+                    self._set_notes(ref, notes)
+
+    def _close(self, mark: str) -> None:
+        attempt = self.attempts.pop(mark, None)
+        if attempt is not None:
+            known = self.keys.get(attempt.ref, KeyNotes()).marks
+            self._note(attempt.ref, marks=tuple(dict.fromkeys((*known, mark))))
+
+    def _retire(self, task: RetiredTask) -> None:
+        self.retired[task.task_id] = task
+        record = self.records.get(task.ref)
+        if record is not None and record.task_id == task.task_id:
+            del self.records[task.ref]
+        self._note(task.ref, removed=task.task_id if task.adoptable else "")
+
+    def _wait(self, seconds: Mapping[str, float]) -> None:
+        for mark, waited in seconds.items():
+            if mark in self.attempts:
+                self.attempts[mark] = replace(self.attempts[mark], waited=waited)
+
+    def _note(self, ref: TaskRef, **changes: Any) -> None:
+        self._set_notes(ref, replace(self.keys.get(ref, KeyNotes()), **changes))
+
+    def _set_notes(self, ref: TaskRef, notes: KeyNotes) -> None:
+        if notes == KeyNotes():
+            self.keys.pop(ref, None)
+        else:
+            self.keys[ref] = notes
+
+
+def fold(state: State, events: Iterable[Event]) -> State:
+    """The state after `events`. Folding the same events again changes nothing."""
+    ledger = Ledger(state)
+    ledger.add(events)
+    return ledger.state()
+
+
+def with_unreported(saved: State, events: Iterable[Event]) -> State:
+    """`saved` with the keys whose task a run replaced before it died; `events` are that run's."""
+    replaced = {
+        event.record.ref
+        for event in events
+        if isinstance(event, Recorded)
+        and (old := saved.records.get(event.record.ref)) is not None
+        and old.task_id in event.record.former
+        and event.record.was_replaced()
+    }
+    return replace(saved, unreported=frozenset(replaced)) if replaced else saved
