@@ -185,6 +185,10 @@ class _Layout:
 
     def _space_before(self, token: Token) -> str:
         last, kind = self._last.kind if self._last else "", token.kind
+        if last in _OPENING and kind in _CLOSING:
+            return ""
+        if last == "FlowMappingStart" or (kind == "FlowMappingEnd" and last != "Value"):
+            return " " if token.start > self._at else ""  # formatters disagree: left as it is
         if last in _OPENING:
             return ""
         if kind in _CLOSING or kind == "FlowEntry":
