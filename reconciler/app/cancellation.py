@@ -30,8 +30,9 @@ def send_cancellation(ctx: Context, record: Record) -> Cancellation:
         return Cancellation(False, problem.diagnostics[0], problem.status == FORBIDDEN)
     if failed is None:
         return Cancellation(sent=True)
-    if isinstance(failed, Refusal) and failed.status == NOT_FOUND:
-        return Cancellation()
+    is_maker = caller.same_as(record.identity)
+    if is_maker and isinstance(failed, Refusal) and failed.status == NOT_FOUND:
+        return Cancellation()  # the service also hides tasks of others
     is_refused = isinstance(failed, Refusal) and failed.status == FORBIDDEN
     why = delivery_error(failed, record, caller, "the cancellation")
     return Cancellation(False, why, is_refused)

@@ -180,7 +180,8 @@ class Executor:
         cancellation until the task has ended or the service has accepted or refused it."""
         self._ctx.log.check_held()
         task_id = owed.task_id
-        done = self._ctx.cancel(replace(record, task_id=task_id, identity=owed.identity))
+        maker = record.identity if task_id == record.task_id else owed.identity
+        done = self._ctx.cancel(replace(record, task_id=task_id, identity=maker))
         if done.problem is None or done.is_refused:
             left = tuple(each for each in record.owed if each.task_id != task_id)
             self._ctx.log.append(Recorded(replace(record, owed=left)))

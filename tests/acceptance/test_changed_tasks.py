@@ -185,16 +185,16 @@ def test_a_finished_task_is_not_cancelled_when_replaced(place: LiveTasks) -> Non
     assert "user_cancel" not in told(place, old)
 
 
-def test_a_cancel_that_fails_is_a_warning_with_the_command(here: InProcess) -> None:
+def test_a_cancellation_that_is_refused_is_an_error_with_the_command(here: InProcess) -> None:
     here.run("apply")
     old = here.sandbox.recorded()["k2"]
     refused = Rule("events", Fault("status", status=403), task=old)
     here.server.control({"rules": [refused.to_json()]})
     ended = here.run("apply", "--replace", "k2", "--cancel-replaced")
-    assert ended.code == 0, ended.stdout
+    assert ended.code == 1, ended.stdout
     assert ended.results() == {"k2": "replaced"}
     (said,) = [d for d in ended.document["diagnostics"] if d["key"] == "k2"]
-    assert said["severity"] == "warning"
+    assert said["severity"] == "error"
     assert f"taskctl cancel acme/k2 --task {old}" in said["detail"]
     assert here.server.tasks_by_work()[TEXTS["k2"]] == [old, here.sandbox.recorded()["k2"]]
 
