@@ -6,6 +6,7 @@ is read when a message of it is needed.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from reconciler.model.codes import Code
@@ -36,6 +37,16 @@ def entry(code: Code) -> Entry:
         if found := sections(name).get(code.value):
             return found
     raise KeyError(code)
+
+
+def load_all() -> None:
+    """Reads all files now: later, it may be impossible to open one."""
+    from reconciler.messages.catalog import sections
+
+    import_module("reconciler.messages.template")
+    for names in AREAS.values():
+        for name in names:
+            sections(name)
 
 
 def word(diagnostic: Diagnostic) -> Message:

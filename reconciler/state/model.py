@@ -162,8 +162,9 @@ class State:
         return self.keys.get(ref, KeyNotes())
 
     def marks(self) -> Iterator[tuple[str, TaskRef]]:
-        """Every known mark, of an open or closed attempt, with its key; the last one counts."""
-        known = [(task.ref, task.marks) for task in self.retired.values()]
+        """Every known mark, of an open or closed attempt, with its key; the last one counts. A task
+        that `state rm` removed belongs to no key, whatever its mark."""
+        known = [(task.ref, task.marks) for task in self.retired.values() if not task.adoptable]
         known += [(ref, notes.marks) for ref, notes in self.keys.items()]
         known += [(ref, record.marks) for ref, record in self.records.items()]
         yield from ((mark, ref) for ref, marks in known for mark in marks)

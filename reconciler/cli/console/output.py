@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from reconciler.app.context import ReportFile, Settings
@@ -245,11 +246,23 @@ class Output:
     def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.cli.signals import Interrupts
 
+        self._load_early()
         message = "" if self.options.quiet else note.value
         if last is None or self.options.format == "text":
             return Interrupts(message)
         result = render(self.options.format, self.masked(last), self.style_of_result())
         return Interrupts(message, result)
+
+    def _load_early(self) -> None:
+        """Loads whatever words and renders results: a run that later can open no file must still
+        report what it has done."""
+        from reconciler.apply.report import ApplyReport
+        from reconciler.messages import load_all
+
+        load_all()
+        import_module("reconciler.cli.failures")
+        import_module("reconciler.render.masking")
+        render(self.options.format, ApplyReport(()), self.style_of_result())
 
     # Style
 

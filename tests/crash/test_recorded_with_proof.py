@@ -1,0 +1,120 @@
+"""A task is recorded only with proof: a response with a new ID, or the attempt's mark."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Any
+
+import pytest
+
+from reconciler.model import mark as marks
+from tests.crash.test_lost_identity import DOWN, LOST, STACK, on_first_create, set_rules, tasks_of
+from tests.support.fault_server import Fault, Rule
+from tests.support.in_process import InProcess
+from tests.support.sandbox import STATE, as_tasks
+
+ONE = {"k2": "do 2"}
+NOT_COMMITTED = Fault("status", status=503)
+
+
+def twin(here: InProcess, body: dict[str, Any]) -> None:
+    """Another repository of the same user creates the same task at the same moment, with a mark of
+    its own."""
+    said = {**body["message"], "timestamp": _next_mark(body["message"]["timestamp"])}
+    here.server.world.create("me", "acme", {**body, "message": said})
+
+
+def _next_mark(mark: str) -> str:
+    """The same millisecond, with other random digits."""
+    whole, _, rest = mark.rstrip("Z").partition(".")
+    number = (int(rest[3:]) + 1) % 10 ** (len(rest) - 3)
+    theirs = f"{whole}.{rest[:3]}{number:0{len(rest) - 3}}Z"
+    assert marks.microseconds(theirs) != marks.microseconds(mark)
+    return theirs
+
+
+@pytest.mark.parametrize("precision", ["kept", "rounded", "replaced"])
+def test_the_task_of_another_repository_is_not_recorded(here: InProcess, precision: Any) -> None:
+    """On a new state, at any service: our request never arrived."""
+    here.server.habits.marks = precision
+    here.sandbox.write(as_tasks(ONE))
+    on_first_create(here, "do 2", lambda body: twin(here, body), NOT_COMMITTED)
+    ended = here.run("apply")
+    (theirs,) = here.server.tasks_by_work()["do 2"][:1]
+    assert here.sandbox.recorded().get("k2") != theirs, ended.stdout
+    assert ended.results() == {"k2": "unresolved"}
+    assert tasks_of(here) == [theirs]
+
+
+def test_a_response_that_repeats_an_older_task_is_no_proof(here: InProcess) -> None:
+    body = {"message": {"content": "by hand"}}
+    older = here.server.world.create("me", "acme", body)["taskId"]
+    here.sandbox.write(as_tasks(ONE))
+    text, head = json.dumps({"taskId": older}), {"Content-Type": "application/json"}
+    repeated = Fault("raw", status=201, text=text, headers=head)
+    set_rules(here, Rule("create", repeated, nth=(1,)))
+    here.run("apply")
+    assert here.sandbox.recorded().get("k2") != older
+    here.run("apply")
+    assert here.server.tasks_by_work()["do 2"] == [here.sandbox.recorded()["k2"]]
+
+
+def test_a_second_delivery_is_reported_by_the_apply_that_finds_it(here: InProcess) -> None:
+    here.sandbox.write(as_tasks(ONE))
+
+    def deliver(body: dict[str, Any]) -> None:
+        here.server.world.create("me", "acme", body)
+
+    on_first_create(here, "do 2", deliver, Fault())
+    ended = here.run("apply")
+    assert ended.results() == {"k2": "created"}
+    ids = here.server.tasks_by_work()["do 2"]
+    (extra,) = set(ids) - {here.sandbox.recorded()["k2"]}
+    (said,) = [d for d in ended.document["diagnostics"] if extra in json.dumps(d)]
+    assert said["severity"] == "warning"
+    assert f"taskctl cancel acme/k2 --task {extra}" in json.dumps(said)
+
+
+def test_fields_that_the_service_adds_to_an_entity_do_not_hide_a_task(here: InProcess) -> None:
+    here.sandbox.write({"k2": {"message": {"content": "do 2", "entity_diff": {"add": [STACK]}}}})
+    ended = here.run("apply")
+    assert ended.code == 0, ended.stdout + ended.stderr
+    (task,) = here.server.world.tasks
+    said = task.events[1]["eventBody"]
+    added = [{**e, "url": "https://example.com", "merged": False} for e in _entities(said)]
+    said["entity_diff"] = {"add": added}
+    task.shown["entities"] = added
+    (here.sandbox.folder / STATE).unlink()
+    assert here.run("apply").results() == {"k2": "adopted"}
+    assert len(tasks_of(here)) == 1
+
+
+def _entities(said: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (said.get("entity_diff") or {}).get("add") or []
+    assert found
+    return found
+
+
+def test_the_unicode_form_that_the_service_returns_does_not_hide_a_task(here: InProcess) -> None:
+    text = unicodedata.normalize("NFD", "überprüfe")
+    here.sandbox.write(as_tasks({"k2": text}))
+    assert here.run("apply").code == 0
+    (task,) = here.server.world.tasks
+    said = task.events[1]["eventBody"]
+    said["content"] = unicodedata.normalize("NFC", said["content"])
+    (here.sandbox.folder / STATE).unlink()
+    assert here.run("apply").results() == {"k2": "adopted"}
+    assert len(tasks_of(here)) == 1
+
+
+def test_a_task_id_of_another_keys_open_attempt_is_unresolved_for_both(here: InProcess) -> None:
+    here.sandbox.write(as_tasks(ONE))
+    set_rules(here, Rule("create", LOST), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    (made,) = tasks_of(here)
+    here.sandbox.write({"a": {"taskID": made}, **as_tasks(ONE)})
+    set_rules(here)
+    ended = here.run("apply")
+    assert ended.results() == {"a": "unresolved", "k2": "unresolved"}, ended.stdout
+    assert tasks_of(here) == [made]
