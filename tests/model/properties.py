@@ -1,0 +1,78 @@
+"""What must never be true of a world, and what an apply must make of any world."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from tests.model import taskctl
+from tests.model.steps import Steps
+from tests.model.world import OTHER, Process, Setting, Task, World
+
+
+def violation(world: World) -> str | None:
+    """What is wrong with a world."""
+    return world.wrong or _violation(world.state, world.tasks)
+
+
+@cache
+def _violation(state: int, tasks: tuple[Task, ...]) -> str | None:
+    marks: dict[str, set[str]] = {}
+    for task in tasks:
+        marks.setdefault(task.owner, set()).add(task.mark)
+    for owner, attempts in marks.items():
+        if owner != OTHER and len(attempts) > 1:
+            return f"{owner} has two tasks"
+    owners = {task.id: task.owner for task in tasks}
+    for ref, record in taskctl.state_of(state).records.items():
+        if owners[record.task_id] != ref.key:
+            return f"{ref.key} has the task of {owners[record.task_id]}"
+    return None
+
+
+ORDER = (
+    "gets an ID",
+    "gets no response",
+    "commits",
+    "lists a task",
+    "sends",
+    "is too late to send",
+    "journals an attempt",
+    "adopts a task",
+    "closes an attempt",
+    "reads and plans",
+    "ends",
+    "time passes",
+    "looks again",
+)
+"""The steps of an apply that nothing disturbs; the first that is possible is taken."""
+
+
+def undisturbed(world: World, setting: Setting, *, commits: bool) -> World:
+    """The world after one apply that nothing disturbs. Before it, each request that was under way
+    `commits`, or is lost."""
+    attempts = tuple(number + 1 for number in setting.attempts)
+    steps = Steps(replace(setting, attempts=attempts, twice=False))
+    while world.requests:
+        possible = dict(steps(world))
+        world = possible["commits" if commits else "the request is lost"]
+    new = Process("reads", setting.keys, waited=taskctl.waited(world.state))
+    world, waits = world._replace(processes=(new,)), 0
+    while world.processes:
+        possible = dict(steps(world))
+        name = next(name for name in ORDER if name in possible)
+        if name == "gets no response" and world.requests:
+            name = "commits"
+        if name == "time passes" and (waits := waits + 1) > setting.span:
+            name, waits = "looks again", 0
+        world = possible[name]
+    return world
+
+
+def unfinished(world: World, setting: Setting) -> set[str]:
+    """The keys that are neither recorded nor unresolved, after an apply."""
+    span = float(setting.span)
+    waited = tuple((mark, span) for mark, _ in taskctl.waited(world.state))
+    planned = taskctl.plan(world, Process("reads", setting.keys, waited=waited), setting)
+    recorded = {ref.key for ref in taskctl.state_of(world.state).records}
+    return set(setting.keys) - recorded - set(planned.unresolved)

@@ -1,0 +1,290 @@
+"""What can happen next in a world: every step of a process, of the network, of the service, of the
+storage and of people.
+
+The storage refuses the writes of a process that does not have the lock, so after a takeover the old
+process can do only one thing that matters: send the request that it has journaled, if it was
+suspended just before that. Its other steps would change nothing, and are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tests.model import taskctl
+from tests.model.world import LISTED, OTHER, Process, Request, Setting, Task, World
+
+Step = tuple[str, World]
+TWIN_MARK = "2026-11-24T11:58:00.123456Z"
+
+
+class Steps:
+    """The successors of a world."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting, self._assumed = setting, setting.assumed
+
+    def __call__(self, world: World) -> Iterator[Step]:
+        yield from self._take(world)
+        for process in world.processes:
+            others = tuple(other for other in world.processes if other is not process)
+            yield "is killed", _with(world, others)
+            for name, after, changed in self._act(world, process):
+                yield name, _with(changed, (*others, after) if after is not None else others)
+        yield from self._serve(world)
+        yield from self._list(world)
+        if self._setting.twin:
+            yield from self._twin(world)
+        if self._setting.loses or self._setting.restores:
+            yield from self._lose(world)
+        if self._setting.people and not world.processes:
+            yield from self._resolve(world)
+        yield from self._tick(world)
+
+    # Processes
+
+    def _take(self, world: World) -> Iterator[Step]:
+        """A new process takes the lock, also from one that was suspended for so long that it seems
+        to be gone."""
+        old = world.processes
+        if self._assumed.writes_conditionally:
+            old = tuple(_taken_over(p) for p in old if p.step == "journaled")
+        if len(old) < self._setting.processes:
+            for scope in self._scopes(world):
+                new = Process("reads", scope, waited=taskctl.waited(world.state))
+                yield "takes the lock", _with(world, (*old, new))
+
+    def _scopes(self, world: World) -> list[tuple[str, ...]]:
+        """The keys in the manifests of an apply: in another branch, there may be fewer."""
+        keys = self._setting.keys
+        is_partial = world.lost and not self._assumed.applies_all_manifests_after_a_loss
+        return [keys, keys[:1]] if is_partial else [keys]
+
+    def _act(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
+        match me.step:
+            case "reads":
+                yield from self._read(world, me)
+            case "does":
+                yield from self._do(world, me) if me.todo else self._end(world, me)
+            case "journaled":
+                yield from self._send(world, me)
+            case "sent":
+                yield from self._receive(world, me)
+
+    def _read(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
+        planned = taskctl.plan(world, me, self._setting)
+        missed = {*planned.unresolved, *(key for key in me.missed if key not in me.only)}
+        after = me._replace(step="does", todo=planned.items, missed=tuple(sorted(missed)))
+        if not me.only:
+            listed = tuple(task.id for task in reversed(world.tasks) if task.age == LISTED)
+            after = after._replace(listed=listed)
+        yield "reads and plans", after, world
+
+    def _do(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
+        item, after = me.todo[0], me._replace(todo=me.todo[1:])
+        match item.action:
+            case "close":
+                closed = taskctl.close(world.state, item.mark)
+                yield "closes an attempt", after, world._replace(state=closed)
+            case "adopt":
+                adopted = taskctl.adopt(world.state, item)
+                yield "adopts a task", after, world._replace(state=adopted)
+            case _:
+                most = self._setting.attempts[self._setting.keys.index(item.key)]
+                mark = taskctl.free_mark(world, item.key, most)
+                if mark is not None:
+                    journaled = after._replace(step="journaled", mark=mark, since=0)
+                    state = taskctl.journal(world.state, mark, me.listed, self._setting)
+                    yield "journals an attempt", journaled, world._replace(state=state)
+
+    def _send(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
+        if me.since < self._setting.window or not self._assumed.sends_in_time:
+            request = Request(taskctl.key_of(me.mark), me.mark)
+            sent = world._replace(requests=tuple(sorted((*world.requests, request))))
+            yield "sends", me._replace(step="sent") if me.locked else None, sent
+        if me.since >= self._setting.window and me.locked:
+            state = taskctl.close(world.state, me.mark)
+            after = me._replace(step="does", mark="", since=0)
+            yield "is too late to send", after, world._replace(state=state)
+
+    def _receive(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
+        ended = tuple(sorted({**dict(me.ended), me.mark: 0.0}.items()))
+        after = me._replace(step="does", mark="", since=0, ended=ended)
+        yield "gets no response", after, world
+        for task in world.tasks:
+            if not self._may_be_answered(world, me, task):
+                continue
+            answer = (me.mark, me.listed, task.id, self._setting)
+            state = taskctl.record_created(world.state, *answer)
+            if state is not None:
+                yield "gets an ID", after._replace(created=True), world._replace(state=state)
+        left = tuple(r for r in world.requests if r.mark != me.mark)
+        if len(left) < len(world.requests):
+            refused = world._replace(state=taskctl.close(world.state, me.mark), requests=left)
+            yield "is refused", after, refused
+            if not self._assumed.refuses_truthfully:
+                yield "is refused by a proxy", after, refused._replace(requests=world.requests)
+
+    def _may_be_answered(self, world: World, me: Process, task: Task) -> bool:
+        """Whether the response may name this task: ours, or an older one, which proves nothing."""
+        is_other = not self._assumed.answers_with_no_other_new_task
+        return task.mark == me.mark or task.id in me.listed or is_other
+
+    def _end(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
+        """Looks again while attempts settle; otherwise, the apply ends."""
+        noted = taskctl.note_waited(world.state, me, self._setting)
+        if noted != world.state:
+            yield "journals how long it has waited", me, world._replace(state=noted)
+        attempts = taskctl.state_of(world.state).attempts.values()
+        if left := tuple(sorted({a.ref.key for a in attempts if a.ref.key in me.scope})):
+            again = me._replace(step="reads", only=left)
+            planned = taskctl.plan(world, again, self._setting)
+            if planned.items or planned.settling:
+                yield "looks again", again, world
+                return
+        if not self._is_late_duplicate(world):
+            yield "ends", None, self._ended(world, me, is_whole=not (left or me.missed))
+
+    def _ended(self, world: World, me: Process, *, is_whole: bool) -> World:
+        if me.created:
+            world = world._replace(state=taskctl.note_duplicates(world, me, self._setting))
+            if taskctl.has_hidden_duplicate(world, self._setting):
+                world = world._replace(wrong="a duplicate was not reported")
+        if is_whole:
+            state = taskctl.compared(world.state, me.listed)
+            world = world._replace(state=state, lost=False)
+        return world
+
+    def _is_late_duplicate(self, world: World) -> bool:
+        marks = [task.mark for task in world.tasks]
+        late = [t for t in world.tasks if t.age != LISTED and marks.count(t.mark) > 1]
+        return bool(late) and self._assumed.delivers_duplicates_in_time
+
+    # The network and the service
+
+    def _serve(self, world: World) -> Iterator[Step]:
+        for request in world.requests:
+            left = tuple(other for other in world.requests if other is not request)
+            yield "the request is lost", world._replace(requests=left)
+            for count in (1, 2) if self._setting.twice else (1,):
+                made = [
+                    Task(f"{request.mark}#{n}", request.key, request.mark, request.age)
+                    for n in range(count)
+                ]
+                name = "commits" if count == 1 else "commits twice"
+                yield name, _having(world._replace(requests=left), (*world.tasks, *made))
+
+    def _list(self, world: World) -> Iterator[Step]:
+        for task in world.tasks:
+            if task.age != LISTED:
+                others = tuple(other for other in world.tasks if other is not task)
+                yield "lists a task", _having(world, (*others, task._replace(age=LISTED)))
+
+    def _twin(self, world: World) -> Iterator[Step]:
+        """Another repository of the same user creates a task with the same prompt."""
+        if _has_twin(world):
+            return
+        state = taskctl.state_of(world.state)
+        if state.is_new and self._assumed.no_twin_repository_on_a_new_state:
+            return
+        marks = [TWIN_MARK]
+        if not self._assumed.marks_are_unique:
+            marks += state.attempts
+        for mark in marks:
+            twin = Task(f"{mark}#twin", OTHER, mark)
+            yield "another repository creates a task", _having(world, (*world.tasks, twin))
+
+    def _tick(self, world: World) -> Iterator[Step]:
+        """Time passes, unless something has to happen before."""
+        settle, window, span = self._setting.settle, self._setting.window, float(self._setting.span)
+        late = (request.age + 1 >= settle for request in world.requests)
+        unlisted = (t.age + 1 >= settle for t in world.tasks if t.age != LISTED)
+        if self._assumed.commits_in_time and any(late):
+            return
+        if self._assumed.lists_in_time and any(unlisted):
+            return
+
+        def older(process: Process) -> Process:
+            return process._replace(
+                since=min(process.since + 1, window) if process.mark else 0,
+                waited=tuple((mark, min(ticks + 1.0, span)) for mark, ticks in process.waited),
+                ended=tuple((mark, min(ticks + 1.0, span)) for mark, ticks in process.ended),
+            )
+
+        def age(ticks: int) -> int:
+            return LISTED if ticks == LISTED else min(ticks + 1, settle)
+
+        tasks = (task._replace(age=age(task.age)) for task in world.tasks)
+        requests = sorted(r._replace(age=age(r.age)) for r in world.requests)
+        later = _having(world._replace(requests=tuple(requests)), tasks)
+        yield "time passes", _with(later, [older(process) for process in world.processes])
+
+    # The storage and people
+
+    def _lose(self, world: World) -> Iterator[Step]:
+        if not self._assumed.keeps_what_it_acknowledged:
+            forgotten = taskctl.without_newest_entry(world.state)
+            yield "the storage forgets an attempt", world._replace(state=forgotten)
+        if not self._assumed.keeps_the_login_after_a_loss and world.lost:
+            yield "the login changes", world._replace(renamed=True)
+        if self._setting.restores and world.backup < 0:
+            yield "the state is copied", world._replace(backup=world.state)
+        sending = any(process.step == "journaled" for process in world.processes)
+        unlisted = any(task.age != LISTED for task in world.tasks)
+        in_flight = sending or unlisted or bool(world.requests)
+        if in_flight and self._assumed.no_create_is_in_flight_at_a_loss:
+            return
+        if self._assumed.no_twin_repository_on_a_new_state and _has_twin(world):
+            return
+        lost = world._replace(processes=(), lost=True)
+        if self._setting.loses:
+            yield "the state is lost", lost._replace(state=taskctl.NEW)
+        if world.backup >= 0:
+            yield "the copy is restored", lost._replace(state=world.backup)
+
+    def _resolve(self, world: World) -> Iterator[Step]:
+        """Someone resolves a key, and knows what happened to its requests."""
+        waited = tuple((mark, float(self._setting.span)) for mark, _ in taskctl.waited(world.state))
+        late = Process("reads", self._setting.keys, waited=waited)
+        for key in taskctl.plan(world, late, self._setting).unresolved:
+            own = [task.id for task in world.tasks if task.owner == key]
+            is_sent = any(request.key == key for request in world.requests)
+            if not own and (not is_sent or not self._assumed.people_answer_correctly):
+                state = taskctl.resolve(world.state, key, None, self._setting)
+                yield "someone says that no task exists", world._replace(state=state)
+            taken = taskctl.state_of(world.state).recorded_ids()
+            for task_id in own:
+                if task_id not in taken:
+                    state = taskctl.resolve(world.state, key, task_id, self._setting)
+                    yield "someone names the task", world._replace(state=state)
+            if not self._assumed.people_answer_correctly and own:
+                state = taskctl.resolve(world.state, key, None, self._setting)
+                yield "someone is wrong", world._replace(state=state)
+
+
+def _has_twin(world: World) -> bool:
+    return any(task.owner == OTHER for task in world.tasks)
+
+
+def _taken_over(process: Process) -> Process:
+    """A process that was suspended between its journal entry and its request."""
+    return Process("journaled", locked=False, mark=process.mark, since=process.since)
+
+
+def _with(world: World, processes: Iterable[Process]) -> World:
+    """With these processes; each remembers only what concerns open attempts."""
+    kept = sorted(_pruned(process, world.state) for process in processes)
+    return world._replace(processes=tuple(kept))
+
+
+def _pruned(process: Process, state: int) -> Process:
+    if not (process.ended or process.waited):
+        return process
+    attempts = taskctl.state_of(state).attempts
+    return process._replace(
+        ended=tuple(pair for pair in process.ended if pair[0] in attempts),
+        waited=tuple(pair for pair in process.waited if pair[0] in attempts),
+    )
+
+
+def _having(world: World, tasks: Iterable[Task]) -> World:
+    return world._replace(tasks=tuple(sorted(tasks)))

@@ -1,0 +1,346 @@
+"""taskctl's own functions on the values of a model: folding, planning, recovery, ages, records.
+
+Its states are numbered, so that a world is small, and two worlds can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from reconciler.apply import records
+from reconciler.apply.duplicates import record_duplicates
+from reconciler.model.canonical import digest
+from reconciler.model.clock import Clocks
+from reconciler.model.service import TaskPage
+from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef
+from reconciler.plan.age import LockHolder, waited_totals
+from reconciler.plan.lookup import Lookup, lookups
+from reconciler.plan.options import PlanOptions
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planner import PlanInputs, make_plan
+from reconciler.plan.view import RemoteView, TaskId
+from reconciler.state import edit
+from reconciler.state.attempt import Attempt, Baseline
+from reconciler.state.ledger import fold
+from reconciler.state.model import Aged, Attempted, BaselineRead, Event, Recorded, State
+from tests.model.world import LISTED, Item, Process, Setting, Task, World
+from tests.support.plan_values import NOW, ORG, desired
+
+BOOT = 1000.0
+ME, RENAMED = Identity("user-1", login="me"), Identity("user-1", login="another")
+
+_states: list[State] = []
+_numbers: dict[str, int] = {}
+_planned: dict[Item, PlannedTask] = {}
+
+
+def number_of(state: State) -> int:
+    """The number of a state. The history of a key plays no part in any decision."""
+    records = {ref: replace(r, history=()) for ref, r in sorted(state.records.items())}
+    attempts = dict(sorted(state.attempts.items()))
+    state = replace(state.pruned(), records=records, attempts=attempts)
+    text = repr((records, attempts, sorted(state.keys.items()), state.is_new, state.latest))
+    number = _numbers.setdefault(text, len(_states))
+    if number == len(_states):
+        _states.append(state)
+    return number
+
+
+def state_of(number: int) -> State:
+    return _states[number]
+
+
+NEW = number_of(State("lineage", 1, "https://api.example.com", is_new=True))
+
+
+def append(number: int, *events: Event) -> int:
+    """The state after these events of its journal."""
+    return number_of(fold(state_of(number), events))
+
+
+# Marks
+
+
+def mark_of(key: str, number: int) -> str:
+    """The mark of a key's attempt, from 1."""
+    return f"2026-11-24T11:59:{ord(key) - ord('a'):02}.00000{number}Z"
+
+
+def key_of(mark: str) -> str:
+    """The key of an attempt's mark."""
+    return chr(ord("a") + int(mark[17:19]))
+
+
+def free_mark(world: World, key: str, count: int) -> str | None:
+    """The mark of the key's next attempt, of `count`."""
+    used = {mark for mark, _ in state_of(world.state).marks()}
+    used.update(task.mark for task in world.tasks)
+    used.update(request.mark for request in world.requests)
+    used.update(process.mark for process in world.processes)
+    marks = (mark_of(key, number) for number in range(1, count + 1))
+    return next((mark for mark in marks if mark not in used), None)
+
+
+def prompt_of(key: str, setting: Setting) -> str:
+    return f"do {key}" if setting.prompts_differ else "do it"
+
+
+def _message(task: Task, setting: Setting) -> FirstMessage:
+    """What the service shows."""
+    text = prompt_of(task.owner, setting)
+    if not setting.assumed.shows_mark_or_text:
+        text = f"Summary: {text}"
+    match setting.marks:
+        case "kept":
+            return FirstMessage(task.mark, text)
+        case "cut off":
+            return FirstMessage(f"{task.mark[:19]}Z", text)
+        case "replaced":
+            return FirstMessage("2026-11-24T12:30:00.5Z", text)
+
+
+# Planning
+
+
+class Planned(NamedTuple):
+    """What an apply does. `settling`: the keys whose attempts it waits for; `unresolved`: those
+    that a person has to resolve."""
+
+    items: tuple[Item, ...]
+    settling: tuple[str, ...]
+    unresolved: tuple[str, ...]
+
+
+@cache
+def _desired(keys: tuple[str, ...], setting: Setting) -> tuple[DesiredTask, ...]:
+    return tuple(desired(key, prompt_of(key, setting)) for key in keys)
+
+
+@cache
+def _options(setting: Setting) -> PlanOptions:
+    return PlanOptions(settle_time=timedelta(seconds=setting.settle))
+
+
+def _holder(process: Process) -> LockHolder:
+    ended = {mark: BOOT - ticks for mark, ticks in process.ended}
+    return LockHolder(BOOT, dict(process.waited), ended)
+
+
+def plan(world: World, process: Process, setting: Setting) -> Planned:
+    """The plan of a process that has the lock."""
+    return _plan(world.state, world.tasks, _clock_of(process), world.renamed, setting)
+
+
+def _clock_of(process: Process) -> Process:
+    """What matters of a process for its plan."""
+    known = (process.scope, process.only, True, process.waited, process.ended)
+    return Process("", *known)
+
+
+@cache
+def _plan(
+    number: int, tasks: tuple[Task, ...], clock: Process, renamed: bool, setting: Setting
+) -> Planned:
+    state, held, options = state_of(number), _holder(clock), _options(setting)
+    who, clocks, declared = (
+        RENAMED if renamed else ME,
+        Clocks(NOW, BOOT),
+        _desired(clock.scope, setting),
+    )
+    only = {TaskRef(ORG, key) for key in clock.only} or None
+    asked = [task for task in declared if only is None or task.ref in only]
+    questions = lookups(asked, state, who, options, clocks, only=only, holder=held)
+    view = _view(tasks, questions, who, clocks, setting)
+    made = make_plan(PlanInputs(declared, state, view, options, only=only, holder=held))
+    items = [Item("close", "", mark) for mark in made.closed]
+    for task in made.tasks:
+        if task.creates or task.action is Action.ADOPT:
+            mark = task.attempt.mark if task.attempt is not None else ""
+            item = Item(task.action.value, task.ref.key, mark, task.task_id or "")
+            _planned[item] = task
+            items.append(item)
+    open_tasks = [task for task in made.tasks if task.action is Action.UNRESOLVED]
+    settling = {task.ref.key for task in open_tasks if task.reason is Reason.SETTLING}
+    unresolved = {task.ref.key for task in open_tasks} - settling
+    return Planned(tuple(items), tuple(sorted(settling)), tuple(sorted(unresolved)))
+
+
+def _view(
+    tasks: tuple[Task, ...],
+    questions: Iterable[Lookup],
+    who: Identity,
+    clocks: Clocks,
+    setting: Setting,
+) -> RemoteView:
+    """What is read for these questions, newest first. A task that the list does not show yet can be
+    read by its ID."""
+    found: dict[TaskId, RemoteTask] = {}
+    messages: dict[TaskId, FirstMessage | None] = {}
+    listed = tuple(task.id for task in reversed(tasks) if task.age == LISTED)
+    for question in questions:
+        for task in reversed(tasks):
+            seen = listed[: listed.index(task.id) + 1] if task.age == LISTED else ()
+            raw = {"id": task.id, "createdBy": {"githubLogin": ME.login}}
+            task_id, remote = TaskId(ORG, task.id), RemoteTask(ORG, task.id, raw)
+            is_candidate = question.searches and question.needs_message(remote, who, seen)
+            if seen and is_candidate:
+                found[task_id], messages[task_id] = remote, _message(task, setting)
+            elif task.id in question.ids:
+                found[task_id] = remote
+    return RemoteView(who, clocks, tasks=found, messages=messages, newest={ORG: listed})
+
+
+# What a process writes
+
+
+def _baseline(ids: tuple[str, ...], setting: Setting) -> Baseline:
+    """The newest 100 of the tasks that a process has listed first."""
+    return Baseline(ORG, ids if setting.assumed.repeats_no_very_old_task else ())
+
+
+def _attempt(mark: str, listed: tuple[str, ...], setting: Setting) -> Attempt:
+    (task,) = _desired((key_of(mark),), setting)
+    return Attempt(
+        ref=task.ref,
+        mark=mark,
+        inputs=task.inputs,
+        digest=digest(task.inputs),
+        identity=ME,
+        file=task.file,
+        started_at=NOW,
+        settle_time=float(setting.settle),
+        window=float(setting.window),
+        baseline=_baseline(listed, setting).name,
+    )
+
+
+@cache
+def journal(number: int, mark: str, listed: tuple[str, ...], setting: Setting) -> int:
+    """The attempt to create a task is durable."""
+    baseline = BaselineRead(_baseline(listed, setting))
+    return append(number, baseline, Attempted(_attempt(mark, listed, setting)))
+
+
+@cache
+def close(number: int, mark: str) -> int:
+    return append(number, *state_of(number).close_attempts([mark], "created no task", NOW))
+
+
+def _context(number: int) -> Any:
+    """What `apply.records` needs of an apply."""
+    log = SimpleNamespace(state=state_of(number))
+    return SimpleNamespace(identity=ME, log=log, clocks=lambda: Clocks(NOW, BOOT))
+
+
+@cache
+def record_created(
+    number: int, mark: str, listed: tuple[str, ...], task_id: str, setting: Setting
+) -> int | None:
+    """Records the task that a response names; None if the response proves nothing."""
+    state, known = state_of(number), _baseline(listed, setting).ids
+    if task_id in {*state.recorded_ids(), *state.retired, *known}:
+        return None
+    attempt = _attempt(mark, listed, setting)
+    (task,) = _desired((attempt.ref.key,), setting)
+    planned: Any = SimpleNamespace(ref=task.ref, record=None, desired=task)
+    record = records.created(planned, attempt, task_id, _context(number))
+    return append(number, Recorded(record))
+
+
+@cache
+def adopt(number: int, item: Item) -> int:
+    task = _planned[item]
+    return append(number, *records.recorded(task, records.adopted(task, _context(number))))
+
+
+def note_waited(number: int, process: Process, setting: Setting) -> int:
+    """Journals how long the outcomes of attempts have been waited for."""
+    return _note_waited(number, _clock_of(process), setting)
+
+
+@cache
+def _note_waited(number: int, process: Process, setting: Setting) -> int:
+    attempts, settle = state_of(number).attempts.values(), timedelta(seconds=setting.settle)
+    waited = dict(waited_totals(attempts, settle, _holder(process), BOOT))
+    longest = float(setting.span)
+    return append(number, Aged({mark: min(each, longest) for mark, each in waited.items()}))
+
+
+@cache
+def waited(number: int) -> tuple[tuple[str, float], ...]:
+    return tuple((mark, a.waited) for mark, a in sorted(state_of(number).attempts.items()))
+
+
+class _Log:
+    """A journal that keeps the state after its entries."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    @property
+    def state(self) -> State:
+        return state_of(self.number)
+
+    def append(self, *events: Event) -> None:
+        self.number = append(self.number, *events)
+
+
+def note_duplicates(world: World, process: Process, setting: Setting) -> int:
+    """What an apply that has created a task does at its end."""
+    by_id = {task.id: task for task in world.tasks}
+    listed = [RemoteTask(ORG, i, {}) for i, task in reversed(by_id.items()) if task.age == LISTED]
+    service = SimpleNamespace(
+        backend="https://api.example.com",
+        list_tasks=lambda _: [TaskPage(tuple(listed))],
+        first_message=lambda _, task_id: _message(by_id[task_id], setting),
+    )
+    log, baselines = _Log(world.state), {ORG: Baseline(ORG, process.listed)}
+    context: Any = SimpleNamespace(log=log, service=service, baselines=baselines)
+    record_duplicates(context, [TaskRef(ORG, key) for key in process.scope])
+    return log.number
+
+
+def has_hidden_duplicate(world: World, setting: Setting) -> bool:
+    """Whether the service shows a second task of a recorded attempt that no record mentions."""
+    if setting.marks != "kept":
+        return False
+    state = state_of(world.state)
+    known = state.recorded_ids()
+    marks = {mark for record in state.records.values() for mark in record.marks}
+    return any(t.mark in marks and t.id not in known for t in world.tasks)
+
+
+@cache
+def compared(number: int, baseline: tuple[str, ...]) -> int:
+    """The state after an apply that has compared every key of all manifests."""
+    read = Baseline(ORG, baseline)
+    state = replace(
+        state_of(number),
+        is_new=False,
+        baselines={**state_of(number).baselines, read.name: read},
+        latest={ORG: read.name},
+    )
+    return number_of(state)
+
+
+def without_newest_entry(number: int) -> int:
+    """The state if the storage forgets an attempt that it has acknowledged."""
+    return number_of(replace(state_of(number), attempts={}))
+
+
+def resolve(number: int, key: str, task_id: str | None, setting: Setting) -> int:
+    """`taskctl state resolve KEY --task-id ID`, or `--not-created` (None)."""
+    state, ref = state_of(number), TaskRef(ORG, key)
+    if task_id is None and not state.attempts_for(ref):
+        return append(number, *edit.not_created(state, ref))
+    if state.attempts_for(ref):
+        return append(number, *edit.close_attempts(state, ref, task_id))
+    assert task_id is not None
+    (task,) = _desired((key,), setting)
+    remote = RemoteTask(ORG, task_id, {"id": task_id})
+    return append(number, *edit.record_existing(state, task, remote, ME, at=NOW))

@@ -1,0 +1,123 @@
+"""Everything that can happen, explored with taskctl's own rules.
+
+Within the assumptions of docs/exactly-once.md, no key gets a second task or somebody else's, and a
+run of applies that nothing disturbs ends with each key recorded or unresolved. Without any one of
+the assumptions, that is false.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from tests.model import taskctl
+from tests.model.properties import undisturbed, unfinished, violation
+from tests.model.search import Explored, explore
+from tests.model.steps import Steps
+from tests.model.world import Assumed, Setting, World
+
+TWO = ("a", "b")
+DIFFERENT = Setting(TWO, prompts_differ=True, attempts=(1, 1), processes=1)
+
+SMALL = {
+    "one key": Setting(settle=2, window=3),
+    "two keys with one prompt": Setting(TWO, processes=1, attempts=(2, 1)),
+    "marks that are cut off": Setting(marks="cut off", twin=True, people=True),
+    "marks that are replaced": Setting(marks="replaced", twin=True, people=True),
+    "creates that are delivered twice": Setting(twice=True),
+    "another repository": Setting(twin=True, people=True, twice=True),
+    "a state that is lost": replace(DIFFERENT, loses=True),
+    "a state that is restored": Setting(restores=True),
+}
+"""Explored by `make test`."""
+
+LARGE = {
+    "a suspended holder": Setting(TWO),
+    "two keys with one prompt": Setting(TWO, processes=1),
+    "a slow service": Setting(TWO, settle=2, window=3),
+    "three attempts": Setting(TWO, attempts=(3, 3), processes=1),
+    "three processes": Setting(processes=3, attempts=(3, 3), twice=True, settle=2, window=3),
+    "another repository": Setting(TWO, twin=True, people=True),
+    "another repository, marks cut off": Setting(TWO, marks="cut off", twin=True, people=True),
+    "another repository, marks replaced": Setting(TWO, marks="replaced", twin=True, people=True),
+    "creates that are delivered twice": Setting(TWO, twice=True, processes=1),
+    "a state that is lost": replace(DIFFERENT, loses=True, processes=2, attempts=(2, 2)),
+    "a state that is restored": replace(DIFFERENT, restores=True),
+}
+"""Explored by `make soak`."""
+
+WITHOUT = {
+    "commits_in_time": Setting(),
+    "lists_in_time": Setting(),
+    "shows_mark_or_text": Setting(marks="replaced"),
+    "refuses_truthfully": Setting(),
+    "answers_with_no_other_new_task": Setting(twin=True),
+    "repeats_no_very_old_task": Setting(twin=True, people=True),
+    "delivers_duplicates_in_time": Setting(twice=True),
+    "marks_are_unique": Setting(twin=True),
+    "sends_in_time": Setting(),
+    "writes_conditionally": Setting(),
+    "keeps_what_it_acknowledged": Setting(loses=True),
+    "no_create_is_in_flight_at_a_loss": Setting(loses=True),
+    "applies_all_manifests_after_a_loss": replace(DIFFERENT, loses=True, attempts=(1, 2)),
+    "keeps_the_login_after_a_loss": Setting(loses=True),
+    "no_twin_repository_on_a_new_state": Setting(twin=True),
+    "people_answer_correctly": Setting(marks="replaced", people=True),
+}
+"""A setting in which each assumption matters."""
+
+APPLIES = 2
+"""Undisturbed applies after which each key is recorded or unresolved. The second one plans all keys
+anew, after the first has closed attempts."""
+
+START = World(taskctl.NEW)
+
+
+def explore_all(setting: Setting) -> Explored[World]:
+    """Explores a setting, and what undisturbed applies make of each world in it, with the processes
+    gone."""
+    left: set[World] = set()
+
+    def check(world: World) -> str | None:
+        left.add(world._replace(processes=()))
+        return violation(world)
+
+    explored = explore([START], Steps(setting), check)
+    assert explored.violation is None, str(explored)
+    for world in left:
+        for commits in (True, False):
+            after, applies = world, 0
+            while applies == 0 or unfinished(after, setting):
+                after, applies = undisturbed(after, setting, commits=commits), applies + 1
+                assert violation(after) is None, (violation(after), world)
+                assert applies <= APPLIES, (unfinished(after, setting), world)
+    return explored
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_no_key_gets_a_second_task(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    explored = explore_all(SMALL[name])
+    with capsys.disabled():
+        print(f"\n{name}: {explored.states} states")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", LARGE)
+def test_no_key_gets_a_second_task_soak(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    explored = explore_all(LARGE[name])
+    with capsys.disabled():
+        print(f"\n{name}: {explored.states} states")
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_each_assumption_is_needed(name: str) -> None:
+    """Without it, and with all others, a key gets a second task or somebody else's, or a duplicate
+    is not reported."""
+    setting = replace(WITHOUT[name], assumed=replace(Assumed(), **{name: False}))
+    explored = explore([START], Steps(setting), violation)
+    assert explored.violation is not None
+
+
+def test_every_assumption_is_tried() -> None:
+    assert list(WITHOUT) == [field.name for field in fields(Assumed)]
