@@ -25,16 +25,21 @@ from hypothesis.stateful import (
 )
 
 from reconciler.model.diagnostics import StateError
+from reconciler.model.task import Removal, TaskRef
 from reconciler.plan.plan import Action
 from reconciler.plan.replacement import AGAIN
+from reconciler.state import edit
+from reconciler.state.model import State
 from reconciler.state.session import Claim, Session
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
-from tests.support.plan_values import desired
+from tests.support.plan_values import ORG, desired
 from tests.support.state_engines import ENGINE_PARAMS, Served, serving
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
-ANSWERS = st.lists(st.sampled_from(["ok", "lost", "unsent", "slow down"]), max_size=4)
+ANSWERS = st.lists(st.sampled_from(["ok", "lost", "late", "unsent", "slow down"]), max_size=4)
 DEATHS = st.one_of(st.none(), st.integers(1, 40))
+REMOVED = {key: Removal(key, ORG, "tasks/a.yaml") for key in "abcd"}
+SETTLES = st.sampled_from([30, 150, 300])
 
 
 class Repository(RuleBasedStateMachine):
@@ -54,6 +59,8 @@ class Repository(RuleBasedStateMachine):
         self.wishes: dict[str, set[str]] = {}
         self.named: list[str] = []
         self.others = self.lost_state = False
+        self.ids: dict[str, str] = {}
+        self.copy: State | None = None
 
     def teardown(self) -> None:
         self.world.close()
@@ -61,7 +68,7 @@ class Repository(RuleBasedStateMachine):
 
     def tasks(self) -> list[Any]:
         return [
-            desired(key, text, moved_from=old, name=f"Task {key}")
+            desired(key, text, moved_from=old, task_id=self.ids.get(key), name=f"Task {key}")
             for key, (text, old) in sorted(self.desired.items())
         ]
 
@@ -95,12 +102,24 @@ class Repository(RuleBasedStateMachine):
     @rule(key=KEYS)
     def leave(self, key: str) -> None:
         self.desired.pop(key, None)
+        self.ids.pop(key, None)
+
+    @rule(key=KEYS)
+    def name_the_task(self, key: str) -> None:
+        """`taskID` names the key's task, recorded or not; again: no longer."""
+        text = self.desired.get(key, ("", None))[0]
+        own = self.world.prompts().get(text, [])
+        if key in self.ids or not own:
+            self.ids.pop(key, None)
+        else:
+            self.ids[key] = own[0]
 
     @rule(key=KEYS, new=st.sampled_from(["m", "n"]), declared=st.booleans())
     def rename(self, key: str, new: str, *, declared: bool) -> None:
         """With or without `movedFrom`; without it, the key must be unresolved, not duplicated."""
         if key in self.desired and new not in self.prompts_of:
             text, _ = self.desired.pop(key)
+            self.ids.pop(key, None)
             self.desired[new] = (text, key if declared else None)
             self.wishes[new] = set(self.wishes.get(key, ()))
             if declared:
@@ -110,9 +129,57 @@ class Repository(RuleBasedStateMachine):
                 self.prompts_of[new] = {text}
                 self.renamed.add(key)
 
-    @rule(answers=ANSWERS, death=DEATHS)
-    def apply(self, answers: list[str], death: int | None) -> None:
-        self.world.apply(self.tasks(), Fate(list(answers), death))
+    @rule(answers=ANSWERS, death=DEATHS, settle=SETTLES)
+    def apply(self, answers: list[str], death: int | None, settle: int) -> None:
+        options = replace(OPTIONS, settle_time=timedelta(seconds=settle))
+        self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
+
+    @rule(answers=ANSWERS, seconds=st.sampled_from([0, 20, 60]))
+    def apply_until_interrupted(self, answers: list[str], seconds: float) -> None:
+        self.world.apply(self.tasks(), Fate(list(answers), stops_after=seconds))
+
+    @precondition(lambda self: not self.is_lost())
+    @rule(key=KEYS, answers=ANSWERS, death=DEATHS)
+    def apply_a_branch(self, key: str, answers: list[str], death: int | None) -> None:
+        """A branch whose manifests lack a key, or have only this one."""
+        tasks = [task for task in self.tasks() if (task.key == key) == (len(answers) > 2)]
+        self.world.apply(tasks, Fate(list(answers), death))
+
+    @rule(key=KEYS, death=DEATHS)
+    def remove(self, key: str, death: int | None) -> None:
+        """`removed:`, with `--cancel-removed`. If the key comes back, it is new."""
+        if key in self.desired or key in self.renamed:
+            return
+        options = replace(OPTIONS, cancel_removed=True)
+        before = self.world.recorded()
+        self.world.apply(
+            self.tasks(), Fate(dies_after=death), options=options, removed=[REMOVED[key]]
+        )
+        if key in before and key not in self.world.recorded():
+            self.wishes.setdefault(key, set()).add(f"after {before[key]}")
+
+    @precondition(lambda self: self.world.is_saved())
+    @rule(key=KEYS)
+    def remove_the_record(self, key: str) -> None:
+        """`state rm`: the key adopts its task again, or is unresolved."""
+        at = self.world.clock.now()
+        self.world.edit(lambda state: edit.rm(state, TaskRef(ORG, key), at=at))
+
+    @precondition(lambda self: self.world.is_saved() and not self.lost_state)
+    @rule()
+    def copy_the_state(self) -> None:
+        self.copy = self.world.state()
+
+    @precondition(lambda self: self.copy is not None and not self.lost_state)
+    @rule()
+    def push_the_copy(self) -> None:
+        assert self.copy is not None
+        self.world.push(self.copy)
+
+    @rule(booted=st.sampled_from([0.0, 1000.0, 100_000.0]))
+    def another_machine(self, booted: float) -> None:
+        """Machines that were resumed from one snapshot share a boot ID, and no clock."""
+        self.world.clock.booted = booted
 
     @precondition(lambda self: self.replaceable())
     @rule(
@@ -167,7 +234,7 @@ class Repository(RuleBasedStateMachine):
         and the identity that created all tasks applies next, until an apply succeeds."""
         self.world.lose_state()
         self.world.clock.sleep((SETTLE + timedelta(seconds=1)).total_seconds())
-        self.lost_state = True
+        self.lost_state, self.copy = True, None
 
     def is_lost(self) -> bool:
         return self.lost_state and not self.world.has_ended()

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.sandbox import prompts
 from tests.support.shared_world import Phase, shared
-from tests.support.state_engines import ENGINE_PARAMS, Served, serving
+from tests.support.state_engines import ENGINE_PARAMS, SERVERS, Served, serving
 
 EVERY = 13
 """Each test run tries every 13th point, `make soak` all of them."""
@@ -172,6 +172,7 @@ def test_killed_at_random(served: Served, parallelism: int) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("served", SERVERS, indirect=True)
 @pytest.mark.parametrize("parallelism", [4, 10])
 def test_killed_at_random_for_long(served: Served, parallelism: int) -> None:
     """Six kills in each of twenty rounds and two variants, 240 with each engine."""

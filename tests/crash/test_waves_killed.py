@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from reconciler.embedded.app import App
+from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
 from tests.support.crash_points import Point, Run, run
@@ -31,6 +32,7 @@ class Rollout:
     folder: Path
     url: str
     api: Api
+    app: App
 
     def write(self, pilot: str) -> None:
         (self.folder / "tasks").mkdir()
@@ -70,17 +72,19 @@ class Rollout:
 
 
 @contextmanager
-def rollout(folder: Path, pilot: str = "finishing") -> Iterator[Rollout]:
+def rollout(
+    folder: Path, pilot: str = "finishing", budget: TokenBudget | None = None
+) -> Iterator[Rollout]:
     folder.mkdir()
     scenario = scenario_of("by-prompt", 0.05)
     with (
-        closing(App(folder / "service.db", scenario=scenario)) as app,
+        closing(App(folder / "service.db", scenario=scenario, budget=budget)) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
     ):
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            made = Rollout(folder, server.url, Api(app, token=TOKEN))
+            made = Rollout(folder, server.url, Api(app, token=TOKEN), app)
             made.write(pilot)
             yield made
         finally:
@@ -115,6 +119,19 @@ def killed_with_a_failing_pilot(folder: Path, point: int) -> None:
         assert here.made().keys() <= {"a"}, point
 
 
+def killed_with_a_used_up_budget(folder: Path, point: int) -> None:
+    """The pilot uses up the budget, so that the rest is only created with the next one."""
+    with rollout(folder / f"b{point}", budget=TokenBudget(1)) as here:
+        here.apply(point)
+        again = here.apply()
+        assert again.returncode == 1, f"{point}: {again.stdout}{again.stderr}"
+        assert here.made().keys() <= {"a"}, point
+        here.app.forget_budget()
+        last = here.apply()
+        assert last.returncode == 0, f"{point}: {last.stdout}{last.stderr}"
+        assert here.assert_pilot_first().keys() == set(ROWS), point
+
+
 @pytest.mark.timeout(300)
 def test_killed_at_some_points(tmp_path: Path) -> None:
     """After requests that create a task, and at points spread over the whole apply."""
@@ -132,6 +149,13 @@ def test_killed_while_the_pilot_fails(tmp_path: Path) -> None:
         killed_with_a_failing_pilot(tmp_path, point)
 
 
+@pytest.mark.timeout(300)
+def test_killed_while_the_budget_ends_between_waves(tmp_path: Path) -> None:
+    found = points(tmp_path)
+    for point in range(7, len(found), len(found) // 3):
+        killed_with_a_used_up_budget(tmp_path, point)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("chunk", range(8))
 def test_killed_at_every_point(tmp_path: Path, chunk: int) -> None:
@@ -144,3 +168,10 @@ def test_killed_at_every_point(tmp_path: Path, chunk: int) -> None:
 def test_killed_at_every_point_while_the_pilot_fails(tmp_path: Path, chunk: int) -> None:
     for point in points(tmp_path, "failing")[chunk::4]:
         killed_with_a_failing_pilot(tmp_path, point.number)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("chunk", range(4))
+def test_killed_at_every_point_while_the_budget_ends(tmp_path: Path, chunk: int) -> None:
+    for point in points(tmp_path)[chunk::4]:
+        killed_with_a_used_up_budget(tmp_path, point.number)

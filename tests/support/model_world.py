@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
 from reconciler.model.diagnostics import StateError
-from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.plan.age import LockHolder
+from reconciler.model.task import DesiredTask, Removal, TaskRef
+from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import Due
@@ -33,11 +34,12 @@ from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
 from reconciler.remote.survey import Survey, message_cache
 from reconciler.remote.transport import Transport
+from reconciler.state import edit
 from reconciler.state.attempt import Baseline
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
 from reconciler.state.local import LocalState
-from reconciler.state.model import Event, State
+from reconciler.state.model import Aged, Event, Record, State
 from reconciler.state.session import Claim, HeldState, Session, read_state
 from reconciler.state.shared import SharedState
 from reconciler.user_cache import UserCache
@@ -61,13 +63,14 @@ class Clock:
         self._lock = threading.Lock()
         self._passed = 0.0
         self.set_by = timedelta()
+        self.booted = 1000.0
         self.boot_id = "boot-1"
 
     def now(self) -> datetime:
         return NOW + timedelta(seconds=self._passed) + self.set_by
 
     def boot(self) -> float:
-        return 1000.0 + self._passed
+        return self.booted + self._passed
 
     def monotonic(self) -> float:
         return self._passed
@@ -76,20 +79,17 @@ class Clock:
         with self._lock:
             self._passed += max(seconds, 0.001)
 
-    def wait(self, seconds: float) -> bool:
-        """The wait of the executor; it is never stopped."""
-        self.sleep(seconds)
-        return True
-
 
 @dataclass
 class Fate:
     """The faults of one apply: `answers` to its creates, in order (`ok`, `lost` after the commit,
-    `unsent` before it, `slow down`; then `ok`), and the number of journal writes and requests after
-    which it is killed (None: never)."""
+    `late`: lost, and committed after LATE seconds, `unsent` before it, `slow down`; then `ok`), the
+    number of journal writes and requests after which it is killed (None: never), and the seconds of
+    waiting after which it is interrupted."""
 
     answers: list[str] = field(default_factory=list)
     dies_after: int | None = None
+    stops_after: float | None = None
     done: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -126,6 +126,10 @@ class _AttemptLog:
         self._fate.step()
 
 
+LATE = 20.0
+"""Seconds until a late create is committed: less than every settle time."""
+
+
 class World:
     """One service, and one repository with one state. `due` are the periods that may be created.
     The state is a file, or is stored in an engine."""
@@ -137,6 +141,8 @@ class World:
         self.due: Due = {}
         self.app = App(folder / "service.db", now=self.clock.now)
         self.served = served
+        self.late: list[tuple[float, dict[str, Any], bytes]] = []
+        self.cancelled: list[str] = []
         self.place: LocalState | SharedState = self._new_place()
 
     def close(self) -> None:
@@ -163,7 +169,7 @@ class World:
             held.release()
 
     def _client(self, token: str, fate: Fate) -> Client:
-        app, clock = _failing(self.app, fate), self.clock
+        app, clock = self._failing(fate), self.clock
         return Client(Transport(BACKEND, token, app=app, sleep=clock.sleep, clock=clock.monotonic))
 
     def apply(
@@ -172,13 +178,14 @@ class World:
         fate: Fate,
         token: str = "me",
         options: PlanOptions = OPTIONS,
+        removed: Sequence[Removal] = (),
     ) -> ApplyReport | None:
         """Runs one apply; None if it was killed."""
         desired = tuple(desired)
         held: HeldState = self.place.take(Claim(BACKEND, "apply"))
         session = Session(held)
         try:
-            report, baselines = self._run(session, desired, fate, token, options)
+            report, baselines = self._run(session, desired, fate, token, options, removed)
         except KilledError:
             self._die(held)
             return None
@@ -197,6 +204,7 @@ class World:
         fate: Fate,
         token: str,
         options: PlanOptions,
+        removed: Sequence[Removal],
     ) -> tuple[ApplyReport, Mapping[str, Baseline] | None]:
         """The report, and the baselines that it read if everything is accounted for."""
         client = self._client(token, fate)
@@ -206,7 +214,21 @@ class World:
         survey = self._survey(client)
 
         def replan(only: Collection[TaskRef] | None) -> tuple[Plan, RemoteView]:
-            return self._plan(survey, desired, log.state, options, only, holder)
+            return self._plan(survey, desired, log.state, options, only, holder, removed)
+
+        begun = self.clock.monotonic()
+
+        def wait(seconds: float) -> bool:
+            """The wait of the executor and the loop."""
+            self.clock.sleep(seconds)
+            passed = self.clock.monotonic() - begun
+            return fate.stops_after is None or passed < fate.stops_after
+
+        def cancel(record: Record) -> Cancellation:
+            fate.step()
+            self.cancelled.append(record.task_id)
+            fate.step()
+            return Cancellation(sent=True)
 
         plan, view = replan(None)
         ctx = ApplyContext(
@@ -214,18 +236,22 @@ class World:
             log=log,
             identity=client.identity(),
             clock=self.clock,
-            wait=self.clock.wait,
+            wait=wait,
             started=lambda ref: None,
             ended=lambda result: None,
-            cancel=lambda record: Cancellation(),
+            cancel=cancel,
             holder=holder,
-            settle_time=SETTLE.total_seconds(),
+            settle_time=options.settle_time.total_seconds(),
             baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
         )
+        settle = options.settle_time
         loop = Loop(
-            ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None, SETTLE
+            ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None, settle
         )
         report = loop.run(plan)
+        attempts = log.state.attempts.values()
+        if seconds := dict(waited_totals(attempts, settle, holder, self.clock.boot())):
+            log.append(Aged(seconds))
         counts = report.summary()
         is_open = counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED]
         return report, None if is_open or not plan.complete else ctx.baselines
@@ -251,6 +277,7 @@ class World:
         options: PlanOptions,
         only: Collection[TaskRef] | None,
         holder: LockHolder | None,
+        removed: Sequence[Removal] = (),
     ) -> tuple[Plan, RemoteView]:
         asked = [task for task in desired if only is None or task.ref in only]
         view = survey.read(
@@ -258,11 +285,28 @@ class World:
                 asked, state, who, options, clocks, only=only, holder=holder
             )
         )
-        inputs = PlanInputs(desired, state, view, options, only=only, holder=holder, due=self.due)
+        inputs = PlanInputs(
+            desired, state, view, options, only=only, holder=holder, due=self.due, removed=removed
+        )
         return make_plan(inputs), view
+
+    def edit(self, change: Callable[[State], Iterable[Event]]) -> None:
+        """Runs a `state` command, which may be refused."""
+        with Session(self.place.take(Claim(BACKEND, "state"))) as session, suppress(StateError):
+            session.append(*change(session.state))
+
+    def state(self) -> State:
+        return read_state(self.place, backend=BACKEND)
+
+    def push(self, given: State) -> None:
+        """`state push`, which may be refused."""
+        with Session(self.place.take(Claim(BACKEND, "state"))) as session, suppress(StateError):
+            newer = replace(given, serial=session.state.serial + 1)
+            session.put(edit.push(session.state, newer))
 
     def prompts(self) -> dict[str, list[str]]:
         """The IDs of all existing tasks by prompt, whoever created them."""
+        self._deliver_late()
         found: dict[str, list[str]] = {}
         for token in ("me", "someone"):
             client = self._client(token, Fate())
@@ -272,6 +316,39 @@ class World:
                     if message is not None and task.id not in found.get(message.text, []):
                         found.setdefault(message.text, []).append(task.id)
         return found
+
+    def _failing(self, fate: Fate) -> Callable[..., Iterable[bytes]]:
+        """The service behind a network with the faults of `fate` for creates."""
+
+        def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            fate.step()
+            self._deliver_late()
+            is_create = environ["REQUEST_METHOD"] == "POST"
+            answer = fate.answer() if is_create else "ok"
+            if answer == "slow down":
+                return _answer(start_response, "429 Too Many Requests")
+            if answer == "unsent":
+                return _answer(start_response, "502 Bad Gateway")
+            if answer == "late":
+                body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+                self.late.append((self.clock.monotonic() + LATE, dict(environ), body))
+                return _answer(start_response, "504 Gateway Timeout")
+            if answer == "lost":
+                b"".join(self.app(dict(environ), _ignore))
+                return _answer(start_response, "504 Gateway Timeout")
+            body = list(self.app(environ, start_response))
+            fate.step()
+            return body
+
+        return call
+
+    def _deliver_late(self) -> None:
+        """Commits the creates that are due."""
+        now = self.clock.monotonic()
+        due = [late for late in self.late if late[0] <= now]
+        self.late = [late for late in self.late if late[0] > now]
+        for _, environ, body in due:
+            b"".join(self.app({**environ, "wsgi.input": BytesIO(body)}, _ignore))
 
     def recorded(self) -> dict[str, str]:
         """The recorded task ID of each key."""
@@ -297,27 +374,6 @@ class World:
             self.place = self._new_place()
         for path in self.folder.glob("state.json*"):
             path.unlink()
-
-
-def _failing(app: App, fate: Fate) -> Callable[..., Iterable[bytes]]:
-    """The service behind a network with the faults of `fate` for creates."""
-
-    def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        fate.step()
-        is_create = environ["REQUEST_METHOD"] == "POST"
-        answer = fate.answer() if is_create else "ok"
-        if answer == "slow down":
-            return _answer(start_response, "429 Too Many Requests")
-        if answer == "unsent":
-            return _answer(start_response, "502 Bad Gateway")
-        if answer == "lost":
-            b"".join(app(dict(environ), _ignore))
-            return _answer(start_response, "504 Gateway Timeout")
-        body = list(app(environ, start_response))
-        fate.step()
-        return body
-
-    return call
 
 
 def _answer(start_response: Callable[..., Any], status: str) -> list[bytes]:

@@ -204,6 +204,9 @@ MAIN = [name for name in ("git", "s3", "postgres") if name in HERE]
 ENGINE_PARAMS = ["memory", *(pytest.param(name, marks=pytest.mark.soak) for name in MAIN)]
 """For what takes long: the S3 engine with a store in memory and, in `make soak`, `MAIN`."""
 
+SERVERS = [name for name in HERE if name != "memory"]
+"""Every server that this machine can run, including the emulators of GCS and Azure."""
+
 
 @contextmanager
 def serving(name: str, folder: Path) -> Iterator[Served]:
