@@ -96,7 +96,7 @@ def test_killed_between_the_record_and_the_cancellation(place: LiveTasks) -> Non
     for point in range(posts[0], posts[1]):
         here, old = begun(place, f"p{point}")
         assert replacing(here, point).killed
-        assert here.run("apply", "--yes", "--settle-time", "1s")[0] == 0
+        assert here.run("apply", "--yes")[0] == 0
         assert cancellations(here, old) == 1, points[point]
         assert recorded(here)["keep"] != old
         assert here.document("apply", "--yes")["tasks"] == []

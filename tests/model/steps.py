@@ -147,7 +147,7 @@ class Steps:
     def _ended(self, world: World, me: Process, *, is_whole: bool) -> World:
         if me.created:
             world = world._replace(state=taskctl.note_duplicates(world, me, self._setting))
-            if taskctl.has_hidden_duplicate(world, self._setting):
+            if taskctl.has_hidden_duplicate(world, me, self._setting):
                 world = world._replace(wrong="a duplicate was not reported")
         if is_whole:
             state = taskctl.compared(world.state, me.listed)

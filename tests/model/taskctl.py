@@ -161,7 +161,8 @@ def _plan(
     for task in made.tasks:
         if task.creates or task.action is Action.ADOPT:
             mark = task.attempt.mark if task.attempt is not None else ""
-            item = Item(task.action.value, task.ref.key, mark, task.task_id or "")
+            known = (task.ref.key, mark, task.task_id or "", task.duplicates)
+            item = Item(task.action.value, *known)
             _planned[item] = task
             items.append(item)
     open_tasks = [task for task in made.tasks if task.action is Action.UNRESOLVED]
@@ -305,12 +306,13 @@ def note_duplicates(world: World, process: Process, setting: Setting) -> int:
     return log.number
 
 
-def has_hidden_duplicate(world: World, setting: Setting) -> bool:
-    """Whether the service shows a second task of a recorded attempt that no record mentions."""
+def has_hidden_duplicate(world: World, process: Process, setting: Setting) -> bool:
+    """Whether the service shows a second task of a recorded attempt that no record mentions, and
+    that is newer than what the apply has listed first."""
     if setting.marks != "kept":
         return False
     state = state_of(world.state)
-    known = state.recorded_ids()
+    known = {*state.recorded_ids(), *process.listed}
     marks = {mark for record in state.records.values() for mark in record.marks}
     return any(t.mark in marks and t.id not in known for t in world.tasks)
 

@@ -94,12 +94,14 @@ class Request(NamedTuple):
 
 
 class Item(NamedTuple):
-    """Something that a plan makes apply do: `close` an attempt, `adopt` a task, `create` one."""
+    """Something that a plan makes apply do: `close` an attempt, `adopt` a task (with `duplicates`),
+    `create` one."""
 
     action: str
     key: str
     mark: str = ""
     task_id: str = ""
+    duplicates: tuple[str, ...] = ()
 
 
 class Process(NamedTuple):
