@@ -17,6 +17,7 @@ from tools.manifest_page import manifest_page
 from tools.messages_file import messages_file
 from tools.picture import picture
 from tools.schemas import schema_pages
+from tools.state_schema import state_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -26,6 +27,7 @@ PAGES = {
     "docs/ci.md": ci_page,
     "SECURITY.md": limits_page,
     "docs/images/plan-and-apply.svg": picture,
+    "schemas/state.schema.json": state_schema,
 }
 
 

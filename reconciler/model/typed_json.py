@@ -89,6 +89,11 @@ class Codec(Generic[T]):
     def _type(self) -> Any:
         return shareable(reduce(or_, self._by_struct))
 
+    @property
+    def stored(self) -> Any:
+        """The type of the JSON, for a schema."""
+        return self._type
+
     def encode(self, value: T) -> bytes:
         """On one line, keys sorted, UTF-8. NaN and infinities become null, lone surrogates `?`."""
         return encode_json(self._shapes[type(value)].pack(value))

@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from reconciler.memory import collection_paused, share, share_parts
 from reconciler.model.codes import Code
@@ -46,6 +46,9 @@ _HEAD = Codec(State, without=("records", "attempts", "keys", "unreported"))
 _RECORD = Codec(Record, without=("ref",))
 _ATTEMPT = Codec(Attempt, without=("mark",))
 _NOTES = Codec(KeyNotes)
+PARTS: tuple[Codec[Any], ...] = (_HEAD, _RECORD, _ATTEMPT, _NOTES)
+"""What a state file consists of; schemas/state.schema.json is generated from it."""
+
 _EVENT: Codec[Event] = Codec(
     Attempted, Closed, Recorded, Forgotten, Retired, BaselineRead, Aged, Noted
 )

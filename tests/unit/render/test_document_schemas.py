@@ -30,11 +30,12 @@ def test_every_schema_is_offered_and_every_document_has_one() -> None:
     assert set(DOCUMENTS) < files
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", [*DOCUMENTS, "state"])
 def test_a_schema_is_valid_and_describes_every_property_in_a_sentence(name: str) -> None:
     schema = json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft7Validator.check_schema(schema)
-    assert schema["required"][0] == next(iter(schema["properties"])) == "formatVersion"
+    version = "version" if name == "state" else "formatVersion"
+    assert schema["required"][0] == next(iter(schema["properties"])) == version
     found = list(properties(schema))
     assert len(found) > 5
     for key, value in found:
