@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler import memory
 from reconciler.model.canonical import ABSENT
 from reconciler.model.fields import COMPARED, DEFAULTS
-from reconciler.model.task import Inputs, RemoteTask
+from reconciler.model.task import Inputs, RemoteTask, text_of
 from reconciler.plan.plan import Change, Origin
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _remote_change(
 def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
     if recorded == desired:
         return []
-    recorded, desired = _without_last_breaks(recorded), _without_last_breaks(desired)
+    desired = _with_recorded_breaks(recorded, desired)
     if recorded == desired:
         return []
     from deepdiff import DeepDiff
@@ -81,13 +81,13 @@ def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
     return found
 
 
-def _without_last_breaks(inputs: Inputs) -> Inputs:
-    """The inputs with the prompt's last line breaks removed: parsers and editors disagree about
-    that of the last line of a file."""
-    message = inputs.get("message")
-    if message is None:
-        return inputs
-    return {**inputs, "message": {**message, "content": message["content"].rstrip("\r\n")}}
+def _with_recorded_breaks(recorded: Inputs, desired: Inputs) -> Inputs:
+    """The desired inputs, with the recorded prompt if only its last line breaks differ: parsers and
+    editors disagree about that of the last line of a file."""
+    before, after = text_of(recorded), text_of(desired)
+    if before is None or after is None or before.rstrip("\r\n") != after.rstrip("\r\n"):
+        return desired
+    return {**desired, "message": {**desired["message"], "content": before}}
 
 
 def _path(level: DiffLevel) -> str:
