@@ -318,5 +318,5 @@ def test_a_signal_is_forwarded_once_and_taskctl_may_finish(runner: Runner, tmp_p
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate()
     assert (process.returncode, rest) == (130, "stopping\n")

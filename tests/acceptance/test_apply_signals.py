@@ -35,7 +35,7 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
 def sending(sandbox: Sandbox, server: FaultServer) -> subprocess.Popen[str]:
     """An apply whose first create has reached a slow service."""
     process = sandbox.start("apply", "--parallelism", "1")
-    until = monotonic() + 60
+    until = monotonic() + 300
     while not server.posts:
         assert process.poll() is None, process.communicate()
         assert monotonic() < until
@@ -64,7 +64,7 @@ def test_the_first_signal_lets_requests_in_flight_finish(
     process.send_signal(number)
     stops(process)
     server.release()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     assert process.returncode == code, err
     assert "Traceback" not in err
     results = {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
@@ -83,7 +83,7 @@ def test_the_second_signal_exits_immediately_and_leaves_the_attempt_open(
     process.send_signal(number)
     stops(process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     assert process.returncode == code, err
     assert len(server.world.tasks) == 0, "it waited for the create"
     document = json.loads(out)
@@ -105,7 +105,7 @@ def test_a_signal_while_an_attempt_settles_ends_the_wait(
     while "checking whether k1 exists" not in (line := process.stderr.readline()):
         assert line, "it ended before it waited"
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate()
     assert process.returncode == 130
     results = {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
     assert results == {"k0": "created", "k1": "unresolved", "k2": "created"}

@@ -144,7 +144,7 @@ def test_a_signal_ends_only_the_wait(place: LiveTasks, number: int, code: int) -
         assert line
     assert not (place.folder / "taskctl.state.json.journal").exists()  # another apply may run
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate()
     assert process.returncode == code
     assert "The tasks keep running" in err
     document = json.loads(out)

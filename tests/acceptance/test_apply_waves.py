@@ -128,7 +128,7 @@ def test_the_lock_is_free_between_waves(place: LiveTasks) -> None:
     code, out, err = place.run("apply", "--yes")
     assert (code, "2 held" in out) == (0, True)
     assert place.run("approve", "t@a", "--yes")[0] == 0
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     assert process.returncode == 0, err
     assert json.loads(out)["summary"]["created"] == 3
     assert keys(place) == ["t@a", "t@b", "t@c"]
@@ -146,7 +146,7 @@ def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
         assert place.run("approve", "t@a", "--yes")[0] == 0
         while "locked" not in (line := process.stderr.readline()):
             assert line
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 0, err
     assert keys(place) == ["t@a", "t@b"]
 

@@ -33,7 +33,7 @@ def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str],
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=30)
+        process.communicate()
 
 
 def user(url: str, token: str) -> dict[str, object]:
@@ -52,7 +52,7 @@ def test_serve_prints_its_address_responds_and_exits_cleanly(
         assert user(url, "any")["id"]
         assert (tmp_path / ".taskctl" / "local.db").exists()
         process.send_signal(number)
-        out, said = process.communicate(timeout=30)
+        out, said = process.communicate()
         assert (process.returncode, out, said) == (0, "", "")
 
 
@@ -123,7 +123,7 @@ def test_a_server_open_to_other_machines_is_a_warning(
     with served(tmp_path, "--host", host) as (process, url):
         assert user(url, "t")["id"]
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate()
     assert bool(err) is warns, err
 
 

@@ -85,7 +85,7 @@ def test_text_output_suggests_the_command(sandbox: Sandbox) -> None:
 
     def told() -> list[str]:
         process = sandbox.start("plan", "tasks", "--format", "text")
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate()
         return re.findall(r"taskctl apply tasks --expect-plan (sha256:\w{64})\n", said)
 
     (planned,) = told()

@@ -41,7 +41,7 @@ def sending(sandbox: Sandbox, server: FaultServer, creates: int) -> subprocess.P
     server.control({"rules": [rule.to_json() for rule in SLOW]})
     before = len(server.posts)
     process = sandbox.start("apply")
-    until = monotonic() + 20
+    until = monotonic() + 300
     while len(server.posts) < before + creates:
         assert process.poll() is None, process.communicate()
         assert monotonic() < until
@@ -69,7 +69,7 @@ def test_a_second_apply_names_the_first_or_waits_for_it(
         assert server.posts == []
     finally:
         first.close()
-    third.communicate(timeout=60)
+    third.communicate()
     assert third.returncode == 0
     sandbox.assert_exactly_one_each(TEXTS)
 
@@ -90,7 +90,7 @@ def test_a_checkout_under_a_running_apply_is_not_overwritten(
     del theirs["checksum"]
     text = json.dumps(theirs)
     (sandbox.folder / STATE).write_text(text)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate()
     assert process.returncode == 1
     document = json.loads(out)
     assert {t["key"]: t["result"] for t in document["tasks"]} == {"k1": "created", "k2": "created"}

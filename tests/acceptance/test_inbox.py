@@ -19,7 +19,7 @@ ASKED = "May I run `pulumi up` on the stack?"
 
 
 def settled(place: LiveTasks, **expected: str) -> None:
-    for _ in range(100):
+    for _ in range(6000):
         if (found := place.statuses()) == expected:
             return
         time.sleep(0.05)
@@ -99,7 +99,7 @@ def test_a_terminal_prompts_for_one_request_after_another(place: LiveTasks) -> N
             if typed_lines[0] in ("y", "r"):
                 person.until(": Approved." if typed_lines == ["y"] else ": Rejected.")
         assert person.ended() == 0
-    for _ in range(100):
+    for _ in range(6000):
         if sorted(place.statuses().values()) == ["done", "done", "waiting", "waiting"]:
             break
         time.sleep(0.05)

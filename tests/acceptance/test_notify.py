@@ -21,7 +21,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
 
 
 def settled(place: LiveTasks, **expected: str) -> None:
-    for _ in range(100):
+    for _ in range(6000):
         if (found := place.statuses()) == expected:
             return
         time.sleep(0.05)

@@ -103,7 +103,7 @@ def test_an_answer_is_gone_while_the_task_works_again(place: LiveTasks) -> None:
 
 def test_a_sensitive_task_shows_and_caches_no_answer(place: LiveTasks) -> None:
     place.apply({"up": 'answering PEACH ```json {"fruit": "PEACH"} ```'}, sensitive=True)
-    for _ in range(100):
+    for _ in range(6000):
         code, out, _ = place.run("results", "-v", "--exit-code")
         if code == 0:
             break

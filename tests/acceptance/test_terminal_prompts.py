@@ -28,7 +28,7 @@ def at_terminal(place: LiveTasks, *arguments: str) -> Shell:
 
 
 def settled(place: LiveTasks, **expected: str) -> None:
-    for _ in range(100):
+    for _ in range(6000):
         if (found := place.statuses()) == expected:
             return
         time.sleep(0.05)

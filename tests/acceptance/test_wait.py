@@ -77,7 +77,7 @@ def test_an_interrupt_does_not_cancel_tasks(place: LiveTasks) -> None:
     while "waiting" not in (line := process.stderr.readline()):
         assert line
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate()
     assert process.returncode == 130
     assert "The tasks keep running" in err
     assert json.loads(out)["end"] == "interrupted"

@@ -56,7 +56,6 @@ def assert_whole(here: InProcess, name: str) -> None:
     assert not (here.sandbox.folder / "taskctl.state.json.journal").exists()
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_killed_at_every_point(place: InProcess, chunk: int) -> None:
     whole = fresh(place, "whole")
@@ -78,7 +77,6 @@ def test_killed_at_every_point(place: InProcess, chunk: int) -> None:
         assert here.run("apply").document["tasks"] == []
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", FIFTHS)
 def test_killed_again_while_it_recovers(place: InProcess, chunk: int) -> None:
     """Killed with an open attempt, then at every point of the apply that recovers."""
@@ -105,7 +103,6 @@ def test_killed_again_while_it_recovers(place: InProcess, chunk: int) -> None:
 REPLACING = (["apply", "--replace", "k1"], ["apply"])
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", FIFTHS)
 @pytest.mark.parametrize("again", REPLACING, ids=["the same command", "apply"])
 def test_a_replacement_killed_at_every_point(
@@ -139,7 +136,6 @@ def _replaced(place: InProcess, name: str, kill_at: int | None) -> tuple[InProce
     return here, killed(here, kill_at, "--replace", "k1")
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", FIFTHS)
 def test_an_update_killed_at_every_point(place: InProcess, chunk: int) -> None:
     """Changed at the service and in the record by that apply or the next, and nothing created."""
@@ -187,7 +183,6 @@ def many(sandbox: Sandbox, seed: int, parallelism: int, kills: int) -> None:
 SLOW = [Rule("create", Fault(before=0.03, after=0.03))]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("parallelism", [1, 4, 10])
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:

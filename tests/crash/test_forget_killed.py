@@ -89,7 +89,6 @@ def assert_comes_back_once(here: LiveTasks, known: dict[str, str]) -> None:
     assert here.document("apply", "--yes")["tasks"] == []
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     "chunk", [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 5))]
 )
@@ -112,7 +111,6 @@ def test_killed_at_every_point(place: LiveTasks, chunk: int) -> None:
             raise AssertionError(f"killed {point}: {problem}") from problem
 
 
-@pytest.mark.timeout(300)
 def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
     """Killed at each create, then listed as removed: a task that was created is recorded first."""
     (text,) = prompts(1).values()

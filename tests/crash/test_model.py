@@ -302,7 +302,6 @@ def run(examples: int, steps: int, served: Served | None = None) -> None:
     )
 
 
-@pytest.mark.timeout(300)
 def test_any_sequence() -> None:
     run(150, 15)
 

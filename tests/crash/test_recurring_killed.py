@@ -88,7 +88,6 @@ def _run(schedule: Schedule, days: list[list[Trigger]], each: int) -> None:
 PROMPTS = [("the review", 0), ("review {{ period.name }}", 0), ("review {{ row }}", 2)]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("prompt", "rows"), PROMPTS)
 @settings(max_examples=8, suppress_health_check=list(HealthCheck), database=None)
 @given(days=DAYS)

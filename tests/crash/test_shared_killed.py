@@ -102,18 +102,16 @@ def stop_at(served: Served, point: Point) -> None:
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGCONT)
-                process.communicate(timeout=100)
+                process.communicate()
         world.must(["apply", "-y"], machine="three")
         world.assert_whole()
 
 
-@pytest.mark.timeout(400)
 def test_killed_at_a_request(served: Served, requests: list[str]) -> None:
     for point in points(requests)[::EVERY]:
         kill_at(served, point)
 
 
-@pytest.mark.timeout(400)
 def test_killed_at_a_request_to_git(tmp_path: Path) -> None:
     """Five points; with the other servers, and at all points, in `make soak`."""
     with serving("git", tmp_path) as served:
@@ -122,7 +120,6 @@ def test_killed_at_a_request_to_git(tmp_path: Path) -> None:
             kill_at(served, point)
 
 
-@pytest.mark.timeout(400)
 def test_killed_again_while_it_recovers(served: Served, requests: list[str]) -> None:
     first = second_create(requests)
     chosen = points(requests_of(served, killed_at=first))[4::EVERY]
@@ -130,19 +127,17 @@ def test_killed_again_while_it_recovers(served: Served, requests: list[str]) -> 
         kill_again_at(served, first, point)
 
 
-@pytest.mark.timeout(400)
 def test_stopped_taken_over_and_continued(served: Served, requests: list[str]) -> None:
     chosen = [point for point in points(requests)[3::EVERY] if point[1] == "after"]
     for point in chosen:
         stop_at(served, point)
 
 
-@pytest.mark.timeout(400)
 def test_two_runners_at_once(served: Served) -> None:
     with shared(served) as world:
         both = [world.start("apply", "-y", "--lock-timeout", "90s", machine=m) for m in "ab"]
         for process in both:
-            out, said = process.communicate(timeout=100)
+            out, said = process.communicate()
             assert process.returncode == 0, out + said
         world.assert_whole()
 
@@ -165,7 +160,6 @@ def kill_at_random(served: Served, seed: int, parallelism: int, kills: int) -> N
         world.assert_whole()
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("parallelism", [10, pytest.param(4, marks=pytest.mark.soak)])
 def test_killed_at_random(served: Served, parallelism: int) -> None:
     kill_at_random(served, parallelism, parallelism, kills=3)

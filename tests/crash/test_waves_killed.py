@@ -89,7 +89,7 @@ def rollout(
             yield made
         finally:
             server.stop()
-            thread.join(10)
+            thread.join()
 
 
 def points(folder: Path, pilot: str = "finishing") -> tuple[Point, ...]:
@@ -132,7 +132,6 @@ def killed_with_a_used_up_budget(folder: Path, point: int) -> None:
         assert here.assert_pilot_first().keys() == set(ROWS), point
 
 
-@pytest.mark.timeout(300)
 def test_killed_at_some_points(tmp_path: Path) -> None:
     """After requests that create a task, and at points spread over the whole apply."""
     found = points(tmp_path)
@@ -142,7 +141,6 @@ def test_killed_at_some_points(tmp_path: Path) -> None:
         killed_and_run_again(tmp_path, point)
 
 
-@pytest.mark.timeout(300)
 def test_killed_while_the_pilot_fails(tmp_path: Path) -> None:
     found = points(tmp_path, "failing")
     for point in range(7, len(found), len(found) // 4):

@@ -25,7 +25,7 @@ from tests.support.fault_server import FaultServerProcess
 server = FaultServerProcess()
 server.url = {url!r}
 taskctl = subprocess.Popen([sys.executable, "-m", "reconciler", *sys.argv[1:]])
-until = time.monotonic() + 30
+until = time.monotonic() + 300
 while True:
     report = server.report()
     sent = sum(call["endpoint"] == "create" for call in report["calls"])

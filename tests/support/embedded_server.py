@@ -52,7 +52,7 @@ def running_app(app: App, host: str = "127.0.0.1") -> Iterator[str]:
         yield server.url
     finally:
         server.stop()
-        thread.join(30)
+        thread.join()
         server.close()
         assert not thread.is_alive()
 

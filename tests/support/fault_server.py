@@ -225,7 +225,7 @@ class FaultServerProcess:
     def _control(self, change: Mapping[str, Any] | None) -> dict[str, Any]:
         data = None if change is None else json.dumps(change).encode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{self.url}/_control", data=data, timeout=10) as answer:
+        with opener.open(f"{self.url}/_control", data=data, timeout=300) as answer:
             report: dict[str, Any] = json.load(answer)
         return report
 

@@ -123,7 +123,7 @@ def live_tasks(
             yield LiveTasks(folder, server.url, Api(app, token=TOKEN), capture, clock)
         finally:
             server.stop()
-            thread.join(10)
+            thread.join()
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ class Shared:
 
         with self.watching(kill):
             process = self.start("apply", "-y", "--parallelism", str(parallelism), watched=True)
-            out, said = process.communicate(timeout=100)
+            out, said = process.communicate()
         assert dead or process.returncode == 0, out + said
         return bool(dead)
 

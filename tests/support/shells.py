@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-DEADLINE = 60.0
+DEADLINE = 300
 
 
 class Shell:
@@ -44,7 +44,7 @@ class Shell:
         trace: TracebackType | None,
     ) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait()
         os.close(self._ours)
 
     def ended(self) -> int:
@@ -53,7 +53,7 @@ class Shell:
         with suppress(OSError):  # the terminal is gone with its last writer
             while self._more(end):
                 pass
-        return self._process.wait(10)
+        return self._process.wait()
 
     def type(self, keys: str) -> None:
         self.screen = ""

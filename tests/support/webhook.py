@@ -60,4 +60,4 @@ def webhook() -> Iterator[Webhook]:
         hook.ready.set()
         hook.shutdown()
         hook.server_close()
-        thread.join(10)
+        thread.join()

@@ -26,7 +26,7 @@ def journal_file(tmp_path: Path) -> Iterator[JournalFile]:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 300
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.001)
@@ -41,7 +41,7 @@ class Slow:
 
     def __call__(self, fd: int) -> None:
         self.count += 1
-        assert self.gate.wait(10)
+        assert self.gate.wait()
 
 
 def test_concurrent_appends_share_syncs(
@@ -53,13 +53,13 @@ def test_concurrent_appends_share_syncs(
     everyone = threading.Barrier(11)
 
     def append(number: int) -> bool:
-        everyone.wait(10)
+        everyone.wait()
         journal_file.journal.append([Closed(mark_at(number), "x"), Closed(mark_at(number), "y")])
         return slow.gate.is_set()
 
     with ThreadPoolExecutor(10) as pool:
         returned = [pool.submit(append, number) for number in range(10)]
-        everyone.wait(10)
+        everyone.wait()
         until(lambda: journal_file.journal.waiting == 9)
         assert not any(future.done() for future in returned)
         slow.gate.set()
