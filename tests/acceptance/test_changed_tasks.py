@@ -125,14 +125,8 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Live
     first = place.task_id("a")
     assert place.run("plan", "--replace", "a", "--detailed-exitcode")[0] == 2
     done = place.document("apply", "--yes", "--replace", "a", "--cancel-replaced")
-    assert done["summary"] == {
-        "created": 0,
-        "replaced": 1,
-        "adopted": 0,
-        "failed": 0,
-        "unresolved": 0,
-        "notStarted": 0,
-    }
+    counted = {name: count for name, count in done["summary"].items() if count}
+    assert counted == {"replaced": 1, "cancelled": 1}
     (task,) = done["tasks"]
     assert (task["replaced"], task["taskId"]) == (first, place.task_id("a"))
     assert task["cancelled"] == first

@@ -18,6 +18,7 @@ from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_fi
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import view_of
+from reconciler.render.document import dump
 from reconciler.state.model import State
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN
@@ -119,7 +120,7 @@ def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
     assert invisible_in(text) == {"\n"}
     assert commands_in(text) == []
     ran = taskctl("show", "-C", str(plan_file.parent), plan_file.name, "--format=json")
-    assert json.loads(ran.stdout) == json.loads(json.dumps(view_of(PLAN).document()))
+    assert json.loads(ran.stdout) == json.loads(dump(view_of(PLAN).document()))
     assert taskctl("show", "-q", str(plan_file)).stdout == b""
     painted = taskctl("show", "--color=always", str(plan_file), env={"NO_COLOR": "1"})
     assert b"\x1b[32m" in painted.stdout

@@ -68,12 +68,13 @@ def id_of(team: Team) -> str:
 def test_the_task_of_another_team_is_not_adopted(teams: tuple[Team, Team]) -> None:
     a, b = teams
     code, out, _ = b.run("plan")
-    assert code == 0
+    assert code == 1
     assert "? rotate" in out
     assert f"taskctl state resolve acme/rotate --task-id {id_of(a)}" in out
     assert "set `adopt: false` on rotate" in flat(out)
     assert re.search(r"created 20[\d-]+ \(\d+ s ago\) by user-", flat(out)), out
-    assert out.rstrip().endswith("1 unresolved. Apply will fail.")
+    assert out.rstrip().endswith("1 unresolved. Apply will exit 1: 1 unresolved.")
+    assert b.run("plan", "--fail-on", "none")[0] == 0
     code, out, _ = b.run("apply", "--yes")
     assert (code, "1 unresolved" in out) == (1, True)
 

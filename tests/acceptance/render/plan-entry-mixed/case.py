@@ -53,7 +53,9 @@ REPORT = plan_of(
                 generated(row, number),
                 Action.UNRESOLVED,
                 Reason.SETTLING,
-                remarks=(remark("attempt.settling", at=f"2026-11-24 11:59:0{number} UTC"),),
+                remarks=(
+                    remark("attempt.settling", at=f"2026-11-24 11:59:0{number} UTC", seconds=42),
+                ),
             )
             for number, row in enumerate(ROWS[8:10], 8)
         ),
