@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.address import mentioning, with_address
 from tools.ci_page import ci_page
 from tools.commands_page import commands_pages
 from tools.diagnostics_page import diagnostics_page
@@ -36,6 +37,10 @@ COMMANDS = "docs/reference/commands"
 
 def outdated() -> Iterator[tuple[Path, str]]:
     """The outdated pages, each with its expected content."""
+    for path in mentioning():
+        text = path.read_text(encoding="utf-8")
+        if with_address(text) != text:
+            yield path, with_address(text)
     pages = {name: make() for name, make in PAGES.items()}
     pages |= {f"{COMMANDS}/{name}": text for name, text in commands_pages().items()}
     pages |= schema_pages()
