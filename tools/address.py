@@ -21,7 +21,7 @@ MENTIONED_IN = (
 )
 _MENTION = re.compile(
     r"(?P<before>(?:github|githubusercontent|gitlab\.example)\.com/|(?<![\w./~$-]))"
-    r"(?!refs/)[A-Za-z0-9][\w.-]*/taskctl\b(?!/state)"
+    r"(?!refs/)[A-Za-z0-9][\w.-]*/taskctl\b(?!/state|\.(?:sarif|xml))"
 )
 
 
