@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-from reconciler.model.fields import CHOSEN
 
 __all__ = [
     "collection_paused",
@@ -35,7 +33,6 @@ else:
         return dataclasses.dataclass(**{**settings, "frozen": False}, unsafe_hash=True)
 
 
-_ENUMERATED = (*CHOSEN, "runtimePhase", "status", "taskType")
 MOST = 10_000
 _objects: dict[str, dict[str, Any]] = {}
 _texts: dict[str, str] = {}
@@ -77,12 +74,12 @@ def share(small: dict[str, Any]) -> dict[str, Any]:
     return small
 
 
-def share_parts(task: dict[str, Any]) -> None:
-    """Shares the creator and the enumerated values of a task as the service returns it."""
+def share_parts(task: dict[str, Any], names: Iterable[str]) -> None:
+    """Shares the creator of a task as the service returns it, and the texts with these names."""
     user = task.get("createdBy")
     if type(user) is dict:
         task["createdBy"] = share(user)
-    for name in _ENUMERATED:
+    for name in names:
         if type(text := task.get(name)) is str:
             task[name] = _texts.setdefault(text, text)
     if len(_texts) >= MOST:

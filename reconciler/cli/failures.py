@@ -9,7 +9,8 @@ from contextlib import suppress
 
 import click
 
-from reconciler.cli.console.output import Output, OutputOptions, write_stderr
+from reconciler.cli.console.output import Output, OutputOptions
+from reconciler.cli.console.stderr import write_stderr
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place, TaskctlError
 from reconciler.model.diagnostics import error as diagnostic

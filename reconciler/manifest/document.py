@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.manifest.expand.entries import Expansion
-    from reconciler.manifest.files import PromptFile
     from reconciler.manifest.ignores import Ignores
     from reconciler.manifest.parse.source import Source
+    from reconciler.manifest.prompt_file import PromptFile
     from reconciler.model.diagnostics import Path as DataPath
     from reconciler.model.task import DesiredTask, Removal
 

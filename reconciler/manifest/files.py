@@ -19,6 +19,7 @@ from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
+from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.repository import (
     in_git,
     is_hidden,
@@ -43,21 +44,6 @@ class NamedFile(NamedTuple):
 
     name: str
     content: bytes
-
-
-class PromptFile:
-    """A prompt file. `text` is None if it cannot be used; `body` is its content for excerpts, and
-    `has_braces` is true if it contains `{{`.
-
-    `findings` are located in the file itself. `users` are manifests and their task keys.
-    """
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-        self.has_braces = b"{{" in body
-        self.text: str | None = None
-        self.findings: list[Finding] = []
-        self.users: set[tuple[str, str]] = set()
 
 
 class NamedFiles:

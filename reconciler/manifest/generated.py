@@ -20,12 +20,13 @@ from reconciler.manifest.expand.template import (
     substitute,
     templates_in,
 )
-from reconciler.manifest.files import NamedFile, NamedFiles, PromptFile
+from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.nodes import Node, read_nodes
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import LineIndex
+from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code

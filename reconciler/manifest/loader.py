@@ -14,10 +14,11 @@ from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
-from reconciler.manifest.files import NamedFiles, PromptFile
+from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
+from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.redaction import mask_secrets, mask_tasks, sensitive_keys, without_name
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check

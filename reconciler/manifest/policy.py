@@ -19,7 +19,8 @@ from reconciler import limits
 from reconciler.manifest.finding import Finding, FindingError
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import read_regular, repository_root, resolved
-from reconciler.manifest.schema import Violation, validator_of
+from reconciler.manifest.schema import validator_of
+from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Arg,

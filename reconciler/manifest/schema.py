@@ -6,34 +6,21 @@ is not even imported; a property test compares their results. Policies always us
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from reconciler import limits
 from reconciler.manifest.finding import Finding, FindingError
+from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Path
+from reconciler.model.diagnostics import Arg
 from reconciler.resources import schema_text
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator
     from jsonschema.exceptions import ValidationError
-
-
-class Violation(NamedTuple):
-    """A `value` that violates the keyword `rule` (None for the schema `false`) of `schema`, whose
-    value is `expected`. `steps` is the path to it in the root schema, without references.
-    `around` are the schemas that apply to the value, the innermost first: for policies only."""
-
-    path: Path
-    steps: Path
-    rule: str | None
-    expected: Any
-    value: Any
-    schema: Any
-    around: Sequence[Any] = ()
 
 
 def check(data: object, *, generated: bool = False) -> list[Finding]:

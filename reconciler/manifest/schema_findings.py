@@ -14,7 +14,7 @@ from reconciler.model.diagnostics import Arg, Path
 from reconciler.model.paths import quoted
 
 if TYPE_CHECKING:
-    from reconciler.manifest.schema import Violation
+    from reconciler.manifest.violation import Violation
 
 _KINDS = {
     "object": "a mapping",

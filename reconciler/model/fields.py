@@ -93,3 +93,5 @@ IDENTIFYING = _names(lambda field: field.identifies)
 IMPORTED = _names(lambda field: field.imported)
 HIDDEN = _names(lambda field: field.hidden)
 CHOSEN = _names(lambda field: bool(field.choices))
+ENUMERATED = (*CHOSEN, "runtimePhase", "status", "taskType")
+"""Settings and outputs with few different values."""

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.memory import share_parts
-from reconciler.model.fields import PATCHED_AFTER_CREATE
+from reconciler.model.fields import ENUMERATED, PATCHED_AFTER_CREATE
 from reconciler.model.task import (
     FirstMessage,
     Identity,
@@ -52,7 +52,7 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
     values = raw.values()
     if None in values or _ZERO_TIME in values:
         raw = {name: value for name, value in raw.items() if value not in (None, _ZERO_TIME)}
-    share_parts(raw)
+    share_parts(raw, ENUMERATED)
     return RemoteTask(org_name, task_id, raw)
 
 

@@ -16,6 +16,7 @@ from reconciler.memory import (
     share,
     share_parts,
 )
+from reconciler.model.fields import ENUMERATED
 
 
 def user(login: str) -> dict[str, Any]:
@@ -47,8 +48,8 @@ def test_equal_parts_of_tasks_are_shared_and_unchanged() -> None:
         return {"id": "t", "status": "".join(["id", "le"]), "createdBy": user("ada"), "source": 5}
 
     first, second = task(), task()
-    share_parts(first)
-    share_parts(second)
+    share_parts(first, ENUMERATED)
+    share_parts(second, ENUMERATED)
     assert first == second == task()
     assert first["createdBy"] is second["createdBy"]
     assert first["status"] is second["status"]
@@ -59,12 +60,12 @@ def test_the_number_of_shared_values_is_limited() -> None:
         return {"status": f"status {number}", "createdBy": user(f"user {number}")}
 
     first, again = task(0), task(0)
-    share_parts(first)
+    share_parts(first, ENUMERATED)
     for number in range(1, 2 * MOST):
         other = task(number)
-        share_parts(other)
+        share_parts(other, ENUMERATED)
         assert other == task(number)
-    share_parts(again)
+    share_parts(again, ENUMERATED)
     assert again == task(0)
     assert again["createdBy"] is not first["createdBy"]
     assert again["status"] is not first["status"]

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from reconciler.app.context import ReportFile, Settings
+from reconciler.cli.console.stderr import write_stderr
 from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import Arg, Diagnostic, Severity, in_order, limited
 from reconciler.render import BASIC_FORMATS, render
@@ -234,14 +235,23 @@ class Output:
         return sys.stdin.readline() or None
 
     def progress(self, total: int) -> ApplyProgress:
-        from reconciler.cli.console.progress import progress_for
+        from reconciler.app.clock import SystemClock
+        from reconciler.app.ui import ApplyProgress
+        from reconciler.cli.console.progress import Bar, Lines
 
-        return progress_for(self, total)
+        if self.options.quiet:
+            return ApplyProgress()
+        clock = SystemClock().now
+        if total and sys.stderr.isatty() and self.options.format == "text":
+            return Bar(total, clock, self.conceal, color=self.colored(sys.stderr))
+        return Lines(total, clock, self.conceal)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.watch import LiveTable
 
-        return LiveTable(self, known)
+        on_terminal = sys.stderr.isatty() and self.options.format == "text"
+        has_table = on_terminal and not self.options.quiet
+        return LiveTable(self.note, (lambda: self.style(sys.stderr)) if has_table else None, known)
 
     def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.cli.signals import Interrupts
@@ -298,13 +308,6 @@ class Output:
             self._lines = {file: text.split("\n") if text else []}
         lines = self._lines[file]
         return lines[line - 1] if 0 < line <= len(lines) else None
-
-
-def write_stderr(text: str) -> None:
-    """Errors are ignored: a closed stderr must not stop a run."""
-    with suppress(OSError, ValueError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
 
 
 def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:

@@ -7,12 +7,11 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from reconciler.app.clock import SystemClock
 from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.live import Screen
-from reconciler.cli.console.output import Output, write_stderr
+from reconciler.cli.console.stderr import write_stderr
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 from reconciler.render.reports import Palette
@@ -29,15 +28,7 @@ BETWEEN_LINES = timedelta(seconds=30)
 WIDTH = 24
 """The width of a bar, in columns."""
 
-
-def progress_for(out: Output, total: int) -> ApplyProgress:
-    """`total` is the number of tasks that the plan changes."""
-    clock = SystemClock().now
-    if out.options.quiet:
-        return ApplyProgress()
-    if sys.stderr.isatty() and out.options.format == "text" and total:
-        return Bar(total, clock, out.conceal, color=out.colored(sys.stderr))
-    return Lines(total, clock, out.conceal)
+_NOT_DONE = (Result.UNRESOLVED, Result.NOT_STARTED)
 
 
 class Lines(ApplyProgress):
@@ -54,6 +45,8 @@ class Lines(ApplyProgress):
         self._lock = threading.Lock()
 
     def ended(self, result: TaskResult) -> None:
+        if result.result is Result.NOT_STARTED:
+            return
         with self._lock:
             self._ended.add(result.ref)
             done = len(self._ended)
@@ -99,7 +92,7 @@ class Bar(ApplyProgress):
         with self._lock:
             if result.ref in self._running:
                 self._running.remove(result.ref)
-            if result.result is not Result.UNRESOLVED:
+            if result.result not in _NOT_DONE:
                 self._ended.add(result.ref)
             self._show(self._creating())
 

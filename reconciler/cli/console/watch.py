@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from reconciler.cli.console.live import Screen
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import Arg
+from reconciler.render.reports import Style
 from reconciler.render.status.table import status_rows
 from reconciler.tasks.status import TaskState, TaskStatus
 
 if TYPE_CHECKING:
-    from reconciler.cli.console.output import Output
     from reconciler.model.task import TaskRef
 
 
-class LiveTable:
-    """The view on stderr; `known` are the statuses already shown."""
+class WriteNote(Protocol):
+    def __call__(self, note: Note, **facts: Arg) -> None: ...
 
-    def __init__(self, out: Output, known: Sequence[TaskStatus] = ()) -> None:
-        self._out = out
+
+class LiveTable:
+    """The view on stderr: changes, written by `note`, and a table in the style that `style` returns
+    now; None for no table. `known` are the statuses already shown."""
+
+    def __init__(
+        self,
+        note: WriteNote,
+        style: Callable[[], Style] | None,
+        known: Sequence[TaskStatus] = (),
+    ) -> None:
+        self._note, self._style = note, style
         self._before: dict[TaskRef, str] = {s.ref: s.state.value for s in known}
-        as_text = out.options.format == "text" and not out.options.quiet
-        on_terminal = as_text and sys.stderr.isatty()
-        self._screen = Screen(sys.stderr, in_place=True) if on_terminal else None
+        self._screen = Screen(sys.stderr, in_place=True) if style is not None else None
 
     def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None:
         changed = [s for s in statuses if self._before.get(s.ref) != s.state.value]
@@ -34,16 +42,16 @@ class LiveTable:
         if changed and self._screen is not None:
             self._screen.clear()
         for status in changed:
-            self._out.note(_note(status), **_facts(status))
-        if self._screen is not None:
+            self._note(_note(status), **_facts(status))
+        if self._screen is not None and self._style is not None:
             room = self._screen.lines
-            style = self._out.style(sys.stderr)
-            self._screen.show(["", *status_rows(statuses, style, now, room=room and room - 1)])
+            rows = status_rows(statuses, self._style(), now, room=room and room - 1)
+            self._screen.show(["", *rows])
 
     def note(self, note: Note, **facts: Arg) -> None:
         if self._screen is not None:
             self._screen.clear()
-        self._out.note(note, **facts)
+        self._note(note, **facts)
 
     def leave(self) -> None:
         self._screen = None

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.context import Settings
-from reconciler.cli.console.output import Output, OutputOptions, wants_color, write_stderr
+from reconciler.cli.console.output import Output, OutputOptions, wants_color
+from reconciler.cli.console.stderr import write_stderr
 from reconciler.messages.notes import Note
 from reconciler.render.reports import FailureReport, ValidateReport
 from tests.support.diagnostics import error, warning
