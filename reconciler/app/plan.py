@@ -12,7 +12,7 @@ from reconciler.app.planner import Planning, failures_of, note_if_new, open_work
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import has_errors
 from reconciler.plan.codec import SavedPlan, basis_of
-from reconciler.plan.digest import plan_digest
+from reconciler.plan.digest import short_digest
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.render.masking import masked_plan
@@ -52,4 +52,4 @@ def note_next_step(
     used_up = any(outlook.budget.exhausted for outlook in made.budgets)
     if has_errors(made.diagnostics) or not made.has_changes() or (used_up and not over_budget):
         return
-    ctx.ui.note(Note.EXPECT_PLAN, command=("apply", *paths, "--expect-plan", plan_digest(made)))
+    ctx.ui.note(Note.EXPECT_PLAN, command=("apply", *paths, "--expect-plan", short_digest(made)))

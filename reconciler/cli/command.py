@@ -17,16 +17,19 @@ from reconciler.cli import options
 from reconciler.cli.config import config_of, folder_of
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.help import NAMES, Examples, WithExamples
+from reconciler.messages.commands import use_command_line
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import MOST_ALIKE
 from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
+    from reconciler.cli.suggestions import Suggestions
     from reconciler.plan.options import PlanOptions
 
 Run = Callable[..., int | None]
 """A command function: takes a `Call` and its own options, returns the exit code (None: 0)."""
 
+_TYPED = "reconciler.cli.command.typed"
 _STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
 _COLLECTED = {*options.PLAN_NAMES, *Connection._fields, *NAMES, "reports", "all_problems"}
 
@@ -57,7 +60,9 @@ class Command(WithExamples):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, _with_optional_values(args))
+            args = _with_optional_values(args)
+            ctx.meta[_TYPED] = tuple(args)
+            return super().parse_args(ctx, args)
         except click.UsageError as problem:
             problem.ctx = problem.ctx or ctx  # to suggest the help of this command
             raise
@@ -68,6 +73,7 @@ class Command(WithExamples):
         before = root.params if root is not ctx else {}
         call = Call(ctx, _output(ctx, before, self.formats))
         root.obj = call.out
+        _use_command_line(ctx)
         if (file := call.out.settings.config_file) is not None:
             call.out.detail(Note.CONFIG, file=file)
         try:
@@ -91,6 +97,20 @@ class Group(WithExamples, click.Group):
                     for name, command in sorted(self.commands.items())
                 ]
             )
+
+
+def _use_command_line(ctx: click.Context) -> None:
+    """Suggested commands get the options of this one when they are shown, if any is."""
+    found: list[Suggestions] = []
+
+    def suggestions() -> Suggestions:
+        from reconciler.cli.suggestions import Suggestions
+
+        if not found:
+            found.append(Suggestions(ctx, ctx.meta[_TYPED]))
+        return found[0]
+
+    use_command_line(lambda line: suggestions().complete(line), lambda: suggestions().plan_file)
 
 
 def make_command(

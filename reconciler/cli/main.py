@@ -19,6 +19,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.help import WithExamples
+from reconciler.messages.commands import use_command_line
 from reconciler.render import FORMATS
 
 if TYPE_CHECKING:
@@ -189,12 +190,14 @@ class ExitHandler:
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line in this process and returns its exit code."""
     handler = ExitHandler(arguments)
+    use_command_line()
     with handler:
         with app.make_context("taskctl", list(arguments)) as context:
             handler.context = context
             handler.code = app.invoke(context) or 0
         sys.stdout.flush()
     handler.write_files()
+    use_command_line()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

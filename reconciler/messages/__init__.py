@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from reconciler.messages.commands import completed
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
@@ -66,7 +67,8 @@ def wording(diagnostic: Diagnostic) -> Message:
     from reconciler.messages.template import fill
 
     template = entry(diagnostic.code).cases[diagnostic.case]
-    return Message(*(fill(part, diagnostic.args) for part in template))
+    message = Message(*(fill(part, diagnostic.args) for part in template))
+    return message._replace(command=completed(message.command)) if message.command else message
 
 
 def plain_text(diagnostic: Diagnostic) -> str:

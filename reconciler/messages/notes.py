@@ -37,7 +37,7 @@ class Note(StrEnum):
     WITHOUT_CREDENTIALS = "Skipped: no access token. Set PULUMI_ACCESS_TOKEN to see the plan."
     PLAN_SAVED = "Saved the plan. To apply exactly this plan, run:\n    taskctl apply {file:file}"
     EMPTY_PLAN_SAVED = "Saved the plan. Apply would make no changes."
-    EXPECT_PLAN = "To apply exactly this plan, run with the same options:\n    {command:cmd}"
+    EXPECT_PLAN = "To apply exactly this plan, run:\n    {command:cmd}"
     PROMPT_FIXED = (
         "note: the edited prompt of {keys:and} has no effect, because the task exists. To create a "
         "new task with it, run:\n    taskctl apply --replace {first:key}"
@@ -93,10 +93,13 @@ class Note(StrEnum):
     FORMATTED = "{parts}."
 
 
+SHORTENED = " {count:n} prompt{count:s} {are} shortened; -v shows them."
+
+
 class Question(StrEnum):
     """A question. If it is asked with `strict`, only `yes` is accepted, otherwise also `y`."""
 
-    CREATE = "{summary}Create these tasks?"
+    CREATE = "{summary}Create {count:n} task{count:s}?{shortened}"
     CHANGE = "{summary}Apply these changes?"
     RECREATE = "{ref}: {note}. Create it again?"
     CREATED = "{ref}: a response was lost, and this task may be the result: {note}. Is it the task?"

@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from reconciler.messages.catalog import Message, sections
+from reconciler.messages.commands import completed
 from reconciler.messages.template import fill
 from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
@@ -48,7 +49,7 @@ def word_remarks(remarks: Iterable[Remark]) -> Words:
 
 
 def _commands(template: str, facts: Mapping[str, Arg]) -> tuple[str, ...]:
-    return tuple(fill(line, facts) for line in template.split("\n") if line)
+    return tuple(completed(fill(line, facts)) for line in template.split("\n") if line)
 
 
 @cache

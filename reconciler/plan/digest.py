@@ -24,7 +24,8 @@ _LATER = (
 )
 """Options that are newer than the first digests; they count only if they are set."""
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
+_SHOWN = len("sha256:") + 16
 
 
 def plan_digest(plan: Plan) -> str:
@@ -67,14 +68,20 @@ def _done(task: PlannedTask) -> dict[str, object]:
     }
 
 
+def short_digest(plan: Plan) -> str:
+    """The digest, abbreviated to 16 hex digits."""
+    return plan_digest(plan)[:_SHOWN]
+
+
 def is_digest(text: str) -> bool:
+    """Whether it is a digest, or its beginning with at least 16 hex digits."""
     return _DIGEST.fullmatch(text) is not None
 
 
 def refuse_unexpected(plan: Plan, expected: str) -> None:
-    """Raises TaskctlError unless the plan has this digest."""
+    """Raises TaskctlError unless the plan's digest is this one, or begins with it."""
     found = plan_digest(plan)
-    if found != expected:
+    if not found.startswith(expected):
         periods = periods_of(task.generated for task in plan.tasks if task.desired is not None)
         of = tuple(f"{entry} {name}" for entry, names in periods.items() for name in names)
         case = "period" if of else ""

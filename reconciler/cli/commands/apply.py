@@ -26,7 +26,7 @@ def _digest(value: str) -> str:
     from reconciler.plan.digest import is_digest
 
     if not is_digest(value):
-        what = f"{value!r} is not the digest of a plan: sha256: and 64 hexadecimal digits"
+        what = f"{value!r} is not the digest of a plan: sha256: and 16 to 64 hexadecimal digits"
         raise click.BadParameter(what)
     return value
 

@@ -197,10 +197,11 @@ class Output:
 
     def _text(self, note: Note | Question, **facts: Arg) -> str:
         """The text of a note, made safe and without protected prompts."""
+        from reconciler.messages.commands import completed
         from reconciler.messages.template import fill
         from reconciler.render import safe
 
-        return safe.block(self.conceal(fill(note.value, facts)))
+        return safe.block(completed(self.conceal(fill(note.value, facts))))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
         from reconciler.render import safe
@@ -219,6 +220,10 @@ class Output:
     def interactive(self) -> bool:
         """Whether stdin and stderr are a terminal and the result is text."""
         return sys.stdin.isatty() and sys.stderr.isatty() and self.options.format == "text"
+
+    @property
+    def verbose(self) -> bool:
+        return self.options.verbose
 
     def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
         """`strict`: only the full word `yes` is accepted, as in Terraform."""

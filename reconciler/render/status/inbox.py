@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from reconciler.messages.commands import completed
 from reconciler.render import safe
 from reconciler.render.conversation import age, approval_rows
 from reconciler.render.reports import Style
@@ -36,7 +37,7 @@ def _request_rows(request: OpenRequest, style: Style, now: datetime) -> Iterator
             f"  {row}".rstrip() for row in approval_rows(request.approval, style.indented(2))
         )
     if request.command:
-        yield style.palette.dim(f"  {safe.line(request.command_line)}")
+        yield style.palette.dim(f"  {safe.line(completed(request.command_line))}")
 
 
 def request_line(request: OpenRequest, now: datetime, *, message: bool = True) -> str:

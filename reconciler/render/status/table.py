@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from reconciler.messages import word
+from reconciler.messages.commands import completed
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age
 from reconciler.render.reports import Palette, Style
@@ -108,7 +109,7 @@ def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[st
     for request in open_requests(status):
         yield cells.shorten(safe.line(request_line(request, now)), max(20, style.width - 2))
         if request.command:
-            yield request.command_line
+            yield completed(request.command_line)
 
 
 def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:

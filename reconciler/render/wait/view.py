@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.messages import word
+from reconciler.messages.commands import completed
 from reconciler.messages.remarks import Hint, Words, word_remarks
 from reconciler.model.diagnostics import Severity
 from reconciler.render import safe
@@ -94,7 +95,7 @@ def held_rows(report: WaitedReport) -> Iterator[str]:
 def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
     """A task that was waited for."""
     sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
-    commands: Sequence[str] = [request.command_line for request in open_requests(status)]
+    commands: Sequence[str] = [completed(request.command_line) for request in open_requests(status)]
     hints = tuple(Hint("", (command,)) for command in commands[:1] if command)
     result, reasons = result_of(status), [word(reason) for reason in status.unmet]
     repairs = dict.fromkeys(reason.command for reason in reasons if reason.command)

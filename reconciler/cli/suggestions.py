@@ -1,0 +1,91 @@
+"""Completes suggested commands with the options and PATHs of this run, so that they can be pasted.
+
+Options from environment variables need no completion: the shell still has them.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from reconciler.cli.options import PLAN_NAMES
+from reconciler.model.shell import shell_word
+
+CARRIED = ("directory", "backend", "state", "org", "adopt", "target", "exclude")
+"""The parameters that decide what a command is about."""
+
+
+class Suggestions:
+    """`given` are the words of this run's parameters, by name, as typed."""
+
+    def __init__(self, ctx: click.Context, args: Sequence[str]) -> None:
+        self._root = ctx.find_root()
+        before = self._root.params.get("directory")
+        self.given = {"directory": str(before)} if before else {}
+        self.given |= _typed(ctx.command, ctx, args)
+
+    @property
+    def plan_file(self) -> str:
+        """The saved plan that this run writes or shows."""
+        name = self.given.get("name", "") if self._root.invoked_subcommand == "show" else ""
+        return str(self.given.get("out_file") or name or "")
+
+    def complete(self, line: str) -> str:
+        """The command, with what this run was given and it does not have."""
+        try:
+            found = self._command(shlex.split(line)[1:])
+            if found is None:
+                return line
+            command, args = found
+            own = _typed(command, self._root, args)
+        except (ValueError, click.UsageError):  # placeholders that no option accepts
+            return line
+        return " ".join([line, *map(shell_word, self._added(command, own))])
+
+    def _command(self, words: list[str]) -> tuple[click.Command, list[str]] | None:
+        command: click.Command | None = self._root.command
+        while isinstance(command, click.Group) and words:
+            command = command.get_command(self._root, words.pop(0))
+        return None if command is None else (command, words)
+
+    def _added(self, command: click.Command, own: Mapping[str, Any]) -> Iterator[str]:
+        names: tuple[str, ...] = CARRIED
+        if "expected" in own or "expect_plan" in own:  # the plan must be the same in every respect
+            names += tuple(sorted(PLAN_NAMES - set(CARRIED)))
+        for param in command.params:
+            if param.name in names and param.name not in own and param.name in self.given:
+                value = self.given[param.name]
+                for each in value if isinstance(value, list) else [value]:
+                    yield from _words(param, each)
+        if any(param.name == "paths" for param in command.params) and not own.get("paths"):
+            yield from self._paths()
+
+    def _paths(self) -> Iterator[str]:
+        """The PATHs of this run, unless they are a saved plan."""
+        from pathlib import Path
+
+        from reconciler.app.plan_file import is_plan_file
+
+        folder = Path(str(self.given.get("directory") or "."))
+        paths = self.given.get("paths") or ()
+        yield from (path for path in paths if not is_plan_file(folder / path))
+
+
+def _typed(command: click.Command, ctx: click.Context, args: Sequence[str]) -> dict[str, Any]:
+    """The texts of a command's parameters, of those that `args` has."""
+    found, _, _ = command.make_parser(ctx).parse_args(list(args))
+    kinds = str | list | tuple | bool  # not what click uses for a value that is not set
+    return {name: value for name, value in found.items() if value and isinstance(value, kinds)}
+
+
+def _words(param: click.Parameter, value: object) -> Iterator[str]:
+    name = max(param.opts, key=len)
+    if isinstance(param, click.Option) and param.is_flag:
+        yield name
+    elif name == "--allow-recreate":  # its value is optional
+        yield f"{name}={value}"
+    else:
+        yield from (name, str(value))
