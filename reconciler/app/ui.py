@@ -72,6 +72,10 @@ class Ui(Protocol):
     def interactive(self) -> bool:
         """Whether it can prompt a person."""
 
+    @property
+    def verbose(self) -> bool:
+        """Whether plans are shown with all prompts in full."""
+
     def note(self, note: Note, **facts: Arg) -> None: ...
 
     def detail(self, note: Note, **facts: Arg) -> None:

@@ -42,7 +42,7 @@ from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
-from reconciler.render.plan.summary import plan_summary, unattended_count
+from reconciler.render.plan.summary import plan_summary, shortened_count, unattended_count
 from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import drop_void, mark_done, update_sensitive
@@ -235,6 +235,8 @@ class Wave:
         return self._ctx.ui.ask(
             Question.CREATE if creates else Question.CHANGE,
             strict=creates,
+            count=now + later,
+            shortened=shortened_count(plan, verbose=self._ctx.ui.verbose),
             summary=f"{plan_summary(plan)}\n{f'{unattended} ' if unattended else ''}{waves}",
         )
 

@@ -8,11 +8,13 @@ GitHub looks for `@name` and `#1` in the rendered page, where `&#64;` is an `@` 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from reconciler.render import safe
 
 SPAN = 200  # characters of a code span
 
+_CODE = re.compile(r"`([^`]+)`")
 _TICKS = re.compile(r"`+")
 _LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9/._~%-]*")
 _PLAIN = re.compile(r"[\"'(\[]*[^\W_]+(?:['’-][^\W_]+)*[\"')\],.;:!?]*|[-–—=+/,.;:()\"']+")
@@ -45,7 +47,16 @@ def paragraph(text: str) -> str:
     """Prose as an HTML block. Words that could be a link, a mention, an issue, a commit or markup
     are in `<code>`."""
     lines = [line for line in safe.block(text).split("\n") if line.strip()]
-    return f"<p>{'<br>'.join(' '.join(map(_word, line.split())) for line in lines)}</p>"
+    return f"<p>{'<br>'.join(' '.join(_words(line)) for line in lines)}</p>"
+
+
+def _words(line: str) -> Iterator[str]:
+    """Words, and texts in backticks, which the catalog marks as code."""
+    for place, part in enumerate(_CODE.split(line)):
+        if place % 2:
+            yield f"<code>{safe.html(part)}</code>"
+        else:
+            yield from map(_word, part.split())
 
 
 def link(url: str, text: str) -> str:

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import NamedTuple
 
-from reconciler.render import cells
+from reconciler.render import cells, safe
 from reconciler.render.reports import Style
-from reconciler.render.text_diff import DiffRow, Gap, Line, Piece, lines_of, side_by_side
+from reconciler.render.text_diff import DiffRow, Gap, Line, lines_of, side_by_side
 
 CONTEXT = 2  # unchanged lines shown around a change
 RUN = 8  # rows shown of consecutive added lines, or removed lines
-KEPT = 24  # minimum columns shown on each side of a changed word in a line that is too long
 
 
-def prompt_rows(text: str, style: Style, limit: int) -> list[str]:
-    """The first `limit` rows of a text; all with `style.verbose`."""
+class Excerpt(NamedTuple):
+    """Of a prompt with more than `most` lines, only the first `kept` are shown, and how to see the
+    others."""
+
+    most: int
+    kept: int
+
+    def lines_left(self, text: str) -> int:
+        """How many lines of a prompt are not shown."""
+        lines = text.strip("\n").count("\n") + 1
+        return lines - self.kept if lines > self.most else 0
+
+
+USUAL = Excerpt(40, 20)
+OF_MANY = Excerpt(6, 5)
+"""In a plan with many prompts."""
+
+
+def prompt_rows(text: str, style: Style, excerpt: Excerpt, see_all: str) -> list[str]:
+    """The prompt, or an excerpt and the command that shows all of it; all with `style.verbose`."""
+    lines = lines_of(text.strip("\n"))
+    left = 0 if style.verbose else excerpt.lines_left(text)
     rows = []
-    for line in lines_of(text.strip("\n")):
+    for line in lines[: len(lines) - left]:
         rows += cells.wrap(line, style.width, cells.hanging_indent(line))
-    return _limit(rows, style, limit)
+    if left:
+        rows.append(style.palette.dim(f"... {left} more lines: {safe.line(see_all)}"))
+    return rows
 
 
 def diff_rows(before: str | None, after: str | None, style: Style, limit: int) -> list[str]:
@@ -71,14 +93,12 @@ def _marked(mark: str, lines: Iterable[Line | None], style: Style, paint: cells.
 def _pair(old: Line, new: Line, style: Style) -> Iterator[str]:
     """Two versions of a line, with the words that differ highlighted."""
     room, palette = style.width - 2, style.palette
-    is_long = max(cells.width(old.text), cells.width(new.text)) > room
-    keep = max(KEPT, room * 2 // 5) if is_long else None
     for mark, line, other, paint, stress in (
         ("- ", old, new, palette.red, palette.removed_word),
         ("+ ", new, old, palette.green, palette.added_word),
     ):
         text, spans = "", []
-        for piece, differs in _shorten(line.pieces, keep):
+        for piece, differs in line.pieces:
             spans += [(len(text), len(text) + len(piece), stress)] if differs else []
             text += piece
         *rows, last = cells.wrap_painted(text, room, spans, paint=paint)
@@ -86,18 +106,6 @@ def _pair(old: Line, new: Line, style: Style) -> Iterator[str]:
         ending = f"{stress(blanks)} (ends in blanks)" if blanks and blanks != others else ""
         yield from (paint(mark if row else mark.rstrip()) + row for row in rows)
         yield paint(mark if last else mark.rstrip()) + last + ending
-
-
-def _shorten(pieces: Sequence[Piece], keep: int | None) -> Iterator[Piece]:
-    """With `keep`, long unchanged pieces next to a change are shortened to `...`."""
-    for index, (text, differs) in enumerate(pieces):
-        first, last = index == 0, index == len(pieces) - 1
-        if keep and not differs and len(text) > keep * (1 if first or last else 2) + 5:
-            head = "" if first else text[:keep].rpartition(" ")[0] + " "
-            tail = "" if last else " " + text[-keep:].partition(" ")[2]
-            yield f"{head}...{tail}", differs
-        else:
-            yield text, differs
 
 
 def _limit(rows: list[str], style: Style, limit: int) -> list[str]:

@@ -12,10 +12,9 @@ from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change, Origin
 from reconciler.render import cells, safe
-from reconciler.render.prompt_diff import diff_rows, prompt_rows
+from reconciler.render.prompt_diff import USUAL, Excerpt, diff_rows, prompt_rows
 from reconciler.render.reports import Style
 
-PROMPT_ROWS = 12  # of a new task's prompt, unless -v
 DIFF_ROWS = 40  # of one field's difference, unless -v
 GUTTER = 4  # columns before each row of external text
 NAMES_UP_TO = 22  # columns up to which values are aligned
@@ -58,17 +57,24 @@ def settings_of(inputs: Inputs) -> tuple[dict[str, object], str | None]:
     return settings, prompt if isinstance(prompt, str) else None
 
 
-def setting_rows(inputs: Inputs, style: Style) -> list[str]:
-    """The inputs of a new task: settings, entities, and the prompt last."""
+def setting_rows(
+    inputs: Inputs, style: Style, excerpt: Excerpt = USUAL, see_all: str = "-v shows them"
+) -> list[str]:
+    """The inputs of a new task: settings, entities, and the prompt last. `see_all` is the command
+    that shows a prompt of which this shows an `excerpt`."""
     settings, prompt = settings_of(inputs)
     entities = settings.pop("entities", ())
     rows = _table(settings, style)
     if isinstance(entities, list | tuple) and entities:
         rows += _list("entities", entities, style)
     if prompt is not None:
-        text = prompt_rows(prompt, style.indented(GUTTER), PROMPT_ROWS)
-        rows += ["message:", *_gutter(text, style)]
+        rows += ["message:", *message_rows(prompt, style, excerpt, see_all)]
     return rows
+
+
+def message_rows(prompt: str, style: Style, excerpt: Excerpt, see_all: str) -> list[str]:
+    """The rows of a prompt."""
+    return _gutter(prompt_rows(prompt, style.indented(GUTTER), excerpt, see_all), style)
 
 
 def change_rows(diff: Sequence[Change], style: Style) -> list[str]:

@@ -165,7 +165,7 @@ def test_the_confirmation_counts_the_whole_run(place: LiveTasks) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     arguments = ["apply", *QUICK[1:], "--backend", place.url]
     with typed(place.folder, env, *arguments) as person:
-        person.until("1 now, up to 2 later. Create these tasks?")
+        person.until("1 now, up to 2 later. Create 3 tasks?")
         person.type("yes\r")
         assert person.ended() == 0
     assert len(keys(place)) == 3

@@ -125,9 +125,7 @@ def test_ctrl_c_ends_a_watch_without_an_error(
 def test_apply_counts_unattended_tasks(place: LiveTasks, answer: str) -> None:
     place.write({"one": "finishing", "two": "finishing too"}, approvalMode="auto")
     with at_terminal(place, "apply") as person:
-        person.until(
-            "2 of these tasks are unattended. Create these tasks? Only 'yes' is accepted: "
-        )
+        person.until("2 of these tasks are unattended. Create 2 tasks? Only 'yes' is accepted: ")
         assert "+ one [unattended]" in person.screen
         person.type(answer)
         assert person.ended() == (0 if answer == "yes\n" else NOES.get(answer, (1,))[0])

@@ -45,6 +45,8 @@ class RecordingUi:
     def interactive(self) -> bool:
         return self.answer is not None
 
+    verbose = False
+
     def note(self, note: Note, **_facts: Any) -> None:
         self.notes.append(note)
 

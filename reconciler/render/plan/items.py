@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from reconciler.messages.plan import COUNTED
 from reconciler.messages.remarks import word_remarks
@@ -17,6 +17,7 @@ from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.counts import labelled
 from reconciler.render.plan.tasks import ORDER, PlannedView
+from reconciler.render.prompt_diff import OF_MANY, USUAL, Excerpt
 from reconciler.render.secrets import STAND_IN
 from reconciler.render.task_view import TaskView
 
@@ -27,7 +28,6 @@ SIMILAR = 4
 """From this number on, similar tasks are one group with one line each."""
 
 _INDIVIDUAL = ("message", "name")
-_FEW = 12  # characters
 _KEYS, _IDS = 3, 20  # named before the others are counted
 
 
@@ -51,34 +51,26 @@ class TaskGroup:
         return any(task.hints != self.first.hints for task in self.tasks)
 
     @property
-    def is_one_prompt(self) -> bool:
-        desired = (view.task.desired for view in self.tasks)
-        return len({text_of(task.inputs) for task in desired if task is not None}) == 1
-
-    @property
-    def common_beginning(self) -> str:
-        """The words that all prompts start with, if there are more than a few."""
-        prompts = [prompt_line(view) for view in self.tasks if view.task.desired is not None]
-        first, last = min(prompts, default=""), max(prompts, default="")
-        same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
-        words = first[: first.rfind(" ", 0, same) + 1]
-        return words if len(words) > _FEW else ""
-
-    @property
     def inputs(self) -> Inputs | None:
         """The settings that all tasks share, if they are to be created."""
         inputs = self.first.inputs
-        return inputs if inputs is None or self.is_one_prompt else _common(inputs)
+        if inputs is None or len(self.tasks) == 1:
+            return inputs
+        alike = (name for name in _INDIVIDUAL if self.shares(name))
+        return _common(inputs) | {name: inputs[name] for name in alike if name in inputs}
+
+    def shares(self, name: str) -> bool:
+        """Whether all tasks have the same value of an individual setting."""
+        return len({digest([(view.inputs or {}).get(name)]) for view in self.tasks}) == 1
+
+    def prompts(self) -> list[str]:
+        """The prompts of tasks to create, each once."""
+        found = [text_of(view.inputs) or "" for view in self.tasks if view.inputs is not None]
+        return found[:1] if self.shares("message") else found
 
     @property
     def is_one_diff(self) -> bool:
         return len({digest(_diff(view)) for view in self.tasks}) == 1
-
-
-def prompt_line(view: PlannedView) -> str:
-    """The prompt on one line; empty if there is none."""
-    task = view.task.desired
-    return " ".join(((text_of(task.inputs) if task else None) or "").split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +103,10 @@ class EntryView:
             if task.desired is not None and task.desired.origin and task.task_id is None:
                 return task.desired.origin.template
         return None
+
+    def prompts(self) -> list[str]:
+        """The prompt of the entry, if it is shown."""
+        return [] if self.template is None else [text_of(self.template) or ""]
 
     def summary(self) -> str:
         """`40 tasks: 2 to create, 38 held`, or just `40 to create`."""
@@ -225,13 +221,41 @@ def _place(view: PlannedView) -> tuple[object, ...]:
     return (ORDER[task.action], period or "", origin.position if origin else 0, task.ref)
 
 
-def group_similar(items: Sequence[PlannedView | EntryView]) -> list[TaskGroup | EntryView]:
-    """The items in order, with similar tasks as one item in the place of the first."""
+MANY = 30
+"""With more prompts than this, only the beginning of each is shown."""
+
+
+class PlanItems(NamedTuple):
+    """The items of a plan, in order, and how much of each prompt is shown."""
+
+    items: list[TaskGroup | EntryView]
+    excerpt: Excerpt
+
+    def shortened(self) -> int:
+        """The number of prompts that are not shown in full."""
+        prompts = (prompt for item in self.items for prompt in item.prompts())
+        return sum(self.excerpt.lines_left(prompt) > 0 for prompt in prompts)
+
+
+def items_of(plan: Plan, shown: Sequence[PlannedView]) -> PlanItems:
+    """Entries and groups of similar tasks as one item each."""
+    folded = fold_entries(plan, shown)
+    singles = [TaskGroup((i,)) if isinstance(i, PlannedView) else i for i in folded]
+    has_many = sum(bool(item.prompts()) for item in singles) > MANY
+    return PlanItems(_grouped(folded, has_many=has_many), OF_MANY if has_many else USUAL)
+
+
+def _grouped(
+    items: Sequence[PlannedView | EntryView], *, has_many: bool
+) -> list[TaskGroup | EntryView]:
+    """Similar tasks as one item in the place of the first. Tasks with different prompts are only
+    similar if there are many."""
     alike: dict[str, list[PlannedView]] = {}
     for item in items:
         if isinstance(item, PlannedView):
-            settings = _common(item.inputs or {})
-            key = digest([*item.similarity_key(), item.unattended, settings])
+            inputs = item.inputs or {}
+            settings = [_common(inputs), None if has_many else inputs.get("message")]
+            key = digest([*item.similarity_key(), item.unattended, *settings])
             alike.setdefault(key, []).append(item)
     group_of: dict[int, TaskGroup] = {}
     for tasks in alike.values():

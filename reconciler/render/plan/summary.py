@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from reconciler.messages import entry
+from reconciler.messages.notes import SHORTENED
 from reconciler.messages.plan import COUNTED, FAILURES, WILL_FAIL, WILL_FAIL_EARLY, WILL_FAIL_PARTLY
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
@@ -12,6 +13,8 @@ from reconciler.model.task import Identity
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.counts import listed
+from reconciler.render.plan.items import items_of
+from reconciler.render.plan.tasks import planned_view
 
 
 def plan_summary(plan: Plan) -> str:
@@ -66,6 +69,15 @@ def outcome(plan: Plan) -> str:
         which = "selected" if plan.is_restricted else "declared"
         return f"No changes. All {which} tasks exist."
     return "" if plan.has_changes() or plan.apply_will_fail() else "Apply would make no changes."
+
+
+def shortened_count(plan: Plan, *, verbose: bool) -> str:
+    """` 12 prompts are shortened; -v shows them.`, of the plan as text; empty if all are whole."""
+    if verbose:
+        return ""
+    number = items_of(plan, [planned_view(plan, task, str) for task in plan.tasks]).shortened()
+    are = "is" if number == 1 else "are"
+    return fill(SHORTENED, {"count": number, "are": are}) if number else ""
 
 
 def unattended_count(plan: Plan) -> str:

@@ -62,7 +62,8 @@ def urgency(task: PlannedTask) -> tuple[object, ...]:
 
 
 def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
-    level, is_new, words = None, task.creates and not task.diff, word_remarks(task.explanation)
+    level, words = None, word_remarks(task.explanation)
+    is_new = task.creates or (task.may_follow and bool(plan.options.get("wait")))
     if task.action is Action.UNRESOLVED:
         level = Severity.WARNING
     elif task.action is Action.GONE and not task.creates:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reconciler.messages.commands import see_whole_prompt
 from reconciler.messages.plan import ACTIONS, SETTLING, UNATTENDED, UNATTENDED_MEANS
 from reconciler.model.remarks import mention
-from reconciler.model.task import TaskRef
+from reconciler.model.task import TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
@@ -15,16 +16,16 @@ from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import (
     EMPTY,
     EntryView,
+    PlanItems,
     TaskGroup,
-    fold_entries,
-    group_similar,
-    prompt_line,
+    items_of,
 )
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target
 from reconciler.render.plan.tasks import SIGNS, PlannedView, planned_view, urgency
+from reconciler.render.prompt_diff import USUAL, Excerpt
 from reconciler.render.reports import Palette, Style
 from reconciler.render.task_view import LABELS
-from reconciler.render.values import change_rows, hint_rows, setting_rows
+from reconciler.render.values import change_rows, flow, hint_rows, message_rows, setting_rows
 
 _INDENT = "      "
 _LINES, _MOST = 40, 400  # an entry's table: lines shown, and rows considered for them
@@ -55,8 +56,9 @@ class _Writer:
         tasks = sorted(filter(self._is_shown, self.plan.tasks), key=urgency)
         shown = [planned_view(self.plan, task, str) for task in tasks]
         rows = [*self._header(shown), ""]
-        for item in self._items(shown):
-            rows += [*self._item(item), ""]
+        items, excerpt = self._items(shown)
+        for item in items:
+            rows += [*self._item(item, excerpt), ""]
         rows += self._closing()
         rows += budget_rows(self.plan.budgets, self.style)
         return [*rows, self.palette.bold(plan_summary(self.plan))]
@@ -65,14 +67,16 @@ class _Writer:
         hidden = task.action is Action.UNCHANGED and task.reason not in _SHOWN
         return self.style.verbose or not hidden
 
-    def _items(self, shown: list[PlannedView]) -> list[TaskGroup | EntryView]:
-        """Entries and groups of similar tasks as one item each; with -v, each task."""
+    def _items(self, shown: list[PlannedView]) -> PlanItems:
+        """With -v, each task is an item."""
         if self.style.verbose:
-            return [TaskGroup((task,)) for task in shown]
-        return group_similar(fold_entries(self.plan, shown))
+            return PlanItems([TaskGroup((task,)) for task in shown], USUAL)
+        return items_of(self.plan, shown)
 
-    def _item(self, item: TaskGroup | EntryView) -> Iterator[str]:
-        return self._entry(item) if isinstance(item, EntryView) else self._group(item)
+    def _item(self, item: TaskGroup | EntryView, excerpt: Excerpt) -> Iterator[str]:
+        if isinstance(item, EntryView):
+            return self._entry(item, excerpt)
+        return self._group(item, excerpt)
 
     def _header(self, shown: list[PlannedView]) -> Iterator[str]:
         """The target of the plan, and the meaning of the actions in it."""
@@ -99,7 +103,7 @@ class _Writer:
         yield head + first
         yield from (" " * cells.width(head) + row for row in rest)
 
-    def _entry(self, entry: EntryView) -> Iterator[str]:
+    def _entry(self, entry: EntryView, excerpt: Excerpt) -> Iterator[str]:
         """An entry: its settings once, a table of its tasks, and remarks."""
         first, name, style = entry.first, self._name(entry.ref), self.inner
         place = place_of(first.file, first.line)
@@ -109,7 +113,8 @@ class _Writer:
         yield self._head(first, name, place, unattended=entry.unattended)
         rows = [entry.summary()]
         if entry.template is not None:
-            rows += [*setting_rows(entry.template, style), ""]
+            see_all = see_whole_prompt(f"{entry.ref.key}@*")
+            rows += [*setting_rows(entry.template, style, excerpt, see_all), ""]
         if shared := entry.shared_values():
             rows += cells.wrap_words(safe.line(shared), style.width)
         rows += self._values(entry, style)
@@ -153,7 +158,7 @@ class _Writer:
         more = f"… and {left_out:,} more; -v lists each task"
         return [*rows, self.palette.dim(more)] if left_out else rows
 
-    def _group(self, group: TaskGroup) -> Iterator[str]:
+    def _group(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
         """A task, or what several tasks share and then one line each."""
         first, palette, is_one = group.first, self.palette, len(group.tasks) == 1
         title = self._name(first.ref) if is_one else palette.bold(f"{len(group.tasks)} tasks")
@@ -168,29 +173,42 @@ class _Writer:
         is_unchanged, task_id = first.task.action is Action.UNCHANGED, first.task_id
         if is_one and task_id and not is_unchanged and not mention(first.task.remarks, task_id):
             rows.append(palette.dim(f"taskID {safe.line(task_id)}"))
-        if group.inputs is not None:
-            rows += setting_rows(group.inputs, self.inner)
-        elif is_one or group.is_one_diff:
+        if is_one or group.is_one_diff:
             rows += change_rows(first.diff, self.inner)
-        if not is_one and not is_unchanged:
+        if group.inputs is not None:
+            see_all = see_whole_prompt(first.key)
+            rows += setting_rows(group.inputs, self.inner, excerpt, see_all)
+        if not is_one and not group.shares("message"):
+            rows += self._prompts(group, excerpt)
+        elif not is_one and not is_unchanged:
             rows += self._listed(group)
         yield from (f"{_INDENT}{row}" for row in rows)
 
+    def _prompts(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
+        """Each task with its prompt, and its name if it has one of its own."""
+        shares_name, style = group.shares("name"), self.inner.indented(2)
+        for view in group.tasks:
+            yield f"{self._name(view.ref)}  {self.palette.dim(place_of(view.file, view.line))}"
+            inputs = view.inputs or {}
+            if not shares_name and "name" in inputs:
+                yield f"  name: {flow(inputs['name'])}"
+            see_all = see_whole_prompt(view.key)
+            rows = message_rows(text_of(inputs) or "", style, excerpt, see_all)
+            yield from (f"  {row}" for row in rows)
+
     def _listed(self, group: TaskGroup) -> list[str]:
-        """Key, location, and what is specific to each task: its note, prompt or changes."""
+        """Key, location, and what is specific to each task: its note, name or changes."""
         rows = []
         notes_differ, is_one_diff = group.notes_differ, group.is_one_diff
-        is_one_prompt = group.is_one_prompt
-        skipped = len(group.common_beginning)
+        shares_name = group.shares("name")
         for view in group.tasks:
             own = ""
             if notes_differ:
                 own = view.why
             elif view.diff:
                 own = "" if is_one_diff else ", ".join(change.path for change in view.diff)
-            elif not is_one_prompt:
-                own = prompt_line(view)[skipped:]
-                own = f"… {own}" if own and skipped else own
+            elif not shares_name:
+                own = str((view.inputs or {}).get("name") or "")
             place = self.palette.dim(place_of(view.file, view.line))
             rows.append([self._name(view.ref), place, safe.line(own)])
         used = max(map(cells.width, cells.table_rows([row[:2] for row in rows])))
