@@ -22,7 +22,7 @@ class Suggestions:
     """`given` are the words of this run's parameters, by name, as typed."""
 
     def __init__(self, ctx: click.Context, args: Sequence[str]) -> None:
-        self._root = ctx.find_root()
+        self._root, self._name = ctx.find_root(), ctx.command.name
         before = self._root.params.get("directory")
         self.given = {"directory": str(before)} if before else {}
         self.given |= _typed(ctx.command, ctx, args)
@@ -30,14 +30,14 @@ class Suggestions:
     @property
     def plan_file(self) -> str:
         """The saved plan that this run writes or shows."""
-        name = self.given.get("name", "") if self._root.invoked_subcommand == "show" else ""
-        return str(self.given.get("out_file") or name or "")
+        name = self.given.get("name", "") if self._name == "show" else ""
+        return str(self.given.get("out_file") or name)
 
     def complete(self, line: str) -> str:
         """The command, with what this run was given and it does not have."""
         try:
             found = self._command(shlex.split(line)[1:])
-            if found is None:
+            if found is None or "--help" in line:
                 return line
             command, args = found
             own = _typed(command, self._root, args)
@@ -77,7 +77,7 @@ class Suggestions:
 def _typed(command: click.Command, ctx: click.Context, args: Sequence[str]) -> dict[str, Any]:
     """The texts of a command's parameters, of those that `args` has."""
     found, _, _ = command.make_parser(ctx).parse_args(list(args))
-    kinds = str | list | tuple | bool  # not what click uses for a value that is not set
+    kinds = (str, list, tuple, bool)  # not what click uses for a value that is not set
     return {name: value for name, value in found.items() if value and isinstance(value, kinds)}
 
 

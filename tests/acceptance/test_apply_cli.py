@@ -88,7 +88,7 @@ def test_a_problem_is_printed_once_and_errors_last(sandbox: Sandbox, server: Fau
 
 def test_a_saved_plan_is_applied_as_shown(sandbox: Sandbox, server: FaultServer) -> None:
     kept = sandbox.run("plan", "--out", PLAN)
-    assert (kept.code, f"    taskctl apply {PLAN}\n" in kept.stderr) == (0, True)
+    assert (kept.code, f"    taskctl apply {PLAN} --backend " in kept.stderr) == (0, True)
     with_paths = sandbox.run("apply", PLAN, "tasks")
     assert (with_paths.code, server.posts) == (1, [])
     assert f"{PLAN} is a saved plan and cannot be combined" in summaries(with_paths)

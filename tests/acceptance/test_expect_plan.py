@@ -86,10 +86,10 @@ def test_text_output_suggests_the_command(sandbox: Sandbox) -> None:
     def told() -> list[str]:
         process = sandbox.start("plan", "tasks", "--format", "text")
         _, said = process.communicate()
-        return re.findall(r"taskctl apply tasks --expect-plan (sha256:\w{64})\n", said)
+        return re.findall(r"taskctl apply tasks --expect-plan (sha256:\w{16}) ", said)
 
     (planned,) = told()
-    assert planned == digest(sandbox, "tasks")
+    assert digest(sandbox, "tasks").startswith(planned)
     ended = sandbox.run("apply", "tasks", "--expect-plan", planned)
     assert ended.code == 0
     assert told() == []

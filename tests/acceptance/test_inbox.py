@@ -39,7 +39,7 @@ def test_status_shows_each_request_its_age_and_the_command_that_answers(place: L
     at = next(n for n, row in enumerate(rows) if row.startswith("asks "))
     assert rows[at + 1].startswith("  asks for approval (")
     assert f"ago): {ASKED}" in rows[at + 1]
-    assert rows[at + 2] == "  taskctl approve acme/asks"
+    assert rows[at + 2].startswith("  taskctl approve acme/asks --backend ")
     found = {task["key"]: task for task in place.document("status")["tasks"]}
     (asked,) = found["asks"]["waitingFor"]
     assert (asked["wants"], asked["message"]) == ("approval", ASKED)
@@ -80,7 +80,7 @@ def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
     assert code == 0
     assert out.index("acme/zz asks for approval") < out.index("acme/aa asks for approval")
     assert out.count(ASKED) == 2
-    assert "  taskctl approve acme/zz\n" in out
+    assert "  taskctl approve acme/zz --backend " in out
     document = place.document("inbox", "a*")
     assert [(q["key"], q["wants"]) for q in document["requests"]] == [("aa", "approval")]
     assert document["requests"][0]["approval"]["context"]["tool_name"] == "pulumi_up"

@@ -54,7 +54,7 @@ def test_only_selected_tasks_are_planned_and_created(
     assert planned(capsys, *chosen) == {"iam-keys": "create"}
     assert run(["apply", *LOCAL, "--yes", *chosen]) == 0
     said = capsys.readouterr()
-    assert "Plan: 1 to create, " in said.out
+    assert "Plan: 1 to create." in said.out
     assert "warning: --target iam-* --exclude iam-roles limits this run to 1 of 3 tasks" in said.err
     assert recorded(folder) == {"iam-keys"}
     assert run(["apply", *LOCAL, "--yes", *chosen]) == 0

@@ -76,7 +76,9 @@ def test_apply_creates_nothing_if_the_budget_is_used_up(place: LiveTasks) -> Non
     place.write(TWO)
     spent(place)
     code, out, err = place.run("plan")
-    assert (code, "[TC511]" in err, "expect-plan" in err) == (0, True, False)
+    assert (code, "[TC511]" in err, "expect-plan" in err) == (1, True, False)
+    assert out.endswith("exit 1 before it does anything: token budget exhausted.\n")
+    assert place.run("plan", "--over-budget")[0] == 0
     before = (place.folder / "taskctl.state.json").read_bytes()
     code, out, err = place.run("apply", "--yes")
     assert code == 1
@@ -138,7 +140,7 @@ def test_over_budget_creates_if_the_service_allows(sandbox: Sandbox, server: Fau
     server.habits.budget = USED_UP
     assert sandbox.run("apply").code == 1
     assert server.posts == []
-    assert sandbox.run("plan", "--out", "plan.taskctl").code == 0
+    assert sandbox.run("plan", "--out", "plan.taskctl").code == 1  # as apply would
     assert sandbox.run("apply", "plan.taskctl").code == 1
     refused = sandbox.run("apply", "plan.taskctl", "--over-budget")
     assert [d["code"] for d in refused.document["diagnostics"]] == ["TC653"]

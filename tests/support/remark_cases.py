@@ -56,5 +56,7 @@ def commands(of: Iterable[Remark]) -> list[str]:
 
 
 def commands_of(document: Mapping[str, Any]) -> list[str]:
-    """The commands of all hints of a task in a plan or apply document."""
-    return [command for hint in document.get("hints", ()) for command in hint["commands"]]
+    """The commands of all hints of a task in a plan or apply document, without the options of the
+    run, which begin with the service."""
+    commands = [command for hint in document.get("hints", ()) for command in hint["commands"]]
+    return [command.partition(" --backend ")[0] for command in commands]

@@ -233,6 +233,7 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 MAY_VALIDATE = {
     *("model.codes", "model.paths", "model.shell"),
     "messages",
+    "messages.commands",
     "messages.notes",
     "app",
     "limits",

@@ -160,7 +160,8 @@ MANGLED: list[Callable[[str], str]] = [
     lambda whole: whole[7:],
     lambda whole: whole.upper(),
     lambda whole: f"{whole}\n",
-    lambda whole: whole[:-1],
+    lambda whole: whole[: len("sha256:") + 15],
+    lambda whole: f"{whole}0",
 ]
 
 
@@ -168,4 +169,5 @@ MANGLED: list[Callable[[str], str]] = [
 def test_a_digest_is_recognized_by_its_form(mangled: Callable[[str], str]) -> None:
     whole = json.loads(json.dumps(plan_digest(SAMPLE)))
     assert is_digest(whole)
+    assert is_digest(whole[: len("sha256:") + 16])
     assert not is_digest(mangled(whole))

@@ -1,0 +1,113 @@
+"""Every command that taskctl prints can be pasted: it has the options and PATHs of its run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+
+COMMAND = re.compile(r"(?:^ +|more lines: )(taskctl .*)$", re.MULTILINE)
+"""A line of its own, indented (what the catalog marks with `$`), or how to see a whole prompt."""
+
+BROKEN = (
+    *("no access token", "TC718", "TC804", "TC802", "TC619", "not in the state", "no such"),
+    *("no manifests", "Usage:", "unknown command", "No such file"),
+)
+
+LONG = "\n".join(f"Step {number} of the job." for number in range(1, 61))
+ONE = {"one": {"message": LONG, "approvalMode": "manual"}, "two": {"message": "Second."}}
+
+
+class Session:
+    """Commands from another directory, with a state and PATHs of their own."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capture = folder, capture
+        self.printed: dict[str, str] = {}
+        self.given = ["-C", "repository", "--backend", "local", "--state", "own.state.json"]
+
+    def declare(self, tasks: dict[str, Any], **more: object) -> None:
+        path = self.folder / "repository" / "ops" / "all.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        manifest = {"version": 1, "orgName": "acme", "tasks": tasks, **more}
+        path.write_text(json.dumps(manifest))
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        self.capture.readouterr()
+        code = run([*arguments, *self.given])
+        out, err = self.capture.readouterr()
+        for line in dict.fromkeys(COMMAND.findall(out + err)):
+            self.printed.setdefault(line, self.paste(line))
+        return code, out + err
+
+    def paste(self, line: str) -> str:
+        """What a printed command says in a copy of the directory, without options of this test."""
+        copy = self.folder.with_name(f"{self.folder.name}-copy")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.folder, copy)
+        self.capture.readouterr()
+        with chdir(copy):
+            run(shlex.split(line)[1:])
+        out, err = self.capture.readouterr()
+        return out + err
+
+
+@pytest.fixture
+def session(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Session:
+    for name in ("PULUMI_ACCESS_TOKEN", "TASKCTL_BACKEND", "TASKCTL_STATE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "repository").mkdir()
+    return Session(tmp_path, capsys)
+
+
+def test_every_printed_command_can_be_pasted(session: Session) -> None:
+    session.declare(ONE)
+    session.run("plan", "ops", "--target", "one")
+    session.run("plan", "ops", "-o", "plan.taskctl")
+    session.run("show", "plan.taskctl")
+    session.run("apply", "ops")  # nobody to ask
+    session.run("apply", "ops", "--yes", "--max-creates", "1")
+    assert session.run("apply", "ops", "--yes")[0] == 0
+    session.declare({"one": {"message": "Something else."}, "three": ONE["two"]})
+    session.run("plan", "ops")
+    session.run("plan", "ops", "-o", "changed.taskctl")
+    session.run("apply", "ops", "--yes")
+    session.run("status")
+    session.run("inbox")
+    session.run("state", "rm", "acme/one")
+    session.run("state", "resolve", "acme/three")
+    assert len(session.printed) > 10
+    for line, said in session.printed.items():
+        if not line.endswith("--help"):
+            assert not [word for word in BROKEN if word in said], (line, said)
+
+
+def test_the_commands_have_the_options_and_paths_of_the_run(session: Session) -> None:
+    session.declare(ONE)
+    _, said = session.run("plan", "ops", "--target", "one", "--adopt", "none")
+    where = "--adopt none --backend local --state own.state.json -C repository"
+    see_all, apply = COMMAND.findall(said)
+    assert see_all == f"taskctl plan -v --target one {where} ops"
+    assert f"... 40 more lines: {see_all}\n" in said
+    exactly = rf"taskctl apply ops --expect-plan sha256:[0-9a-f]{{16}} --target one {where}"
+    assert re.fullmatch(exactly, apply)
+    assert "Step 60 of the job." in session.paste(see_all)
+
+
+def test_a_saved_plan_is_named_where_its_prompts_are_shortened(session: Session) -> None:
+    session.declare(ONE)
+    session.run("plan", "ops", "-o", "plan.taskctl")
+    _, said = session.run("show", "plan.taskctl")
+    assert "... 40 more lines: taskctl show plan.taskctl -v --backend local" in said
+    assert "Step 60 of the job." in session.run("show", "plan.taskctl", "-v")[1]

@@ -1,0 +1,95 @@
+"""What is confirmed is seen: every prompt, or how much of it is missing and how to see it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.render import render
+from reconciler.render.plan.summary import shortened_count
+from reconciler.render.reports import Style
+
+URL = "https://api.pulumi.com"
+WIDTHS = (60, 80, 200)
+
+
+def plan(*prompts: str) -> Plan:
+    """A plan that creates a task for each prompt, with equal settings."""
+    tasks = []
+    for number, prompt in enumerate(prompts):
+        ref = TaskRef("acme", f"t-{number}")
+        inputs = {"message": {"content": prompt}, "approvalMode": "manual"}
+        desired = DesiredTask(ref.key, "acme", inputs, "tasks/all.yaml", number + 1, 1)
+        tasks.append(
+            PlannedTask(ref, Action.CREATE, Reason.NEW, "tasks/all.yaml", 1, desired=desired)
+        )
+    return Plan(URL, (), tuple(tasks))
+
+
+def lines(number: int) -> str:
+    return "\n".join(f"line {at}" for at in range(1, number + 1))
+
+
+def said(report: Plan, width: int = 80, *, verbose: bool = False) -> str:
+    return render("text", report, Style(width=width, verbose=verbose))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_word_of_similar_prompts_is_dropped(width: int) -> None:
+    """A prefix in common, and what differs at the end."""
+    same = "Go through the accounts of the organization and delete every IAM user in region"
+    shown = " ".join(said(plan(*(f"{same} {n}." for n in range(4))), width).split())
+    shown = shown.replace(" | ", " ")
+    assert [shown.count(f"delete every IAM user in region {n}.") for n in range(4)] == [1] * 4
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_prompt_is_whole_up_to_40_lines(width: int) -> None:
+    assert "line 40\n" in said(plan(lines(40)), width)
+    shown = said(plan(lines(54)), width)
+    assert "line 20\n" in shown
+    assert "line 21\n" not in shown
+    assert "... 34 more lines: taskctl plan -v --target t-0" in shown
+    assert "line 54\n" in said(plan(lines(54)), width, verbose=True)
+
+
+def test_with_many_prompts_the_first_lines_of_each_are_shown() -> None:
+    shown = said(plan(*(f"{lines(8)}\nof {number}" for number in range(31))))
+    assert shown.count("approvalMode:") == 1
+    assert [shown.count(f"line {at}\n") for at in (1, 5, 6)] == [31, 31, 0]
+    assert len(re.findall(r"\.\.\. 4 more lines: taskctl plan -v --target t-\d+\n", shown)) == 31
+
+
+def test_the_question_counts_shortened_prompts() -> None:
+    assert shortened_count(plan(lines(40)), verbose=False) == ""
+    assert shortened_count(plan(lines(41)), verbose=False) == (
+        " 1 prompt is shortened; -v shows them."
+    )
+    many = plan(*(lines(7 if n < 12 else 3) + f" {n}" for n in range(400)))
+    assert shortened_count(many, verbose=False) == " 12 prompts are shortened; -v shows them."
+    assert shortened_count(many, verbose=True) == ""
+
+
+def test_tasks_with_one_prompt_are_one_item() -> None:
+    shown = said(plan(*["the same job"] * 5))
+    assert shown.count("the same job") == 1
+    assert [f"t-{n} " in shown for n in range(5)] == [True] * 5
+
+
+@pytest.mark.parametrize("format_name", ["html", "markdown"])
+def test_other_formats_are_whole(format_name: str) -> None:
+    assert "line 200" in render(format_name, plan(lines(200)), Style())
+
+
+def test_a_long_diff_is_never_shortened_within_a_line() -> None:
+    from reconciler.render.prompt_diff import diff_rows
+
+    before = "word " * 60 + "end"
+    after = before.replace("end", "and delete everything end")
+    rows = diff_rows(before, after, Style(width=60), 40)
+    assert "..." not in "".join(rows)
+    assert "".join(row[2:] + " " for row in rows if row.startswith("-")).split() == before.split()
+    assert "".join(row[2:] + " " for row in rows if row.startswith("+")).split() == after.split()
