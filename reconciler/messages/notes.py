@@ -83,7 +83,7 @@ class Note(StrEnum):
 
     # Import
     NEXT = "Next: {command}"
-    DRY_RUN = "Dry run: nothing was written. {summary}"
+    DRY_RUN = "Dry run: nothing was written. {summary:lines}"
 
     # init and fmt
     BELOW_ROOT = (
@@ -99,8 +99,8 @@ SHORTENED = " {count:n} prompt{count:s} {are} shortened; -v shows them."
 class Question(StrEnum):
     """A question. If it is asked with `strict`, only `yes` is accepted, otherwise also `y`."""
 
-    CREATE = "{summary}Create {count:n} task{count:s}?{shortened}"
-    CHANGE = "{summary}Apply these changes?"
+    CREATE = "{summary:lines}Create {count:n} task{count:s}?{shortened}"
+    CHANGE = "{summary:lines}Apply these changes?"
     RECREATE = "{ref}: {note}. Create it again?"
     CREATED = "{ref}: a response was lost, and this task may be the result: {note}. Is it the task?"
     APPROVE = "Approve this request?"

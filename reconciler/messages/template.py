@@ -1,6 +1,7 @@
 """Templates of messages: `{name}`, with a format for what the value is.
 
-- `{name}`: the text itself; `{name:q}`: text of a user, quoted, on one line and shortened
+- `{name}`: the text, on one line, so that no value looks like text of taskctl's own; `lines`: with
+  its line breaks, for texts that taskctl made; `q`: text of a user, quoted and shortened
 - `{name:key}`, `org`, `id`, `file`, `address`, `url`, `request`: a word of a shell command, or a
   placeholder if the value is not valid as one (`model/shell.py`); `{name:sh}`: any quoted word
 - `{name:cmd}`: a taskctl command with the words of a tuple
@@ -25,8 +26,12 @@ from reconciler.model.paths import quoted
 from reconciler.model.shell import WORDS, command_line
 
 
+def _line(value: Arg) -> str:
+    return " ".join(str(value).splitlines())
+
+
 def _items(value: Arg) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else (str(value),)
+    return tuple(map(_line, value)) if isinstance(value, tuple) else (_line(value),)
 
 
 def _joined(value: Arg, word: str) -> str:
@@ -35,7 +40,8 @@ def _joined(value: Arg, word: str) -> str:
 
 
 _FORMATS: dict[str, Callable[[Arg], str]] = {
-    "": str,
+    "": _line,
+    "lines": str,
     "q": lambda value: quoted(str(value)),
     "cmd": lambda value: command_line(*_items(value)),
     "s": lambda value: "" if value == 1 else "s",
@@ -43,12 +49,12 @@ _FORMATS: dict[str, Callable[[Arg], str]] = {
     "or": lambda value: _joined(value, "or"),
     "and": lambda value: _joined(value, "and"),
     "tasks": lambda value: _tasks(_items(value)),
-    "more": lambda value: f", {value} more" if value else "",
+    "more": lambda value: f", {_line(value)} more" if value else "",
     "n": lambda value: f"{value:,}",
     "age": lambda value: _age(int(str(value))),
     "tokens": lambda value: amount(int(str(value))),
-    "at": lambda value: f"{value}: " if value else "",
-    "until": lambda value: f", until {value}" if value else "",
+    "at": lambda value: f"{_line(value)}: " if value else "",
+    "until": lambda value: f", until {_line(value)}" if value else "",
     "paren": lambda value: f" ({', '.join(_items(value))})" if value else "",
 }
 

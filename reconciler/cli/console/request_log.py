@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconciler.cli.console.output import Output, write_stderr
+from reconciler.cli.console.output import Output
+from reconciler.cli.console.stderr import write_stderr
 from reconciler.render import safe
 
 LOGGER = "taskctl.remote"

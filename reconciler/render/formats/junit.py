@@ -64,7 +64,7 @@ class _Suites:
             case = self.case(problem.file, "", key, problem.line)
         text = plain_text(problem)
         if problem.file:
-            text = f"{problem.file}:{problem.line or 1}:{problem.column or 1}: {text}"
+            text = f"{safe.line(problem.file)}:{problem.line or 1}:{problem.column or 1}: {text}"
         if problem.severity is Severity.ERROR:
             case.failures.append(text)
         else:

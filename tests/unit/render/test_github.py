@@ -100,7 +100,7 @@ def test_failed_tasks_of_an_apply_are_annotated() -> None:
     ]
     found = read(render("github", ApplyReport(tuple(results)), Style()))
     assert [(kind, text) for kind, _, text in found] == [
-        ("error", "a: failed: no\nway"),
+        ("error", "a: failed: no way"),
         ("warning", "c: not started"),
     ]
 
