@@ -121,6 +121,50 @@ def test_imports_point_down() -> None:
     assert not wrong
 
 
+def cycles(edges: dict[str, set[str]]) -> set[frozenset[str]]:
+    """The groups of files that import each other, directly or not (Tarjan's algorithm)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    path: list[str] = []
+    found: set[frozenset[str]] = set()
+
+    def visit(name: str) -> None:
+        order[name] = low[name] = len(order)
+        path.append(name)
+        for other in edges[name]:
+            if other not in order:
+                visit(other)
+            if other in path:
+                low[name] = min(low[name], low[other])
+        if low[name] == order[name]:
+            at = path.index(name)
+            group = frozenset(path[at:])
+            del path[at:]
+            found.update({group} if len(group) > 1 else ())
+
+    for name in edges:
+        if name not in order:
+            visit(name)
+    return found
+
+
+WORDED_ERRORS = frozenset({"messages", "messages.template", "model.diagnostics", "model.paths"})
+"""The one cycle that is left: an exception words its diagnostics, for tracebacks."""
+
+
+def test_no_files_import_each_other() -> None:
+    names = {named(path) for path in MODULES}
+    edges: dict[str, set[str]] = {}
+    for path in MODULES:
+        found = set()
+        for imported in own_imports(path):
+            module = imported if imported in names else imported.rpartition(".")[0]
+            found |= {module} & names - {named(path)}
+        edges[named(path)] = found
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == {frozenset("bc")}  # it finds them
+    assert cycles(edges) == {WORDED_ERRORS}
+
+
 def test_plan_imports_no_engine_or_remote_and_embedded_and_remote_are_independent() -> None:
     strangers = {"plan": ("state.", "remote"), "embedded": ("remote",), "remote": ("embedded",)}
     for package, others in strangers.items():
