@@ -27,7 +27,9 @@ class Note(StrEnum):
 
     # Plan and apply
     NEW_STATE = "No state at {path}: looking for existing tasks."
-    NO_APPLY_YET = "No successful apply recorded in {path} yet: looking for existing tasks."
+    NO_APPLY_YET = (
+        "No apply of all manifests has completed on {path} yet: looking for existing tasks."
+    )
     NEW_STATE_IN_SCOPE = (
         "Only the tasks in the given PATHs are looked for. If the state was lost, run apply once "
         "without PATHs, or with --adopt all."

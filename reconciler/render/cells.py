@@ -110,6 +110,21 @@ def wrap_words(text: str, columns: int) -> list[str]:
     return rows
 
 
+def wrap_sentences(text: str, columns: int) -> str:
+    """A text whose long lines are wrapped between words, with their indentation, except for
+    commands, which must be copyable, and source lines."""
+    return "\n".join(row for line in text.split("\n") for row in _wrapped(line, columns))
+
+
+def _wrapped(line: str, columns: int) -> list[str]:
+    inside = line.lstrip(" ")
+    is_code = line != inside and (inside.startswith("taskctl ") or "|" in uncolored(line)[:12])
+    if is_code or width(line) <= columns:
+        return [line]
+    indent = " " * (len(line) - len(inside))
+    return [indent + row for row in wrap_words(inside, columns - len(indent))]
+
+
 def split(text: str, columns: int) -> list[str]:
     """Splits `text` into pieces of at most `columns` (at least one character each)."""
     if text.isascii():

@@ -185,15 +185,24 @@ class Output:
             shown = list(concealed(shown, self._secrets))
         from reconciler.render.diagnostics import render_all
 
-        write_stderr(render_all(shown, self.style(sys.stderr)._replace(source=self._source_line)))
+        style = self.style(sys.stderr)._replace(source=self._source_line)
+        write_stderr(self._wrapped(render_all(shown, style)))
 
     def note(self, note: Note, **facts: Arg) -> None:
         if not self.options.quiet:
-            write_stderr(self._text(note, **facts) + "\n")
+            write_stderr(self._wrapped(self._text(note, **facts)) + "\n")
 
     def detail(self, note: Note, **facts: Arg) -> None:
         if self.options.verbose:
-            write_stderr(self._text(note, **facts) + "\n")
+            write_stderr(self._wrapped(self._text(note, **facts)) + "\n")
+
+    def _wrapped(self, text: str) -> str:
+        """Text for a terminal; elsewhere, lines stay whole, so that logs can be searched."""
+        if not sys.stderr.isatty():
+            return text
+        from reconciler.render.cells import wrap_sentences
+
+        return wrap_sentences(text, columns())
 
     def _text(self, note: Note | Question, **facts: Arg) -> str:
         """The text of a note, made safe and without protected prompts."""

@@ -77,3 +77,11 @@ def test_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     shown.ended(TaskResult(TaskRef("acme", "a"), Result.CREATED))
     shown.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_tasks_that_were_not_started_are_not_done(capfd: pytest.CaptureFixture[str]) -> None:
+    shown = Lines(60, lambda: NOW)
+    for number in range(60):
+        result = Result.CREATED if number < 20 else Result.NOT_STARTED
+        shown.ended(TaskResult(TaskRef("acme", f"t-{number}"), result))
+    assert capfd.readouterr().err == "20 of 60 tasks done\n"
