@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
-    Place,
     Severity,
     StateError,
     TaskctlError,
@@ -38,6 +37,7 @@ from reconciler.plan.adoption import described
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
+from reconciler.plan.excess import refuse_more
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
@@ -326,26 +326,3 @@ class Wave:
         except StateError as problem:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
         return report
-
-
-_EXCEEDS: dict[str, Callable[[PlannedTask, PlannedTask | None], bool]] = {
-    "create": lambda now, saved: now.creates and not (saved and saved.creates),
-    "change": lambda now, saved: not now.patch.keys() <= (saved.patch.keys() if saved else set()),
-    "cancel": lambda now, saved: now.cancels and not (saved and saved.cancels),
-}
-"""Whether a task's plan does more than its saved plan, for each kind of change."""
-
-
-def refuse_more(saved: Plan, plan: Plan, file: str) -> None:
-    """TaskctlError if the plan creates, changes or cancels more than the saved one, which was
-    confirmed. Tasks that were settling when it was saved may do whatever the options allow."""
-    confirmed = {task.ref: task for task in saved.tasks}
-    settling = {task.ref for task in saved.tasks if task.reason is Reason.SETTLING}
-    for kind, exceeds in _EXCEEDS.items():
-        more = tuple(
-            task.ref.key
-            for task in plan.tasks
-            if task.ref not in settling and exceeds(task, confirmed.get(task.ref))
-        )
-        if more:
-            raise TaskctlError.of(Code.PLAN_EXCEEDED, kind, at=Place(file), keys=more)

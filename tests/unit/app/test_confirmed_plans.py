@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.app.wave import refuse_more
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
+from reconciler.plan.excess import refuse_more
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 
 IDLE = PlannedTask(TaskRef("acme", "a"), Action.CHANGED, Reason.DIFFERS, "tasks/a.yaml")
