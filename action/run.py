@@ -221,7 +221,7 @@ class Action:
         self._put("GITHUB_OUTPUT", self._outputs(document))
         shown = self._read("report.md")
         if shown:
-            body = f"{self._heading()}{shown}"
+            body = f"{self._heading()}{self._existed(document)}{shown}"
             self._put("GITHUB_STEP_SUMMARY", f"{body}\n")
             if self._env.get("INPUT_COMMENT") == "true" and self._command != "validate":
                 self._comment(body)
@@ -298,17 +298,45 @@ class Action:
         name = re.sub(r"[^\w ./,-]", "?", self._name())
         return "" if name == "." else f"`{name}`\n\n"
 
+    def _existed(self, document: Mapping[str, Any]) -> str:
+        """A line for each key that makes the plan fail and whose file the pull request does not
+        change."""
+        number = pull_request(self._env)
+        failing = {reason["key"] for reason in document.get("failReasons", ())} - {None}
+        if number is None or not failing or not self._env.get("INPUT_GITHUB_TOKEN"):
+            return ""
+        files = f"/repos/{self._repository}/pulls/{number}/files?per_page=100"
+        try:
+            changed = {os.path.normpath(str(file["filename"])) for file in self._api().pages(files)}
+        except (RefusedError, PassingError, KeyError, TypeError):
+            return ""  # the plan is complete without it
+        lines = [
+            f"- `{task['key']}` made this plan fail. It existed before this pull request, which "
+            f"does not change `{os.path.normpath(Path(self._where, task['file']))}`.\n"
+            for task in document["tasks"]
+            if task["key"] in failing
+            and os.path.normpath(Path(self._where, task["file"])) not in changed
+        ]
+        return "".join(re.sub(r"[^\w `./@,-]", "?", line.rstrip()) + "\n" for line in lines) + "\n"
+
+    @property
+    def _repository(self) -> str:
+        return self._env.get("GITHUB_REPOSITORY", "")
+
+    def _api(self) -> Api:
+        url = self._env.get("GITHUB_API_URL", "https://api.github.com").rstrip("/")
+        return Api(url, self._env.get("INPUT_GITHUB_TOKEN", ""))
+
     def _comment(self, body: str) -> None:
-        number, token = pull_request(self._env), self._env.get("INPUT_GITHUB_TOKEN")
+        number = pull_request(self._env)
         if number is None:
             print("No comment: this run is not for a pull request.")
             return
-        if not token:
+        if not self._env.get("INPUT_GITHUB_TOKEN"):
             tell("warning", "no comment: the input github-token is empty")
             return
         marker = marker_of(self._name())
-        api = Api(self._env.get("GITHUB_API_URL", "https://api.github.com").rstrip("/"), token)
-        repository = self._env.get("GITHUB_REPOSITORY", "")
+        api, repository = self._api(), self._repository
         try:
             did = upsert(api, repository, number, marker, cut(f"{marker}\n{body}"), time.sleep)
         except RefusedError as problem:

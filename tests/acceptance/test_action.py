@@ -86,6 +86,23 @@ def test_the_comment_is_also_edited_without_changes(runner: Runner, github: GitH
 
 
 @pytest.mark.tools
+@pytest.mark.parametrize("changed", [["README.md"], ["tasks/all.yaml"]])
+def test_a_failure_that_the_pull_request_did_not_cause_says_so(
+    runner: Runner, github: GitHub, changed: list[str]
+) -> None:
+    assert runner.script("apply", backend="local").code == 0
+    path = runner.workspace / "tasks" / "all.yaml"
+    path.write_text(path.read_text().replace('"k0"', '"renamed"'))
+    github.changed = changed
+    planned = runner.script("plan", backend="local")
+    assert planned.code == 1
+    assert planned.outputs["apply-will-fail"] == "true"
+    said = "`renamed` made this plan fail. It existed before this pull request"
+    assert (said in planned.summary) is (changed == ["README.md"])
+    assert (said in github.bodies(7)[-1]) is (changed == ["README.md"])
+
+
+@pytest.mark.tools
 def test_a_move_counts_as_a_change(runner: Runner) -> None:
     """A workflow that skips apply without changes must not skip it."""
     assert runner.script("apply", backend="local").code == 0

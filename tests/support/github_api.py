@@ -30,12 +30,14 @@ class Fault:
 
 @dataclass
 class GitHub:
-    """`comments` are by pull request; `login` is the user of a personal token, if it is one."""
+    """`comments` are by pull request; `login` is the user of a personal token, if it is one;
+    `changed` are the files that each pull request changes."""
 
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     login: str | None = None
+    changed: list[str] = field(default_factory=list)
 
     def __enter__(self) -> GitHub:
         owner = self
@@ -107,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             if github.login is None:
                 return 403, {"message": "Resource not accessible by integration"}, {}
             return 200, {"login": github.login}, {}
+        if re.fullmatch(r"/repos/acme/infra/pulls/\d+/files", parts.path):
+            return 200, [{"filename": name} for name in github.changed], {}
         if found := re.fullmatch(r"/repos/acme/infra/issues/(\d+)/comments", parts.path):
             number = int(found[1])
             if body is not None:
