@@ -210,10 +210,10 @@ def test_an_approval(tmp_path: Path) -> None:
 
 def test_events_with_nanoseconds_are_read(tmp_path: Path) -> None:
     """The SDK reads microseconds; the service keeps all digits."""
-    mark = "2026-11-24T14:44:49.123456789Z"
+    sent = "2026-11-24T14:44:49.123456789Z"
     with closing(App(tmp_path / "marks.db", work_seconds=0)) as app, running_app(app) as url:
         api = Api(app)
-        task_id = api.post(message={**message(), "timestamp": mark}).json["taskId"]
+        task_id = api.post(message={**message(), "timestamp": sent}).json["taskId"]
         first = events(Sdk.of(url), task_id)[0].event_body
         assert first.timestamp == datetime(2026, 11, 24, 14, 44, 49, 123456, tzinfo=UTC)
-        assert api.events(task_id)[0]["eventBody"]["timestamp"] == mark
+        assert api.events(task_id)[0]["eventBody"]["timestamp"] == sent

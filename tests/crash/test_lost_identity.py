@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.model import mark as marks
 from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import TEXTS, InProcess
 from tests.support.remark_cases import commands_of
@@ -49,19 +50,32 @@ def on_first_create(
 
 def twin(here: InProcess, body: dict[str, Any], user: str = "me", **message: Any) -> None:
     """Another repository creates the same task in the same millisecond, with its own mark."""
-    mark = body["message"]["timestamp"]
-    theirs = f"{mark[:23]}{(int(mark[23:29]) + 1) % 1_000_000:06}Z"
-    said = {**body["message"], "timestamp": theirs, **message}
+    said = {**body["message"], "timestamp": _next_mark(body["message"]["timestamp"]), **message}
     here.server.world.create(user, "acme", {**body, "message": said})
+
+
+def _next_mark(mark: str) -> str:
+    """The same millisecond, with other random digits."""
+    whole, _, rest = mark.rstrip("Z").partition(".")
+    number = (int(rest[3:]) + 1) % 10 ** (len(rest) - 3)
+    theirs = f"{whole}.{rest[:3]}{number:0{len(rest) - 3}}Z"
+    assert marks.microseconds(theirs) != marks.microseconds(mark)
+    return theirs
 
 
 @pytest.mark.parametrize("committed", [True, False])
 def test_two_repositories_with_one_user_never_take_each_others_tasks(
     here: InProcess, *, committed: bool
 ) -> None:
+    """If only the other repository's task exists, a person decides."""
     fault = Fault("status", status=503, committed=committed)
     on_first_create(here, "do 2", lambda body: twin(here, body), fault)
-    assert here.run("apply").code == 0
+    ended = here.run("apply")
+    assert ended.results()["k2"] == ("created" if committed else "unresolved")
+    if not committed:
+        assert "k2" not in here.sandbox.recorded()
+        assert here.run_state("resolve", "k2", "--not-created").code == 0
+        assert here.run("apply").results() == {"k2": "created"}
     theirs, ours = here.server.tasks_by_work()["do 2"]
     assert here.sandbox.recorded()["k2"] == ours != theirs
     assert [len(ids) for ids in here.server.tasks_by_work().values()].count(1) == 3
@@ -142,7 +156,10 @@ def test_a_truncated_lookup_creates_nothing(here: InProcess) -> None:
     assert set(ended.results().values()) == {"unresolved"}
     assert len(tasks_of(here)) == 4
     assert "--adopt-limit" in ended.stdout
-    assert "--adopt none" in ended.stdout
+    for task in ended.document["tasks"]:
+        said = json.dumps(task["hints"])
+        assert f"set `adopt: false` on {task['key']}" in said
+        assert f"taskctl state resolve acme/{task['key']} --not-created" in commands_of(task)
     assert here.run("apply").code == 0
 
 
@@ -240,22 +257,28 @@ def test_a_removed_lock_stops_the_creates(here: InProcess) -> None:
     assert len(tasks_of(here)) == 1
 
 
-@pytest.mark.parametrize("change", ["normalized", "cut", "prefixed"])
-def test_a_task_with_a_replaced_mark_and_a_changed_text_is_unresolved(
-    here: InProcess, change: str
+CHANGED = {
+    "same": "Do the work.\r\nAnd more of it.",
+    "cut": "Do the work.",
+    "prefixed": "[api] Do the work.\nAnd more of it.",
+}
+
+
+@pytest.mark.parametrize(
+    ("precision", "change"),
+    [("replaced", "same"), ("rounded", "same"), ("kept", "cut"), ("kept", "prefixed")],
+)
+def test_a_task_with_only_its_mark_or_only_its_text_is_unresolved(
+    here: InProcess, precision: Any, change: str
 ) -> None:
+    """A person decides at a service that changes either of them."""
     here.sandbox.write(as_tasks({"k0": "Do the work.  \nAnd more of it.\n"}))
-    here.server.habits.marks = "replaced"
+    here.server.habits.marks = precision
     set_rules(here, Rule("create", LOST))
-    changed = {
-        "normalized": "Do the work.\r\nAnd more of it.",
-        "cut": "Do the work.",
-        "prefixed": "[api] Do the work.\nAnd more of it.",
-    }[change]
 
     def show() -> None:
         for task in here.server.world.tasks:
-            task.events[1]["eventBody"]["content"] = changed
+            task.events[1]["eventBody"]["content"] = CHANGED[change]
 
     create = here.server.world.create
 
@@ -266,12 +289,17 @@ def test_a_task_with_a_replaced_mark_and_a_changed_text_is_unresolved(
 
     here.server.world.create = create_changed  # type: ignore[method-assign, assignment]
     ended = here.run("apply")
-    expected = "created" if change == "normalized" else "unresolved"
-    assert ended.results() == {"k0": expected}
-    unclear = "may be its task: it is not known whether the service preserves marks"
-    assert (unclear in ended.stdout) == (expected == "unresolved")
-    assert here.run("apply").code == (0 if change == "normalized" else 1)
-    assert len(tasks_of(here)) == 1
+    (task,) = ended.document["tasks"]
+    (made,) = tasks_of(here)
+    assert task["result"] == "unresolved"
+    assert f"{made} may be its task: either its prompt or its mark" in task["error"]
+    assert commands_of(task) == [
+        f"taskctl state resolve acme/k0 --task-id {made}",
+        "taskctl state resolve acme/k0 --not-created",
+    ]
+    assert here.run("apply").code == 1
+    assert here.run("apply", "--adopt", "recent").results() == {"k0": "adopted"}
+    assert tasks_of(here) == [made]
 
 
 LISTS = {

@@ -8,30 +8,21 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import mark as marks
-from tests.crash.test_lost_identity import DOWN, LOST, STACK, on_first_create, set_rules, tasks_of
+from tests.crash.test_lost_identity import (
+    DOWN,
+    LOST,
+    STACK,
+    on_first_create,
+    set_rules,
+    tasks_of,
+    twin,
+)
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import STATE, as_tasks
 
 ONE = {"k2": "do 2"}
 NOT_COMMITTED = Fault("status", status=503)
-
-
-def twin(here: InProcess, body: dict[str, Any]) -> None:
-    """Another repository of the same user creates the same task at the same moment, with a mark of
-    its own."""
-    said = {**body["message"], "timestamp": _next_mark(body["message"]["timestamp"])}
-    here.server.world.create("me", "acme", {**body, "message": said})
-
-
-def _next_mark(mark: str) -> str:
-    """The same millisecond, with other random digits."""
-    whole, _, rest = mark.rstrip("Z").partition(".")
-    number = (int(rest[3:]) + 1) % 10 ** (len(rest) - 3)
-    theirs = f"{whole}.{rest[:3]}{number:0{len(rest) - 3}}Z"
-    assert marks.microseconds(theirs) != marks.microseconds(mark)
-    return theirs
 
 
 @pytest.mark.parametrize("precision", ["kept", "rounded", "replaced"])
