@@ -62,7 +62,7 @@ LOST = {
 @pytest.mark.parametrize("case", LOST)
 def test_a_replacement_whose_response_is_lost_creates_one_task(here: InProcess, case: str) -> None:
     old = record_of(here, "k2")["taskId"]
-    faults(here, Rule("create", LOST[case], nth=(len(TEXTS) + 1,)))
+    faults(here, Rule("create", LOST[case], nth=(1,)))
     ended = here.run("apply", *WISH)
     assert ended.code == 0, ended.stdout
     assert ended.results() == {"k2": "replaced"}
@@ -71,14 +71,21 @@ def test_a_replacement_whose_response_is_lost_creates_one_task(here: InProcess, 
 
 @pytest.mark.parametrize("marks", ["rounded", "replaced", "shifted"])
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_replacement_is_recognized_with_any_treatment_of_marks(
+def test_without_its_mark_a_replacement_waits_for_a_person(
     here: InProcess, marks: str, *, committed: bool
 ) -> None:
     """The old task has the same prompt, and is not mistaken for the new one."""
     old = record_of(here, "k2")["taskId"]
-    rule = Rule("create", Fault("reset", committed=committed), nth=(len(TEXTS) + 1,))
+    rule = Rule("create", Fault("reset", committed=committed), nth=(1,))
     here.server.control({"habits": {"marks": marks}, "rules": [rule.to_json()]})
-    assert here.run("apply", *WISH).code == 0
+    ended = here.run("apply", *WISH)
+    if not committed or marks == "shifted":  # the same instant at another offset
+        assert ended.results() == {"k2": "replaced"}
+    else:
+        assert ended.results() == {"k2": "unresolved"}
+        assert record_of(here, "k2")["taskId"] == old
+        assert here.run("apply", *WISH).results() == {"k2": "unresolved"}
+        assert here.run("apply", "--adopt", "recent").results() == {"k2": "adopted"}
     assert_replaced_once(here, old)
 
 
