@@ -187,7 +187,7 @@ def update(here: InProcess) -> Ended:
 )
 def test_a_patch_whose_response_is_lost_is_sent_again(here: InProcess, fault: Fault) -> None:
     changed(here, approvalMode="manual")
-    faults(here, Rule("patch", fault, nth=(2,)))
+    faults(here, Rule("patch", fault, nth=(1,)))
     assert update(here).results() == {"k2": "updated"}
     assert shown(here.server, here)["approvalMode"] == "manual"
     assert record_of(here, "k2")["inputs"]["approvalMode"] == "manual"
