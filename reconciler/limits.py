@@ -26,6 +26,11 @@ ALIAS_VALUES = 4_000_000
 GENERATED_TASKS = 100_000
 GENERATED_CHARACTERS = 64 * MIB
 
+SCHEMA_BYTES = 256 * 1024
+RESULT_STEPS = 10_000_000
+RESULT_SECONDS = 2.0
+RESULTS_SECONDS = 60.0
+
 POLICY_STEPS = 50_000
 POLICY_STEPS_PER_TASK = 1_000
 POLICY_SECONDS = 2.0
@@ -66,6 +71,9 @@ def table() -> tuple[Limit, ...]:
         Limit("Values that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),
         Limit("Tasks that entries generate, before `exclude`", f"{GENERATED_TASKS:,}", "run"),
         Limit("Characters in generated tasks", f"{GENERATED_CHARACTERS:,}", "run"),
+        Limit("A JSON Schema that `expect` names", f"{SCHEMA_BYTES // 1024} KiB", "file"),
+        Limit("Checking the result of a task", f"{RESULT_SECONDS:g} s of CPU time", "task"),
+        Limit("Checking the results of tasks", f"{RESULTS_SECONDS:g} s of CPU time", "run"),
         Limit(
             "Keywords that a policy evaluates",
             f"{POLICY_STEPS:,}, and {POLICY_STEPS_PER_TASK:,} for each task",

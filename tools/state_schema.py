@@ -142,8 +142,14 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
             [{"taskId": "t-1", "identity": {"id": "a1b2c3"}}],
         ),
         "done": Field(
-            "Whether the agent has finished once, for the rollout. Absent: unknown.", True
+            "Whether the task has been done, which rollouts and `after` remember. Absent: unknown.",
+            True,
         ),
+        "met": Field(
+            "The digest of the expectation that it met when it was done. Absent: none.",
+            "sha256:1d2c",
+        ),
+        "expects": Field("Whether its manifest had an expectation at the last apply.", True),
     },
     "Attempt": {
         "startedAt": Field("When the attempt started, by the machine's clock.", A_MARK),

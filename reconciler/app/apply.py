@@ -141,7 +141,7 @@ class _LaterWaves:
             try:
                 if self._is_delayed:
                     stop.wait(min(max(0.0, left), options.interval.total_seconds()))
-                tasks = TaskSessions(self._ctx, state)
+                tasks = TaskSessions.of(self._ctx, state)
                 self._statuses, end = TaskWait(tasks, refs, options, known).run(stop)
             finally:
                 self._applied = replace(self._applied, signal=stop.exit_code)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
+from reconciler.app.expectations import Evaluation, is_unreached
 from reconciler.messages.notes import Note
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
@@ -18,7 +19,7 @@ from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
 from reconciler.plan.codec import options_json
 from reconciler.plan.hold import TaskProgress, records_to_check
-from reconciler.plan.lookup import lookups
+from reconciler.plan.lookup import lookups, record_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan
@@ -136,7 +137,8 @@ def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
     if status.state is TaskState.WAITING:
         since = next((request.since for request in open_requests(status)), None)
     seconds = None if since is None else max(0, int((now - since).total_seconds()))
-    return TaskProgress(progress_of(status.state), status.state.value, seconds)
+    progress = Progress.UNFINISHED if is_unreached(status) else progress_of(status.state)
+    return TaskProgress(progress, status.state.value, seconds)
 
 
 class Planning:
@@ -144,7 +146,8 @@ class Planning:
     age of its attempts; None for `taskctl plan`. `with_past`: plans list past periods.
 
     `view` is what was read last; `progress` is that of the tasks that others may have to wait
-    for, as of `plan`, and `done` are the IDs of those that are done.
+    for, as of `plan`, and `done` are the IDs of those that are done, with the digests of the
+    expectations that they met.
     """
 
     def __init__(
@@ -163,7 +166,8 @@ class Planning:
         self._with_past = with_past
         self._budgets: dict[str, Budget | None] = {}
         self.progress: dict[TaskRef, TaskProgress] = {}
-        self.done: set[str] = set()
+        self.done: dict[str, str] = {}
+        self._evaluation = Evaluation()
         self.view: RemoteView | None = None
 
     def plan(
@@ -224,7 +228,17 @@ class Planning:
         if not records:
             return {}
         found = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
-        self.done = {s.task_id for s in found if s.state is TaskState.DONE and s.task_id}
+        expected = {
+            record.ref: task.expect
+            for task in self._space.desired
+            if (record := record_of(task, state)) is not None
+        }
+        found = [self._evaluation.of(s, expected.get(s.ref)) for s in found]
+        self.done = {
+            status.task_id: expect.digest if (expect := expected.get(status.ref)) else ""
+            for status in found
+            if status.state is TaskState.DONE and status.task_id
+        }
         now = self._ctx.now()
         return {status.ref: _task_progress(status, now) for status in found}
 

@@ -28,7 +28,7 @@ def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:
     missing = 0 if selectors else len(set(declared) - known_refs(tasks.state))
     return WaitedReport(
         (),
-        (),
+        tuple(tasks.expectations.problems),
         statuses=tuple(statuses),
         read_at=ctx.now(),
         command="results",

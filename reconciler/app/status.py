@@ -13,6 +13,7 @@ from reconciler.app.task_sessions import TaskSessions, select_refs, since_when, 
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
 from reconciler.model.budget import Outlook
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.periods import followed
 from reconciler.plan.view import TaskId
 from reconciler.state.edit import known_refs
@@ -25,11 +26,13 @@ NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """The tasks in the order of the table, at `read_at`; `selected` counts those of any status."""
+    """The tasks in the order of the table, at `read_at`; `selected` counts those of any status.
+    `diagnostics` are about expectations that cannot be read."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
     selected: int
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 def status(
@@ -50,7 +53,8 @@ def status(
         found = tasks.statuses(refs)
         if states:
             found = tuple(status for status in found if status.state in states)
-        report = StatusReport(found, ctx.now(), len(refs))
+        problems = tuple(dict.fromkeys(tasks.expectations.problems))
+        report = StatusReport(found, ctx.now(), len(refs), problems)
         if notify_since is not None:
             _notify(tasks, report, notify_since)
         yield report

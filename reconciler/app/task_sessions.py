@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from reconciler import memory
 from reconciler.app.context import Context
+from reconciler.app.expectations import Expectations
 from reconciler.app.planner import normalized
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
@@ -31,6 +32,11 @@ class TaskSessions:
 
     ctx: Context
     state: State
+    expectations: Expectations
+
+    @classmethod
+    def of(cls, ctx: Context, state: State) -> TaskSessions:
+        return cls(ctx, state, Expectations(ctx.settings.root))
 
     @classmethod
     def open(cls, ctx: Context, selectors: Sequence[str] = ()) -> TaskSessions:
@@ -40,7 +46,7 @@ class TaskSessions:
         ctx.ui.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
         _ = ctx.client
         memory.resume_collection()  # runs for days; failed requests leave reference cycles
-        return cls(ctx, state)
+        return cls.of(ctx, state)
 
     @classmethod
     def select(
@@ -62,6 +68,7 @@ class TaskSessions:
         records = [self.state.records[ref] for ref in refs if ref in self.state.records]
         parallelism, past = self.ctx.connection.parallelism, followed(self.state.records.values())
         found = self.ctx.reader.statuses(records, parallelism, past)
+        found = self.expectations.evaluate(found, records)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]
         found += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]

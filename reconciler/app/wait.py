@@ -53,7 +53,9 @@ def wait(
         found, end = TaskWait(tasks, refs, options).run(stop)
     if end is End.TIMEOUT:
         ctx.ui.note(Note.TIMED_OUT)
-    return WaitedReport((), statuses=found, end=end, read_at=ctx.now()), stop.exit_code
+    problems = tuple(dict.fromkeys(tasks.expectations.problems))
+    report = WaitedReport((), problems, statuses=found, end=end, read_at=ctx.now())
+    return report, stop.exit_code
 
 
 @dataclass(frozen=True, slots=True)

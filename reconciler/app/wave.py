@@ -45,7 +45,7 @@ from reconciler.render.masking import secrets_of
 from reconciler.render.plan.summary import plan_summary, shortened_count, unattended_count
 from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
-from reconciler.state.edit import drop_void, mark_done, update_sensitive
+from reconciler.state.edit import drop_void, mark_done, update_declared
 from reconciler.state.model import Aged
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ class Wave:
     def _save(self, report: ApplyReport) -> ApplyReport:
         """Saves the state; a failure is added to the report."""
         try:
-            self._session.append(*update_sensitive(self._session.state, self._space.desired))
+            self._session.append(*update_declared(self._session.state, self._space.desired))
             self._session.append(*mark_done(self._session.state, self._planning.done))
             declared = {task.ref for task in self._space.desired}
             self._session.append(*drop_void(self._session.state, declared))

@@ -48,6 +48,8 @@ def build(document: Document) -> None:
             org_name is not None,
             sensitive is not None and sensitive is not False,  # also for an invalid value
             document.origins.get(key),
+            document.expectations.get(document.declared(key)),
+            tuple(settings.get("after") or ()),
         )
         if usable:
             checks.check_settings(key, own, desired.inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.model.canonical import canonical_json
@@ -20,9 +20,10 @@ def compare(
     tasks: Sequence[DesiredTask],
     unusable: Sequence[DesiredTask] = (),
     removed: Sequence[Removal] = (),
+    entries: Collection[str] = (),
 ) -> list[Found]:
-    """Errors for keys, task IDs and former keys of two tasks, and for keys that are also listed
-    under `removed`; warnings for duplicate prompts.
+    """Errors for keys, task IDs and former keys of two tasks, for keys that are also listed under
+    `removed`, and for `after`; warnings for duplicate prompts. `entries` are the keys of entries.
 
     `unusable` are tasks whose own errors are reported already: only their keys count.
     """
@@ -40,6 +41,10 @@ def compare(
     found += _moves(everything, by_ref)
     found += _same_ids(tasks)
     found += _same_work(tasks)
+    if any(task.after for task in tasks):
+        from reconciler.manifest.order import check_order
+
+        found += check_order(tasks, everything, entries)
     return found
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.parse.source import Source
     from reconciler.manifest.prompt_file import PromptFile
     from reconciler.model.diagnostics import Path as DataPath
-    from reconciler.model.task import DesiredTask, Removal
+    from reconciler.model.task import DesiredTask, Expectation, Removal
 
 
 def is_entry(task: object) -> bool:
@@ -39,8 +39,9 @@ class Document:
     """A manifest: its data with its generated tasks, and all that is known about them.
 
     `file` is its name in messages, `folder` its directory. `keys` are the positions of all tasks'
-    keys. `prompts` are the prompts in files by task key: None for a file that cannot be used.
-    `unusable` are tasks with errors: only their keys are reliable.
+    keys. `expectations` are by the keys of tasks and entries. `prompts` are the prompts in files by
+    task key: None for a file that cannot be used. `unusable` are tasks with errors: only their keys
+    are reliable.
     """
 
     def __init__(self, source: Source, file: str, folder: Path) -> None:
@@ -54,6 +55,7 @@ class Document:
         self.ignores: Ignores | None = None
         self.expansions: dict[str, Expansion] = {}
         self.origins: dict[str, TaskOrigin] = {}
+        self.expectations: dict[str, Expectation | None] = {}
         self.prompts: dict[str, str | None] = {}
         self.prompt_files: dict[str, PromptFile] = {}
         self.tasks: list[DesiredTask] = []

@@ -52,6 +52,7 @@ class Manifests:
     recurrences: tuple[Recurrence, ...] = ()
     texts: dict[str, bytes] = field(default_factory=dict, repr=False)
     removed: tuple[Removal, ...] = ()
+    entries: frozenset[str] = frozenset()
     ignores: Mapping[str, Ignores] = field(default_factory=dict, repr=False)
 
     def text_of(self, file: str) -> str | None:
@@ -79,7 +80,7 @@ class Manifests:
             counted = {(d.file, d.args["code"]) for d in found if d.code is Code.MORE_PROBLEMS}
             new = [
                 moved.in_file(task.file, task.line, task.column)
-                for task, f in compare(tasks, (), removed)
+                for task, f in compare(tasks, (), removed, self.entries)
                 if not _is_ignored(moved := at_entry(f, task.origin), self.ignores.get(task.file))
             ]
             new = [d for d in new if _identity(d) not in known and (d.file, d.code) not in counted]
@@ -145,7 +146,8 @@ class _Loading:
         tasks = [task for document in documents for task in document.tasks]
         unusable = [task for document in documents for task in document.unusable]
         removed = [removal for document in documents for removal in document.removed]
-        for task, found in compare(tasks, unusable, removed):
+        entries = frozenset(entry for document in documents for entry in document.expansions)
+        for task, found in compare(tasks, unusable, removed, entries):
             self._documents[task.file].findings.append(found)
         texts = self._report(sensitive_keys([*tasks, *unusable]))
         most = [each.max_creates for each in documents if each.max_creates is not None]
@@ -164,6 +166,7 @@ class _Loading:
             recurrences=tuple(recurrence for recurrence, _ in recurring.values()),
             texts=texts,
             removed=tuple(removed),
+            entries=entries,
             ignores={each.file: each.ignores for each in documents if each.ignores is not None},
         )
 
@@ -176,6 +179,11 @@ class _Loading:
             findings += [found for found in check(source.data) if found.path not in reported]
             if b"#" in source.body:
                 findings += cut_off_prompts(source)
+        expects = b"expect" in source.body and isinstance(source.data, dict)
+        if expects:
+            from reconciler.manifest.expectations import check_prompts, read_expectations
+
+            read_expectations(document, self.named)
         if b"taskctl:" in source.body:
             from reconciler.manifest.ignores import read_ignores
 
@@ -189,6 +197,8 @@ class _Loading:
 
             use_prompts(document, self._entries.room)
         build(document)
+        if expects:
+            findings += check_prompts(document)
         if self._policy is not None:
             findings += self._policy.findings(document.tasks, document.data)
         document.release()

@@ -123,7 +123,14 @@ def _findings(violation: Violation, key: str, data: object) -> Iterator[Finding]
 def shape(task: DesiredTask) -> dict[str, object]:
     """The value that the policy validates: a task with defaults and without nulls, its message
     always an object, and with `orgName` if the manifest names an organization."""
-    known = {"orgName": task.org_name, "taskID": task.task_id, "movedFrom": task.moved_from}
+    expect = task.expect and {"pullRequests": task.expect.pull_requests, "data": task.expect.data}
+    known = {
+        "orgName": task.org_name,
+        "taskID": task.task_id,
+        "movedFrom": task.moved_from,
+        "expect": expect and {name: value for name, value in expect.items() if value},
+        "after": list(task.after) or None,
+    }
     own = {name: value for name, value in known.items() if value is not None}
     return {"key": task.key, **own, "adopt": task.adopt, "sensitive": task.sensitive, **task.inputs}
 
@@ -143,7 +150,7 @@ def read_policy(path: File, name: str, config: str) -> Policy:
         schema = _yaml(content, name) if path.suffix in (".yaml", ".yml") else _json(content, name)
         if not isinstance(schema, dict):
             raise FindingError(Code.INVALID_POLICY, "type")
-        _check(schema, ())
+        check_references(schema, ())
         return Policy(name, config, validator_of(schema))
     except RecursionError as fault:
         raise _unusable(FindingError(Code.INVALID_POLICY, "depth"), name, config) from fault
@@ -193,14 +200,14 @@ def _yaml(content: bytes, name: str) -> object:
     return source.data
 
 
-def _check(value: object, path: Path, *, is_schema: bool = True) -> None:
+def check_references(value: object, path: Path, *, is_schema: bool = True) -> None:
     """Raises FindingError for a valid schema that is not a valid policy. No value may contain a
     reference out of the policy, even if it is not a schema: another reference may make it one."""
     if isinstance(value, str) and path[-1:] in _REFERENCES and not value.startswith("#"):
         raise FindingError(Code.POLICY_REFERENCE, where=shown(path), target=value)
     if isinstance(value, list):
         for index, part in enumerate(value):
-            _check(part, (*path, index), is_schema=is_schema)
+            check_references(part, (*path, index), is_schema=is_schema)
     if not isinstance(value, Mapping):
         return
     if is_schema and not isinstance(value.get(MESSAGE, ""), str):
@@ -211,9 +218,9 @@ def _check(value: object, path: Path, *, is_schema: bool = True) -> None:
         below = (*path, name)
         if is_schema and name in _NAMED_SCHEMAS and isinstance(part, Mapping):
             for inner, schema in part.items():
-                _check(schema, (*below, inner))
+                check_references(schema, (*below, inner))
         else:
-            _check(part, below, is_schema=is_schema and name not in _NO_SCHEMAS)
+            check_references(part, below, is_schema=is_schema and name not in _NO_SCHEMAS)
 
 
 def _path_in_manifest(below: Path, key: str, data: Any) -> Path:

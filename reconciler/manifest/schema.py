@@ -85,10 +85,12 @@ def _violations_of_part(
         yield Violation(path, steps, rule, schema[rule], value, schema)
 
 
-def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violation]]:
+def validator_of(
+    schema: Mapping[str, object], most: int | None = None
+) -> Callable[[object], list[Violation]]:
     """A function that returns a value's violations of a schema; all `$ref`s must stay within the
-    schema. Both may raise FindingError. Always uses the reference validator, so that results
-    are the same everywhere."""
+    schema. Both may raise FindingError, also after `most` keywords (by default, the limit of
+    policies). Always uses the reference validator, so that results are the same everywhere."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
     from referencing import Registry
@@ -96,7 +98,7 @@ def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violat
     named = schema.get("$schema")
     unknown: Any = None
     kind: Any = Draft202012Validator
-    steps = [limits.POLICY_STEPS]
+    steps = [limits.POLICY_STEPS if most is None else most]
     with _faults():
         if named is not None:
             kind = validator_for({"$schema": str(named)}, unknown)
@@ -112,6 +114,31 @@ def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violat
             return [_violation(error) for error in validator.iter_errors(value)]
 
     return violations
+
+
+def check_targets(schema: Mapping[str, object]) -> None:
+    """Raises FindingError for a `$ref` without a target, which `validator_of` reports only once it
+    is needed. Not for schemas that contain others with an `$id` of their own."""
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    waiting: list[object] = [schema]
+    references: list[str] = []
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            if "$id" in part and part is not schema:
+                return
+            if isinstance(part.get("$ref"), str):
+                references.append(str(part["$ref"]))
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    bare = {name: value for name, value in schema.items() if name != "$id"}
+    resolver = Registry().with_resource("", DRAFT202012.create_resource(bare)).resolver()
+    with _faults():
+        for reference in references:
+            resolver.lookup(reference)
 
 
 @contextmanager

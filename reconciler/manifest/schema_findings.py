@@ -29,7 +29,7 @@ _MERGE_KEY = "<<"
 _MESSAGE_PATH = ("tasks", "KEY", "message")
 _TASK = 2
 _MISSING = ("version", "tasks", "message", "content")
-_ONE_TASK_ONLY = ("message", "taskID", "movedFrom")
+_ONE_TASK_ONLY = ("message", "taskID", "movedFrom", "after")
 
 
 def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding]:
@@ -162,6 +162,8 @@ _MEANT = {
     "prompt": "message",
     "readonly": "permissionMode: read-only",
     "schedule": "every",
+    "needs": "after",
+    "dependson": "after",
     "shared": "isShared",
     "title": "name",
 }

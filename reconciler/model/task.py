@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar, NamedTuple
 
 from reconciler.memory import value
+from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import NOWHERE, Place
 
 Inputs = Mapping[str, Any]
 """The settings that a task is created with: JSON values under Pulumi's own names.
@@ -113,6 +115,21 @@ class TaskOrigin:
     ends: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a task must deliver: at least that many pull requests, and data in its answer that
+    satisfies the JSON Schema `data` (None: no data is needed). `at` is its place in a manifest."""
+
+    pull_requests: int = 0
+    data: Mapping[str, object] | None = None
+    at: Place = field(default=NOWHERE, compare=False)
+
+    @property
+    def digest(self) -> str:
+        """The digest that a recorded success has."""
+        return digest([self.pull_requests, self.data])
+
+
 @value(frozen=True, slots=True)
 class DesiredTask:
     """One task of a manifest, with defaults applied.
@@ -120,7 +137,8 @@ class DesiredTask:
     `org_name` is None until the default organization is known; `org_from_manifest` is False then.
     `line` and `column` are the place of its key, from 1. `inputs` has no `message` only if
     `task_id` is given. `sensitive`: reports hide its prompt. `origin` is set if an entry generated
-    it.
+    it. `expect` is what it must deliver, and `after` the names of the tasks before it; neither is
+    sent.
     """
 
     key: str
@@ -135,6 +153,8 @@ class DesiredTask:
     org_from_manifest: bool = True
     sensitive: bool = False
     origin: TaskOrigin | None = None
+    expect: Expectation | None = None
+    after: tuple[str, ...] = ()
 
     @property
     def generated(self) -> Generated | None:

@@ -114,7 +114,10 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
     """The basis of a plan for these tasks, with their organizations resolved, on that state."""
     tasks = list(desired)
     declared = sorted(
-        [task.ref, task.file, digest(task.inputs), task.task_id, task.moved_from, task.adopt]
+        [
+            *(task.ref, task.file, digest(task.inputs), task.task_id, task.moved_from, task.adopt),
+            *(task.expect.digest if task.expect is not None else "", *task.after),
+        ]
         for task in tasks
     )
     removed = [["removed", str(t.ref)] for t in plan.tasks if t.action is Action.FORGET]

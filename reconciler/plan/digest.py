@@ -63,6 +63,7 @@ def _done(task: PlannedTask) -> dict[str, object]:
         "taskId": task.task_id if not task.creates or task.action is Action.REPLACE else None,
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
         "inputs": digest(task.desired.inputs) if task.desired is not None else None,
+        **_order(task),
         **update,
         **({"cancels": True} if task.cancels else {}),
     }
@@ -71,6 +72,14 @@ def _done(task: PlannedTask) -> dict[str, object]:
 def short_digest(plan: Plan) -> str:
     """The digest, abbreviated to 16 hex digits."""
     return plan_digest(plan)[:_SHOWN]
+
+
+def _order(task: PlannedTask) -> dict[str, object]:
+    """What the task must deliver, and the tasks before it, if its manifest says."""
+    desired = task.desired
+    expect = desired.expect.digest if desired is not None and desired.expect is not None else None
+    after = sorted(desired.after) if desired is not None else []
+    return {**({"expect": expect} if expect else {}), **({"after": after} if after else {})}
 
 
 def is_digest(text: str) -> bool:

@@ -13,13 +13,16 @@ from typing import NamedTuple
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, Generated, Identity, TaskRef
+from reconciler.model.task import DesiredTask, Expectation, Generated, Identity, TaskRef
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.periods import is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.rollout import Member, Progress, held
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
+
+_EVALUATED = frozenset({"done", "unmet"})
+"""The statuses of tasks whose result was compared with what is expected."""
 
 _NAMED = 3
 """The number of keys that a remark names; the plan document has all of them."""
@@ -76,22 +79,40 @@ def records_to_check(
     missing = {
         task.ref
         for task in desired
-        if task.origin is not None
+        if (task.origin is not None or task.after)
         and (only is None or task.ref in only)
         and record_of(task, state) is None
     }
     if not missing:
         return []
     found: dict[TaskRef, Record] = {}
+    predecessors = Predecessors(desired, state)
+    for task in desired:
+        if task.after and task.ref in missing:
+            for other in predecessors.of(task):
+                record = _unsure(other, state) if isinstance(other, DesiredTask) else other
+                if record is not None:
+                    found[record.ref] = record
     for tasks in rollouts(desired):
         if any(task.ref in missing for task in tasks):
-            records = (record_of(task, state) for task in tasks)
-            found |= {record.ref: record for record in records if record is not None}
+            found |= {record.ref: record for t in tasks if (record := _unsure(t, state))}
     waiting = [t for t in desired if t.origin is not None and t.origin.waits and t.ref in missing]
     series = Series(state.records.values() if waiting else ())
     for task in waiting:
-        found |= {r.ref: r for r in series.earlier(task) if isinstance(r, Record)}
-    return [record for record in found.values() if not record.done]
+        earlier = (r for r in series.earlier(task) if isinstance(r, Record))
+        found |= {record.ref: record for record in earlier if not record.done}
+    return list(found.values())
+
+
+def _unsure(task: DesiredTask, state: State) -> Record | None:
+    """The record of a task that is not known to be done."""
+    record = record_of(task, state)
+    return None if record is None or is_done(record, task.expect) else record
+
+
+def is_done(record: Record, expect: Expectation | None) -> bool:
+    """Whether a success is recorded for this expectation."""
+    return record.done and record.met == (expect.digest if expect is not None else "")
 
 
 class HoldRules(NamedTuple):
@@ -110,16 +131,52 @@ class HoldRules(NamedTuple):
         missing = {
             ref: task.desired
             for ref, task in self.tasks.items()
-            if task.action is Action.CREATE and task.desired is not None and task.desired.origin
+            if task.action is Action.CREATE
+            and task.desired is not None
+            and (task.desired.origin or task.desired.after)
         }
         if not missing:
             return {}
         found = dict(self._overlapping(missing.values()))
+        found |= self._following(missing.values())
         for tasks in rollouts(self.desired):
             creatable = {t.ref: t for t in tasks if t.ref in missing and t.ref not in found}
             if creatable:
                 found |= self._held_by_rollout(tasks, creatable)
-        return found
+        return self._with_stopped(found)
+
+    def _following(self, tasks: Iterable[DesiredTask]) -> Iterator[tuple[TaskRef, PlannedTask]]:
+        """Holds tasks until all tasks that their `after` names are done."""
+        waiting = [task for task in tasks if task.after]
+        predecessors = Predecessors(self.desired, self.state) if waiting else None
+        for task in waiting:
+            progress: dict[TaskRef, Progress] = {}
+            for other in predecessors.of(task) if predecessors is not None else ():
+                if isinstance(other, Record):
+                    progress[other.ref] = self._recorded(other)
+                else:
+                    progress[other.ref] = self._progress(other)
+            failed = tuple(ref for ref, each in progress.items() if each is Progress.FAILED)
+            ahead = tuple(ref for ref, each in progress.items() if each is not Progress.DONE)
+            if ahead:
+                reason = Reason.STOPPED if failed else Reason.AFTER
+                yield task.ref, self._held(task, reason, failed or ahead)
+
+    def _with_stopped(self, found: dict[TaskRef, PlannedTask]) -> dict[TaskRef, PlannedTask]:
+        """The held tasks; those that wait for one that has stopped have stopped as well."""
+        waiting = {ref: t for ref, t in found.items() if t.reason in (Reason.AFTER, Reason.PILOT)}
+        while True:
+            more = {
+                ref: ahead
+                for ref, task in waiting.items()
+                if (ahead := tuple(r for r in task.waits_for if _has_stopped(found.get(r))))
+            }
+            if not more:
+                return found
+            for ref, ahead in more.items():
+                task = waiting.pop(ref)
+                if task.desired is not None:
+                    found[ref] = self._held(task.desired, Reason.STOPPED, ahead)
 
     def _held_by_rollout(
         self, tasks: Sequence[DesiredTask], creatable: Mapping[TaskRef, DesiredTask]
@@ -142,14 +199,22 @@ class HoldRules(NamedTuple):
             return Progress.MISSING
         if record is not None and action is not Action.REPLACE:
             is_gone = action is Action.GONE and planned is not None and not planned.creates
-            return self._recorded(record, Progress.FAILED if is_gone else Progress.UNFINISHED)
+            unknown = Progress.FAILED if is_gone else Progress.UNFINISHED
+            return self._recorded(record, unknown, sure=is_done(record, task.expect))
         refs, attempts = (task.ref, moved_ref(task)), self.state.attempts.values()
         is_open = any(a.ref in refs and a.mark not in self.given_up for a in attempts)
         return Progress.UNFINISHED if planned is not None or is_open else Progress.MISSING
 
-    def _recorded(self, record: Record, unknown: Progress = Progress.UNFINISHED) -> Progress:
+    def _recorded(
+        self, record: Record, unknown: Progress = Progress.UNFINISHED, *, sure: bool = True
+    ) -> Progress:
+        """The progress of a record. A success stands, unless it was recorded for another
+        expectation (`sure` is false) and the task does not meet today's."""
         known = self.progress.get(record.ref)
-        return Progress.DONE if record.done else known.progress if known else unknown
+        progress = known.progress if known else unknown
+        if record.done and (sure or known is None or known.state not in _EVALUATED):
+            return Progress.DONE
+        return progress
 
     def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
         named = refs[:_NAMED]
@@ -199,12 +264,59 @@ class HoldRules(NamedTuple):
         return replace(planned, remarks=(*planned.remarks, said))
 
 
+def _has_stopped(task: PlannedTask | None) -> bool:
+    return task is not None and task.reason is Reason.STOPPED
+
+
+class Predecessors:
+    """The tasks that a task's `after` names: keys, generated keys, or entries, and for an entry
+    that recurs its tasks of the same period. A past task counts by its record."""
+
+    def __init__(self, desired: Iterable[DesiredTask], state: State) -> None:
+        self._records = state.records
+        self._tasks: dict[TaskRef, DesiredTask] = {}
+        self._entries: dict[TaskRef, list[DesiredTask]] = {}
+        for task in desired:
+            self._tasks[task.ref] = task
+            if task.generated is not None:
+                name = TaskRef(task.ref.org_name, task.generated.entry)
+                self._entries.setdefault(name, []).append(task)
+
+    def of(self, task: DesiredTask) -> Iterator[DesiredTask | Record]:
+        """The tasks that must be done before this one is created."""
+        period = task.generated.period if task.generated is not None else None
+        for name in task.after:
+            ref = TaskRef(task.ref.org_name, name)
+            if ref in self._tasks:
+                yield self._tasks[ref]
+                continue
+            listed = self._entries.get(ref, ())
+            recurs = any(t.generated and t.generated.period for t in listed)
+            same = [
+                t for t in listed if not recurs or (t.generated and t.generated.period == period)
+            ]
+            yield from same
+            if ref in self._records:
+                yield self._records[ref]
+            elif not same and period is not None:
+                yield from self._past(ref, period)
+
+    def _past(self, entry: TaskRef, period: str) -> Iterator[Record]:
+        """The recorded tasks of an entry for a period in which it creates none now."""
+        for ref, record in self._records.items():
+            made = record.generated
+            own = made and (ref.org_name, made.entry, made.period)
+            if own == (entry.org_name, entry.key, period):
+                yield record
+
+
 def stopped(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """A warning for each entry whose rollout has been stopped by failures."""
+    """A warning for each task or entry that cannot continue, because of failures."""
     entries: dict[tuple[str, str], list[PlannedTask]] = {}
     for task in tasks:
-        if task.reason is Reason.STOPPED and task.generated is not None:
-            entries.setdefault((task.file, task.generated.entry), []).append(task)
+        if task.reason is Reason.STOPPED:
+            name = task.generated.entry if task.generated is not None else task.ref.key
+            entries.setdefault((task.file, name), []).append(task)
     for (file, entry), held_tasks in entries.items():
         first = held_tasks[0]
         failed = tuple(ref.key for ref in first.waits_for)

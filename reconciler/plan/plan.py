@@ -64,7 +64,8 @@ class Reason(StrEnum):
     PILOT = "pilot"  # held: the pilot of the rollout is not done
     AT_ONCE = "atOnce"  # held: the entry has as many unfinished tasks as `atOnce` allows
     OVERLAP = "overlap"  # held: the task of an earlier period is not over
-    STOPPED = "stopped"  # held: as many tasks of the entry have failed as `stopAfter` allows
+    AFTER = "after"  # held: a task that it is to follow is not done
+    STOPPED = "stopped"  # held: it cannot continue, because tasks that it waits for have failed
     PAST = "past"  # unchanged: its period is over; neither read nor compared
     SAME = "same"  # unchanged
     NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, not visible to this one

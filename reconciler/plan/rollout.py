@@ -55,8 +55,11 @@ def held(
     found: dict[TaskRef, Held] = {}
     # Once a later task exists, the pilot is over, whatever the progress of its tasks.
     if rollout.has_pilot and all(m.is_pilot or m.progress is Progress.MISSING for m in members):
-        ahead = tuple(m.ref for m in members if m.is_pilot and m.progress is not Progress.DONE)
-        found = {m.ref: Held(Reason.PILOT, ahead) for m in missing if ahead and not m.is_pilot}
+        pilot = [member for member in members if member.is_pilot]
+        failed = _refs(pilot, Progress.FAILED)  # the pilot cannot pass without them
+        why = Reason.STOPPED if failed else Reason.PILOT
+        ahead = failed or tuple(m.ref for m in pilot if m.progress is not Progress.DONE)
+        found = {m.ref: Held(why, ahead) for m in missing if ahead and not m.is_pilot}
     free = [m.ref for m in sorted(missing, key=lambda m: not m.is_pilot) if m.ref not in found]
     if rollout.at_once is not None:
         unfinished = _refs(members, Progress.UNFINISHED)

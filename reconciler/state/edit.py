@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -141,13 +141,15 @@ def accept(
     return [] if accepted == record else [Recorded(accepted)]
 
 
-def update_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
-    """Updates which records are sensitive, from their manifests; events only for changes."""
-    known = ((state.records.get(task.ref), task.sensitive) for task in desired)
+def update_declared(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
+    """Updates which records are sensitive, and which have an expectation, from their manifests;
+    events only for changes."""
+    known = ((state.records.get(task.ref), task) for task in desired)
     return [
-        Recorded(replace(record, sensitive=sensitive))
-        for record, sensitive in known
-        if record is not None and record.sensitive is not sensitive
+        Recorded(replace(record, sensitive=task.sensitive, expects=task.expect is not None))
+        for record, task in known
+        if record is not None
+        and (record.sensitive, record.expects) != (task.sensitive, task.expect is not None)
     ]
 
 
@@ -161,12 +163,13 @@ def drop_void(state: State, declared: Collection[TaskRef]) -> list[Event]:
     ]
 
 
-def mark_done(state: State, task_ids: Collection[str]) -> list[Event]:
-    """Marks the records of these tasks as done; events only for changes."""
+def mark_done(state: State, done: Mapping[str, str]) -> list[Event]:
+    """Marks the records of these tasks as done; the values are the digests of the expectations that
+    they met (empty: none). Events only for changes."""
     return [
-        Recorded(replace(record, done=True))
-        for record in (state.records.values() if task_ids else ())
-        if record.task_id in task_ids and not record.done
+        Recorded(replace(record, done=True, met=met))
+        for record in (state.records.values() if done else ())
+        if (met := done.get(record.task_id)) is not None and (not record.done or record.met != met)
     ]
 
 

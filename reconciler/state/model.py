@@ -30,15 +30,14 @@ class Record:
       `digest` is their digest.
     - `created_at`: the time of the create's response, or of the adoption, by the service's clock if
       known.
-    - `marks`: the marks of all attempts for the key.
-    - `pending`: settings to patch after the create.
-    - `sensitive`: reports hide its prompt, even if its manifest is gone.
-    - `history`: empty, or several entries (see `full_history`).
+    - `marks`: those of all attempts for the key; `pending`: settings to patch after the create.
+    - `sensitive`: reports hide its prompt. `history`: empty, or several entries (`full_history`).
     - `former`: the IDs of the key's earlier tasks, which are never adopted.
     - `duplicates`: other tasks with a mark of the key, from a create that was delivered twice.
     - `owed`: cancellations that were asked for and have not been accepted yet.
     - `generated`: the entry it was generated from.
-    - `done`: the agent has finished, for the entry's rollout.
+    - `done`: it has been done, and met the expectation with the digest `met` (empty: none).
+    - `expects`: it had an expectation when it was last applied.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {
@@ -65,6 +64,8 @@ class Record:
     generated: Generated | None = None
     done: bool = False
     owed: tuple[Owed, ...] = ()
+    met: str = ""
+    expects: bool = False
 
     def full_history(self) -> tuple[HistoryEntry, ...]:
         """The history of the key. A single entry follows from the other fields, so it is not

@@ -98,7 +98,7 @@ def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
     assert keys(place) == ["t@a"]
     write(place, "failing finishing finishing", "{pilot: 1, stopAfter: 2}")
     document = place.document("apply", *QUICK)  # a failed pilot does not count as done, either
-    assert [t["reason"] for t in document["wait"]["held"]] == ["pilot", "pilot"]
+    assert [t["reason"] for t in document["wait"]["held"]] == ["stopped", "stopped"]
 
 
 def test_failures_stop_the_rest(place: LiveTasks) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import click
@@ -13,6 +14,7 @@ from reconciler.cli.completion import candidates
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
+from reconciler.model.diagnostics import Severity
 from reconciler.render.document import dump, json_document
 from reconciler.render.status.document import status_document
 from reconciler.render.status.table import UNLIMITED, status_rows
@@ -154,8 +156,8 @@ def command(
     code = 0
     try:
         for report in reports:
-            _show(out, report, screen)
-            code = exit_code(report.statuses) if exits else 0
+            _show(out, report, screen, Severity.ERROR if exits else Severity.WARNING)
+            code = exit_code(report.statuses) or int(bool(report.diagnostics)) if exits else 0
     except KeyboardInterrupt:
         if not watch:
             raise
@@ -163,10 +165,13 @@ def command(
     return code
 
 
-def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
+def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Severity) -> None:
+    problems = [replace(each, severity=severity) for each in report.diagnostics]
     if out.options.format == "json":
-        out.document(dump(status_document(report.statuses, report.read_at)))
-    elif not out.options.quiet:
+        out.document(dump(status_document(report.statuses, report.read_at, problems)))
+        return
+    out.diagnostics(problems)
+    if not out.options.quiet:
         out.has_result = True
         room = screen.lines if screen is not None else UNLIMITED if sys.stdout.isatty() else None
         rows = status_rows(

@@ -109,7 +109,7 @@ class _Entry:
         self._path: Path = ("tasks", name)
         self._made = Expansion()
         self._for_each = entry.get("forEach") or {}
-        self._template = {n: value for n, value in entry.items() if n not in OPTIONS}
+        self._template = {n: v for n, v in entry.items() if n not in OPTIONS and n != "expect"}
         self._axes: dict[str, list[Row]] = {}
 
     def expand(self) -> Expansion:

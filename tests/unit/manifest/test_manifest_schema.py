@@ -66,7 +66,8 @@ def test_every_pattern_has_an_error_message() -> None:
 def test_defaults_have_the_settings_of_a_task() -> None:
     task = set(SCHEMA["definitions"]["task"]["properties"])
     defaults = set(SCHEMA["definitions"]["defaults"]["properties"])
-    assert task - defaults == {"message", "entities", "taskID", "orgName", "movedFrom"}
+    own = {"message", "entities", "taskID", "orgName", "movedFrom", "after"}
+    assert task - defaults == own
     assert defaults <= task
 
 

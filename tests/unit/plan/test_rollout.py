@@ -45,7 +45,7 @@ def test_the_pilot_is_over_once_a_later_task_exists() -> None:
 def test_failures_stop_everything_pilot_included() -> None:
     tasks = members(P.FAILED, P.MISSING, P.MISSING, pilot=2)
     assert holds(Rollout(has_pilot=True), tasks) == [None, Reason.STOPPED, Reason.STOPPED]
-    assert holds(Rollout(has_pilot=True, stop_after=2), tasks) == [None, None, Reason.PILOT]
+    assert holds(Rollout(has_pilot=True, stop_after=2), tasks) == [None, None, Reason.STOPPED]
 
 
 def test_at_once_counts_unfinished_tasks() -> None:

@@ -1,0 +1,207 @@
+"""What tasks are expected to deliver: `expect` in manifests, and whether an answer's data agrees.
+
+A schema comes from the repository and the data from an agent, so both may be hostile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from reconciler import limits
+from reconciler.manifest.document import Document
+from reconciler.manifest.expand.template import templates_in
+from reconciler.manifest.files import NamedFiles
+from reconciler.manifest.finding import Finding, FindingError, warning_finding
+from reconciler.manifest.parse.source import read_source
+from reconciler.manifest.policy import Timer, check_references
+from reconciler.manifest.repository import read_regular
+from reconciler.manifest.schema import check, check_targets, validator_of
+from reconciler.manifest.violation import Violation
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Path, Place
+from reconciler.model.task import Expectation
+
+MOST_REASONS = 20
+_LONGEST = 200
+_TYPES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number"}
+_NAMING = ("properties", "required", "patternProperties", "dependentRequired")
+
+
+def read_expectations(document: Document, files: NamedFiles) -> None:
+    """Reads the expectations of a document's tasks, by the key of the task or entry; problems are
+    added to its findings."""
+    data, rejected = document.data, document.rejected
+    defaults = data.get("defaults") if isinstance(data, dict) else None
+    shared = defaults.get("expect") if isinstance(defaults, dict) else None
+    common = _read(document, files, ("defaults", "expect"), shared, rejected)
+    for key, task in data["tasks"].items() if isinstance(data.get("tasks"), dict) else ():
+        if not isinstance(task, dict):
+            continue
+        found = common
+        if "expect" in task:
+            found = _read(document, files, ("tasks", key, "expect"), task["expect"], rejected)
+        document.expectations[key] = found
+
+
+def _read(
+    document: Document, files: NamedFiles, path: Path, given: object, rejected: set[Path]
+) -> Expectation | None:
+    if not isinstance(given, dict) or any(found[: len(path)] == path for found in rejected):
+        return None
+    wrong = [
+        Finding(Code.INVALID_TEMPLATE, (*path, *below), "place", {"text": text})
+        for below, text in templates_in(given)
+    ]
+    document.findings += [found for found in wrong if found.path not in rejected]
+    schema = given.get("data")
+    if isinstance(schema, str) and not wrong:
+        found = _schema_of(document, files, schema)
+        if isinstance(found, Finding):
+            document.findings.append(found.at_path((*path, "data")))
+            return None
+        schema = found
+    if schema is not None and not wrong:
+        try:
+            check_schema(schema)
+        except FindingError as fault:
+            document.findings.append(_invalid(fault).at_path((*path, "data")))
+            return None
+    at = Place(document.file, path=path)
+    return Expectation(int(given.get("pullRequests") or 0), schema, at)
+
+
+def _schema_of(document: Document, files: NamedFiles, given: str) -> object:
+    """The schema in a file, or a finding without a path."""
+    if not given.endswith(".json"):
+        return Finding(Code.INVALID_EXPECTATION, (), "file")
+    file = files.read(document, given)
+    if isinstance(file, Finding):
+        return file
+    if len(file.content) > limits.SCHEMA_BYTES:
+        return Finding(Code.FILE_TOO_LARGE, (), "data", {"limit": limits.SCHEMA_BYTES // 1024})
+    try:
+        schema = json.loads(file.content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as problem:
+        facts = {"reason": f"{file.name}: {problem}".partition("\n")[0]}
+        return Finding(Code.INVALID_EXPECTATION, (), "", facts)
+    if not isinstance(schema, dict):
+        return Finding(Code.INVALID_EXPECTATION, (), "", {"reason": f"{file.name}: not an object"})
+    return schema
+
+
+def check_schema(schema: Mapping[str, object]) -> None:
+    """Raises FindingError for a schema that is invalid, or that refers to anything else."""
+    try:
+        check_references(schema, ())
+        validator_of(schema)
+        check_targets(schema)
+    except RecursionError as fault:
+        raise FindingError(Code.INVALID_POLICY, "depth") from fault
+
+
+def _invalid(fault: FindingError) -> Finding:
+    """The fault of a schema, which is worded for policies, as a finding without a path."""
+    if fault.code is Code.POLICY_REFERENCE:
+        target = {"target": fault.facts.get("target")}
+        return Finding(Code.INVALID_EXPECTATION, (), "reference", target)
+    case = fault.case if fault.case in ("schema", "schema-root", "dialect", "depth") else ""
+    facts = fault.facts if case else {"reason": fault.facts.get("reason", fault.case)}
+    return Finding(Code.INVALID_EXPECTATION, (), case, facts)
+
+
+def check_prompts(document: Document) -> Iterator[Finding]:
+    """Warns if data is expected and the prompt does not mention JSON."""
+    warned = set()
+    for task in document.tasks:
+        name = task.declared_key
+        if task.expect is None or task.expect.data is None or name in warned:
+            continue
+        content = str((task.inputs.get("message") or {"content": "JSON"}).get("content"))
+        if "json" not in content.lower():
+            warned.add(name)
+            yield warning_finding(Code.INVALID_EXPECTATION, ("tasks", name, "message"), "prompt")
+
+
+# The manifests of recorded tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The keys of the tasks and entries that a manifest declares, with their expectations;
+    `problems` are its errors."""
+
+    expectations: Mapping[str, Expectation | None]
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def declared_in(file: str, root: FilePath) -> Declared | None:
+    """What a manifest declares, without expanding its entries; None if there is no such file."""
+    path = root / file
+    try:
+        content = read_regular(path, limits.MANIFEST_BYTES)
+    except OSError:
+        return None
+    source = read_source(content)
+    document = Document(source, file, path.parent)
+    if document.is_complete:
+        document.findings += check(source.data)
+        if isinstance(source.data, dict):
+            read_expectations(document, NamedFiles(root))
+    errors = [found for found in document.findings if found.blocks]
+    return Declared(document.expectations, tuple(source.diagnostics(errors, file)))
+
+
+# Evaluation
+
+
+def reasons(
+    schema: Mapping[str, object], data: object, seconds: float
+) -> list[tuple[str, dict[str, Any]]]:
+    """Why data does not satisfy a schema: the case and the facts of each of the first reasons.
+    They contain types, paths and parts of the schema, but never a value of the data. After
+    `seconds`, the only reason is that it could not be checked."""
+    try:
+        with Timer(seconds).running(0):
+            found = validator_of(schema, limits.RESULT_STEPS)(data)[:MOST_REASONS]
+    except (FindingError, RecursionError, MemoryError):
+        return [("unchecked", {"limit": f"{seconds:g}"})]
+    names = set(_names(schema))
+    return [_reason(violation, names) for violation in found]
+
+
+def _reason(violation: Violation, names: set[str]) -> tuple[str, dict[str, Any]]:
+    steps = (step if step in names else "*" for step in violation.path)
+    where = "/" + "/".join(map(str, steps))
+    value, expected = violation.value, violation.expected
+    kind = "null" if value is None else _TYPES.get(type(value), "a number")
+    if violation.rule == "type":
+        wanted = expected if isinstance(expected, list) else [expected]
+        return "type", {"where": where, "expected": tuple(map(str, wanted)), "found": kind}
+    if violation.rule == "required" and isinstance(value, dict):
+        missing = tuple(str(name) for name in expected if name not in value)
+        return "required", {"where": where, "names": missing}
+    shown = json.dumps(expected, default=str)
+    shown = shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "..."
+    return "rule", {"where": where, "rule": str(violation.rule), "expected": shown}
+
+
+def _names(schema: object) -> Iterator[str]:
+    """The names of properties in a schema."""
+    waiting: list[object] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            for name in _NAMING:
+                listed = part.get(name)
+                yield from (
+                    (n for n in listed or () if isinstance(n, str))
+                    if isinstance(listed, Mapping | Sequence) and not isinstance(listed, str)
+                    else ()
+                )
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part

@@ -1,0 +1,177 @@
+"""Order: `after` holds the first create of a task until others are done."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+from tests.acceptance.test_inbox import settled
+from tests.support.live_tasks import LiveTasks
+
+
+def write(place: LiveTasks, name: str = "all", **tasks: dict[str, Any]) -> None:
+    path = place.folder / "tasks" / f"{name}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
+
+
+def task(text: str, *after: str, **more: Any) -> dict[str, Any]:
+    return {"message": text, **({"after": list(after)} if after else {}), **more}
+
+
+def rows(*names: str) -> dict[str, Any]:
+    return {"forEach": {"row": list(names)}}
+
+
+def planned(place: LiveTasks, *more: str) -> dict[str, tuple[str, str]]:
+    tasks = place.document("plan", *more)["tasks"]
+    return {each["key"]: (each["action"], each["reason"]) for each in tasks}
+
+
+def validated(place: LiveTasks, *paths: str) -> tuple[int, str]:
+    place.capture.readouterr()
+    code = run(["-C", str(place.folder), "validate", *paths])
+    return code, place.capture.readouterr().err
+
+
+def test_a_task_is_held_until_the_one_before_it_is_done(place: LiveTasks) -> None:
+    place.time.stop()
+    write(place, first=task("finishing"), second=task("finishing 2", "first"))
+    assert planned(place)["second"] == ("held", "after")
+    assert place.run("apply", "--yes")[0] == 0
+    assert planned(place)["second"] == ("held", "after")
+    assert planned(place, "--target", "second")["second"] == ("held", "after")
+    assert "waiting until these are done (`after`): first (running" in place.run("plan")[1]
+    place.time.advance(1)
+    assert planned(place)["second"] == ("create", "new")
+    assert place.document("apply", "--yes")["summary"]["created"] == 1
+    assert place.run("say", "first", "failing now", "-y")[0] == 0
+    assert planned(place)["second"] == ("unchanged", "same")
+
+
+def test_an_entry_waits_for_all_tasks_or_row_by_row(place: LiveTasks) -> None:
+    place.time.stop()
+    write(
+        place,
+        up={**rows("a", "b"), "message": "{{ row }}"},
+        all=task("report", "up"),
+        each={**rows("a", "b"), **task("check {{ row }}", "up@{{ row }}")},
+    )
+    path = place.folder / "tasks" / "all.yaml"
+    path.write_text(path.read_text().replace('"{{ row }}"', '"slow {{ row }}"', 1))
+    assert place.run("apply", "--yes")[0] == 0
+    place.time.advance(1)
+    assert planned(place)["each@a"] == ("create", "new")
+    assert planned(place)["all"] == ("create", "new")
+
+
+def test_a_failed_predecessor_is_an_alarm(place: LiveTasks) -> None:
+    write(place, first=task("failing"), second=task("x", "first"), third=task("y", "second"))
+    assert place.run("apply", "--yes")[0] == 0
+    settled(place, first="failed")
+    found = planned(place)
+    assert found["second"] == found["third"] == ("held", "stopped")
+    document = place.document("plan")
+    assert document["applyWillFail"] is True
+    code, out, _ = place.run("apply", "--yes")
+    assert code == 1, out
+    assert "first (failed)" in place.run("plan")[1]
+
+
+def test_an_unmet_predecessor_holds_until_it_is_corrected(place: LiveTasks) -> None:
+    write(
+        place,
+        first=task("answering JSON", expect={"data": {"type": "object"}}),
+        second=task("x", "first"),
+    )
+    assert place.run("apply", "--yes")[0] == 0
+    settled(place, first="unmet")
+    assert planned(place)["second"] == ("held", "stopped")
+    assert place.run("say", "first", "answering ```json {} ```", "-y")[0] == 0
+    settled(place, first="done")
+    assert planned(place)["second"] == ("create", "new")
+
+
+def test_a_held_task_takes_no_slot_and_wait_continues(place: LiveTasks) -> None:
+    write(
+        place,
+        first=task("finishing"),
+        many={**rows("a", "b"), **task("do {{ row }}", "first"), "rollout": {"atOnce": 1}},
+        last=task("z", "many"),
+    )
+    code, out, err = place.run("apply", "--yes", "--wait", "--interval", "100ms")
+    assert code == 0, out + err
+    assert set(place.statuses().values()) == {"done"}
+    assert len(place.statuses()) == 4
+
+
+def test_a_pilot_that_cannot_start_stops_its_entry(place: LiveTasks) -> None:
+    many = {**rows("a", "b"), **task("do {{ row }}", "first"), "rollout": {"pilot": 1}}
+    write(place, first=task("failing"), many=many)
+    assert place.run("apply", "--yes")[0] == 0
+    settled(place, first="failed")
+    assert set(planned(place).values()) >= {("held", "stopped")}
+    assert planned(place)["many@b"] == ("held", "stopped")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "says"),
+    [
+        ({"a": task("x", "b")}, 'no task or entry "b"'),
+        ({"a": task("x", "a")}, "waits for itself"),
+        ({"a": task("x", "b"), "b": task("y", "a")}, "wait for each other: a, b"),
+        ({"a": {**rows("1"), **task("x", "a@1")}}, "waits for itself"),
+        ({"a": task("x", "b"), "b": task("y", orgName="other")}, "another organization"),
+        ({"a": task("x", "b", taskID="t-1"), "b": task("y")}, "already exists"),
+        ({"a": task("x", "b"), "b": task("y", every="day")}, "another period"),
+        (
+            {
+                "a": {**rows("1", "2"), **task("x {{ row }}"), "rollout": {"pilot": 1}},
+                "b": task("y", "a@2"),
+                "c": {**rows("1"), **task("z {{ row }}", "b")},
+            },
+            None,
+        ),
+        (
+            {
+                "a": {
+                    **rows("1", "2"),
+                    **task("x {{ row }}", "b@{{ row }}"),
+                    "rollout": {"pilot": 1},
+                },
+                "b": {**rows("1", "2"), **task("y {{ row }}"), "rollout": {"pilot": 1}},
+            },
+            None,
+        ),
+    ],
+)
+def test_what_after_may_name(place: LiveTasks, tasks: dict[str, Any], says: str | None) -> None:
+    write(place, **tasks)
+    code, err = validated(place)
+    if says is None:
+        assert code == 0, err
+    else:
+        assert code == 1
+        assert says in err
+
+
+def test_a_cycle_through_a_pilot_over_two_files_names_both_places(place: LiveTasks) -> None:
+    pilot = {**rows("1", "2"), **task("x {{ row }}", "b"), "rollout": {"pilot": 1}}
+    write(place, "a", a=pilot)
+    write(place, "b", b=task("y", "a@2"))
+    code, err = validated(place)
+    assert code == 1
+    assert "tasks/a.yaml:1" in err
+    assert "tasks/b.yaml:1" in err
+    code, err = validated(place, "tasks/b.yaml")
+    assert 'no task or entry "a@2"' in err
+    assert "add that file to the PATHs" in err
+
+
+def test_other_names_for_after_are_recognized(place: LiveTasks) -> None:
+    for name in ("needs", "dependsOn", "depends_on"):
+        write(place, a={"message": "x", name: ["b"]})
+        assert "after" in validated(place)[1]

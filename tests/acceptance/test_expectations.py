@@ -1,0 +1,219 @@
+"""What tasks must deliver: `expect` in manifests, and the status `unmet`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+from tests.acceptance.test_inbox import settled
+from tests.support.live_tasks import LiveTasks
+
+SCHEMA = {
+    "type": "object",
+    "required": ["upgraded"],
+    "properties": {"upgraded": {"type": "array", "maxItems": 3}},
+}
+GOOD, BAD = '```json {"upgraded": []} ```', '```json {"upgraded": "SECRET"} ```'
+
+
+def write(place: LiveTasks, **tasks: dict[str, Any]) -> None:
+    path = place.folder / "tasks" / "all.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
+
+
+def task(text: str, **expect: Any) -> dict[str, Any]:
+    return {"message": text, "expect": expect}
+
+
+def applied(place: LiveTasks, **tasks: dict[str, Any]) -> None:
+    write(place, **tasks)
+    code, _, err = place.run("apply", "--yes")
+    assert code == 0, err
+
+
+def validated(place: LiveTasks) -> tuple[int, str]:
+    place.capture.readouterr()
+    code = run(["-C", str(place.folder), "validate"])
+    return code, place.capture.readouterr().err
+
+
+def entry(text: str = GOOD, count: int = 4, **expect: Any) -> dict[str, Any]:
+    """A rollout with a pilot of two; the text of the second one is BAD."""
+    rows = [{"name": f"r{n}", "block": BAD if n == 1 else text} for n in range(count)]
+    return {
+        "forEach": {"row": rows},
+        "rollout": {"pilot": 2, "stopAfter": 9},
+        "message": "answering {{ row.name }} {{ row.block }}",
+        "expect": expect or {"data": SCHEMA},
+    }
+
+
+def test_a_task_that_delivers_what_is_expected_is_done(place: LiveTasks) -> None:
+    applied(place, up=task(f"answering {GOOD}", pullRequests=1, data=SCHEMA))
+    settled(place, up="done")
+    assert place.run("wait")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expect", "reason"),
+    [
+        (f"answering {BAD}", {"data": SCHEMA}, "/upgraded: expected array, got a string"),
+        ("answering JSON", {"data": SCHEMA}, "no JSON block in the last message"),
+        (f"answering {GOOD}", {"pullRequests": 2}, "lists 1 pull request, expected at least 2"),
+        ("answering ```json {} ```", {"data": SCHEMA}, "/: upgraded missing"),
+    ],
+)
+def test_a_task_that_does_not_is_unmet(
+    place: LiveTasks, text: str, expect: dict[str, Any], reason: str
+) -> None:
+    applied(place, up=task(text, **expect))
+    settled(place, up="unmet")
+    code, out, _ = place.run("results", "--exit-code")
+    assert code == 1
+    assert reason in " ".join(out.split())
+    assert "taskctl say acme/up" in out
+    assert "SECRET" not in out
+    assert place.run("wait")[0] == 1
+    assert place.run("status", "--status", "unmet", "--exit-code")[0] == 1
+    found = place.document("results")["tasks"][0]["unmet"][0]
+    assert found["code"].startswith("TC75")
+    assert (found["file"], found["key"]) == ("tasks/all.yaml", "up")
+
+
+def test_a_message_corrects_it_and_apply_remembers_the_success(place: LiveTasks) -> None:
+    write(place, up=entry())
+    assert place.run("apply", "--yes")[0] in (0, 1)
+    settled(place, **{"up@r0": "done", "up@r1": "unmet"})
+    plan = {task["key"]: task for task in place.document("plan")["tasks"]}
+    assert (plan["up@r2"]["action"], plan["up@r2"]["reason"]) == ("held", "stopped")
+    assert place.run("say", "up@r1", f"answering {GOOD}", "-y")[0] == 0
+    settled(place, **{"up@r0": "done", "up@r1": "done"})
+    assert place.document("apply", "--yes")["summary"]["created"] == 2
+    state = json.loads((place.folder / "taskctl.state.json").read_text())
+    assert state["tasks"]["acme/up@r0"]["done"] is True
+    assert state["tasks"]["acme/up@r0"]["met"].startswith("sha256:")
+
+
+def test_another_expectation_voids_a_success_and_the_same_one_does_not(place: LiveTasks) -> None:
+    rows = entry(count=2)
+    rows["forEach"]["row"][1]["block"] = GOOD
+    applied(place, up=rows)
+    settled(place, **{"up@r0": "done", "up@r1": "done"})
+    rows["forEach"]["row"] += [{"name": "r2", "block": GOOD}]
+    rows["rollout"] = {"pilot": 2, "atOnce": 1}
+    applied(place, up=rows)
+    settled(place, **{"up@r0": "done", "up@r1": "done", "up@r2": "done"})
+    assert place.run("say", "up@r0", "failing now", "-y")[0] == 0
+    settled(place, **{"up@r0": "failed", "up@r1": "done", "up@r2": "done"})
+    rows["forEach"]["row"] += [{"name": "r3", "block": GOOD}]
+    write(place, up=rows)
+    plan = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
+    assert plan["up@r3"] == "create"  # the recorded success counts
+    rows["expect"] = {"data": {"type": "object", "required": ["more"]}}
+    write(place, up=rows)
+    plan = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
+    assert plan["up@r3"] == "held"  # r1 is evaluated again, and unmet
+    assert place.statuses()["up@r1"] == "unmet"
+
+
+def test_a_changed_expectation_changes_no_task(place: LiveTasks) -> None:
+    applied(place, up=task(f"answering {GOOD}", data=SCHEMA))
+    write(place, up=task(f"answering {GOOD}", pullRequests=9))
+    assert place.run("plan", "--detailed-exitcode")[0] == 0
+
+
+def test_a_schema_file_and_defaults(place: LiveTasks) -> None:
+    (place.folder / "tasks" / "schemas").mkdir(parents=True)
+    (place.folder / "tasks" / "schemas" / "up.json").write_text(json.dumps(SCHEMA))
+    document = {
+        "version": 1,
+        "orgName": "acme",
+        "defaults": {"expect": {"data": "schemas/up.json"}},
+        "tasks": {
+            "a": {"message": f"answering {BAD}"},
+            "b": {"message": f"answering {BAD}", "expect": None},
+            "c": {"message": f"answering {BAD}", "expect": {"pullRequests": 1}},
+        },
+    }
+    (place.folder / "tasks" / "all.yaml").write_text(json.dumps(document))
+    assert place.run("apply", "--yes")[0] == 0
+    settled(place, a="unmet", b="done", c="done")
+
+
+@pytest.mark.parametrize(
+    ("expect", "code"),
+    [
+        ({"data": {"type": "objekt"}}, "TC319"),
+        ({"data": {"$ref": "https://example.com/x.json"}}, "TC319"),
+        ({"data": {"$ref": "#/nowhere"}}, "TC319"),
+        ({"data": "schema.yaml"}, "TC319"),
+        ({"data": "missing.json"}, "TC1"),
+        ({"data": "../../../etc/passwd.json"}, "TC1"),
+        ({"pullRequests": "{{ n }}"}, "TC2"),
+        ({"data": {"const": "{{ n }}"}}, "TC311"),
+        ({"requests": 1}, "TC2"),
+    ],
+)
+def test_an_invalid_expectation_is_an_error_of_validate(
+    place: LiveTasks, expect: dict[str, Any], code: str
+) -> None:
+    write(place, up=task("Answer in JSON.", **expect))
+    ended, err = validated(place)
+    assert ended == 1, err
+    assert f"[{code}" in err
+
+
+def test_a_prompt_that_does_not_mention_json_is_a_warning(place: LiveTasks) -> None:
+    write(place, up=task("Upgrade it.", data=SCHEMA))
+    code, err = validated(place)
+    assert (code, "[TC319]" in err) == (0, True)
+
+
+def test_an_expectation_that_cannot_be_read_is_an_error_or_a_warning(place: LiveTasks) -> None:
+    applied(place, up=task(f"answering {GOOD}", data=SCHEMA))
+    settled(place, up="done")
+    path = place.folder / "tasks" / "all.yaml"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
+    assert place.run("status")[0] == 0
+    assert "warning" in place.run("status")[2]
+    assert place.run("status", "--exit-code")[0] == 1
+    assert place.run("wait")[0] == 1
+    assert place.run("results", "--exit-code")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": {"pattern": "^(a+)+$"}}},
+        {"type": "object", "properties": {"b": {"uniqueItems": True}}},
+        {"$defs": {"x": {"anyOf": [{"$ref": "#/$defs/x"}]}}, "$ref": "#/$defs/x"},
+    ],
+)
+def test_a_hostile_schema_is_stopped_and_the_run_goes_on(
+    place: LiveTasks, schema: dict[str, Any]
+) -> None:
+    data = {"a": "a" * 60 + "!", "b": [{"n": n} for n in range(5000)]}
+    text = f"answering ```json {json.dumps(data)} ```"
+    applied(place, bad=task(text, data=schema), good=task(f"answering {GOOD}", data=SCHEMA))
+    settled(place, bad="unmet", good="done")
+    assert "could not be checked within 2 s" in place.run("results")[1]
+
+
+def test_saved_plans_digests_and_policies_see_an_expectation(place: LiveTasks) -> None:
+    write(place, up=task(f"answering {GOOD}", data=SCHEMA))
+    assert place.run("plan", "--out", "saved.plan")[0] == 0
+    digest = place.document("plan")["digest"]
+    write(place, up=task(f"answering {GOOD}", pullRequests=9))
+    assert "stale" in place.run("apply", "saved.plan", "--yes")[2]
+    assert place.run("apply", "--yes", "--expect-plan", digest)[0] == 1
+    write(place, up=task(f"answering {GOOD}", data=SCHEMA))
+    assert place.run("apply", "saved.plan", "--yes")[0] == 0
+    (place.folder / "policy.json").write_text(json.dumps({"required": ["expect"]}))
+    (place.folder / "taskctl.toml").write_text('policy = "policy.json"\n')
+    assert validated(place)[0] == 0
+    write(place, up={"message": "x"})
+    assert "policy" in validated(place)[1]
