@@ -14,10 +14,11 @@ rm -rf "$demo"
 mkdir "$demo"
 cp -R "$here/examples/tasks" "$demo/tasks"
 cd "$demo"
+git init --quiet # files below a hidden directory of a repository are never read
 
 # Settings for the real service do not apply here.
 unset TASKCTL_STATE TASKCTL_ORG TASKCTL_SETTLE_TIME PULUMI_ACCESS_TOKEN
-export TASKCTL_BACKEND=local
+export TASKCTL_BACKEND=local TASKCTL_CACHE_DIR="$demo" # inside a repository: no cache
 
 bold='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -46,8 +47,8 @@ Each task was created exactly once. Try it yourself:
 
   . .venv/bin/activate; cd .demo; export TASKCTL_BACKEND=local
   $EDITOR tasks/iam-narrowing.yaml    # edit a prompt, add a task, break something, then:
-  taskctl validate                    # every problem, with its place and a suggestion
-  taskctl plan                        # what changed, and what apply would create
-  taskctl apply                       # asks first; kill it halfway and apply again
-  taskctl status                      # what the tasks are doing
+  taskctl validate; taskctl plan; taskctl apply
+
 END
+say 'taskctl results "upgrade-*"   # what came out of the upgrades'
+taskctl results 'upgrade-*'

@@ -35,6 +35,7 @@ COMMANDS = {
     "logs": "Show the conversation of tasks.",
     "wait": "Wait until tasks are done.",
     "results": "Show what came out of tasks: answers, data, pull requests.",
+    "open": "Open the page or the pull request of a task.",
     "inbox": "List open requests and respond to them.",
     "approve": "Approve the open requests of tasks.",
     "reject": "Reject the open requests of tasks.",
@@ -57,7 +58,7 @@ COMMANDS = {
 GROUPS = {
     "Manage tasks": ("validate", "plan", "apply", "status"),
     "Follow and answer tasks": (
-        *("logs", "wait", "results", "inbox", "approve", "reject", "say", "cancel", "show"),
+        *("logs", "wait", "results", "open", "inbox", "approve", "reject", "say", "cancel", "show"),
     ),
     "Manifests and state": ("init", "fmt", "import", "state"),
     "Other commands": (*("doctor", "serve", "explain", "schema", "completion", "help", "version"),),

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.embedded import handlers, page
 from reconciler.embedded.budget import TokenBudget, store_budget
-from reconciler.embedded.lifecycle import Scenario, finishing
+from reconciler.embedded.lifecycle import Scenario
+from reconciler.embedded.scenarios import usual
 from reconciler.embedded.sse import HEARTBEAT_SECONDS
 from reconciler.embedded.storage import Storage, is_busy
 from reconciler.embedded.wsgi import (
@@ -106,7 +107,7 @@ class App:
         self._ctx = handlers.ServiceContext(
             storage=Storage(db),
             now=now,
-            scenario=scenario or (lambda turn: finishing(turn, work_seconds)),
+            scenario=scenario or (lambda turn: usual(turn, work_seconds)),
             stopping=Event(),
             stream_slots=Semaphore(max_streams),
             streams_end=streams_end,

@@ -137,6 +137,12 @@ def _slow(turn: Turn, seconds: float) -> Script:
     return Script(tuple(steps), ends, SLOW_STEPS * _TOKENS_PER_STEP, SLOW_STEPS * 40)
 
 
+def usual(turn: Turn, seconds: float) -> Script:
+    """The turn succeeds: a message with a JSON block is answered with it."""
+    is_asked = _JSON_BLOCK.search(str(turn.event.get("content") or "")) is not None
+    return (_answering if is_asked else finishing)(turn, seconds)
+
+
 def _by_prompt(turn: Turn, seconds: float) -> Script:
     """The first word of a message selects the scenario of its turn; without one, it succeeds.
     Pulumi's CLI puts a block before the prompt: then the first word of a later paragraph counts."""
@@ -148,7 +154,7 @@ def _by_prompt(turn: Turn, seconds: float) -> Script:
     paragraphs = re.split(r"\n\s*\n|</[\w-]+>", str(turn.event.get("content") or ""))
     words = (next(iter(paragraph.split()), "") for paragraph in paragraphs)
     names = (word.strip("[]:").lower() for word in words)
-    return next((_SCENARIOS[n] for n in names if n in _SCENARIOS), finishing)(turn, seconds)
+    return next((_SCENARIOS[n] for n in names if n in _SCENARIOS), usual)(turn, seconds)
 
 
 _SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {

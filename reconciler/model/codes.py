@@ -158,6 +158,7 @@ class Code(StrEnum):
     MISSING_DATA = "TC752"
     INVALID_RESULT = "TC753"
     UNKNOWN_EXPECTATION = "TC754"
+    NO_ADDRESS = "TC755"
 
     # Usage and configuration
     INVALID_DURATION = "TC801"

@@ -71,6 +71,15 @@ def test_json_has_the_data_and_pulumis_shape_of_pull_requests(ended: LiveTasks) 
     assert (found["bad"]["answer"], "simulated" in found["bad"]["error"]) == ("", True)
 
 
+def test_open_prints_the_address_without_a_terminal(ended: LiveTasks) -> None:
+    code, out, _ = ended.run("open", "up10")
+    assert (code, out) == (0, f"{ended.url}/acme/neo/tasks/{ended.task_id('up10')}\n")
+    code, out, _ = ended.run("open", "up10", "--pr")
+    assert (code, out.startswith("https://github.com/acme/network/pull/")) == (0, True)
+    code, _, err = ended.run("open", "bad", "--pr")
+    assert (code, "[TC755]" in err) == (1, True)
+
+
 def test_csv_has_a_row_per_task(ended: LiveTasks) -> None:
     code, out, _ = ended.run("results", "--format", "csv")
     assert code == 0

@@ -1,0 +1,45 @@
+"""`taskctl open`: opens a task's page or pull request in the browser."""
+
+from __future__ import annotations
+
+import sys
+
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.completion import candidates
+from reconciler.cli.options import BACKEND, STATE, argument, option
+from reconciler.render import safe
+
+
+@make_command(
+    "open",
+    argument("key", "KEY", candidates.keys),
+    option("--pr", "pull_requests", is_flag=True, help="Its pull request instead of its page."),
+    *(BACKEND, STATE),
+    examples=[
+        ("taskctl open rotate-iam-keys", "the task's page in Pulumi Cloud"),
+        ("taskctl open upgrade@network --pr", "its pull request"),
+    ],
+)
+def command(call: Call, key: str, pull_requests: bool) -> int:
+    """Open the page of a task in the browser.
+
+    Without a terminal or a browser, or if there are several pull requests, the addresses are
+    printed instead.
+    """
+    from reconciler.app.open import addresses
+
+    out = call.out
+    found = addresses(call.ctx, key, pull_requests=pull_requests)
+    as_text = out.options.format == "text"
+    if as_text and len(found) == 1 and sys.stdout.isatty():
+        import webbrowser
+
+        if webbrowser.open(found[0]):
+            return 0
+    from reconciler.render.document import json_document
+
+    out.result(
+        lambda: json_document(urls=list(found)),
+        lambda _: "".join(f"{safe.line(url)}\n" for url in found),
+    )
+    return 0
