@@ -240,6 +240,7 @@ def test_the_scheduled_job_notifies_once(tmp_path: Path) -> None:
     with closing(app), running_app(app) as url, webhook() as hook:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
         env["TASKCTL_NOTIFY_URL"] = hook.url
+        env["TASKCTL_CACHE_DIR"] = str(tmp_path / "cache")
         assert step["env"].keys() <= env.keys()
         made = "taskctl state init git:origin; taskctl apply --state git:origin --yes --wait"
         ended = shell(made, clone, env)

@@ -72,7 +72,7 @@ class Sandbox:
         options = ["--backend", self.server.url]
         if command not in ("say", "approve", "cancel"):
             options += ["--format", "json"]
-        if command in ("plan", "apply", "import"):
+        if command in ("plan", "apply"):
             options += ["--settle-time", self.settle]
         return [command, *options, *(["--yes"] if command == "apply" else []), *more]
 
