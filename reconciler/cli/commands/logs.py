@@ -11,12 +11,12 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
 @make_command(
     "logs",
     SELECTED,
-    option("-f", "--follow", is_flag=True, help="Continue until the task is settled."),
+    option("-f", "--follow", is_flag=True, help="Continue until the task has finished."),
     option("--since", metavar="DURATION|TIME", help="Show only events that are newer than this."),
     *(BACKEND, STATE),
     examples=[
         ("taskctl logs rotate-iam-keys", "the conversation so far"),
-        ("taskctl logs rotate-iam-keys --follow", "follow it until the task is settled"),
+        ("taskctl logs rotate-iam-keys --follow", "follow it until the task has finished"),
         ("taskctl logs 'rotate-*'", "several conversations, one after another"),
         ("taskctl logs rotate-iam-keys --since 10m -v", "the last ten minutes in full"),
         ("taskctl logs rotate-iam-keys --format json", "for a program: one event per line"),

@@ -205,7 +205,7 @@ def unlock_state(call: Call, epoch: int) -> int:
 def print_state(call: Call) -> int:
     """Print the whole state as JSON, in the format of a state file.
 
-    It contains all prompts, also those of sensitive tasks.
+    It contains all prompts, including those of sensitive tasks.
     """
     from reconciler.app.state import pull_state
 
@@ -233,7 +233,7 @@ def push_file(call: Call, file: str) -> int:
 
 @make_command(
     "migrate",
-    option("--to", metavar="URL", help="Address or path of the new place."),
+    option("--to", metavar="URL", help="Address or path of the new location."),
     option("--abort", is_flag=True, help="Undo a move that was interrupted."),
     *EDITS,
     examples=[

@@ -63,7 +63,7 @@ class _StatusCommand(Command):
         help="Only tasks with one of these statuses, such as waiting,failed. --state also accepts "
         "such a list.",
     ),
-    option("--watch", is_flag=True, help="Refresh the table until all tasks are settled."),
+    option("--watch", is_flag=True, help="Refresh the table until all tasks have finished."),
     INTERVAL,
     option(
         "--exit-code",
@@ -86,8 +86,8 @@ class _StatusCommand(Command):
     option(
         "--by",
         type=click.Choice([by.value for by in By]),
-        help="With --totals: how to group. The team is that of the token that created the task; "
-        "with a personal token, it is the user.",
+        help="With --totals: how to group. `team` is the team of the token that created the "
+        "task, or the user for personal tokens.",
     ),
     option(
         "--notify",
@@ -98,7 +98,8 @@ class _StatusCommand(Command):
         "--notify-since",
         type=duration,
         default="1h",
-        help="What counts as new for --notify: at least the interval of the schedule.",
+        help="With --notify: report changes within this time, which must be at least the interval "
+        "of the schedule.",
     ),
     *READS,
     formats=("csv",),
@@ -110,7 +111,7 @@ class _StatusCommand(Command):
             "the tasks of a manifest, and those that match a pattern",
         ),
         ("taskctl status --status waiting,failed", "those that need attention"),
-        ("taskctl status --watch", "refreshed in place until all tasks are settled"),
+        ("taskctl status --watch", "refreshed in place until all tasks have finished"),
         ("taskctl status --totals", "the tokens used, by manifest and by day"),
         ("taskctl status --totals --since 30d --by team --format csv", "for a spreadsheet"),
         ("taskctl status --notify -q", "for a scheduled job: send what is new to a chat"),
