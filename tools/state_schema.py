@@ -96,8 +96,8 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
             FILLED,
         ),
         "isNew": Field(
-            "Whether no apply of all manifests has compared every key yet, so that unrecorded "
-            "tasks of any age may exist. Absent: false.",
+            "True until an apply of all manifests has compared every key. Until then, "
+            "unrecorded tasks of any age may exist. Absent: false.",
             True,
         ),
         "baselines": Field(
@@ -124,7 +124,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     },
     "Record": {
         "pending": Field(
-            "Settings that are still to be changed after creation. Absent: none.",
+            "Settings that still have to be set after creation. Absent: none.",
             {"name": "Rotate IAM keys"},
         ),
         "history": Field(
@@ -190,7 +190,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     },
     "KeyNotes": {
         "removed": Field(
-            "The task that `state rm` removed from the key last. Absent: none.",
+            "The last task that `state rm` removed from the key. Absent: none.",
             "t-1",
         ),
         "notCreated": Field(
@@ -254,11 +254,11 @@ OWN: Mapping[str, Field] = {
     ),
     "attempts": Field(
         "Attempts to create a task whose outcome is unknown, by their marks: the times sent with "
-        "their messages, in UTC with microseconds, unique in one state.",
+        "their messages, in UTC with microseconds, unique in the state.",
         {},
     ),
     "keys": Field(
-        "What is remembered about keys without a task, by ORGANIZATION/KEY. Absent: nothing.",
+        "Information about keys without a task, by ORGANIZATION/KEY. Absent: none.",
         {A_REF: {"removed": "t-1"}},
     ),
     "tasks": Field("The recorded tasks, by ORGANIZATION/KEY.", {}),

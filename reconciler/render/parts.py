@@ -53,7 +53,7 @@ class DiagnosticItem(Part, kw_only=True):
     code: Annotated[
         str,
         Meta(
-            description="The cause of the problem. Stable, unlike the wording; `taskctl explain "
+            description="The diagnostic code. Stable, unlike the wording; `taskctl explain "
             "CODE` explains it.",
             pattern="^TC[0-9]{3}$",
         ),
@@ -65,7 +65,7 @@ class DiagnosticItem(Part, kw_only=True):
             examples=["error", "warning", "note"],
         ),
     ]
-    summary: Annotated[str, Meta(description="One line: where and what.")]
+    summary: Annotated[str, Meta(description="The location and the problem, on one line.")]
     detail: Annotated[
         str, Meta(description="Why it matters and how to fix it. Empty, or several lines.")
     ]
@@ -94,7 +94,9 @@ class CommandDocument(Part, kw_only=True):
 class HintItem(Part, kw_only=True):
     """How to proceed."""
 
-    text: Annotated[str, Meta(description="What the commands do, or what to change. May be empty.")]
+    text: Annotated[
+        str, Meta(description="The purpose of the commands, or the change to make. May be empty.")
+    ]
     commands: Annotated[
         list[str], Meta(description="Alternative commands, quoted for a POSIX shell.")
     ]

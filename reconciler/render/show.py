@@ -84,8 +84,10 @@ class ShownTask(StatusTask, kw_only=True):
 
 
 class ShowDocument(CommandDocument, kw_only=True):
-    """Everything that is known about one task. Within a formatVersion, fields and values may be
-    added: ignore unknown ones."""
+    """Everything that is known about one task.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     read_at: ReadAt
     summary: StatusSummary

@@ -21,8 +21,10 @@ class ValidateSummary(Part, kw_only=True):
 
 
 class ValidateDocument(CommandDocument, kw_only=True):
-    """The problems in the manifests. Within a formatVersion, fields and values may be added: ignore
-    unknown ones."""
+    """The problems in the manifests.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     valid: Annotated[bool, Meta(description="Whether there are no errors.")]
     summary: Annotated[ValidateSummary, Meta(description="What was checked and found.")]

@@ -38,7 +38,7 @@ class ApplySummary(Part, kw_only=True):
     held: Annotated[Count, Meta(description="Tasks that must not be created yet.")]
     failed: Annotated[Count, Meta(description="Tasks that failed.")]
     unresolved: Annotated[Count, Meta(description="Tasks that may or may not exist.")]
-    not_started: Annotated[Count, Meta(description="Tasks that apply did not start on.")]
+    not_started: Annotated[Count, Meta(description="Tasks that apply did not start.")]
 
 
 class AppliedTask(Part, kw_only=True):
@@ -65,7 +65,7 @@ class AppliedTask(Part, kw_only=True):
         ),
     ]
     task_id: Annotated[
-        str | None, Meta(description="The task ID; null if there is none, or none is certain.")
+        str | None, Meta(description="The task ID; null if there is none or it is uncertain.")
     ]
     url: Annotated[str | None, Meta(description="The task's page in Pulumi Cloud.")]
     error: Annotated[str | None, Meta(description="Why the task failed or is unresolved.")]
@@ -85,8 +85,10 @@ class AppliedTask(Part, kw_only=True):
 
 
 class ApplyDocument(CommandDocument, kw_only=True):
-    """The outcome of every task that required action, regardless of what happened to the others.
-    Within a formatVersion, fields and values may be added: ignore unknown ones."""
+    """The outcome of each task that required action.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     summary: Annotated[ApplySummary, Meta(description="The number of tasks for each result.")]
     budget: Annotated[

@@ -42,7 +42,7 @@ class IdentityItem(Part, kw_only=True):
 
 
 class FailReasonItem(Part, kw_only=True):
-    """A reason for which apply would exit 1."""
+    """A reason why apply would exit 1."""
 
     code: Annotated[
         str,
@@ -110,7 +110,7 @@ class PlanTask(Part, kw_only=True):
             description="`create`: does not exist yet. `replace`: exists, and a new task is "
             "created in its place. `adopt`: exists, and is recorded. `move`: its record moves to a "
             "new key. `update`: differs, and settings are changed in place. `changed`: differs, "
-            "and is not modified. `gone`: the service does not find it. `forget`: listed under "
+            "and is not modified. `gone`: the service no longer has it. `forget`: listed under "
             "`removed`, and is removed from the state. `orphaned`: no manifest declares it. "
             "`held`: must not be created yet. `unchanged`: nothing to do. `unresolved`: may "
             "already exist, so it is not created until that is resolved.",
@@ -139,7 +139,7 @@ class PlanTask(Part, kw_only=True):
         ),
     ]
     task_id: Annotated[
-        str | None, Meta(description="The task ID; null if there is none, or none is certain.")
+        str | None, Meta(description="The task ID; null if there is none or it is uncertain.")
     ]
     file: Annotated[str, Meta(description="The manifest that declares, or declared, the task.")]
     line: Annotated[
@@ -183,8 +183,10 @@ class PlanTask(Part, kw_only=True):
 
 
 class PlanDocument(Part, kw_only=True):
-    """Every task that is declared or recorded, and what apply would do with it. Within a
-    formatVersion, fields and values may be added: ignore unknown ones."""
+    """Every task that is declared or recorded, and what apply would do with it.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     format_version: FormatVersion
     backend: Annotated[
@@ -212,8 +214,8 @@ class PlanDocument(Part, kw_only=True):
     complete: Annotated[
         bool,
         Meta(
-            description="False if the service's tasks could not all be read. Tasks that were not "
-            "shown are then unresolved, not missing."
+            description="False if not all tasks of the service could be read. A task that was not "
+            "seen is then unresolved, not missing."
         ),
     ]
     has_changes: Annotated[

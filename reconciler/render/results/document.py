@@ -48,7 +48,7 @@ class PullRequestItem(Part, kw_only=True):
     ]
     repo: Annotated[dict[str, Any], Meta(description="The repository, as the service returns it.")]
     url: Annotated[
-        str | None, Meta(description="Its page; null for forges whose addresses are not known.")
+        str | None, Meta(description="The URL of its page; null if the forge is not known.")
     ]
 
 
@@ -88,13 +88,15 @@ class ResultTask(Part, kw_only=True):
     error: Annotated[str, Meta(description="The reason that the agent gave when it failed.")]
     unmet: Annotated[
         list[DiagnosticItem],
-        Meta(description="What is missing of what the task was expected to deliver."),
+        Meta(description="The parts of the expected result that are missing."),
     ]
 
 
 class ResultsDocument(CommandDocument, kw_only=True):
-    """What came out of the selected tasks. Within a formatVersion, fields and values may be added:
-    ignore unknown ones."""
+    """The results of the selected tasks.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     read_at: ReadAt
     summary: StatusSummary

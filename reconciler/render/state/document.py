@@ -56,12 +56,12 @@ class AttemptItem(Part, kw_only=True):
 
 
 class RecordItem(Part):
-    """What the state has recorded about a task."""
+    """The record of a task in the state."""
 
     created_at: Annotated[Time | None, Meta(description="When the service created the task.")]
     marks: Annotated[list[str], Meta(description="The marks of the attempts for the key.")]
     pending: Annotated[
-        dict[str, Any], Meta(description="Settings that are still to be changed after creation.")
+        dict[str, Any], Meta(description="Settings that still have to be set after creation.")
     ]
     inputs: Annotated[
         dict[str, Any], Meta(description="The settings with which the task was created.")
@@ -96,8 +96,10 @@ class StateTask(Part, kw_only=True):
 
 
 class StateDocument(CommandDocument, kw_only=True):
-    """The recorded tasks, and the attempts whose outcome is unknown. Within a formatVersion, fields
-    and values may be added: ignore unknown ones."""
+    """The recorded tasks, and the attempts whose outcome is unknown.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     backend: Annotated[
         str,

@@ -30,7 +30,7 @@ StatusSummary = Annotated[
 Key = Annotated[str, Meta(description="The key, unique in the organization.")]
 OrgName = Annotated[str, Meta(description="The organization.")]
 TaskID = Annotated[
-    str | None, Meta(description="The task ID; null if there is none, or none is certain.")
+    str | None, Meta(description="The task ID; null if there is none or it is uncertain.")
 ]
 Url = Annotated[str | None, Meta(description="The task's page in Pulumi Cloud.")]
 File = Annotated[str | None, Meta(description="The manifest from which the task was recorded.")]
@@ -47,7 +47,7 @@ RequestID = Annotated[str | None, Meta(description="The ID of the approval reque
 Command = Annotated[
     list[str] | None,
     Meta(
-        description="The words of the command that responds.",
+        description="The command that responds, as a list of arguments.",
         examples=[["taskctl", "approve", "rotate-iam-keys"]],
     ),
 ]
@@ -70,7 +70,7 @@ class LastEvent(Part, kw_only=True):
     says: Annotated[
         str,
         Meta(
-            description="What the event means for the task.",
+            description="The meaning of the event for the task.",
             examples=["working", "final", "failed", "cancelled"],
         ),
     ]
@@ -139,8 +139,10 @@ class StatusTask(Part, kw_only=True):
 
 
 class StatusDocument(CommandDocument, kw_only=True):
-    """The status of the selected tasks. Within a formatVersion, fields and values may be added:
-    ignore unknown ones."""
+    """The status of the selected tasks.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     read_at: ReadAt
     summary: StatusSummary
@@ -169,8 +171,10 @@ class InboxItem(Part, kw_only=True):
 
 
 class InboxDocument(CommandDocument, kw_only=True):
-    """The open requests. Within a formatVersion, fields and values may be added: ignore unknown
-    ones."""
+    """The open requests.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     read_at: ReadAt
     requests: Annotated[list[InboxItem], Meta(description="The requests, oldest first.")]

@@ -36,7 +36,7 @@ Tasks = Annotated[list[StatusTask], Meta(description="The tasks, those that need
 
 
 class Waited(Part, kw_only=True):
-    """How waiting for the tasks of an apply ended."""
+    """The result of waiting for the tasks of an apply."""
 
     end: Ended
     read_at: ReadAt
@@ -49,8 +49,10 @@ class Waited(Part, kw_only=True):
 
 
 class WaitDocument(Part, kw_only=True):
-    """The status of the tasks when the wait ended. Within a formatVersion, fields and values may be
-    added: ignore unknown ones."""
+    """The status of the tasks when the wait ended.
+
+    Within a formatVersion, fields and values may be added: ignore those that are unknown.
+    """
 
     format_version: FormatVersion = FORMAT_VERSION
     end: Ended
