@@ -215,7 +215,7 @@ class State:
             if attempt.replaces:
                 ids.setdefault(attempt.replaces, attempt.ref)
         for task in self.retired.values():
-            for task_id in () if task.adoptable else (task.task_id, *task.former):
+            for task_id in (*(() if task.adoptable else (task.task_id,)), *task.former):
                 ids.setdefault(task_id, task.ref)
         return ids
 
