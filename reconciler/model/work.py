@@ -61,7 +61,7 @@ def comparable_text(text: str) -> str:
 def is_redaction_of(theirs: str, ours: str) -> bool:
     """Whether `theirs` is `ours` with parts replaced by the service's placeholder."""
     first, *middle = theirs.split(REDACTED)
-    if not middle or REDACTED in ours or not ours.startswith(first):
+    if not middle or not ours.startswith(first):
         return False
     last, at = middle.pop(), len(first)
     for piece in middle:
@@ -76,15 +76,21 @@ def _missing_entities(
     shown: Collection[Mapping[str, object]], sent: Collection[Mapping[str, object]]
 ) -> int | None:
     """How many of the entities that were sent are not shown; None if others are."""
-    left = list(shown)
+    left = sorted(shown, key=_extent)
     missing = 0
-    for entity in sent:
+    # One entity may have all that another has: each takes the one with the fewest further fields.
+    for entity in sorted(sent, key=_extent, reverse=True):
         same = next((other for other in left if _has(other, entity)), None)
         if same is None:
             missing += 1
         else:
             left.remove(same)
     return None if left else missing
+
+
+def _extent(value: object) -> int:
+    """How many fields a value has, all levels together."""
+    return sum(map(_extent, value.values())) if isinstance(value, Mapping) else 1
 
 
 def _has(shown: object, sent: object) -> bool:

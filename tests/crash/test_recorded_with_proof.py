@@ -87,6 +87,76 @@ def _entities(said: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.parametrize("treatment", ["kept", "rounded", "replaced"])
+def test_a_placeholder_in_the_prompt_does_not_hide_a_redacted_task(
+    here: InProcess, treatment: Any
+) -> None:
+    """A lost create must be found also if the prompt itself contains the placeholder."""
+    here.server.habits.marks = treatment
+    here.server.habits.redact = True
+    (here.sandbox.folder / "tasks/all.yaml").write_text(
+        "version: 1\norgName: acme\ntasks:\n"
+        "  k2: # taskctl: ignore[TC402]\n    message: Replace [REDACTED] by password=hunter22.\n"
+    )
+    set_rules(here, Rule("create", LOST, nth=(1,)), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    set_rules(here)
+    ended = here.run("apply")
+    assert ended.results() == {"k2": "adopted" if treatment == "kept" else "unresolved"}
+    assert len(tasks_of(here)) == 1
+
+
+@pytest.mark.parametrize("treatment", ["kept", "rounded", "replaced"])
+def test_entities_of_which_one_contains_the_other_may_come_in_any_order(
+    here: InProcess, treatment: Any
+) -> None:
+    here.server.habits.marks = treatment
+    repository = {"type": "repository", "org": "acme", "name": "infra"}
+    added = [repository, {**repository, "forge": "github"}]
+    here.sandbox.write({"k2": {"message": {"content": "do 2", "entity_diff": {"add": added}}}})
+    set_rules(here, Rule("create", LOST, nth=(1,)), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    (task,) = here.server.world.tasks
+    task.events[1]["eventBody"]["entity_diff"] = {"add": added[::-1]}
+    set_rules(here)
+    ended = here.run("apply")
+    assert ended.results() == {"k2": "adopted" if treatment == "kept" else "unresolved"}
+    assert len(tasks_of(here)) == 1
+
+
+def test_the_task_of_another_keys_open_attempt_cannot_be_recorded_by_hand(here: InProcess) -> None:
+    """The attempt would find nothing then, and its key would get a second task."""
+    here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2"}))
+    set_rules(here, Rule("create", LOST, contains="do 2"), Rule("events", DOWN))
+    here.run("apply")
+    (made,) = here.server.tasks_by_work()["do 2"]
+    here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2", "k3": "do 3"}))
+    set_rules(here)
+    refused = here.run_state("resolve", "k3", "--task-id", made)
+    assert (refused.code, "was created by an open attempt of acme/k2" in refused.stdout) == (
+        1,
+        True,
+    )
+    assert here.run("apply").results() == {"k2": "adopted", "k3": "created"}
+    here.assert_settled({"k1": "do 1", "k2": "do 2", "k3": "do 3"})
+
+
+def test_a_replaced_task_is_not_adopted_after_its_key_was_removed_and_came_back(
+    here: InProcess,
+) -> None:
+    here.sandbox.write(as_tasks(ONE))
+    old = here.server.world.create("me", "acme", {"message": {"content": "do 2"}})["taskId"]
+    assert here.run("apply").results() == {"k2": "adopted"}
+    assert here.run("apply", "--replace", "k2").results() == {"k2": "replaced"}
+    new = here.sandbox.recorded()["k2"]
+    assert here.run_state("rm", "k2").code == 0
+    assert here.run("apply").results() == {"k2": "adopted"}
+    assert here.sandbox.recorded()["k2"] == new
+    here.sandbox.write(as_tasks({**ONE, "k3": "do 2"}))
+    here.run("apply", "--adopt", "all")
+    assert here.sandbox.recorded()["k3"] not in (old, new)
+
+
 def test_the_unicode_form_that_the_service_returns_does_not_hide_a_task(here: InProcess) -> None:
     text = unicodedata.normalize("NFD", "überprüfe")
     here.sandbox.write(as_tasks({"k2": text}))

@@ -83,7 +83,9 @@ def test_inputs_do_their_own_work() -> None:
         ("[REDACTED] and [REDACTED]", "x or y", False),
         ("aa[REDACTED]aa", "aaa", False),
         ("plain", "plain", False),
-        ("[REDACTED]", "[REDACTED] x", False),
+        ("[REDACTED]", "[REDACTED] x", True),
+        ("[REDACTED] and [REDACTED]", "[REDACTED] and x", True),
+        ("[REDACTED] or [REDACTED]", "[REDACTED] and x", False),
     ],
 )
 def test_a_redacted_prompt_matches_only_its_original(
