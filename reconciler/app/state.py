@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reconciler import disk
@@ -13,7 +14,7 @@ from reconciler.app.task_sessions import confirm, select_keys, select_refs, with
 from reconciler.messages import word
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, StateError, TaskctlError
+from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
 from reconciler.model.task import TaskRef
 from reconciler.render.state.edits import Edit, PlaceChange
 from reconciler.state import edit, migration
@@ -102,12 +103,12 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
             return Edit(ref, "notCreated", bool(events))
         if task_id is not None and not edit.is_known(state, key):
             desired = _find_in_manifests(ctx, state, key)
-            remote = _find_at_service(ctx, desired.ref, task_id)
+            remote = _find_free(ctx, state, desired.ref, task_id)
             who, now = ctx.client.identity(), ctx.clock.now()
             session.append(*edit.record_existing(state, desired, remote, who, at=now))
             return Edit(desired.ref, "resolved", True, task_id)
         ref = edit.find(state, key)
-        task = _find_at_service(ctx, ref, task_id) if task_id is not None else None
+        task = _find_free(ctx, state, ref, task_id) if task_id is not None else None
         created_at = task.created_at if task is not None else None
         now = ctx.clock.now()
         events = edit.close_attempts(state, ref, task_id, created_at=created_at, at=now)
@@ -140,10 +141,17 @@ def _find_declared(tasks: Sequence[DesiredTask], ref: TaskRef) -> DesiredTask:
     raise TaskctlError.of(Code.NOT_DECLARED, at=Place(key=ref.key), **facts)
 
 
-def _find_at_service(ctx: Context, ref: TaskRef, task_id: str) -> RemoteTask:
+def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> RemoteTask:
+    """The service's task with this ID. TaskctlError if there is none, or if it has the mark of
+    another key's open attempt, which would create a second task then."""
     task = ctx.client.get_task(ref.org_name, task_id)
     if task is None:
         raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)
+    others = [a for a in state.attempts.values() if a.ref != ref]
+    if others:
+        with suppress(RemoteError):  # it cannot be read: the person knows more
+            shown = ctx.client.first_message(ref.org_name, task_id)
+            edit.refuse_marked(others, ref, task_id, shown.mark if shown is not None else "")
     return task
 
 

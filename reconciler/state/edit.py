@@ -18,6 +18,7 @@ from fnmatch import translate
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, StateError
+from reconciler.model.mark import is_same
 from reconciler.model.shell import is_key
 from reconciler.model.task import DesiredTask, Generated, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.model.wire import patch_after_create
@@ -304,6 +305,13 @@ def _check_free(state: State, ref: TaskRef, task_id: str) -> None:
     holder = state.recorded_ids().get(task_id)
     if holder is not None and holder != ref:
         raise _refused("recorded", ref.key, task=task_id, ref=str(ref), holder=str(holder))
+
+
+def refuse_marked(others: Iterable[Attempt], ref: TaskRef, task_id: str, mark: str) -> None:
+    """Raises StateError if the task shows the mark of one of the open attempts of other keys."""
+    owner = next((other.ref for other in others if is_same(other.mark, mark)), None)
+    if owner is not None:
+        raise _refused("marked", ref.key, task=task_id, ref=str(ref), owner=str(owner))
 
 
 def _record(state: State, ref: TaskRef) -> Record:
