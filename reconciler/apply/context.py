@@ -82,6 +82,8 @@ class ApplyContext:
         replaced = task.attempt.replaces or None if task.attempt is not None else None
         if task.action is Action.REPLACE:
             replaced = task.task_id
+        elif task.attempt is None and task.action is Action.ADOPT and task.record is not None:
+            replaced = task.record.task_id
         return TaskResult(
             ref=task.ref,
             result=result,

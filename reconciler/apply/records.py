@@ -12,7 +12,7 @@ from reconciler.model.task import Inputs, RemoteTask, TaskRef
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask
-from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, kept_outputs
+from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, Owed, kept_outputs
 from reconciler.state.model import Event, Forgotten, Record, Recorded, Retired
 
 
@@ -62,6 +62,10 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
     )
     if attempt is not None:
         attempt = replace(attempt, cancels=attempt.cancels or task.cancels)
+    elif task.cancels and task.record is not None:
+        owed = Owed(task.record.task_id, ctx.identity)
+        record = record.in_place_of(task.record, None)
+        return replace(record, owed=(*record.owed, owed))
     return record.in_place_of(task.record, attempt)
 
 

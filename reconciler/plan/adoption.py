@@ -73,10 +73,20 @@ def look_alikes(
             taken.add(found.id)
             if (state.is_new or options.adopt is not None) and found.id not in claimed:
                 adopted = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
-                decided[task.ref] = replace(adopted, record=create.record)
+                decided[task.ref] = _in_place_of(create, adopted)
             else:
                 decided[task.ref] = _unrecorded(task, found, state.backend, view)
     return decided
+
+
+def _in_place_of(create: PlannedTask, adopted: PlannedTask) -> PlannedTask:
+    """The adoption instead of a create: what `--replace` asked for still applies."""
+    old = create.record
+    if old is None or create.action is not Action.REPLACE:
+        return replace(adopted, record=old)
+    case = "attempt.replaces_and_cancels" if create.cancels else "attempt.replaces"
+    remarks = (*adopted.remarks, remark(case, old=old.task_id))
+    return replace(adopted, record=old, cancels=create.cancels, remarks=remarks)
 
 
 def _claimed(verdicts: Iterable[Verdict]) -> set[str]:

@@ -24,6 +24,9 @@ from reconciler.state.model import Record, State
 AGAIN = timedelta(minutes=30)
 """How long a request without a task ID counts as a repetition."""
 
+_NEW_TASK = (HistoryKind.REPLACED, HistoryKind.RECREATED)
+"""The events after which a key has another task than before, be it one that was found."""
+
 
 class ReplaceRequest(NamedTuple):
     """`name` is KEY or ORG/KEY, `task_id` the task to replace (None: any)."""
@@ -42,7 +45,7 @@ class ReplaceRequest(NamedTuple):
     def is_due(self, record: Record, state: State, now: datetime) -> bool:
         if self.task_id is not None:
             return record.task_id == self.task_id
-        replaced = (h for h in record.history if h.what == HistoryKind.REPLACED)
+        replaced = (h for h in record.history if h.what in _NEW_TASK)
         moments = [h.at for h in replaced if h.at is not None]
         # A moment in the future is from a clock that was set back since. It counts as recent.
         was_granted = bool(moments) and now - max(moments) < AGAIN

@@ -180,16 +180,19 @@ class Rules:
         if record is None or not self._is_due(task.ref, record):
             return None
         remote = self._view.find(record.ref, record.task_id)
-        gone = TaskId(record.ref.org_name, record.task_id) in self._view.absent
-        cancels = self._options.cancel_replaced and not gone
-        case = "replace.gone" if gone else "replace.cancel" if cancels else "replace.keep"
+        absent = TaskId(record.ref.org_name, record.task_id) in self._view.absent
+        cancels = self._options.cancel_replaced and not absent
+        case = "replace.cancel" if cancels else "replace.keep"
+        if absent:
+            is_maker = self._view.identity.same_as(record.identity)
+            case = "replace.gone" if is_maker else "replace.hidden"
         fields = {
             "record": record,
             "diff": changes(record.inputs, task.inputs, remote),
             "cancels": cancels,
             "moved_from": record.ref if record.ref != task.ref else None,
         }
-        said = remark(case, old=record.task_id)
+        said = remark(case, old=record.task_id, maker=record.identity.name)
         return plan_for(task, Action.REPLACE, Reason.ASKED, said, **fields)
 
     def _is_due(self, ref: TaskRef, record: Record) -> bool:

@@ -208,3 +208,29 @@ def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
     assert ended.results() == {"k2": "replaced"}
     assert ended.document["diagnostics"] == []
     here.assert_settled()
+
+
+def test_a_look_alike_replaces_once_and_the_replaced_task_is_cancelled(place: LiveTasks) -> None:
+    """A replacement whose runner was lost with its state is found; running the command again must
+    not start a third agent."""
+    old = place.task_id("a")
+    message = {"type": "user_message", "content": "asking work"}
+    body = {"message": message, "approvalMode": "manual"}
+    other = place.api.call("POST", place.api.tasks, body).json["taskId"]
+    command = ("apply", "--yes", "--replace", "a", "--cancel-replaced", "--adopt", "recent")
+    (done,) = place.document(*command)["tasks"]
+    assert (done["result"], done["replaced"], done["taskId"]) == ("adopted", old, other)
+    assert "user_cancel" in told(place, old)
+    assert place.document(*command)["tasks"] == []
+    assert place.task_id("a") == other
+
+
+def test_a_task_of_another_user_is_not_called_gone_when_replaced(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.run("apply")
+    here.server.habits.tokens["pul-" + "f" * 40] = "other"
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-" + "f" * 40)
+    plan = here.run("plan", "--replace", "k2", "--cancel-replaced").document
+    (task,) = [task for task in plan["tasks"] if task["key"] == "k2"]
+    assert "keeps running: only me-login can see it" in task["note"]
