@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -180,6 +181,32 @@ def test_git_reports_an_unreachable_remote(tmp_path: Path) -> None:
         here = server.runner()
     with closing(here.engine()) as engine, pytest.raises(Unsure):
         engine.read()
+
+
+@pytest.mark.parametrize("entry", ["040000 tree {tree}", "160000 commit {commit}"])
+def test_git_refuses_a_ref_whose_head_is_no_file(tmp_path: Path, entry: str) -> None:
+    """Anyone who may push the ref can write any tree, also with a name that is not UTF-8."""
+    with serving("git", tmp_path) as server:
+        here, bare = server.runner("x"), server.folder / "team.git"
+        facts = {"tree": git(bare, "mktree").strip(), "commit": "1" * 40}
+
+        def push(listing: str) -> None:
+            (tmp_path / "listing").write_text(listing)
+            with (tmp_path / "listing").open() as given:
+                tree = subprocess.check_output(["git", "mktree"], cwd=bare, stdin=given, text=True)
+            commit = git(bare, "commit-tree", "-m", "x", tree.strip()).strip()
+            git(bare, "update-ref", "refs/taskctl/state/x", commit)
+
+        push(f"{entry.format(**facts)}\thead\n")
+        with closing(here.engine()) as engine, pytest.raises(Denied):
+            engine.read()
+        blob = git(bare, "hash-object", "-w", "--stdin").strip()
+        push(f'100644 blob {blob}\t"\\377"\n100644 blob {blob}\thead\n')
+        with closing(here.engine()) as engine:
+            found = engine.read()
+            assert found is not None
+            assert found[0] == b""
+            engine.swap(b"data", found[1])
 
 
 def test_git_does_not_change_the_clone(tmp_path: Path) -> None:

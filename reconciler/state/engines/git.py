@@ -155,13 +155,14 @@ class GitEngine:
         return self._git("cat-file", "-t", commit, expected=(0, 1, 128), quiet=True) == b"commit\n"
 
     def _head_of(self, commit: str) -> tuple[bytes, Version]:
-        listing = self._git("ls-tree", "-z", "--long", "--full-tree", commit).decode()
-        entries = (entry.partition("\t") for entry in listing.split("\0") if entry)
-        tree = {name: about.split() for about, _, name in entries}
-        if "head" not in tree:
+        listing = self._git("ls-tree", "-z", "--long", "--full-tree", commit)
+        entries = (entry.partition("\t") for entry in listing.decode(errors="replace").split("\0"))
+        tree = {name: about.split() for about, _, name in entries if name}
+        files = {n: about for n, about in tree.items() if about[1] == "blob"}
+        if "head" not in files:
             raise Denied("the ref holds something else", "address")
-        self._sizes = {n: int(size) for n, (_, kind, _, size) in tree.items() if kind == "blob"}
-        self._tree = {n: object_id for n, (_, _, object_id, _) in tree.items()}
+        self._sizes = {n: int(size) for n, (_, _, _, size) in files.items()}
+        self._tree = {n: object_id for n, (_, _, object_id, _) in files.items()}
         head = self._tree.pop("head")
         check_size("head", self._sizes["head"], LARGEST_HEAD)
         return self._git("cat-file", "blob", head), Version(commit)
