@@ -26,7 +26,9 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
 _COMMENT = re.compile(
-    r"(?<!\S)#[^\r\n]*?\btaskctl:[ \t]*ignore\b(?:[ \t]*\[(?P<codes>[^\]\r\n]*)\])?"
+    r"(?<!\S)#(?:"
+    r"[^\r\n]*?\btaskctl:[ \t]*(?P<ignore>ignore)\b(?:[ \t]*\[(?P<codes>[^\]\r\n]*)\])?"
+    r"|[^\r\n]*+)"  # a line without one is searched once, however often it has a `#`
 )
 _CODES = frozenset(code.value for code in Code)
 _TASK = 2
@@ -94,7 +96,11 @@ def read_ignores(source: Source) -> Ignores:
         return ignores
     text = source.text
     lines = LineIndex(text)
-    found = [(lines.position(match.start()), match["codes"]) for match in _COMMENT.finditer(text)]
+    found = [
+        (lines.position(match.start()), match["codes"])
+        for match in _COMMENT.finditer(text)
+        if match["ignore"]
+    ]
     paths = _paths_by_place(source.events(), [place for place, _ in found])
     for place, listed in found:
         if place not in paths:

@@ -161,7 +161,10 @@ _FORMS = (
     ),
     ("A", (("IA", r"\bA[KS]IA[0-9A-Z]{16}\b", "an AWS access key"),)),
     ("AIza", (("AIza", r"\bAIza[0-9A-Za-z_-]{35}", "a Google API key"),)),
-    ("eyJ", (("eyJ", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}", "a signed token (JWT)"),)),
+    (
+        "eyJ",
+        (("eyJ", r"(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]{10,}", "a signed token (JWT)"),),
+    ),
 )
 _ASSIGNED = r"""(?ix)
     (?:(?P<password>passw(?:d|ord))

@@ -20,7 +20,7 @@ _GUTTER = 10 + _NAME  # the time of day and the name
 _HEADING = re.compile(r"#{1,6}\s+(.*)")
 _BULLET = re.compile(r"(\s*)[-*+]\s+(.*)")
 _FENCES = ("```", "~~~")
-_SPAN = re.compile(r"`([^`]+)`|\*\*(?=\S)(.+?)(?<=\S)\*\*")
+_SPAN = re.compile(r"`([^`]+)`|\*\*(?=\S)((?:(?!\*\*).)+)(?<=\S)\*\*")
 
 _NAMES = {Kind.FINAL: "assistant", Kind.CALL: "tool", Kind.UNKNOWN: "other"}
 

@@ -22,7 +22,7 @@ _IN_BLOCK = f"[{_INVISIBLE}]"  # compiled on first use: most text needs neither
 _IN_LINE = f"[\n{_INVISIBLE}]"
 _VISIBLE = "\ufffc\ufffd"  # the object and replacement characters are visible
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_COMMAND = r"(?m)^(?P<space>[^\S\n]*\ufe0f*[^\S\n]*)::|##(?=\w*\[)"
+_COMMAND = r"(?m)^(?P<space>[^\S\n]*+(?:\ufe0f++[^\S\n]*+)?)::|##(?=\w*\[)"
 
 
 def line(text: str) -> str:

@@ -21,11 +21,12 @@ from reconciler.tasks.status import TaskState, TaskStatus
 MAX_LEVELS = 100
 LONGEST_NUMBER = 100  # characters
 
-_FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\s`]*)[^`\n]*")
+# Agents write what these patterns search: none of them may go back over a long text.
+_FENCE = re.compile(r" {0,3}(?P<marks>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\s`]*+)[^`\n]*+")
 _END = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})[ \t]*")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]|[-+.\w]+', re.DOTALL)
 _MARKS = re.compile(
-    r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]*|[-*+][ \t]+|\d{1,9}[.)][ \t]+)+|[*`]+|\b_+|_+\b"
+    r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]*|[-*+][ \t]+|\d{1,9}[.)][ \t]+)+|[*`]+|\b_+|(?<!_)_++\b"
 )
 
 _PUBLIC = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}

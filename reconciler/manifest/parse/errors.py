@@ -100,7 +100,7 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
 
 
 def _case(message: str, lines: list[str], line: int, column: int) -> tuple[str, Facts]:
-    if re.search(r"[:{,\[]\s*[^\"'#]*\{\{", lines[line][: column + 2]):
+    if re.search(r"[:{,\[][^\"'#:{,\[]*\{\{", lines[line][: column + 2]):
         return "template", NO_FACTS
     if "cannot start any token" in message:
         found = lines[line][column : column + 1]

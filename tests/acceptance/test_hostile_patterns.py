@@ -1,0 +1,75 @@
+"""No text makes taskctl search it again and again: each costs about as much as its length.
+
+The texts are small. Where a search goes back over what it has read, its cost grows with the square
+or the cube of the length, and each of these takes much longer than allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import process_time
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.render import safe
+from reconciler.render.conversation import markdown_rows
+from reconciler.render.reports import Palette
+from reconciler.tasks.results import data_in, first_line
+
+MOST_SECONDS = 5.0
+"""CPU time. Each text takes a small part of a second."""
+
+
+def assert_quick(action: Callable[[], object]) -> None:
+    before = process_time()
+    action()
+    assert process_time() - before < MOST_SECONDS
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "~" * 3_000 + "`",
+        "```" + " " * 100_000 + "`",
+        "```" + "a" * 100_000 + "`",
+        "a" + "_" * 100_000 + "b",
+        "> " * 50_000 + "x",
+    ],
+    ids=["tildes", "spaces", "info", "underscores", "quotes"],
+)
+def test_an_answer_is_searched_once(answer: str) -> None:
+    assert_quick(lambda: (first_line(answer), data_in(answer)))
+
+
+def test_emphasis_that_does_not_end_is_searched_once() -> None:
+    assert_quick(lambda: markdown_rows("**a " * 40_000, 80, Palette(on=True)))
+
+
+@pytest.mark.parametrize("escape", [safe.line, safe.block])
+def test_a_line_of_spaces_is_searched_once(escape: Callable[[str], str]) -> None:
+    assert_quick(lambda: escape(" " * 100_000 + "a::b"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "|\n      Say " + "eyJ-" * 60_000,
+        "Say " + "# " * 60_000 + "taskctl:",
+        "x" + "," * 120_000 + ": y",
+    ],
+    ids=["token", "comments", "template"],
+)
+def test_a_manifest_is_searched_once(
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = f"version: 1\norgName: acme\ntasks:\n  a:\n    message: {message}\n"
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "a.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert_quick(lambda: run(["validate"]))
+    assert "Traceback" not in capsys.readouterr().err
