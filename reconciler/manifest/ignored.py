@@ -15,9 +15,13 @@ from reconciler.git_command import start_git
 
 _COMMAND = (
     *("-c", "core.fsmonitor=false"),
-    *("-c", "safe.directory=*"),  # nothing that the repository configures is run
+    *("-c", "safe.directory=*"),  # nothing that the repository configures is run, see below
     *("check-ignore", "-z", "--stdin", "--verbose", "--non-matching"),
 )
+_NO_FETCH = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+"""For a `.gitignore` that is missing in a partial clone, git would contact the remote, with the
+programs that the repository configures for that. Before git 2.44, only the second one stops it."""
+
 _FIELDS = 4  # the file with the pattern, its line, the pattern (all empty: not ignored), the path
 
 
@@ -53,7 +57,7 @@ def _start(top: Path) -> Popen[bytes] | None:
     if not (top / ".git").is_file() and not (top / ".git/HEAD").exists():
         return None
     try:
-        return start_git(top, *_COMMAND, env=os.environ)
+        return start_git(top, *_COMMAND, env={**os.environ, **_NO_FETCH})
     except FileNotFoundError:
         return None
 

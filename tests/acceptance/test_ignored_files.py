@@ -123,6 +123,34 @@ def test_nothing_that_the_clone_configures_is_run(
     assert not ran.exists()
 
 
+def test_no_remote_is_asked_for_a_missing_ignore_file(
+    clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A partial clone fetches what is missing, with the programs of its own configuration."""
+    ignores = clone / "tasks/.gitignore"
+    ignores.write_text("*.log\n")
+    git(clone, "add", "tasks/.gitignore")
+    git(clone, "update-index", "--skip-worktree", "tasks/.gitignore")
+    ignores.unlink()
+    for each in (clone / ".git/objects").glob("??/*"):
+        each.unlink()
+    (clone / ".gitignore").unlink()
+    (clone / "tasks/prompt.md").write_text("Say hello.\n")
+    (clone / "tasks/a.yaml").write_text(
+        "version: 1\norgName: acme\ntasks: {a: {message: {contentFile: prompt.md}}}\n"
+    )
+    for name, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", "ssh://127.0.0.1/x.git"),
+        ("core.sshCommand", f"touch {tmp_path}/ran; false"),
+    ):
+        git(clone, "config", name, value)
+    validate(capsys)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_without_git_only_hidden_files_are_refused(
     clone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
