@@ -34,7 +34,7 @@ COMMANDS = {
     "status": "Show the status of tasks.",
     "logs": "Show the conversation of tasks.",
     "wait": "Wait until tasks are done.",
-    "results": "Show what came out of tasks: answers, data, pull requests.",
+    "results": "Show the results of tasks: answers, data, pull requests.",
     "open": "Open the page or the pull request of a task.",
     "inbox": "List open requests and respond to them.",
     "approve": "Approve the open requests of tasks.",

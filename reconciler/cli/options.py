@@ -151,7 +151,8 @@ PLAN = [
         default="150s",
         envvar="TASKCTL_SETTLE_TIME",
         show_envvar=True,
-        help="How long to wait before retrying a create without a response: it may still succeed.",
+        help="How long to wait before repeating a create request that got no response, because it "
+        "may still succeed.",
     ),
     option(
         "--adopt",
@@ -239,7 +240,8 @@ PLAN_FAIL_ON = option(
     "--fail-on",
     multiple=True,
     type=click.Choice(["changed", "orphaned", "none"]),
-    help="Also exit 1 if there are such tasks (repeatable); `none`: not even if apply would fail.",
+    help="Also exit 1 if there are such tasks (repeatable). `none`: exit 0 even if apply would "
+    "fail.",
 )
 
 # From options to values

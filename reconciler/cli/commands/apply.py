@@ -43,7 +43,7 @@ def _digest(value: str) -> str:
         metavar="DIGEST",
         help="Fail unless the plan has this digest, as `taskctl plan` printed it.",
     ),
-    option("--wait", "waits", is_flag=True, help="Then wait until all tasks are done."),
+    option("--wait", "waits", is_flag=True, help="After applying, wait until all tasks are done."),
     option(
         "--timeout",
         type=duration,

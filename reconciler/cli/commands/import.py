@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     option(
         "--since",
         metavar="DATE|DURATION",
-        help="With --all or --mine: created since 2026-11-01 (UTC), or in the last 30d.",
+        help="With --all or --mine: only tasks created since 2026-11-01 (UTC), or in the last 30d.",
     ),
     option(
         *("--from", "program"),

@@ -23,8 +23,8 @@ from reconciler.cli.options import argument, option
 def command(call: Call, folder: str, hook: bool, workflow: bool, gitignore: bool) -> int:
     """Create a starter manifest in DIR/tasks.
 
-    Existing files are kept, except for taskctl's own copy of its schema, which is refreshed. With
-    --hook and --workflow, the content of a file that exists already is shown instead.
+    Existing files are kept, except for taskctl's own copy of its schema, which is updated. With
+    --hook and --workflow, the content of a file that already exists is printed instead.
     """
     from reconciler.app.init import init
     from reconciler.render.init import init_document, init_text

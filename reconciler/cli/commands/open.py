@@ -13,7 +13,9 @@ from reconciler.render import safe
 @make_command(
     "open",
     argument("key", "KEY", candidates.keys),
-    option("--pr", "pull_requests", is_flag=True, help="Its pull request instead of its page."),
+    option(
+        "--pr", "pull_requests", is_flag=True, help="Open its pull request instead of its page."
+    ),
     *(BACKEND, STATE),
     examples=[
         ("taskctl open rotate-iam-keys", "the task's page in Pulumi Cloud"),

@@ -94,7 +94,7 @@ def reject_command(
 ) -> int:
     """Reject the open requests of tasks. Each request is shown first, on stderr.
 
-    If several tasks have one, each rejection is confirmed.
+    If several tasks have open requests, asks for confirmation of each.
     """
     from reconciler.app import respond
 
@@ -141,7 +141,7 @@ def say_command(call: Call, key: str, text: str, yes: bool) -> int:
     *(YES, BACKEND, STATE),
     examples=[
         ("taskctl cancel rotate-iam-keys", "ask the task to stop, after confirmation"),
-        ("taskctl cancel 'rotate-*'", "several; each is confirmed"),
+        ("taskctl cancel 'rotate-*'", "several, each after confirmation"),
         ("taskctl cancel rotate-iam-keys --task 0192f0c4", "a task that was replaced"),
         ("taskctl cancel rotate-iam-keys --force -y", "end its session if it did not stop"),
     ],

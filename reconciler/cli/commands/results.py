@@ -28,8 +28,8 @@ from reconciler.cli.options import READS, SELECTION, option
     ],
 )
 def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
-    """Show what came out of tasks: their answers, the data in them, and their pull requests.
-    Changes nothing.
+    """Show the results of tasks: their answers, the data in them, and their pull requests. Changes
+    nothing.
 
     The answer is the last message of a task that has finished, and the data the last JSON block in
     it. Pull requests are those that the service lists; whether one is open is not known. Reports as

@@ -62,7 +62,7 @@ def _tokens(value: str) -> int:
         "--scenario",
         type=click.Choice([*SCENARIOS, "by-prompt"]),
         default="finishing",
-        help="What tasks do; by-prompt: the first word of each prompt selects it.",
+        help="How tasks behave; by-prompt: as the first word of each prompt says.",
     ),
     option(
         "--work-time",

@@ -87,8 +87,8 @@ def show_record(call: Call, key: str) -> int:
 def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
     """Move the record of OLD to the key NEW (ORG/KEY to move it to another organization).
 
-    With globs, each * in NEW stands for what the corresponding * in OLD matched; if several match,
-    asks for confirmation.
+    Each * in NEW is replaced by the text that the corresponding * in OLD matched. Asks for
+    confirmation if several keys match.
     """
     from reconciler.app.state import move_records
 
@@ -104,7 +104,7 @@ def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
     ],
 )
 def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
-    """Remove records. The tasks keep running. If several match, asks for confirmation."""
+    """Remove records. The tasks keep running. Asks for confirmation if several match."""
     from reconciler.app.state import remove_records
 
     return _show_edits(call, *remove_records(call.ctx, selectors, yes=yes))
@@ -144,8 +144,8 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
 def resolve_attempts(call: Call, key: str, task_id: str | None, not_created: bool) -> int:
     """Record the outcome of an unresolved attempt to create KEY.
 
-    With --task-id, KEY may also be in a manifest only: this records the existing task for it. Check
-    the service first: if the task exists, --not-created leads to a second one.
+    With --task-id, it is enough that a manifest declares KEY: the existing task is recorded for it.
+    Check the service first: if the task exists, --not-created leads to a second task.
     """
     from reconciler.app.state import resolve_attempt
 
@@ -189,8 +189,8 @@ def _epoch(value: str) -> int:
 def unlock_state(call: Call, epoch: int) -> int:
     """Release the lock of a shared state.
 
-    EPOCH is the number in the error message about the locked state. If its run is still alive, it
-    sends no further requests. The lock of a run that was killed expires by itself.
+    EPOCH is the number in the error message about the locked state. If that run is still active,
+    it sends no further requests. The lock of a run that was killed expires by itself.
     """
     from reconciler.app.state import release_lock
 
@@ -245,7 +245,8 @@ def migrate_state(call: Call, to: str | None, abort: bool) -> int:
     """Move the state to another location, which must not have a state yet.
 
     If it is interrupted, run it again with the same address, or undo it with --abort. Until then,
-    no other command uses the state. The old location then points to the new one.
+    no other command uses the state. After the move, the old location refers to the new
+    location.
     """
     from reconciler.app.state import abort_move, move_state
 
