@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.app.plan_file import read_plan_file
 from reconciler.app.task_sessions import TaskSessions
+from reconciler.manifest.repository import is_inside
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, TaskctlError, has_errors
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
 from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.state.edit import find
 
@@ -66,6 +67,8 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     from reconciler.render.masking import redact, secrets_in
 
     settings, ref = ctx.settings, record.ref
+    if record.file and not is_inside(settings.root, record.file):
+        return None, (error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(record.file)),)
     if not settings.path(record.file).is_file():
         return None, ()
     manifests = load([record.file], root=settings.root)

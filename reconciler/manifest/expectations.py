@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -18,11 +19,11 @@ from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, FindingError, warning_finding
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.policy import Timer, check_references
-from reconciler.manifest.repository import read_regular
+from reconciler.manifest.repository import is_inside, read_regular
 from reconciler.manifest.schema import check, check_targets, validator_of
 from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Path, Place
+from reconciler.model.diagnostics import Diagnostic, Path, Place, error
 from reconciler.model.task import Expectation
 
 MOST_REASONS = 20
@@ -139,7 +140,10 @@ class Declared:
 
 
 def declared_in(file: str, root: FilePath) -> Declared | None:
-    """What a manifest declares, without expanding its entries; None if there is no such file."""
+    """What a manifest declares, without expanding its entries; None if there is no such file. The
+    name comes from a state, so it is not followed out of the repository."""
+    if not is_inside(root, file):
+        return Declared({}, (error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file)),))
     path = root / file
     try:
         content = read_regular(path, limits.MANIFEST_BYTES)
@@ -150,7 +154,8 @@ def declared_in(file: str, root: FilePath) -> Declared | None:
     if document.is_complete:
         document.findings += check(source.data)
         if isinstance(source.data, dict):
-            read_expectations(document, NamedFiles(root))
+            with closing(NamedFiles(root)) as files:
+                read_expectations(document, files)
     errors = [found for found in document.findings if found.blocks]
     return Declared(document.expectations, tuple(source.diagnostics(errors, file)))
 

@@ -44,6 +44,17 @@ def read_regular(path: Path, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
+def is_inside(root: Path, name: str) -> bool:
+    """Whether a path, relative to `root` and with links resolved, is in the repository of `root`
+    (else in `root`), and not in `.git`. For names that come from a state: nobody typed them."""
+    try:
+        real = resolved(root / name)
+    except ValueError:  # the system's encoding cannot represent it
+        return False
+    top = repository_root(root) or resolved(root)
+    return real.is_relative_to(top) and not in_git(real.relative_to(top))
+
+
 def link_out(root: Path, name: str) -> str | None:
     """The target of a path, relative to `root`, that is inside the repository but leads out of it,
     or into `.git`; else None.
