@@ -75,7 +75,7 @@ def planned(folder: Path) -> Iterator[Row]:
         env = {**runner.env, "TASKCTL_STATE": runner.address}
         took = statistics.median(run(_taskctl(ours, env, *words)).seconds for _ in range(4))
     yield Row(
-        "settled `plan`, 10,000 tasks, state in s3, against the local file",
+        "`plan` without changes, 10,000 tasks, state in s3, against the local file",
         took / file,
         FREE,
         FREE,

@@ -35,7 +35,7 @@ class Note(StrEnum):
         "without PATHs, or with --adopt all."
     )
     LOCKED = "The state is locked by {holder}. Waiting for it to be released."
-    LOCKED_CHECK = "The state is locked by {holder}. Checking whether that run is still alive."
+    LOCKED_CHECK = "The state is locked by {holder}. Checking whether that run is still active."
     WITHOUT_CREDENTIALS = "Skipped: no access token. Set PULUMI_ACCESS_TOKEN to see the plan."
     PLAN_SAVED = "Saved the plan. To apply exactly this plan, run:\n    taskctl apply {file:file}"
     EMPTY_PLAN_SAVED = "Saved the plan. Apply would make no changes."
@@ -49,7 +49,7 @@ class Note(StrEnum):
         "\nStopping: waiting for in-flight requests to finish. "
         "Press Ctrl-C again to exit immediately.\n"
     )
-    HELD = "Once the tasks that held ones wait for are done, run:\n    taskctl apply"
+    HELD = "Once the tasks that the held tasks wait for are done, run:\n    taskctl apply"
     NOT_WAITED = "Not waiting for the tasks, because apply did not succeed."
 
     # Tasks after their creation
@@ -113,6 +113,6 @@ class Question(StrEnum):
     SAY = "Send this message to {refs:and}?"
     MOVE = "Rename {refs:and}?"
     REMOVE = "Remove {refs:and} from the state? The tasks keep running."
-    ACCEPT = "Accept the manifest's inputs for {refs:and}?"
+    ACCEPT = "Mark the manifest as applied for {refs:and}?"
     CANCEL = "Cancel {ref}?"
     FORCE_CANCEL = "End the session of {ref}?"

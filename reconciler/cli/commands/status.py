@@ -134,7 +134,7 @@ def command(
     """Show the status of recorded tasks, and the open requests of waiting ones. Changes nothing.
 
     The service only reports running or idle; the other statuses are derived from the events. A task
-    that is gone, stopped, cancelled or unresolved counts as failed.
+    that is unmet, gone, stopped, cancelled or unresolved counts as failed.
     """
     out = call.out
     if watch and out.options.format == "json":

@@ -40,7 +40,7 @@ def command(
     """Wait until no task is running or waiting for a person.
 
     Exits 0 if all are done; 2 if some were still running and 3 if some were still waiting at the
-    timeout; 1 if some failed. A task that is gone, stopped or cancelled counts as failed.
+    timeout; 1 if some failed. A task that is unmet, gone, stopped or cancelled counts as failed.
     Ctrl-C only ends the wait.
     """
     from reconciler.app.wait import WaitOptions, wait
