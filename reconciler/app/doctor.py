@@ -9,7 +9,9 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -26,9 +28,11 @@ from reconciler.model.diagnostics import (
     Severity,
     TaskctlError,
 )
+from reconciler.model.mark import kept
+from reconciler.state.attempt import HistoryKind
 
 CLOCK_TOLERANCE = 60
-"""Seconds. Both clocks measure the settle time of attempts."""
+"""Seconds. Dates and periods of entries follow this machine's clock."""
 
 CI_SYSTEMS = {
     "GITHUB_ACTIONS": "GitHub Actions",
@@ -40,6 +44,8 @@ CI_SYSTEMS = {
     "CI": "an unknown CI system",
 }
 _REFUSED = (401, 403)
+_CREATES = (HistoryKind.CREATED, HistoryKind.REPLACED, HistoryKind.RECREATED)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Outcome(StrEnum):
@@ -173,6 +179,28 @@ class _Checks:
         if self._ctx.is_shared:
             return "state/shared", {**facts, "serial": state.serial}
         return "state" if Path(place.shown).exists() else "state/new", facts
+
+    def _marks(self) -> Finding:
+        """From the newest task whose create was answered to this identity."""
+        self._needs_service()
+        self._needs("identity", "state")
+        identity = self._ctx.client.identity()
+        own = [
+            (entry.at or _NEVER, record.ref, entry)
+            for record in self._ctx.read_state().records.values()
+            for entry in record.full_history()
+            if entry.task_id == record.task_id
+            and entry.mark
+            and entry.what in _CREATES
+            and record.identity.same_as(identity)
+        ]
+        if not own:
+            raise _SkippedError("no-created")
+        _, ref, entry = max(own, key=itemgetter(0))
+        first = self._ctx.client.first_message(ref.org_name, entry.task_id)
+        if first is None:
+            raise _SkippedError("no-message")
+        return f"marks/{kept(entry.mark, first.mark).value}", {"key": str(ref)}
 
     def _write(self) -> Finding:
         if not self._write_test:

@@ -15,6 +15,7 @@ TITLES = {
     "clock": "Clock",
     "organization": "Organization",
     "state": "State",
+    "marks": "Marks",
     "write": "Writable",
     "git": "Git",
 }
@@ -33,6 +34,9 @@ _FOUND = {
     "state": "{path}: {count} task{count:s}",
     "state/shared": "{path} (serial {serial}): {count} task{count:s}",
     "state/new": "{path} does not exist yet; the first apply creates it",
+    "marks/kept": "the service keeps them ({key}): lost responses need no answer",
+    "marks/cutOff": "the service cuts them off ({key}): apply asks after a lost response",
+    "marks/replaced": "the service replaces them ({key}): apply asks after a lost response",
     "write": "wrote next to the state {path} and removed it again",
     "git": "can use this repository",
 }
@@ -42,6 +46,8 @@ _SKIPPED = {
     "local": "not used by the embedded service",
     "no-date": "the service sends no usable date",
     "no-org": "no default organization is set; manifests must set `orgName`",
+    "no-created": "no task was created with this token yet",
+    "no-message": "the newest task does not show its first message",
     "no-git": "git is not installed",
     "shared": "the state is not a file",
     "no-repository": "the working directory is not in a git repository",

@@ -82,5 +82,7 @@ def kept(mark: str, shown: object) -> Kept:
     if is_same(mark, shown):
         return Kept.KEPT
     ours, theirs = microseconds(mark), microseconds(shown)
-    is_near = ours is not None and theirs is not None and abs(ours - theirs) < _US_PER_S
-    return Kept.CUT_OFF if is_near and theirs is not None and theirs % 10 == 0 else Kept.REPLACED
+    if ours is None or theirs is None:
+        return Kept.REPLACED
+    unit = max(10**zeros for zeros in range(_DIGITS + 1) if theirs % 10**zeros == 0)
+    return Kept.CUT_OFF if unit > 1 and abs(ours - theirs) < unit else Kept.REPLACED

@@ -21,6 +21,7 @@ from reconciler.model.codes import Code
 from tests.support.embedded_server import running_app
 from tests.support.fault_network import certificate, closed_port
 from tests.support.fault_server import FaultServer
+from tests.support.in_process import InProcess
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -87,6 +88,7 @@ def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
         code, outcomes, codes = doctor.run(url, "--write-test")
     assert (code, codes) == (0, [])
+    assert outcomes.pop("marks") == "skipped"  # nothing was created yet
     assert set(outcomes.values()) == {"ok"}
     assert sorted(doctor.folder.iterdir()) == before
 
@@ -131,6 +133,40 @@ def test_a_state_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
     (doctor.folder / "taskctl.state.json").write_text("{")
     with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
         assert doctor.failed(url)[0] == ["state"]
+
+
+@pytest.mark.parametrize(
+    ("habit", "said"),
+    [
+        ("kept", "keeps them"),
+        ("shifted", "keeps them"),
+        ("rounded", "cuts them off"),
+        ("replaced", "replaces them"),
+    ],
+)
+def test_what_the_service_does_to_marks(
+    here: InProcess, capsys: pytest.CaptureFixture[str], habit: Any, said: str
+) -> None:
+    """Read from one recorded task; without marks, apply still works, so the check succeeds."""
+    here.server.habits.marks = habit
+    assert here.run("apply").code == 0
+    before = len(here.server.of("events"))
+    assert run(["doctor", "-C", str(here.sandbox.folder), "--backend", here.server.url]) == 0
+    (row,) = [r for r in capsys.readouterr().out.splitlines() if r.split()[1] == "Marks"]
+    assert row.startswith("ok")
+    assert f"the service {said} (acme/k" in row
+    assert len(here.server.of("events")) == before + 1
+
+
+def test_marks_of_another_identity_are_not_read(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert here.run("apply").code == 0
+    here.server.control({"habits": {"tokens": {"other": "other"}}})
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
+    run(["doctor", "-C", str(here.sandbox.folder), "--backend", here.server.url])
+    (row,) = [r for r in capsys.readouterr().out.splitlines() if r.split()[1] == "Marks"]
+    assert row.startswith("skipped")
 
 
 def test_a_state_file_in_ci(

@@ -25,8 +25,8 @@ from reconciler.render.document import json_document
     ],
 )
 def command(call: Call, write_test: bool) -> int:
-    """Check what an apply needs: backend, token, connection, identity, clock, organization, state
-    and git. Changes nothing; --write-test leaves nothing behind.
+    """Check what an apply needs: backend, token, connection, identity, clock, organization, state,
+    whether the service keeps marks, and git. Changes nothing; --write-test leaves nothing behind.
 
     Checks that cannot run are skipped. Exits 1 if a check fails.
     """

@@ -58,7 +58,13 @@ def test_a_mark_that_was_cut_off_is_not_the_same(mark: str, digits: int) -> None
     assert kept(mark, shown) is Kept.CUT_OFF
 
 
-@pytest.mark.parametrize("shown", ["", None, "2026-11-24T14:44:59.123456Z", "2026-11-24T14:44:51Z"])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        *("", None, "2026-11-24T14:44:59.123456Z", "2026-11-24T14:44:51Z"),
+        *("2026-11-24T14:44:49.500Z", "2026-11-24T14:44:49.125Z", "2026-11-24T14:44:49.123460001Z"),
+    ],
+)
 def test_any_other_time_is_a_replacement(shown: object) -> None:
     assert kept("2026-11-24T14:44:49.123456Z", shown) is Kept.REPLACED
 
