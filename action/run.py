@@ -120,9 +120,9 @@ def _message(body: bytes) -> str:
         return "no reason given"
 
 
-def marker_of(folder: str) -> str:
+def marker_of(folder: str, kind: str = "taskctl") -> str:
     """The HTML comment that identifies a directory's comment; nothing in it can close it."""
-    return f"<!-- taskctl:{urllib.parse.quote(folder, safe='/ .,_')} -->"
+    return f"<!-- {kind}:{urllib.parse.quote(folder, safe='/ .,_')} -->"
 
 
 def upsert(
@@ -169,14 +169,14 @@ def cut(text: str, limit: int = LIMIT) -> str:
     return "\n\n".join([kept, *closing[:20], "*Truncated. The job summary contains all of it.*\n"])
 
 
-def pull_request(env: Mapping[str, str]) -> int | None:
-    """The number of the pull request that triggered the event."""
+def pull_request(env: Mapping[str, str], *, or_issue: bool = False) -> int | None:
+    """The number of the pull request that triggered the event, or with `or_issue` of the issue."""
     try:
         event = json.loads(Path(env["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     except (KeyError, OSError, ValueError):
         return None
     issue = event.get("issue") or {}
-    about = event.get("pull_request") or (issue if "pull_request" in issue else {})
+    about = event.get("pull_request") or (issue if or_issue or "pull_request" in issue else {})
     number = about.get("number")
     return number if isinstance(number, int) else None
 
@@ -207,8 +207,11 @@ class Action:
             raise InputError(
                 "the input state must be the address of a shared state, such as git:origin"
             )
-        if self._command not in ("validate", "plan", "apply"):
-            raise InputError("the input command must be validate, plan or apply")
+        if self._command not in ("validate", "plan", "apply", "results"):
+            raise InputError("the input command must be validate, plan, apply or results")
+        self._issue = env.get("INPUT_ISSUE_NUMBER") or ""
+        if self._issue and not re.fullmatch(r"[1-9][0-9]{0,9}", self._issue):
+            raise InputError("the input issue-number must be the number of an issue")
         if not Path(self._where).is_dir():
             raise InputError(f"the input working-directory is not a directory: {self._where}")
 
@@ -216,7 +219,8 @@ class Action:
         """The exit code of the step."""
         code = self._taskctl()
         report = self._read("report.json")
-        print(self._read("report.github"), end="", flush=True)
+        if self._command != "results":  # its annotations have texts of agents
+            print(self._read("report.github"), end="", flush=True)
         document = json.loads(report) if report else {}
         self._put("GITHUB_OUTPUT", self._outputs(document))
         shown = self._read("report.md")
@@ -257,6 +261,8 @@ class Action:
             made += ["--detailed-exitcode", "--out", str(self._plan_file)]
         if self._command == "apply":
             made += ["--yes"]
+        if self._command == "results":  # the log of a public repository is public, too
+            made += ["-v" if given("INPUT_ANSWERS") == "true" else "-q"]
         if given("INPUT_EXPECT_PLAN"):
             made += ["--expect-plan", given("INPUT_EXPECT_PLAN", "")]
         if given("INPUT_BACKEND") and self._command != "validate":
@@ -327,15 +333,33 @@ class Action:
         url = self._env.get("GITHUB_API_URL", "https://api.github.com").rstrip("/")
         return Api(url, self._env.get("INPUT_GITHUB_TOKEN", ""))
 
+    def _number(self) -> int | None:
+        """The number of the pull request or issue that gets the comment."""
+        if self._command != "results":
+            return pull_request(self._env)
+        if self._issue:
+            return int(self._issue)
+        number = pull_request(self._env, or_issue=True)
+        commit = self._env.get("GITHUB_SHA", "")
+        if number is not None or self._env.get("GITHUB_EVENT_NAME") != "push" or not commit:
+            return number
+        try:
+            found, _ = self._api().call("GET", f"/repos/{self._repository}/commits/{commit}/pulls")
+            return int(found[0]["number"]) if len(found) == 1 else None
+        except (RefusedError, PassingError, KeyError, TypeError, ValueError) as problem:
+            tell("warning", f"the commit's pull request could not be read: {problem}")
+            return None
+
     def _comment(self, body: str) -> None:
-        number = pull_request(self._env)
+        number = self._number()
         if number is None:
             print("No comment: this run is not for a pull request.")
             return
         if not self._env.get("INPUT_GITHUB_TOKEN"):
             tell("warning", "no comment: the input github-token is empty")
             return
-        marker = marker_of(self._name())
+        kind = "taskctl-results" if self._command == "results" else "taskctl"
+        marker = marker_of(self._name(), kind)
         api, repository = self._api(), self._repository
         try:
             did = upsert(api, repository, number, marker, cut(f"{marker}\n{body}"), time.sleep)
@@ -347,7 +371,7 @@ class Action:
                 "summary has the same content",
             )
             return
-        print(f"The comment on pull request {number} was {did}.")
+        print(f"The comment on #{number} was {did}.")
 
     def _read(self, name: str) -> str:
         path = self._folder / name

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = {
     "GitHub: a plan on each pull request": "github-plan.yml",
     "GitHub: apply on main": "github-apply.yml",
+    "GitHub: the results": "github-results.yml",
     "Notifications": "github-notify.yml",
     "GitLab": "gitlab-ci.yml",
     "Other CI systems: a shell script": "plain.sh",

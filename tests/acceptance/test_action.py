@@ -285,8 +285,9 @@ def test_a_bad_manifest_is_annotated_and_fails_the_step(runner: Runner, github: 
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
-        ({"command": "destroy"}, "validate, plan or apply"),
+        ({"command": "destroy"}, "validate, plan, apply or results"),
         ({"working_directory": "nowhere"}, "is not a directory"),
+        ({"command": "results", "issue_number": "7/../8"}, "input issue-number must be"),
     ],
 )
 def test_a_wrong_input_is_named(runner: Runner, inputs: dict[str, str], told: str) -> None:

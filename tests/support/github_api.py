@@ -31,13 +31,15 @@ class Fault:
 @dataclass
 class GitHub:
     """`comments` are by pull request; `login` is the user of a personal token, if it is one;
-    `changed` are the files that each pull request changes."""
+    `changed` are the files that each pull request changes, and `of_commit` the pull requests of
+    each commit."""
 
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     login: str | None = None
     changed: list[str] = field(default_factory=list)
+    of_commit: list[int] = field(default_factory=list)
 
     def __enter__(self) -> GitHub:
         owner = self
@@ -111,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {"login": github.login}, {}
         if re.fullmatch(r"/repos/acme/infra/pulls/\d+/files", parts.path):
             return 200, [{"filename": name} for name in github.changed], {}
+        if re.fullmatch(r"/repos/acme/infra/commits/[0-9a-f]{40}/pulls", parts.path):
+            return 200, [{"number": number} for number in github.of_commit], {}
         if found := re.fullmatch(r"/repos/acme/infra/issues/(\d+)/comments", parts.path):
             number = int(found[1])
             if body is not None:

@@ -46,11 +46,16 @@ def render(view: ReportView, style: Style) -> str:
     rows = [_row(item, several=several) for item in items]
     room = LIMIT - len(_join(head, problems, rows, ()))
     if not style.verbose:  # a public repository would show them to everyone
-        items = [replace(item, answer="") if isinstance(item, TaskView) else item for item in items]
+        items = [_without_agents_text(i) if isinstance(i, TaskView) else i for i in items]
     unfolding, left_out = _fit(_details(items, LIMIT), room)
     if room >= 0 and not left_out:
         return _join(head, problems, rows, unfolding)
     return _shorten(head, problems, rows, items, view.command)
+
+
+def _without_agents_text(task: TaskView) -> TaskView:
+    """The task without its answer, or the reason that its agent gave for a failure."""
+    return replace(task, answer="", why="" if task.is_broken else task.why)
 
 
 def _shorten(head: str, problems: list[str], rows: list[str], items: Items, command: str) -> str:
