@@ -29,6 +29,7 @@ _MERGE_KEY = "<<"
 _MESSAGE_PATH = ("tasks", "KEY", "message")
 _TASK = 2
 _MISSING = ("version", "tasks", "message", "content")
+_OUTPUTS = ("output", "outputs")
 _ONE_TASK_ONLY = ("message", "taskID", "movedFrom", "after")
 
 
@@ -69,6 +70,8 @@ def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any])
         return Code.UNKNOWN_PROPERTY, "no-default", {}
     if group == "message" and name == "timestamp":
         return Code.UNKNOWN_PROPERTY, "timestamp", {}
+    if _folded(name) in _OUTPUTS:
+        return Code.UNKNOWN_PROPERTY, "results", {}
     if not path and name in schema["definitions"]["task"]["properties"]:
         return Code.UNKNOWN_PROPERTY, "task", {}
     if path and name in schema["properties"]:

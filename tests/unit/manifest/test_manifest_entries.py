@@ -170,6 +170,7 @@ def test_the_same_problem_of_all_tasks_is_reported_once(tmp_path: Path) -> None:
         ("every: day\n  key: x", {}, (Code.MISSING_PROPERTY, "forEach", 3, None)),
         ("every: fortnight", {}, (Code.INVALID_VALUE, "choice", 4, None)),
         ("rollout: {pilot: 1}", {}, (Code.UNKNOWN_PROPERTY, "entry", 4, None)),
+        ("outputs: {a: b}", {}, (Code.UNKNOWN_PROPERTY, "results", 4, None)),
         (
             "forEach: {s: [a]}\n  rollout: {pilots: 1}",
             {},
