@@ -216,6 +216,7 @@ class Planning:
             space.manifests.removed,
             space.manifests.due,
             self.progress,
+            space.manifests.upcoming,
             with_past=self._with_past,
         )
         return replace(make_plan(inputs), options=options_json(options))

@@ -49,6 +49,7 @@ class Manifests:
     files: tuple[str, ...]
     max_creates: int | None = None
     due: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    upcoming: Mapping[str, frozenset[str]] = field(default_factory=dict)
     recurrences: tuple[Recurrence, ...] = ()
     texts: dict[str, bytes] = field(default_factory=dict, repr=False)
     removed: tuple[Removal, ...] = ()
@@ -163,6 +164,12 @@ class _Loading:
             files=tuple(sorted(files)),
             max_creates=min(most, default=None),
             due={ref: frozenset(p.name for p in due) for ref, (_, due) in recurring.items()},
+            upcoming={
+                entry: frozenset(period.name for period in made.upcoming)
+                for document in documents
+                for entry, made in document.expansions.items()
+                if made.recurrence is not None
+            },
             recurrences=tuple(recurrence for recurrence, _ in recurring.values()),
             texts=texts,
             removed=tuple(removed),

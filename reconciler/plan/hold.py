@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.model.codes import Code
@@ -117,7 +118,8 @@ def is_done(record: Record, expect: Expectation | None) -> bool:
 
 class HoldRules(NamedTuple):
     """The rules for one plan. `tasks` are planned so far. `progress` has the recorded tasks whose
-    status was read. `given_up` are the marks of attempts that created no task."""
+    status was read. `given_up` are the marks of attempts that created no task. `upcoming` are the
+    periods of each entry that are not due yet, as in an earlier time zone."""
 
     desired: Sequence[DesiredTask]
     state: State
@@ -125,6 +127,7 @@ class HoldRules(NamedTuple):
     progress: Mapping[TaskRef, TaskProgress]
     identity: Identity
     given_up: Collection[str] = ()
+    upcoming: Mapping[str, Collection[str]] = MappingProxyType({})
 
     def held_tasks(self) -> dict[TaskRef, PlannedTask]:
         """Holds the planned creates that have to wait."""
@@ -150,7 +153,12 @@ class HoldRules(NamedTuple):
         waiting = [task for task in tasks if task.after]
         predecessors = Predecessors(self.desired, self.state) if waiting else None
         for task in waiting:
-            progress: dict[TaskRef, Progress] = {}
+            period = task.generated.period if task.generated is not None else None
+            progress = {
+                TaskRef(task.ref.org_name, name): Progress.MISSING
+                for name in task.after
+                if period in self.upcoming.get(name, ())
+            }
             for other in predecessors.of(task) if predecessors is not None else ():
                 if isinstance(other, Record):
                     progress[other.ref] = self._recorded(other)

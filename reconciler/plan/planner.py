@@ -35,7 +35,8 @@ class PlanInputs:
     `real_names` maps PATHs and manifest files that are absolute or lead through a link to their
     real names. `removed`: the items that manifests list under `removed`. `due`: the periods that
     may be created. `progress`: that of recorded tasks that others may have to wait for.
-    `with_past`: the plan also lists the tasks of past periods.
+    `upcoming`: the periods that are not due yet, by entry. `with_past`: the plan also lists the
+    tasks of past periods.
     """
 
     desired: Sequence[DesiredTask]
@@ -49,6 +50,7 @@ class PlanInputs:
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
     progress: Mapping[TaskRef, TaskProgress] = field(default_factory=dict)
+    upcoming: Mapping[str, frozenset[str]] = field(default_factory=dict)
     with_past: bool = False
 
     def in_scope(self, file: str) -> bool:
@@ -86,7 +88,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
     tasks |= look_alikes(tasks.values(), state, view, options, owners, verdicts)
     without_task = {mark for mark, v in verdicts.items() if isinstance(v, NotCreated)}
     tasks |= HoldRules(
-        inputs.desired, state, tasks, inputs.progress, view.identity, without_task
+        inputs.desired, state, tasks, inputs.progress, view.identity, without_task, inputs.upcoming
     ).held_tasks()
     left = leftovers.planned(with_past=inputs.with_past, cancel=options.cancel_removed)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}

@@ -118,6 +118,24 @@ def test_a_pilot_that_cannot_start_stops_its_entry(place: LiveTasks) -> None:
 
 
 @pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ({}, ("held", "after")),
+        ({"from": "2026-06-11"}, ("held", "after")),
+        ({"until": "2026-06-10"}, ("create", "new")),
+        ({"from": "2026-06-12"}, ("create", "new")),
+    ],
+)
+def test_a_period_that_is_not_due_there_yet_holds(
+    place: LiveTasks, days: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """In Tokyo it is tomorrow already; a day that the named entry leaves out holds nothing."""
+    west = task("x", every="day", timezone="America/Los_Angeles", **days)
+    write(place, west=west, east=task("y", "west", every="day", timezone="Asia/Tokyo"))
+    assert planned(place, "--at", "2026-06-10T20:00:00Z")["east@2026-06-11"] == expected
+
+
+@pytest.mark.parametrize(
     ("tasks", "says"),
     [
         ({"a": task("x", "b")}, 'no task or entry "b"'),
@@ -168,7 +186,7 @@ def test_a_cycle_through_a_pilot_over_two_files_names_both_places(place: LiveTas
     assert "tasks/b.yaml:1" in err
     code, err = validated(place, "tasks/b.yaml")
     assert 'no task or entry "a@2"' in err
-    assert "add that file to the PATHs" in err
+    assert "add that file to the command line" in err
 
 
 def test_other_names_for_after_are_recognized(place: LiveTasks) -> None:

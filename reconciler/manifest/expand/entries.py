@@ -77,6 +77,7 @@ class Expansion:
     inputs: dict[str, object] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     due: tuple[Period, ...] = ()
+    upcoming: tuple[Period, ...] = ()
     recurrence: Recurrence | None = None
 
 
@@ -122,6 +123,7 @@ class _Entry:
             return made
         if made.recurrence is not None:
             made.due = made.recurrence.due(self._now())
+            made.upcoming = made.recurrence.upcoming(self._now())
         if not self._is_size_valid():
             return made
         every = list(combinations(self._axes))

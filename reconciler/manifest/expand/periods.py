@@ -115,6 +115,11 @@ class Recurrence:
             periods.append(period)
         return tuple(reversed([each for each in periods if self.includes(each)]))
 
+    def upcoming(self, now: datetime) -> tuple[Period, ...]:
+        """The next two periods: it may be so much earlier here than in any other time zone."""
+        first = period_at(now, self.unit, self.zone).next()
+        return tuple(each for each in (first, first.next()) if self.includes(each))
+
 
 def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) -> Recurrence | None:
     """The recurrence of the entry at `path`, None without `every`. Adds problems to `found`."""
