@@ -102,7 +102,7 @@ def test_a_signal_while_an_attempt_settles_ends_the_wait(
     server.control({"rules": [Rule("create", Fault("reset"), contains="do 1").to_json()]})
     process = sandbox.start("apply")
     assert process.stderr is not None
-    while "checking whether k1 exists" not in (line := process.stderr.readline()):
+    while "no response yet for k1" not in (line := process.stderr.readline()):
         assert line, "it ended before it waited"
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate()

@@ -71,10 +71,10 @@ def hostile_attempts(state: dict[str, Any]) -> None:
         [("acme", EVIL, ""), (f"ac{EVIL}me", "k1", ""), ("acme", "k2", EVIL), ("b", "k3", "")]
     ):
         record = tasks.pop(f"acme/k{number}")
-        mark = state["lastMark"]
+        mark = record["marks"][-1]
         attempt = {name: record[name] for name in ("inputs", "digest", "file", "identity")}
         attempt |= {"task": f"{org}/{key}", "startedAt": record["createdAt"]}
-        state["attempts"][mark[:-2] + f"{number}Z"] = attempt | ({"replaces": old} if old else {})
+        state["attempts"][mark[:-3] + f"{number}1Z"] = attempt | ({"replaces": old} if old else {})
 
 
 COMMANDS = (

@@ -114,14 +114,14 @@ def test_unknown_input_is_asked_again_and_q_quits_at_each_prompt(place: LiveTask
     settled(place, a="waiting", b="waiting")
     with at_terminal(place, "inbox") as person:
         person.until("or quit (q): ")
-        assert "Request 1 of 2: " in person.screen
+        assert "Request 1 of 2:" in person.screen
         assert place.task_id("a") in person.screen
         person.type("maybe\n")
         person.until("unknown answer: maybe")
         person.until("or quit (q): ")
         person.type("\n")
         person.until("Answer (Enter skips, q quits): ")
-        assert "Request 2 of 2: " in person.screen
+        assert "Request 2 of 2:" in person.screen
         person.type("q\n")
         assert person.ended() == 0
         assert "0 answered, 1 skipped, 1 not shown." in person.screen
