@@ -160,7 +160,7 @@ as_any_user() {
     --ambient-caps=+dac_read_search env -i PATH="$work/prefix/bin:/usr/bin:/bin" "$@"
 }
 
-any_user() {
+any_user() ( # in a subshell, since it changes the directory
   sed -n 's/.*git config --system \(.*[^\ ]\).*/\1/p' Dockerfile | while read -r name value; do
     git config --file "$work/gitconfig" "$name" "$(echo "$value" | tr -d "'")" || return 1
   done
@@ -174,7 +174,7 @@ any_user() {
     as_any_user GIT_CONFIG_SYSTEM="$work/gitconfig" \
       taskctl state list --state git:origin --backend https://api.example.com &&
     ! as_any_user taskctl state list --state git:origin --backend https://api.example.com
-}
+)
 
 provide zsh fish shellcheck dash
 
