@@ -19,7 +19,6 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.help import WithExamples
-from reconciler.messages.commands import use_command_line
 from reconciler.render import FORMATS
 
 if TYPE_CHECKING:
@@ -188,17 +187,25 @@ class ExitHandler:
         return show_failure(error, self.context, self.arguments)
 
 
+def _forget_command_line() -> None:
+    """No command completes its suggestions with the options of an earlier one in this process."""
+    if "reconciler.messages.commands" in sys.modules:  # most runs suggest nothing
+        from reconciler.messages.commands import use_command_line
+
+        use_command_line()
+
+
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line in this process and returns its exit code."""
     handler = ExitHandler(arguments)
-    use_command_line()
+    _forget_command_line()
     with handler:
         with app.make_context("taskctl", list(arguments)) as context:
             handler.context = context
             handler.code = app.invoke(context) or 0
         sys.stdout.flush()
     handler.write_files()
-    use_command_line()
+    _forget_command_line()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -131,7 +131,8 @@ def test_a_copy_of_the_state_can_be_edited_and_pushed(at: LiveTasks) -> None:
     copy["tasks"]["acme/a"]["file"] = "tasks/elsewhere.yaml"
     path.write_text(json.dumps(copy))
     assert "Replaced" in must(at, "state", "push", str(path))
-    assert whole(at) == copy
+    forgotten = ("baselines", "latest")  # every task is compared again
+    assert whole(at) == {name: copy[name] for name in copy if name not in forgotten}
 
 
 def test_a_state_can_be_migrated_from_a_file_and_back(

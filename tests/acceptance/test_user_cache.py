@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.in_process import TEXTS, InProcess
-from tests.support.sandbox import STATE
 
 
 def _fake(text: str) -> str:
@@ -29,9 +28,9 @@ def _names(here: InProcess, cached: Path) -> tuple[str, ...]:
 
 @pytest.fixture
 def cached(here: InProcess) -> Path:
-    """The cache of the first messages of four tasks that are in no state."""
+    """The cache of the first messages of four tasks whose records were removed."""
     assert here.run("apply").code == 0
-    (here.sandbox.folder / STATE).unlink()
+    here.sandbox.on_state("rm", "-y", *TEXTS, "--backend", here.server.url)
     for task in here.server.world.tasks:
         task.shown["createdAt"] = "2026-11-01T00:00:00Z"  # a young task may still change
     assert set(here.run("plan").actions().values()) == {"adopt"}

@@ -141,12 +141,15 @@ def test_a_usage_error_exits_1_with_a_message(
     if form == "json":
         (problem,) = json.loads(said.out)["diagnostics"]
         assert named in problem["summary"]
-        assert problem["detail"] == "taskctl try --help"
+        assert problem["detail"] == "For usage, run:\ntaskctl try --help"
         assert said.err == ""
     else:
         assert said.out == ""
         assert named in said.err.splitlines()[0]
-        assert said.err.splitlines()[1].strip() == "taskctl try --help"
+        assert [line.strip() for line in said.err.splitlines()[1:]] == [
+            "For usage, run:",
+            "taskctl try --help",
+        ]
 
 
 @pytest.mark.usefixtures("seen")

@@ -144,7 +144,7 @@ def test_state_commands_keep_the_history() -> None:
     none = fold(known, close_attempts(known, made.ref, None, at=NOON))
     assert [h.what for h in none.records[made.ref].history] == ["created", "notCreated"]
     assert not none.attempts
-    with pytest.raises(StateError, match="former task"):
+    with pytest.raises(StateError, match="no longer the task"):
         close_attempts(fold(found, [Attempted(made)]), made.ref, "id-0")
     moved = fold(found, mv(found, made.ref, TaskRef("acme", "new"), at=NOON))
     (told,) = moved.records.values()
