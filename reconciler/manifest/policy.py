@@ -62,7 +62,8 @@ class Timer:
             raise FindingError(Code.INVALID_POLICY, "time")
 
         before = signal.signal(signal.SIGVTALRM, over)
-        signal.setitimer(signal.ITIMER_VIRTUAL, self._left)
+        # Again and again, in case an error is lost: Python ignores those in collection callbacks.
+        signal.setitimer(signal.ITIMER_VIRTUAL, self._left, 0.1)
         try:
             yield
         finally:

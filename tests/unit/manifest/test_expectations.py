@@ -73,6 +73,7 @@ def doubled(depth: int) -> dict[str, Any]:
     return schema
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a gc callback
 @pytest.mark.parametrize(
     ("schema", "data"),
     [
