@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from reconciler.app.doctor import CI_SYSTEMS
 from tests.support import quick_disk
 
 # Every run uses the same examples, so that a change never fails because of another one; `make soak`
@@ -29,6 +30,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Only tests have a cache, each its own, and never that of whoever runs them.
 os.environ["TASKCTL_CACHE_DIR"] = f"{os.devnull}/none"
+
+# The same tests run on a desk and in CI: one that is about CI sets these itself.
+for _variable in CI_SYSTEMS:
+    os.environ.pop(_variable, None)
 _number = count()
 
 
