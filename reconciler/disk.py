@@ -16,7 +16,7 @@ from pathlib import Path
 PRIVATE = 0o600
 """The default mode: states, plans, caches and reports contain prompts."""
 
-LARGEST = 1 << 31
+MAX_BYTES = 1 << 31
 """The maximum number of bytes read from one file."""
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -64,7 +64,7 @@ def replace_file(
     sync_folder(path.parent)
 
 
-def read_file(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes | None:
+def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> bytes | None:
     """The content of a regular file; None only if there is none. Never blocks on a pipe or device.
 
     Raises OSError for anything else: NotRegularError, FileTooLargeError, or a link without

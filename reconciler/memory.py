@@ -33,7 +33,7 @@ else:
         return dataclasses.dataclass(**{**settings, "frozen": False}, unsafe_hash=True)
 
 
-MOST = 10_000
+MAX_SHARED = 10_000
 _objects: dict[str, dict[str, Any]] = {}
 _texts: dict[str, str] = {}
 
@@ -68,7 +68,7 @@ def share(small: dict[str, Any]) -> dict[str, Any]:
     known = _objects.get(key)
     if known == small:
         return known
-    if len(_objects) >= MOST:
+    if len(_objects) >= MAX_SHARED:
         _objects.clear()
     _objects[key] = small
     return small
@@ -82,5 +82,5 @@ def share_parts(task: dict[str, Any], names: Iterable[str]) -> None:
     for name in names:
         if type(text := task.get(name)) is str:
             task[name] = _texts.setdefault(text, text)
-    if len(_texts) >= MOST:
+    if len(_texts) >= MAX_SHARED:
         _texts.clear()

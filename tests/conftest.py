@@ -66,7 +66,7 @@ def _do_not_wait_for_the_disk() -> Iterator[None]:
         yield
 
 
-MOST_LEFT_OPEN = 60  # file descriptors that one file's tests may leave to the garbage collector
+MAX_LEFT_OPEN = 60  # file descriptors that one file's tests may leave to the garbage collector
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -75,7 +75,7 @@ def _check_for_leaked_descriptors() -> Iterator[None]:
     before = _open_files()
     yield
     left = Counter(_open_files().values()) - Counter(before.values())
-    assert left.total() <= MOST_LEFT_OPEN, f"not closed by these tests: {left.most_common(5)}"
+    assert left.total() <= MAX_LEFT_OPEN, f"not closed by these tests: {left.most_common(5)}"
 
 
 def _open_files() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.planner import Workspace, open_workspace, progress_of
-from reconciler.app.task_sessions import TaskSessions
+from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.wait import Expected, TaskWait, WaitOptions, is_unavailable
 from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import of_both_waves
@@ -141,7 +141,7 @@ class _LaterWaves:
             try:
                 if self._is_delayed:
                     stop.wait(min(max(0.0, left), options.interval.total_seconds()))
-                tasks = TaskSessions.of(self._ctx, state)
+                tasks = RecordedTasks.of(self._ctx, state)
                 self._statuses, end = TaskWait(tasks, refs, options, known).run(stop)
             finally:
                 self._applied = replace(self._applied, signal=stop.exit_code)

@@ -141,7 +141,7 @@ class Context:
     def place(self) -> StatePlace:
         """The location of the state. StateError for an invalid address."""
         place = self.place_of(self.state_address)
-        self.ui.detail(Note.STATE, path=place.shown)
+        self.ui.detail(Note.STATE, path=place.display_name)
         return place
 
     def place_of(self, address: str) -> StatePlace:

@@ -175,10 +175,10 @@ class _Checks:
         self._needs("backend")
         place = self._ctx.place
         state = self._ctx.read_state()
-        facts: dict[str, Arg] = {"path": place.shown, "count": len(state.records)}
+        facts: dict[str, Arg] = {"path": place.display_name, "count": len(state.records)}
         if self._ctx.is_shared:
             return "state/shared", {**facts, "serial": state.serial}
-        return "state" if Path(place.shown).exists() else "state/new", facts
+        return "state" if Path(place.display_name).exists() else "state/new", facts
 
     def _marks(self) -> Finding:
         """From the newest task whose create was answered to this identity."""
@@ -207,7 +207,7 @@ class _Checks:
             raise _SkippedError("unasked")
         self._needs("backend", "state")
         self._ctx.place.try_write()
-        return "write", {"path": self._ctx.place.shown}
+        return "write", {"path": self._ctx.place.display_name}
 
     def _git(self) -> Finding:
         self._needs_service()
@@ -215,7 +215,7 @@ class _Checks:
             raise _SkippedError("shared")
         ci = next((name for key, name in CI_SYSTEMS.items() if os.environ.get(key)), None)
         if ci is not None:
-            raise TaskctlError.of(Code.STATE_ON_RUNNER, path=self._ctx.place.shown, ci=ci)
+            raise TaskctlError.of(Code.STATE_ON_RUNNER, path=self._ctx.place.display_name, ci=ci)
         if shutil.which("git") is None:
             raise _SkippedError("no-git")
         inside = run_git(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.import_target import Target, read_content
-from reconciler.app.task_sessions import since_when
+from reconciler.app.recorded_tasks import since_when
 from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
 from reconciler.importing.declaration import Opening, has_other_prompt, read_opening
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult, SkipReason

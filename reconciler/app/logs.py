@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions, since_when
+from reconciler.app.recorded_tasks import RecordedTasks, since_when
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.tasks.conversation import Conversation, ConversationEntry
@@ -35,7 +35,7 @@ def logs(
     """The conversation of each selected task, not older than `since` (a time or a
     duration). `follow`: until the task is settled. TaskctlError, also if `follow` or `single` and
     several tasks are selected."""
-    tasks, refs = TaskSessions.select(ctx, selectors)
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     if len(refs) > 1 and (follow or single):
         raise TaskctlError.of(Code.USAGE, "followOne" if follow else "logsOfOne", count=len(refs))
     begin = None if since is None else since_when(since, ctx.now())
@@ -43,7 +43,7 @@ def logs(
 
 
 def _entries(
-    tasks: TaskSessions, record: Record, begin: datetime | None, *, follow: bool
+    tasks: RecordedTasks, record: Record, begin: datetime | None, *, follow: bool
 ) -> Entries:
     conversation = Conversation()
     for event in _events(tasks, record, follow=follow):
@@ -53,7 +53,7 @@ def _entries(
             yield event, entries
 
 
-def _events(tasks: TaskSessions, record: Record, *, follow: bool) -> Iterator[Event]:
+def _events(tasks: RecordedTasks, record: Record, *, follow: bool) -> Iterator[Event]:
     """TaskctlError if the task is not visible to this token."""
     ctx, org_name = tasks.ctx, record.ref.org_name
     if ctx.client.get_task(org_name, record.task_id) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions
+from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.state.edit import find
@@ -13,7 +13,7 @@ from reconciler.tasks.results import result_of
 def addresses(ctx: Context, key: str, *, pull_requests: bool = False) -> tuple[str, ...]:
     """The address of the task's page; with `pull_requests`, those of its pull requests.
     TaskctlError if there are none."""
-    tasks = TaskSessions.open(ctx, [key])
+    tasks = RecordedTasks.open(ctx, [key])
     ref = find(tasks.state, key)
     record = tasks.record(ref)
     if not pull_requests:

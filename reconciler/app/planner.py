@@ -295,6 +295,6 @@ def note_if_new(ctx: Context, space: Workspace, state: State) -> None:
     """Notes that existing tasks may be adopted if the state is new."""
     if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
         note = Note.NO_APPLY_YET if state.records or ctx.is_shared else Note.NEW_STATE
-        ctx.ui.note(note, path=ctx.place.shown)
+        ctx.ui.note(note, path=ctx.place.display_name)
         if space.scope:
             ctx.ui.note(Note.NEW_STATE_IN_SCOPE)

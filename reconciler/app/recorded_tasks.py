@@ -27,7 +27,7 @@ from reconciler.tasks.status import TaskState, TaskStatus, by_state
 
 
 @dataclass(frozen=True, slots=True)
-class TaskSessions:
+class RecordedTasks:
     """The recorded tasks, and the connection to the service."""
 
     ctx: Context
@@ -35,11 +35,11 @@ class TaskSessions:
     expectations: Expectations
 
     @classmethod
-    def of(cls, ctx: Context, state: State) -> TaskSessions:
+    def of(cls, ctx: Context, state: State) -> RecordedTasks:
         return cls(ctx, state, Expectations(ctx.settings.root))
 
     @classmethod
-    def open(cls, ctx: Context, selectors: Sequence[str] = ()) -> TaskSessions:
+    def open(cls, ctx: Context, selectors: Sequence[str] = ()) -> RecordedTasks:
         """Reads the state without a lock, and connects. `selectors` may include task IDs.
         TaskctlError."""
         state = with_named_ids(ctx.read_state(), selectors)
@@ -51,7 +51,7 @@ class TaskSessions:
     @classmethod
     def select(
         cls, ctx: Context, selectors: Sequence[str]
-    ) -> tuple[TaskSessions, tuple[TaskRef, ...]]:
+    ) -> tuple[RecordedTasks, tuple[TaskRef, ...]]:
         """The recorded tasks, and those that match (`select_refs`). TaskctlError."""
         tasks = cls.open(ctx, selectors)
         return tasks, select_refs(ctx, tasks.state, selectors)

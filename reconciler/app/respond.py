@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions, confirm
+from reconciler.app.recorded_tasks import RecordedTasks, confirm
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
@@ -37,12 +37,12 @@ Responses = Iterator[Response | TaskctlError]
 class Recipient:
     """A recorded task and its status."""
 
-    tasks: TaskSessions
+    tasks: RecordedTasks
     record: Record
     status: TaskStatus
 
     @classmethod
-    def read(cls, tasks: TaskSessions, ref: TaskRef, task_id: str | None = None) -> Recipient:
+    def read(cls, tasks: RecordedTasks, ref: TaskRef, task_id: str | None = None) -> Recipient:
         """The task of a key, or with `task_id` a former or redundant one of it. TaskctlError if
         there is none, or if it is not visible to this token."""
         record = tasks.record(ref)
@@ -56,7 +56,7 @@ class Recipient:
         return cls(tasks, record, status)
 
     @classmethod
-    def read_waiting(cls, tasks: TaskSessions, refs: Sequence[TaskRef]) -> list[Recipient]:
+    def read_waiting(cls, tasks: RecordedTasks, refs: Sequence[TaskRef]) -> list[Recipient]:
         """The tasks that wait for an approval or an answer. RemoteError."""
         recorded = [ref for ref in refs if ref in tasks.state.records]
         found = [cls(tasks, tasks.record(s.ref), s) for s in tasks.statuses(recorded)]
@@ -200,7 +200,7 @@ def reject(
 def _open_requests(
     ctx: Context, selectors: Sequence[str], request_id: str | None
 ) -> list[tuple[Recipient, Approval]]:
-    tasks, refs = TaskSessions.select(ctx, selectors)
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     if len(refs) == 1:
         task = Recipient.read(tasks, refs[0])
         return [(task, task.find_approval(request_id))]
@@ -214,14 +214,14 @@ def _open_requests(
 class Inbox:
     """The open requests of the selected tasks at `read_at`, the oldest first."""
 
-    tasks: TaskSessions
+    tasks: RecordedTasks
     requests: tuple[OpenRequest, ...]
     read_at: datetime
 
 
 def inbox(ctx: Context, selectors: Sequence[str]) -> Inbox:
     """Reads the open requests of the selected tasks. TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, selectors)
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     return Inbox(tasks, all_requests(tasks.statuses(refs)), ctx.now())
 
 
@@ -284,7 +284,7 @@ def _read_answer(ctx: Context) -> str | None:
 def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Responses:
     """Sends a follow-up message to the selected tasks; to several after confirmation.
     TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, [selector])
+    tasks, refs = RecordedTasks.select(ctx, [selector])
     names = tuple(map(str, refs))
     again = ("say", selector, message, "-y")
     if len(refs) > 1 and not confirm(ctx, Question.SAY, yes=yes, again=again, refs=names):
@@ -309,7 +309,7 @@ def cancel(
 ) -> Responses:
     """Cancels the selected tasks, each after confirmation; `force` ends the session of a stuck
     task. `task_id` names a former or redundant task of a single key. TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, selectors)
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     for ref in refs:
         try:
             task = Recipient.read(tasks, ref, task_id)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions
+from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.task import TaskRef
 from reconciler.render.wait.report import WaitedReport
@@ -16,7 +16,7 @@ from reconciler.state.edit import known_refs
 def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:
     """The results of the selected tasks, in the order of the manifests, orphans last. Without
     `selectors`, the tasks that are not created yet are counted. TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, selectors)
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     manifests = ctx.load(())
     declared: tuple[TaskRef, ...] = ()
     if not has_errors(manifests.diagnostics):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import read_plan_file
-from reconciler.app.task_sessions import TaskSessions
+from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.manifest.repository import is_inside
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
@@ -39,11 +39,11 @@ def load_plan_or_task(
         return read_plan_file(path, name).plan  # an error: no such file
     if only_plan:
         raise TaskctlError.of(Code.USAGE, "formatOfTask")
-    tasks = TaskSessions.open(ctx, [name])
+    tasks = RecordedTasks.open(ctx, [name])
     return _report(tasks, name), ctx.now()
 
 
-def _report(tasks: TaskSessions, key: str) -> TaskReport:
+def _report(tasks: RecordedTasks, key: str) -> TaskReport:
     from reconciler.plan.diff import changes
     from reconciler.render.masking import masked_state
     from reconciler.render.show import TaskReport

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import disk
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import confirm, select_keys, select_refs, with_named_ids
+from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_named_ids
 from reconciler.messages import word
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
@@ -165,7 +165,9 @@ def create_state(ctx: Context, address: str | None) -> PlaceChange:
     if not created:
         read_state(place, backend=backend)
     is_used = address in (None, ctx.state_address)
-    return PlaceChange(place.shown, "created" if created else "exists", created, is_used=is_used)
+    return PlaceChange(
+        place.display_name, "created" if created else "exists", created, is_used=is_used
+    )
 
 
 def release_lock(ctx: Context, epoch: int) -> PlaceChange:
@@ -173,8 +175,8 @@ def release_lock(ctx: Context, epoch: int) -> PlaceChange:
     place = _shared(ctx, None)
     holder = place.unlock(epoch)
     if holder is None:
-        return PlaceChange(place.shown, "notLocked", False)
-    return PlaceChange(place.shown, "unlocked", True, str(holder))
+        return PlaceChange(place.display_name, "notLocked", False)
+    return PlaceChange(place.display_name, "unlocked", True, str(holder))
 
 
 def pull_state(ctx: Context) -> dict[str, object]:
@@ -200,7 +202,7 @@ def push_state(ctx: Context, file: str) -> PlaceChange:
         session.put(edit.push(state, given))
         session.save()
         changed = session.state.serial != state.serial
-    return PlaceChange(ctx.place.shown, "pushed", changed, file)
+    return PlaceChange(ctx.place.display_name, "pushed", changed, file)
 
 
 def _decode_copy(data: bytes, file: str, backend: str) -> State:
@@ -220,13 +222,13 @@ def move_state(ctx: Context, to: str) -> PlaceChange:
     target = ctx.place_of(to)
     done = migration.migrate(ctx.place, target, _opener(ctx))
     case = "moved" if done else "movedBefore"
-    return PlaceChange(ctx.place.shown, case, done, target.shown, is_used=not done)
+    return PlaceChange(ctx.place.display_name, case, done, target.display_name, is_used=not done)
 
 
 def abort_move(ctx: Context) -> PlaceChange:
     """Undoes an interrupted move. StateError if it was completed."""
     done = migration.abort(ctx.place, _opener(ctx))
-    return PlaceChange(ctx.place.shown, "moveUndone" if done else "notMoving", done)
+    return PlaceChange(ctx.place.display_name, "moveUndone" if done else "notMoving", done)
 
 
 def _opener(ctx: Context) -> migration.Opened:

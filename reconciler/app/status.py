@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions, select_refs, since_when, with_retired
+from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when, with_retired
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
 from reconciler.model.budget import Outlook
@@ -48,7 +48,7 @@ def status(
     With an `interval`, a report after each one until all tasks are settled. `notify_since`: also
     sends what is newer to the webhook that the environment names. TaskctlError.
     """
-    tasks, refs = TaskSessions.select(ctx, selectors)
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     while True:
         found = tasks.statuses(refs)
         if states:
@@ -63,7 +63,7 @@ def status(
         time.sleep(max(SHORTEST_PAUSE, interval.total_seconds()))
 
 
-def _notify(tasks: TaskSessions, report: StatusReport, since: timedelta) -> None:
+def _notify(tasks: RecordedTasks, report: StatusReport, since: timedelta) -> None:
     """Sends one message if there is any news. A failure is only a note: a scheduled job that
     watches tasks must not fail because of a webhook."""
     from reconciler.remote.notification import send_notification
@@ -105,7 +105,7 @@ def read_totals(
     """The tokens used by the selected tasks, including those whose key was removed, grouped `by`.
     `states`, `since` (a date or a duration): only tasks with such a status, and those created since
     then. Reads no events unless `states` are given. TaskctlError."""
-    tasks = TaskSessions.open(ctx, selectors)
+    tasks = RecordedTasks.open(ctx, selectors)
     refs = frozenset(select_refs(ctx, with_retired(tasks.state), selectors))
     if states:
         found = tasks.statuses(sorted(refs & known_refs(tasks.state)))

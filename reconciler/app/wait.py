@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions
+from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError, error
@@ -47,7 +47,7 @@ def wait(
 ) -> tuple[WaitedReport, int | None]:
     """Waits for the selected tasks. Returns the report, and the exit code of a signal
     if one arrived. TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, selectors)
+    tasks, refs = RecordedTasks.select(ctx, selectors)
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
     with ctx.ui.interruptible(Note.STOPPED_WAITING, last) as stop:
         found, end = TaskWait(tasks, refs, options).run(stop)
@@ -76,7 +76,7 @@ _UNKNOWN = Expected()
 class TaskWait:
     def __init__(
         self,
-        tasks: TaskSessions,
+        tasks: RecordedTasks,
         refs: Sequence[TaskRef],
         options: WaitOptions,
         expected: Expected = _UNKNOWN,

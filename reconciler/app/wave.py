@@ -294,8 +294,10 @@ class Wave:
         if self._yes or not self._ctx.ui.interactive or task.candidate is None:
             return False
         view = self._planning.view
-        said = described(task.candidate, self.state.backend, view) if view is not None else ()
-        note = word_remarks(said).note
+        explanation = (
+            described(task.candidate, self.state.backend, view) if view is not None else ()
+        )
+        note = word_remarks(explanation).note
         progress.close()
         return self._ctx.ui.ask(Question.CREATED, strict=True, ref=str(task.ref), note=note)
 

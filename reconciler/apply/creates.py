@@ -30,7 +30,7 @@ PAYMENT_REQUIRED = 402
 """The organization or the user has no Neo tokens left."""
 
 
-class Creates:
+class TaskCreator:
     """Creates tasks. Thread-safe.
 
     `sent` counts, by key, the creates without an outcome that no rate limit explains. `created` are

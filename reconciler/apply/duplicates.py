@@ -13,7 +13,7 @@ from reconciler.plan.lookup import Depth
 from reconciler.plan.planner import duplicate_warning
 from reconciler.state.model import Recorded
 
-MOST = 50
+MAX_READ = 50
 """The maximum of first messages of unrecorded tasks that are read."""
 
 
@@ -56,7 +56,7 @@ def _record(ctx: ApplyContext, org_name: str, tasks: Iterable[RemoteTask]) -> It
     known = {*state.recorded_ids(), *(baseline.ids if baseline is not None else ())}
     owners = {us: ref for mark, ref in state.marks() if (us := microseconds(mark)) is not None}
     unrecorded = [task for task in tasks if task.id not in known]
-    for task in unrecorded[:MOST]:
+    for task in unrecorded[:MAX_READ]:
         message = ctx.service.first_message(org_name, task.id)
         shown = microseconds(message.mark) if message is not None else None
         owner = owners.get(shown) if shown is not None else None

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
-from reconciler.apply.creates import Creates
-from reconciler.apply.patches import Patches
+from reconciler.apply.creates import TaskCreator
+from reconciler.apply.patches import TaskPatcher
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
 from reconciler.messages import word
@@ -43,8 +43,8 @@ class Executor:
         self._ctx = ctx
         self._workers = 1 if parallelism == 1 else 2 * parallelism
         self._throttle = Throttle(parallelism, ctx.clock.boot, ctx.wait, ctx.held)
-        self._patches = Patches(ctx, self._throttle)
-        self.creates = Creates(ctx, self._throttle)
+        self._patches = TaskPatcher(ctx, self._throttle)
+        self.creates = TaskCreator(ctx, self._throttle)
         self.given_up: set[TaskRef] = set()
 
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:

@@ -26,7 +26,7 @@ from reconciler.state.model import Aged
 ROUNDS = 3
 """How often one apply sends a create for a key if the outcome stays unknown."""
 
-LONGEST_GRACE = 60.0
+MAX_GRACE = 60.0
 """The maximum of seconds after the settle time in which a failing lookup is repeated."""
 
 _DONE = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED)
@@ -167,8 +167,8 @@ class Loop:
         if not task.creates or self._executor.creates.sent[task.ref] < ROUNDS:
             return task
         case = "attempt.rounds_replace" if task.action is Action.REPLACE else "attempt.rounds"
-        said = remark(case, rounds=ROUNDS, request=f"{task.ref.key}={task.task_id}")
-        return _unresolved(task, said)
+        explanation = remark(case, rounds=ROUNDS, request=f"{task.ref.key}={task.task_id}")
+        return _unresolved(task, explanation)
 
     def _within_limit(self, tasks: list[PlannedTask]) -> list[PlannedTask]:
         """A lookup can add creates that the plan did not count."""
@@ -178,8 +178,8 @@ class Loop:
         kept = []
         for task in tasks:
             if task.creates and (left := left - 1) < 0:
-                said = remark("attempt.limit", limit=self._max_creates)
-                kept.append(_unresolved(task, said))
+                explanation = remark("attempt.limit", limit=self._max_creates)
+                kept.append(_unresolved(task, explanation))
             else:
                 kept.append(task)
         return kept
@@ -222,7 +222,7 @@ class Loop:
         """When its lookup is given up, in seconds since boot. It is fixed with the latest attempt,
         so that no clock and no response can postpone it."""
         latest = max(self._attempts_of(task), key=lambda a: (a.started_at, a.mark)).mark
-        grace = min(LONGEST_GRACE, self._settle_time.total_seconds())
+        grace = min(MAX_GRACE, self._settle_time.total_seconds())
         return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
 
     def _pause(self, open_refs: Collection[TaskRef]) -> bool:
@@ -288,5 +288,5 @@ class Loop:
         return self._ctx.result(task, Result.UNRESOLVED, *why)
 
 
-def _unresolved(task: PlannedTask, said: Remark) -> PlannedTask:
-    return replace(task, action=Action.UNRESOLVED, reason=Reason.AMBIGUOUS, remarks=(said,))
+def _unresolved(task: PlannedTask, explanation: Remark) -> PlannedTask:
+    return replace(task, action=Action.UNRESOLVED, reason=Reason.AMBIGUOUS, remarks=(explanation,))

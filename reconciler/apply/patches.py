@@ -20,7 +20,7 @@ from reconciler.state.model import Record, Recorded
 from reconciler.tasks.delivery import Refusal, delivery_error
 
 
-class Patches:
+class TaskPatcher:
     """Patches tasks within the slots of the executor. A change is recorded once it is made, never
     before."""
 

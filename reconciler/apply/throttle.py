@@ -10,10 +10,10 @@ import math
 import threading
 from collections.abc import Callable
 
-LONGEST_HOLD = 300.0
+MAX_HOLD = 300.0
 """Seconds for which rate limits may hold creates back in total. After that, none is started."""
 
-_LEAST_HOLD, _LONGEST_STEP = 1.0, 64.0
+_LEAST_HOLD, _MAX_STEP = 1.0, 64.0
 
 
 class Throttle:
@@ -45,7 +45,7 @@ class Throttle:
     @property
     def is_exhausted(self) -> bool:
         """Whether rate limits have held creates back for too long."""
-        return self._held > LONGEST_HOLD
+        return self._held > MAX_HOLD
 
     def __enter__(self) -> None:
         with self._free:
@@ -110,7 +110,7 @@ class Throttle:
                 before = self._after_probe or self.slots
                 self._after_probe, self.slots = max(1, before // 2), 1
                 self._limited_in_a_row += 1
-            step = min(_LONGEST_STEP, _LEAST_HOLD * 2.0 ** (self._limited_in_a_row - 1))
+            step = min(_MAX_STEP, _LEAST_HOLD * 2.0 ** (self._limited_in_a_row - 1))
             seconds = max(step, retry_after or 0.0)
             now = self._seconds()
             longer = now + seconds - max(self._until, now)

@@ -19,7 +19,7 @@ from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.help import NAMES, Examples, WithExamples
 from reconciler.messages.commands import use_command_line
 from reconciler.messages.notes import Note
-from reconciler.model.diagnostics import MOST_ALIKE
+from reconciler.model.diagnostics import MAX_ALIKE
 from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ _REPORT = click.Option(
 _ALL_PROBLEMS = click.Option(
     ["--all-problems"],
     is_flag=True,
-    help=f"Show every problem, not only the first {MOST_ALIKE} per code and file.",
+    help=f"Show every problem, not only the first {MAX_ALIKE} per code and file.",
 )
 
 

@@ -22,13 +22,13 @@ from reconciler.plan.lookup import is_own, settings_agree
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 
-LONGEST_KEY = 128
-_LONGEST_SLUG = 50
+MAX_KEY = 128
+_MAX_SLUG = 50
 _SEPARATOR = re.compile(r"[^a-z0-9._]+")
 _MIXED = re.compile(r"[._-]*-[._-]*")
 
 
-def slug(text: str, longest: int = LONGEST_KEY) -> str:
+def slug(text: str, longest: int = MAX_KEY) -> str:
     """A text as a key (`[a-z0-9][a-z0-9._-]*`), cut between words if possible; may be empty."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     made = _MIXED.sub("-", _SEPARATOR.sub("-", plain)).strip("._-")
@@ -47,7 +47,7 @@ class Keys:
 
     def of(self, *texts: str) -> str:
         """A key derived from the first usable text, or else `task`."""
-        slugs = (slug(text, _LONGEST_SLUG) for text in texts)
+        slugs = (slug(text, _MAX_SLUG) for text in texts)
         return self.free(next(filter(None, slugs), "task"))
 
     def free(self, desired: str) -> str:
@@ -56,7 +56,7 @@ class Keys:
         while key in self._taken:
             number += 1
             suffix = f"-{number}"
-            key = desired[: LONGEST_KEY - len(suffix)] + suffix
+            key = desired[: MAX_KEY - len(suffix)] + suffix
         self._numbers[desired] = number
         self._taken.add(key)
         return key

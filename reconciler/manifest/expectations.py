@@ -26,8 +26,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, error
 from reconciler.model.task import Expectation
 
-MOST_REASONS = 20
-_LONGEST = 200
+MAX_REASONS = 20
+_MAX_SHOWN = 200
 _TYPES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number"}
 _NAMING = ("properties", "required", "patternProperties", "dependentRequired")
 
@@ -171,7 +171,7 @@ def reasons(
     `seconds`, the only reason is that it could not be checked."""
     try:
         with Timer(seconds).running(0):
-            found = validator_of(schema, limits.RESULT_STEPS)(data)[:MOST_REASONS]
+            found = validator_of(schema, limits.RESULT_STEPS)(data)[:MAX_REASONS]
     except (FindingError, RecursionError, MemoryError):
         return [("unchecked", {"limit": f"{seconds:g}"})]
     names = set(_names(schema))
@@ -190,7 +190,7 @@ def _reason(violation: Violation, names: set[str]) -> tuple[str, dict[str, Any]]
         missing = tuple(str(name) for name in expected if name not in value)
         return "required", {"where": where, "names": missing}
     shown = json.dumps(expected, default=str)
-    shown = shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "..."
+    shown = shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + "..."
     return "rule", {"where": where, "rule": str(violation.rule), "expected": shown}
 
 

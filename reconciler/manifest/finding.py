@@ -14,7 +14,7 @@ from typing import NamedTuple
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
-    MOST_ALIKE,
+    MAX_ALIKE,
     Arg,
     DataRow,
     Diagnostic,
@@ -117,7 +117,7 @@ def _task_key(path: Path) -> str | None:
 def first_alike(
     findings: Iterable[Finding], keys: Mapping[str, Position]
 ) -> tuple[list[Finding], list[tuple[Code, Severity, int]]]:
-    """The findings to locate in order to show the first MOST_ALIKE with each code, and the numbers
+    """The findings to locate in order to show the first MAX_ALIKE with each code, and the numbers
     of those left out.
 
     `keys` are the positions of the tasks. Whole tasks are left out, since the order within one is
@@ -129,9 +129,9 @@ def first_alike(
     kept: list[Finding] = []
     counts = []
     for (code, severity), alike in groups.items():
-        if len(alike) > MOST_ALIKE:
+        if len(alike) > MAX_ALIKE:
             starts = [_start_of_task(found, keys) for found in alike]
-            last = nsmallest(MOST_ALIKE, starts)[-1]
+            last = nsmallest(MAX_ALIKE, starts)[-1]
             first = [found for found, at in zip(alike, starts, strict=True) if at <= last]
             if len(first) < len(alike):
                 counts.append((code, severity, len(alike) - len(first)))

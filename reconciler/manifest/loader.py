@@ -103,7 +103,7 @@ def load(
 ) -> Manifests:
     """Reads the manifests at `paths` (relative to `root`; by default, at the standard locations)
     and checks their tasks, also against `policy`. Calls `now` if an entry recurs. Without
-    `all_problems`, only the first MOST_ALIKE problems with the same code in a file are reported,
+    `all_problems`, only the first MAX_ALIKE problems with the same code in a file are reported,
     and the others are counted.
 
     Never raises for the content of a manifest: every problem of every file is a diagnostic.

@@ -39,7 +39,7 @@ SEVERITIES = (Severity.ERROR, Severity.WARNING)
 _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
 _REFERENCES = (("$ref",), ("$dynamicRef",), ("$recursiveRef",))
-_LONGEST_VALUE = 200
+_MAX_VALUE = 200
 
 
 class Timer:
@@ -244,8 +244,8 @@ def _default_case(violation: Violation) -> tuple[str, dict[str, Arg]]:
     if violation.rule is None or (violation.rule, violation.expected) == ("not", {}):
         return "forbidden", {}
     expected = json.dumps(violation.expected, ensure_ascii=False, default=str)
-    if len(expected) > _LONGEST_VALUE:
-        expected = expected[: _LONGEST_VALUE - 1] + "…"
+    if len(expected) > _MAX_VALUE:
+        expected = expected[: _MAX_VALUE - 1] + "…"
     if violation.rule in ("const", "enum"):
         return violation.rule, {"wants": expected}
     return "", {"rule": violation.rule, "wants": expected}

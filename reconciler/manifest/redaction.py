@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import locate
-from reconciler.model.diagnostics import MOST_ALIKE
+from reconciler.model.diagnostics import MAX_ALIKE
 from reconciler.model.task import DesiredTask
 
 
@@ -37,7 +37,7 @@ def without_name(found: Finding, keys: Collection[str]) -> Finding:
 def mask_secrets(body: bytes, findings: Iterable[Finding]) -> bytes:
     """The text with asterisks for everything in `findings` that looks like a credential."""
     secrets = {found.secret.encode() for found in findings if found.secret is not None}
-    if len(secrets) > MOST_ALIKE:  # each requires a search of the whole text
+    if len(secrets) > MAX_ALIKE:  # each requires a search of the whole text
         return b""
     for secret in secrets:
         body = body.replace(secret, b"*" * len(secret))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error, warning
 
-MOST = 2**63 - 1
+MAX_TOKENS = 2**63 - 1
 """The maximum of the API's int64. A number of tokens is between 0 and this."""
 
 _KIND_LENGTH = 40
@@ -87,7 +87,7 @@ def minute(moment: datetime) -> str:
 
 
 def _tokens(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value <= MOST else None
+    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None
 
 
 def _moment(value: object) -> datetime | None:

@@ -104,14 +104,14 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(dict.fromkeys(diagnostics), key=_order)
 
 
-MOST_ALIKE = 100
+MAX_ALIKE = 100
 """The number of diagnostics with one code in one file that are shown; the rest is counted."""
 
 
 def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """At most MOST_ALIKE per code and file, in order; the rest is counted."""
+    """At most MAX_ALIKE per code and file, in order; the rest is counted."""
     found = tuple(diagnostics)
-    if len(found) <= MOST_ALIKE:
+    if len(found) <= MAX_ALIKE:
         return found
     groups: dict[tuple[str | None, Code, Severity], list[Diagnostic]] = {}
     counted: Counter[tuple[str | None, Code, Severity]] = Counter()
@@ -120,11 +120,11 @@ def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
             counted[each.file, Code(str(each.args["code"])), each.severity] += _counted(each)
         else:
             groups.setdefault((each.file, each.code, each.severity), []).append(each)
-    if not counted and all(len(alike) <= MOST_ALIKE for alike in groups.values()):
+    if not counted and all(len(alike) <= MAX_ALIKE for alike in groups.values()):
         return found
     shown: list[Diagnostic] = []
     for group, alike in groups.items():
-        first = sorted(alike, key=_position)[:MOST_ALIKE]
+        first = sorted(alike, key=_position)[:MAX_ALIKE]
         shown += first
         if rest := counted[group] + len(alike) - len(first):
             shown.append(more(*group, rest, first[-1].at))

@@ -31,14 +31,14 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-LEAST_SETTLE_TIME = timedelta(milliseconds=100)
+MIN_SETTLE_TIME = timedelta(milliseconds=100)
 """A shorter settle time would leave no time to send a request."""
 
 
 def parse_settle_time(text: str) -> timedelta:
     """Parses a settle time. Raises TaskctlError for anything else, and if it is too short."""
     found = parse_duration(text)
-    if found < LEAST_SETTLE_TIME:
+    if found < MIN_SETTLE_TIME:
         raise TaskctlError.of(Code.INVALID_DURATION, "settle-time", text=text)
     return found
 

@@ -67,8 +67,8 @@ def look_alikes(
         search = _Search(task, pool, view, compared, _span(task, options.settle_time))
         found = search.find(taken)
         if isinstance(found, Remark):
-            said = (found, remark("unsure", key=task.key, ref=str(task.ref)))
-            decided[task.ref] = plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, *said)
+            explanation = (found, remark("unsure", key=task.key, ref=str(task.ref)))
+            decided[task.ref] = plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, *explanation)
         elif found is not None:
             taken.add(found.id)
             if (state.is_new or options.adopt is not None) and found.id not in claimed:
@@ -102,8 +102,8 @@ def gone(task: DesiredTask, task_id: str, options: PlanOptions) -> PlannedTask:
         case, reason = "gone.recreate", Reason.RECREATE
     else:
         case, reason = "gone.taskID" if task.task_id else "gone.kept", Reason.NOT_FOUND
-    said = remark(case, task_id=task_id, key=task.key, ref=str(task.ref))
-    return plan_for(task, Action.GONE, reason, said, task_id=task_id)
+    explanation = remark(case, task_id=task_id, key=task.key, ref=str(task.ref))
+    return plan_for(task, Action.GONE, reason, explanation, task_id=task_id)
 
 
 def adopt_removed(
@@ -117,12 +117,14 @@ def adopt_removed(
     remote, message = view.tasks.get(task_id), view.messages.get(task_id)
     shown = message if message is not None else message_of(removed.inputs)
     if compare_work(task.inputs, shown) is Work.SAME:
-        said = remark("removed.adopt")
+        explanation = remark("removed.adopt")
         kept = RemoteTask(*task_id, {"id": removed.task_id})
-        return adopt(task, remote or kept, Reason.RECORD_REMOVED, state.backend, view, said)
+        return adopt(task, remote or kept, Reason.RECORD_REMOVED, state.backend, view, explanation)
     facts = {"task_id": removed.task_id, "ref": str(task.ref)}
-    said = remark("removed.differs", **facts)
-    return plan_for(task, Action.UNRESOLVED, Reason.RECORD_REMOVED, said, task_id=removed.task_id)
+    explanation = remark("removed.differs", **facts)
+    return plan_for(
+        task, Action.UNRESOLVED, Reason.RECORD_REMOVED, explanation, task_id=removed.task_id
+    )
 
 
 def adopt(
@@ -134,13 +136,13 @@ def adopt(
     *remarks: Remark,
 ) -> PlannedTask:
     """An adoption, with remarks on which task it is, how old, and who created it."""
-    said = [*remarks, *described(remote, backend, view)]
+    explanation = [*remarks, *described(remote, backend, view)]
     if reason is Reason.LOOK_ALIKE:
-        said.insert(0, remark("lookAlike"))
+        explanation.insert(0, remark("lookAlike"))
         if hidden := tuple(name for name in NOT_RETURNED if name in task.inputs):
-            said.append(remark("adopt.not_compared", names=hidden))
-        said.append(remark("adopt.separate", key=task.key))
-    return plan_for(task, Action.ADOPT, reason, *said, remote=remote)
+            explanation.append(remark("adopt.not_compared", names=hidden))
+        explanation.append(remark("adopt.separate", key=task.key))
+    return plan_for(task, Action.ADOPT, reason, *explanation, remote=remote)
 
 
 def _unrecorded(
@@ -148,8 +150,8 @@ def _unrecorded(
 ) -> PlannedTask:
     """A look-alike that may belong to someone else."""
     resolve = remark("lookAlike.resolve", key=task.key, ref=str(task.ref), task_id=remote.id)
-    said = (remark("lookAlike.unrecorded"), *described(remote, backend, view), resolve)
-    return plan_for(task, Action.UNRESOLVED, Reason.LOOK_ALIKE, *said)
+    explanation = (remark("lookAlike.unrecorded"), *described(remote, backend, view), resolve)
+    return plan_for(task, Action.UNRESOLVED, Reason.LOOK_ALIKE, *explanation)
 
 
 def described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Remark]:

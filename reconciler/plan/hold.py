@@ -227,8 +227,8 @@ class HoldRules(NamedTuple):
     def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
         named = refs[:_NAMED]
         ahead = tuple(fact for ref in named for fact in (ref.key, *self._status_of(ref)))
-        said = remark(f"held.{reason}", ahead=ahead, more=len(refs) - len(named))
-        return plan_for(task, Action.HELD, reason, said, waits_for=refs)
+        explanation = remark(f"held.{reason}", ahead=ahead, more=len(refs) - len(named))
+        return plan_for(task, Action.HELD, reason, explanation, waits_for=refs)
 
     def _status_of(self, ref: TaskRef) -> tuple[str, str]:
         """The state of a task, and for how many seconds; both are empty if unknown."""
@@ -268,8 +268,8 @@ class HoldRules(NamedTuple):
         if other is None:
             return planned
         maker, caller = other.identity.name, self.identity.name
-        said = remark("held.maker", caller=caller, maker=maker, key=other.ref.key)
-        return replace(planned, remarks=(*planned.remarks, said))
+        explanation = remark("held.maker", caller=caller, maker=maker, key=other.ref.key)
+        return replace(planned, remarks=(*planned.remarks, explanation))
 
 
 def _has_stopped(task: PlannedTask | None) -> bool:

@@ -13,7 +13,6 @@ from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import look_alikes
 from reconciler.plan.age import LockHolder
 from reconciler.plan.hold import HoldRules, TaskProgress, stopped
-from reconciler.plan.leftovers import Leftovers
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import with_owed
@@ -21,6 +20,7 @@ from reconciler.plan.periods import Due, Periods
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
+from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Record, State, is_in
 
@@ -78,8 +78,8 @@ def make_plan(inputs: PlanInputs) -> Plan:
     verdicts = _recover(inputs, moves, owners)
     requests = replacement.requests_of(options, inputs.desired)
     periods = Periods(inputs.desired, inputs.due)
-    leftovers = Leftovers(state, desired, moves, periods, inputs.removed, inputs.in_scope)
-    rules = Rules(state, view, options, owners, verdicts, requests, leftovers)
+    undeclared = Undeclared(state, desired, moves, periods, inputs.removed, inputs.in_scope)
+    rules = Rules(state, view, options, owners, verdicts, requests, undeclared)
 
     def is_selected(ref: TaskRef) -> bool:
         return inputs.only is None or ref in inputs.only
@@ -90,9 +90,9 @@ def make_plan(inputs: PlanInputs) -> Plan:
     tasks |= HoldRules(
         inputs.desired, state, tasks, inputs.progress, view.identity, without_task, inputs.upcoming
     ).held_tasks()
-    left = leftovers.planned(with_past=inputs.with_past, cancel=options.cancel_removed)
+    left = undeclared.planned(with_past=inputs.with_past, cancel=options.cancel_removed)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
-    orphaned = [rules.decide_orphaned(a) for a in leftovers.attempts() if is_selected(a.ref)]
+    orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
     tasks = {ref: with_owed(task, state, view.identity) for ref, task in tasks.items()}
 

@@ -11,12 +11,12 @@ from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.diff import changes
-from reconciler.plan.leftovers import Leftovers
 from reconciler.plan.lookup import is_comparable, moved_ref, record_of, removed_task
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
 from reconciler.plan.replacement import ReplaceRequest
+from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.updates import compare_recorded
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.attempt import Attempt
@@ -35,11 +35,11 @@ class Rules:
         owners: Owners,
         verdicts: Mapping[str, Verdict],
         requests: Mapping[TaskRef, ReplaceRequest],
-        leftovers: Leftovers,
+        undeclared: Undeclared,
     ) -> None:
         self._state, self._view, self._options, self._owners = state, view, options, owners
-        self._verdicts, self._requests, self._leftovers = verdicts, requests, leftovers
-        self._renames = leftovers.renames(verdicts)
+        self._verdicts, self._requests, self._undeclared = verdicts, requests, undeclared
+        self._renames = undeclared.renames(verdicts)
         self.closed: list[str] = []
         self._in_order: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
             self._unreadable_org,
@@ -65,8 +65,8 @@ class Rules:
                 return planned
         tried = self._attempts_of(task)
         if tried:
-            said = _about(tried[-1], "attempt.none")
-            return plan_for(task, Action.CREATE, Reason.RETRY, said, attempt=tried[-1])
+            explanation = _about(tried[-1], "attempt.none")
+            return plan_for(task, Action.CREATE, Reason.RETRY, explanation, attempt=tried[-1])
         return plan_for(task, Action.CREATE, Reason.NEW)
 
     def decide_orphaned(self, attempt: Attempt) -> PlannedTask | None:
@@ -74,8 +74,8 @@ class Rules:
         why = self._view.refused.get(attempt.ref.org_name)
         if why is not None:
             hint = remark("attempt.resolve_orphan", ref=str(attempt.ref))
-            said = remark("org.refused", org=attempt.ref.org_name, why=why)
-            return plan_for(attempt, Action.UNRESOLVED, Reason.UNREADABLE, said, hint)
+            explanation = remark("org.refused", org=attempt.ref.org_name, why=why)
+            return plan_for(attempt, Action.UNRESOLVED, Reason.UNREADABLE, explanation, hint)
         verdict = self._verdicts[attempt.mark]
         if isinstance(verdict, NotCreated):
             self.closed.append(attempt.mark)
@@ -97,8 +97,8 @@ class Rules:
         why = self._view.refused.get(task.org_name or "")
         if why is None:
             return None
-        said = remark("org.refused", org=task.ref.org_name, why=why)
-        return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, said)
+        explanation = remark("org.refused", org=task.ref.org_name, why=why)
+        return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, explanation)
 
     def _conflicting_id(self, task: DesiredTask) -> PlannedTask | None:
         """A `taskID` that contradicts the state. A task that no key has any more is free."""
@@ -153,8 +153,8 @@ class Rules:
         old = next((a.replaces for a, _ in reversed(own) if a.replaces), None)
         if not record and old and self._recorded_ids[old] not in self._state.records:
             latest = own[-1][0]
-            said = _about(latest, "attempt.record_lost", old=old, ref=str(latest.ref))
-            return plan_for(task, Action.UNRESOLVED, Reason.AMBIGUOUS, said, attempt=latest)
+            explanation = _about(latest, "attempt.record_lost", old=old, ref=str(latest.ref))
+            return plan_for(task, Action.UNRESOLVED, Reason.AMBIGUOUS, explanation, attempt=latest)
         # Now, the key passes every rule of a first create.
         self.closed.extend(attempt.mark for attempt, _ in own)
         return None
@@ -192,8 +192,8 @@ class Rules:
             "cancels": cancels,
             "moved_from": record.ref if record.ref != task.ref else None,
         }
-        said = remark(case, old=record.task_id, maker=record.identity.name)
-        return plan_for(task, Action.REPLACE, Reason.ASKED, said, **fields)
+        explanation = remark(case, old=record.task_id, maker=record.identity.name)
+        return plan_for(task, Action.REPLACE, Reason.ASKED, explanation, **fields)
 
     def _is_due(self, ref: TaskRef, record: Record) -> bool:
         """Whether this run was asked to replace the recorded task."""
@@ -215,8 +215,8 @@ class Rules:
         """A recorded task that the service did not return; None if it is still compared."""
         caller, maker = self._view.identity, record.identity
         if not caller.same_as(maker):
-            said = remark("notVisible.to", maker=maker.name, caller=caller.name)
-            return plan_for(task, Action.UNCHANGED, Reason.NOT_VISIBLE, said, record=record)
+            explanation = remark("notVisible.to", maker=maker.name, caller=caller.name)
+            return plan_for(task, Action.UNCHANGED, Reason.NOT_VISIBLE, explanation, record=record)
         if TaskId(record.ref.org_name, record.task_id) not in self._view.absent:
             return None
         now, made = self._view.clocks.moment, record.created_at
@@ -235,14 +235,14 @@ class Rules:
 
     def _other_org(self, task: DesiredTask) -> PlannedTask | None:
         """A key that was recorded or attempted under another organization."""
-        known = self._leftovers.in_other_org(task)
+        known = self._undeclared.in_other_org(task)
         if known is None:
             return None
         if isinstance(known, Attempt):
             case = "otherOrg.attempt"
         else:
             case = "otherOrg.manifest" if task.org_from_manifest else "otherOrg.recorded"
-        said = remark(
+        explanation = remark(
             case,
             recorded=known.ref.org_name,
             org=task.ref.org_name,
@@ -250,7 +250,7 @@ class Rules:
             old_ref=str(known.ref),
             ref=str(task.ref),
         )
-        return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, said)
+        return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, explanation)
 
     def _renamed(self, task: DesiredTask) -> PlannedTask | None:
         """A key with the same work as an orphaned one, or with its name in another case: it may be
@@ -261,8 +261,8 @@ class Rules:
         known, is_read = found
         case = "renamed.from" if is_read else "renamed.outside"
         facts = {"old": known.ref.key, "old_ref": str(known.ref), "ref": str(task.ref)}
-        said = remark(case, file=known.file, **facts)
-        return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, said)
+        explanation = remark(case, file=known.file, **facts)
+        return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
 
     def _recovered(
         self, known: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]]
@@ -272,16 +272,16 @@ class Rules:
         stray = isinstance(known, Attempt)
         for attempt, verdict in reversed(attempts):
             if isinstance(verdict, Found):
-                said = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
-                return _adopted(known, attempt, verdict.task, said, verdict.duplicates)
+                explanation = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
+                return _adopted(known, attempt, verdict.task, explanation, verdict.duplicates)
         for attempt, verdict in reversed(attempts):
             if isinstance(verdict, Unresolved):
                 return self._undecided(known, attempt, verdict, attempts)
         latest = attempts[-1][0]
-        said = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
+        explanation = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
         left = max(verdict.seconds for _, verdict in attempts if isinstance(verdict, Wait))
-        said = remark(said.case, **{**said.facts, "seconds": math.ceil(left)})
-        return plan_for(known, Action.UNRESOLVED, Reason.SETTLING, said, attempt=latest)
+        explanation = remark(explanation.case, **{**explanation.facts, "seconds": math.ceil(left)})
+        return plan_for(known, Action.UNRESOLVED, Reason.SETTLING, explanation, attempt=latest)
 
     def _undecided(
         self,
@@ -293,12 +293,12 @@ class Rules:
         """A person decides: with `--adopt`, at the prompt (`candidate`), or with a command."""
         candidate = self._only_candidate([each for _, each in attempts], attempt.ref.org_name)
         if candidate is not None and self._options.adopt_attempts:
-            said = _about(attempt, "attempt.chosen")
-            return _adopted(known, attempt, candidate, said)
-        said = _about(attempt, "attempt.unresolved")
+            explanation = _about(attempt, "attempt.chosen")
+            return _adopted(known, attempt, candidate, explanation)
+        explanation = _about(attempt, "attempt.unresolved")
         which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
         case = "attempt.resolve_orphan" if isinstance(known, Attempt) else "attempt.resolve"
-        remarks = (said, verdict.why, remark(case, ref=str(attempt.ref), task_id=which))
+        remarks = (explanation, verdict.why, remark(case, ref=str(attempt.ref), task_id=which))
         fields = {"attempt": attempt, "candidate": candidate}
         return plan_for(known, Action.UNRESOLVED, verdict.reason, *remarks, **fields)
 
@@ -315,17 +315,17 @@ def _adopted(
     known: DesiredTask | Attempt,
     attempt: Attempt,
     task: RemoteTask,
-    said: Remark,
+    explanation: Remark,
     duplicates: tuple[str, ...] = (),
 ) -> PlannedTask:
     fields = {"remote": task, "attempt": attempt, "duplicates": duplicates}
-    return plan_for(known, Action.ADOPT, Reason.ATTEMPT, said, **fields)
+    return plan_for(known, Action.ADOPT, Reason.ATTEMPT, explanation, **fields)
 
 
 def _conflict(task: DesiredTask, case: str, **facts: str) -> PlannedTask:
-    said = remark(case, task_id=task.task_id, ref=str(task.ref), **facts)
+    explanation = remark(case, task_id=task.task_id, ref=str(task.ref), **facts)
     task_id = facts.get("recorded", task.task_id)
-    return plan_for(task, Action.UNRESOLVED, Reason.CONFLICT, said, task_id=task_id)
+    return plan_for(task, Action.UNRESOLVED, Reason.CONFLICT, explanation, task_id=task_id)
 
 
 def _about(attempt: Attempt, case: str, **facts: str) -> Remark:

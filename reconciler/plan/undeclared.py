@@ -48,9 +48,9 @@ def _texts(inputs: Inputs) -> Iterator[str]:
         yield f"\n{comparable_text(text)}"  # no key contains a line break
 
 
-class Leftovers:
-    """The leftovers of a state. `moves` maps former keys to the keys that their tasks move to.
-    `removed` is what manifests list under `removed`."""
+class Undeclared:
+    """What a state holds and no manifest declares. `moves` maps former keys to the keys that their
+    tasks move to. `removed` is what manifests list under `removed`."""
 
     def __init__(
         self,
@@ -92,14 +92,14 @@ class Leftovers:
         for record, removal in self._to_forget:
             cancels = cancel or any(owed.task_id == record.task_id for owed in record.owed)
             case = "forget.cancel" if cancels else "forget"
-            said = remark(case, file=removal.file, ids=(record.task_id,), more=0)
+            explanation = remark(case, file=removal.file, ids=(record.task_id,), more=0)
             fields = {"file": removal.file, "cancels": cancels}
-            yield plan_for(record, Action.FORGET, Reason.LISTED, said, **fields)
+            yield plan_for(record, Action.FORGET, Reason.LISTED, explanation, **fields)
         for record in self._orphans:
             case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
             entry = record.generated.entry if record.generated is not None else None
-            said = remark(case, ref=str(record.ref), entry=entry)
-            yield plan_for(record, Action.ORPHANED, Reason.REMOVED, said)
+            explanation = remark(case, ref=str(record.ref), entry=entry)
+            yield plan_for(record, Action.ORPHANED, Reason.REMOVED, explanation)
         for record in self._past:
             if with_past or record.owed:
                 yield plan_for(record, Action.UNCHANGED, Reason.PAST)

@@ -77,18 +77,20 @@ def compare_recorded(
     if updates:
         known |= {"update": found.values, "agreed": found.agreed}
     if record.ref.key != task.key:
-        said = [remark("moved.from", old=record.ref.key)]
-        said += _what_update_does(found, diff) if updates else ()
-        return plan_for(task, Action.MOVE, Reason.MOVED, *said, moved_from=record.ref, **known)
+        explanation = [remark("moved.from", old=record.ref.key)]
+        explanation += _what_update_does(found, diff) if updates else ()
+        return plan_for(
+            task, Action.MOVE, Reason.MOVED, *explanation, moved_from=record.ref, **known
+        )
     if updates:
-        said = [*_what_update_does(found, diff), *_only_by_a_new_task(task, diff)]
-        return plan_for(task, Action.UPDATE, Reason.IN_PLACE, *said, **known)
+        explanation = [*_what_update_does(found, diff), *_only_by_a_new_task(task, diff)]
+        return plan_for(task, Action.UPDATE, Reason.IN_PLACE, *explanation, **known)
     if record.pending:
         unfinished = remark("unfinished.settings", names=tuple(sorted(record.pending)))
         return plan_for(task, Action.CHANGED, Reason.UNFINISHED, unfinished, **known)
     if diff:
-        said = [*_what_update_would_do(found), *_only_by_a_new_task(task, diff)]
-        return plan_for(task, Action.CHANGED, Reason.DIFFERS, *said, **known)
+        explanation = [*_what_update_would_do(found), *_only_by_a_new_task(task, diff)]
+        return plan_for(task, Action.CHANGED, Reason.DIFFERS, *explanation, **known)
     return plan_for(task, Action.UNCHANGED, Reason.SAME, **known)
 
 

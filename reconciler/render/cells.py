@@ -14,7 +14,7 @@ GAP = "  "
 _WIDEST = 2
 _SHORT = 10  # minimum rows of a block of a table
 _MORE = "…"
-_LEAST = 8  # minimum columns of a value
+_MIN_COLUMNS = 8  # minimum columns of a value
 _BETWEEN = "   "  # separates the blocks of a table
 _COLOR = re.compile("\x1b\\[[0-9;]*m")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -194,11 +194,11 @@ def fit(table: list[list[str]], columns: int) -> list[list[str]]:
     if sum(widths) <= room:
         return table
     kept = len(widths)
-    if _LEAST * kept > room:  # then one column represents those that are left out
-        kept = max(0, columns - own - gap - len(_MORE)) // (_LEAST + gap)
+    if _MIN_COLUMNS * kept > room:  # then one column represents those that are left out
+        kept = max(0, columns - own - gap - len(_MORE)) // (_MIN_COLUMNS + gap)
         room = columns - own - gap * (kept + 1) - len(_MORE)
     cap = max(widths)
-    while cap > _LEAST and sum(min(used, cap) for used in widths[:kept]) > room:
+    while cap > _MIN_COLUMNS and sum(min(used, cap) for used in widths[:kept]) > room:
         cap -= 1
     rest = [_MORE] if 0 < kept < len(widths) else []
     return [

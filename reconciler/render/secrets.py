@@ -19,7 +19,7 @@ WINDOW = 16
 SHORTEST_LINE = 9
 """Lines of a prompt from this length are also searched as a whole."""
 
-_FEWEST = 4  # letters of such a line
+_MIN_LETTERS = 4  # letters of such a line
 _ESCAPE = re.compile(
     r"\\u(?P<u>[0-9a-fA-F]{4})|\\x(?P<x>[0-9a-fA-F]{2})|\\[a-zA-Z\"'/\\]"
     r"|(?P<entity>&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});)|%[0-9a-fA-F]{2}"
@@ -86,7 +86,7 @@ class Secrets:
                 for line in (text, *text.split("\n"))
                 if len(line.strip()) >= SHORTEST_LINE
                 for reading in _readings(line)
-                if _FEWEST <= len(reading.letters) < WINDOW
+                if _MIN_LETTERS <= len(reading.letters) < WINDOW
             }
             self._needles = frozenset(wholes), frozenset(lines)
         return self._needles

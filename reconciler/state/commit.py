@@ -42,13 +42,13 @@ class GroupCommit:
         write: Write,
         durable: Durable,
         *,
-        shown: str,
+        display_name: str,
         linger: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`shown` is the log's name in messages; `linger` returns how many seconds a write waits
-        for more callers."""
+        """`display_name` is the log's name in messages; `linger` returns how many seconds a write
+        waits for more callers."""
         self._write, self._durable = write, durable
-        self._shown, self._linger = shown, linger
+        self._display_name, self._linger = display_name, linger
         self._lock = threading.Lock()
         self._free = threading.Condition(self._lock)
         self._busy = False
@@ -103,7 +103,7 @@ class GroupCommit:
     def _lead(self, mine: _Caller) -> None:
         reason, code = "it was interrupted", Code.JOURNAL_NOT_WRITTEN
         batch: list[_Caller] = []
-        failure: StateError | None = StateError.about(self._shown, code, reason=reason)
+        failure: StateError | None = StateError.about(self._display_name, code, reason=reason)
         try:
             if seconds := self._linger():
                 time.sleep(seconds)

@@ -80,9 +80,9 @@ class KeyRing:
 class Cipher:
     """Encrypts and decrypts the blobs of one state. Thread-safe."""
 
-    def __init__(self, ring: KeyRing, lineage: str, shown: str) -> None:
-        """`shown` is the state's name in messages."""
-        self._ring, self._lineage, self._shown = ring, lineage, shown
+    def __init__(self, ring: KeyRing, lineage: str, display_name: str) -> None:
+        """`display_name` is the state's name in messages."""
+        self._ring, self._lineage, self._display_name = ring, lineage, display_name
         self._guard = threading.Lock()
         self._current = ring.current(lineage) if ring.current is not None else None
         self._ids = {_id_of(key): key for key in (self._current,) if key is not None}
@@ -139,7 +139,7 @@ class Cipher:
             return self._ids.get(key_id)
 
     def _refused(self, code: Code, case: str = "", /, **facts: str | int) -> StateError:
-        return StateError.of(code, case, at=NOWHERE, file=self._shown, **facts)
+        return StateError.of(code, case, at=NOWHERE, file=self._display_name, **facts)
 
 
 def _id_of(key: bytes) -> bytes:

@@ -21,10 +21,10 @@ from reconciler.state.register import HeadMovedError, UnknownWriteError, state_e
 from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
 
 LARGE_ENTRY = 16 * 1024
-LARGEST_TAIL = 256 * 1024
+MAX_TAIL = 256 * 1024
 """Bytes of journal entries: the head is rewritten with each commit and each heartbeat."""
 
-_SHARE_OF_WRITE, _LONGEST_WAIT = 0.2, 0.02
+_SHARE_OF_WRITE, _MAX_WAIT = 0.2, 0.02
 
 
 class HeldHead:
@@ -34,7 +34,7 @@ class HeldHead:
         """`taken` is the version with which this process took the lock; `proved` is the time before
         it was written, in seconds since boot."""
         self._store, self._register, self._clock = store, store.register, clock
-        self._shown, self._pace = self._register.shown, self._register.engine.pace
+        self._display_name, self._pace = self._register.display_name, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
         self._problem: StateError | None = None
         self._is_folded, self._is_current = False, taken.is_current
@@ -49,13 +49,15 @@ class HeldHead:
         return True
 
     def log(self, durable: Durable) -> GroupCommit:
-        return GroupCommit(self._commit, durable, shown=self._shown, linger=self._linger)
+        return GroupCommit(
+            self._commit, durable, display_name=self._display_name, linger=self._linger
+        )
 
     def _linger(self) -> float:
         """Outcomes of creates that finished together and the intents of the next creates share one
         swap; without waiting, batches of one and of all others would alternate."""
         share = _SHARE_OF_WRITE * self._register.duration
-        return max(self._register.gap, min(share, _LONGEST_WAIT))
+        return max(self._register.gap, min(share, _MAX_WAIT))
 
     def warnings(self) -> list[Diagnostic]:
         return []
@@ -149,9 +151,9 @@ class HeldHead:
             head = self._following()
             tail, moved = (*head.tail, *texts), head.tail
             size = sum(map(len, texts))
-            if size > LARGEST_TAIL or any(len(text) > LARGE_ENTRY for text in texts):
+            if size > MAX_TAIL or any(len(text) > LARGE_ENTRY for text in texts):
                 tail, moved = (), tail
-            elif sum(map(len, tail)) > LARGEST_TAIL:
+            elif sum(map(len, tail)) > MAX_TAIL:
                 tail = tuple(texts)
             else:
                 moved = ()
@@ -188,12 +190,12 @@ class HeldHead:
         except UnknownWriteError as problem:
             raise self._lose(Code.STATE_WRITE_UNKNOWN, reason=str(problem)) from problem
         except (Unsure, Denied, Oversized) as problem:
-            self._problem = state_error(problem, self._shown)
+            self._problem = state_error(problem, self._display_name)
             raise self._problem from problem
         except BaseException:
             self._lose(Code.STATE_WRITE_UNKNOWN, reason="it was interrupted")
             raise
 
     def _lose(self, code: Code, **facts: Arg) -> StateError:
-        self._problem = StateError.of(code, at=NOWHERE, file=self._shown, **facts)
+        self._problem = StateError.of(code, at=NOWHERE, file=self._display_name, **facts)
         return self._problem

@@ -156,11 +156,11 @@ class Journal(GroupCommit):
         replay: Replay,
         durable: Durable,
         *,
-        shown: str,
+        display_name: str,
     ) -> None:
         """`replay` is the content of `path`; without a header in it, a new journal gets `header`.
-        `shown` is its name in messages."""
-        super().__init__(self._write_synced, durable, shown=shown)
+        `display_name` is its name in messages."""
+        super().__init__(self._write_synced, durable, display_name=display_name)
         self._path, self._replay = path, replay
         self._header = replay.header or header
         self._fd: int | None = None
@@ -177,7 +177,7 @@ class Journal(GroupCommit):
         else:
             is_held = disk.is_still(self._path, file)
         if not is_held:
-            raise lost(self._path.name, self._shown)
+            raise lost(self._path.name, self._display_name)
 
     @property
     def id(self) -> str:
@@ -233,7 +233,7 @@ class Journal(GroupCommit):
         self._end, self._crc, self._lost = self._end + len(data), crc, ""
 
     def _not_written(self, why: str) -> StateError:
-        return StateError.about(self._shown, Code.JOURNAL_NOT_WRITTEN, reason=why)
+        return StateError.about(self._display_name, Code.JOURNAL_NOT_WRITTEN, reason=why)
 
     def _opened(self) -> int:
         """Opens the file for appending, and truncates an incomplete end."""

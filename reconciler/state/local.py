@@ -43,20 +43,20 @@ class LocalState:
     """`state.session.StatePlace` of a file.
 
     `path` is the state file itself, never a link to it, because replacing a link would detach the
-    state from its location. `shown` is the path as the user gave it, for messages; `a:b` would be
-    an address.
+    state from its location. `display_name` is the path as the user gave it, for messages; `a:b`
+    would be an address.
     """
 
     def __init__(self, path: Path) -> None:
         """Raises StateError if links form a cycle."""
-        self.shown = f"./{path}" if ":" in "".join(path.parts[:1]) else str(path)
-        self.journal_shown = f"{path}.journal"
+        self.display_name = f"./{path}" if ":" in "".join(path.parts[:1]) else str(path)
+        self.journal_display_name = f"{path}.journal"
         try:
             self.path = path.resolve()
         except (OSError, RuntimeError) as problem:  # RuntimeError: a cycle, before Python 3.13
             reason = str(problem)
             code = Code.STATE_PLACE
-            raise StateError.about(self.shown, code, "circle", reason=reason) from problem
+            raise StateError.about(self.display_name, code, "circle", reason=reason) from problem
         self.backup = Path(f"{self.path}.backup")
         self.journal = Path(f"{self.path}.journal")
         self.lock = Path(f"{self.path}.lock")
@@ -89,8 +89,8 @@ class LocalState:
         if is_mount_point(self.path):
             # It cannot be replaced, and processes on the other side of the mount look for the lock
             # and the journal elsewhere.
-            raise StateError.about(self.shown, Code.STATE_PLACE, "mount")
-        lock = Lock(self.lock, shown=self.shown)
+            raise StateError.about(self.display_name, Code.STATE_PLACE, "mount")
+        lock = Lock(self.lock, display_name=self.display_name)
         lock.take(claim.purpose, claim.lock_timeout, claim.waiting)
         try:
             if self.links() > 1:
@@ -101,7 +101,7 @@ class LocalState:
             raise
 
     def source(self) -> StateSource:
-        return StateSource(self.shown, self.backup.exists())
+        return StateSource(self.display_name, self.backup.exists())
 
     def version(self) -> FileVersion | None:
         """None if there is no state file. Raises OSError."""
@@ -120,7 +120,7 @@ class LocalState:
 
     def read_file(self, backend: str) -> State | None:
         """The state file without its journal; None if there is none. Raises StateError."""
-        with _reading(self.shown):
+        with _reading(self.display_name):
             data = disk.read_file(self.path)
         return None if data is None else decode_state(data, self.source(), backend=backend)
 
@@ -139,7 +139,9 @@ class LocalState:
             yield
         except OSError as problem:
             reason = problem.strerror or str(problem)
-            raise StateError.about(self.shown, Code.STATE_NOT_SAVED, reason=reason) from problem
+            raise StateError.about(
+                self.display_name, Code.STATE_NOT_SAVED, reason=reason
+            ) from problem
 
     def _make_folder(self) -> None:
         try:
@@ -147,31 +149,31 @@ class LocalState:
         except OSError as problem:
             reason = problem.strerror or str(problem)
             code = Code.STATE_PLACE
-            raise StateError.about(self.shown, code, "directory", reason=reason) from problem
+            raise StateError.about(self.display_name, code, "directory", reason=reason) from problem
 
     def _load(self, backend: str) -> Loaded:
         """Reads the state file and the journal at one time. Raises StateError."""
         for _ in range(_READS):
-            with _reading(self.shown):
+            with _reading(self.display_name):
                 version = self.version()
             saved = self.read_file(backend)
-            with _reading(self.journal_shown):
+            with _reading(self.journal_display_name):
                 data = disk.read_file(self.journal)
-            with _reading(self.shown):
+            with _reading(self.display_name):
                 is_current = self.version() == version
             # A concurrent save replaces the state first and then removes the journal.
             if is_current:
                 return self._joined(saved, version, data or b"", backend)
-        raise StateError.about(self.shown, Code.STATE_CHANGED, "busy")
+        raise StateError.about(self.display_name, Code.STATE_CHANGED, "busy")
 
     def _joined(
         self, saved: State | None, version: FileVersion | None, data: bytes, backend: str
     ) -> Loaded:
         """A state and its journal, which must belong together. Raises StateError."""
-        replay = read_journal(data, file=self.journal_shown)
+        replay = read_journal(data, file=self.journal_display_name)
         header = replay.header
         if header is not None:
-            check_backend(header.backend, backend, self.journal_shown)
+            check_backend(header.backend, backend, self.journal_display_name)
         if saved is None:
             lineage = header.lineage if header is not None else os.urandom(16).hex()
             saved = State(lineage=lineage, serial=0, backend=backend, is_new=True)
@@ -186,7 +188,7 @@ class LocalState:
         return Loaded(saved, version, replay)
 
     def _mismatch(self, case: str, state: str | int, journal: str | int) -> StateError:
-        file, code = self.journal_shown, Code.JOURNAL_MISMATCH
+        file, code = self.journal_display_name, Code.JOURNAL_MISMATCH
         aside = f"{file}.bad"
         return StateError.about(file, code, case, aside=aside, state=state, journal=journal)
 
@@ -206,15 +208,21 @@ class HeldFile:
         return self._version is not None
 
     def log(self, durable: Durable) -> Journal:
-        path, shown = self._place.journal, self._place.journal_shown
-        self._journal = Journal(path, Header.of(self.saved), self._replay, durable, shown=shown)
+        path, display_name = self._place.journal, self._place.journal_display_name
+        self._journal = Journal(
+            path, Header.of(self.saved), self._replay, durable, display_name=display_name
+        )
         return self._journal
 
     def warnings(self) -> list[Diagnostic]:
-        shown = self._place.shown
+        display_name = self._place.display_name
         if (count := self._place.links()) < 2:
             return []
-        return [warning(Code.STATE_SHARED_FILE, at=Place(file=shown), file=shown, count=count)]
+        return [
+            warning(
+                Code.STATE_SHARED_FILE, at=Place(file=display_name), file=display_name, count=count
+            )
+        ]
 
     def check_held(self) -> None:
         """Checks that lock and journal are still the files that this run opened; four `stat`s."""
@@ -254,8 +262,10 @@ class HeldFile:
         found = place.read_file(self.saved.backend)
         # Comparing serials is not enough: two branches may reach the same serial.
         if found is None or encode_state(found) != encode_state(self.saved):
-            journal = place.journal_shown
-            raise StateError.about(place.shown, Code.STATE_CHANGED, serial=serial, journal=journal)
+            journal = place.journal_display_name
+            raise StateError.about(
+                place.display_name, Code.STATE_CHANGED, serial=serial, journal=journal
+            )
 
 
 def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
@@ -274,16 +284,16 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def _reading(shown: str) -> Iterator[None]:
+def _reading(display_name: str) -> Iterator[None]:
     """Turns an OSError into the StateError for a file that exists and cannot be read."""
     try:
         yield
     except OSError as problem:
         case, facts = "", {"reason": problem.strerror or str(problem)}
         if isinstance(problem, IsADirectoryError):
-            case, facts = "folder", {"inside": f"{shown}/taskctl.state.json"}
+            case, facts = "folder", {"inside": f"{display_name}/taskctl.state.json"}
         elif isinstance(problem, disk.NotRegularError):
             case, facts = "special", {}
         elif isinstance(problem, disk.FileTooLargeError):
             case, facts = "large", {"limit": "2 GiB"}
-        raise StateError.about(shown, Code.STATE_UNREADABLE, case, **facts) from problem
+        raise StateError.about(display_name, Code.STATE_UNREADABLE, case, **facts) from problem

@@ -104,7 +104,7 @@ def is_alive(pid: int) -> bool:
 
 
 _HOLDER = Codec(Holder)
-_LARGEST_HOLDER = 10_000  # bytes
+_MAX_HOLDER = 10_000  # bytes
 _READS = 25
 _BETWEEN_TRIES = 0.05  # seconds
 _BETWEEN_READS = 0.02  # seconds; a new holder writes its name within a few reads
@@ -113,9 +113,9 @@ _BETWEEN_READS = 0.02  # seconds; a new holder writes its name within a few read
 class Lock:
     """The lock of one state file, held from `take` to `release`."""
 
-    def __init__(self, path: Path, *, shown: str) -> None:
-        """`path` is the lock file; `shown` is the state's path in messages."""
-        self._path, self._shown = path, shown
+    def __init__(self, path: Path, *, display_name: str) -> None:
+        """`path` is the lock file; `display_name` is the state's path in messages."""
+        self._path, self._display_name = path, display_name
         self._lock = self._file = -1
         self._opened: disk.FileId = (-1, -1)
 
@@ -167,13 +167,13 @@ class Lock:
         try:
             self.take(purpose, timedelta())
         except StateError as problem:
-            raise lost(self._path.name, self._shown) from problem
+            raise lost(self._path.name, self._display_name) from problem
 
     def check_held(self) -> None:
         """Raises StateError if the lock file was removed or replaced: another process could lock
         the new one."""
         if self._lock < 0 or not disk.is_still(self._path, self._opened):
-            raise lost(self._path.name, self._shown)
+            raise lost(self._path.name, self._display_name)
 
     def take_file(self, path: Path) -> None:
         """Locks the state file itself as well, because each of its hard links has its own lock
@@ -205,11 +205,11 @@ class Lock:
         if timeout:
             facts["seconds"] = round(timeout.total_seconds(), 1)
         case = "waited" if timeout else ""
-        return StateError.about(self._shown, Code.STATE_LOCKED, case, **facts)
+        return StateError.about(self._display_name, Code.STATE_LOCKED, case, **facts)
 
     def _cannot(self, problem: OSError) -> StateError:
         reason, code = problem.strerror or str(problem), Code.LOCK_UNAVAILABLE
-        return StateError.about(self._shown, code, reason=reason, lock=str(self._path))
+        return StateError.about(self._display_name, code, reason=reason, lock=str(self._path))
 
     def _holder_in_words(self) -> str:
         """Reads several times, because the file names the previous holder until the new one has
@@ -232,14 +232,14 @@ def _lock(fd: int) -> bool:
     return True
 
 
-def lost(name: str, shown: str) -> StateError:
+def lost(name: str, display_name: str) -> StateError:
     """The error if `name`, a file that excludes concurrent applies, was removed or replaced."""
-    return StateError.about(shown, Code.STATE_LOCK_LOST, name=name)
+    return StateError.about(display_name, Code.STATE_LOCK_LOST, name=name)
 
 
 def read_holder(path: Path) -> Holder | None:
     """The last holder of the lock; None if it is unknown."""
     try:
-        return _HOLDER.decode(disk.read_file(path, most=_LARGEST_HOLDER) or b"")
+        return _HOLDER.decode(disk.read_file(path, most=_MAX_HOLDER) or b"")
     except (OSError, ShapeError):
         return None

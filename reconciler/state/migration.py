@@ -26,24 +26,24 @@ Opened = Callable[[StatePlace], Session]
 def migrate(source: StatePlace, target: StatePlace, opened: Opened) -> bool:
     """Moves the state; False if it was moved before. If it raises StateError, the source is as
     usable as before, or the move must be repeated."""
-    if source.shown == target.shown:
+    if source.display_name == target.display_name:
         raise _refused("same", source)
     with opened(source) as source_session, ExitStack() as stack:
         state = source_session.state
         if not source_session.exists:
             raise _refused("absent", source)
-        if state.move == Move(Stage.MOVED_TO, target.shown):
+        if state.move == Move(Stage.MOVED_TO, target.display_name):
             return _complete(source, target, opened, state.lineage)
-        if state.move is not None and state.move != Move(Stage.MOVING_TO, target.shown):
+        if state.move is not None and state.move != Move(Stage.MOVING_TO, target.display_name):
             raise _moved(state.move, source)
         try:
-            _save(source_session, replace(state, move=Move(Stage.MOVING_TO, target.shown)))
-            move = Move(Stage.MOVING_FROM, source.shown)
+            _save(source_session, replace(state, move=Move(Stage.MOVING_TO, target.display_name)))
+            move = Move(Stage.MOVING_FROM, source.display_name)
             moved = replace(source_session.state, move=move, journal="")
             target.create(moved)
             target_session = stack.enter_context(opened(target))
             _fill(target_session, moved, target)
-            _save(source_session, _emptied(state, Move(Stage.MOVED_TO, target.shown)))
+            _save(source_session, _emptied(state, Move(Stage.MOVED_TO, target.display_name)))
         except StateError:
             with suppress(StateError):  # the lock is lost, or the place is unreachable
                 _save(source_session, replace(state, move=None))
@@ -81,7 +81,7 @@ def _complete(source: StatePlace, target: StatePlace, opened: Opened, lineage: s
         state = target_session.state
         if state.lineage != lineage:
             raise _refused("taken", target)
-        if state.move == Move(Stage.MOVING_FROM, source.shown):
+        if state.move == Move(Stage.MOVING_FROM, source.display_name):
             target_session.put(replace(state, move=None))
         elif state.move is not None:
             raise _moved(state.move, target)
@@ -104,10 +104,12 @@ def _content(state: State) -> bytes:
 
 def _moved(move: Move, place: StatePlace) -> StateError:
     if move.stage is Stage.MOVING_FROM:
-        return StateError.of(Code.STATE_MOVED, move.stage, file=place.shown, place=move.place)
+        return StateError.of(
+            Code.STATE_MOVED, move.stage, file=place.display_name, place=move.place
+        )
     return _refused("other" if move.stage is Stage.MOVING_TO else "moved", place, move.place)
 
 
 def _refused(case: str, place: StatePlace, other: str = "") -> StateError:
-    shown = place.shown
-    return StateError.of(Code.STATE_MIGRATION, case, file=shown, place=other or shown)
+    display_name = place.display_name
+    return StateError.of(Code.STATE_MIGRATION, case, file=display_name, place=other or display_name)

@@ -16,8 +16,8 @@ from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.state.engines import (
-    LARGEST_BLOB,
-    LARGEST_HEAD,
+    MAX_BLOB,
+    MAX_HEAD,
     Denied,
     Engine,
     EngineError,
@@ -34,7 +34,7 @@ T = TypeVar("T")
 READ_TIMEOUT = 10.0
 """Seconds for which a read that nothing depends on yet is retried."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_FIRST_PAUSE, _MAX_PAUSE = 0.1, 5.0
 
 _DENIED = {
     "credentials": (Code.STATE_ACCESS_DENIED, ""),
@@ -62,7 +62,7 @@ class Register:
 
     def __init__(self, engine: Engine, clock: Clock, wait: Callable[[float], object]) -> None:
         self.engine, self._clock, self._wait = engine, clock, wait
-        self.shown = engine.shown
+        self.display_name = engine.display_name
         self._wrote = -engine.pace.min_gap
         self.duration = 0.0
         """Seconds that the last swap took."""
@@ -83,13 +83,13 @@ class Register:
 
     def put_blob(self, name: str, data: bytes) -> None:
         """Stores a blob. Raises Unsure when retries run out, and Oversized."""
-        check_size(name, len(data), LARGEST_BLOB)
+        check_size(name, len(data), MAX_BLOB)
         self.retried(lambda: self.engine.put_blob(name, data), self.write_timeout)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         """Replaces the head; `data` must be new, never sent before. Raises HeadMovedError and
         UnknownWriteError, and Oversized before anything is sent."""
-        check_size("head", len(data), LARGEST_HEAD)
+        check_size("head", len(data), MAX_HEAD)
         if gap := self.gap:
             self._wait(gap)
         began = self._clock.boot()
@@ -141,10 +141,10 @@ class Register:
         end, pause = self._clock.boot() + timeout, _FIRST_PAUSE
         while self._clock.boot() < end:
             yield pause
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _MAX_PAUSE)
 
 
-def state_error(problem: EngineError, shown: str) -> StateError:
+def state_error(problem: EngineError, display_name: str) -> StateError:
     """The StateError for an engine's error."""
     code, case = Code.STATE_UNREACHABLE, ""
     facts: dict[str, str] = {"reason": str(problem)}
@@ -158,13 +158,13 @@ def state_error(problem: EngineError, shown: str) -> StateError:
         code, facts["part"] = Code.STATE_PART_DAMAGED, problem.part
     elif isinstance(problem, Unconditional):
         code = Code.STATE_UNCONDITIONAL
-    return StateError.of(code, case, at=NOWHERE, file=shown, **facts)
+    return StateError.of(code, case, at=NOWHERE, file=display_name, **facts)
 
 
 @contextmanager
-def as_state_errors(shown: str) -> Iterator[None]:
+def as_state_errors(display_name: str) -> Iterator[None]:
     """Turns an engine's errors into StateErrors."""
     try:
         yield
     except (Unsure, Denied, Oversized, Unconditional) as problem:
-        raise state_error(problem, shown) from problem
+        raise state_error(problem, display_name) from problem

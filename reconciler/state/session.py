@@ -38,7 +38,7 @@ class StatePlace(Protocol):
     """Where a state is stored. Every method may raise StateError."""
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """Its name in messages."""
 
     def create(self, state: State) -> bool:
@@ -99,13 +99,13 @@ def read_state(place: StatePlace, *, backend: str) -> State:
     Raises StateError if it is unreadable, belongs to another backend, or was moved elsewhere.
     """
     state = place.read(backend)
-    _refuse_moved(state, place.shown)
+    _refuse_moved(state, place.display_name)
     return state
 
 
-def _refuse_moved(state: State, shown: str) -> None:
+def _refuse_moved(state: State, display_name: str) -> None:
     if (move := state.move) is not None:
-        raise StateError.of(Code.STATE_MOVED, move.stage, file=shown, place=move.place)
+        raise StateError.of(Code.STATE_MOVED, move.stage, file=display_name, place=move.place)
 
 
 class Session:
@@ -134,7 +134,7 @@ class Session:
         held = place.take(claim)
         try:
             if not moves:
-                _refuse_moved(held.saved, place.shown)
+                _refuse_moved(held.saved, place.display_name)
         except StateError:
             held.release()
             raise

@@ -35,7 +35,7 @@ from reconciler.state.store import FORMAT, Head, Snapshot, Store
 BETWEEN_READS = 2.0
 """Seconds between two reads of a lock that another process holds."""
 
-LEAST_READS = 4
+MIN_READS = 4
 """Equal reads before a takeover: after a long pause of this process, one would not be enough."""
 
 
@@ -56,21 +56,21 @@ class SharedState:
         self._store = Store(self._register, ring)
 
     @property
-    def shown(self) -> str:
-        return self._engine.shown
+    def display_name(self) -> str:
+        return self._engine.display_name
 
     def close(self) -> None:
         self._engine.close()
 
     def read(self, backend: str) -> State:
-        with as_state_errors(self.shown):
+        with as_state_errors(self.display_name):
             found = self._store.snapshot(backend)
         if found is None:
             raise self._refused(Code.STATE_NOT_INITIALIZED)
         return fold(with_unreported(found.saved, found.events), found.events)
 
     def try_write(self) -> None:
-        with as_state_errors(self.shown):
+        with as_state_errors(self.display_name):
             self._register.retried(self._engine.try_write)
 
     def head(self) -> Head:
@@ -78,8 +78,8 @@ class SharedState:
         return self._found()[0]
 
     def take(self, claim: Claim) -> HeldHead:
-        takeover = _Takeover(self._engine.pace, self._clock, claim, self.shown)
-        with as_state_errors(self.shown):
+        takeover = _Takeover(self._engine.pace, self._clock, claim, self.display_name)
+        with as_state_errors(self.display_name):
             while True:
                 head, data, version = self._found()
                 if not takeover.is_allowed(head, version):
@@ -96,7 +96,7 @@ class SharedState:
 
     def create(self, state: State) -> bool:
         """Raises StateError also if a state of another backend exists."""
-        with as_state_errors(self.shown):
+        with as_state_errors(self.display_name):
             self._register.retried(self._engine.prepare)
             if self._store.snapshot(state.backend) is not None:
                 return False
@@ -114,7 +114,7 @@ class SharedState:
     def unlock(self, epoch: int) -> Holder | None:
         """Releases the lock taken in `epoch` and returns its holder, which is fenced off if it is
         alive; None if the state is not locked. Raises StateError if the epoch has changed."""
-        with as_state_errors(self.shown):
+        with as_state_errors(self.display_name):
             while True:
                 head, data, version = self._found()
                 if head.holder is None:
@@ -160,7 +160,7 @@ class SharedState:
         return self._store.head(found[0])[0], *found
 
     def _refused(self, code: Code, **facts: str | int) -> StateError:
-        return StateError.of(code, at=NOWHERE, file=self.shown, **facts)
+        return StateError.of(code, at=NOWHERE, file=self.display_name, **facts)
 
 
 class _Takeover:
@@ -172,8 +172,8 @@ class _Takeover:
     more. So this affects only waiting, never safety.
     """
 
-    def __init__(self, pace: Pace, clock: Clock, claim: Claim, shown: str) -> None:
-        self._pace, self._clock, self._claim, self._shown = pace, clock, claim, shown
+    def __init__(self, pace: Pace, clock: Clock, claim: Claim, display_name: str) -> None:
+        self._pace, self._clock, self._claim, self._display_name = pace, clock, claim, display_name
         self._began = clock.boot()
         self._version: Version | None = None
         self._since, self._equal = 0.0, 0
@@ -193,7 +193,7 @@ class _Takeover:
             if self._version is None and self._claim.waiting is not None:
                 self._claim.waiting(str(holder))
             self._version, self._since, self._equal = version, now, 1
-        if self._equal >= LEAST_READS and now - self._since >= self._pace.takeover:
+        if self._equal >= MIN_READS and now - self._since >= self._pace.takeover:
             return True
         timeout = self._claim.lock_timeout.total_seconds()
         if self._is_alive and now - self._began >= timeout:
@@ -203,7 +203,7 @@ class _Takeover:
                 holder=str(holder),
                 epoch=head.epoch,
                 seconds=round(timeout, 1),
-                file=self._shown,
+                file=self._display_name,
             )
         return False
 

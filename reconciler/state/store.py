@@ -30,7 +30,7 @@ from reconciler.state.model import Event, State
 from reconciler.state.register import Register
 
 FORMAT = 1
-LARGEST_STATE = limits.STATE_BYTES
+MAX_STATE = limits.STATE_BYTES
 """Bytes of all blobs that a head names, as stored."""
 
 BASES = 5
@@ -38,7 +38,7 @@ BASES = 5
 
 _AT_ONCE = 8
 _READS = 4
-_LARGEST_NUMBER = 2**52
+_MAX_NUMBER = 2**52
 _TAIL = "head"
 _BLOB = re.compile(r"(?:base-)?[0-9]{1,16}-[0-9]{1,16}-[0-9a-f]{32}")
 """The name of a blob, as `Head.part` makes it."""
@@ -99,7 +99,7 @@ class Tail(NamedTuple):
     fields: bytes
 
 
-def decode_head(data: bytes, shown: str) -> tuple[Head, Tail]:
+def decode_head(data: bytes, display_name: str) -> tuple[Head, Tail]:
     """A head without its tail, and the tail. Raises ShapeError, and StateError for a newer
     format."""
     found = _LINE.fullmatch(data)
@@ -110,7 +110,7 @@ def decode_head(data: bytes, shown: str) -> tuple[Head, Tail]:
     whole = members(b"{" + found[2])
     version = decode_as(int, whole.get("format", Raw(b"0")))
     if version > FORMAT:
-        refuse_newer(version, FORMAT, shown)
+        refuse_newer(version, FORMAT, display_name)
     tail = whole.pop("tail", Raw(b"[]"))
     fields = encode_json(whole)
     head = _HEAD.decode(fields, tail=())
@@ -118,7 +118,7 @@ def decode_head(data: bytes, shown: str) -> tuple[Head, Tail]:
         raise ShapeError("format, lineage or writer", "must not be empty")
     if not all(map(_BLOB.fullmatch, (head.base, *head.segments, *head.bases))):
         raise ShapeError("base, segments or bases", "a name has no valid form")
-    if not all(0 <= number < _LARGEST_NUMBER for number in (head.serial, head.epoch, head.seq)):
+    if not all(0 <= number < _MAX_NUMBER for number in (head.serial, head.epoch, head.seq)):
         raise ShapeError("serial, epoch or seq", "out of range")
     return head, Tail(tail, fields)
 
@@ -165,20 +165,20 @@ class Store:
     """Reads and writes the head and the blobs of one state."""
 
     def __init__(self, register: Register, ring: KeyRing) -> None:
-        self.register, self._ring, self._shown = register, ring, register.shown
+        self.register, self._ring, self._display_name = register, ring, register.display_name
         self._cipher: Cipher | None = None
         self._lineage = ""
 
     def cipher(self, lineage: str) -> Cipher:
         """Cached, since deriving a key from a passphrase takes a third of a second."""
         if self._cipher is None or self._lineage != lineage:
-            self._cipher, self._lineage = Cipher(self._ring, lineage, self._shown), lineage
+            self._cipher, self._lineage = Cipher(self._ring, lineage, self._display_name), lineage
         return self._cipher
 
     def head(self, data: bytes) -> tuple[Head, Tail]:
         """A head without its tail, and the tail. Raises StateError if it is damaged or newer."""
         with self._verifying("head"):
-            return decode_head(data, self._shown)
+            return decode_head(data, self._display_name)
 
     def whole_head(self, data: bytes) -> Head:
         """A head with its tail. Raises StateError, also for a wrong key."""
@@ -224,7 +224,7 @@ class Store:
                 for name, read in zip(names, reads, strict=True):
                     blobs.append(read.result())
                     size += len(blobs[-1])
-                    check_size(name, size, LARGEST_STATE)
+                    check_size(name, size, MAX_STATE)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -240,7 +240,7 @@ class Store:
 
     def damaged(self, part: str, reason: str) -> StateError:
         code = Code.STATE_PART_DAMAGED
-        return StateError.of(code, file=self._shown, part=part, reason=reason)
+        return StateError.of(code, file=self._display_name, part=part, reason=reason)
 
     @contextmanager
     def _verifying(self, part: str) -> Iterator[None]:
@@ -251,7 +251,7 @@ class Store:
 
     def _state(self, head: Head, data: bytes, backend: str) -> State:
         try:
-            state = decode_state(data, StateSource(self._shown), backend=backend)
+            state = decode_state(data, StateSource(self._display_name), backend=backend)
         except StateError as problem:
             if problem.diagnostics[0].code in (Code.STATE_NEWER, Code.STATE_BACKEND):
                 raise

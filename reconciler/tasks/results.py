@@ -19,7 +19,7 @@ from reconciler.tasks.events import MAX_WORDS, Last
 from reconciler.tasks.status import TaskState, TaskStatus
 
 MAX_LEVELS = 100
-LONGEST_NUMBER = 100  # characters
+MAX_DIGITS = 100  # characters
 
 # Agents write what these patterns search: none of them may go back over a long text.
 _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\s`]*+)[^`\n]*+")
@@ -187,7 +187,7 @@ def _parsed(text: str) -> Any:
                 return NoData.DEPTH
         elif token in ("]", "}"):
             depth -= 1
-        elif len(token) > LONGEST_NUMBER and token[0] in "-0123456789":
+        elif len(token) > MAX_DIGITS and token[0] in "-0123456789":
             return NoData.NUMBER
     try:
         return json.loads(

@@ -61,7 +61,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class GroupTotal:
     """The tokens of a group's tasks. `name` is empty if unknown."""
 
     name: str
@@ -75,7 +75,7 @@ class Totals:
     counts the tasks whose usage is unknown."""
 
     usages: tuple[Usage, ...]
-    groups: Mapping[By, tuple[Sum, ...]]
+    groups: Mapping[By, tuple[GroupTotal, ...]]
     tasks: int
     tokens: int
     unknown: int
@@ -126,10 +126,10 @@ def totals(
     )
 
 
-def _sums(usages: Iterable[Usage], by: By) -> tuple[Sum, ...]:
+def _sums(usages: Iterable[Usage], by: By) -> tuple[GroupTotal, ...]:
     groups: dict[str, list[int]] = {}
     for usage in usages:
         groups.setdefault(usage.group(by), []).append(usage.tokens or 0)
-    sums = [Sum(name, len(tokens), sum(tokens)) for name, tokens in groups.items()]
+    sums = [GroupTotal(name, len(tokens), sum(tokens)) for name, tokens in groups.items()]
     sums.sort(key=lambda group: group.name)
     return tuple(sums if by is By.DAY else sorted(sums, key=lambda group: -group.tokens))

@@ -18,14 +18,14 @@ from reconciler.render.conversation import markdown_rows
 from reconciler.render.reports import Palette
 from reconciler.tasks.results import data_in, first_line
 
-MOST_SECONDS = 5.0
+MAX_SECONDS = 5.0
 """CPU time. Each text takes a small part of a second."""
 
 
 def assert_quick(action: Callable[[], object]) -> None:
     before = process_time()
     action()
-    assert process_time() - before < MOST_SECONDS
+    assert process_time() - before < MAX_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def write(folder: Path) -> None:
 def _write_journal(path: Path) -> None:
     """An apply that was killed: a task that is not in the state yet, and an open attempt."""
     header = Header(LINEAGE, BACKEND, SERIAL, HEADER.id, HEADER.version)
-    journal = Journal(path, header, Replay(), lambda _: None, shown=path.name)
+    journal = Journal(path, header, Replay(), lambda _: None, display_name=path.name)
     journal.append([Attempted(attempt(5))])
     journal.append([Recorded(record(5))])
     journal.append([Attempted(attempt(6))])

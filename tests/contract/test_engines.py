@@ -15,7 +15,7 @@ from threading import Barrier
 import pytest
 
 from reconciler.state.engines import (
-    LARGEST_HEAD,
+    MAX_HEAD,
     Denied,
     Engine,
     Missing,
@@ -140,7 +140,7 @@ def test_blobs_are_kept_until_they_are_dropped(runner: Make) -> None:
 
 def test_five_megabytes_are_read_back(runner: Make) -> None:
     one, other = runner(), runner()
-    head, blob = content(LARGEST_HEAD), content(5 * 1024 * 1024)
+    head, blob = content(MAX_HEAD), content(5 * 1024 * 1024)
     one.put_blob("large", blob)
     one.swap(head, over(one))
     found = other.read()

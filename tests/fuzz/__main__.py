@@ -18,9 +18,9 @@ from typing import NoReturn
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "fuzz"
 CORPUS = Path(__file__).parent / "corpus"
-MOST_BYTES = 1 << 16
+MAX_BYTES = 1 << 16
 SLOW_SECONDS = 25
-"""Far more than any input of MOST_BYTES may take, even on a busy machine."""
+"""Far more than any input of MAX_BYTES may take, even on a busy machine."""
 
 
 def main(arguments: list[str]) -> int:
@@ -66,7 +66,7 @@ def fuzz(name: str, options: list[str]) -> NoReturn:
         check(data)
 
     found = f"{CACHE / name}{os.sep}"
-    limits = [f"-max_len={MOST_BYTES}", f"-timeout={SLOW_SECONDS}", "-rss_limit_mb=2048"]
+    limits = [f"-max_len={MAX_BYTES}", f"-timeout={SLOW_SECONDS}", "-rss_limit_mb=2048"]
     dictionary = f"-dict={CORPUS.parent / 'dictionary.txt'}"
     outputs = [f"-artifact_prefix={found}", "-print_final_stats=1"]
     folders = [found, str(CORPUS / name)]

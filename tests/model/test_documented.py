@@ -14,7 +14,7 @@ from tests.support.sandbox import ROOT
 
 PAGE = (ROOT / "docs" / "exactly-once.md").read_text()
 WORDS = {"adopt": Found, "wait": Wait, "unresolved": Unresolved, "not created": NotCreated}
-MOST_WORDS = 2500
+MAX_WORDS = 2500
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -54,4 +54,4 @@ def test_the_table_of_recovery_is_that_of_the_code() -> None:
 
 def test_the_page_can_be_read_in_ten_minutes() -> None:
     text = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
-    assert len(text.split()) <= MOST_WORDS
+    assert len(text.split()) <= MAX_WORDS

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.manifest.expand.template import filler
+from reconciler.manifest.expand.template import compile_template
 from reconciler.model.task import DesiredTask, Generated, Rollout, TaskOrigin
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from tests.support.plan_sample import PLAN, task
@@ -57,7 +57,7 @@ def generated(
     )
     parts = (entry, key if key is not None else next(iter(values.values()), ""), period)
     name = "@".join(part for part in parts if part)
-    inputs, _ = filler(template)(values)
+    inputs, _ = compile_template(template)(values)
     return DesiredTask(name, "acme", inputs, file, 5, 3, origin=origin, **more)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "ghs_0123456789"
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
-MOST = 65_536
+MAX_BODY = 65_536
 
 
 @dataclass
@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         github, parts = self.github, urlsplit(self.path)
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
             return 401, {"message": "Bad credentials"}, {}
-        if body is not None and len(body["body"]) > MOST:
+        if body is not None and len(body["body"]) > MAX_BODY:
             return 422, {"message": "Body is too long"}, {}
         if parts.path == "/user":
             if github.login is None:

@@ -22,7 +22,7 @@ from tests.support.state_samples import BACKEND, LINEAGE
 
 PACE = Pace(heartbeat=0.3, takeover=1.5)
 WITHOUT_HEARTBEAT = Pace(heartbeat=100, takeover=400)
-LONGEST_WAIT = 0.3
+MAX_WAIT = 0.3
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Machines:
         clock.boot_id = f"machine {self._count}"
 
         def wait(seconds: float) -> None:
-            time.sleep(min(seconds, LONGEST_WAIT))
+            time.sleep(min(seconds, MAX_WAIT))
 
         return Machine(engine, SharedState(engine, clock, KeyRing.of({}), wait=wait))
 

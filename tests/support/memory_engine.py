@@ -44,7 +44,7 @@ class MemoryEngine:
 
     clock: Clock = field(default_factory=Clock)
     pace: Pace = field(default_factory=Pace)
-    shown: str = "memory:state"
+    display_name: str = "memory:state"
     deletes_with_swap: bool = False
     head: bytes | None = None
     version: int = 0

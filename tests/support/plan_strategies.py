@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from reconciler.model.budget import MOST, Budget, Outlook
+from reconciler.model.budget import MAX_TOKENS, Budget, Outlook
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
@@ -181,7 +181,7 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
 
 
 counts = st.integers(0, 10_000)
-tokens = st.integers(0, MOST)
+tokens = st.integers(0, MAX_TOKENS)
 budgets = st.builds(Budget, text, tokens, tokens, st.booleans(), st.none() | moments, text)
 outlooks = st.builds(Outlook, budgets, moments)
 

@@ -30,7 +30,7 @@ class JournalFile:
     def reopen(self) -> Journal:
         """Opens the journal as another run would. Earlier ones stay open until `close`."""
         replay = read(self.bytes())
-        made = Journal(self.path, HEADER, replay, self.durable.extend, shown="x.journal")
+        made = Journal(self.path, HEADER, replay, self.durable.extend, display_name="x.journal")
         self._opened.append(made)
         return made
 
@@ -47,7 +47,7 @@ class JournalFile:
 
 
 def journal_of(path: Path, happened: Sequence[Event]) -> bytes:
-    journal = Journal(path, HEADER, Replay(), lambda _: None, shown="x")
+    journal = Journal(path, HEADER, Replay(), lambda _: None, display_name="x")
     for event in happened:
         journal.append([event])
     data = path.read_bytes()

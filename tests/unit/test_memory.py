@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.memory import (
-    MOST,
+    MAX_SHARED,
     collection_paused,
     resume_collection,
     share,
@@ -61,7 +61,7 @@ def test_the_number_of_shared_values_is_limited() -> None:
 
     first, again = task(0), task(0)
     share_parts(first, ENUMERATED)
-    for number in range(1, 2 * MOST):
+    for number in range(1, 2 * MAX_SHARED):
         other = task(number)
         share_parts(other, ENUMERATED)
         assert other == task(number)

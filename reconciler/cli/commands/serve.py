@@ -30,14 +30,14 @@ SCENARIOS = (
 )
 VARIABLE = "TASKCTL_SERVE_TOKEN"
 NO_BUDGET = -1
-MOST_TOKENS = 2**53
+MAX_TOKENS = 2**53
 
 
 def _tokens(value: str) -> int:
     if value == "none":
         return NO_BUDGET
     plain = value.isascii() and value.isdigit() and len(value) < 17
-    if not plain or int(value) > MOST_TOKENS:
+    if not plain or int(value) > MAX_TOKENS:
         raise click.BadParameter(f"{value!r} must be a number of tokens, or none")
     return int(value)
 

@@ -28,7 +28,7 @@ from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
 from reconciler.manifest.expand.template import (
     Template,
     Vocabulary,
-    filler,
+    compile_template,
     names_a_period,
     period_values,
     stray_dollar,
@@ -43,7 +43,7 @@ from reconciler.model.task import Generated, Rollout, TaskOrigin
 AT_MOST = 1_000
 """The default of `atMost`."""
 
-LONGEST_KEY = 128
+MAX_KEY = 128
 _OF_EVERY = ("timezone", "from", "until", "catchUp", "overlap")
 OPTIONS = frozenset({"forEach", "every", *_OF_EVERY, "key", "rollout"})
 """Properties of an entry that are not part of the generated tasks."""
@@ -219,7 +219,7 @@ class _Entry:
         periods: Sequence[Period | None],
         pilot: Container[int],
     ) -> None:
-        made, fill, rollout = self._made, filler(self._template), self._rollout()
+        made, fill, rollout = self._made, compile_template(self._template), self._rollout()
         waits = self._entry.get("overlap") == "wait"
         rows: dict[str, Row | None] = {}
         for period in periods:
@@ -263,8 +263,8 @@ class _Entry:
             key = f"{key}@{made}"
         if period is not None:
             key = f"{key}@{period.name}"
-        if len(key) > LONGEST_KEY:
-            facts: Facts = {"text": key, "limit": LONGEST_KEY}
+        if len(key) > MAX_KEY:
+            facts: Facts = {"text": key, "limit": MAX_KEY}
             self._report_at_row(Code.INVALID_GENERATED_KEY, row, "long", facts)
             return None
         return key

@@ -55,7 +55,7 @@ class Period:
         return self.next().start - timedelta(days=1)
 
     def next(self) -> Period:
-        return period_of(self.start + timedelta(days=_LONGEST[self.unit]), self.unit)
+        return period_of(self.start + timedelta(days=_MAX_DAYS[self.unit]), self.unit)
 
     def previous(self) -> Period:
         return period_of(self.start - timedelta(days=1), self.unit)
@@ -66,7 +66,7 @@ class Period:
         return datetime.combine(self.start, time(), zone).astimezone(UTC)
 
 
-_LONGEST = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31, Unit.QUARTER: 92, Unit.YEAR: 366}
+_MAX_DAYS = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31, Unit.QUARTER: 92, Unit.YEAR: 366}
 """Days from the first day of any period to a day of the next one."""
 
 

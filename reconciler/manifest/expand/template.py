@@ -81,7 +81,7 @@ Filler = Callable[[Values], tuple[Any, int]]
 """Takes the values of a task; returns a JSON value and the number of characters in its strings."""
 
 
-def filler(value: Any) -> Filler:
+def compile_template(value: Any) -> Filler:
     """A function that fills the templates of a JSON value, which are parsed once for all tasks. A
     part without templates is the same object in each result."""
     if next(templates_in(value), None) is None:
@@ -96,7 +96,7 @@ def filler(value: Any) -> Filler:
 
         return fill_text
     if isinstance(value, dict):
-        members = [(name, filler(below)) for name, below in value.items()]
+        members = [(name, compile_template(below)) for name, below in value.items()]
 
         def fill_members(values: Values) -> tuple[Any, int]:
             made = {name: fill(values) for name, fill in members}
@@ -104,7 +104,7 @@ def filler(value: Any) -> Filler:
             return {name: part for name, (part, _) in made.items()}, length
 
         return fill_members
-    items = [filler(below) for below in value]
+    items = [compile_template(below) for below in value]
 
     def fill_items(values: Values) -> tuple[Any, int]:
         made = [fill(values) for fill in items]

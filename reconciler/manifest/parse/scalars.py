@@ -17,7 +17,7 @@ NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _FIRST = frozenset("+-.0123456789")
-_LONGEST_NUMBER = 400
+_MAX_DIGITS = 400
 _TYPES = {"null": (type(None),), "bool": (bool,), "int": (int,), "float": (float, int)}
 """The core tags other than `!!str`, and the types of the plain scalars that each accepts."""
 
@@ -63,7 +63,7 @@ def spelled(tag: str) -> str:
 def _number(text: str) -> Scalar:
     for pattern, read in _FORMS:
         if pattern.fullmatch(text):
-            if len(text) > _LONGEST_NUMBER:
+            if len(text) > _MAX_DIGITS:
                 raise FindingError(Code.INVALID_NUMBER, "digits", digits=len(text))
             return read(text)
     return text

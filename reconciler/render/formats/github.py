@@ -17,7 +17,7 @@ from reconciler.render.issues import Issue, issues
 from reconciler.render.reports import Style
 from reconciler.render.view import ReportView
 
-MOST = 10
+MAX_ANNOTATIONS = 10
 """Annotations of one kind that GitHub shows per step."""
 
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
@@ -35,8 +35,8 @@ def _shown(found: list[Issue]) -> Iterator[Issue]:
     counts: Counter[Severity] = Counter()
     for issue in found:
         counts[issue.level] += issue.number
-    most = dict.fromkeys(Severity, MOST)
-    if any(count > MOST for count in counts.values()):
+    most = dict.fromkeys(Severity, MAX_ANNOTATIONS)
+    if any(count > MAX_ANNOTATIONS for count in counts.values()):
         most[Severity.NOTE] -= 1
     shown: Counter[Severity] = Counter()
     for issue in found:

@@ -28,7 +28,7 @@ from reconciler.render.task_view import LABELS
 from reconciler.render.values import change_rows, flow, hint_rows, message_rows, setting_rows
 
 _INDENT = "      "
-_LINES, _MOST = 40, 400  # an entry's table: lines shown, and rows considered for them
+_LINES, _MAX = 40, 400  # an entry's table: lines shown, and rows considered for them
 _SHOWN = (Reason.NOT_VISIBLE, Reason.PAST)
 """Reasons of unchanged tasks that are not hidden; past ones are in a plan only on request."""
 
@@ -147,7 +147,7 @@ class _Writer:
         table = [["key", *names]]
         table += [
             [entry.label(view), *(view.values.get(name, "") or EMPTY for name in names)]
-            for view in tasks[:_MOST]
+            for view in tasks[:_MAX]
         ]
         inert = [[safe.line(cell) for cell in row] for row in table]
         shown = cells.table_rows(cells.fit(inert, style.width - gutter))

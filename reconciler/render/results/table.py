@@ -19,7 +19,7 @@ from reconciler.tasks.results import first_line, result_of
 from reconciler.tasks.status import TaskStatus
 
 _HEADER = ("KEY", "STATUS", "PULL REQUESTS", "ANSWER")
-_LEAST = 12  # columns of an answer
+_MIN_COLUMNS = 12  # columns of an answer
 
 
 def result_rows(
@@ -59,7 +59,7 @@ def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]
 def _fitted(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
     """The table with answers cut to what is left of the width."""
     used = sum(max(map(cells.width, column)) for column in list(zip(*table, strict=True))[:-1])
-    room = max(_LEAST, width - used - len(cells.GAP) * (len(table[0]) - 1))
+    room = max(_MIN_COLUMNS, width - used - len(cells.GAP) * (len(table[0]) - 1))
     return [(*row[:-1], cells.shorten(row[-1], room)) for row in table]
 
 

@@ -14,13 +14,13 @@ from reconciler.tasks.status import (
     TaskStatus,
 )
 
-MOST_NEWS = 20
+MAX_NEWS = 20
 """The maximum number of tasks in one message to Slack."""
 
 _MENTION, _HARMLESS_MENTION = re.compile(r"(?<![\w.-])@"), "@\u200b"
 """Mattermost notifies everybody of a plain `@all`. The `@` in a key follows a letter or a digit."""
 
-_LONGEST = 300  # characters of what a task says
+_MAX_TEXT = 300  # characters of what a task says
 
 
 def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime) -> str:
@@ -30,8 +30,8 @@ def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime)
         return ""
     counts = ((len(news.waiting), "waiting"), (len(news.failed), "failed"))
     head = "taskctl: " + ", ".join(f"{count} {word}" for count, word in counts if count)
-    more = f"and {len(items) - MOST_NEWS} more: `taskctl inbox`, `taskctl status`"
-    return "\n".join([head, *items[:MOST_NEWS], *([more] if len(items) > MOST_NEWS else [])])
+    more = f"and {len(items) - MAX_NEWS} more: `taskctl inbox`, `taskctl status`"
+    return "\n".join([head, *items[:MAX_NEWS], *([more] if len(items) > MAX_NEWS else [])])
 
 
 def _waiting(news: News, sensitive: Collection[TaskRef], now: datetime) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
 
 
 def _news_item(status: TaskStatus, text: str) -> str:
-    shown = _inert(cells.shorten(safe.line(f"{status.ref} {text}"), _LONGEST))
+    shown = _inert(cells.shorten(safe.line(f"{status.ref} {text}"), _MAX_TEXT))
     link = f"\n    {_inert(status.url)}" if status.url else ""
     return f"• {_MENTION.sub(_HARMLESS_MENTION, shown)}{link}"
 

@@ -10,16 +10,16 @@ from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.csv_text import csv_text
 from reconciler.render.reports import Style
-from reconciler.tasks.totals import By, Sum, Totals
+from reconciler.tasks.totals import By, GroupTotal, Totals
 
 BLOCKS = "▏▎▍▌▋▊▉█"
 ASCII = "#"
 """The characters of a bar, from the least to the completely filled one."""
 
-MOST = {By.DAY: 31}
+MAX_ROWS = {By.DAY: 31}
 """The maximum number of rows of a table, if not 20; one more row sums up the others."""
 
-LONGEST_BAR, SHORTEST_BAR = 40, 8
+MAX_BAR, SHORTEST_BAR = 40, 8
 _CUT = "..."
 
 
@@ -62,7 +62,7 @@ def totals_csv(totals: Totals) -> str:
     return csv_text([columns, *([row[name] for name in columns] for row in rows)])
 
 
-def _rows(totals: Totals, by: By, sums: Sequence[Sum]) -> list[dict[str, object]]:
+def _rows(totals: Totals, by: By, sums: Sequence[GroupTotal]) -> list[dict[str, object]]:
     if by is not By.TASK:
         return [
             {by.value: group.name or None, "tasks": group.tasks, "tokens": group.tokens}
@@ -91,26 +91,26 @@ def bar(value: int, most: int, columns: int, marks: str) -> str:
     return marks[-1] * whole + (marks[rest - 1] if rest else "")
 
 
-def _limit(sums: Sequence[Sum], by: By) -> list[Sum]:
+def _limit(sums: Sequence[GroupTotal], by: By) -> list[GroupTotal]:
     """The largest and the others, or the latest days and those before them."""
-    most = MOST.get(by, 20)
+    most = MAX_ROWS.get(by, 20)
     if len(sums) <= most:
         return list(sums)
     shown, rest = (sums[-most:], sums[:-most]) if by is By.DAY else (sums[:most], sums[most:])
     tasks, tokens = sum(group.tasks for group in rest), sum(group.tokens for group in rest)
     word = "before" if by is By.DAY else "others"
-    other = Sum(f"({len(rest):,} {word})", tasks, tokens)
+    other = GroupTotal(f"({len(rest):,} {word})", tasks, tokens)
     return [other, *shown] if by is By.DAY else [*shown, other]
 
 
-def _table(title: str, sums: Sequence[Sum], style: Style, marks: str) -> Iterator[str]:
+def _table(title: str, sums: Sequence[GroupTotal], style: Style, marks: str) -> Iterator[str]:
     """A row per group: name, number of tasks, tokens, bar. Names are shortened first."""
     numbers = [("TASKS", "TOKENS"), *((f"{group.tasks:,}", f"{group.tokens:,}") for group in sums)]
     taken = sum(max(map(len, column)) + 2 for column in zip(*numbers, strict=True))
     room = max(len(title), style.width - taken - (2 + SHORTEST_BAR if marks else 0))
     names = [title, *(_shorten(safe.line(group.name or "(unknown)"), room) for group in sums)]
     left = style.width - max(map(cells.width, names)) - taken - 2
-    columns = min(LONGEST_BAR, left) if left >= SHORTEST_BAR else 0
+    columns = min(MAX_BAR, left) if left >= SHORTEST_BAR else 0
     most = max(group.tokens for group in sums)
     bars = ["", *(bar(group.tokens, most, columns, marks if columns else "") for group in sums)]
     table = [(name, *row, drawn) for name, row, drawn in zip(names, numbers, bars, strict=True)]

@@ -83,8 +83,8 @@ class Unconditional(EngineError):
     """The server ignores conditions on writes, so it cannot hold a state."""
 
 
-LARGEST_HEAD = limits.STATE_HEAD_BYTES
-LARGEST_BLOB = limits.STATE_PART_BYTES
+MAX_HEAD = limits.STATE_HEAD_BYTES
+MAX_BLOB = limits.STATE_PART_BYTES
 """Bytes. Somebody else may have written them, so drivers check the size before they read."""
 
 
@@ -114,7 +114,7 @@ class Engine(Protocol):
     """
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The address as messages show it; never with credentials."""
 
     @property

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from reconciler.git_command import TIMEOUT, run_git
 from reconciler.state.engines import (
-    LARGEST_BLOB,
-    LARGEST_HEAD,
+    MAX_BLOB,
+    MAX_HEAD,
     Cause,
     Denied,
     Missing,
@@ -113,10 +113,10 @@ class GitEngine:
     deletes_with_swap = True
 
     def __init__(
-        self, clone: _Clone, shown: str, url: str, ref: str, env: Mapping[str, str]
+        self, clone: _Clone, display_name: str, url: str, ref: str, env: Mapping[str, str]
     ) -> None:
         self._folder, self._hash, self._url, self._ref = clone.folder, clone.hash, url, ref
-        self.shown = shown
+        self.display_name = display_name
         self.pace = Pace(heartbeat=30.0, takeover=120.0)
         self._temporary = tempfile.TemporaryDirectory(prefix="taskctl-git-")
         self._objects = Path(self._temporary.name)
@@ -164,7 +164,7 @@ class GitEngine:
         self._sizes = {n: int(size) for n, (_, _, _, size) in files.items()}
         self._tree = {n: object_id for n, (_, _, object_id, _) in files.items()}
         head = self._tree.pop("head")
-        check_size("head", self._sizes["head"], LARGEST_HEAD)
+        check_size("head", self._sizes["head"], MAX_HEAD)
         return self._git("cat-file", "blob", head), Version(commit)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
@@ -185,7 +185,7 @@ class GitEngine:
         object_id = self._new.get(name) or self._tree.get(name)
         if object_id is None:
             raise Missing(name)
-        check_size(name, self._sizes.get(name, 0), LARGEST_BLOB)
+        check_size(name, self._sizes.get(name, 0), MAX_BLOB)
         return self._git("cat-file", "blob", object_id)
 
     def delete_blobs(self, names: Sequence[str]) -> None:

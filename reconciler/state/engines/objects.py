@@ -19,8 +19,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from reconciler.model.hosts import is_loopback
 from reconciler.state.engines import (
-    LARGEST_BLOB,
-    LARGEST_HEAD,
+    MAX_BLOB,
+    MAX_HEAD,
     Cause,
     Denied,
     EngineError,
@@ -47,16 +47,16 @@ class ObjectEngine:
 
     deletes_with_swap = False
 
-    def __init__(self, store: ObjectStore, shown: str, pace: Pace) -> None:
+    def __init__(self, store: ObjectStore, display_name: str, pace: Pace) -> None:
         self._store = store
-        self.shown = shown
+        self.display_name = display_name
         self.pace = pace
         self._was_reached = False
 
     def read(self) -> tuple[bytes, Version] | None:
         with self._faults(), _absent():
             found = self._store.get(HEAD)
-            check_size(HEAD, found.meta["size"], LARGEST_HEAD)
+            check_size(HEAD, found.meta["size"], MAX_HEAD)
             return bytes(found.bytes()), _version(found.meta)
         return None
 
@@ -73,7 +73,7 @@ class ObjectEngine:
     def get_blob(self, name: str) -> bytes:
         with self._faults(), _absent():
             found = self._store.get(f"blobs/{name}")
-            check_size(name, found.meta["size"], LARGEST_BLOB)
+            check_size(name, found.meta["size"], MAX_BLOB)
             return bytes(found.bytes())
         raise Missing(name)
 
@@ -98,7 +98,9 @@ class ObjectEngine:
                     self._put(scratch, b"3", mode)
                 except Moved:
                     continue
-                raise Unconditional(f"{self.shown} accepted a write whose condition did not hold")
+                raise Unconditional(
+                    f"{self.display_name} accepted a write whose condition did not hold"
+                )
         finally:
             with suppress(EngineError), self._faults(), _absent():
                 self._store.delete(scratch)

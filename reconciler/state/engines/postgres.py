@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from reconciler.state.engines import (
-    LARGEST_BLOB,
-    LARGEST_HEAD,
+    MAX_BLOB,
+    MAX_HEAD,
     Cause,
     Denied,
     Missing,
@@ -80,9 +80,9 @@ class PostgresEngine:
 
     deletes_with_swap = False
 
-    def __init__(self, conninfo: str, name: str, shown: str) -> None:
+    def __init__(self, conninfo: str, name: str, display_name: str) -> None:
         self._conninfo, self._name = conninfo, name
-        self.shown = shown
+        self.display_name = display_name
         self.pace = Pace()
         self._connection: Connection[Any] | None = None
         self._guard = Lock()
@@ -90,11 +90,11 @@ class PostgresEngine:
     def read(self) -> tuple[bytes, Version] | None:
         """None if the tables do not exist, since the database has no state then."""
         try:
-            rows = self._run(_HEAD, LARGEST_HEAD, self._name)
+            rows = self._run(_HEAD, MAX_HEAD, self._name)
         except _NoTablesError:
             return None
         for size, data, version in rows:
-            check_size("head", size, LARGEST_HEAD)
+            check_size("head", size, MAX_HEAD)
             return bytes(data), Version(str(version))
         return None
 
@@ -111,8 +111,8 @@ class PostgresEngine:
         self._run(_KEEP, self._name, name, data)
 
     def get_blob(self, name: str) -> bytes:
-        for size, data in self._run(_BLOB, LARGEST_BLOB, self._name, name):
-            check_size(name, size, LARGEST_BLOB)
+        for size, data in self._run(_BLOB, MAX_BLOB, self._name, name):
+            check_size(name, size, MAX_BLOB)
             return bytes(data)
         raise Missing(name)
 

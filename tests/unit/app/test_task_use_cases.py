@@ -13,8 +13,8 @@ from reconciler.app.apply import apply
 from reconciler.app.context import Context
 from reconciler.app.import_ import ImportSelection, import_tasks
 from reconciler.app.plan import plan
+from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.respond import Recipient, approve, cancel, say
-from reconciler.app.task_sessions import TaskSessions
 from reconciler.app.wait import WaitOptions, wait
 from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
@@ -135,7 +135,7 @@ def test_one_of_several_requests_must_be_named() -> None:
     asked = tuple(Approval(name, f"May I {name}?", {}) for name in ("read", "write"))
     kept = record("keys", "id-1")
     status = TaskStatus(kept.ref, TaskState.WAITING, summary=EventSummary(approvals=asked))
-    task = Recipient(cast("TaskSessions", None), kept, status)
+    task = Recipient(cast("RecordedTasks", None), kept, status)
     assert task.find_approval("write") is asked[1]
     with pytest.raises(TaskctlError) as refused:
         task.find_approval(None)

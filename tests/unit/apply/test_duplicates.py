@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.apply.duplicates import MOST, record_duplicates
+from reconciler.apply.duplicates import MAX_READ, record_duplicates
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.task import FirstMessage, TaskRef
 from reconciler.state.attempt import Baseline
@@ -64,12 +64,12 @@ def test_a_mark_of_another_organization_is_not_a_duplicate(
 def test_older_tasks_are_not_read_and_reads_are_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said = {f"u{n}": message("x") for n in range(MOST + 5)}
+    said = {f"u{n}": message("x") for n in range(MAX_READ + 5)}
     world = world_with(said, monkeypatch)
     world.ctx.baselines["acme"] = Baseline("acme", ("u0", "u1"))
     record_duplicates(world.ctx, CREATED)
     asked = world.asked  # type: ignore[attr-defined]
-    assert len(asked) == MOST
+    assert len(asked) == MAX_READ
     assert not {"t", "u0", "u1"} & set(asked)
 
 

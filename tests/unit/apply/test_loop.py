@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from reconciler.apply.loop import LONGEST_GRACE, ROUNDS
+from reconciler.apply.loop import MAX_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.remarks import mention
@@ -217,7 +217,7 @@ def test_lookup_retries_are_limited() -> None:
     report = scenario.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
     assert mention(report.tasks[0].problems, "HTTP 503")
-    assert world.passed < 10 + LONGEST_GRACE + 21
+    assert world.passed < 10 + MAX_GRACE + 21
     assert world.calls.of("create") == []
 
 

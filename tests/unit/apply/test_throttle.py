@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from reconciler.apply.throttle import LONGEST_HOLD, Throttle
+from reconciler.apply.throttle import MAX_HOLD, Throttle
 
 
 class Time:
@@ -75,7 +75,7 @@ def test_without_retry_after_pauses_grow_up_to_a_limit() -> None:
         throttle.leave()
     assert holds[:4] == [1.0, 2.0, 4.0, 8.0]
     assert throttle.is_exhausted
-    assert time.now <= LONGEST_HOLD
+    assert time.now <= MAX_HOLD
 
 
 def test_a_longer_current_pause_is_kept() -> None:

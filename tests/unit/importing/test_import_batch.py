@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.importing.batch import LONGEST_KEY, Batch, Candidate, Keys, adoptions, slug
+from reconciler.importing.batch import MAX_KEY, Batch, Candidate, Keys, adoptions, slug
 from reconciler.importing.declaration import Opening
 from reconciler.importing.report import ImportReport, ImportResult
 from reconciler.manifest.insertion import insert
@@ -86,7 +86,7 @@ KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 @given(st.lists(st.text(max_size=200), max_size=8), st.sets(st.text("ab-2", max_size=4)))
 def test_every_key_is_valid_and_unique(texts: list[str], taken: set[str]) -> None:
     keys = Keys(taken)
-    made = [keys.of(text) for text in texts] + [keys.free("a"), keys.free("a" * LONGEST_KEY)]
+    made = [keys.of(text) for text in texts] + [keys.free("a"), keys.free("a" * MAX_KEY)]
     assert all(KEY.fullmatch(key) for key in made)
     assert len({*made, *taken}) == len(made) + len(taken)
 
@@ -108,5 +108,5 @@ def test_keys_are_readable() -> None:
     assert long == "look-at-every-stack-of-the-organization-that-had"
     keys = Keys({"a", "a-2"})
     assert [keys.free("a"), keys.free("a")] == ["a-3", "a-4"]
-    assert keys.free("b" * LONGEST_KEY) == "b" * LONGEST_KEY
-    assert keys.free("b" * LONGEST_KEY) == "b" * 126 + "-2"
+    assert keys.free("b" * MAX_KEY) == "b" * MAX_KEY
+    assert keys.free("b" * MAX_KEY) == "b" * 126 + "-2"

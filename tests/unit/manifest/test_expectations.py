@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.expectations import MOST_REASONS, check_schema, reasons
+from reconciler.manifest.expectations import MAX_REASONS, check_schema, reasons
 from reconciler.manifest.finding import FindingError
 
 SCHEMA = {
@@ -62,7 +62,7 @@ def test_no_reason_contains_a_value_of_the_data(data: object) -> None:
 
 
 def test_reasons_are_limited() -> None:
-    assert len(reasons({"items": {"type": "string"}}, [1] * 1000, 10)) == MOST_REASONS
+    assert len(reasons({"items": {"type": "string"}}, [1] * 1000, 10)) == MAX_REASONS
 
 
 def doubled(depth: int) -> dict[str, Any]:

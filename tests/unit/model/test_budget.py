@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.budget import MOST, Budget, Outlook, budget_problems, read_budget
+from reconciler.model.budget import MAX_TOKENS, Budget, Outlook, budget_problems, read_budget
 from reconciler.model.diagnostics import Severity
 from tests.support.diagnostics import explanation, summary
 
@@ -34,7 +34,7 @@ def test_a_response_is_read() -> None:
 
 
 @pytest.mark.parametrize("name", ["consumedTokens", "effectiveAllowanceTokens"])
-@pytest.mark.parametrize("value", [None, "12", -1, 1.5, True, MOST + 1, 10**400, [], {}])
+@pytest.mark.parametrize("value", [None, "12", -1, 1.5, True, MAX_TOKENS + 1, 10**400, [], {}])
 def test_an_invalid_number_of_tokens_is_not_a_budget(name: str, value: object) -> None:
     assert read_budget("acme", {**ANSWER, name: value}) is None
 

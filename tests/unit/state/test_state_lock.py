@@ -198,4 +198,4 @@ def test_a_lock_that_is_taken_again_still_excludes_the_other_links(path: Path) -
 
 
 def test_a_release_without_a_lock_does_nothing(path: Path) -> None:
-    Lock(path, shown="x").release()
+    Lock(path, display_name="x").release()

@@ -70,7 +70,7 @@ class World:
     monkeypatch: pytest.MonkeyPatch
 
     def __post_init__(self) -> None:
-        self.engines = [MemoryEngine(shown=f"memory:{number}") for number in (1, 2)]
+        self.engines = [MemoryEngine(display_name=f"memory:{number}") for number in (1, 2)]
         self.source, self.target = self.places(Process())
         self.source.create(empty(is_new=True))
         baseline = BEFORE.name
@@ -141,7 +141,7 @@ def test_everything_moves_and_the_old_backend_points_to_the_new_one(world: World
     world.assert_moved()
     with pytest.raises(StateError) as problem:
         read_state(world.source, backend=BACKEND)
-    assert problem.value.diagnostics[0].args["place"] == world.target.shown
+    assert problem.value.diagnostics[0].args["place"] == world.target.display_name
     assert not world.migrate()
     world.assert_moved()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model.task import TaskRef, rfc3339
-from reconciler.render.status.notification import MOST_NEWS, notification_text
+from reconciler.render.status.notification import MAX_NEWS, notification_text
 from reconciler.tasks.events import Approval, EventSummary, Last
 from reconciler.tasks.status import TaskState, TaskStatus, find_news
 
@@ -55,7 +55,7 @@ def test_only_the_key_of_a_sensitive_task_is_shown() -> None:
 
 
 def test_many_entries_are_counted_and_long_ones_truncated() -> None:
-    tasks = [failed(f"k{n}", NOW, "word " * 1000) for n in range(MOST_NEWS + 5)]
+    tasks = [failed(f"k{n}", NOW, "word " * 1000) for n in range(MAX_NEWS + 5)]
     text = notification_text(find_news(tasks, NOW), (), NOW)
     assert text.startswith("taskctl: 25 failed\n")
     assert "and 5 more" in text

@@ -22,7 +22,7 @@ from reconciler.render.status.totals import (
     totals_document,
     totals_rows,
 )
-from reconciler.tasks.totals import By, Sum, Totals, Usage, known_usages, totals
+from reconciler.tasks.totals import By, GroupTotal, Totals, Usage, known_usages, totals
 from tests.support.escaping import invisible_in
 from tests.support.plan_values import ORG, attempt, record, state
 from tests.support.report_strategies import text
@@ -50,9 +50,15 @@ USED = [
 
 def test_tokens_are_summed_by_group() -> None:
     summed = totals(USED, tuple(By))
-    assert summed.groups[By.FILE] == (Sum("tasks/c.yaml", 1, 100), Sum("tasks/a.yaml", 2, 15))
-    assert summed.groups[By.DAY] == (Sum("2026-11-24", 2, 105), Sum("2026-11-25", 1, 10))
-    assert summed.groups[By.TEAM] == (Sum("ada", 2, 110), Sum("-core", 1, 5))
+    assert summed.groups[By.FILE] == (
+        GroupTotal("tasks/c.yaml", 1, 100),
+        GroupTotal("tasks/a.yaml", 2, 15),
+    )
+    assert summed.groups[By.DAY] == (
+        GroupTotal("2026-11-24", 2, 105),
+        GroupTotal("2026-11-25", 1, 10),
+    )
+    assert summed.groups[By.TEAM] == (GroupTotal("ada", 2, 110), GroupTotal("-core", 1, 5))
     assert [one.name for one in summed.groups[By.TASK]] == ["acme/c", "acme/a", "acme/b"]
     assert (summed.tasks, summed.tokens, summed.unknown) == (3, 115, 0)
 
@@ -81,7 +87,7 @@ def test_current_and_former_tasks_of_a_key_count_once() -> None:
 @pytest.mark.parametrize("created", [None, 7, "\x1b[2J", "0001-01-01T00:00:00+14:00", "9999-99"])
 def test_invalid_numbers_count_as_zero(tokens: object, created: object) -> None:
     summed = totals([usage("a", "a.yaml", used(tokens, created))])
-    assert summed.groups[By.DAY] == (Sum("", 1, 0),)
+    assert summed.groups[By.DAY] == (GroupTotal("", 1, 0),)
     assert summed.unknown == 1
 
 
@@ -98,11 +104,16 @@ def test_csv_has_a_row_for_each_group_or_task_and_no_formulas() -> None:
     assert totals_csv(totals([], [By.TASK])) == "task,tasks,tokens\n"
 
 
-FILES = (Sum("tasks/long/name/of/a/manifest.yaml", 12, 1_240_000), Sum("b.yaml", 1, 10))
-DAYS = (Sum("2026-11-23", 1, 10), Sum("2026-11-24", 12, 1_240_000))
+FILES = (
+    GroupTotal("tasks/long/name/of/a/manifest.yaml", 12, 1_240_000),
+    GroupTotal("b.yaml", 1, 10),
+)
+DAYS = (GroupTotal("2026-11-23", 1, 10), GroupTotal("2026-11-24", 12, 1_240_000))
 
 
-def summed_up(files: tuple[Sum, ...], days: tuple[Sum, ...], unknown: int = 0) -> Totals:
+def summed_up(
+    files: tuple[GroupTotal, ...], days: tuple[GroupTotal, ...], unknown: int = 0
+) -> Totals:
     tasks, tokens = sum(f.tasks for f in files), sum(f.tokens for f in files)
     return Totals((), {By.FILE: files, By.DAY: days}, tasks, tokens, unknown)
 
@@ -129,20 +140,22 @@ def test_rows_have_the_documented_columns() -> None:
 
 
 def test_many_groups_are_summarized() -> None:
-    files = tuple(Sum(f"{number}.yaml", 1, 100 - number) for number in range(50))
-    days = tuple(Sum(f"2026-{m:02}-{d:02}", 1, 2) for m in (1, 2) for d in range(1, 26))
+    files = tuple(GroupTotal(f"{number}.yaml", 1, 100 - number) for number in range(50))
+    days = tuple(GroupTotal(f"2026-{m:02}-{d:02}", 1, 2) for m in (1, 2) for d in range(1, 26))
     rows = totals_rows(summed_up(files, days), [], Style())
     assert rows[21].split() == ["(30", "others)", "30", "1,965"]
     assert rows[24].split() == ["(19", "before)", "19", "38"]
     assert len(rows) == 1 + 21 + 1 + 1 + 32 + 2
 
 
-sums = st.lists(st.builds(Sum, text, st.integers(0, 10**6), st.integers(0, 2**63)), min_size=1)
+sums = st.lists(
+    st.builds(GroupTotal, text, st.integers(0, 10**6), st.integers(0, 2**63)), min_size=1
+)
 
 
 @given(sums, sums, st.integers(40, 120), st.sampled_from(["", ASCII, BLOCKS]))
 def test_rows_fit_and_names_are_escaped(
-    files: list[Sum], days: list[Sum], width: int, marks: str
+    files: list[GroupTotal], days: list[GroupTotal], width: int, marks: str
 ) -> None:
     summed = replace(summed_up(tuple(files), tuple(days)), tasks=9)
     rows = totals_rows(summed, [], Style(width=width), marks)
