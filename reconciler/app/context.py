@@ -18,6 +18,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
 
 if TYPE_CHECKING:
+    from reconciler.app.survey import Survey
+    from reconciler.app.task_reader import TaskReader
     from reconciler.app.ui import Ui
     from reconciler.manifest.loader import Manifests
     from reconciler.manifest.policy import Policy
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Backend, Resolved
-    from reconciler.remote.survey import Survey
-    from reconciler.remote.task_reader import TaskReader
     from reconciler.state.model import State
     from reconciler.state.session import Session, StatePlace
     from reconciler.user_cache import UserCache
@@ -300,7 +300,7 @@ class Context:
 
     def survey(self) -> Survey:
         """Reads everything that plans need from the service."""
-        from reconciler.remote.survey import Survey, message_cache
+        from reconciler.app.survey import Survey, message_cache
 
         client = self.client
         return Survey(
@@ -313,7 +313,7 @@ class Context:
     @cached_property
     def reader(self) -> TaskReader:
         """Reads tasks and their events, and sends events."""
-        from reconciler.remote.task_reader import TaskReader, event_cache
+        from reconciler.app.task_reader import TaskReader, event_cache
 
         cache = event_cache(self.caches, self.service, self.client.identity())
         return TaskReader(self.client, cache, self.ui.conceal)
@@ -321,7 +321,7 @@ class Context:
     @cached_property
     def fresh_reader(self) -> TaskReader:
         """A reader without a cache, for what decides about creates."""
-        from reconciler.remote.task_reader import TaskReader
+        from reconciler.app.task_reader import TaskReader
 
         return TaskReader(self.client, None, self.ui.conceal)
 

@@ -61,6 +61,6 @@ def _events(tasks: RecordedTasks, record: Record, *, follow: bool) -> Iterator[E
     if not follow:
         yield from ctx.reader.events(org_name, record.task_id, None)[0]
         return
-    from reconciler.remote.live_events import follow as follow_events
+    from reconciler.app.live_events import follow as follow_events
 
     yield from follow_events(ctx.client, ctx.reader, org_name, record.task_id, time.sleep)

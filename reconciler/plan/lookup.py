@@ -1,4 +1,4 @@
-"""Decides what must be read from the service for a plan. Pure; `remote/survey.py` reads it."""
+"""Decides what must be read from the service for a plan. Pure; `app/survey.py` reads it."""
 
 from __future__ import annotations
 

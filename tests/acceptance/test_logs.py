@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.remote import live_events
+from reconciler.app import live_events
 from tests.support.live_tasks import LiveTasks
 
 

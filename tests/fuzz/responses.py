@@ -9,14 +9,14 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import get_args
 
+from reconciler.app.live_events import follow
+from reconciler.app.task_reader import TaskReader, event_cache
 from reconciler.messages import word
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.service import Created, CreateOutcome
 from reconciler.model.task import Identity
 from reconciler.remote.client import Client
-from reconciler.remote.live_events import follow
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.task_reader import TaskReader, event_cache
 from reconciler.remote.transport import Timeouts
 from reconciler.user_cache import UserCache
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client

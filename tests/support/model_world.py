@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from reconciler.app.survey import Survey, message_cache
 from reconciler.apply.context import ApplyContext, Cancellation
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
@@ -32,7 +33,6 @@ from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
-from reconciler.remote.survey import Survey, message_cache
 from reconciler.remote.transport import Transport
 from reconciler.state import edit
 from reconciler.state.attempt import Baseline

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from reconciler.app.survey import FEW
 from reconciler.model.canonical import digest, map_texts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
@@ -16,7 +17,6 @@ from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError
-from reconciler.remote.survey import FEW
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
+from reconciler.app.task_reader import TaskReader
 from reconciler.remote.client import Client
-from reconciler.remote.task_reader import TaskReader
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
 from reconciler.tasks.status import SETTLED, state_of
 

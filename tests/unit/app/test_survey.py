@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.app.survey import FEW, Survey, message_cache
 from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.options import AdoptScope
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
@@ -17,7 +18,6 @@ from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTas
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.remote.survey import FEW, Survey, message_cache
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.ledger import fold
 from reconciler.state.model import Retired, State
