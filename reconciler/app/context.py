@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from reconciler.app.clock import SystemClock
 from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
+from reconciler.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from reconciler.app.survey import Survey

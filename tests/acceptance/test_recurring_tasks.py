@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.app.clock import SystemClock
 from reconciler.cli.main import run
+from reconciler.system_clock import SystemClock
 from tests.support.fault_server import FaultServer
 
 SETTLE = ("--settle-time", "150s")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.app.clock import SystemClock
 from reconciler.cli.signals import Interrupts
+from reconciler.system_clock import SystemClock
 from tests.support.crash_points import run
 from tests.support.fault_server import Call, Fault
 from tests.support.in_process import InProcess

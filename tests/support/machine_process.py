@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from reconciler.app.clock import SystemClock
 from reconciler.cli import main
 from reconciler.state import shared
 from reconciler.state.engines import Pace
+from reconciler.system_clock import SystemClock
 
 PACE = Pace(heartbeat=0.5, takeover=3.0)
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
-from reconciler.app.clock import SystemClock
 from reconciler.cli.signals import Interrupts
+from reconciler.system_clock import SystemClock
 
 _skipped = 0.0
 _boot, _now = SystemClock.boot, SystemClock.now

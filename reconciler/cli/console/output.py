@@ -249,9 +249,9 @@ class Output:
         return sys.stdin.readline() or None
 
     def progress(self, total: int) -> ApplyProgress:
-        from reconciler.app.clock import SystemClock
         from reconciler.app.ui import ApplyProgress
         from reconciler.cli.console.progress import Bar, Lines
+        from reconciler.system_clock import SystemClock
 
         if self.options.quiet:
             return ApplyProgress()
