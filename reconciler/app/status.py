@@ -14,8 +14,8 @@ from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
 from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import TaskId
 from reconciler.plan.periods import followed
-from reconciler.plan.view import TaskId
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, find_news
 from reconciler.tasks.totals import By, Totals, known_usages, totals

@@ -10,10 +10,10 @@ from reconciler.messages import word
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import Service, TaskPage
-from reconciler.model.task import FirstMessage, Identity, RemoteTask
+from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskId
 from reconciler.model.typed_json import Codec
 from reconciler.plan.lookup import BASELINE_SIZE, Lookup
-from reconciler.plan.view import RemoteView, TaskId
+from reconciler.plan.view import RemoteView
 from reconciler.remote.cache import TaskCache
 from reconciler.user_cache import UserCache
 

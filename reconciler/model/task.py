@@ -43,6 +43,13 @@ class TaskRef(NamedTuple):
         return cls(org_name, key)
 
 
+class TaskId(NamedTuple):
+    """A task at the service, which finds IDs within an organization."""
+
+    org_name: str
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A token's identity. The login may change: all other fields identify it

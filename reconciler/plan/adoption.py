@@ -15,6 +15,7 @@ from reconciler.model.task import (
     DesiredTask,
     FirstMessage,
     RemoteTask,
+    TaskId,
     TaskRef,
     text_of,
 )
@@ -24,7 +25,7 @@ from reconciler.plan.lookup import adopt_depth, is_comparable, is_own, settings_
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, Owners, Unresolved, Verdict, Wait
-from reconciler.plan.view import RemoteView, TaskId
+from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import State
 

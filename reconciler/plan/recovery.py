@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from reconciler.model.mark import is_same, microseconds
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import RemoteTask, TaskRef
+from reconciler.model.task import RemoteTask, TaskId, TaskRef
 from reconciler.model.work import compare_work
 from reconciler.plan.age import LockHolder, time_left
 from reconciler.plan.plan import Reason
-from reconciler.plan.view import RemoteView, TaskId
+from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import State
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, RemoteTask, TaskId, TaskRef
 from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.diff import changes
 from reconciler.plan.lookup import is_comparable, moved_ref, record_of, removed_task
@@ -18,7 +18,7 @@ from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verd
 from reconciler.plan.replacement import ReplaceRequest
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.updates import compare_recorded
-from reconciler.plan.view import RemoteView, TaskId
+from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 

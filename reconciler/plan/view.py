@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef
-
-
-class TaskId(NamedTuple):
-    """A task at the service, which finds IDs within an organization."""
-
-    org_name: str
-    id: str
+from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskId, TaskRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from reconciler.apply.duplicates import record_duplicates
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
 from reconciler.model.service import TaskPage
-from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskId, TaskRef
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.lookup import Lookup, lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
-from reconciler.plan.view import RemoteView, TaskId
+from reconciler.plan.view import RemoteView
 from reconciler.state import edit
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.ledger import fold

@@ -8,11 +8,19 @@ from typing import Any
 
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
-from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef, rfc3339
+from reconciler.model.task import (
+    DesiredTask,
+    FirstMessage,
+    Identity,
+    RemoteTask,
+    TaskId,
+    TaskRef,
+    rfc3339,
+)
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
-from reconciler.plan.view import RemoteView, TaskId
+from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 

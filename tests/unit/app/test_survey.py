@@ -14,10 +14,10 @@ from reconciler.app.survey import FEW, Survey, message_cache
 from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.options import AdoptScope
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
-from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask
+from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskId
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.view import RemoteView, TaskId
+from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.ledger import fold
 from reconciler.state.model import Retired, State

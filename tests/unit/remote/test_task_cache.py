@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.survey import message_cache
-from reconciler.model.task import FirstMessage, Identity
-from reconciler.plan.view import TaskId
+from reconciler.model.task import FirstMessage, Identity, TaskId
 from reconciler.remote.cache import TaskCache
 from reconciler.user_cache import UserCache
 from tests.support.plan_values import ME, message
