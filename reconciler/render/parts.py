@@ -35,9 +35,28 @@ Time = Annotated[str, Meta(examples=["2026-11-24T14:44:49Z"])]
 """RFC 3339."""
 
 
+OrgName = Annotated[str, Meta(description="The organization.")]
+TaskID = Annotated[
+    str | None, Meta(description="The task ID; null if there is none or it is uncertain.")
+]
+Url = Annotated[str | None, Meta(description="The task's page in Pulumi Cloud.")]
+MANIFEST = Meta(description="The manifest that declares, or declared, the task.")
+File = Annotated[str | None, MANIFEST]
+Line = Annotated[
+    Position | None, Meta(description="Line of the key in the manifest; null if in none.")
+]
+
+
 class Part(Struct, rename="camel"):
     """An object in a document. A field with the default UNSET is absent unless it has a value; all
     others are always present, and null if they have none."""
+
+
+class TaskPart(Part, kw_only=True):
+    """The members that each task of a document begins with."""
+
+    key: Annotated[str, Meta(description="The key, unique in the organization.")]
+    org_name: OrgName
 
 
 class DataRowItem(Part, kw_only=True):
@@ -110,7 +129,7 @@ Hints = Annotated[
 class BudgetItem(Part, kw_only=True):
     """The Neo token budget of an organization: the limit that will be reached first."""
 
-    org_name: Annotated[str, Meta(description="The organization.")]
+    org_name: OrgName
     used_tokens: Annotated[Count, Meta(description="Tokens used in this window.")]
     allowance_tokens: Annotated[Count, Meta(description="Tokens allowed in this window.")]
     exhausted: Annotated[

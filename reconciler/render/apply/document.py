@@ -12,9 +12,13 @@ from reconciler.render.parts import (
     Budgets,
     CommandDocument,
     Count,
+    File,
     Hints,
+    Line,
     Part,
-    Position,
+    TaskID,
+    TaskPart,
+    Url,
     budget_part,
     diagnostic_items,
     given,
@@ -41,11 +45,9 @@ class ApplySummary(Part, kw_only=True):
     not_started: Annotated[Count, Meta(description="Tasks that apply did not start.")]
 
 
-class AppliedTask(Part, kw_only=True):
+class AppliedTask(TaskPart, kw_only=True):
     """A task that required action, and its outcome."""
 
-    key: Annotated[str, Meta(description="The key, unique in the organization.")]
-    org_name: Annotated[str, Meta(description="The organization.")]
     result: Annotated[
         str,
         Meta(
@@ -64,13 +66,11 @@ class AppliedTask(Part, kw_only=True):
             ],
         ),
     ]
-    task_id: Annotated[
-        str | None, Meta(description="The task ID; null if there is none or it is uncertain.")
-    ]
-    url: Annotated[str | None, Meta(description="The task's page in Pulumi Cloud.")]
+    task_id: TaskID
+    url: Url
     error: Annotated[str | None, Meta(description="Why the task failed or is unresolved.")]
-    file: Annotated[str | None, Meta(description="The manifest that declares the task.")]
-    line: Annotated[Position | None, Meta(description="Line of the key in the manifest.")]
+    file: File
+    line: Line
     replaced: Annotated[
         str | UnsetType, Meta(description="The ID of the task that it replaced.")
     ] = UNSET

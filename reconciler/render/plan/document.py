@@ -12,14 +12,17 @@ from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.render.parts import (
     FORMAT_VERSION,
+    MANIFEST,
     Budgets,
     ChangeItem,
     Count,
     Diagnostics,
     FormatVersion,
     Hints,
+    Line,
     Part,
-    Position,
+    TaskID,
+    TaskPart,
     budget_part,
     change_item,
     diagnostic_items,
@@ -80,11 +83,9 @@ class PlanSummary(Part, kw_only=True):
     unresolved: Annotated[Count, Meta(description="Tasks that may already exist.")]
 
 
-class PlanTask(Part, kw_only=True):
+class PlanTask(TaskPart, kw_only=True):
     """A task, and what apply would do with it."""
 
-    key: Annotated[str, Meta(description="The key, unique in the organization.")]
-    org_name: Annotated[str, Meta(description="The organization.")]
     entry: Annotated[
         str | UnsetType,
         Meta(
@@ -138,13 +139,9 @@ class PlanTask(Part, kw_only=True):
             examples=["new"],
         ),
     ]
-    task_id: Annotated[
-        str | None, Meta(description="The task ID; null if there is none or it is uncertain.")
-    ]
-    file: Annotated[str, Meta(description="The manifest that declares, or declared, the task.")]
-    line: Annotated[
-        Position | None, Meta(description="Line of the key in the manifest; null if in none.")
-    ]
+    task_id: TaskID
+    file: Annotated[str, MANIFEST]
+    line: Line
     diff: Annotated[list[ChangeItem], Meta(description="Differences, sorted by path.")]
     unattended: Annotated[
         Literal[True] | UnsetType,

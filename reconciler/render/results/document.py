@@ -13,17 +13,16 @@ from reconciler.render.parts import (
     CommandDocument,
     Count,
     DiagnosticItem,
+    File,
     Part,
+    TaskID,
+    TaskPart,
+    Url,
     diagnostic_items,
 )
 from reconciler.render.status.document import (
-    File,
-    Key,
-    OrgName,
     ReadAt,
     StatusSummary,
-    TaskID,
-    Url,
     read_at,
     status_counts,
 )
@@ -52,11 +51,9 @@ class PullRequestItem(Part, kw_only=True):
     ]
 
 
-class ResultTask(Part, kw_only=True):
+class ResultTask(TaskPart, kw_only=True):
     """A task and its result."""
 
-    key: Key
-    org_name: OrgName
     status: Annotated[
         str,
         Meta(

@@ -9,7 +9,17 @@ from msgspec import UNSET, Meta, UnsetType
 
 from reconciler.model.task import TaskRef, rfc3339
 from reconciler.model.wire import console_url
-from reconciler.render.parts import CommandDocument, Count, Part, Time, timestamp
+from reconciler.render.parts import (
+    CommandDocument,
+    Count,
+    File,
+    Part,
+    TaskID,
+    TaskPart,
+    Time,
+    Url,
+    timestamp,
+)
 from reconciler.render.state.records import created_at
 from reconciler.state.attempt import Attempt, HistoryEntry
 from reconciler.state.model import Record, State
@@ -83,14 +93,12 @@ Recorded = Annotated[
 Attempts = Annotated[list[AttemptItem], Meta(description="The attempts whose outcome is unknown.")]
 
 
-class StateTask(Part, kw_only=True):
+class StateTask(TaskPart, kw_only=True):
     """A key in the state."""
 
-    key: Annotated[str, Meta(description="The key, unique in the organization.")]
-    org_name: Annotated[str, Meta(description="The organization.")]
-    task_id: Annotated[str | None, Meta(description="The task ID; null without a recorded task.")]
-    url: Annotated[str | None, Meta(description="The task's page in Pulumi Cloud.")]
-    file: Annotated[str | None, Meta(description="The manifest from which the task was recorded.")]
+    task_id: TaskID
+    url: Url
+    file: File
     recorded: Recorded
     attempts: Attempts
 

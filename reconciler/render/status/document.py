@@ -10,7 +10,18 @@ from msgspec import Meta
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
-from reconciler.render.parts import CommandDocument, Count, Part, Time, diagnostic_items, timestamp
+from reconciler.render.parts import (
+    CommandDocument,
+    Count,
+    File,
+    Part,
+    TaskID,
+    TaskPart,
+    Time,
+    Url,
+    diagnostic_items,
+    timestamp,
+)
 from reconciler.tasks.status import OpenRequest, TaskStatus, counts, open_requests
 
 ReadAt = Annotated[
@@ -27,13 +38,6 @@ StatusSummary = Annotated[
         examples=[{"waiting": 1, "done": 7}],
     ),
 ]
-Key = Annotated[str, Meta(description="The key, unique in the organization.")]
-OrgName = Annotated[str, Meta(description="The organization.")]
-TaskID = Annotated[
-    str | None, Meta(description="The task ID; null if there is none or it is uncertain.")
-]
-Url = Annotated[str | None, Meta(description="The task's page in Pulumi Cloud.")]
-File = Annotated[str | None, Meta(description="The manifest from which the task was recorded.")]
 Wants = Annotated[
     str,
     Meta(
@@ -88,11 +92,9 @@ class ToolCallItem(Part, kw_only=True):
     ]
 
 
-class StatusTask(Part, kw_only=True):
+class StatusTask(TaskPart, kw_only=True):
     """A task and its status."""
 
-    key: Key
-    org_name: OrgName
     status: Annotated[
         str,
         Meta(
@@ -151,11 +153,9 @@ class StatusDocument(CommandDocument, kw_only=True):
     ]
 
 
-class InboxItem(Part, kw_only=True):
+class InboxItem(TaskPart, kw_only=True):
     """An open request of a task."""
 
-    key: Key
-    org_name: OrgName
     task_id: TaskID
     url: Url
     file: File
