@@ -22,6 +22,10 @@ def build(document: Document) -> None:
     if not isinstance(data, dict):
         return
     document.max_creates, document.removed = _max_creates(data), _removed(document, errors)
+    document.upcoming = {
+        (_org_name_of(made.template, data), entry): frozenset(p.name for p in made.upcoming)
+        for entry, made in document.expansions.items()
+    }
     given = data["defaults"] if isinstance(data.get("defaults"), dict) else {}
     invalid = {f.path[1] for f in errors if len(f.path) > 1 and f.path[0] == "defaults"}
     defaults = {n: v for n, v in given.items() if v is not None and n not in invalid}
@@ -33,8 +37,7 @@ def build(document: Document) -> None:
         own = task if isinstance(task, dict) else {}
         usable = own is task and checks.check_texts(key, own) and key not in bad_tasks
         settings = own if usable else {}
-        org_name = own.get("orgName", data.get("orgName"))
-        org_name = org_name if isinstance(org_name, str) else None
+        org_name = _org_name_of(own, data)
         sensitive = own.get("sensitive", given.get("sensitive"))
         desired = DesiredTask(
             key,
@@ -55,6 +58,12 @@ def build(document: Document) -> None:
             checks.check_settings(key, own, desired.inputs)
         (document.tasks if usable else document.unusable).append(desired)
     document.findings += checks.findings()
+
+
+def _org_name_of(task: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
+    """The organization that a manifest names for a task or an entry."""
+    org_name = task.get("orgName", data.get("orgName"))
+    return org_name if isinstance(org_name, str) else None
 
 
 def _max_creates(data: Mapping[str, Any]) -> int | None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask, Expectation, Removal
 
 
+Upcoming = Mapping[tuple[str | None, str], frozenset[str]]
+
+
 def is_entry(task: object) -> bool:
     """Whether a task of a manifest is an entry, which generates tasks."""
     return isinstance(task, dict) and ("forEach" in task or "every" in task)
@@ -40,8 +43,9 @@ class Document:
 
     `file` is its name in messages, `folder` its directory. `keys` are the positions of all tasks'
     keys. `expectations` are by the keys of tasks and entries. `prompts` are the prompts in files by
-    task key: None for a file that cannot be used. `unusable` are tasks with errors: only their keys
-    are reliable.
+    task key: None for a file that cannot be used. `upcoming` are the names of the next periods, by
+    the organization (None: not named) and key of each entry. `unusable` are tasks with errors: only
+    their keys are reliable.
     """
 
     def __init__(self, source: Source, file: str, folder: Path) -> None:
@@ -62,6 +66,7 @@ class Document:
         self.unusable: list[DesiredTask] = []
         self.removed: Sequence[Removal] = ()
         self.max_creates: int | None = None
+        self.upcoming: Upcoming = {}
 
     @property
     def rejected(self) -> set[DataPath]:

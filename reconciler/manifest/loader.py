@@ -13,7 +13,7 @@ from reconciler import limits, memory
 from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
-from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
+from reconciler.manifest.document import Document, Upcoming, at_entries, at_entry, has_entries
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.parse.comments import cut_off_prompts
@@ -39,9 +39,10 @@ class Manifests:
 
     With errors among `diagnostics`, the tasks must not be used: some may be missing.
     `max_creates` is the minimum of all files. `due` has the names of the periods that may be
-    created now, by the file and key of each recurring entry, and `recurrences` those entries'
-    recurrences. `texts` has the content of each file with diagnostics (manifests and prompt files),
-    with credentials and sensitive tasks redacted.
+    created now, by the file and key of each recurring entry, `upcoming` those of the next periods,
+    by its organization and key, and `recurrences` those entries' recurrences. `texts` has the
+    content of each file with diagnostics (manifests and prompt files), with credentials and
+    sensitive tasks redacted.
     """
 
     tasks: tuple[DesiredTask, ...]
@@ -49,7 +50,7 @@ class Manifests:
     files: tuple[str, ...]
     max_creates: int | None = None
     due: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    upcoming: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    upcoming: Upcoming = field(default_factory=dict)
     recurrences: tuple[Recurrence, ...] = ()
     texts: dict[str, bytes] = field(default_factory=dict, repr=False)
     removed: tuple[Removal, ...] = ()
@@ -86,7 +87,10 @@ class Manifests:
             ]
             new = [d for d in new if _identity(d) not in known and (d.file, d.code) not in counted]
             found = tuple(in_order([*found, *new]))
-        return replace(self, tasks=tasks, diagnostics=found, removed=removed)
+        upcoming: Upcoming = {
+            (org or org_name, entry): periods for (org, entry), periods in self.upcoming.items()
+        }
+        return replace(self, tasks=tasks, diagnostics=found, removed=removed, upcoming=upcoming)
 
 
 def _machine_time() -> datetime:
@@ -164,12 +168,7 @@ class _Loading:
             files=tuple(sorted(files)),
             max_creates=min(most, default=None),
             due={ref: frozenset(p.name for p in due) for ref, (_, due) in recurring.items()},
-            upcoming={
-                entry: frozenset(period.name for period in made.upcoming)
-                for document in documents
-                for entry, made in document.expansions.items()
-                if made.recurrence is not None
-            },
+            upcoming={ref: names for each in documents for ref, names in each.upcoming.items()},
             recurrences=tuple(recurrence for recurrence, _ in recurring.values()),
             texts=texts,
             removed=tuple(removed),

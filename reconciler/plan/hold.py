@@ -16,7 +16,7 @@ from reconciler.model.diagnostics import Diagnostic, Place, warning
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Expectation, Generated, Identity, TaskRef
 from reconciler.plan.lookup import moved_ref, record_of
-from reconciler.plan.periods import is_earlier
+from reconciler.plan.periods import Upcoming, is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.rollout import Member, Progress, held
 from reconciler.state.attempt import Attempt
@@ -127,7 +127,7 @@ class HoldRules(NamedTuple):
     progress: Mapping[TaskRef, TaskProgress]
     identity: Identity
     given_up: Collection[str] = ()
-    upcoming: Mapping[str, Collection[str]] = MappingProxyType({})
+    upcoming: Upcoming = MappingProxyType({})
 
     def held_tasks(self) -> dict[TaskRef, PlannedTask]:
         """Holds the planned creates that have to wait."""
@@ -155,9 +155,9 @@ class HoldRules(NamedTuple):
         for task in waiting:
             period = task.generated.period if task.generated is not None else None
             progress = {
-                TaskRef(task.ref.org_name, name): Progress.MISSING
-                for name in task.after
-                if period in self.upcoming.get(name, ())
+                ref: Progress.MISSING
+                for ref in (TaskRef(task.ref.org_name, name) for name in task.after)
+                if period in self.upcoming.get(ref, ())
             }
             for other in predecessors.of(task) if predecessors is not None else ():
                 if isinstance(other, Record):

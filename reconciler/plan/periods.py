@@ -12,6 +12,9 @@ from reconciler.state.model import Record
 Due = Mapping[tuple[str, str], frozenset[str]]
 """The names of the periods that may be created, by manifest file and key of the entry."""
 
+Upcoming = Mapping[tuple[str | None, str], frozenset[str]]
+"""The names of the next periods, which are not due yet, by organization and key of the entry."""
+
 _DIGIT = re.compile(r"\d")
 
 

@@ -16,7 +16,7 @@ from reconciler.plan.hold import HoldRules, TaskProgress, stopped
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import with_owed
-from reconciler.plan.periods import Due, Periods
+from reconciler.plan.periods import Due, Periods, Upcoming
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
@@ -35,8 +35,8 @@ class PlanInputs:
     `real_names` maps PATHs and manifest files that are absolute or lead through a link to their
     real names. `removed`: the items that manifests list under `removed`. `due`: the periods that
     may be created. `progress`: that of recorded tasks that others may have to wait for.
-    `upcoming`: the periods that are not due yet, by entry. `with_past`: the plan also lists the
-    tasks of past periods.
+    `upcoming`: the periods that are not due yet, by organization and entry. `with_past`: the plan
+    also lists the tasks of past periods.
     """
 
     desired: Sequence[DesiredTask]
@@ -50,7 +50,7 @@ class PlanInputs:
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
     progress: Mapping[TaskRef, TaskProgress] = field(default_factory=dict)
-    upcoming: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    upcoming: Upcoming = field(default_factory=dict)
     with_past: bool = False
 
     def in_scope(self, file: str) -> bool:

@@ -135,6 +135,27 @@ def test_a_period_that_is_not_due_there_yet_holds(
     assert planned(place, "--at", "2026-06-10T20:00:00Z")["east@2026-06-11"] == expected
 
 
+def test_entries_of_two_organizations_with_one_name_have_their_own_periods(
+    place: LiveTasks,
+) -> None:
+    """The entry of the other organization leaves out the day that this one has not reached."""
+    west = task("x", every="day", timezone="America/Los_Angeles")
+    east = task("y", "west", every="day", timezone="Asia/Tokyo")
+    write(place, west=west, east=east)
+    path, other = (place.folder / "tasks" / name for name in ("all.yaml", "other.yaml"))
+    path.write_text(path.read_text().replace('"orgName": "acme", ', ""))  # the default's
+    moon = {**west, "until": "2026-06-10"}
+    document = {"version": 1, "orgName": "moon", "tasks": {"west": moon, "east": east}}
+    other.write_text(json.dumps(document))
+    at = ("--at", "2026-06-10T20:00:00Z", "--org", "acme")
+    for paths in ((), ("tasks/all.yaml",), ("tasks/other.yaml",)):
+        tasks = place.document("plan", *at, *paths)["tasks"]
+        found = {t["orgName"]: t["action"] for t in tasks if t["key"] == "east@2026-06-11"}
+        expected = {"acme": "held", "moon": "create"}
+        assert found.items() <= expected.items(), paths
+        assert len(found) == (1 if paths else 2)
+
+
 @pytest.mark.parametrize(
     ("tasks", "says"),
     [
