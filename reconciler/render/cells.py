@@ -16,7 +16,8 @@ _SHORT = 10  # minimum rows of a block of a table
 _MORE = "…"
 _MIN_COLUMNS = 8  # minimum columns of a value
 _BETWEEN = "   "  # separates the blocks of a table
-_COLOR = re.compile("\x1b\\[[0-9;]*m")
+MARKUP = re.compile(r"(\x1b\[[0-9;]*m|\x1b\]8;;[!-~]*\x1b\\)")
+"""Colors, and the start and the end of a hyperlink: they occupy no columns."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _TOKENS = re.compile(r"\s+|\S+")
 _INDENT = re.compile(r"\s*(?:(?:[-*+]|\d{1,3}[.)])\s+)?")
@@ -24,16 +25,17 @@ _INDENT = re.compile(r"\s*(?:(?:[-*+]|\d{1,3}[.)])\s+)?")
 
 def width(text: str) -> int:
     """The columns that `text` occupies: 2 for wide East Asian characters, 0 for combining ones and
-    for colors."""
+    for markup."""
     if "\x1b" in text:
-        text = uncolored(text)
+        text = without_markup(text)
     if text.isascii():
         return len(text)
     return len(text) + sum(_cell(character) - 1 for character in _NOT_ASCII.findall(text))
 
 
-def uncolored(text: str) -> str:
-    return _COLOR.sub("", text)
+def without_markup(text: str) -> str:
+    """The text without colors and hyperlinks."""
+    return MARKUP.sub("", text)
 
 
 def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
@@ -118,7 +120,7 @@ def wrap_sentences(text: str, columns: int) -> str:
 
 def _wrapped(line: str, columns: int) -> list[str]:
     inside = line.lstrip(" ")
-    is_code = line != inside and (inside.startswith("taskctl ") or "|" in uncolored(line)[:12])
+    is_code = line != inside and (inside.startswith("taskctl ") or "|" in without_markup(line)[:12])
     if is_code or width(line) <= columns:
         return [line]
     indent = " " * (len(line) - len(inside))

@@ -78,12 +78,13 @@ _COLORS = {
 class Style(NamedTuple):
     """The appearance of a report; formats for programs ignore most of it.
 
-    `width` is in columns. `source` returns a line (from 1) of a file, to be shown below a problem,
-    or None. `diagnostics`: text includes them (other formats always do). `locate` turns a file name
-    into a path relative to the repository.
+    `links`: hyperlinks, of a terminal. `width` is in columns. `source` returns a line (from 1) of a
+    file, to be shown below a problem, or None. `diagnostics`: text includes them (other formats
+    always do). `locate` turns a file name into a path relative to the repository.
     """
 
     color: bool = False
+    links: bool = False
     width: int = 80
     quiet: bool = False
     verbose: bool = False
@@ -94,6 +95,14 @@ class Style(NamedTuple):
     @property
     def palette(self) -> Palette:
         return Palette(on=self.color)
+
+    def link(self, text: str, url: str | None) -> str:
+        """A text, which `safe` has escaped, as a hyperlink if there are any."""
+        if not self.links:
+            return text
+        from reconciler.render.hyperlinks import linked  # few outputs have links
+
+        return linked(text, url)
 
     def indented(self, columns: int) -> Style:
         return self._replace(width=self.width - columns)

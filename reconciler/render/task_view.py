@@ -75,7 +75,12 @@ def view_of_task(
 
 def pull_requests_text(requests: Iterable[ListedPullRequest]) -> str:
     """`acme/net#12 (merged), acme/api#3`; not escaped."""
-    return ", ".join(f"{each.text}{' (merged)' * each.is_merged}" for each in requests)
+    return ", ".join(f"{each.text}{merged(each)}" for each in requests)
+
+
+def merged(request: ListedPullRequest) -> str:
+    """` (merged)` after a pull request that is."""
+    return " (merged)" * request.is_merged
 
 
 def relative_file(file: str | None, locate: Locate) -> str | None:

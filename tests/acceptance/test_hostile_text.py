@@ -104,13 +104,13 @@ def test_names_of_files_organizations_and_backends_are_inert(here: InProcess) ->
     assert_inert(both(here, "plan", "--org", "\x1b[31m\n::error::org"))
 
 
-def on_terminal(here: InProcess, command: str, *more: str) -> str:
+def on_terminal(here: InProcess, command: str, *more: str, **env: str) -> str:
     """Everything that the command writes to a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "reconciler", *in_text(here, command, *more)],
         cwd=here.sandbox.folder,
-        env={**here.sandbox.environment(), "TERM": "xterm-256color", "COLUMNS": "100"},
+        env={**here.sandbox.environment(), "TERM": "xterm-256color", "COLUMNS": "100", **env},
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,

@@ -298,6 +298,7 @@ MAY_VALIDATE = {
     "cli.console",
     "cli.console.output",
     "cli.console.stderr",
+    "cli.console.terminal",
     "cli.main",
     "cli.options",
     "cli.command",

@@ -17,7 +17,7 @@ from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_g
 from reconciler.model.diagnostics import Severity
 from reconciler.render.document import dump, json_document
 from reconciler.render.status.document import status_document
-from reconciler.render.status.table import UNLIMITED, status_rows
+from reconciler.render.status.table import status_rows
 from reconciler.render.status.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
 from reconciler.tasks.status import TaskState, exit_code
 from reconciler.tasks.totals import By
@@ -174,7 +174,7 @@ def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Se
     out.diagnostics(problems)
     if not out.options.quiet:
         out.has_result = True
-        room = screen.lines if screen is not None else UNLIMITED if sys.stdout.isatty() else None
+        room = screen.lines if screen is not None else None
         rows = status_rows(
             report.statuses,
             out.style_of_result(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -71,11 +70,11 @@ def _fitted(rows: Sequence[str], columns: int, lines: int) -> list[str]:
 
 
 def _cut(row: str, columns: int) -> str:
-    """The start of a row, with its colors."""
+    """The start of a row, with its colors and hyperlinks."""
     if cells.width(row) <= columns:
         return row
     kept, room = "", columns - 1
-    for part in re.split("(\x1b\\[[0-9;]*m)", row):
+    for part in cells.MARKUP.split(row):
         if part.startswith("\x1b"):
             kept += part
         elif part and room > 0:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from reconciler.app.context import ReportFile, Settings
 from reconciler.cli.console.stderr import write_stderr
+from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import Arg, Diagnostic, Severity, in_order, limited
 from reconciler.render import BASIC_FORMATS, render
@@ -296,6 +297,8 @@ class Output:
     def style(self, stream: TextIO) -> Style:
         return Style(
             color=self.colored(stream),
+            links=self.options.format == "text"
+            and wants_links(os.environ, terminal=stream.isatty()),
             width=columns(),
             quiet=self.options.quiet,
             verbose=self.options.verbose,
@@ -322,24 +325,3 @@ class Output:
             self._lines = {file: text.split("\n") if text else []}
         lines = self._lines[file]
         return lines[line - 1] if 0 < line <= len(lines) else None
-
-
-def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
-    """The meaning of `--color`. auto: `NO_COLOR` takes precedence over `FORCE_COLOR` (no-color.org,
-    force-color.org), and both over a terminal that is not dumb."""
-    if choice != "auto":
-        return choice == "always"
-    if env.get("NO_COLOR"):
-        return False
-    return bool(env.get("FORCE_COLOR")) or (terminal and env.get("TERM") != "dumb")
-
-
-def columns() -> int:
-    """The width of text: `COLUMNS`, else the terminal's, else 80; limited to a readable range. Not
-    `shutil.get_terminal_size`, because `shutil` imports compressors."""
-    given = os.environ.get("COLUMNS", "")
-    found = int(given) if given.isdecimal() else 0
-    if not found and sys.__stdout__:
-        with suppress(OSError, ValueError):
-            found = os.get_terminal_size(sys.__stdout__.fileno()).columns
-    return max(40, min(120, found or 80))

@@ -36,12 +36,17 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
 
 
 def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
-    """`created rotate-iam-keys https://...`, followed by what went wrong."""
+    """`created rotate-iam-keys https://...` (without the address if the key is a hyperlink),
+    followed by what went wrong."""
     palette = style.palette
     label = palette.of(task.result)(LABELS.get(task.result, task.result.value))
+    key = safe.line(task.key)
+    linked = style.link(key, task.url)
     named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)
-    yield f"{label} {palette.bold(safe.line(task.key))}  {where}".rstrip()
+    if linked != key and not style.verbose:
+        where = ""  # one click away
+    yield f"{label} {palette.bold(linked)}  {where}".rstrip()
     if task.replaced:
         end = ", which was cancelled" if task.cancelled else ""
         yield palette.dim(f"    replaces {safe.line(task.replaced)}{end}")

@@ -12,9 +12,10 @@ from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
+from reconciler.render.hyperlinks import web_address
 from reconciler.render.plan.items import EntryView
 from reconciler.render.plan.tasks import PlannedView
-from reconciler.render.task_view import TaskView
+from reconciler.render.task_view import TaskView, merged
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
 from reconciler.tasks.results import ListedPullRequest
@@ -119,13 +120,13 @@ def _reason(why: str, hints: Iterable[Hint]) -> Iterator[str]:
 def _link(view: TaskView) -> str:
     """The task ID, as a link if there is a URL."""
     task_id = f"<code>{safe.inline(view.task_id or '')}</code>"
-    if view.url and view.url.startswith(("https://", "http://")):
-        return f'<a href="{safe.inline(view.url)}" rel="noopener noreferrer">{task_id}</a>'
+    if address := web_address(view.url):
+        return f'<a href="{safe.inline(address)}" rel="noopener noreferrer">{task_id}</a>'
     return task_id
 
 
 def _pull_request(request: ListedPullRequest) -> str:
-    text = f"<code>{safe.inline(request.text)}</code>{' (merged)' * request.is_merged}"
+    text = f"<code>{safe.inline(request.text)}</code>{merged(request)}"
     if request.url is None:
         return text
     return f'<a href="{safe.inline(request.url)}" rel="noopener noreferrer">{text}</a>'

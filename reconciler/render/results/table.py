@@ -14,7 +14,7 @@ from reconciler.render.status.table import (
     request_rows,
     status_summary,
 )
-from reconciler.render.task_view import pull_requests_text
+from reconciler.render.task_view import merged
 from reconciler.tasks.results import first_line, result_of
 from reconciler.tasks.status import TaskStatus
 
@@ -46,14 +46,17 @@ def result_rows(
 
 def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]:
     result = result_of(status)
-    texts = (
-        str(status.ref) if with_org else status.ref.key,
-        LABELS.get(status.state, status.state.value),
-        pull_requests_text(result.pull_requests),
-        "" if style.verbose else first_line(result.answer),
+    key = safe.line(str(status.ref) if with_org else status.ref.key)
+    label = safe.line(LABELS.get(status.state, status.state.value))
+    return (
+        style.link(key, status.url),
+        paint_of(status.state, style.palette)(label),
+        ", ".join(
+            f"{style.link(safe.line(each.text), each.url)}{merged(each)}"
+            for each in result.pull_requests
+        ),
+        "" if style.verbose else safe.line(first_line(result.answer)),
     )
-    key, label, *rest = map(safe.line, texts)
-    return key, paint_of(status.state, style.palette)(label), *rest
 
 
 def _fitted(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:

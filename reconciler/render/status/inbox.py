@@ -30,8 +30,11 @@ def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> 
 
 
 def _request_rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
-    line = request_line(request, now, message=False)
-    yield style.palette.bold(safe.line(f"{request.status.ref} {line}"))
+    status, line = request.status, request_line(request, now, message=False)
+    key = style.link(safe.line(str(status.ref)), status.url)
+    yield style.palette.bold(f"{key} {safe.line(line)}")
+    if style.verbose and status.url:
+        yield style.palette.dim(f"  {safe.line(status.url)}")
     if request.approval is not None:
         yield from (
             f"  {row}".rstrip() for row in approval_rows(request.approval, style.indented(2))

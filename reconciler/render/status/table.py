@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
@@ -19,13 +18,11 @@ from reconciler.tasks.status import (
     open_requests,
 )
 
-UNLIMITED = sys.maxsize
-"""The number of rows of a terminal that scrolls."""
-
-_HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK")
+_HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT")
 _RIGHT = frozenset({3, 4, 5})
+_MAX_PHASE = 16  # columns: the service chooses the word
 
-LABELS = {TaskState.UNRESOLVED: "no outcome"}
+LABELS = {TaskState.UNRESOLVED: "no outcome", TaskState.NOT_VISIBLE: "not visible"}
 
 
 def status_rows(
@@ -36,43 +33,33 @@ def status_rows(
     room: int | None = None,
     selected: int = 0,
 ) -> list[str]:
-    """The table, one row per task in the given order, with its reasons and open requests below it,
-    then the counts.
+    """The table, one row per task in the given order, then the counts. Below a task are its reasons
+    and open requests and, with `verbose`, its address.
 
-    `room` is the number of rows available on a terminal (None for other outputs): links that do not
-    fit beside the table go below their rows, or are omitted if there is no room for that either.
-    `selected` is the number of tasks without the filter by status.
+    `room` is the number of rows of a table that is updated in place (else None): without enough of
+    them, there is nothing below the tasks. `selected` is the number of tasks without the filter by
+    status.
     """
     if not statuses:
         none = f"No tasks match the filter ({selected:,} without it)."
         return [none if selected else "No tasks are recorded."]
-    requests = [
-        [*reason_rows(status, style), *request_rows(status, style, now)] for status in statuses
-    ]
-    extra = sum(map(len, requests))
-    if room is not None and len(statuses) + extra + 3 > room:
-        requests, extra = [[] for _ in statuses], 0
-    palette = style.palette
+    below = [list(_rows_below(status, style, now)) for status in statuses]
+    if room is not None and len(statuses) + sum(map(len, below)) + 3 > room:
+        below = [[] for _ in statuses]
     several = len({status.ref.org_name for status in statuses}) > 1
-    table = [_HEADER, *(_status_row(status, now, palette, with_org=several) for status in statuses)]
-    links = [row[-1] for row in table[1:]]
+    table = [_HEADER, *(_status_row(status, now, style, with_org=several) for status in statuses)]
     head, *shown = cells.table_rows(table, _RIGHT)
-    apart = room is not None and max(map(cells.width, (head, *shown))) > style.width
-    below = room == UNLIMITED or (
-        room is not None
-        and 2 * len(statuses) + extra + 3 <= room
-        and max(map(cells.width, links)) + 2 <= style.width
-    )
-    if apart:
-        head, *shown = cells.table_rows([row[:-1] for row in table], _RIGHT)
-    rows = [palette.bold(head)]
-    for row, link, asked in zip(shown, links, requests, strict=True):
-        rows.append(row)
-        if apart and below and link:
-            rows.append(palette.dim(f"  {link}"))
-        rows += [palette.yellow(f"  {line}") for line in asked]
-    last = status_summary(statuses)
-    return [*rows, "", *([last] if room is None else cells.wrap_words(last, style.width))]
+    rows = [style.palette.bold(head)]
+    for row, more in zip(shown, below, strict=True):
+        rows += [row, *more]
+    return [*rows, "", *cells.wrap_words(status_summary(statuses), style.width)]
+
+
+def _rows_below(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
+    if style.verbose and (address := status.url or status.task_id):
+        yield style.palette.dim(f"  {safe.line(address)}")
+    for row in (*reason_rows(status, style), *request_rows(status, style, now)):
+        yield style.palette.yellow(f"  {row}")
 
 
 def status_summary(statuses: Sequence[TaskStatus]) -> str:
@@ -82,20 +69,19 @@ def status_summary(statuses: Sequence[TaskStatus]) -> str:
 
 
 def _status_row(
-    status: TaskStatus, now: datetime, palette: Palette, *, with_org: bool
+    status: TaskStatus, now: datetime, style: Style, *, with_org: bool
 ) -> tuple[str, ...]:
     created, tokens, used = status.created_at, status.tokens_used, status.context_percent
     texts = (
         str(status.ref) if with_org else status.ref.key,
         LABELS.get(status.state, status.state.value),
-        status.phase or "-",
+        cells.shorten(safe.line(status.phase), _MAX_PHASE) or "-",
         age(now - created) if created else "-",
         f"{tokens:,}" if tokens is not None else "-",
         f"{used}%" if used is not None else "-",
-        status.url or status.task_id or "",
     )
     key, label, *rest = map(safe.line, texts)
-    return key, paint_of(status.state, palette)(label), *rest
+    return style.link(key, status.url), paint_of(status.state, style.palette)(label), *rest
 
 
 def paint_of(state: TaskState, palette: Palette) -> Callable[[str], str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.context import Settings
-from reconciler.cli.console.output import Output, OutputOptions, wants_color
+from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.console.stderr import write_stderr
+from reconciler.cli.console.terminal import wants_color, wants_links
 from reconciler.messages.notes import Note
 from reconciler.render.reports import FailureReport, ValidateReport
 from tests.support.diagnostics import error, warning
@@ -45,6 +46,30 @@ def test_color_depends_on_option_environment_and_terminal(
     choice: str, env: dict[str, str], *, terminal: bool, expected: bool
 ) -> None:
     assert bool(wants_color(choice, env, terminal=terminal)) is expected
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, True),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "4900"}, False),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "?"}, False),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, True),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, False),
+        ({"TERM": "xterm-kitty", "NO_COLOR": "1"}, True),
+        ({"WT_SESSION": "0b3c"}, True),
+        ({"TERM": "tmux-256color", "VTE_VERSION": "7600"}, False),
+        ({"TERM": "tmux-256color", "FORCE_HYPERLINK": "1"}, True),
+        ({"TERM": "xterm-kitty", "FORCE_HYPERLINK": "0"}, False),
+        ({"TERM": "dumb", "FORCE_HYPERLINK": "1"}, False),
+    ],
+)
+def test_hyperlinks_are_only_for_terminals_that_have_them(
+    env: dict[str, str], *, expected: bool
+) -> None:
+    assert wants_links(env, terminal=True) is expected
+    assert not wants_links(env, terminal=False)
 
 
 def test_notes_have_details_with_verbose(capsys: pytest.CaptureFixture[str]) -> None:

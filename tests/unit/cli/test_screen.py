@@ -13,7 +13,7 @@ from io import StringIO
 import pytest
 
 from reconciler.cli.console.live import Screen
-from reconciler.render.cells import uncolored
+from reconciler.render.cells import without_markup
 from reconciler.render.reports import Palette
 
 RED = Palette(on=True).red
@@ -74,7 +74,7 @@ def test_a_row_is_truncated_with_its_color(terminal: Terminal) -> None:
     screen.show([f"key {RED('failed')} {'x' * 30}", f"{'界' * 12}{RED('y')}"])
     first, second = terminal.written().split("\x1b[K\n")[:2]
     assert first == f"\rkey {RED('failed')} {'x' * 8}…"
-    assert uncolored(second) == "界" * 9 + "…"
+    assert without_markup(second) == "界" * 9 + "…"
 
 
 @pytest.mark.parametrize("lines", range(1, 12))

@@ -25,7 +25,7 @@ def test_a_span_broken_across_rows_is_painted_in_both() -> None:
 @given(WORDS, st.integers(10, 40))
 def test_rows_fit_and_keep_every_character(text: str, columns: int) -> None:
     rows = markdown_rows(text, columns, ON)
-    assert all(cells.width(cells.uncolored(row)) <= columns for row in rows)
-    kept = "".join(cells.uncolored(row) for row in rows)
+    assert all(cells.width(cells.without_markup(row)) <= columns for row in rows)
+    kept = "".join(cells.without_markup(row) for row in rows)
     for letter in "ab界.":
         assert kept.count(letter) == text.count(letter)

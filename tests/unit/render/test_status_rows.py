@@ -1,14 +1,15 @@
-"""The table of `status`: links that do not fit next to their row."""
+"""The table of `status`: a row per task, however long its address is."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from reconciler.model.task import TaskRef
+from reconciler.render import cells
 from reconciler.render.reports import Style
-from reconciler.render.status.table import UNLIMITED, status_rows
+from reconciler.render.status.table import status_rows
 from reconciler.tasks.status import TaskState, TaskStatus
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -19,32 +20,44 @@ TASKS = [
 ]
 
 
-def rows(width: int, room: int | None) -> list[str]:
-    return status_rows(TASKS, Style(width=width), NOW, room=room)
-
-
 @pytest.mark.parametrize(
-    ("width", "room", "beside", "below"),
+    ("verbose", "room", "below"),
     [
-        (80, None, True, False),  # in a pipe
-        (120, 9, True, False),
-        (80, 9, False, True),
-        (80, 8, False, False),  # tasks take precedence over links
-        (60, 20, False, False),  # a truncated link would be useless
-        (60, UNLIMITED, False, True),
+        (False, None, False),
+        (True, None, True),
+        (True, 9, True),
+        (True, 8, False),  # tasks take precedence over addresses
     ],
 )
-def test_links_point_to_the_task_page(
-    width: int, room: int | None, *, beside: bool, below: bool
-) -> None:
-    shown = rows(width, room)
-    assert ("LINK" in shown[0]) is beside
-    assert shown[1].endswith(URL) is beside
+def test_addresses_are_shown_with_verbose(verbose: bool, room: int | None, below: bool) -> None:
+    shown = status_rows(TASKS, Style(width=60, verbose=verbose), NOW, room=room)
+    assert shown[0].split() == ["KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT"]
+    assert sum(URL in row for row in shown) == (3 if below else 0)
     assert (shown[2] == f"  {URL}") is below
-    assert sum(URL in row for row in shown) == (3 if beside or below else 0)
     assert len(shown) <= (room or 20)
 
 
+def test_a_task_is_one_line_of_100_columns_with_a_key_of_40() -> None:
+    raw = {
+        "runtimePhase": "waiting for a runner of this team",
+        "createdAt": (NOW - timedelta(days=400)).isoformat(),
+        "tokensUsed": 123_456_789,
+        "contextUsedTokens": 100,
+        "contextWindowTokens": 100,
+    }
+    tasks = [TaskStatus(TaskRef("acme", "k" * 40), state, raw=raw, url=URL) for state in TaskState]
+    for style in (Style(width=100), Style(width=100, links=True)):
+        rows = status_rows(tasks, style, NOW)
+        assert [cells.without_markup(row)[:40] for row in rows[1:-3]] == ["k" * 40] * len(tasks)
+        assert max(map(cells.width, rows)) <= 100
+
+
+def test_keys_open_their_tasks_on_a_terminal_with_hyperlinks() -> None:
+    shown = status_rows(TASKS, Style(links=True, color=True), NOW)
+    plain = status_rows(TASKS, Style(), NOW)
+    assert f"\x1b]8;;{URL}\x1b\\key-0\x1b]8;;\x1b\\" in shown[1]
+    assert [cells.without_markup(row) for row in shown] == plain
+
+
 def test_the_total_fits_the_width() -> None:
-    assert rows(20, 20)[-2:] == ["1 waiting, 1", "running, 1 done."]
-    assert rows(20, None)[-1] == "1 waiting, 1 running, 1 done."
+    assert status_rows(TASKS, Style(width=20), NOW)[-2:] == ["1 waiting, 1", "running, 1 done."]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.render.cells import uncolored
+from reconciler.render.cells import without_markup
 from reconciler.render.conversation import ConversationText, seconds
 from reconciler.render.document import json_line
 from reconciler.render.reports import Style
@@ -113,7 +113,7 @@ def test_markdown_is_rendered_on_a_terminal() -> None:
     assert "\x1b[1mbold\x1b[0m" in text
     assert "\x1b[1mTitle\x1b[0m" in text
     assert "• item" in text
-    assert "raw **x**" in uncolored(text)
+    assert "raw **x**" in without_markup(text)
 
 
 @pytest.mark.parametrize("terminal", [True, False])

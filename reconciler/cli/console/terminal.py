@@ -1,0 +1,57 @@
+"""What a terminal can show: colors, hyperlinks, columns."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+_PROGRAMS = frozenset(
+    {"iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabby", "rio", "zed", "contour"}
+)
+_TERMS = ("xterm-kitty", "xterm-ghostty", "alacritty", "foot", "wezterm", "contour")
+_VARIABLES = ("WT_SESSION", "DOMTERM")
+_MULTIPLEXERS = ("screen", "tmux")
+_MIN_VTE = 5000  # 0.50: the library of GNOME Terminal and many others
+
+
+def wants_links(env: Mapping[str, str], *, terminal: bool) -> bool:
+    """Whether to write hyperlinks: only to a terminal that is known to have them, because another
+    one would show a text without its address. `FORCE_HYPERLINK` decides for terminals that are not
+    known here; 0 turns hyperlinks off. Colors do not matter."""
+    term = env.get("TERM", "")
+    if not terminal or term == "dumb":
+        return False
+    if forced := env.get("FORCE_HYPERLINK"):
+        return forced.strip() != "0"
+    if term.startswith(_MULTIPLEXERS):  # the variables are those of the terminal around it
+        return False
+    version = env.get("VTE_VERSION", "")
+    return (
+        (version.isdecimal() and int(version) >= _MIN_VTE)
+        or env.get("TERM_PROGRAM") in _PROGRAMS
+        or term.startswith(_TERMS)
+        or any(env.get(name) for name in _VARIABLES)
+    )
+
+
+def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
+    """The meaning of `--color`. auto: `NO_COLOR` takes precedence over `FORCE_COLOR` (no-color.org,
+    force-color.org), and both over a terminal that is not dumb."""
+    if choice != "auto":
+        return choice == "always"
+    if env.get("NO_COLOR"):
+        return False
+    return bool(env.get("FORCE_COLOR")) or (terminal and env.get("TERM") != "dumb")
+
+
+def columns() -> int:
+    """The width of text: `COLUMNS`, else the terminal's, else 80; limited to a readable range. Not
+    `shutil.get_terminal_size`, because `shutil` imports compressors."""
+    given = os.environ.get("COLUMNS", "")
+    found = int(given) if given.isdecimal() else 0
+    if not found and sys.__stdout__:
+        with suppress(OSError, ValueError):
+            found = os.get_terminal_size(sys.__stdout__.fileno()).columns
+    return max(40, min(120, found or 80))
