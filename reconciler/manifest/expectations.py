@@ -170,12 +170,11 @@ def reasons(
     They contain types, paths and parts of the schema, but never a value of the data. After
     `seconds`, the only reason is that it could not be checked."""
     try:
-        with Timer(seconds).running(0):
-            found = validator_of(schema, limits.RESULT_STEPS)(data)[:MAX_REASONS]
+        found = Timer(seconds).run(lambda: validator_of(schema, limits.RESULT_STEPS)(data))
     except (FindingError, RecursionError, MemoryError):
         return [("unchecked", {"limit": f"{seconds:g}"})]
     names = set(_names(schema))
-    return [_reason(violation, names) for violation in found]
+    return [_reason(violation, names) for violation in found[:MAX_REASONS]]
 
 
 def _reason(violation: Violation, names: set[str]) -> tuple[str, dict[str, Any]]:

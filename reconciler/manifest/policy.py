@@ -10,10 +10,9 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path as File
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler import limits
 from reconciler.manifest.finding import Finding, FindingError
@@ -40,6 +39,8 @@ _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "de
 _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
 _REFERENCES = (("$ref",), ("$dynamicRef",), ("$recursiveRef",))
 _MAX_VALUE = 200
+_AGAIN = 0.1  # seconds of CPU time
+_T = TypeVar("_T")
 
 
 class Timer:
@@ -49,26 +50,36 @@ class Timer:
     def __init__(self, seconds: float) -> None:
         self._left = seconds
 
-    @contextmanager
-    def running(self, more: float) -> Iterator[None]:
-        """Adds `more` seconds. Raises FindingError when none are left."""
+    def run(self, work: Callable[[], _T], more: float = 0.0) -> _T:
+        """What `work` returns; it has `more` seconds in addition. Raises FindingError when none
+        are left."""
         self._left += more
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or not hasattr(signal, "ITIMER_VIRTUAL"):
-            yield
-            return
+            return work()
+        if self._left <= 0:
+            raise FindingError(Code.INVALID_POLICY, "time")
+        has_returned = False
 
         def over(*_: object) -> None:
-            raise FindingError(Code.INVALID_POLICY, "time")
+            self._left = 0.0
+            if not has_returned:
+                raise FindingError(Code.INVALID_POLICY, "time")
 
-        before = signal.signal(signal.SIGVTALRM, over)
-        # Again and again, in case an error is lost: Python ignores those in collection callbacks.
-        signal.setitimer(signal.ITIMER_VIRTUAL, self._left, 0.1)
+        outer = signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        handler = signal.getsignal(signal.SIGVTALRM)
         try:
-            yield
-        finally:
-            self._left, _ = signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            signal.signal(signal.SIGVTALRM, before)
+            signal.signal(signal.SIGVTALRM, over)
+            # Again and again, in case an error is lost: Python ignores those in finalizers.
+            signal.setitimer(signal.ITIMER_VIRTUAL, self._left, _AGAIN)
+            try:
+                return work()
+            finally:
+                has_returned = True
+        finally:  # also if the error is raised in the block above
+            left, _ = signal.setitimer(signal.ITIMER_VIRTUAL, *outer)
+            self._left = min(self._left, left)
+            signal.signal(signal.SIGVTALRM, handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +97,14 @@ class Policy:
 
         Raises ManifestError if the policy cannot be evaluated."""
         found: dict[Finding, None] = {}
+
+        def check() -> None:
+            for task in tasks:
+                for violation in self.violations(shape(task)):
+                    found.update(dict.fromkeys(_findings(violation, task.key, data)))
+
         try:
-            with self.timer.running(len(tasks) * limits.POLICY_SECONDS_PER_TASK):
-                for task in tasks:
-                    for violation in self.violations(shape(task)):
-                        found.update(dict.fromkeys(_findings(violation, task.key, data)))
+            self.timer.run(check, len(tasks) * limits.POLICY_SECONDS_PER_TASK)
         except FindingError as fault:
             raise _unusable(fault, self.file, self.config) from fault
         return list(found)
