@@ -15,7 +15,8 @@ from reconciler import limits
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
-from reconciler.model.task import Expectation, TaskRef
+from reconciler.model.expectation import Expectation
+from reconciler.model.task import TaskRef
 from reconciler.state.model import Record
 from reconciler.tasks.results import result_of
 from reconciler.tasks.status import TaskState, TaskStatus

@@ -24,8 +24,9 @@ from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, insert
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error, warning
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import command_line
-from reconciler.model.task import RemoteTask, TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.state.edit import known_refs
 from reconciler.state.model import Recorded, State
 

@@ -26,7 +26,8 @@ from reconciler.model.diagnostics import (
     TaskctlError,
     has_errors,
 )
-from reconciler.model.task import DesiredTask, RemoteTask
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask
 from reconciler.plan.lookup import moved_ref
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State

@@ -13,7 +13,8 @@ from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.manifest.repository import is_inside
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
-from reconciler.model.task import DesiredTask, RemoteTask
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask
 from reconciler.state.edit import find
 
 if TYPE_CHECKING:

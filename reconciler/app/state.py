@@ -24,7 +24,8 @@ from reconciler.state.session import read_state
 from reconciler.state.shared import SharedState
 
 if TYPE_CHECKING:
-    from reconciler.model.task import DesiredTask, RemoteTask
+    from reconciler.model.remote_task import RemoteTask
+    from reconciler.model.task import DesiredTask
     from reconciler.state.model import Event
 
 # Records

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from reconciler.messages import word
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Service, TaskPage
-from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskId
+from reconciler.model.task import TaskId
 from reconciler.model.typed_json import Codec
 from reconciler.plan.lookup import BASELINE_SIZE, Lookup
 from reconciler.plan.view import RemoteView

@@ -10,7 +10,8 @@ from reconciler.app.survey import FEW
 from reconciler.model.canonical import digest, map_texts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.task import Identity, TaskId, TaskRef
+from reconciler.model.identity import Identity
+from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.typed_json import Codec
 from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache

@@ -32,7 +32,8 @@ from reconciler.model.diagnostics import (
     has_errors,
 )
 from reconciler.model.options import AdoptScope
-from reconciler.model.task import DesiredTask, RemoteTask
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask
 from reconciler.plan.adoption import described
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.codec import SavedPlan, basis_of

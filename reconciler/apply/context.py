@@ -10,9 +10,10 @@ from typing import NamedTuple, Protocol
 from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Service
-from reconciler.model.task import DesiredTask, Identity, TaskRef
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import SEND_WINDOW, Baseline

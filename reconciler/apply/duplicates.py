@@ -8,7 +8,8 @@ from dataclasses import replace
 from reconciler.apply.context import ApplyContext
 from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.mark import microseconds
-from reconciler.model.task import RemoteTask, TaskRef
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import TaskRef
 from reconciler.plan.lookup import Depth
 from reconciler.plan.planner import duplicate_warning
 from reconciler.state.model import Recorded

@@ -16,7 +16,8 @@ from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, StateError, error, warning
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import RemoteTask, TaskRef
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import TaskRef
 from reconciler.plan.age import time_left, waited_totals
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason

@@ -13,7 +13,7 @@ from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.fields import COMPARED
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import RemoteTask
+from reconciler.model.remote_task import RemoteTask
 from reconciler.plan.diff import at_service
 from reconciler.plan.plan import PlannedTask
 from reconciler.state.model import Record, Recorded

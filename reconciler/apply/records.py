@@ -8,7 +8,8 @@ from dataclasses import replace
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.task import Inputs, RemoteTask, TaskRef
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask

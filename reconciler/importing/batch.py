@@ -16,7 +16,9 @@ from reconciler.manifest.task_checks import credentials
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
-from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef, text_of
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask, TaskRef, text_of
 from reconciler.model.work import Work, comparable_text, compare_work
 from reconciler.plan.lookup import is_own, settings_agree
 from reconciler.state.attempt import kept_outputs

@@ -16,7 +16,8 @@ from reconciler.messages import wording
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
-from reconciler.model.task import FirstMessage, Identity, RemoteTask
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.wire import first_message, first_user_message
 from reconciler.model.work import REDACTED, comparable_text
 

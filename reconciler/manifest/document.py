@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import Position
-from reconciler.model.task import TaskOrigin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
     from reconciler.manifest.parse.source import Source
     from reconciler.manifest.prompt_file import PromptFile
     from reconciler.model.diagnostics import Path as DataPath
-    from reconciler.model.task import DesiredTask, Expectation, Removal
+    from reconciler.model.expectation import Expectation
+    from reconciler.model.generated import TaskOrigin
+    from reconciler.model.task import DesiredTask, Removal
 
 
 Upcoming = Mapping[tuple[str | None, str], frozenset[str]]

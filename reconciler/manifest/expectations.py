@@ -24,7 +24,7 @@ from reconciler.manifest.schema import check, check_targets, validator_of
 from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, error
-from reconciler.model.task import Expectation
+from reconciler.model.expectation import Expectation
 
 MAX_REASONS = 20
 _MAX_SHOWN = 200

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.task import FirstMessage, Identity, RemoteTask
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage, RemoteTask
 
 
 class SendWindow(Protocol):

@@ -1,16 +1,20 @@
-"""Values that all packages share: desired tasks, remote tasks, identities, first messages."""
+"""The tasks of manifests, and what names a task.
+
+`taskctl validate` imports this module, so values that it does not need have their own modules.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.memory import value
-from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import NOWHERE, Place
+
+if TYPE_CHECKING:
+    from reconciler.model.expectation import Expectation
+    from reconciler.model.generated import Generated, TaskOrigin
 
 Inputs = Mapping[str, Any]
 """The settings that a task is created with: JSON values under Pulumi's own names.
@@ -48,93 +52,6 @@ class TaskId(NamedTuple):
 
     org_name: str
     id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A token's identity. The login may change: all other fields identify it
-    (docs/exactly-once.md)."""
-
-    JSON_SHARED: ClassVar[bool] = True  # most records of a state have the same identity
-
-    id: str
-    organization: str | None = None
-    team: str | None = None
-    login: str = ""
-
-    @property
-    def name(self) -> str:
-        """Its name in messages."""
-        return self.login or self.id
-
-    def same_as(self, other: Identity | None) -> bool:
-        return other is not None and self._proof() == other._proof()
-
-    def _proof(self) -> tuple[str, str | None, str | None]:
-        return (self.id, self.organization or None, self.team or None)
-
-
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """How fast the tasks of an entry may be created. At most `at_once` run concurrently (None: no
-    limit). `has_pilot`: some tasks are the pilot, and the others wait for them."""
-
-    has_pilot: bool = False
-    at_once: int | None = None
-    stop_after: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """The key of the entry that a task was generated from, and the task's values and period.
-
-    `values` are by axis (`region`) or field (`stack.name`), in the order of the axes. Records keep
-    all of this.
-    """
-
-    entry: str
-    values: Mapping[str, str] = field(default_factory=dict)
-    period: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskOrigin:
-    """The origin of a generated task, and its entry's rules for it.
-
-    - `template`: the entry's settings before expansion, in the form of a task's inputs.
-    - `row_file` and `row_line`: the place of the row of its first axis. Both are None without
-      `forEach`; `row_file` is None for a row in the manifest itself.
-    - `position`: its index among the tasks of the entry.
-    - `waits`: with `overlap: wait`, the tasks of earlier periods must finish first.
-    - `begins` and `ends`: the limits of its period. With `catchUp`, `ends` is None, since the task
-      may be created at any later time.
-    """
-
-    generated: Generated
-    template: Mapping[str, object] = field(default_factory=dict)
-    row_file: str | None = None
-    row_line: int | None = None
-    position: int = 0
-    rollout: Rollout | None = None
-    is_pilot: bool = False
-    waits: bool = False
-    begins: datetime | None = None
-    ends: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What a task must deliver: at least that many pull requests, and data in its answer that
-    satisfies the JSON Schema `data` (None: no data is needed). `at` is its place in a manifest."""
-
-    pull_requests: int = 0
-    data: Mapping[str, object] | None = None
-    at: Place = field(default=NOWHERE, compare=False)
-
-    @property
-    def digest(self) -> str:
-        """The digest that a recorded success has."""
-        return digest([self.pull_requests, self.data])
 
 
 @value(frozen=True, slots=True)
@@ -178,29 +95,6 @@ class DesiredTask:
         return TaskRef(self.org_name or "", self.key)
 
 
-@value(frozen=True, slots=True)
-class RemoteTask:
-    """A task as the service returns it. `raw` is the whole response, with unknown fields."""
-
-    org_name: str
-    id: str
-    raw: Mapping[str, object]
-
-    @property
-    def name(self) -> str:
-        return str(self.raw.get("name") or "")
-
-    @property
-    def created_at(self) -> datetime | None:
-        return instant(self.raw.get("createdAt"))
-
-    @property
-    def creator_login(self) -> str | None:
-        creator = self.raw.get("createdBy")
-        login = creator.get("githubLogin") if isinstance(creator, Mapping) else None
-        return login if isinstance(login, str) and login else None
-
-
 class Removal(NamedTuple):
     """An item of `removed` in a manifest: a key, or a glob of keys, in one organization (None: the
     default one)."""
@@ -215,19 +109,6 @@ class Removal(NamedTuple):
 
     def matches(self, org_name: str | None, key: str) -> bool:
         return org_name == self.org_name and fnmatchcase(key, self.pattern)
-
-
-@value(frozen=True, slots=True)
-class FirstMessage:
-    """The message that a task was created with, from its events; `mark` is as returned."""
-
-    mark: str
-    text: str
-    entities: tuple[Mapping[str, object], ...] = ()
-
-    @property
-    def instant(self) -> datetime | None:
-        return instant(self.mark)
 
 
 def is_unattended(settings: Mapping[str, object]) -> bool:

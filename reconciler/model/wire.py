@@ -10,13 +10,9 @@ from urllib.parse import urlsplit
 
 from reconciler.memory import share_parts
 from reconciler.model.fields import ENUMERATED, PATCHED_AFTER_CREATE
-from reconciler.model.task import (
-    FirstMessage,
-    Identity,
-    Inputs,
-    RemoteTask,
-    instant,
-)
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.task import Inputs, instant
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from reconciler.model.task import FirstMessage, Inputs, entities_of, text_of
+from reconciler.model.task import Inputs, entities_of, text_of
+
+if TYPE_CHECKING:
+    from reconciler.model.remote_task import FirstMessage
 
 REDACTED = "[REDACTED]"
 """Replaces secrets: credential-like text (by the service), and the token in responses (by us)."""
@@ -45,6 +49,8 @@ def compare_work(inputs: Inputs, message: FirstMessage | None) -> Work:
 
 def message_of(inputs: Inputs) -> FirstMessage:
     """The first message of a task that is created with these inputs, without a mark."""
+    from reconciler.model.remote_task import FirstMessage  # `validate` rarely needs one
+
     return FirstMessage("", text_of(inputs) or "", entities_of(inputs))
 
 

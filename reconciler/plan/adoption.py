@@ -11,14 +11,8 @@ from typing import NamedTuple
 from reconciler.model.fields import NOT_RETURNED
 from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import (
-    DesiredTask,
-    FirstMessage,
-    RemoteTask,
-    TaskId,
-    TaskRef,
-    text_of,
-)
+from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.task import DesiredTask, TaskId, TaskRef, text_of
 from reconciler.model.wire import console_url
 from reconciler.model.work import REDACTED, Work, comparable_text, compare_work, message_of
 from reconciler.plan.lookup import adopt_depth, is_comparable, is_own, settings_agree

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from reconciler import memory
 from reconciler.model.canonical import ABSENT
 from reconciler.model.fields import COMPARED, DEFAULTS
-from reconciler.model.task import Inputs, RemoteTask, text_of
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import Inputs, text_of
 from reconciler.plan.plan import Change, Origin
 
 if TYPE_CHECKING:

@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
+from reconciler.model.expectation import Expectation
+from reconciler.model.generated import Generated
+from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, Expectation, Generated, Identity, TaskRef
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.periods import Upcoming, is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for

@@ -9,17 +9,11 @@ from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
+from reconciler.model.identity import Identity
 from reconciler.model.mark import microseconds
 from reconciler.model.options import AdoptScope
-from reconciler.model.task import (
-    DesiredTask,
-    FirstMessage,
-    Identity,
-    Inputs,
-    RemoteTask,
-    TaskRef,
-    text_of,
-)
+from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.task import DesiredTask, Inputs, TaskRef, text_of
 from reconciler.model.work import comparable_text
 from reconciler.plan.age import LockHolder, time_left
 from reconciler.plan.options import PlanOptions

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from reconciler.model.task import DesiredTask, Generated, TaskRef
+from reconciler.model.generated import Generated
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 

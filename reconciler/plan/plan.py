@@ -14,15 +14,11 @@ from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.fields import PATCHED
+from reconciler.model.generated import Generated
+from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark
-from reconciler.model.task import (
-    DesiredTask,
-    Generated,
-    Identity,
-    RemoteTask,
-    TaskRef,
-    is_unattended,
-)
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask, TaskRef, is_unattended
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from reconciler.model.mark import is_same, microseconds
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import RemoteTask, TaskId, TaskRef
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.work import compare_work
 from reconciler.plan.age import LockHolder, time_left
 from reconciler.plan.plan import Reason

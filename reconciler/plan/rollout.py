@@ -10,7 +10,8 @@ from collections.abc import Container, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from reconciler.model.task import Rollout, TaskRef
+from reconciler.model.generated import Rollout
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Reason
 
 

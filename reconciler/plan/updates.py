@@ -14,8 +14,10 @@ from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, warning
 from reconciler.model.fields import COMPARED, PATCHED
+from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import DesiredTask, Identity, RemoteTask
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask
 from reconciler.plan.diff import at_service, changes, remote_agrees
 from reconciler.plan.plan import Action, Change, Origin, PlannedTask, Reason, plan_for
 from reconciler.state.model import Record

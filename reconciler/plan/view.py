@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from reconciler.model.clock import Clocks
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskId, TaskRef
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.task import TaskId, TaskRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from reconciler.model.canonical import map_texts
-from reconciler.model.task import Identity, TaskId
+from reconciler.model.identity import Identity
+from reconciler.model.task import TaskId
 from reconciler.model.typed_json import Codec, ShapeError
 from reconciler.user_cache import UserCache
 

@@ -14,9 +14,10 @@ from reconciler.model import wire
 from reconciler.model.budget import Budget, read_budget
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.shell import is_org_name
-from reconciler.model.task import FirstMessage, Identity, RemoteTask
 from reconciler.model.work import REDACTED
 from reconciler.remote import responses
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse

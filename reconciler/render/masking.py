@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reconciler.model.canonical import map_texts, texts_in
 from reconciler.model.diagnostics import Arg, Diagnostic
 from reconciler.model.fields import HIDDEN
+from reconciler.model.generated import Generated
 from reconciler.model.remarks import Remark
-from reconciler.model.task import DesiredTask, Generated, Inputs
+from reconciler.model.task import DesiredTask, Inputs
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.render.secrets import STAND_IN, Secrets
 

@@ -11,7 +11,9 @@ from typing import ClassVar
 
 from reconciler.memory import value
 from reconciler.model.canonical import digest
-from reconciler.model.task import Generated, Identity, Inputs, TaskRef
+from reconciler.model.generated import Generated
+from reconciler.model.identity import Identity
+from reconciler.model.task import Inputs, TaskRef
 
 SEND_WINDOW = 10.0
 """Seconds after its journal entry within which a create may be sent (docs/exactly-once.md)."""

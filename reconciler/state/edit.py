@@ -18,9 +18,12 @@ from fnmatch import translate
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, StateError
+from reconciler.model.generated import Generated
+from reconciler.model.identity import Identity
 from reconciler.model.mark import is_same
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import is_key
-from reconciler.model.task import DesiredTask, Generated, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.wire import patch_after_create
 from reconciler.state.attempt import (
     Attempt,

@@ -8,7 +8,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from reconciler.memory import value
-from reconciler.model.task import Generated, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model.generated import Generated
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import Inputs, TaskRef
 from reconciler.state.attempt import (
     HISTORY,
     Attempt,

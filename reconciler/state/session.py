@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol, Self
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.model.mark import mint
-from reconciler.model.task import RemoteTask
+from reconciler.model.remote_task import RemoteTask
 from reconciler.state.attempt import Baseline, kept_outputs
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.ledger import Ledger, with_unreported

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
-from reconciler.model.task import Identity
+from reconciler.model.identity import Identity
 from reconciler.state.model import Record
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from reconciler.model.task import Identity, TaskRef, instant
+from reconciler.model.identity import Identity
+from reconciler.model.task import TaskRef, instant
 from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import Record, State
 from reconciler.tasks.status import count_in

@@ -13,8 +13,8 @@ from reconciler.app.live_events import follow
 from reconciler.app.task_reader import TaskReader, event_cache
 from reconciler.messages import word
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.identity import Identity
 from reconciler.model.service import Created, CreateOutcome
-from reconciler.model.task import Identity
 from reconciler.remote.client import Client
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.transport import Timeouts

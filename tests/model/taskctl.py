@@ -16,8 +16,10 @@ from reconciler.apply import records
 from reconciler.apply.duplicates import record_duplicates
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import TaskPage
-from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskId, TaskRef
+from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.lookup import Lookup, lookups
 from reconciler.plan.options import PlanOptions

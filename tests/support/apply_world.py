@@ -13,9 +13,11 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
+from reconciler.model.identity import Identity
 from reconciler.model.mark import mint
+from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
-from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Baseline

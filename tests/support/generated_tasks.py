@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.model.task import DesiredTask, Generated, Rollout, TaskOrigin
+from reconciler.model.generated import Generated, Rollout, TaskOrigin
+from reconciler.model.task import DesiredTask
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 from tests.support import plan_values

@@ -10,8 +10,10 @@ from reconciler.model.budget import MAX_TOKENS, Budget, Outlook
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
+from reconciler.model.identity import Identity
 from reconciler.model.options import AdoptScope
-from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt

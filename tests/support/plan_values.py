@@ -8,15 +8,9 @@ from typing import Any
 
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
-from reconciler.model.task import (
-    DesiredTask,
-    FirstMessage,
-    Identity,
-    RemoteTask,
-    TaskId,
-    TaskRef,
-    rfc3339,
-)
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.task import DesiredTask, TaskId, TaskRef, rfc3339
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan

@@ -38,7 +38,7 @@ from reconciler.manifest.finding import NO_FACTS, Facts, Finding, warning_findin
 from reconciler.manifest.parse import nodes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.task import Generated, Rollout, TaskOrigin
+from reconciler.model.generated import Generated, Rollout, TaskOrigin
 
 AT_MOST = 1_000
 """The default of `atMost`."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from reconciler.messages.remarks import word_remarks
-from reconciler.model.task import Identity
+from reconciler.model.identity import Identity
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.render.parts import (

@@ -9,7 +9,7 @@ from reconciler.messages.notes import SHORTENED
 from reconciler.messages.plan import COUNTED, FAILURES, WILL_FAIL, WILL_FAIL_EARLY, WILL_FAIL_PARTLY
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
-from reconciler.model.task import Identity
+from reconciler.model.identity import Identity
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.counts import listed

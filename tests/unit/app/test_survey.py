@@ -12,9 +12,11 @@ import pytest
 
 from reconciler.app.survey import FEW, Survey, message_cache
 from reconciler.model.diagnostics import Diagnostic, RemoteError
+from reconciler.model.identity import Identity
 from reconciler.model.options import AdoptScope
+from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
-from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskId
+from reconciler.model.task import DesiredTask, TaskId
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.view import RemoteView

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.apply.duplicates import MAX_READ, record_duplicates
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.task import FirstMessage, TaskRef
+from reconciler.model.remote_task import FirstMessage
+from reconciler.model.task import TaskRef
 from reconciler.state.attempt import Baseline
 from tests.support.apply_world import World
 from tests.support.diagnostics import failed

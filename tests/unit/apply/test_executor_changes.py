@@ -14,8 +14,8 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.remarks import remark
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Refused
-from reconciler.model.task import RemoteTask
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Owed
 from reconciler.state.ledger import fold

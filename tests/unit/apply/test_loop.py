@@ -10,8 +10,9 @@ from reconciler.apply.loop import MAX_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.remarks import mention
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Created, CreateOutcome, Unknown
-from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.state.model import Aged, Closed
 from tests.support.apply_world import World, lost

@@ -14,7 +14,9 @@ from reconciler.importing.declaration import Opening
 from reconciler.importing.report import ImportReport, ImportResult
 from reconciler.manifest.insertion import insert
 from reconciler.model.codes import Code
-from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.render.document import dump
 from reconciler.render.import_ import import_document, import_text
 from reconciler.render.reports import Style

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from reconciler.importing.declaration import Opening, declare, owner, read_opening
 from reconciler.manifest.insertion import NewTask, insert
+from reconciler.model.identity import Identity
 from reconciler.model.paths import shown
-from reconciler.model.task import Identity, RemoteTask
+from reconciler.model.remote_task import RemoteTask
 from tests.unit.manifest.test_manifest_insertion import TEXTS
 
 ME = Identity("1", login="me")

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
-from reconciler.model.task import Rollout, TaskRef
+from reconciler.model.generated import Rollout
+from reconciler.model.task import TaskRef
 from reconciler.plan.hold import TaskProgress, records_to_check
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan

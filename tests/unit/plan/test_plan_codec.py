@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.task import Identity, TaskRef
+from reconciler.model.identity import Identity
+from reconciler.model.task import TaskRef
 from reconciler.plan.codec import (
     Basis,
     SavedPlan,

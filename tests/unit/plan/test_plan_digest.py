@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
-from reconciler.model.task import Identity, TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.plan.codec import (
     SavedPlan,
     basis_of,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.task import Rollout, TaskRef
+from reconciler.model.generated import Rollout
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Reason
 from reconciler.plan.rollout import Member, Progress, held
 

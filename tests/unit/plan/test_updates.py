@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from reconciler.model.codes import Code
 from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, RemoteTask
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.updates import update_of

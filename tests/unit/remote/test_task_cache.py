@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.survey import message_cache
-from reconciler.model.task import FirstMessage, Identity, TaskId
+from reconciler.model.identity import Identity
+from reconciler.model.remote_task import FirstMessage
+from reconciler.model.task import TaskId
 from reconciler.remote.cache import TaskCache
 from reconciler.user_cache import UserCache
 from tests.support.plan_values import ME, message

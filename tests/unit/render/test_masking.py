@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.canonical import digest
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
 from reconciler.plan.diff import changes
 from reconciler.plan.digest import plan_digest

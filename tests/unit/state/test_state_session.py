@@ -10,7 +10,7 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark
-from reconciler.model.task import RemoteTask
+from reconciler.model.remote_task import RemoteTask
 from reconciler.state.ledger import fold
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State

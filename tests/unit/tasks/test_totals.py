@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.budget import Budget, Outlook
-from reconciler.model.task import Identity, TaskRef
+from reconciler.model.identity import Identity
+from reconciler.model.task import TaskRef
 from reconciler.render import cells
 from reconciler.render.reports import Style
 from reconciler.render.status.totals import (

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.model.task import Identity, TaskRef
+from reconciler.model.identity import Identity
+from reconciler.model.task import TaskRef
 from tests.support.plan_sample import PLAN, SAME
 
 REPORT = replace(

@@ -1,0 +1,45 @@
+"""Tasks and their first messages, as the service returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from reconciler.memory import value
+from reconciler.model.task import instant
+
+
+@value(frozen=True, slots=True)
+class RemoteTask:
+    """A task as the service returns it. `raw` is the whole response, with unknown fields."""
+
+    org_name: str
+    id: str
+    raw: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        return str(self.raw.get("name") or "")
+
+    @property
+    def created_at(self) -> datetime | None:
+        return instant(self.raw.get("createdAt"))
+
+    @property
+    def creator_login(self) -> str | None:
+        creator = self.raw.get("createdBy")
+        login = creator.get("githubLogin") if isinstance(creator, Mapping) else None
+        return login if isinstance(login, str) and login else None
+
+
+@value(frozen=True, slots=True)
+class FirstMessage:
+    """The message that a task was created with, from its events; `mark` is as returned."""
+
+    mark: str
+    text: str
+    entities: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def instant(self) -> datetime | None:
+        return instant(self.mark)
