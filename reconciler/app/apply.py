@@ -113,7 +113,7 @@ class _LaterWaves:
         try:
             while not self._applied.has_failed:
                 end = self._wait()
-                is_over = end is not End.SETTLED or self._applied.signal is not None
+                is_over = end is not End.FINISHED or self._applied.signal is not None
                 if is_over or not self._may_continue(self._statuses):
                     return self._ended(end)
                 self._continue()
@@ -130,7 +130,7 @@ class _LaterWaves:
         return self._applied
 
     def _wait(self) -> End:
-        """Waits until all tasks are settled, or a held one may be created. RemoteError."""
+        """Waits until all tasks have finished, or a held one may be created. RemoteError."""
         state, left = self._wave.state, self._ends_at - time.monotonic()
         refs = sorted({*self._refs, *self._blocking} & known_refs(state))
         done = [self._done[ref] for ref in refs if ref in self._done]
@@ -146,7 +146,7 @@ class _LaterWaves:
             finally:
                 self._applied = replace(self._applied, signal=stop.exit_code)
         self._done = {s.ref: s for s in self._statuses if s.state is TaskState.DONE}
-        if self._is_delayed and end is End.SETTLED and left <= 0:
+        if self._is_delayed and end is End.FINISHED and left <= 0:
             end = End.TIMEOUT
         if end is End.TIMEOUT:
             self._ctx.ui.note(Note.TIMED_OUT)

@@ -1,4 +1,4 @@
-"""A task's events as they happen, read again every few seconds until the task has settled."""
+"""A task's events as they happen, read again every few seconds until the task has finished."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from reconciler.app.task_reader import TaskReader
 from reconciler.remote.client import Client
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
-from reconciler.tasks.status import SETTLED, state_of
+from reconciler.tasks.status import FINISHED, state_of
 
 POLL_SECONDS = 2.0
 
@@ -20,7 +20,7 @@ def follow(
     task_id: str,
     sleep: Callable[[float], None],
 ) -> Iterator[Event]:
-    """All events of a task until it has settled; `sleep` is in seconds. RemoteError."""
+    """All events of a task until it has finished; `sleep` is in seconds. RemoteError."""
     seen: set[str] = set()
     summary, token = EventSummary(), None
     while True:
@@ -33,6 +33,6 @@ def follow(
                 seen.add(known)
                 summary = advance(summary, [event])
                 yield event
-        if remote is None or state_of(remote.raw, summary) in SETTLED:
+        if remote is None or state_of(remote.raw, summary) in FINISHED:
             return
         sleep(POLL_SECONDS)

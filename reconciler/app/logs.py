@@ -33,7 +33,7 @@ def logs(
     single: bool = False,
 ) -> list[tuple[TaskRef, Entries]]:
     """The conversation of each selected task, not older than `since` (a time or a
-    duration). `follow`: until the task is settled. TaskctlError, also if `follow` or `single` and
+    duration). `follow`: until the task has finished. TaskctlError, also if `follow` or `single` and
     several tasks are selected."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     if len(refs) > 1 and (follow or single):

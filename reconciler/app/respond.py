@@ -1,10 +1,9 @@
-"""`approve`, `reject`, `inbox`, `say` and `cancel`: show open requests, and send responses."""
+"""`approve`, `reject`, `say` and `cancel`: show open requests, and send responses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.app.context import Context
@@ -17,17 +16,17 @@ from reconciler.render.respond import Response
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import (
-    SETTLED,
-    OpenRequest,
-    RequestKind,
+    FINISHED,
     TaskState,
     TaskStatus,
-    all_requests,
 )
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
     from reconciler.state.model import Record
+
+QUIT = ("q", "quit")
+"""The answers that end a conversation."""
 
 Responses = Iterator[Response | TaskctlError]
 """Each response, or the error if it was not sent, in the order of the tasks."""
@@ -137,6 +136,12 @@ class Recipient:
             note = Note.TASK_ASKS if asks else Note.TASK_WAITS
         ui.note(note, ref=self.name, status=self.status.state.value, words=words)
 
+    def note_request(self, number: int, count: int) -> None:
+        """`Request 2 of 5 (ADDRESS)`."""
+        ctx, ref = self.tasks.ctx, self.record.ref
+        url = ctx.client.task_url(ref.org_name, self.record.task_id)
+        ctx.ui.note(Note.REQUEST, number=number, count=count, url=url or "")
+
 
 def approve(
     ctx: Context,
@@ -148,7 +153,7 @@ def approve(
 ) -> Responses:
     """Approves the open requests of the selected tasks, after showing each; a question requires an
     `answer`, and no other request accepts one. TaskctlError if no task has an open request."""
-    for task, approval in _open_requests(ctx, selectors, request_id):
+    for task, approval in _numbered(_open_requests(ctx, selectors, request_id)):
         try:
             yield from _approve(task, approval, answer, yes=yes)
         except TaskctlError as problem:
@@ -159,7 +164,7 @@ def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> 
     ctx, prompted = task.tasks.ctx, False
     ctx.ui.show_approval(task.record.ref, approval)
     if approval.is_question and not (answer or yes) and ctx.ui.interactive:
-        answer, prompted = _read_answer(ctx) or "", True
+        answer, prompted = read_answer(ctx) or "", True
         if not answer:
             ctx.ui.note(Note.NOTHING_SENT)
             return
@@ -185,7 +190,7 @@ def reject(
     """Rejects the open requests of the selected tasks, with what to do `instead`; several are
     confirmed one by one. TaskctlError if no task has an open request."""
     requests = _open_requests(ctx, selectors, request_id)
-    for task, approval in requests:
+    for task, approval in _numbered(requests):
         ctx.ui.show_approval(task.record.ref, approval)
         again = ("reject", task.name, "--request", approval.id, "-m", instead)
         try:
@@ -210,75 +215,21 @@ def _open_requests(
     return [(task, approval) for task in waiting for approval in task.status.approvals]
 
 
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """The open requests of the selected tasks at `read_at`, the oldest first."""
-
-    tasks: RecordedTasks
-    requests: tuple[OpenRequest, ...]
-    read_at: datetime
-
-
-def inbox(ctx: Context, selectors: Sequence[str]) -> Inbox:
-    """Reads the open requests of the selected tasks. TaskctlError."""
-    tasks, refs = RecordedTasks.select(ctx, selectors)
-    return Inbox(tasks, all_requests(tasks.statuses(refs)), ctx.now())
+def _numbered(
+    requests: Sequence[tuple[Recipient, Approval]],
+) -> Iterator[tuple[Recipient, Approval]]:
+    """The requests; if there are several, says before each which one it is."""
+    for number, (task, approval) in enumerate(requests, 1):
+        if len(requests) > 1:
+            task.note_request(number, len(requests))
+        yield task, approval
 
 
-_QUIT = ("q", "quit")
-
-
-def answer_inbox(inbox: Inbox) -> Responses:
-    """Prompts for a reply to each request in turn. A reply is only sent if the request that was
-    shown is still open."""
-    ctx, count, answered, skipped = inbox.tasks.ctx, len(inbox.requests), 0, 0
-    for number, request in enumerate(inbox.requests, 1):
-        status = request.status
-        task = Recipient(inbox.tasks, inbox.tasks.record(status.ref), status)
-        url = ctx.client.task_url(status.ref.org_name, task.record.task_id)
-        ctx.ui.note(Note.REQUEST, number=number, count=count, url=url)
-        ctx.ui.show_request(request, inbox.read_at)
-        reply = _read_reply(ctx, request) if request.approval is not None else (False, "")
-        if reply is None:
-            break
-        ok, text = reply
-        if request.approval is None or not (ok or text):
-            skipped += 1
-            continue
-        try:
-            yield task.reply(request.approval, ok=ok, text=text)
-            answered += 1
-        except TaskctlError as problem:
-            yield problem
-            skipped += 1
-    left = count - answered - skipped
-    ctx.ui.note(Note.REQUESTS_DONE, answered=answered, skipped=skipped, left=left)
-
-
-def _read_reply(ctx: Context, request: OpenRequest) -> tuple[bool, str] | None:
-    """Whether to approve, and the text to send; `(False, "")` skips. None: quit, or the end of the
-    input. Anything else is asked again."""
-    if request.kind is RequestKind.ANSWER:
-        answer = _read_answer(ctx)
-        return None if answer is None else (bool(answer), answer)
-    while True:
-        choice = ctx.ui.read_line(Question.REPLY)
-        word = choice.strip().lower() if choice is not None else "q"
-        if word in _QUIT:
-            return None
-        if word in ("y", "yes", "", "s", "skip"):
-            return word in ("y", "yes"), ""
-        if word in ("r", "reject"):
-            instead = ctx.ui.read_line(Question.INSTEAD)
-            return None if instead is None else (False, instead.strip())
-        ctx.ui.note(Note.UNKNOWN_REPLY, answer=word)
-
-
-def _read_answer(ctx: Context) -> str | None:
+def read_answer(ctx: Context) -> str | None:
     """The answer to a question, empty to skip it. None: quit, or the end of the input. (`approve
     -m q` sends a q.)"""
     answer = ctx.ui.read_line(Question.ANSWER)
-    return None if answer is None or answer.strip().lower() in _QUIT else answer.strip()
+    return None if answer is None or answer.strip().lower() in QUIT else answer.strip()
 
 
 def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Responses:
@@ -321,7 +272,7 @@ def cancel(
 def _cancel(task: Recipient, task_id: str | None, *, force: bool, yes: bool) -> Iterator[Response]:
     ctx, record = task.tasks.ctx, task.record
     task.show_last_message()
-    if task.status.state in SETTLED and not force:
+    if task.status.state in FINISHED and not force:
         yield Response(record, task.status, "nothingToCancel")
         return
     question = Question.FORCE_CANCEL if force else Question.CANCEL

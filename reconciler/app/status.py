@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import TaskId
 from reconciler.plan.periods import followed
 from reconciler.state.edit import known_refs
-from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, find_news
+from reconciler.tasks.status import FINISHED, TaskState, TaskStatus, find_news
 from reconciler.tasks.totals import By, Totals, known_usages, totals
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"
@@ -45,7 +45,7 @@ def status(
 ) -> Iterator[StatusReport]:
     """The status of the selected tasks that have one of `states`, if given.
 
-    With an `interval`, a report after each one until all tasks are settled. `notify_since`: also
+    With an `interval`, a report after each one until all tasks have finished. `notify_since`: also
     sends what is newer to the webhook that the environment names. TaskctlError.
     """
     tasks, refs = RecordedTasks.select(ctx, selectors)
@@ -58,7 +58,7 @@ def status(
         if notify_since is not None:
             _notify(tasks, report, notify_since)
         yield report
-        if interval is None or all(status.state in SETTLED for status in found):
+        if interval is None or all(status.state in FINISHED for status in found):
             return
         time.sleep(max(SHORTEST_PAUSE, interval.total_seconds()))
 

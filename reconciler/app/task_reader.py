@@ -21,7 +21,7 @@ from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
-from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, state_of
+from reconciler.tasks.status import FINISHED, TaskState, TaskStatus, state_of
 from reconciler.user_cache import UserCache
 
 Conceal = Callable[[str], str]
@@ -59,7 +59,7 @@ class TaskReader:
     The API does not say how a task ended: it is idle if it is done, failed, stopped or waiting for
     a person. Only its events tell. But an agent cannot work, and nobody can send it a message,
     without a change of `status`, `tokensUsed`, `pendingInputCount` or `lastHeartbeat`. So the
-    events of a settled task are not read again while all its outputs stay the same.
+    events of a finished task are not read again while all its outputs stay the same.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class TaskReader:
         position = self._position(TaskId(record.ref.org_name, record.task_id))
         if position is not None and position.outputs and position.shown:
             state = state_of(position.shown, position.summary)
-            if state in SETTLED:
+            if state in FINISHED:
                 shown = {**self.without_secrets(position.shown), "id": record.task_id}
                 return self._status_of(record, state, shown, position.summary)
         if record.done:
@@ -164,7 +164,7 @@ class TaskReader:
         if (
             position is not None
             and position.outputs == outputs
-            and state_of(raw, position.summary) in SETTLED
+            and state_of(raw, position.summary) in FINISHED
         ):
             return position.summary
         new = self._new_events(task, position) if position is not None else None
@@ -177,7 +177,7 @@ class TaskReader:
             summary = replace(summary, words="")
         if self._cache is not None and len(summary.words) <= MAX_CACHED_WORDS:
             recurs = record.generated is not None and record.generated.period is not None
-            ended = recurs and state_of(raw, summary) in SETTLED
+            ended = recurs and state_of(raw, summary) in FINISHED
             shown = kept_outputs(raw) if ended else {}
             self._cache.put(task, ReadPosition(summary, token, outputs, shown))
         return summary

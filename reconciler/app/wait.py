@@ -16,7 +16,7 @@ from reconciler.model.diagnostics import RemoteError, TaskctlError, error
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait.report import End, WaitedReport
-from reconciler.tasks.status import SETTLED, TaskState, by_state
+from reconciler.tasks.status import FINISHED, TaskState, by_state
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Stop, Watch
@@ -95,7 +95,7 @@ class TaskWait:
                 found = self._read() if found is None else self._read_again(found, watch)
                 watch.show(found, self._tasks.ctx.now())
                 if self._is_over(found):
-                    return found, End.SETTLED
+                    return found, End.FINISHED
                 waited = time.monotonic() - self._started
                 left = self._options.timeout.total_seconds() - waited
                 if left <= 0 and self._failure is not None:
@@ -110,7 +110,7 @@ class TaskWait:
             watch.close()
 
     def _is_over(self, found: Sequence[TaskStatus]) -> bool:
-        if self._expected.is_enough(found) or all(status.state in SETTLED for status in found):
+        if self._expected.is_enough(found) or all(status.state in FINISHED for status in found):
             return True
         return self._options.stop_on_waiting and all(
             status.state is not TaskState.RUNNING for status in found

@@ -119,13 +119,12 @@ def make_command(
     examples: Examples,
     reports: bool = False,
     formats: Sequence[str] = (),
-    kind: type[Command] = Command,
 ) -> Callable[[Run], Command]:
     """Turns a function into a command. `reports`: its result is a report, available in every
     format; `formats` are additional formats."""
 
     def decorate(function: Run) -> Command:
-        return kind(
+        return Command(
             name,
             callback=function,
             params=[*params, *([_REPORT, _ALL_PROBLEMS] if reports else [])],

@@ -29,6 +29,7 @@ from reconciler.embedded.wsgi import JsonObject, to_json
 SLOW_STEPS = 20
 _JSON_BLOCK = re.compile(r"```json\s(.*?)```", re.DOTALL)
 _TOKENS_PER_STEP = 150
+_CENTURY_MS = 36_525 * 24 * 3600 * 1000
 LOCAL_TOOL = "filesystem__directory_tree"
 """A tool of Pulumi's CLI that changes nothing."""
 
@@ -137,6 +138,11 @@ def _slow(turn: Turn, seconds: float) -> Script:
     return Script(tuple(steps), ends, SLOW_STEPS * _TOKENS_PER_STEP, SLOW_STEPS * 40)
 
 
+def _endless(turn: Turn, seconds: float) -> Script:
+    """The turn takes a hundred years: it only ends when it is cancelled."""
+    return replace(_slow(turn, seconds), busy_until_ms=turn.started_ms + _CENTURY_MS)
+
+
 def usual(turn: Turn, seconds: float) -> Script:
     """The turn succeeds: a message with a JSON block is answered with it."""
     is_asked = _JSON_BLOCK.search(str(turn.event.get("content") or "")) is not None
@@ -166,6 +172,7 @@ _SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
     "failing": _failing,
     "stopping": _stopping,
     "slow": _slow,
+    "endless": _endless,
 }
 
 

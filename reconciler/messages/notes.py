@@ -74,7 +74,7 @@ class Note(StrEnum):
     LAST_WORDS = "{ref} is {status}: {words}"
     LAST_STATUS = "{ref} is {status}"
     NOTHING_SENT = "Nothing was sent."
-    REQUEST = "Request {number} of {count}: {url}"
+    REQUEST = "Request {number} of {count}{url:paren}"
     REQUESTS_DONE = "{answered} answered, {skipped} skipped, {left} not shown."
     UNKNOWN_REPLY = "unknown answer: {answer}"
     NO_TASKS_IN_PATH = "note: no task is recorded from {path}"

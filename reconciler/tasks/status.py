@@ -31,11 +31,11 @@ class TaskState(StrEnum):
     DONE = "done"
 
 
-SETTLED = frozenset(TaskState) - {TaskState.RUNNING, TaskState.WAITING}
+FINISHED = frozenset(TaskState) - {TaskState.RUNNING, TaskState.WAITING}
 """States that do not change without user input."""
 
 _MAX_INT64 = 2**63 - 1
-_BAD = SETTLED - {TaskState.DONE}
+_BAD = FINISHED - {TaskState.DONE}
 
 
 @dataclass(frozen=True, slots=True)

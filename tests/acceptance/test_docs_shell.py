@@ -7,6 +7,7 @@ directory for each page.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import pytest
 from reconciler.embedded.scenarios import scenario_of
 from tests.support.doc_blocks import (
     NOT_RUN,
+    ROOT,
     RUN,
+    SERVED,
     at_terminal,
     blocks,
     environment,
@@ -78,6 +81,12 @@ def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path) -
                 assert code == 0, f"{block.text}\n{out}\n{shown}"
             elif block.language == "console":
                 shows_what_is_printed(page, block, tmp_path, env)
+
+
+def test_pages_show_the_address_that_a_reader_sees() -> None:
+    texts = {page: (ROOT / page).read_text(encoding="utf-8") for page in pages()}
+    shown = {page: set(re.findall(r"127\.0\.0\.1:\d+", text)) for page, text in texts.items()}
+    assert {page: found for page, found in shown.items() if found - {SERVED}} == {}
 
 
 def test_blocks_that_are_not_run_are_listed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import pytest
@@ -51,7 +52,7 @@ def test_status_shows_each_request_its_age_and_the_command_that_answers(place: L
     assert found["good"]["waitingFor"] == []
 
 
-def test_the_state_option_filters_or_names_a_state(place: LiveTasks) -> None:
+def test_the_status_option_filters_and_the_state_option_names_a_state(place: LiveTasks) -> None:
     place.apply({"asks": "approving", "good": "finishing", "bad": "failing"})
     settled(place, asks="waiting", good="done", bad="failed")
 
@@ -59,15 +60,13 @@ def test_the_state_option_filters_or_names_a_state(place: LiveTasks) -> None:
         return [task["key"] for task in place.document("status", *options)["tasks"]]
 
     assert keys("--status", "waiting,failed") == ["asks", "bad"]
-    assert keys("--state", "waiting,failed") == keys("--state=waiting,failed") == ["asks", "bad"]
     none = "No tasks match the filter (3 without it).\n"
-    assert place.run("status", "--state", "running")[1] == none
+    assert place.run("status", "--status", "running")[1] == none
     address = str(place.folder / "taskctl.state.json")
-    assert keys("--state", "done", "--state", address) == ["good"]
+    assert keys("--status", "done", "--state", address) == ["good"]
     (place.folder / "done").write_text("{")
-    assert keys("--state", "done") == ["good"]
-    assert "[TC6" in place.run("status", "--state", "./done")[2]
-    assert keys("--state", "nowhere.json") == []
+    assert "[TC6" in place.run("status", "--state", "done")[2]
+    assert keys("--state", "waiting") == []  # a file that does not exist
 
 
 def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
@@ -114,14 +113,14 @@ def test_unknown_input_is_asked_again_and_q_quits_at_each_prompt(place: LiveTask
     settled(place, a="waiting", b="waiting")
     with at_terminal(place, "inbox") as person:
         person.until("or quit (q): ")
-        assert "Request 1 of 2:" in person.screen
+        assert "Request 1 of 2" in person.screen
         assert place.task_id("a") in person.screen
         person.type("maybe\n")
         person.until("unknown answer: maybe")
         person.until("or quit (q): ")
         person.type("\n")
         person.until("Answer (Enter skips, q quits): ")
-        assert "Request 2 of 2:" in person.screen
+        assert "Request 2 of 2" in person.screen
         person.type("q\n")
         assert person.ended() == 0
         assert "0 answered, 1 skipped, 1 not shown." in person.screen
@@ -159,6 +158,8 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
     assert (code, out) == (1, "acme/a: Approved.\nacme/c: Approved.\n")
     assert "[TC820]" in err
     assert err.count(ASKED) == 4  # the rejected request was shown twice
+    requests = re.findall(r"^Request (\d of \d) \(http\S+\)$", err, re.MULTILINE)
+    assert requests == ["1 of 3", "2 of 3", "3 of 3"]
     assert shown == ["a", "b", "b", "c"]
 
 

@@ -17,9 +17,12 @@ from textwrap import dedent
 ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+SERVED = "127.0.0.1:8765"
+"""The address of `taskctl serve`, which pages show."""
+
 _DIFFERS = (
     (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
-    (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:8765"),
+    (_PORT := re.compile(r"\b127\.0\.0\.1:\d+"), SERVED),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DAY"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),
     (re.compile(r"[ (]+\d+s\b(?: +[\d,]+ +(?:\d+%|-))?"), " AGE, TOKENS"),
@@ -123,6 +126,7 @@ def _rewrite(path: Path, command: str, shown: str, printed: str) -> None:
     text = path.read_text(encoding="utf-8")
     found = re.search(re.escape(command + shown) + r"(?=\s*```|\$ )", text)
     assert found is not None, command
+    printed = _PORT.sub(SERVED, printed)
     path.write_text(text[: found.start()] + command + printed + text[found.end() :], "utf-8")
 
 

@@ -36,13 +36,13 @@ def inbox_command(call: Call, selectors: tuple[str, ...]) -> int:
     An answer is rejected if the request has changed since it was shown. Tool calls that run outside
     the service are only listed.
     """
-    from reconciler.app import respond
+    from reconciler.app.inbox import answer_inbox, inbox
     from reconciler.render.status.document import inbox_document
     from reconciler.render.status.inbox import inbox_text
 
-    found = respond.inbox(call.ctx, selectors)
+    found = inbox(call.ctx, selectors)
     if call.ctx.ui.interactive and found.requests:
-        return _show(call.out, respond.answer_inbox(found), skippable=True)
+        return _show(call.out, answer_inbox(found), skippable=True)
     call.out.result(
         lambda: inbox_document(found.requests, found.read_at),
         lambda style: inbox_text(found.requests, style, found.read_at),

@@ -27,6 +27,7 @@ SCENARIOS = (
     "failing",
     "stopping",
     "slow",
+    "endless",
 )
 VARIABLE = "TASKCTL_SERVE_TOKEN"
 NO_BUDGET = -1

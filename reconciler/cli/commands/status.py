@@ -9,7 +9,7 @@ from datetime import timedelta
 import click
 
 from reconciler.app.status import StatusReport, TotalsReport, read_totals, status
-from reconciler.cli.command import Call, Command, make_command
+from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
@@ -35,21 +35,6 @@ def _states(
     return frozenset(_STATUSES[name] for name in names)
 
 
-class _StatusCommand(Command):
-    """Treats `--state waiting,failed` as `--status`: no address of a state looks like a list of
-    statuses, and a file with such a name can be given as `./waiting`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        end = args.index("--") if "--" in args else len(args)
-        given = args[:end]
-        for at, arg in enumerate(given):
-            name, equals, value = arg.partition("=")
-            value = value if equals else "".join(given[at + 1 : at + 2])
-            if name == "--state" and set(value.split(",")) <= _STATUSES.keys():
-                given[at] = f"--status{equals}{value}" if equals else "--status"
-        return super().parse_args(ctx, [*given, *args[end:]])
-
-
 @make_command(
     "status",
     SELECTION,
@@ -60,8 +45,7 @@ class _StatusCommand(Command):
         callback=_states,
         shell_complete=candidates.task_statuses,
         metavar="LIST",
-        help="Only tasks with one of these statuses, such as waiting,failed. --state also accepts "
-        "such a list.",
+        help="Only tasks with one of these statuses, such as waiting,failed.",
     ),
     option("--watch", is_flag=True, help="Refresh the table until all tasks have finished."),
     INTERVAL,
@@ -103,7 +87,6 @@ class _StatusCommand(Command):
     ),
     *READS,
     formats=("csv",),
-    kind=_StatusCommand,
     examples=[
         ("taskctl status", "all recorded tasks, those that need attention first"),
         (

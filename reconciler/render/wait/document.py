@@ -28,8 +28,8 @@ from reconciler.render.wait.report import WaitedReport
 Ended = Annotated[
     str,
     Meta(
-        description="Why the wait ended. `settled`: no task is running or waiting for a person.",
-        examples=["settled", "timeout", "interrupted"],
+        description="Why the wait ended. `finished`: no task is running or waiting for a person.",
+        examples=["finished", "timeout", "interrupted"],
     ),
 ]
 Tasks = Annotated[list[StatusTask], Meta(description="The tasks, those that need a person first.")]

@@ -14,7 +14,7 @@ from reconciler.tasks.status import TaskStatus, exit_code
 class End(StrEnum):
     """Why the wait ended."""
 
-    SETTLED = "settled"  # no task runs or waits for a person
+    FINISHED = "finished"  # no task runs or waits for a person
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
 
@@ -29,7 +29,7 @@ class WaitedReport(ApplyReport):
     the number of tasks that are not created yet."""
 
     statuses: tuple[TaskStatus, ...] = ()
-    end: End = End.SETTLED
+    end: End = End.FINISHED
     read_at: datetime = _NEVER
     command: str = "wait"
     held_tasks: tuple[PlannedTask, ...] = ()
