@@ -17,15 +17,11 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError, error
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
-from reconciler.plan.codec import options_json
-from reconciler.plan.hold import TaskProgress, records_to_check
-from reconciler.plan.lookup import lookups, record_of
+from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
-from reconciler.plan.planner import PlanInputs, make_plan
-from reconciler.plan.replacement import check_requests
+from reconciler.plan.planner import Followed, PlanInputs, make_plan, needs_of
 from reconciler.plan.rollout import Progress
-from reconciler.plan.selection import Selection, select
 from reconciler.plan.view import RemoteView
 from reconciler.tasks.status import TaskState, TaskStatus, open_requests
 
@@ -162,7 +158,7 @@ class Planning:
         self._space = space
         self._survey = ctx.survey()
         self._holder = holder
-        self._selection: Selection | None = None
+        self._first: PlanInputs | None = None
         self._with_past = with_past
         self._budgets: dict[str, Budget | None] = {}
         self.progress: dict[TaskRef, TaskProgress] = {}
@@ -179,12 +175,10 @@ class Planning:
         """The plan for the keys `only`, with all diagnostics. For an apply, an exhausted budget and
         a wrong identity are errors. TaskctlError."""
         is_apply = self._holder is not None
-        self.progress = self._read_progress(state, self._selected(state, options).within(only))
-        plan = self._with_budgets(self.replan(state, options, only))
+        plan = self._with_budgets(self._read_and_plan(state, options, only, follow=True))
         diagnostics = (
             *self._space.manifests.diagnostics,
             *plan.diagnostics,
-            *self._selected(state, options).notes(options),
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )
@@ -193,63 +187,61 @@ class Planning:
     def replan(
         self, state: State, options: PlanOptions, only: Collection[TaskRef] | None = None
     ) -> Plan:
-        """The plan for the keys `only`. RemoteError."""
-        space = self._space
-        only = self._selected(state, options).within(only)
-        desired = [t for t in space.desired if only is None or t.ref in only]
-        view = self._survey.read(
-            lambda identity, clocks: lookups(
-                desired, state, identity, options, clocks, only=only, holder=self._holder
-            )
-        )
-        self.view = view
-        names = real_names(self._ctx.settings.root, [*space.scope, *state.files()])
-        inputs = PlanInputs(
-            space.desired,
-            state,
-            view,
-            options,
-            space.scope,
-            only,
-            self._holder,
-            names,
-            space.manifests.removed,
-            space.manifests.due,
-            self.progress,
-            space.manifests.upcoming,
-            with_past=self._with_past,
-        )
-        return replace(make_plan(inputs), options=options_json(options))
+        """The plan for the keys `only`, with the progress of other tasks as read last.
+        RemoteError."""
+        return self._read_and_plan(state, options, only, follow=False)
 
-    def _read_progress(
-        self, state: State, only: Collection[TaskRef] | None
-    ) -> dict[TaskRef, TaskProgress]:
+    def _read_and_plan(
+        self,
+        state: State,
+        options: PlanOptions,
+        only: Collection[TaskRef] | None,
+        *,
+        follow: bool,
+    ) -> Plan:
+        inputs = self._inputs(state, options, only)
+        identity, clocks = self._survey.begin()
+        needs = needs_of(inputs, identity, clocks)
+        if follow:
+            self.progress = self._read_progress(needs.followed)
+        self.view = self._survey.read(identity, clocks, needs.lookups)
+        return make_plan(inputs, self.view, self.progress)
+
+    def _inputs(
+        self, state: State, options: PlanOptions, only: Collection[TaskRef] | None
+    ) -> PlanInputs:
+        """Selects once: an apply closes attempts, and a pattern might match nothing later."""
+        space = self._space
+        if self._first is None:
+            self._first = PlanInputs(
+                space.desired,
+                state,
+                options,
+                space.scope,
+                holder=self._holder,
+                removed=space.manifests.removed,
+                due=space.manifests.due,
+                upcoming=space.manifests.upcoming,
+                with_past=self._with_past,
+            ).selected()
+        names = real_names(self._ctx.settings.root, [*space.scope, *state.files()])
+        return replace(self._first, state=state, options=options, limit=only, real_names=names)
+
+    def _read_progress(self, followed: Sequence[Followed]) -> dict[TaskRef, TaskProgress]:
         """The progress of the tasks that a missing one may have to wait for. RemoteError."""
-        records = records_to_check(self._space.desired, state, only)
-        if not records:
+        if not followed:
             return {}
+        expected = {each.record.ref: each.expect for each in followed}
+        records = [each.record for each in followed]
         found = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
-        expected = {
-            record.ref: task.expect
-            for task in self._space.desired
-            if (record := record_of(task, state)) is not None
-        }
-        found = [self._evaluation.of(s, expected.get(s.ref)) for s in found]
+        found = [self._evaluation.of(s, expected[s.ref]) for s in found]
         self.done = {
-            status.task_id: expect.digest if (expect := expected.get(status.ref)) else ""
+            status.task_id: expect.digest if (expect := expected[status.ref]) else ""
             for status in found
             if status.state is TaskState.DONE and status.task_id
         }
         now = self._ctx.now()
         return {status.ref: _task_progress(status, now) for status in found}
-
-    def _selected(self, state: State, options: PlanOptions) -> Selection:
-        """Selects once: an apply closes attempts, and a pattern might match nothing later."""
-        if self._selection is None:
-            space = self._space
-            self._selection = select(options, space.desired, state, space.scope)
-            check_requests(options, space.desired, state, self._selection.refs)
-        return self._selection
 
     def _with_budgets(self, plan: Plan) -> Plan:
         """Adds the budget of each organization that the plan creates tasks in. A plan without

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -61,16 +61,19 @@ class Survey:
         self._parallelism = parallelism
         self._clock = clock
 
-    def read(self, plan_lookups: Callable[[Identity, Clocks], list[Lookup]]) -> RemoteView:
-        """Reads what `plan_lookups` requests, given the identity and the clocks.
+    def begin(self) -> tuple[Identity, Clocks]:
+        """The identity, and the clocks before anything else is read. RemoteError."""
+        identity = self.service.identity()
+        clocks = Clocks(self._clock.now(), self._clock.boot(), self.service.service_clock())
+        return identity, clocks
+
+    def read(self, identity: Identity, clocks: Clocks, lookups: Sequence[Lookup]) -> RemoteView:
+        """Reads what the `lookups` need; `identity` and `clocks` are from `begin`.
 
         An organization that cannot be read is `refused`. Raises RemoteError if none can be read.
         """
-        identity = self.service.identity()
-        clocks = Clocks(self._clock.now(), self._clock.boot(), self.service.service_clock())
         found = _Findings()
         errors: list[RemoteError] = []
-        lookups = plan_lookups(identity, clocks)
         with ThreadPoolExecutor(self._parallelism, "read") as pool:
             for lookup in lookups:
                 try:

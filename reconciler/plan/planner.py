@@ -1,25 +1,33 @@
-"""Makes a plan from desired, recorded and remote tasks. Pure."""
+"""The entry to this package: what must be read from the service for a plan, and what the plan is.
+Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple, Self
 
+from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
+from reconciler.model.expectation import Expectation
+from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import look_alikes
 from reconciler.plan.age import LockHolder
-from reconciler.plan.hold import HoldRules, TaskProgress, stopped
-from reconciler.plan.lookup import moved_ref
+from reconciler.plan.codec import options_json
+from reconciler.plan.hold import HoldRules, TaskProgress, records_to_check, stopped
+from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import with_owed
 from reconciler.plan.periods import Due, Periods, Upcoming
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
+from reconciler.plan.selection import EVERYTHING, Selection, select
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Record, State, is_in
@@ -27,31 +35,41 @@ from reconciler.state.model import Record, State, is_in
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """The inputs of a plan.
+    """What is known before the service is read for a plan.
 
-    `scope`: the PATHs that the manifests were read from; empty for all. `only` limits the plan to
-    some keys; the tasks and prompts of the others still count. `holder`: what the process that
-    holds the lock knows about the age of its attempts; None for a plan, which takes no lock.
-    `real_names` maps PATHs and manifest files that are absolute or lead through a link to their
-    real names. `removed`: the items that manifests list under `removed`. `due`: the periods that
-    may be created. `progress`: that of recorded tasks that others may have to wait for.
-    `upcoming`: the periods that are not due yet, by organization and entry. `with_past`: the plan
-    also lists the tasks of past periods.
+    `scope`: the PATHs that the manifests were read from; empty for all. `limit` and `selection`
+    limit the plan to some keys; the tasks and prompts of the others still count. `holder`: what the
+    process that holds the lock knows about the age of its attempts; None for a plan, which takes no
+    lock. `real_names` maps PATHs and manifest files that are absolute or lead through a link to
+    their real names. `removed`: the items that manifests list under `removed`. `due`: the periods
+    that may be created. `upcoming`: the periods that are not due yet, by organization and entry.
+    `with_past`: the plan also lists the tasks of past periods.
     """
 
     desired: Sequence[DesiredTask]
     state: State
-    view: RemoteView
     options: PlanOptions
     scope: tuple[str, ...] = ()
-    only: Collection[TaskRef] | None = None
+    limit: Collection[TaskRef] | None = None
     holder: LockHolder | None = None
     real_names: Mapping[str, str] = field(default_factory=dict)
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
-    progress: Mapping[TaskRef, TaskProgress] = field(default_factory=dict)
     upcoming: Upcoming = field(default_factory=dict)
     with_past: bool = False
+    selection: Selection = EVERYTHING
+
+    def selected(self) -> Self:
+        """Limited to the keys that the options select. TaskctlError for an invalid selection, or an
+        invalid request for a replacement."""
+        selection = select(self.options, self.desired, self.state, self.scope)
+        replacement.check_requests(self.options, self.desired, self.state, selection.refs)
+        return replace(self, selection=selection)
+
+    @property
+    def only(self) -> Collection[TaskRef] | None:
+        """The keys that the plan is limited to; None for all."""
+        return self.selection.within(self.limit)
 
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or inside one. Without PATHs, all are."""
@@ -60,35 +78,67 @@ class PlanInputs:
         return not scope or is_in(names.get(file, file), scope)
 
 
-def make_plan(inputs: PlanInputs) -> Plan:
+class Followed(NamedTuple):
+    """A recorded task whose progress decides about others, and the result that is expected."""
+
+    record: Record
+    expect: Expectation | None
+
+
+class Needs(NamedTuple):
+    """What must be read for a plan: one lookup for each organization, and the progress of the tasks
+    that a missing one may have to wait for."""
+
+    lookups: tuple[Lookup, ...]
+    followed: tuple[Followed, ...]
+
+
+def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
+    """What must be read. `clocks` were read before."""
+    state, only = inputs.state, inputs.only
+    desired = [task for task in inputs.desired if only is None or task.ref in only]
+    asked = lookups(
+        desired, state, identity, inputs.options, clocks, only=only, holder=inputs.holder
+    )
+    records = records_to_check(inputs.desired, state, only)
+    expected = {
+        record.ref: task.expect
+        for task in (inputs.desired if records else ())
+        if (record := record_of(task, state)) is not None
+    }
+    followed = (Followed(record, expected.get(record.ref)) for record in records)
+    return Needs(tuple(asked), tuple(followed))
+
+
+def make_plan(
+    inputs: PlanInputs,
+    view: RemoteView,
+    progress: Mapping[TaskRef, TaskProgress] = MappingProxyType({}),
+) -> Plan:
     """The plan for all desired tasks, and for records and attempts whose keys are not in the
-    manifests.
+    manifests. `progress` is that of the tasks to follow.
 
     Each step can change what the steps before it decided.
     """
-    state, view, options = inputs.state, inputs.view, inputs.options
+    state, options, only = inputs.state, inputs.options, inputs.only
     desired = {task.ref: task for task in inputs.desired}
-    moves = {
-        old: task.ref
-        for task in inputs.desired
-        if (old := moved_ref(task)) is not None and old not in desired
-    }
+    moves = {old: ref for ref, t in desired.items() if (old := moved_ref(t)) and old not in desired}
     named = {task.task_id: task.ref for task in inputs.desired if task.task_id is not None}
     owners = Owners.of(state, named, moves)
-    verdicts = _recover(inputs, moves, owners)
+    verdicts = _recover(inputs, view, moves, owners)
     requests = replacement.requests_of(options, inputs.desired)
     periods = Periods(inputs.desired, inputs.due)
     undeclared = Undeclared(state, desired, moves, periods, inputs.removed, inputs.in_scope)
     rules = Rules(state, view, options, owners, verdicts, requests, undeclared)
 
     def is_selected(ref: TaskRef) -> bool:
-        return inputs.only is None or ref in inputs.only
+        return only is None or ref in only
 
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
     tasks |= look_alikes(tasks.values(), state, view, options, owners, verdicts)
     without_task = {mark for mark, v in verdicts.items() if isinstance(v, NotCreated)}
     tasks |= HoldRules(
-        inputs.desired, state, tasks, inputs.progress, view.identity, without_task, inputs.upcoming
+        inputs.desired, state, tasks, progress, view.identity, without_task, inputs.upcoming
     ).held_tasks()
     left = undeclared.planned(with_past=inputs.with_past, cancel=options.cancel_removed)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
@@ -103,13 +153,14 @@ def make_plan(inputs: PlanInputs) -> Plan:
         tasks=ordered,
         identity=view.identity,
         complete=view.is_complete,
-        diagnostics=tuple(_diagnostics(inputs, requests, ordered)),
+        diagnostics=tuple(_diagnostics(inputs, view, requests, ordered)),
         closed=tuple(sorted(rules.closed)),
+        options=options_json(options),
     )
 
 
 def _recover(
-    inputs: PlanInputs, moves: Mapping[TaskRef, TaskRef], owners: Owners
+    inputs: PlanInputs, view: RemoteView, moves: Mapping[TaskRef, TaskRef], owners: Owners
 ) -> dict[str, Verdict]:
     """A verdict for each open attempt, by mark. An attempt moves with its key."""
     state, settle = inputs.state, inputs.options.settle_time
@@ -117,15 +168,16 @@ def _recover(
         return {}
     moved = [replace(a, ref=moves.get(a.ref, a.ref)) for a in state.attempts.values()]
     befores = {name: frozenset(baseline.ids) for name, baseline in state.baselines.items()}
-    return recover(moved, inputs.view, owners, befores, settle, inputs.holder)
+    return recover(moved, view, owners, befores, settle, inputs.holder)
 
 
 def _diagnostics(
     inputs: PlanInputs,
+    view: RemoteView,
     requests: Mapping[TaskRef, replacement.ReplaceRequest],
     tasks: Sequence[PlannedTask],
 ) -> Iterator[Diagnostic]:
-    state, view, options = inputs.state, inputs.view, inputs.options
+    state, options = inputs.state, inputs.options
     # `apply --wait` also creates what is held now.
     limit = options.max_creates
     if limit is not None:
@@ -139,6 +191,7 @@ def _diagnostics(
     yield from replacement.problems(requests, tasks, state, view.clocks.moment)
     if options.update:
         yield from updates.warnings(tasks, view.identity)
+    yield from inputs.selection.notes(options)
 
 
 def _duplicates(state: State, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:

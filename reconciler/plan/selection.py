@@ -39,6 +39,9 @@ class Selection:
             )
 
 
+EVERYTHING = Selection()
+
+
 def select(
     options: PlanOptions, desired: Sequence[DesiredTask], state: State, scope: Sequence[str] = ()
 ) -> Selection:
@@ -48,7 +51,7 @@ def select(
     for the new one. Raises TaskctlError, with similar names, for a pattern that matches no key.
     """
     if not options.target and not options.exclude:
-        return Selection()
+        return EVERYTHING
     names = _names(desired, state, scope)
     problems = [
         _matches_none(flag, pattern, names)

@@ -21,10 +21,10 @@ from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import TaskPage
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.plan.age import LockHolder, waited_totals
-from reconciler.plan.lookup import Lookup, lookups
+from reconciler.plan.lookup import Lookup
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.plan.planner import PlanInputs, make_plan
+from reconciler.plan.planner import PlanInputs, make_plan, needs_of
 from reconciler.plan.view import RemoteView
 from reconciler.state import edit
 from reconciler.state.attempt import Attempt, Baseline
@@ -155,10 +155,9 @@ def _plan(
         _desired(clock.scope, setting),
     )
     only = {TaskRef(ORG, key) for key in clock.only} or None
-    asked = [task for task in declared if only is None or task.ref in only]
-    questions = lookups(asked, state, who, options, clocks, only=only, holder=held)
-    view = _view(tasks, questions, who, clocks, setting)
-    made = make_plan(PlanInputs(declared, state, view, options, only=only, holder=held))
+    inputs = PlanInputs(declared, state, options, limit=only, holder=held)
+    view = _view(tasks, needs_of(inputs, who, clocks).lookups, who, clocks, setting)
+    made = make_plan(inputs, view)
     items = [Item("close", "", mark) for mark in made.closed]
     for task in made.tasks:
         if task.creates or task.action is Action.ADOPT:

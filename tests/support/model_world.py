@@ -26,11 +26,10 @@ from reconciler.embedded.app import App
 from reconciler.model.diagnostics import StateError
 from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.plan.age import LockHolder, waited_totals
-from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import Due
 from reconciler.plan.plan import Plan
-from reconciler.plan.planner import PlanInputs, make_plan
+from reconciler.plan.planner import PlanInputs, make_plan, needs_of
 from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
@@ -279,16 +278,13 @@ class World:
         holder: LockHolder | None,
         removed: Sequence[Removal] = (),
     ) -> tuple[Plan, RemoteView]:
-        asked = [task for task in desired if only is None or task.ref in only]
-        view = survey.read(
-            lambda who, clocks: lookups(
-                asked, state, who, options, clocks, only=only, holder=holder
-            )
-        )
         inputs = PlanInputs(
-            desired, state, view, options, only=only, holder=holder, due=self.due, removed=removed
+            desired, state, options, limit=only, holder=holder, due=self.due, removed=removed
         )
-        return make_plan(inputs), view
+        identity, clocks = survey.begin()
+        needs = needs_of(inputs, identity, clocks)
+        view = survey.read(identity, clocks, needs.lookups)
+        return make_plan(inputs, view), view
 
     def edit(self, change: Callable[[State], Iterable[Event]]) -> None:
         """Runs a `state` command, which may be refused."""

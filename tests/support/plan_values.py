@@ -149,15 +149,14 @@ def plan(
     options: PlanOptions | None = None,
     **more: Any,
 ) -> Plan:
-    return make_plan(
-        PlanInputs(
-            desired=tuple(declared),
-            state=known if known is not None else state(),
-            view=seen if seen is not None else view(),
-            options=options or PlanOptions(),
-            **more,
-        )
+    inputs = PlanInputs(
+        tuple(declared),
+        known if known is not None else state(),
+        options or PlanOptions(),
+        limit=more.pop("only", None),
+        **{name: value for name, value in more.items() if name != "progress"},
     )
+    return make_plan(inputs, seen if seen is not None else view(), more.get("progress", {}))
 
 
 def only(made: Plan) -> PlannedTask:

@@ -17,8 +17,8 @@ from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import DesiredTask, TaskId
-from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
+from reconciler.plan.planner import PlanInputs, needs_of
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.ledger import fold
@@ -134,7 +134,9 @@ class Reader:
         )
         chosen = PlanOptions(settle_time=SETTLE, **options)
         there = known if known is not None else state()
-        return survey.read(lambda who, clocks: lookups(declared, there, who, chosen, clocks))
+        identity, clocks = survey.begin()
+        needs = needs_of(PlanInputs(declared, there, chosen), identity, clocks)
+        return survey.read(identity, clocks, needs.lookups)
 
 
 @pytest.fixture
@@ -253,7 +255,9 @@ def test_a_young_unreadable_message_is_read_again(reader: Reader, tmp_path: Path
     def read(tried: Attempt = young) -> RemoteView:
         options = PlanOptions(settle_time=SETTLE)
         known = state(attempts=[tried])
-        return survey.read(lambda who, clocks: lookups([desired("a")], known, who, options, clocks))
+        identity, clocks = survey.begin()
+        needs = needs_of(PlanInputs([desired("a")], known, options), identity, clocks)
+        return survey.read(identity, clocks, needs.lookups)
 
     read()
     read()
