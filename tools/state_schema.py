@@ -247,7 +247,7 @@ OWN: Mapping[str, Field] = {
         "The version of this format. Older versions of taskctl reject a newer one.", 1
     ),
     "checksum": Field(
-        "CRC-32 of the file with zeros here: damage to a key would make a task look missing. After "
+        "CRC-32 of the rest of the file: damage to a key would make a task look missing. After "
         "merging or editing the file manually, delete the line; the next apply writes it again.",
         "893be2eb",
         {"pattern": "^[0-9a-f]{8}$"},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from reconciler.memory import collection_paused, share, share_parts
+from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, StateError
 from reconciler.model.fields import ENUMERATED
@@ -54,10 +54,6 @@ _EVENT: Codec[Event] = Codec(
     Attempted, Closed, Recorded, Forgotten, Retired, BaselineRead, Aged, Noted
 )
 
-_BLANK = "00000000"
-_CHECKSUM = re.compile(rb'\n  "checksum": "([0-9a-f]{8})"')
-"""Two spaces: strings contain no raw newlines, so this is a member of the outermost object."""
-
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
 
@@ -77,18 +73,15 @@ class StateSource(NamedTuple):
 
 
 def encode_state(state: State) -> bytes:
-    """The state file: sorted keys, indent 2, UTF-8, final newline; deterministic."""
-    text = memoryview(_text(state))
-    start, end = _checksum_span(text) or (0, 0)
-    return b"".join((text[:start], _crc(text, start, end), text[end:], b"\n"))
+    """The state file: its checksum, sorted keys, indent 2, UTF-8, final newline; deterministic."""
+    return with_checksum(_text(state))
 
 
 def _text(state: State) -> bytes:
-    """Without the final newline, and with zeros instead of the checksum."""
     head = members(_HEAD.encode(state))
     tasks = {str(ref): Raw(_RECORD.encode(record)) for ref, record in state.records.items()}
     attempts = {mark: Raw(_ATTEMPT.encode(attempt)) for mark, attempt in state.attempts.items()}
-    own = {"attempts": attempts, "checksum": _BLANK, "tasks": tasks, "version": VERSION}
+    own = {"attempts": attempts, "tasks": tasks, "version": VERSION}
     if state.keys:
         own["keys"] = {str(ref): Raw(_NOTES.encode(notes)) for ref, notes in state.keys.items()}
     line = encode_json(head | own)
@@ -112,7 +105,7 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
             _refuse_json(data, problem, source)
         try:
             stated = _check_head(whole, source, backend)
-            intact = stated is not None and _is_intact(data)
+            intact = is_intact(data)
             if not intact:
                 _refuse_duplicates(data, source)
             state = _read(whole)
@@ -122,23 +115,6 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
             backup = source.file + ".backup"
             raise StateError.about(source.file, Code.STATE_EDITED, backup=backup)
     return state
-
-
-def _checksum_span(text: bytes | memoryview) -> tuple[int, int] | None:
-    found = _CHECKSUM.search(text)
-    return found.span(1) if found else None
-
-
-def _crc(text: memoryview, start: int, end: int) -> bytes:
-    """Of the whole file without its final newline, and with zeros instead of the checksum."""
-    rest = text[end:-1] if text[-1] == 0x0A else text[end:]
-    crc = zlib.crc32(rest, zlib.crc32(_BLANK.encode(), zlib.crc32(text[:start])))
-    return b"%08x" % crc
-
-
-def _is_intact(data: bytes) -> bool:
-    span = _checksum_span(data)
-    return span is not None and data[slice(*span)] == _crc(memoryview(data), *span)
 
 
 def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoReturn:

@@ -1,6 +1,6 @@
 """The contents of a shared state: the head, and the blobs that it names, encrypted and verified.
 
-The head is one line of JSON, which starts with the CRC-32 of the rest. `tail` has the newest
+The head is one line of JSON with a checksum. `tail` has the newest
 journal entries: an array, or its encrypted form in base64. Everything else stays readable, so that
 a process without a key can see who holds the lock.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from functools import partial
 from typing import NamedTuple
 
 from reconciler import limits
+from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
@@ -42,8 +42,6 @@ _MAX_NUMBER = 2**52
 _TAIL = "head"
 _BLOB = re.compile(r"(?:base-)?[0-9]{1,16}-[0-9]{1,16}-[0-9a-f]{32}")
 """The name of a blob, as `Head.part` makes it."""
-
-_LINE = re.compile(rb'\{"checksum":"([0-9a-f]{8})",(.*\})\n', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,7 @@ def encode_head(head: Head, cipher: Cipher) -> bytes:
     plain, fields = b"[" + b",".join(head.tail) + b"]", members(_HEAD.encode(head))
     sealed = cipher.seal(_TAIL, plain, encode_json(fields))
     tail = plain if sealed == plain else encode_json(base64.b64encode(sealed).decode())
-    rest = encode_json(fields | {"tail": Raw(tail)})[1:]
-    return b'{"checksum":"%08x",%b\n' % (zlib.crc32(rest), rest)
+    return with_checksum(encode_json(fields | {"tail": Raw(tail)}))
 
 
 class Tail(NamedTuple):
@@ -102,12 +99,7 @@ class Tail(NamedTuple):
 def decode_head(data: bytes, display_name: str) -> tuple[Head, Tail]:
     """A head without its tail, and the tail. Raises ShapeError, and StateError for a newer
     format."""
-    found = _LINE.fullmatch(data)
-    if not found:
-        raise ShapeError("", "it is not a head")
-    if found[1] != b"%08x" % zlib.crc32(found[2]):
-        raise ShapeError("", "its checksum does not match")
-    whole = members(b"{" + found[2])
+    whole = _intact(data)
     version = decode_as(int, whole.get("format", Raw(b"0")))
     if version > FORMAT:
         refuse_newer(version, FORMAT, display_name)
@@ -137,16 +129,21 @@ def decode_tail(tail: Tail, cipher: Cipher) -> tuple[bytes, ...]:
 
 def encode_segment(texts: Sequence[bytes]) -> bytes:
     """Journal entries as a blob."""
-    lines = b"".join(text + b"\n" for text in texts)
-    return b"%08x\n%b" % (zlib.crc32(lines), lines)
+    return with_checksum(b'{"events":[%b]}' % b",".join(texts))
 
 
 def decode_segment(data: bytes) -> list[bytes]:
     """The journal entries in a blob. Raises ShapeError."""
-    checksum, _, lines = data.partition(b"\n")
-    if checksum != b"%08x" % zlib.crc32(lines):
+    events = _intact(data).get("events", Raw(b"null"))
+    return list(map(bytes, decode_as(list[Raw], events)))
+
+
+def _intact(data: bytes) -> dict[str, Raw]:
+    """The members of an object, without its checksum. Raises ShapeError if it does not match."""
+    whole = members(data)
+    if whole.pop("checksum", None) is None or not is_intact(data):
         raise ShapeError("", "its checksum does not match")
-    return lines.split(b"\n")[:-1]
+    return whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from tests.support.state_samples import BACKEND, attempt, empty, record
 
 GOLDEN = """\
 {
+  "checksum": "2c23be31",
   "attempts": {
     "2026-11-24T12:00:00.000001Z": {
       "digest": "sha256:b4f275cb85be8e7029b3bf23d2406fb284d1fc337eb3ec0de3c2b8cdcf04323f",
@@ -36,7 +37,6 @@ GOLDEN = """\
     }
   },
   "backend": "https://api.example.com",
-  "checksum": "0f1db057",
   "lineage": "5f0c1b9de2a74a6f8f3b7d1c9a04e6b2",
   "serial": 7,
   "tasks": {

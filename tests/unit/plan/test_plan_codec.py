@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.canonical import ABSENT
+from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.identity import Identity
@@ -258,7 +258,7 @@ GOOD = encode_saved_plan(saved())
 NOT_ONE, DAMAGED = Code.NOT_A_SAVED_PLAN, Code.SAVED_PLAN_DAMAGED
 BAD = {
     "empty": (b" \n", DAMAGED, "empty"),
-    "not UTF-8": (GOOD.replace(b"tasks", b"t\xffsks"), DAMAGED, "digest"),
+    "not UTF-8": (GOOD.replace(b"tasks", b"t\xffsks"), DAMAGED, "checksum"),
     "cut short": (GOOD[: len(GOOD) // 2], DAMAGED, "truncated"),
     "not JSON": (b'{"formatVersion": 1, nonsense}', DAMAGED, "json"),
     "a manifest": (b"version: 1\ntasks: {}\n", NOT_ONE, ""),
@@ -271,10 +271,14 @@ BAD = {
     "another kind": (edited(lambda w: w.update(kind="x")), NOT_ONE, ""),
     "newer": (edited(lambda w: w.update(formatVersion=2, new=1)), Code.SAVED_PLAN_NEWER, ""),
     "no version": (edited(lambda w: w.update(formatVersion=True)), DAMAGED, ""),
-    "a part missing": (edited(lambda w: w.pop("basis")), DAMAGED, ""),
-    "a part too many": (edited(lambda w: w.update(x=1)), DAMAGED, "digest"),
-    "a part twice": (GOOD.replace(b' "kind"', b' "kind": "x",\n "kind"'), DAMAGED, "digest"),
-    "edited": (edited(lambda w: w["plan"].update(backend="b")), DAMAGED, "digest"),
+    "a part missing": (
+        with_checksum(edited(lambda w: (w.pop("checksum"), w.pop("basis")))),
+        DAMAGED,
+        "",
+    ),
+    "a part too many": (edited(lambda w: w.update(x=1)), DAMAGED, "checksum"),
+    "a part twice": (GOOD.replace(b' "kind"', b' "kind": "x",\n "kind"'), DAMAGED, "checksum"),
+    "edited": (edited(lambda w: w["plan"].update(backend="b")), DAMAGED, "checksum"),
 }
 
 
@@ -309,12 +313,11 @@ def test_an_invalid_value_is_named_by_its_path(name: str, value: object, path: s
 
 
 def rewritten(basis: bytes, plan: bytes) -> bytes:
-    """A saved plan with these parts and a matching digest."""
-    head, _, _ = GOOD.partition(b',\n "basis"')
-    known = json.loads(GOOD)["digest"]
-    digest = f"sha256:{hashlib.sha256(basis + bytes([10]) + plan).hexdigest()}"
-    head = head.replace(known.encode(), digest.encode())
-    return head + b',\n "basis": ' + basis + b',\n "plan": ' + plan + b"}\n"
+    """A saved plan with these parts and a matching checksum."""
+    whole = json.loads(GOOD)
+    del whole["checksum"]
+    whole |= {"basis": json.loads(basis), "plan": json.loads(plan)}
+    return with_checksum(json.dumps(whole).encode())
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: GOOD[:150] + tail))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import zlib
 from typing import Any
 
 import pytest
 
+from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state import store
@@ -42,8 +42,7 @@ def forge(engine: MemoryEngine, **changes: Any) -> None:
     """Replaces fields of the head, with a valid checksum."""
     whole = {**head(engine), **changes}
     whole.pop("checksum")
-    rest = json.dumps(whole, separators=(",", ":")).encode()[1:]
-    engine.head = b'{"checksum":"%08x",%b\n' % (zlib.crc32(rest), rest)
+    engine.head = with_checksum(json.dumps(whole, separators=(",", ":")).encode())
     engine.version += 1
 
 
