@@ -55,12 +55,12 @@ def message_of(inputs: Inputs) -> FirstMessage:
 
 
 def comparable_text(text: str) -> str:
-    """A prompt for comparison: Unicode's NFC, `\\n`, and no whitespace at the end of lines or
-    around the text."""
+    """A prompt for comparison: Unicode's NFD, `\\n`, and no whitespace at the end of lines or
+    around the text. In NFC, a character could differ because of a placeholder next to it."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFD", text)
     return "\n".join(line.rstrip() for line in text.split("\n")).strip()
 
 
