@@ -92,9 +92,9 @@ def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record
     """The record under its new key."""
     at = ctx.clocks().moment
     entry = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", record.ref.key)
-    return replace(
-        record.with_history(entry), ref=task.ref, file=task.file, generated=task.generated
-    )
+    marks = tuple(dict.fromkeys((*_closed_marks(task, ctx), *record.marks)))
+    moved = replace(record.with_history(entry), ref=task.ref, marks=marks)
+    return replace(moved, file=task.file, generated=task.generated)
 
 
 def retired(record: Record, ctx: ApplyContext) -> Retired:

@@ -108,18 +108,20 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
     if attempts and new.org_name != old.org_name:  # a task may exist in the old organization
         raise _refused("organization", old.key, ref=str(old))
     events: list[Event] = []
+    notes, known = state.notes_on(old), state.notes_on(new)
+    marks = tuple(dict.fromkeys((*known.marks, *(record.marks if record else notes.marks))))
     if record is not None:
         entry = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", old.key)
-        made = _renamed(record.generated, new)
-        events.append(Recorded(replace(record.with_history(entry), ref=new, generated=made)))
+        made, moved = _renamed(record.generated, new), record.with_history(entry)
+        events.append(Recorded(replace(moved, ref=new, generated=made, marks=marks)))
     events += [
         Attempted(replace(attempt, ref=new, generated=_renamed(attempt.generated, new)))
         for attempt in attempts
     ]
     if record is not None:
         return [*events, Forgotten(old)]
-    notes = state.notes_on(old)
-    return [*events, *([Noted(new, notes), Noted(old, KeyNotes())] if notes != KeyNotes() else ())]
+    both = replace(notes, marks=marks, removed=notes.removed or known.removed)
+    return [*events, Noted(new, both), Noted(old, KeyNotes())]
 
 
 def _renamed(made: Generated | None, new: TaskRef) -> Generated | None:
