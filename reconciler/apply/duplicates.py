@@ -11,6 +11,7 @@ from reconciler.model.mark import microseconds
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.plan.lookup import Depth
+from reconciler.plan.plan import PlannedTask
 from reconciler.plan.planner import duplicate_warning
 from reconciler.state.model import Recorded
 
@@ -37,6 +38,14 @@ def record_duplicates(
         except RemoteError:
             continue
     return listed, found
+
+
+def found_duplicates(ctx: ApplyContext, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
+    """A warning for each duplicate that was found with the task that an attempt has created."""
+    records = ctx.log.state.records
+    for task in tasks:
+        if task.duplicates and (record := records.get(task.ref)) is not None:
+            yield from (duplicate_warning(record, e, ctx.service.backend) for e in task.duplicates)
 
 
 def _newest(ctx: ApplyContext, org_name: str) -> list[RemoteTask]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.apply.context import ApplyContext
-from reconciler.apply.duplicates import record_duplicates
+from reconciler.apply.duplicates import found_duplicates, record_duplicates
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word_remarks
@@ -86,6 +86,7 @@ class Loop:
             self._take(plan.tasks, plan.closed)
             while (open_refs := self._open()) and self._pause(open_refs):
                 self._look_again(open_refs)
+            self._notes += found_duplicates(self._ctx, self._tasks.values())
             if (created := self._executor.creates.created) and self._ctx.wait(0):
                 self.listed, found = record_duplicates(self._ctx, created)
                 self._notes += found

@@ -272,12 +272,15 @@ class Rules:
         created a task. `known` is an attempt if its key is no longer in the manifests."""
         stray = isinstance(known, Attempt)
         for attempt, verdict in reversed(attempts):
-            if isinstance(verdict, Found):
-                explanation = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
-                return _adopted(known, attempt, verdict.task, explanation, verdict.duplicates)
-        for attempt, verdict in reversed(attempts):
             if isinstance(verdict, Unresolved):
                 return self._undecided(known, attempt, verdict, attempts)
+        found = [(attempt, verdict) for attempt, verdict in attempts if isinstance(verdict, Found)]
+        if found and not any(isinstance(verdict, Wait) for _, verdict in attempts):
+            # Both names of a moved key may have got a task: the others are duplicates.
+            attempt, (task, duplicates) = found[-1]
+            others = (each for _, (first, more) in found[:-1] for each in (first.id, *more))
+            explanation = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
+            return _adopted(known, attempt, task, explanation, (*duplicates, *others))
         latest = attempts[-1][0]
         explanation = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
         left = max(verdict.seconds for _, verdict in attempts if isinstance(verdict, Wait))
@@ -305,6 +308,8 @@ class Rules:
 
     def _only_candidate(self, verdicts: Sequence[Verdict], org_name: str) -> RemoteTask | None:
         """The only task that the attempts of a key may have created, if no other key's may have."""
+        if any(isinstance(verdict, Found) for verdict in verdicts):
+            return None
         open_ones = [v for v in verdicts if isinstance(v, Wait | Unresolved)]
         ids = {task_id for verdict in open_ones for task_id in verdict.ids}
         if len(ids) != 1 or not all(isinstance(v, Unresolved) and v.askable for v in open_ones):

@@ -179,3 +179,87 @@ def test_a_task_id_of_another_keys_open_attempt_is_unresolved_for_both(here: InP
     ended = here.run("apply")
     assert ended.results() == {"a": "unresolved", "k2": "unresolved"}, ended.stdout
     assert tasks_of(here) == [made]
+
+
+def test_a_redaction_next_to_a_combining_character_does_not_hide_a_task(here: InProcess) -> None:
+    """The character composes with the redacted one, but not with the placeholder."""
+    here.server.habits.marks = "replaced"
+    here.sandbox.write(as_tasks({"k2": "use the key abce\u0301 now"}))
+    set_rules(here, Rule("create", LOST, nth=(1,)), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    (task,) = here.server.world.tasks
+    task.events[1]["eventBody"]["content"] = "use the key [REDACTED]\u0301 now"
+    set_rules(here)
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    assert len(tasks_of(here)) == 1
+
+
+def test_a_second_delivery_is_reported_by_the_apply_that_recovers(here: InProcess) -> None:
+    """The response to the first delivery is lost, so that both tasks are found by their mark."""
+    here.sandbox.write(as_tasks(ONE))
+
+    def deliver(body: dict[str, Any]) -> None:
+        here.server.world.create("me", "acme", body)
+
+    on_first_create(here, "do 2", deliver, LOST)
+    ended = here.run("apply")
+    assert ended.results() == {"k2": "created"}
+    ids = here.server.tasks_by_work()["do 2"]
+    (extra,) = set(ids) - {here.sandbox.recorded()["k2"]}
+    (said,) = [d for d in ended.document["diagnostics"] if extra in json.dumps(d)]
+    assert f"taskctl cancel acme/k2 --task {extra}" in json.dumps(said)
+
+
+def test_a_moved_key_whose_both_names_were_attempted_has_one_task_and_a_duplicate(
+    here: InProcess,
+) -> None:
+    here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2"}))
+    set_rules(here, Rule("create", LOST), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k1": "unresolved", "k2": "unresolved"}
+    set_rules(here)
+    here.sandbox.write({"k2": {"message": "do 2", "movedFrom": "k1"}})
+    ended = here.run("apply")
+    assert ended.results() == {"k2": "adopted"}
+    (extra,) = set(tasks_of(here)) - {here.sandbox.recorded()["k2"]}
+    assert f"taskctl cancel acme/k2 --task {extra}" in ended.stdout
+
+
+def test_a_moved_key_waits_for_the_attempts_of_both_names(here: InProcess) -> None:
+    """Only one of them has created a task by now; the other one still may."""
+    here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2"}))
+    lists = Rule("list", DOWN, nth=tuple(range(2, 1000)))
+    lost = [Rule("create", NOT_COMMITTED, contains="do 1"), Rule("create", LOST)]
+    set_rules(here, *lost, Rule("events", DOWN), lists)
+    assert here.run("apply").results() == {"k1": "unresolved", "k2": "unresolved"}
+    late = next(json.loads(body) for body in here.server.posts if "do 1" in body)
+    set_rules(here)
+    here.sandbox.write({"k2": {"message": "do 2", "movedFrom": "k1"}})
+    longer = ("--settle-time", "600s")
+    assert here.run("plan", *longer).actions() == {"k2": "unresolved"}
+    here.server.world.create("me", "acme", late)
+    ended = here.run("apply", *longer)
+    assert ended.results() == {"k2": "adopted"}
+    (extra,) = set(tasks_of(here)) - {here.sandbox.recorded()["k2"]}
+    assert f"taskctl cancel acme/k2 --task {extra}" in ended.stdout
+
+
+@pytest.mark.parametrize("command", [True, False])
+def test_a_key_keeps_its_marks_when_a_record_is_moved_to_it(
+    here: InProcess, *, command: bool
+) -> None:
+    """A task with one of them belongs to no other key, even if it appears much too late."""
+    here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2"}))
+    set_rules(here, Rule("create", NOT_COMMITTED, contains="do 2"))
+    assert here.run("apply").results() == {"k1": "created", "k2": "unresolved"}
+    late = next(json.loads(body) for body in here.server.posts if "do 2" in body)
+    if command:
+        assert here.run_state("mv", "k1", "k2").code == 0
+        here.sandbox.write(as_tasks({"k2": "do 2"}))
+    else:
+        here.sandbox.write({"k2": {"message": "do 2", "movedFrom": "k1"}})
+        assert here.run("apply").results() == {"k2": "moved"}
+    assert late["message"]["timestamp"] in here.sandbox.state()["tasks"]["acme/k2"]["marks"]
+    set_rules(here)
+    here.server.world.create("me", "acme", late)
+    here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}))
+    assert here.run("apply").results() == {"k3": "created"}
