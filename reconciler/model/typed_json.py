@@ -25,12 +25,22 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from reconciler.model.canonical import ABSENT, map_texts
+from reconciler.model.expectation import Expectation
+from reconciler.model.generated import Generated, TaskOrigin
 from reconciler.model.task import TaskRef
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
 Raw = msgspec.Raw
 """A JSON value that is not decoded yet."""
+
+_LATE: dict[str, Any] = {
+    "Expectation": Expectation,
+    "Generated": Generated,
+    "TaskOrigin": TaskOrigin,
+}
+"""Types of fields that `model/task.py` imports only for the type checker: `taskctl validate` loads
+it, and rarely needs them."""
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _LOCK = threading.RLock()
@@ -227,7 +237,7 @@ _SAME: tuple[Convert, Convert] = (_same, _same)
 
 @cache
 def _shape(kind: type, without: tuple[str, ...] = (), tag: str | None = None) -> _Shape:
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, localns=_LATE)
     names: Mapping[str, str] = getattr(kind, "JSON_NAMES", {})
     fields: list[Any] = []
     parts: dict[str, tuple[Convert, Convert]] = {}
