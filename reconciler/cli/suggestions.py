@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import click
@@ -76,9 +77,15 @@ class Suggestions:
 
 def _typed(command: click.Command, ctx: click.Context, args: Sequence[str]) -> dict[str, Any]:
     """The texts of a command's parameters, of those that `args` has."""
-    found, _, _ = command.make_parser(ctx).parse_args(list(args))
+    found, _, _ = _parser(command, ctx).parse_args(list(args))
     kinds = (str, list, tuple, bool)  # not what click uses for a value that is not set
     return {name: value for name, value in found.items() if value and isinstance(value, kinds)}
+
+
+@lru_cache(maxsize=8)
+def _parser(command: click.Command, ctx: click.Context) -> Any:
+    """Making one takes longer than using it, and a plan may suggest a command for each task."""
+    return command.make_parser(ctx)
 
 
 def _words(param: click.Parameter, value: object) -> Iterator[str]:

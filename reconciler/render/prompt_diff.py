@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -12,6 +12,14 @@ from reconciler.render.text_diff import DiffRow, Gap, Line, lines_of, side_by_si
 
 CONTEXT = 2  # unchanged lines shown around a change
 RUN = 8  # rows shown of consecutive added lines, or removed lines
+
+
+SeeAll = Callable[[], str]
+"""Returns how to see all of a prompt. Only called for an excerpt: completing a command is slow."""
+
+
+def with_verbose() -> str:
+    return "-v shows them"
 
 
 class Excerpt(NamedTuple):
@@ -32,7 +40,7 @@ OF_MANY = Excerpt(6, 5)
 """In a plan with many prompts."""
 
 
-def prompt_rows(text: str, style: Style, excerpt: Excerpt, see_all: str) -> list[str]:
+def prompt_rows(text: str, style: Style, excerpt: Excerpt, see_all: SeeAll) -> list[str]:
     """The prompt, or an excerpt and the command that shows all of it; all with `style.verbose`."""
     lines = lines_of(text.strip("\n"))
     left = 0 if style.verbose else excerpt.lines_left(text)
@@ -40,7 +48,7 @@ def prompt_rows(text: str, style: Style, excerpt: Excerpt, see_all: str) -> list
     for line in lines[: len(lines) - left]:
         rows += cells.wrap(line, style.width, cells.hanging_indent(line))
     if left:
-        rows.append(style.palette.dim(f"... {left} more lines: {safe.line(see_all)}"))
+        rows.append(style.palette.dim(f"... {left} more lines: {safe.line(see_all())}"))
     return rows
 
 

@@ -12,7 +12,14 @@ from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change, Origin
 from reconciler.render import cells, safe
-from reconciler.render.prompt_diff import USUAL, Excerpt, diff_rows, prompt_rows
+from reconciler.render.prompt_diff import (
+    USUAL,
+    Excerpt,
+    SeeAll,
+    diff_rows,
+    prompt_rows,
+    with_verbose,
+)
 from reconciler.render.reports import Style
 
 DIFF_ROWS = 40  # of one field's difference, unless -v
@@ -58,10 +65,10 @@ def settings_of(inputs: Inputs) -> tuple[dict[str, object], str | None]:
 
 
 def setting_rows(
-    inputs: Inputs, style: Style, excerpt: Excerpt = USUAL, see_all: str = "-v shows them"
+    inputs: Inputs, style: Style, excerpt: Excerpt = USUAL, see_all: SeeAll = with_verbose
 ) -> list[str]:
-    """The inputs of a new task: settings, entities, and the prompt last. `see_all` is the command
-    that shows a prompt of which this shows an `excerpt`."""
+    """The inputs of a new task: settings, entities, and the prompt last, of which this may show an
+    `excerpt`."""
     settings, prompt = settings_of(inputs)
     entities = settings.pop("entities", ())
     rows = _table(settings, style)
@@ -72,7 +79,7 @@ def setting_rows(
     return rows
 
 
-def message_rows(prompt: str, style: Style, excerpt: Excerpt, see_all: str) -> list[str]:
+def message_rows(prompt: str, style: Style, excerpt: Excerpt, see_all: SeeAll) -> list[str]:
     """The rows of a prompt."""
     return _gutter(prompt_rows(prompt, style.indented(GUTTER), excerpt, see_all), style)
 

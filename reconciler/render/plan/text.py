@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from reconciler.messages.commands import see_whole_prompt
 from reconciler.messages.plan import ACTIONS, SETTLING, UNATTENDED, UNATTENDED_MEANS
@@ -113,7 +114,7 @@ class _Writer:
         yield self._head(first, name, place, unattended=entry.unattended)
         rows = [entry.summary()]
         if entry.template is not None:
-            see_all = see_whole_prompt(f"{entry.ref.key}@*")
+            see_all = partial(see_whole_prompt, f"{entry.ref.key}@*")
             rows += [*setting_rows(entry.template, style, excerpt, see_all), ""]
         if shared := entry.shared_values():
             rows += cells.wrap_words(safe.line(shared), style.width)
@@ -176,7 +177,7 @@ class _Writer:
         if is_one or group.is_one_diff:
             rows += change_rows(first.diff, self.inner)
         if group.inputs is not None:
-            see_all = see_whole_prompt(first.key)
+            see_all = partial(see_whole_prompt, first.key)
             rows += setting_rows(group.inputs, self.inner, excerpt, see_all)
         if not is_one and not group.shares("message"):
             rows += self._prompts(group, excerpt)
@@ -192,7 +193,7 @@ class _Writer:
             inputs = view.inputs or {}
             if not shares_name and "name" in inputs:
                 yield f"  name: {flow(inputs['name'])}"
-            see_all = see_whole_prompt(view.key)
+            see_all = partial(see_whole_prompt, view.key)
             rows = message_rows(text_of(inputs) or "", style, excerpt, see_all)
             yield from (f"  {row}" for row in rows)
 
