@@ -26,6 +26,9 @@ STATES = "[...document.querySelectorAll('.tasks .state')].map((e) => e.textConte
 EVENTS = "document.querySelectorAll('.events > li').length"
 MARKUP = "document.querySelectorAll('img, svg, b, iframe, main script, main style').length"
 NARROW = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+ANSWER = "document.querySelector('.answer .text').textContent"
+REQUESTS = "[...document.querySelectorAll('a[target=_blank]')].map((a) => a.href)"
+REPO = {"type": "repository", "org": "acme", "name": "net", "forge": "github"}
 STACK = {"type": "stack", "name": "prod", "project": "network"}
 
 
@@ -149,6 +152,59 @@ class Checks:
             shown.until(f"{STATES}.length === {len(texts)}")
         self._is_quiet()
 
+    def shows_pull_requests_and_answers(self) -> None:
+        api = self._api("results")
+        task_id = api.create('answering ```json {"upgraded": ["aws"]} ```')
+        shown = self._open("results")
+        shown.until(f"{STATES}.join() === 'done'")
+        rows = "[...document.querySelectorAll('.tasks .more')].map((e) => e.textContent)"
+        assert shown.run(rows)[1].startswith("acme/network#")
+        assert shown.run(rows)[2] == "Done."
+        (url,) = shown.run(REQUESTS)
+        assert url.startswith("https://github.com/acme/network/pull/")
+        shown.run("document.querySelector('.tasks .name a').click()")
+        shown.until("!document.querySelector('.answer')?.hidden")
+        assert '{"upgraded": ["aws"]}' in shown.run(ANSWER)
+        assert shown.run(REQUESTS) == [url]
+        assert shown.run(CONTRAST) == []
+        shown.picture(self._folder / "answer.png")
+        api.respond(task_id, type="user_message", content="failing now")
+        shown.until("document.querySelector('.answer').hidden")
+        self._is_quiet()
+
+    def hostile_answers_are_text(self) -> None:
+        """Markup, control characters, 7 MB, and JSON that is nested 10,000 deep."""
+        api = self._api("hostile-answers")
+        deep = '```json\n{"a":' + "[" * 10_000 + "]" * 10_000 + "}\n```"
+        texts = [one for one in OUTBREAKS if one.strip()] + [deep, "<b>" * 2_400_000]
+        task_ids = []
+        for one in texts:
+            task_ids.append(api.create("approving: upgrade"))
+            entity = {**REPO, "name": one[:200]}
+            added = {"entity_diff": {"add": [entity]}}
+            api.post(message=message("answering ```json\n1\n```", **added))
+        shown = self._open("hostile-answers")
+        waiting = f"{STATES}.filter((state) => state === 'waiting').length"
+        shown.until(f"{waiting} === {len(texts)}")
+        for task_id, one in zip(task_ids, texts, strict=True):
+            request = api.events(task_id)[-1]["eventBody"]["id"]
+            words = {"approval_request_id": request, "ok": False, "instructions": one}
+            api.respond(task_id, type="user_confirmation", **words)
+        shown.until(f"{STATES}.filter((state) => state === 'done').length === {2 * len(texts)}")
+        assert shown.run(MARKUP) == 0
+        assert [url for url in shown.run(REQUESTS) if "evil" in url or "github" not in url] == []
+        assert shown.run(NARROW) is True
+        for task_id, one in zip(task_ids, texts, strict=True):
+            shown.run(f"document.querySelector('a[href$=\"{task_id}\"]').click()")
+            shown.until("document.querySelector('.answer')?.hidden === false")
+            assert shown.run(MARKUP) == 0
+            shown.until(NARROW)
+            begin = f"Understood: {one}"[:1000]
+            assert shown.run(f"{ANSWER}.slice(0, 1000)") == begin
+            shown.run("history.back()")
+            shown.until(f"{STATES}.length === {2 * len(texts)}")
+        self._is_quiet()
+
     def nothing_else_can_run(self) -> None:
         self._api("injected").create()
         shown = self._open("injected")
@@ -159,14 +215,15 @@ class Checks:
     def can_be_read_in_light_and_dark(self) -> None:
         api = self._api("looks")
         diff = {"entity_diff": {"add": [STACK]}}
-        for prompt in ("Rotate every IAM key", "failing drift report", "stopping work"):
+        answer = 'answering ```json {"upgraded": ["aws", "awsx"], "skipped": []} ```'
+        for prompt in ("Rotate every IAM key", "failing drift report", "stopping work", answer):
             api.post(message=message(prompt, **diff))
         task_id = api.create("approving: upgrade the network stack\n\nWord by word.")
         for dark in (False, True):
             for width in (1280, 420):
                 name = f"{'dark' if dark else 'light'}-{width}"
                 for path, ready in (
-                    ("/", f"{STATES}.length === 4 && !{STATES}.includes('running')"),
+                    ("/", f"{STATES}.length === 5 && !{STATES}.includes('running')"),
                     (
                         f"/acme/neo/tasks/{task_id}",
                         "document.querySelectorAll('.events .open').length === 1",

@@ -72,6 +72,7 @@ _ROUTES = (
     _route("/", public=True, GET=page.get_page),
     _route("/{orgName}/neo/tasks/{taskID}", public=True, GET=page.get_page),
     _route("/api/page/tasks", GET=page.get_overview),
+    _route("/api/page/{orgName}/tasks/{taskID}", GET=page.get_summary),
     _route("/api/capabilities", public=True, GET=handlers.get_capabilities),
     _route("/api/user", GET=handlers.get_user),
     _route("/api/user/organizations/default", GET=handlers.get_default_organization),

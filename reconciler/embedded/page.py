@@ -9,18 +9,31 @@ from __future__ import annotations
 import json
 import sqlite3
 from functools import cache
+from typing import NamedTuple
 
 from reconciler.embedded.handlers import ServiceContext
 from reconciler.embedded.lifecycle import stamp
-from reconciler.embedded.tasks import COLUMNS, StoredTask
-from reconciler.embedded.wsgi import ApiRequest, ApiResponse, JsonObject, User, json_response
+from reconciler.embedded.tasks import COLUMNS, StoredTask, find_task
+from reconciler.embedded.wsgi import (
+    ApiError,
+    ApiRequest,
+    ApiResponse,
+    JsonObject,
+    User,
+    json_response,
+)
 from reconciler.resources import inline_digests
 
 MAX_TASKS = 200
+_MAX_LINE = 300
 _VISIBLE = "FROM tasks WHERE creator = ? OR shared = 1"
 _LAST_EVENT = (
     "SELECT document FROM events WHERE task = ? AND at_ms <= ?"
     " AND json_extract(document, '$.type') = 'agentResponse' ORDER BY n DESC LIMIT 1"
+)
+_ATTACHING = (
+    "SELECT document FROM events WHERE task = ?"
+    " AND json_extract(document, '$.eventBody.entity_diff') IS NOT NULL ORDER BY n"
 )
 
 
@@ -42,6 +55,18 @@ def get_overview(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
         return json_response(200, _overview(connection, request.user, ctx.now_ms()))
 
 
+def get_summary(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    """What the page shows about a task in addition to the task itself."""
+    with ctx.storage.reading() as connection:
+        task = find_task(connection, request.org_name, request.task_id, request.user)
+        if task is None:
+            raise ApiError(404, "Task not found")
+        outcome = _outcome(connection, task, ctx.now_ms())
+    answer = outcome.words if outcome.state == "done" else ""
+    listed = list(outcome.pull_requests)
+    return json_response(200, {"state": outcome.state, "pullRequests": listed, "answer": answer})
+
+
 def _overview(connection: sqlite3.Connection, user: User, now_ms: int) -> JsonObject:
     """The newest tasks that the user can see, up to MAX_TASKS, and how many there are in total."""
     (total,) = connection.execute(f"SELECT count(*) {_VISIBLE}", (user.id,)).fetchone()
@@ -54,23 +79,56 @@ def _overview(connection: sqlite3.Connection, user: User, now_ms: int) -> JsonOb
 def _summary(
     connection: sqlite3.Connection, task: StoredTask, org_name: str, created_ms: int, now_ms: int
 ) -> JsonObject:
-    row = connection.execute(_LAST_EVENT, (task.seq, now_ms)).fetchone()
-    last = json.loads(row[0])["eventBody"] if row else {}
-    state = _state(task, last, now_ms)
+    from reconciler.tasks.results import first_line
+
     question = ""
     if task.open_approval(now_ms):
         question = _question(connection, task)
     elif task.open_tool_calls(now_ms):
         question = "Waiting for the result of a tool call that a client has to execute."
+    outcome = _outcome(connection, task, now_ms)
     return {
         "id": task.id,
         "orgName": org_name,
         "name": task.name_at(now_ms),
-        "state": state,
+        "state": outcome.state,
         "question": question,
+        "pullRequests": list(outcome.pull_requests),
+        "said": first_line(outcome.words)[:_MAX_LINE],
         "createdAt": stamp(created_ms),
         "tokensUsed": task.used_at(now_ms)[0],
     }
+
+
+class _Outcome(NamedTuple):
+    """The state of a task, its answer or the error that it ended with, and its pull requests."""
+
+    state: str
+    words: str
+    pull_requests: tuple[JsonObject, ...]
+
+
+def _outcome(connection: sqlite3.Connection, task: StoredTask, now_ms: int) -> _Outcome:
+    from reconciler.model.task import TaskRef
+    from reconciler.tasks.events import EventSummary, advance
+    from reconciler.tasks.results import pull_requests
+    from reconciler.tasks.status import TaskState, TaskStatus
+
+    row = connection.execute(_LAST_EVENT, (task.seq, now_ms)).fetchone()
+    last = json.loads(row[0]) if row else {}
+    state = _state(task, last.get("eventBody", {}), now_ms)
+    attaching = connection.execute(_ATTACHING, (task.seq,)).fetchall()
+    summary = advance(EventSummary(), [*(json.loads(text) for (text,) in attaching), last])
+    outputs = {"entities": task.entity_list()}
+    status = TaskStatus(TaskRef("", ""), TaskState(state), raw=outputs, summary=summary)
+    return _Outcome(
+        state,
+        summary.words if state in ("done", "failed") else "",
+        tuple(
+            {"text": each.text, "url": each.url, "merged": each.is_merged}
+            for each in pull_requests(status)
+        ),
+    )
 
 
 def _state(task: StoredTask, last: JsonObject, now_ms: int) -> str:

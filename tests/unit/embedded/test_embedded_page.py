@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.embedded import page
 from reconciler.embedded.app import App
 from reconciler.embedded.scenarios import scenario_of
-from tests.support.embedded_client import Api, Clock
+from tests.support.embedded_client import Api, Clock, message
 
 PAGES = ["/", "/acme/neo/tasks/some-id"]
 
@@ -81,6 +82,74 @@ def test_the_overview_has_tasks_of_all_organizations_newest_first(
     questions = {task["id"]: task["question"] for task in data["tasks"] if task["question"]}
     assert set(questions) == {ids["waiting"], tool}
     assert questions[ids["waiting"]] == "May I run `pulumi up` on the stack?"
+
+
+REPO = {"type": "repository", "org": "acme", "name": "net", "forge": "github"}
+
+
+def pull_request(number: int, **repo: object) -> dict[str, object]:
+    return {"type": "pull_request", "number": number, "merged": True, "repo": {**REPO, **repo}}
+
+
+def details(api: Api, task_id: str) -> Any:
+    return api.call("GET", f"/api/page/acme/tasks/{task_id}").json
+
+
+def test_the_page_shows_pull_requests_and_answers(api: Api, clock: Clock) -> None:
+    own = {"entity_diff": {"add": [REPO, pull_request(7)]}}
+    body = message("answering with ```json\n{}\n```", **own)
+    task_id = api.post(message=body).json["taskId"]
+    failed = api.create("failing task")
+    assert details(api, task_id)["answer"] == ""
+    clock.forward(10)
+    (listed,) = details(api, task_id)["pullRequests"]  # without the one that the message attached
+    number = int(listed["text"].removeprefix("acme/net#"))
+    assert listed["url"] == f"https://github.com/acme/net/pull/{number}"
+    assert listed["merged"] is False
+    assert details(api, task_id)["answer"] == "Done.\n\n```json\n{}\n```"
+    assert details(api, failed)["answer"] == ""
+    tasks = {task["id"]: task for task in api.call("GET", "/api/page/tasks").json["tasks"]}
+    assert tasks[task_id]["said"] == "Done."
+    assert tasks[task_id]["pullRequests"] == [listed]
+    assert tasks[failed]["said"].startswith("This is a simulated failure")
+    assert api.respond(task_id, type="user_message", content="slow again").status < 300
+    assert details(api, task_id)["answer"] == ""
+    assert api.call("GET", "/api/page/tasks").json["tasks"][1]["said"] == ""
+
+
+def test_details_are_for_those_who_see_the_task(app: App, api: Api, other: Api) -> None:
+    path = f"/api/page/acme/tasks/{api.create()}"
+    assert api.call("GET", path).status == 200
+    assert other.call("GET", path).status == 404
+    assert Api(app, token=None).call("GET", path).status == 401
+
+
+@pytest.mark.parametrize(
+    "repo",
+    [
+        {"name": "x](javascript:alert(1))"},
+        {"org": "a/../../evil"},
+        {"host": "evil.example@github.com"},
+        {"forge": "javascript"},
+    ],
+)
+def test_hostile_pull_requests_and_answers_are_text(
+    api: Api, clock: Clock, repo: dict[str, object]
+) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    added = {"entity_diff": {"add": [{**REPO, **repo}]}}
+    task_id = api.post(message=message("answering ```json\n1\n```", **added)).json["taskId"]
+    asked = api.create("approving: upgrade")
+    clock.forward(10)
+    request = api.events(asked)[-1]["eventBody"]["id"]
+    words = {"approval_request_id": request, "ok": False, "instructions": f"{hostile}\n" * 9999}
+    api.respond(asked, type="user_confirmation", **words)
+    clock.forward(10)
+    (listed,) = details(api, task_id)["pullRequests"]
+    assert listed["url"] is None
+    assert details(api, asked)["answer"].count(hostile) == 9999
+    tasks = {task["id"]: task for task in api.call("GET", "/api/page/tasks").json["tasks"]}
+    assert tasks[asked]["said"] == f"Understood: {hostile}"
 
 
 def test_the_overview_is_limited(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
