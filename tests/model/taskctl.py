@@ -172,6 +172,12 @@ def _plan(
     return Planned(tuple(items), tuple(sorted(settling)), tuple(sorted(unresolved)))
 
 
+def forget_plans() -> None:
+    """For a test that changes the rules."""
+    _plan.cache_clear()
+    _note_waited.cache_clear()
+
+
 def _view(
     tasks: tuple[Task, ...],
     questions: Iterable[Lookup],

@@ -7,10 +7,14 @@ the assumptions, that is false.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
 
 import pytest
 
+from reconciler.model.work import Work
+from reconciler.plan import adoption, recovery
+from reconciler.plan.recovery import Owners
 from tests.model import taskctl
 from tests.model.properties import undisturbed, unfinished, violation
 from tests.model.search import Explored, explore
@@ -25,9 +29,11 @@ SMALL = {
     "two keys with one prompt": Setting(TWO, processes=1, attempts=(2, 1)),
     "marks that are cut off": Setting(marks="cut off", twin=True, people=True),
     "marks that are replaced": Setting(marks="replaced", twin=True, people=True),
-    "creates that are delivered twice": Setting(twice=True),
+    "creates that are delivered twice": Setting(
+        TWO, twice=True, attempts=(1, 1), processes=1, window=1
+    ),
     "another repository": Setting(twin=True, people=True, twice=True),
-    "a state that is lost": replace(DIFFERENT, loses=True),
+    "a state that is lost": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
     "a state that is restored": Setting(restores=True),
 }
 """Explored by `make test`."""
@@ -43,7 +49,7 @@ LARGE = {
     "another repository, marks replaced": Setting(TWO, marks="replaced", twin=True, people=True),
     "creates that are delivered twice": Setting(TWO, twice=True, processes=1),
     "a state that is lost": replace(DIFFERENT, loses=True, processes=2, attempts=(2, 2)),
-    "a state that is restored": replace(DIFFERENT, restores=True),
+    "a state that is restored": replace(DIFFERENT, restores=True, attempts=(1, 2)),
 }
 """Explored by `make soak`."""
 
@@ -66,6 +72,16 @@ WITHOUT = {
     "people_answer_correctly": Setting(marks="replaced", people=True),
 }
 """A setting in which each assumption matters."""
+
+BROKEN = [
+    ("one key", recovery, "time_left", 0.0),  # an attempt has an age
+    ("another repository", recovery, "is_same", True),  # only its mark proves a task
+    ("creates that are delivered twice", Owners, "by_mark", None),  # a mark belongs to one key
+    ("a state that is lost", adoption, "compare_work", Work.OTHER),  # look-alikes are compared
+    ("a state that is lost", adoption, "is_own", False),
+    ("a state that is restored", adoption, "compare_work", Work.OTHER),
+]
+"""Rules that always decide in the same way, each with a setting in which that is wrong."""
 
 APPLIES = 2
 """Undisturbed applies after which each key is recorded or unresolved. The second one plans all keys
@@ -116,6 +132,25 @@ def test_each_assumption_is_needed(name: str) -> None:
     is not reported."""
     setting = replace(WITHOUT[name], assumed=replace(Assumed(), **{name: False}))
     explored = explore([START], Steps(setting), violation)
+    assert explored.violation is not None
+
+
+@pytest.fixture
+def without_plans() -> Iterator[None]:
+    """Forgets the plans that were made before the test, and those that it makes."""
+    taskctl.forget_plans()
+    yield
+    taskctl.forget_plans()
+
+
+@pytest.mark.usefixtures("without_plans")
+@pytest.mark.parametrize(("setting", "where", "name", "broken"), BROKEN)
+def test_a_broken_rule_is_found(
+    monkeypatch: pytest.MonkeyPatch, setting: str, where: object, name: str, broken: object
+) -> None:
+    """The small settings are large enough for each rule to matter."""
+    monkeypatch.setattr(where, name, lambda *_: broken)
+    explored = explore([START], Steps(SMALL[setting]), violation)
     assert explored.violation is not None
 
 
