@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
     from reconciler.render.reports import Report
     from reconciler.render.secrets import Secrets
+    from reconciler.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
 
@@ -32,7 +33,8 @@ class ApplyProgress:
 
     def started(self, ref: TaskRef) -> None: ...
 
-    def ended(self, result: TaskResult) -> None: ...
+    def ended(self, result: TaskResult) -> None:
+        """The outcome of a task is known."""
 
     def waiting(self, waiting: Waiting) -> None: ...
 
@@ -53,16 +55,6 @@ class Watch(Protocol):
         """Stops updating the view, because a signal handler has written below it."""
 
     def close(self) -> None: ...
-
-
-class Stop(Protocol):
-    """Whether a signal has arrived."""
-
-    @property
-    def exit_code(self) -> int | None: ...
-
-    def wait(self, seconds: float) -> bool:
-        """Sleeps until a signal arrives, at most that long; False if the run must stop."""
 
 
 class Ui(Protocol):

@@ -19,8 +19,9 @@ from reconciler.render.wait.report import End, WaitedReport
 from reconciler.tasks.status import FINISHED, TaskState, by_state
 
 if TYPE_CHECKING:
-    from reconciler.app.ui import Stop, Watch
+    from reconciler.app.ui import Watch
     from reconciler.model.task import TaskRef
+    from reconciler.stop import Stop
     from reconciler.tasks.status import TaskStatus
 
 SHORTEST_PAUSE = 0.1  # seconds

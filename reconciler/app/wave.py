@@ -33,7 +33,6 @@ from reconciler.model.diagnostics import (
 )
 from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import DesiredTask
 from reconciler.plan.adoption import described
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.codec import SavedPlan, basis_of
@@ -50,11 +49,12 @@ from reconciler.state.edit import drop_void, mark_done, update_declared
 from reconciler.state.model import Aged
 
 if TYPE_CHECKING:
-    from reconciler.app.ui import ApplyProgress, Stop
+    from reconciler.app.ui import ApplyProgress
     from reconciler.model.task import TaskRef
     from reconciler.plan.view import RemoteView
     from reconciler.state.model import State
     from reconciler.state.session import Session
+    from reconciler.stop import Stop
 
 _MADE = (Result.CREATED, Result.REPLACED)
 
@@ -243,7 +243,7 @@ class Wave:
 
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
         memory.resume_collection()  # lost responses leave reference cycles behind
-        session, ctx = self._session, self._ctx
+        ctx = self._ctx
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)
         view = self._planning.view
@@ -251,7 +251,7 @@ class Wave:
         self._compared = {org: Baseline(org, ids) for org, ids in newest.items()}
         apply_ctx = ApplyContext(
             service=ctx.client,
-            log=session,
+            log=self._session,
             identity=ctx.client.identity(),
             clock=ctx.clock,
             wait=stop.wait,
@@ -262,14 +262,14 @@ class Wave:
             holder=self._holder,
             settle_time=self._options.settle_time.total_seconds(),
             baselines=dict(self._compared),
-            is_due=self._is_due,
+            recurrences=self._space.manifests.recurrences,
             confirms=lambda task: self._is_created(task, progress),
             window=min(SEND_WINDOW, self._options.settle_time.total_seconds()),
         )
         loop = Loop(
             apply_ctx,
             Executor(apply_ctx, ctx.connection.parallelism),
-            lambda only: self._planning.replan(session.state, self._options, only),
+            self._replan,
             progress.waiting,
             self._options.settle_time,
             self._options.max_creates,
@@ -280,15 +280,9 @@ class Wave:
             self._listed = loop.listed
             progress.close()
 
-    def _is_due(self, task: DesiredTask) -> bool:
-        """Whether a task may be created now. The period of a recurring one may have ended since the
-        plan."""
-        made = task.generated
-        if made is None or made.period is None:
-            return True
-        now = min(self._ctx.clock.now(), self._ctx.now())
-        recurrences = self._space.manifests.recurrences
-        return any(made.period == period.name for each in recurrences for period in each.due(now))
+    def _replan(self, only: Collection[TaskRef]) -> Plan:
+        """Reads the service and plans again, for these keys. RemoteError."""
+        return self._planning.replan(self._session.state, self._options, only)
 
     def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
         """Whether a person says that an attempt has created the planned task's candidate."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
@@ -18,6 +18,9 @@ from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Event, Record, State
+
+if TYPE_CHECKING:
+    from reconciler.manifest.expand.periods import Recurrence
 
 
 class Cancellation(NamedTuple):
@@ -52,9 +55,9 @@ class ApplyContext:
     seconds for which a rate limit holds creates back. `cancel` cancels the task of a record.
     `holder` collects when the exchanges of this apply's attempts ended, `baselines` the baselines
     that it has read, by organization. `settle_time` is journaled with each attempt; `window` is the
-    time in seconds, after its journal entry, in which a create is sent. `is_due` is False for a
-    task whose period has ended: it is never sent. `confirms` asks a person whether an attempt has
-    created the `candidate` of a planned task.
+    time in seconds, after its journal entry, in which a create is sent. `recurrences` are those of
+    the manifests. `confirms` asks a person whether an attempt has created the `candidate` of a
+    planned task.
     """
 
     service: Service
@@ -70,11 +73,21 @@ class ApplyContext:
     held: Callable[[float], None] = lambda _: None
     baselines: dict[str, Baseline] = field(default_factory=dict)
     window: float = SEND_WINDOW
-    is_due: Callable[[DesiredTask], bool] = lambda _: True
+    recurrences: Collection[Recurrence] = ()
     confirms: Callable[[PlannedTask], bool] = lambda _: False
 
     def clocks(self) -> Clocks:
         return Clocks(self.clock.now(), self.clock.boot(), self.service.service_clock())
+
+    def is_due(self, task: DesiredTask) -> bool:
+        """Whether a task may be created now. The period of a recurring one may have ended since the
+        plan; then it is never sent."""
+        made = task.generated
+        if made is None or made.period is None:
+            return True
+        now = self.clock.now()
+        now = min(now, self.service.service_clock() or now)
+        return any(made.period == p.name for each in self.recurrences for p in each.due(now))
 
     def result(
         self, task: PlannedTask, result: Result, *problems: Remark, task_id: str | None = None

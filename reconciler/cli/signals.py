@@ -9,10 +9,12 @@ from contextlib import AbstractContextManager, suppress
 from types import FrameType
 from typing import Any
 
+from reconciler.stop import Stop
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupts(AbstractContextManager["Interrupts"]):
+class Interrupts(AbstractContextManager[Stop]):
     """Handles signals while entered, from the main thread. The first signal writes `message` to
     stderr.
 
@@ -26,17 +28,10 @@ class Interrupts(AbstractContextManager["Interrupts"]):
 
     def __init__(self, message: str, result: str = "") -> None:
         self._message, self._result = message.encode(), result.encode()
-        self._stop = threading.Event()
+        self._stop = Stop()
         self._before: dict[int, Any] = {}
-        self.exit_code: int | None = None
 
-    def wait(self, seconds: float) -> bool:
-        """Sleeps that long, or until a signal arrives; returns whether to continue."""
-        if seconds > 0 and self.exit_code is None:
-            self._stop.wait(seconds)
-        return self.exit_code is None
-
-    def __enter__(self) -> Interrupts:
+    def __enter__(self) -> Stop:
         self._readable, self._writable = os.pipe()
         os.set_blocking(self._writable, False)  # as set_wakeup_fd requires
         self._wakeup = signal.set_wakeup_fd(self._writable, warn_on_full_buffer=False)
@@ -44,7 +39,7 @@ class Interrupts(AbstractContextManager["Interrupts"]):
         self._thread.start()
         for number in _SIGNALS:
             self._before[number] = signal.signal(number, _ignored_here)
-        return self
+        return self._stop
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
@@ -61,12 +56,11 @@ class Interrupts(AbstractContextManager["Interrupts"]):
                 self._act_on(arrived[0])
 
     def _act_on(self, number: int) -> None:
-        if self.exit_code is not None:
+        if self._stop.exit_code is not None:
             with suppress(OSError):
                 os.write(1, self._result)
             os._exit(128 + number)
-        self.exit_code = 128 + number
-        self._stop.set()
+        self._stop.set(128 + number)
         with suppress(OSError):
             os.write(2, self._message)  # not sys.stderr, which the main thread may be writing to
 

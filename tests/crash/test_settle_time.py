@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.signals import Interrupts
+from reconciler.stop import Stop
 from reconciler.system_clock import SystemClock
 from tests.support.crash_points import run
 from tests.support.fault_server import Call, Fault
@@ -50,15 +50,15 @@ def simulate(
     """Commands in this process, and the fault `server`, now use this clock."""
     time = SimulatedTime() if begins is None else SimulatedTime(begins)
 
-    def wait(self: Interrupts, seconds: float) -> bool:
+    def wait(self: Stop, seconds: float) -> bool:
         time.wait(seconds)
         if time.signal is not None and time.passed >= time.signal:
-            self.exit_code = 143
+            self.set(143)
         return self.exit_code is None
 
     monkeypatch.setattr(SystemClock, "now", lambda _: time.now())
     monkeypatch.setattr(SystemClock, "boot", lambda _: time.boot())
-    monkeypatch.setattr(Interrupts, "wait", wait)
+    monkeypatch.setattr(Stop, "wait", wait)
     if server is not None:
         monkeypatch.setattr(server.world, "_clock", lambda: time.now().timestamp())
     return time

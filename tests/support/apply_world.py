@@ -12,12 +12,13 @@ from reconciler.apply.context import ApplyContext, Cancellation
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
+from reconciler.manifest.expand.periods import Recurrence
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
 from reconciler.model.identity import Identity
 from reconciler.model.mark import mint
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Baseline
@@ -156,7 +157,7 @@ class World:
         self.service = Service(self.calls)
         self.clock = Clock()
         self.stopped = False
-        self.is_due: Callable[[DesiredTask], bool] = lambda task: True
+        self.recurrences: list[Recurrence] = []
         self.confirms: Callable[[PlannedTask], bool] = lambda task: False
         self.cancellation = Cancellation(sent=True)
         self.waits: list[float] = []
@@ -175,7 +176,7 @@ class World:
             holder=LockHolder.of(self.clock.boot(), self.log.state.attempts.values()),
             settle_time=150.0,
             confirms=lambda task: self.confirms(task),
-            is_due=lambda task: self.is_due(task),
+            recurrences=self.recurrences,
             baselines={ORG: Baseline(ORG, ())},
         )
         self.executor = Executor(self.ctx, parallelism)

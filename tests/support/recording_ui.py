@@ -14,22 +14,18 @@ from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render.reports import Report
 from reconciler.render.secrets import Secrets
+from reconciler.stop import Stop
 from reconciler.tasks.status import TaskStatus
 
 
 class Quiet(ApplyProgress):
-    """Progress, watch and stop that do nothing."""
-
-    exit_code = None
+    """Progress and watch that do nothing."""
 
     def show(self, *_given: Any) -> None: ...
 
     def note(self, *_given: Any, **_facts: Any) -> None: ...
 
     def leave(self) -> None: ...
-
-    def wait(self, _seconds: float) -> bool:
-        return True
 
 
 @dataclass
@@ -84,11 +80,9 @@ class RecordingUi:
         del known
         return Quiet()
 
-    def interruptible(
-        self, note: Note, last: Report | None = None
-    ) -> AbstractContextManager[Quiet]:
+    def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
         del note, last
-        return nullcontext(Quiet())
+        return nullcontext(Stop())
 
 
 def context(folder: Path, ui: RecordingUi, backend: str = "local") -> Context:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
-from reconciler.cli.signals import Interrupts
+from reconciler.stop import Stop
 from reconciler.system_clock import SystemClock
 
 _skipped = 0.0
@@ -29,7 +29,7 @@ def now() -> float:
 def skipped_time() -> Iterator[None]:
     """Commands in this process do not wait for the settle time."""
     with (
-        patch.object(Interrupts, "wait", _wait),
+        patch.object(Stop, "wait", _wait),
         patch.object(SystemClock, "boot", lambda self: _boot(self) + _skipped),
         patch.object(SystemClock, "now", _shifted_now),
     ):
@@ -40,7 +40,7 @@ def _shifted_now(self: SystemClock) -> datetime:
     return _now(self) + timedelta(seconds=_skipped)
 
 
-def _wait(self: Interrupts, seconds: float) -> bool:
+def _wait(self: Stop, seconds: float) -> bool:
     global _skipped
     if seconds > 0 and self.exit_code is None:
         time.sleep(0.001)  # what is ready to run does

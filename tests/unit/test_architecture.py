@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROWS = (
     (
         *("model", "messages", "resources", "user_cache", "memory", "disk", "git_command"),
-        *("limits", "system_clock"),
+        *("limits", "stop", "system_clock"),
     ),
     ("state.attempt", "state.model", "apply.report", "importing.report"),
     ("plan", "manifest", "tasks"),

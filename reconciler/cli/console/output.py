@@ -21,11 +21,12 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.app.ui import ApplyProgress, Source, Stop, Watch
+    from reconciler.app.ui import ApplyProgress, Source, Watch
     from reconciler.model.task import TaskRef
     from reconciler.render.parts import Part
     from reconciler.render.secrets import Secrets
     from reconciler.render.wait.report import WaitedReport
+    from reconciler.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
 

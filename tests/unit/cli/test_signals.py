@@ -21,14 +21,14 @@ def test_a_signal_ends_a_wait() -> None:
             sys.setprofile(None)
             signal.raise_signal(signal.SIGINT)
 
-    with Interrupts("") as interrupts:
+    with Interrupts("") as stop:
         sys.setprofile(begun)
         try:
-            assert not interrupts.wait(60)
+            assert not stop.wait(60)
         finally:
             sys.setprofile(None)
-        assert interrupts.exit_code == 130
-        assert not interrupts.wait(60)
+        assert stop.exit_code == 130
+        assert not stop.wait(60)
 
 
 BUSY = """\
