@@ -45,13 +45,15 @@ def map_texts(change: Callable[[str], str], value: object, *, names: bool = Fals
     return value
 
 
-def texts_in(value: object) -> Iterator[str]:
-    """All texts in a value, without the names of members."""
+def texts_in(value: object, *, names: bool = False) -> Iterator[str]:
+    """All texts in a value; with `names`, also the names of members."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list | tuple):
+        if names and isinstance(value, Mapping):
+            yield from value
         for inner in value.values() if isinstance(value, Mapping) else value:
-            yield from texts_in(inner)
+            yield from texts_in(inner, names=names)
 
 
 class _Absent:

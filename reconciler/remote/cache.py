@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from reconciler.model.canonical import map_texts
+from reconciler.model.canonical import texts_in
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskId
 from reconciler.model.typed_json import Codec, ShapeError
@@ -51,7 +51,9 @@ class TaskCache(Generic[T]):
 
     def put(self, task: TaskId, value: T) -> None:
         """Changes the entry in memory; `save` writes it."""
-        entry = map_texts(self._scrub, self._codec.builtins(value), names=True)
+        entry = self._codec.builtins(value)
+        if any(self._scrub(text) != text for text in texts_in(entry, names=True)):
+            return
         if self._entries.get("/".join(task)) != entry and self._codec.convert(entry) == value:
             self._entries["/".join(task)] = entry
             self._changed = True
