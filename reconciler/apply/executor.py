@@ -78,7 +78,8 @@ class Executor:
                 result = self._ctx.result(task, Result.UNRESOLVED, why)
             else:
                 result = self._ctx.result(task, Result.FAILED, why)
-        self._ctx.ended(result)
+        if result.result is not Result.UNRESOLVED:  # a lookup may still find its task
+            self._ctx.ended(result)
         return result
 
     def _outcome(self, task: PlannedTask) -> TaskResult:

@@ -28,8 +28,6 @@ BETWEEN_LINES = timedelta(seconds=30)
 WIDTH = 24
 """The width of a bar, in columns."""
 
-_NOT_DONE = (Result.UNRESOLVED, Result.NOT_STARTED)
-
 
 class Lines(ApplyProgress):
     """A line for each tenth of many tasks, and for each wait. The result has a line per task."""
@@ -78,21 +76,20 @@ class Bar(ApplyProgress):
         self._palette = Palette(on=color)
         self._screen = Screen(sys.stderr, in_place=sys.stderr.isatty())
         self._lock = threading.Lock()
-        self._running: list[TaskRef] = []
+        self._running: dict[TaskRef, None] = {}
         self._ended: set[TaskRef] = set()
         self._total = total
         self._show("applying")
 
     def started(self, ref: TaskRef) -> None:
         with self._lock:
-            self._running.append(ref)
+            self._running[ref] = None
             self._show(self._creating())
 
     def ended(self, result: TaskResult) -> None:
         with self._lock:
-            if result.ref in self._running:
-                self._running.remove(result.ref)
-            if result.result not in _NOT_DONE:
+            self._running.pop(result.ref, None)
+            if result.result is not Result.NOT_STARTED:
                 self._ended.add(result.ref)
             self._show(self._creating())
 
