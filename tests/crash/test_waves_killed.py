@@ -27,22 +27,16 @@ ROWS = ("a", "b", "c", "d")
 
 @dataclass
 class Rollout:
-    """A pilot of one task and three more, two at once, with a separate service."""
+    """Tasks that are created in waves, with a separate service."""
 
     folder: Path
     url: str
     api: Api
     app: App
 
-    def write(self, pilot: str) -> None:
+    def write(self, tasks: dict[str, Any]) -> None:
         (self.folder / "tasks").mkdir()
-        rows = [{"name": n, "does": pilot if n == "a" else "finishing"} for n in ROWS]
-        entry = {
-            "forEach": {"row": rows},
-            "rollout": {"pilot": 1, "atOnce": 2},
-            "message": "{{ row.does }} the work of {{ row.name }}",
-        }
-        document = {"version": 1, "orgName": "acme", "tasks": {"t": entry}}
+        document = {"version": 1, "orgName": "acme", "tasks": tasks}
         (self.folder / "tasks" / "all.yaml").write_text(json.dumps(document))
 
     def apply(self, kill_at: int | None = None) -> Run:
@@ -52,9 +46,10 @@ class Rollout:
         return run(["apply", *words], kill_at=kill_at, cwd=self.folder, env={**os.environ, **home})
 
     def made(self) -> dict[str, dict[str, Any]]:
-        """The tasks of the service by the row in their prompt; no row has two tasks."""
+        """The tasks of the service by the name in their prompt; no name has two tasks."""
         found = [task for page in self.api.pages() for task in page]
-        words = [self.events(task)[0]["content"].split()[-1] for task in found]
+        texts = [self.events(task)[0]["content"] for task in found]
+        words = [text.partition("the work of ")[2].split()[0] for text in texts]
         assert len(set(words)) == len(words), words
         return dict(zip(words, found, strict=True))
 
@@ -63,17 +58,33 @@ class Rollout:
 
     def assert_pilot_first(self) -> dict[str, dict[str, Any]]:
         """The rest was created after the pilot had succeeded."""
+        return self.assert_order(dict.fromkeys(ROWS[1:], ("a",)))
+
+    def assert_order(self, before: dict[str, tuple[str, ...]]) -> dict[str, dict[str, Any]]:
+        """Each task was created after all tasks `before` it had succeeded."""
         made = self.made()
-        if made.keys() - {"a"}:
-            done = [e for e in self.events(made["a"]) if e.get("is_final")]
-            assert done, made.keys()
-            assert all(done[-1]["timestamp"] <= made[n]["createdAt"] for n in made if n != "a")
+        for name in made:
+            for earlier in before.get(name, ()):
+                assert earlier in made, (name, made.keys())
+                done = [e for e in self.events(made[earlier]) if e.get("is_final")]
+                assert done, (name, earlier)
+                assert done[-1]["timestamp"] <= made[name]["createdAt"], (name, earlier)
         return made
+
+
+def with_pilot(does: str = "finishing") -> dict[str, Any]:
+    rows = [{"name": n, "does": does if n == "a" else "finishing"} for n in ROWS]
+    entry = {
+        "forEach": {"row": rows},
+        "rollout": {"pilot": 1, "atOnce": 2},
+        "message": "{{ row.does }} the work of {{ row.name }}",
+    }
+    return {"t": entry}
 
 
 @contextmanager
 def rollout(
-    folder: Path, pilot: str = "finishing", budget: TokenBudget | None = None
+    folder: Path, tasks: dict[str, Any], budget: TokenBudget | None = None
 ) -> Iterator[Rollout]:
     folder.mkdir()
     scenario = scenario_of("by-prompt", 0.05)
@@ -85,7 +96,7 @@ def rollout(
         thread.start()
         try:
             made = Rollout(folder, server.url, Api(app, token=TOKEN), app)
-            made.write(pilot)
+            made.write(tasks)
             yield made
         finally:
             server.stop()
@@ -93,14 +104,14 @@ def rollout(
 
 
 def points(folder: Path, pilot: str = "finishing") -> tuple[Point, ...]:
-    with rollout(folder / "whole", pilot) as whole:
+    with rollout(folder / "whole", with_pilot(pilot)) as whole:
         counted = whole.apply()
         assert counted.returncode == (0 if pilot == "finishing" else 1), counted.stderr
     return counted.points
 
 
 def killed_and_run_again(folder: Path, point: int) -> None:
-    with rollout(folder / f"p{point}") as here:
+    with rollout(folder / f"p{point}", with_pilot()) as here:
         here.apply(point)
         here.assert_pilot_first()
         again = here.apply()
@@ -112,7 +123,7 @@ def killed_and_run_again(folder: Path, point: int) -> None:
 
 
 def killed_with_a_failing_pilot(folder: Path, point: int) -> None:
-    with rollout(folder / f"f{point}", "failing") as here:
+    with rollout(folder / f"f{point}", with_pilot("failing")) as here:
         here.apply(point)
         again = here.apply()
         assert again.returncode == 1, f"{point}: {again.stdout}{again.stderr}"
@@ -121,7 +132,7 @@ def killed_with_a_failing_pilot(folder: Path, point: int) -> None:
 
 def killed_with_a_used_up_budget(folder: Path, point: int) -> None:
     """The pilot uses up the budget, so that the rest is only created with the next one."""
-    with rollout(folder / f"b{point}", budget=TokenBudget(1)) as here:
+    with rollout(folder / f"b{point}", with_pilot(), TokenBudget(1)) as here:
         here.apply(point)
         again = here.apply()
         assert again.returncode == 1, f"{point}: {again.stdout}{again.stderr}"
