@@ -74,8 +74,7 @@ def _lines(code: Code) -> str:
         summary, detail, command = (fill(part, facts) for part in message)
         parts.append(f"  {case or '-'}: {summary}\n")
         parts += [f"      {row}\n" for row in detail.split("\n") if row]
-        if command:
-            parts.append(f"      $ {command}\n")
+        parts += [f"      $ {line}\n" for line in command.split("\n") if line]
     return "".join(parts)
 
 

@@ -68,7 +68,7 @@ def wording(diagnostic: Diagnostic) -> Message:
 
     template = entry(diagnostic.code).cases[diagnostic.case]
     message = Message(*(fill(part, diagnostic.args) for part in template))
-    return message._replace(command=completed(message.command)) if message.command else message
+    return message._replace(detail=completed(message.detail), command=completed(message.command))
 
 
 def plain_text(diagnostic: Diagnostic) -> str:

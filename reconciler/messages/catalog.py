@@ -27,8 +27,8 @@ from typing import NamedTuple
 
 class Message(NamedTuple):
     """`summary` is one line; `detail` says why it matters and what to do, and may have several
-    lines; `command` is the command that fixes it, ready to paste. In an entry, all three are
-    templates (`messages/template.py`)."""
+    lines; `command` is the command that fixes it, ready to paste, or several, one a line. In an
+    entry, all three are templates (`messages/template.py`)."""
 
     summary: str
     detail: str = ""
@@ -36,9 +36,9 @@ class Message(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """Everything but the summary; the command is on a line of its own, indented."""
-        command = f"    {self.command}" if self.command else ""
-        return "\n".join(part for part in (self.detail, command) if part)
+        """Everything but the summary; each command is on a line of its own, indented."""
+        commands = [f"    {line}" for line in self.command.split("\n") if line]
+        return "\n".join([*([self.detail] if self.detail else []), *commands])
 
 
 class Entry(NamedTuple):

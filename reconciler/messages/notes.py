@@ -60,12 +60,15 @@ class Note(StrEnum):
     TASK_STATUS = "{ref}: {status}"
     TASK_FAILED = "{ref}: {status} ({words})"
     TASK_WAITS = (
-        "{ref}: {status}; answer it with `taskctl approve {ref:key}` or `taskctl reject {ref:key}`"
+        "{ref}: {status} for approval. To respond, run one of:\n    taskctl approve {ref:key}\n"
+        "    taskctl reject {ref:key} -m TEXT"
     )
-    TASK_ASKS = "{ref}: {status} for an answer; answer it with `taskctl approve {ref:key} -m TEXT`"
+    TASK_ASKS = (
+        "{ref}: {status} for an answer. To answer, run:\n    taskctl approve {ref:key} -m TEXT"
+    )
     TASK_PARKED_CLI = (
-        "{ref}: {status} for the result of {tools:and}, which a Pulumi CLI session provides: "
-        "`pulumi neo resume {task_id:id}`"
+        "{ref}: {status} for the result of {tools:and}, which a Pulumi CLI session provides. "
+        "To start it, run:\n    pulumi neo resume {task_id:id}"
     )
     TASK_PARKED_WORKER = (
         "{ref}: {status} for the result of {tools:and}, which a worker of the service provides"
@@ -84,7 +87,7 @@ class Note(StrEnum):
     NOT_NOTIFIED = "Not notified: {why}."
 
     # Import
-    NEXT = "Next: {command}"
+    NEXT = "To see what apply would do next, run:\n    {command}"
     DRY_RUN = "Dry run: nothing was written. {summary:lines}"
 
     # init and fmt

@@ -82,6 +82,7 @@ WORDS: Mapping[str, Callable[[str], str]] = {
     "url": lambda text: text if _URL.fullmatch(text) else "URL",
     "address": _address_word,
     "request": _request_word,
+    "number": lambda text: text if text.isascii() and text.isdecimal() else "N",
     "sh": shell_word,
 }
 """Each kind of value, and the function that turns it into a word."""

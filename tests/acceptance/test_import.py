@@ -93,7 +93,7 @@ def test_the_plan_after_an_import_is_empty(place: LiveTasks) -> None:
     patched(place.api, full, name="Über: the *stacks*", isShared=True)
     plain = created(place.api, "finishing it")
     code, out, err = place.run("import", full, plain, "--org", "acme", "--write", "tasks/i.yaml")
-    assert (code, "Next: taskctl plan" in err) == (0, True), err
+    assert (code, "    taskctl plan" in err) == (0, True), err
     assert "2 imported into tasks/i.yaml." in out
     unchanged(place)
 
@@ -251,7 +251,7 @@ def test_policy_violations_are_reported(place: LiveTasks) -> None:
 def test_a_manifest_outside_the_usual_places_is_named_in_the_next_step(place: LiveTasks) -> None:
     created(place.api, "finishing it")
     _, _, err = place.run("import", "--all", "--org", "acme", "--write", "old tasks.yaml")
-    assert "Next: taskctl plan 'old tasks.yaml'" in err
+    assert "    taskctl plan 'old tasks.yaml'" in err
     unchanged(place, "old tasks.yaml")
 
 

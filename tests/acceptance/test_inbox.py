@@ -188,8 +188,9 @@ def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
 def test_say_to_a_waiting_task_names_the_commands_that_answer(place: LiveTasks) -> None:
     place.apply({"one": "approving", "two": "asking"})
     settled(place, one="waiting", two="waiting")
-    assert "`taskctl reject acme/one`" in place.run("say", "one", "Hello?")[2]
-    assert "`taskctl approve acme/two -m TEXT`" in place.run("say", "two", "Hello?")[2]
+    given = f"-m TEXT --backend {place.url}"
+    assert f"\n    taskctl reject acme/one {given}" in place.run("say", "one", "Hello?")[2]
+    assert f"\n    taskctl approve acme/two {given}" in place.run("say", "two", "Hello?")[2]
 
 
 def test_patterns_answer_matching_requests(place: LiveTasks) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from reconciler.cli.main import run
 
-COMMAND = re.compile(r"(?:^ +|more lines: )(taskctl .*)$", re.MULTILINE)
-"""A line of its own, indented (what the catalog marks with `$`), or how to see a whole prompt."""
+COMMAND = re.compile(r"(?:^ +|more lines: )(taskctl .*)$|`(taskctl .*?)`", re.MULTILINE)
+"""A line of its own, indented (what the catalog marks with `$`), how to see a whole prompt, or a
+command within a sentence, which would lack the options of the run."""
 
 BROKEN = (
     *("no access token", "TC718", "TC804", "TC802", "TC619", "not in the state", "no such"),
@@ -24,6 +25,10 @@ BROKEN = (
 
 LONG = "\n".join(f"Step {number} of the job." for number in range(1, 61))
 ONE = {"one": {"message": LONG, "approvalMode": "manual"}, "two": {"message": "Second."}}
+
+
+def printed_in(text: str) -> list[str]:
+    return [line or within for line, within in COMMAND.findall(text)]
 
 
 class Session:
@@ -44,7 +49,7 @@ class Session:
         self.capture.readouterr()
         code = run([*arguments, *self.given])
         out, err = self.capture.readouterr()
-        for line in dict.fromkeys(COMMAND.findall(out + err)):
+        for line in dict.fromkeys(printed_in(out + err)):
             self.printed.setdefault(line, self.paste(line))
         return code, out + err
 
@@ -87,7 +92,16 @@ def test_every_printed_command_can_be_pasted(session: Session) -> None:
     session.run("inbox")
     session.run("state", "rm", "acme/one")
     session.run("state", "resolve", "acme/three")
-    assert len(session.printed) >= 10
+    session.run("state", "accept", "acme/two")  # in no manifest
+    session.run("state", "mv", "acme/three", "acme/two")
+    session.run("say", "acme/nobody", "Hello?")
+    session.run("wait")
+    session.run("results")
+    session.run("open", "acme/three")
+    session.run("open", "acme/three", "--pr")
+    session.run("import", "--all", "--org", "acme", "--write", "ops/imported.yaml")
+    session.run("explain", "TC9")
+    assert len(session.printed) >= 14
     for line, said in session.printed.items():
         if not line.endswith("--help"):
             assert not [word for word in BROKEN if word in said], (line, said)
@@ -97,7 +111,7 @@ def test_the_commands_have_the_options_and_paths_of_the_run(session: Session) ->
     session.declare(ONE)
     _, said = session.run("plan", "ops", "--target", "one", "--adopt", "none")
     where = "--adopt none --backend local --state own.state.json -C repository"
-    see_all, apply = COMMAND.findall(said)
+    see_all, apply = printed_in(said)
     assert see_all == f"taskctl plan -v --target one {where} ops"
     assert f"... 40 more lines: {see_all}\n" in said
     exactly = rf"taskctl apply ops --expect-plan sha256:[0-9a-f]{{16}} --target one {where}"

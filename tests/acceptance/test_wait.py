@@ -28,7 +28,7 @@ def test_wait_ends_at_the_timeout(place: LiveTasks) -> None:
     place.apply({"asks": "approving of it"})
     code, _, err = place.run("wait", "--timeout", "400ms", "--interval", "100ms")
     assert code == 3
-    assert "`taskctl approve acme/asks`" in err
+    assert "\n    taskctl approve acme/asks --backend " in err
     assert "Timed out" in err
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
+from reconciler.messages.commands import completed
+from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.render import cells, safe
 from reconciler.render.status.inbox import request_line
@@ -30,15 +32,16 @@ def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime)
         return ""
     counts = ((len(news.waiting), "waiting"), (len(news.failed), "failed"))
     head = "taskctl: " + ", ".join(f"{count} {word}" for count, word in counts if count)
-    more = f"and {len(items) - MAX_NEWS} more: `taskctl inbox`, `taskctl status`"
-    return "\n".join([head, *items[:MAX_NEWS], *([more] if len(items) > MAX_NEWS else [])])
+    commands = [f"    {_inert(completed(command_line(name)))}" for name in ("inbox", "status")]
+    more = [f"and {len(items) - MAX_NEWS} more:", *commands] if len(items) > MAX_NEWS else []
+    return "\n".join([head, *items[:MAX_NEWS], *more])
 
 
 def _waiting(news: News, sensitive: Collection[TaskRef], now: datetime) -> Iterator[str]:
     for request in news.waiting:
         status = request.status
         item = _news_item(status, request_line(request, now, message=status.ref not in sensitive))
-        yield item + (f"\n    {_inert(request.command_line)}" if request.command else "")
+        yield item + (f"\n    {_inert(completed(request.command_line))}" if request.command else "")
 
 
 def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:

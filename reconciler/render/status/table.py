@@ -104,7 +104,8 @@ def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
     reasons = [word(problem) for problem in status.unmet]
     for reason in reasons:
         yield from cells.wrap(safe.line(reason.summary), width)
-    for command in dict.fromkeys(reason.command for reason in reasons if reason.command):
-        yield safe.line(command)
+    for more in dict.fromkeys(reason.explanation for reason in reasons if reason.explanation):
+        for row in safe.block(more).split("\n"):
+            yield f"  {row.lstrip()}" if row.startswith(" ") else row
     if status.state is TaskState.FAILED and status.summary.words:
         yield cells.shorten(safe.line(" ".join(status.summary.words.split())), width)

@@ -98,8 +98,8 @@ def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
     commands: Sequence[str] = [completed(request.command_line) for request in open_requests(status)]
     hints = tuple(Hint("", (command,)) for command in commands[:1] if command)
     result, reasons = result_of(status), [word(reason) for reason in status.unmet]
-    repairs = dict.fromkeys(reason.command for reason in reasons if reason.command)
-    hints = (*hints, *(Hint("", (command,)) for command in repairs))
+    repairs = (Hint(why.detail, tuple(why.command.split("\n"))) for why in reasons if why.command)
+    hints = (*hints, *dict.fromkeys(repairs))
     why = "\n".join([*(reason.summary for reason in reasons), *filter(None, [result.error])])
     view = view_of_task(status, status.state, sign, level, Words(why, hints), locate)
     broken = level is Severity.ERROR and status.state is not TaskState.UNMET

@@ -11,7 +11,7 @@ import reconciler
 from reconciler.messages import AREAS, entry
 from reconciler.messages.catalog import Message
 from reconciler.messages.explanation import codes, section
-from reconciler.messages.notes import Note
+from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import remark_templates
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
@@ -55,9 +55,9 @@ def cases() -> Iterator[tuple[Code, Message]]:
 def test_every_case_has_a_wording() -> None:
     for code, message in cases():
         facts = facts_of(message)
-        summary, detail, command = (fill(part, facts) for part in message)
+        summary, detail, _ = (fill(part, facts) for part in message)
         assert summary, code
-        assert "\n" not in summary + command, code
+        assert "\n" not in summary, code
         assert not re.search(r"[{}](?![{}\]`])", detail.replace("{ }", "")), code
 
 
@@ -87,6 +87,15 @@ def test_a_command_is_quoted() -> None:
     """Every fact in a command has the format that quotes it for a shell."""
     for code, message in cases():
         assert not re.search(rf"(?<!\{{)\{{\w+(?!:({KINDS})\}})[:}}]", message.command), code
+
+
+def test_commands_are_lines_of_their_own() -> None:
+    """There, they get the options of a run. A sentence before them says what they are for."""
+    worded = [message for _, message in cases()] + list(remark_templates().values())
+    for message in worded:
+        assert "`taskctl " not in message.summary + message.detail, message
+        assert not message.command or message.detail.endswith(":"), message
+    assert not [note for note in (*Note, *Question) if "`taskctl " in note]
 
 
 EVIL = "$(touch owned)`;"
