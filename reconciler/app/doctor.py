@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -27,9 +28,13 @@ from reconciler.model.diagnostics import (
     RemoteError,
     Severity,
     TaskctlError,
+    limited,
 )
 from reconciler.model.mark import kept
 from reconciler.state.attempt import HistoryKind
+
+if TYPE_CHECKING:
+    from reconciler.model.task import DesiredTask
 
 CLOCK_TOLERANCE = 60
 """Seconds. Dates and periods of entries follow this machine's clock."""
@@ -86,6 +91,7 @@ class _Checks:
     def __init__(self, ctx: Context, *, write_test: bool) -> None:
         self._ctx, self._write_test = ctx, write_test
         self._passed: set[str] = set()
+        self._tasks: tuple[DesiredTask, ...] = ()
 
     def run(self, name: str) -> Check:
         check: Callable[[], Finding] = getattr(self, f"_{name}")
@@ -162,14 +168,38 @@ class _Checks:
             raise TaskctlError.of(Code.CLOCK_SKEW, seconds=seconds)
         return "clock", {"seconds": seconds}
 
+    def _manifests(self) -> Finding:
+        found = self._ctx.load(())
+        if any(problem.code is Code.NO_MANIFESTS for problem in found.diagnostics):
+            raise _SkippedError("no-manifests")
+        if errors := [each for each in found.diagnostics if each.severity is Severity.ERROR]:
+            raise TaskctlError(limited(errors))
+        self._ctx.protect(found.tasks)
+        self._tasks = found.tasks
+        return "manifests", {"tasks": len(found.tasks), "files": len(found.files)}
+
     def _organization(self) -> Finding:
+        """Those of the manifests; the default one only if a task needs it, or without manifests."""
         self._needs_service()
         self._needs("identity")
-        found = self._ctx.default_org
-        if found is None:
+        names = {task.org_name for task in self._tasks} or {None}
+        default = self._ctx.default_org if None in names else None
+        orgs = sorted({name or (default.value if default else "") for name in names} - {""})
+        if not orgs:
             raise _SkippedError("no-org")
-        next(iter(self._ctx.client.list_tasks(found.value)), None)
-        return "organization", {"name": found.value, "source": found.source}
+        problems = [problem for org in orgs for problem in self._problems_of(org)]
+        if problems:
+            raise TaskctlError(problems)
+        if default is not None and len(orgs) == 1:
+            return "organization", {"name": default.value, "source": default.source}
+        return "organization/manifests", {"names": tuple(orgs)}
+
+    def _problems_of(self, org: str) -> tuple[Diagnostic, ...]:
+        try:
+            next(iter(self._ctx.client.list_tasks(org)), None)
+        except TaskctlError as problem:
+            return problem.diagnostics
+        return ()
 
     def _state(self) -> Finding:
         self._needs("backend")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable
 from contextlib import closing
@@ -88,7 +89,7 @@ def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
         code, outcomes, codes = doctor.run(url, "--write-test")
     assert (code, codes) == (0, [])
-    assert outcomes.pop("marks") == "skipped"  # nothing was created yet
+    assert outcomes.pop("manifests") == outcomes.pop("marks") == "skipped"  # there are none yet
     assert set(outcomes.values()) == {"ok"}
     assert sorted(doctor.folder.iterdir()) == before
 
@@ -127,6 +128,43 @@ def test_a_clock_that_is_off(doctor: Doctor, tmp_path: Path) -> None:
 def test_an_organization_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
     with closing(Refusing(tmp_path / "service.db")) as app, running_app(app) as url:
         assert doctor.failed(url, "--org", "acme")[0] == ["organization"]
+
+
+def test_the_organizations_of_the_manifests_are_read(
+    doctor: Doctor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = {f"k{n}": {"message": f"Job {n}.", "orgName": f"org-{n}"} for n in range(2)}
+    manifest = doctor.folder / "tasks" / "all.yaml"
+    manifest.parent.mkdir()
+    manifest.write_text(json.dumps({"version": 1, "tasks": tasks}))
+    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+        run(["doctor", "-C", str(doctor.folder), "--backend", url])
+        out = capsys.readouterr().out
+    assert re.search(r"^ok +Manifests +2 tasks in 1 file$", out, re.MULTILINE)
+    assert re.search(
+        r"^ok +Organization +org-0 and org-1 \(from the manifests\)$", out, re.MULTILINE
+    )
+    manifest.write_text('{"version": 1, "tasks": {"k": {"mesage": "Job."}}}')
+    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+        assert doctor.failed(url)[0] == ["manifests"]
+
+
+def test_details_are_below_the_row_of_a_failed_check(
+    doctor: Doctor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(Refusing(tmp_path / "service.db")) as app, running_app(app) as url:
+        words = ["doctor", "-C", str(doctor.folder), "--backend", url, "--org", "acme"]
+        assert run(words) == 1
+        said = capsys.readouterr()
+        rows = said.out.splitlines()
+        (at,) = (n for n, row in enumerate(rows) if row.startswith("failed"))
+        assert rows[at].endswith("[TC706]")
+        assert rows[at + 1].startswith("    ")
+        assert said.err == ""
+        assert run([*words, "-q"]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "[TC706]" in said.err
 
 
 def test_a_state_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from reconciler.app.doctor import Check, Outcome, doctor
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, ORG, STATE, option
+from reconciler.messages import word
 from reconciler.messages.doctor import TITLES, found, skipped
-from reconciler.render import safe
+from reconciler.render import cells, safe
+from reconciler.render.diagnostics import place_of
 from reconciler.render.document import json_document
+from reconciler.render.reports import Palette, Style
+
+_INDENT = "    "
+_PAINT: dict[Outcome, Callable[[Palette], Callable[[str], str]]] = {
+    Outcome.OK: lambda palette: palette.green,
+    Outcome.FAILED: lambda palette: palette.red,
+    Outcome.SKIPPED: lambda palette: palette.dim,
+}
 
 
 @make_command(
@@ -25,8 +37,9 @@ from reconciler.render.document import json_document
     ],
 )
 def command(call: Call, write_test: bool) -> int:
-    """Check what an apply needs: backend, token, connection, identity, clock, organization, state,
-    whether the service keeps marks, and git. Changes nothing; --write-test leaves nothing behind.
+    """Check what an apply needs: backend, token, connection, identity, clock, manifests, their
+    organizations, state, whether the service keeps marks, and git. Changes nothing; --write-test
+    leaves nothing behind.
 
     Checks that cannot run are skipped. Exits 1 if a check fails.
     """
@@ -34,15 +47,26 @@ def command(call: Call, write_test: bool) -> int:
     problems = [problem for check in checks for problem in check.diagnostics]
     call.out.result(
         lambda: json_document(problems, checks=list(map(_document, checks))),
-        lambda _style: "".join(map(_row, checks)),
-        problems,
+        lambda style: "".join(f"{row}\n" for check in checks for row in _rows(check, style)),
+        problems if call.out.options.quiet else (),
     )
     return int(any(check.outcome is Outcome.FAILED for check in checks))
 
 
-def _row(check: Check) -> str:
-    row = f"{check.outcome.value:<8} {TITLES[check.name]:<13} {safe.line(_text(check))}"
-    return f"{row.rstrip()}\n"
+def _rows(check: Check, style: Style) -> Iterator[str]:
+    """The check and what it found, or why it failed and what to do."""
+    paint = _PAINT[check.outcome](style.palette)
+    start = f"{paint(f'{check.outcome.value:<8}')} {TITLES[check.name]:<13} "
+    if check.outcome is not Outcome.FAILED:
+        yield f"{start}{safe.line(_text(check))}".rstrip()
+        return
+    for problem in check.diagnostics:
+        message = word(problem)
+        at = place_of(problem.file, problem.line, problem.column)
+        yield f"{start}{at}{': ' * bool(at)}{safe.line(message.summary)} [{problem.code}]"
+        start = " " * cells.width(start)
+        text = cells.wrap_sentences(safe.block(message.explanation), style.width - len(_INDENT))
+        yield from (f"{_INDENT}{row}" for row in text.split("\n") if row)
 
 
 def _text(check: Check) -> str:
