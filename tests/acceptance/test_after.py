@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from tests.acceptance.test_inbox import settled
 from tests.support.live_tasks import LiveTasks
 
 
@@ -71,7 +70,7 @@ def test_an_entry_waits_for_all_tasks_or_row_by_row(place: LiveTasks) -> None:
 def test_a_failed_predecessor_is_an_alarm(place: LiveTasks) -> None:
     write(place, first=task("failing"), second=task("x", "first"), third=task("y", "second"))
     assert place.run("apply", "--yes")[0] == 0
-    settled(place, first="failed")
+    place.finish(first="failed")
     found = planned(place)
     assert found["second"] == found["third"] == ("held", "stopped")
     document = place.document("plan")
@@ -88,10 +87,10 @@ def test_an_unmet_predecessor_holds_until_it_is_corrected(place: LiveTasks) -> N
         second=task("x", "first"),
     )
     assert place.run("apply", "--yes")[0] == 0
-    settled(place, first="unmet")
+    place.finish(first="unmet")
     assert planned(place)["second"] == ("held", "stopped")
     assert place.run("say", "first", "answering ```json {} ```", "-y")[0] == 0
-    settled(place, first="done")
+    place.finish(first="done")
     assert planned(place)["second"] == ("create", "new")
 
 
@@ -112,7 +111,7 @@ def test_a_pilot_that_cannot_start_stops_its_entry(place: LiveTasks) -> None:
     many = {**rows("a", "b"), **task("do {{ row }}", "first"), "rollout": {"pilot": 1}}
     write(place, first=task("failing"), many=many)
     assert place.run("apply", "--yes")[0] == 0
-    settled(place, first="failed")
+    place.finish(first="failed")
     assert set(planned(place).values()) >= {("held", "stopped")}
     assert planned(place)["many@b"] == ("held", "stopped")
 

@@ -6,7 +6,6 @@ import io
 import json
 import shlex
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,15 +21,6 @@ from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
 
 
-def settled(place: LiveTasks, **expected: str) -> None:
-    """Waits until the tasks have these statuses."""
-    for _ in range(50):
-        if (found := place.statuses()) == expected:
-            return
-        time.sleep(0.05)
-    assert found == expected
-
-
 def bodies(place: LiveTasks, key: str) -> list[dict[str, Any]]:
     path = f"{place.api.tasks}/{place.task_id(key)}/events"
     events: list[dict[str, Any]] = place.api.call("GET", path).json["events"]
@@ -39,12 +29,12 @@ def bodies(place: LiveTasks, key: str) -> list[dict[str, Any]]:
 
 def test_approve_shows_the_request_and_sends_the_answer(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     code, out, err = place.run("approve", "asks", "-y")
     assert (code, out) == (0, "acme/asks: Approved.\n")
     assert "acme/asks asks:\n  May I run `pulumi up` on the stack?" in err
     assert "+ runtime: nodejs" in err
-    settled(place, asks="done")
+    place.finish(asks="done")
     code, out, err = place.run("approve", "asks", "-y")
     assert (code, out) == (1, "")
     assert "no pending approval; the task is done" in err
@@ -52,7 +42,7 @@ def test_approve_shows_the_request_and_sends_the_answer(place: LiveTasks) -> Non
 
 def test_approve_without_a_terminal_sends_nothing(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     code, _, err = place.run("approve", "asks")
     assert code == 1
     assert "taskctl approve acme/asks --request approval-" in err
@@ -71,7 +61,7 @@ def test_a_hostile_id_in_a_suggested_command_runs_nothing(
 
     monkeypatch.setattr(events, "approval_in", named)
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     (line,) = [row for row in place.run("approve", "asks")[2].splitlines() if "-y" in row]
     words = shlex.split(line)
     option, request, yes = words[: words.index("--backend")][-3:]
@@ -84,7 +74,7 @@ def test_empty_messages_and_binary_data_are_not_sent(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     place.apply({"asks": "approving", "good": "finishing"})
-    settled(place, asks="waiting", good="done")
+    place.finish(asks="waiting", good="done")
     given = io.TextIOWrapper(io.BytesIO(text.encode("utf-8", "surrogateescape")))
     monkeypatch.setattr("sys.stdin", given)
     why = "is empty" if not text.strip() else "not valid UTF-8"
@@ -106,7 +96,7 @@ def test_a_question_is_answered_in_words(
         return found and replace(found, body={**found.body, "context": context})
 
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     assert (
         "[TC736]" in place.run("approve", "asks", "-y", "-m", "eu-west-1")[2]
     )  # the request is not a question
@@ -120,7 +110,7 @@ def test_a_question_is_answered_in_words(
     assert (code, out) == (0, "acme/asks: Answered.\n")
     (sent,) = [body for body in bodies(place, "asks") if body["type"] == "user_confirmation"]
     assert (sent["ok"], sent["instructions"]) == (False, "eu-west-1")
-    settled(place, asks="done")
+    place.finish(asks="done")
 
 
 def test_a_cancel_that_is_refused_as_busy_suggests_force(
@@ -137,9 +127,9 @@ def test_a_cancel_that_is_refused_as_busy_suggests_force(
 
 def test_reject_sends_instructions(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     assert place.run("reject", "asks", "-m", "Use a preview.")[1] == "acme/asks: Rejected.\n"
-    settled(place, asks="done")
+    place.finish(asks="done")
     out = place.run("logs", "asks")[1]
     assert "answer     rejected: Use a preview." in out
     assert "Understood: Use a preview." in out
@@ -166,7 +156,7 @@ def test_cancel_is_a_request_and_force_ends_the_session(place: LiveTasks) -> Non
     assert place.run("cancel", "one", "-y")[:2] == (0, "acme/one: Cancelled.\n")
     code, out, _ = place.run("cancel", "two", "--force", "-y")
     assert (code, out) == (0, "acme/two: Session ended.\n")
-    settled(place, one="cancelled", two="cancelled", asks="waiting")
+    place.finish(one="cancelled", two="cancelled", asks="waiting")
     assert place.run("cancel", "asks", "-y")[0] == 0
     assert place.statuses()["asks"] == "cancelled"
     assert place.run("cancel", "one", "-y")[1] == "acme/one: Nothing to cancel.\n"
@@ -216,7 +206,7 @@ def test_a_lost_response_is_looked_up_and_nothing_is_sent_twice(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
 ) -> None:
     place.apply({"good": "finishing"})
-    settled(place, good="done")
+    place.finish(good="done")
     tell, sent = Client.post_to_task, []
 
     def lost(
@@ -237,7 +227,7 @@ def test_a_lost_response_is_looked_up_and_nothing_is_sent_twice(
 
 def test_json_is_one_document(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     document = place.document("approve", "asks", "-y")
     (response,) = document["responses"]
     assert response["answered"]["approval_type"] == "tool_permission"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import TEXTS, InProcess
-from tests.support.live_tasks import LiveTasks
+from tests.support.live_tasks import LONGER, LiveTasks
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import as_tasks
 
@@ -169,10 +168,8 @@ def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks
 
 
 def test_a_finished_task_is_not_cancelled_when_replaced(place: LiveTasks) -> None:
-    for _ in range(50):
-        if place.statuses()["b"] == "done":
-            break
-        time.sleep(0.05)
+    place.time.advance(LONGER)
+    assert place.statuses()["b"] == "done"
     old = place.task_id("b")
     done = place.document("apply", "--yes", "--replace", "b", "--cancel-replaced")
     assert not [d for d in done["diagnostics"] if "cancelled" in d["summary"]]
@@ -201,7 +198,7 @@ def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
     here.server.world.by_id.pop(old)
     here.sandbox.write(as_tasks(TEXTS, named=["k1"]))
     here.sandbox.settle = "500ms"  # a task that was just created may be hidden for a while
-    time.sleep(1.1)  # its clock has whole seconds
+    here.server.habits.clock_offset = 2.0  # its clock has whole seconds
     document = here.run("plan").document
     assert [t["reason"] for t in document["tasks"] if t["key"] == "k2"] == ["notFound"], document
     ended = here.run("apply", "--replace", "k2", "--cancel-replaced")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from tests.acceptance.test_inbox import settled
 from tests.support.live_tasks import LiveTasks
 
 SCHEMA = {
@@ -54,7 +53,7 @@ def entry(text: str = GOOD, count: int = 4, **expect: Any) -> dict[str, Any]:
 
 def test_a_task_that_delivers_what_is_expected_is_done(place: LiveTasks) -> None:
     applied(place, up=task(f"answering {GOOD}", pullRequests=1, data=SCHEMA))
-    settled(place, up="done")
+    place.finish(up="done")
     assert place.run("wait")[0] == 0
 
 
@@ -71,7 +70,7 @@ def test_a_task_that_does_not_is_unmet(
     place: LiveTasks, text: str, expect: dict[str, Any], reason: str
 ) -> None:
     applied(place, up=task(text, **expect))
-    settled(place, up="unmet")
+    place.finish(up="unmet")
     code, out, _ = place.run("results", "--exit-code")
     assert code == 1
     assert reason in " ".join(out.split())
@@ -87,11 +86,11 @@ def test_a_task_that_does_not_is_unmet(
 def test_a_message_corrects_it_and_apply_remembers_the_success(place: LiveTasks) -> None:
     write(place, up=entry())
     assert place.run("apply", "--yes")[0] in (0, 1)
-    settled(place, **{"up@r0": "done", "up@r1": "unmet"})
+    place.finish(**{"up@r0": "done", "up@r1": "unmet"})
     plan = {task["key"]: task for task in place.document("plan")["tasks"]}
     assert (plan["up@r2"]["action"], plan["up@r2"]["reason"]) == ("held", "stopped")
     assert place.run("say", "up@r1", f"answering {GOOD}", "-y")[0] == 0
-    settled(place, **{"up@r0": "done", "up@r1": "done"})
+    place.finish(**{"up@r0": "done", "up@r1": "done"})
     assert place.document("apply", "--yes")["summary"]["created"] == 2
     state = json.loads((place.folder / "taskctl.state.json").read_text())
     assert state["tasks"]["acme/up@r0"]["done"] is True
@@ -102,13 +101,13 @@ def test_another_expectation_voids_a_success_and_the_same_one_does_not(place: Li
     rows = entry(count=2)
     rows["forEach"]["row"][1]["block"] = GOOD
     applied(place, up=rows)
-    settled(place, **{"up@r0": "done", "up@r1": "done"})
+    place.finish(**{"up@r0": "done", "up@r1": "done"})
     rows["forEach"]["row"] += [{"name": "r2", "block": GOOD}]
     rows["rollout"] = {"pilot": 2, "atOnce": 1}
     applied(place, up=rows)
-    settled(place, **{"up@r0": "done", "up@r1": "done", "up@r2": "done"})
+    place.finish(**{"up@r0": "done", "up@r1": "done", "up@r2": "done"})
     assert place.run("say", "up@r0", "failing now", "-y")[0] == 0
-    settled(place, **{"up@r0": "failed", "up@r1": "done", "up@r2": "done"})
+    place.finish(**{"up@r0": "failed", "up@r1": "done", "up@r2": "done"})
     rows["forEach"]["row"] += [{"name": "r3", "block": GOOD}]
     write(place, up=rows)
     plan = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
@@ -141,7 +140,7 @@ def test_a_schema_file_and_defaults(place: LiveTasks) -> None:
     }
     (place.folder / "tasks" / "all.yaml").write_text(json.dumps(document))
     assert place.run("apply", "--yes")[0] == 0
-    settled(place, a="unmet", b="done", c="done")
+    place.finish(a="unmet", b="done", c="done")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +174,7 @@ def test_a_prompt_that_does_not_mention_json_is_a_warning(place: LiveTasks) -> N
 
 def test_an_expectation_that_cannot_be_read_is_an_error_or_a_warning(place: LiveTasks) -> None:
     applied(place, up=task(f"answering {GOOD}", data=SCHEMA))
-    settled(place, up="done")
+    place.finish(up="done")
     path = place.folder / "tasks" / "all.yaml"
     path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
     assert place.run("status")[0] == 0
@@ -199,7 +198,7 @@ def test_a_hostile_schema_is_stopped_and_the_run_goes_on(
     data = {"a": "a" * 60 + "!", "b": [{"n": n} for n in range(5000)]}
     text = f"answering ```json {json.dumps(data)} ```"
     applied(place, bad=task(text, data=schema), good=task(f"answering {GOOD}", data=SCHEMA))
-    settled(place, bad="unmet", good="done")
+    place.finish(bad="unmet", good="done")
     assert "could not be checked within 2 s" in place.run("results")[1]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from reconciler.manifest.fmt import format_manifest
 from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message
 from tests.support.escaping import commands_in, invisible_in
-from tests.support.live_tasks import LiveTasks
+from tests.support.live_tasks import LONGER, LiveTasks
 from tests.support.sandbox import TOKEN
 
 PROMPT = "Look at the stacks.\n\n  - name each\n\t- and its owner: #1\n"
@@ -40,14 +39,11 @@ def created(api: Api, message: str | Mapping[str, Any], **settings: Any) -> str:
     return str(made.json["taskId"])
 
 
-def at_rest(api: Api) -> None:
-    """Waits until no agent is working, because a working agent may rename its task."""
-    for _ in range(400):
-        listed = api.call("GET", "/api/preview/agents/acme/tasks").json["tasks"]
-        if all(task["status"] == "idle" for task in listed):
-            return
-        time.sleep(0.05)
-    raise AssertionError(listed)
+def at_rest(place: LiveTasks) -> None:
+    """All agents finish, because a working agent may rename its task."""
+    place.time.advance(LONGER)
+    listed = place.api.call("GET", "/api/preview/agents/acme/tasks").json["tasks"]
+    assert {task["status"] for task in listed} == {"idle"}
 
 
 def patched(api: Api, task_id: str, **changes: Any) -> None:
@@ -192,7 +188,7 @@ def test_a_vanished_task_of_another_user_counts_as_not_visible(place: LiveTasks)
 def test_names_chosen_by_the_agent_are_not_written(place: LiveTasks) -> None:
     named, unnamed = created(place.api, "finishing one"), created(place.api, "finishing two")
     patched(place.api, named, name="By hand")
-    at_rest(place.api)
+    at_rest(place)
     place.run("import", named, unnamed, "--org", "acme", "--write", "tasks/i.yaml")
     text = (place.folder / "tasks/i.yaml").read_text()
     assert text.count("name:") == 1
@@ -217,7 +213,7 @@ def test_imported_text_is_inert(place: LiveTasks) -> None:
     ]
     for text in texts:
         created(place.api, text)
-    at_rest(place.api)
+    at_rest(place)
     code, out, err = place.run("import", "--all", "--org", "acme", "--dry-run")
     assert code == 0
     assert not commands_in(out + err)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 
 import pytest
 
@@ -12,19 +11,11 @@ from reconciler.cli.console.output import Output
 from reconciler.cli.main import run
 from reconciler.model.task import TaskRef
 from reconciler.tasks.events import Approval
-from tests.support.live_tasks import LiveTasks
+from tests.support.live_tasks import LONGER, LiveTasks
 from tests.support.sandbox import ROOT
 from tests.support.shells import Shell, typed
 
 ASKED = "May I run `pulumi up` on the stack?"
-
-
-def settled(place: LiveTasks, **expected: str) -> None:
-    for _ in range(6000):
-        if (found := place.statuses()) == expected:
-            return
-        time.sleep(0.05)
-    assert found == expected
 
 
 def at_terminal(place: LiveTasks, *arguments: str) -> Shell:
@@ -35,7 +26,7 @@ def at_terminal(place: LiveTasks, *arguments: str) -> Shell:
 def test_status_shows_each_request_its_age_and_the_command_that_answers(place: LiveTasks) -> None:
     tasks = {"asks": "approving", "good": "finishing", "cli": "delegating"}
     place.apply(tasks, toolExecutionMode="cli")
-    settled(place, asks="waiting", good="done", cli="waiting")
+    place.finish(asks="waiting", good="done", cli="waiting")
     rows = place.run("status")[1].splitlines()
     at = next(n for n, row in enumerate(rows) if row.startswith("asks "))
     assert rows[at + 1].startswith("  asks for approval (")
@@ -54,7 +45,7 @@ def test_status_shows_each_request_its_age_and_the_command_that_answers(place: L
 
 def test_the_status_option_filters_and_the_state_option_names_a_state(place: LiveTasks) -> None:
     place.apply({"asks": "approving", "good": "finishing", "bad": "failing"})
-    settled(place, asks="waiting", good="done", bad="failed")
+    place.finish(asks="waiting", good="done", bad="failed")
 
     def keys(*options: str) -> list[str]:
         return [task["key"] for task in place.document("status", *options)["tasks"]]
@@ -72,9 +63,9 @@ def test_the_status_option_filters_and_the_state_option_names_a_state(place: Liv
 def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
     assert place.run("inbox")[:2] == (0, "No open requests.\n")
     place.apply({"zz": "approving", "good": "finishing"})
-    settled(place, zz="waiting", good="done")
+    place.finish(zz="waiting", good="done")
     place.apply({"zz": "approving", "good": "finishing", "aa": "approving too"})
-    settled(place, zz="waiting", good="done", aa="waiting")
+    place.finish(zz="waiting", good="done", aa="waiting")
     code, out, _ = place.run("inbox")
     assert code == 0
     assert out.index("acme/zz asks for approval") < out.index("acme/aa asks for approval")
@@ -88,7 +79,7 @@ def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
 
 def test_a_terminal_prompts_for_one_request_after_another(place: LiveTasks) -> None:
     place.apply({"a": "approving", "b": "approving", "c": "approving", "d": "approving"})
-    settled(place, a="waiting", b="waiting", c="waiting", d="waiting")
+    place.finish(a="waiting", b="waiting", c="waiting", d="waiting")
     with at_terminal(place, "inbox") as person:
         for typed_lines in (["y"], [""], ["r", "Use a preview."], ["q"]):
             for number, words in enumerate(typed_lines):
@@ -98,19 +89,16 @@ def test_a_terminal_prompts_for_one_request_after_another(place: LiveTasks) -> N
             if typed_lines[0] in ("y", "r"):
                 person.until(": Approved." if typed_lines == ["y"] else ": Rejected.")
         assert person.ended() == 0
-    for _ in range(6000):
-        if sorted(place.statuses().values()) == ["done", "done", "waiting", "waiting"]:
-            break
-        time.sleep(0.05)
+    place.time.advance(LONGER)
     assert sorted(place.statuses().values()) == ["done", "done", "waiting", "waiting"]
 
 
 def test_unknown_input_is_asked_again_and_q_quits_at_each_prompt(place: LiveTasks) -> None:
     """No letter that was meant to quit reaches an agent."""
     place.apply({"a": "approving"})
-    settled(place, a="waiting")
+    place.finish(a="waiting")
     place.apply({"a": "approving", "b": "asking"})
-    settled(place, a="waiting", b="waiting")
+    place.finish(a="waiting", b="waiting")
     with at_terminal(place, "inbox") as person:
         person.until("or quit (q): ")
         assert "Request 1 of 2" in person.screen
@@ -129,7 +117,7 @@ def test_unknown_input_is_asked_again_and_q_quits_at_each_prompt(place: LiveTask
 
 def test_an_answer_to_a_closed_request_is_refused(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     with at_terminal(place, "inbox") as person:
         person.until("or quit (q): ")
         assert place.run("reject", "asks", "-m", "Use a preview.")[0] == 0
@@ -143,7 +131,7 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"a": "approving", "b": "approving", "c": "approving"})
-    settled(place, a="waiting", b="waiting", c="waiting")
+    place.finish(a="waiting", b="waiting", c="waiting")
     show, shown = Output.show_approval, []
 
     def show_approval(self: Output, ref: TaskRef, approval: Approval) -> None:
@@ -165,7 +153,7 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
 
 def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     place.apply({"one": "asking", "two": "asking", "three": "asking"})
-    settled(place, one="waiting", two="waiting", three="waiting")
+    place.finish(one="waiting", two="waiting", three="waiting")
     question = place.document("inbox", "one")["requests"][0]
     assert question["wants"] == "answer"
     assert question["command"] == ["taskctl", "approve", "acme/one", "-m", "TEXT"]
@@ -181,13 +169,13 @@ def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
         person.until("Answer (Enter skips, q quits): ")
         person.type("eu-west-1\n")
         assert person.ended() == 0
-    settled(place, one="done", two="done", three="done")
+    place.finish(one="done", two="done", three="done")
     assert "eu-west-1" in place.run("logs", "three")[1]
 
 
 def test_say_to_a_waiting_task_names_the_commands_that_answer(place: LiveTasks) -> None:
     place.apply({"one": "approving", "two": "asking"})
-    settled(place, one="waiting", two="waiting")
+    place.finish(one="waiting", two="waiting")
     given = f"-m TEXT --backend {place.url}"
     assert f"\n    taskctl reject acme/one {given}" in place.run("say", "one", "Hello?")[2]
     assert f"\n    taskctl approve acme/two {given}" in place.run("say", "two", "Hello?")[2]
@@ -195,7 +183,7 @@ def test_say_to_a_waiting_task_names_the_commands_that_answer(place: LiveTasks) 
 
 def test_patterns_answer_matching_requests(place: LiveTasks) -> None:
     place.apply({"a1": "approving", "a2": "approving", "a3": "finishing"})
-    settled(place, a1="waiting", a2="waiting", a3="done")
+    place.finish(a1="waiting", a2="waiting", a3="done")
     code, out, err = place.run("reject", "a*", "-m", "Not today.")
     assert (code, out) == (1, "")
     assert err.count("[TC807]") == 2
@@ -204,13 +192,13 @@ def test_patterns_answer_matching_requests(place: LiveTasks) -> None:
         ("a1", "rejected"),
         ("a2", "rejected"),
     ]
-    settled(place, a1="done", a2="done", a3="done")
+    place.finish(a1="done", a2="done", a3="done")
     assert "[TC820]" in place.run("approve", "a*", "-y")[2]
     code, out, err = place.run("say", "a*", "And more.")
     assert (code, out) == (1, "")
     assert "taskctl say 'a*' 'And more.' -y" in err
     assert place.run("say", "a*", "And more.", "-y")[1].count("Message sent.") == 3
-    settled(place, a1="done", a2="done", a3="done")
+    place.finish(a1="done", a2="done", a3="done")
 
 
 def test_patterns_cancel_several_and_show_their_conversations(place: LiveTasks) -> None:
@@ -223,7 +211,7 @@ def test_patterns_cancel_several_and_show_their_conversations(place: LiveTasks) 
         "acme/s1: Cancelled.",
         "acme/s2: Cancelled.",
     ]
-    settled(place, s1="cancelled", s2="cancelled", good="done")
+    place.finish(s1="cancelled", s2="cancelled", good="done")
     out = place.run("logs", "s*")[1]
     assert [row for row in out.splitlines() if row.startswith("==>")] == [
         "==> acme/s1 <==",

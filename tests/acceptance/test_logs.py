@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from reconciler.app import live_events
-from tests.support.live_tasks import LiveTasks
+from tests.support.live_tasks import LONGER, LiveTasks
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +22,7 @@ def ids(out: str) -> list[str]:
 
 def test_the_conversation_is_printed(place: LiveTasks) -> None:
     place.apply({"asks": "approving of ::error:: \x1b[31mred"})
-    time.sleep(0.2)
+    place.time.advance(LONGER)
     code, out, err = place.run("logs", "asks")
     assert (code, err) == (0, "")
     assert "\x1b" not in out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -20,17 +19,9 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
         yield hook
 
 
-def settled(place: LiveTasks, **expected: str) -> None:
-    for _ in range(6000):
-        if (found := place.statuses()) == expected:
-            return
-        time.sleep(0.05)
-    assert found == expected
-
-
 def stand(place: LiveTasks) -> None:
     place.apply({"asks": "approving", "good": "finishing", "bad": "failing"})
-    settled(place, asks="waiting", good="done", bad="failed")
+    place.finish(asks="waiting", good="done", bad="failed")
 
 
 def test_one_message_lists_waiting_and_failed_tasks(place: LiveTasks, hook: Webhook) -> None:
@@ -55,10 +46,10 @@ def test_one_message_lists_waiting_and_failed_tasks(place: LiveTasks, hook: Webh
 
 def test_without_changes_nothing_is_sent(place: LiveTasks, hook: Webhook) -> None:
     place.apply({"good": "finishing"})
-    settled(place, good="done")
+    place.finish(good="done")
     assert place.run("status", "--notify")[::2] == (0, "")
     stand(place)
-    time.sleep(2.2)  # the service's clock has whole seconds
+    place.time.advance(3)  # the service's clock has whole seconds
     assert place.run("status", "--notify", "--notify-since", "1s")[::2] == (0, "")
     assert hook.sent == []
 
@@ -67,9 +58,9 @@ def test_agent_text_is_inert_and_sensitive_tasks_show_only_their_key(
     place: LiveTasks, hook: Webhook
 ) -> None:
     place.apply({"evil": "approving <!channel> & <https://evil.test|click>"})
-    settled(place, evil="waiting")
+    place.finish(evil="waiting")
     place.apply({"evil": "approving", "secret": "approving s3cret words"}, sensitive=True)
-    settled(place, evil="waiting", secret="waiting")
+    place.finish(evil="waiting", secret="waiting")
     assert place.run("status", "secret", "--notify")[0] == 0
     text = hook.sent[-1]["text"]
     assert "acme/secret asks for approval" in text

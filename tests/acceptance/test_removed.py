@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -16,14 +15,6 @@ def declare(place: LiveTasks, *keys: str, removed: list[str] | None = None, life
     manifest = {"version": 1, "orgName": "acme", "tasks": tasks, "removed": removed or []}
     (place.folder / "tasks").mkdir(exist_ok=True)
     (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
-
-
-def settled(place: LiveTasks, **expected: str) -> None:
-    for _ in range(100):
-        if (found := place.statuses()) == expected:
-            return
-        time.sleep(0.05)
-    assert found == expected
 
 
 def state(place: LiveTasks) -> dict[str, Any]:
@@ -42,7 +33,7 @@ def begun(place: LiveTasks, life: str = "") -> dict[str, str]:
 
 def test_the_record_is_removed_and_the_task_keeps_running(place: LiveTasks) -> None:
     ids = begun(place)
-    settled(place, keep="done", gone="done", **{"old-1": "done"})
+    place.finish(keep="done", gone="done", **{"old-1": "done"})
     code, out, _ = place.run("plan")
     assert code == 0
     assert "- forget  listed under `removed`; apply removes it from the state" in out
@@ -89,13 +80,9 @@ def test_tasks_are_cancelled_before_they_are_forgotten(place: LiveTasks) -> None
         key: ids[key] for key in ("gone", "old-1")
     }
     for key in ("gone", "old-1"):
-        for _ in range(100):
-            (shown,) = place.document("status", ids[key])["tasks"]
-            if shown["status"] == "cancelled":
-                break
-            time.sleep(0.05)
+        (shown,) = place.document("status", ids[key])["tasks"]
         assert shown["status"] == "cancelled"
-    settled(place, keep="waiting")
+    place.finish(keep="waiting")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +98,7 @@ def test_the_result_lists_forgotten_and_cancelled_tasks(
 ) -> None:
     begun(place, life=life)
     state = "waiting" if life == "asking" else "done"
-    settled(place, keep=state, gone=state, **{"old-1": state})
+    place.finish(keep=state, gone=state, **{"old-1": state})
     code, out, _ = place.run("apply", "--yes", *flags)
     assert code == 0
     assert out.count(f"    {said}\n") == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -13,8 +12,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from reconciler.cli.main import run
-from tests.acceptance.test_inbox import settled
-from tests.support.live_tasks import LiveTasks
+from tests.support.live_tasks import LONGER, LiveTasks
 
 BLOCK = '```json {"upgraded": ["aws"], "skipped": []} ```'
 LIVES = {
@@ -27,7 +25,7 @@ LIVES = {
 @pytest.fixture
 def ended(place: LiveTasks) -> LiveTasks:
     place.apply(LIVES)
-    settled(place, up10="done", up2="done", bad="failed")
+    place.finish(up10="done", up2="done", bad="failed")
     return place
 
 
@@ -96,7 +94,7 @@ def test_a_pull_request_that_the_prompt_attached_is_no_result(place: LiveTasks) 
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
     assert place.run("apply", "--yes")[0] == 0
-    settled(place, up="done")
+    place.finish(up="done")
     assert place.document("status")["tasks"][0]["outputs"]["entities"]
     assert results(place)["up"]["pullRequests"] == []
 
@@ -112,11 +110,8 @@ def test_an_answer_is_gone_while_the_task_works_again(place: LiveTasks) -> None:
 
 def test_a_sensitive_task_shows_and_caches_no_answer(place: LiveTasks) -> None:
     place.apply({"up": 'answering PEACH ```json {"fruit": "PEACH"} ```'}, sensitive=True)
-    for _ in range(6000):
-        code, out, _ = place.run("results", "-v", "--exit-code")
-        if code == 0:
-            break
-        time.sleep(0.05)
+    place.time.advance(LONGER)
+    code, out, _ = place.run("results", "-v", "--exit-code")
     assert code == 0
     assert "PEACH" not in out
     assert "data" not in results(place)["up"]

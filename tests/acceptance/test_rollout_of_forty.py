@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_inbox import settled
 from tests.support.live_tasks import LiveTasks
 
 ROWS = [f"repo-{number:02}" for number in range(1, 41)]
@@ -65,7 +64,7 @@ def unmet(place: LiveTasks) -> LiveTasks:
     assert planned(place) == {("create", "new"): 2, ("held", "pilot"): 38}
     code, out, err = place.run("apply", "--yes", "--wait", "--interval", "100ms")
     assert code == 1, out + err
-    settled(place, **{PILOTS[0]: "done", PILOTS[1]: "unmet"})
+    place.finish(**{PILOTS[0]: "done", PILOTS[1]: "unmet"})
     return place
 
 

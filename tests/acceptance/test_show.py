@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-from tests.support.live_tasks import LiveTasks
+from tests.support.live_tasks import LONGER, LiveTasks
 
 
 def test_show_prints_everything_about_a_task(place: LiveTasks) -> None:
     place.apply({"good": "finishing", "more": "finishing too"}, approvalMode="manual")
-    time.sleep(0.2)
+    place.time.advance(LONGER)
     assert "  in its manifest:\n    (no differences)\n" in place.run("show", "good")[1]
     place.write({"good": "finishing at last"}, approvalMode="auto")
     for name in ("good", "acme/good"):
@@ -25,7 +24,7 @@ def test_show_prints_everything_about_a_task(place: LiveTasks) -> None:
 
 def test_json_contains_everything(place: LiveTasks) -> None:
     place.apply({"good": "finishing"}, approvalMode="manual")
-    time.sleep(0.2)
+    place.time.advance(LONGER)
     place.write({"good": "finishing"}, approvalMode="auto")
     (task,) = place.document("show", "good")["tasks"]
     assert task["status"] == "done"
@@ -52,7 +51,7 @@ def test_the_prompt_of_a_sensitive_task_is_never_shown(
 ) -> None:
     secret = "finishing the launch of the yellow submarine"
     place.apply({"good": secret}, sensitive=True)
-    time.sleep(0.2)
+    place.time.advance(LONGER)
     place.write({"good": secret + " in the bay of wonders tomorrow"}, sensitive=True)
     for command in (("show", "good"), ("logs", "good"), ("status",), ("wait", "good")):
         for form in ("text", "json"):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.live_tasks import LiveTasks
+from tests.support.live_tasks import LONGER, LiveTasks
 
 LIVES = {
     "good": "finishing well",
@@ -20,7 +19,7 @@ LIVES = {
 
 def test_every_status_is_shown_and_tasks_that_need_a_person_come_first(place: LiveTasks) -> None:
     place.apply(LIVES)
-    time.sleep(0.2)
+    place.time.advance(LONGER)
     code, out, err = place.run("status", "--exit-code")
     assert (code, err) == (1, "")
     head, *rows = out.splitlines()
@@ -46,7 +45,7 @@ def test_the_exit_code_reflects_the_statuses(place: LiveTasks, key: str, code: i
 
 def test_json_contains_every_output(place: LiveTasks) -> None:
     place.apply(LIVES)
-    time.sleep(0.2)
+    place.time.advance(LONGER)
     document = place.document("status", "asks", "tasks/all.yaml")
     assert document["summary"] == {"waiting": 1, "failed": 1, "stopped": 1, "done": 1}
     asks = document["tasks"][0]
@@ -66,7 +65,7 @@ def test_events_are_cached_and_a_missing_or_corrupt_cache_is_harmless(
     place: LiveTasks, cache_folder: Path
 ) -> None:
     place.apply({"asks": LIVES["asks"]})
-    time.sleep(0.2)
+    place.time.advance(LONGER)
     assert place.statuses() == {"asks": "waiting"}
     caches = list(cache_folder.glob("events-*.json"))
     assert len(caches) == 1

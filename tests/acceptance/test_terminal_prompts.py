@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
@@ -27,18 +26,10 @@ def at_terminal(place: LiveTasks, *arguments: str) -> Shell:
     return typed(place.folder, env, *arguments, "--backend", place.url)
 
 
-def settled(place: LiveTasks, **expected: str) -> None:
-    for _ in range(6000):
-        if (found := place.statuses()) == expected:
-            return
-        time.sleep(0.05)
-    assert found == expected
-
-
 @pytest.mark.parametrize("answer", NOES)
 def test_approve_requires_yes(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     with at_terminal(place, "approve", "asks") as person:
         person.until("Approve this request? [y/N] ")
         assert "May I run `pulumi up` on the stack?" in person.screen
@@ -53,19 +44,19 @@ def test_approve_requires_yes(place: LiveTasks, answer: str) -> None:
 @pytest.mark.parametrize("answer", YES)
 def test_yes_approves(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     with at_terminal(place, "approve", "asks") as person:
         person.until("[y/N] ")
         person.type(answer)
         assert person.ended() == 0
         assert "acme/asks: Approved." in person.screen
-    settled(place, asks="done")
+    place.finish(asks="done")
 
 
 @pytest.mark.parametrize("answer", NOES)
 def test_cancel_requires_yes(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     with at_terminal(place, "cancel", "asks") as person:
         person.until("Cancel acme/asks? [y/N] ")
         person.type(answer)
@@ -77,26 +68,26 @@ def test_cancel_requires_yes(place: LiveTasks, answer: str) -> None:
 
 def test_yes_confirms_a_forced_cancel(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     with at_terminal(place, "cancel", "asks", "--force") as person:
         person.until("End the session of acme/asks?")
         person.type("yes\n")
         assert person.ended() == 0
-    settled(place, asks="cancelled")
+    place.finish(asks="cancelled")
 
 
 def test_reject_does_not_prompt(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     with at_terminal(place, "reject", "asks", "-m", "Use a preview.") as person:
         assert person.ended() == 0
         assert person.screen.index("May I run") < person.screen.index("acme/asks: Rejected.")
-    settled(place, asks="done")
+    place.finish(asks="done")
 
 
 def test_ctrl_c_ends_the_wait_and_keeps_the_output(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
-    settled(place, asks="waiting")
+    place.finish(asks="waiting")
     with at_terminal(place, "wait") as person:
         person.until("1 waiting.\x1b[K\r\n\x1b[J")
         person.type(CTRL_C)

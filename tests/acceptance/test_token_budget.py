@@ -17,7 +17,7 @@ from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
 from tests.support.doc_blocks import at_terminal
 from tests.support.fault_server import Fault, FaultServer, Rule
-from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.live_tasks import LONGER, LiveTasks, live_tasks
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import ROOT, TOKEN, Sandbox, as_tasks, prompts
 
@@ -36,7 +36,7 @@ def place(
     budget = TokenBudget(4000, window_end=ends)
     with live_tasks(tmp_path, monkeypatch, capsys, budget=budget) as place:
         place.apply(ONE)
-        time.sleep(0.2)
+        place.time.advance(LONGER)
         yield place
 
 
@@ -233,7 +233,7 @@ def test_status_shows_the_total_usage(place: LiveTasks) -> None:
     (place.folder / "tasks" / "all.yaml").rename(place.folder / "tasks" / "more.yaml")
     place.write(ONE)
     assert place.run("apply", "--yes")[0] == 0
-    time.sleep(0.2)
+    place.time.advance(LONGER)
     code, out, err = place.run("status", "--totals")
     assert (code, err) == (0, "")
     rows = [row.split() for row in out.splitlines() if row]

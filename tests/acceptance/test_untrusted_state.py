@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_inbox import settled
 from tests.support.live_tasks import LiveTasks
 
 SECRET = "s3cr3t"
@@ -18,7 +17,7 @@ def test_the_manifest_that_a_state_names_is_read_only_in_the_repository(
     place: LiveTasks, tmp_path_factory: pytest.TempPathFactory, *, linked: bool
 ) -> None:
     place.apply({"a": "finishing"})
-    settled(place, a="done")
+    place.finish(a="done")
     outside = tmp_path_factory.mktemp("outside") / "private.yaml"
     outside.write_text(
         f"version: 1\norgName: acme\ntasks:\n  a:\n    message: {SECRET}\n    {SECRET}: 1\n"

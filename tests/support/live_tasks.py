@@ -23,21 +23,27 @@ from reconciler.embedded.server import Server
 from tests.support.embedded_client import Api
 from tests.support.sandbox import TOKEN
 
+WORK_SECONDS = 0.05
+LONGER = 0.2
+"""After that many seconds, an agent that is not slow has finished."""
+
 
 @dataclass
 class ServiceTime:
-    """The service's clock. Stopped, it keeps a task running however slow the machine is."""
+    """The service's clock, some time ahead of the machine's. Stopped, it keeps a task running
+    however slow the machine is."""
 
+    ahead: timedelta = timedelta()
     stopped: datetime | None = None
 
     def __call__(self) -> datetime:
-        return self.stopped or datetime.now(UTC)
+        return (self.stopped or datetime.now(UTC)) + self.ahead
 
     def stop(self) -> None:
-        self.stopped = self()
+        self.stopped = datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        self.stopped = self() + timedelta(seconds=seconds)
+        self.ahead += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -78,6 +84,11 @@ class LiveTasks:
     def statuses(self) -> dict[str, str]:
         return {task["key"]: task["status"] for task in self.document("status")["tasks"]}
 
+    def finish(self, **expected: str) -> None:
+        """The agents finish, and all tasks then have these statuses."""
+        self.time.advance(LONGER)
+        assert self.statuses() == expected
+
     def task_id(self, key: str) -> str:
         state = json.loads((self.folder / "taskctl.state.json").read_text())
         return str(state["tasks"][f"acme/{key}"]["taskId"])
@@ -99,7 +110,7 @@ def live_tasks(
     monkeypatch: pytest.MonkeyPatch,
     capture: pytest.CaptureFixture[str],
     *,
-    work_seconds: float = 0.05,
+    work_seconds: float = WORK_SECONDS,
     budget: TokenBudget | None = None,
 ) -> Iterator[LiveTasks]:
     """The first word of each prompt says how its task lives (see `embedded/scenarios.py`)."""
