@@ -72,7 +72,7 @@ def unmet(place: LiveTasks) -> LiveTasks:
 def complete(unmet: LiveTasks) -> LiveTasks:
     """The pilot is corrected, and all others have followed."""
     assert unmet.run("say", PILOTS[1], f"Again:\n```json\n{GOOD}\n```", "-y")[0] == 0
-    settled(unmet, **dict.fromkeys(PILOTS, "done"))
+    unmet.finish(**dict.fromkeys(PILOTS, "done"))
     code, out, err = unmet.run("apply", "--yes", "--wait", "--interval", "100ms")
     assert code == 0, out + err
     assert "\n40 done.\n" in out

@@ -1,67 +1,22 @@
 """How long an attempt stays open: whoever looks, by the longer settle time, and by no clock but
-that of the process that looks. Time is simulated."""
+that of the process that looks."""
 
 from __future__ import annotations
 
 import json
-import threading
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from reconciler.stop import Stop
-from reconciler.system_clock import SystemClock
 from tests.support.crash_points import run
 from tests.support.fault_server import Call, Fault
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
+from tests.support.skipped_time import Skipped, stopped_time
 
 WINDOW = 10.0
 NOTHING_DONE = Fault("status", status=503)
-
-
-@dataclass
-class SimulatedTime:
-    """`begins` is when it begins; `passed` is in seconds. `signal`: after that many seconds, a
-    command that waits is interrupted as by SIGTERM."""
-
-    begins: datetime = field(default_factory=lambda: datetime.now(UTC))
-    passed: float = 0.0
-    boot_offset: float = field(default_factory=SystemClock().boot)
-    signal: float | None = None
-    _lock: Any = field(default_factory=threading.Lock)
-
-    def now(self) -> datetime:
-        return self.begins + timedelta(seconds=self.passed)
-
-    def boot(self) -> float:
-        return self.boot_offset + self.passed
-
-    def wait(self, seconds: float) -> None:
-        with self._lock:
-            self.passed += max(0.0, seconds)
-
-
-def simulate(
-    monkeypatch: pytest.MonkeyPatch, begins: datetime | None = None, server: Any = None
-) -> SimulatedTime:
-    """Commands in this process, and the fault `server`, now use this clock."""
-    time = SimulatedTime() if begins is None else SimulatedTime(begins)
-
-    def wait(self: Stop, seconds: float) -> bool:
-        time.wait(seconds)
-        if time.signal is not None and time.passed >= time.signal:
-            self.set(143)
-        return self.exit_code is None
-
-    monkeypatch.setattr(SystemClock, "now", lambda _: time.now())
-    monkeypatch.setattr(SystemClock, "boot", lambda _: time.boot())
-    monkeypatch.setattr(Stop, "wait", wait)
-    if server is not None:
-        monkeypatch.setattr(server.world, "_clock", lambda: time.now().timestamp())
-    return time
 
 
 def killed_before_it_sends(here: InProcess, settle: str) -> None:
@@ -78,17 +33,18 @@ def killed_before_it_sends(here: InProcess, settle: str) -> None:
 
 
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch, here: InProcess) -> SimulatedTime:
-    return simulate(monkeypatch, server=here.server)
+def time(here: InProcess) -> Iterator[Skipped]:
+    with stopped_time() as time:
+        yield time
 
 
-def seconds_until_sent(here: InProcess, time: SimulatedTime, *words: str) -> float:
+def seconds_until_sent(here: InProcess, time: Skipped, *words: str) -> float:
     """How long an apply waits before it sends the create."""
-    began, sent = time.passed, list[float]()
+    began, sent = time.seconds, list[float]()
 
     def choose(call: Call) -> None:
         if call.endpoint == "create":
-            sent.append(time.passed)
+            sent.append(time.seconds)
 
     here.server.choose = choose
     ended = here.run("apply", *words)
@@ -99,18 +55,18 @@ def seconds_until_sent(here: InProcess, time: SimulatedTime, *words: str) -> flo
 
 @pytest.mark.parametrize("factor", [1.0, 10.0, 0.5])
 def test_another_process_counts_from_when_it_took_the_lock(
-    here: InProcess, time: SimulatedTime, factor: float
+    here: InProcess, time: Skipped, factor: float
 ) -> None:
     """Even on the same boot: two machines that were resumed from one snapshot share its ID, and
     their clocks differ."""
     killed_before_it_sends(here, "30s")
-    time.boot_offset *= factor
+    time.stop(time.now(), time.boot() * factor)
     assert 30 + WINDOW <= seconds_until_sent(here, time) < 60
 
 
 @pytest.mark.parametrize(("sent_with", "today"), [("40s", "5s"), ("5s", "40s")])
 def test_the_longer_settle_time_counts(
-    here: InProcess, time: SimulatedTime, sent_with: str, today: str
+    here: InProcess, time: Skipped, sent_with: str, today: str
 ) -> None:
     killed_before_it_sends(here, sent_with)
     here.sandbox.settle = today
@@ -118,15 +74,15 @@ def test_the_longer_settle_time_counts(
 
 
 def test_an_apply_that_is_cancelled_again_and_again_gets_there(
-    here: InProcess, time: SimulatedTime
+    here: InProcess, time: Skipped
 ) -> None:
     """Each one waits for a part of the settle time, which the next ones need not wait for again."""
     killed_before_it_sends(here, "150s")
     for _ in range(3):
-        time.signal = time.passed + 45
+        time.signal_at = time.seconds + 45
         assert here.run("apply").code == 143
         assert "do 0" not in here.server.tasks_by_work()
-    time.signal = None
+    time.signal_at = None
     assert seconds_until_sent(here, time) <= 25 + 1
     assert len(here.server.tasks_by_work()["do 0"]) == 1
 
@@ -143,11 +99,9 @@ def test_a_settle_time_too_short_to_send_anything_is_an_error(
     assert not here.server.posts
 
 
-def test_a_create_of_a_period_that_ended_is_not_sent_again(
-    here: InProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_create_of_a_period_that_ended_is_not_sent_again(here: InProcess, time: Skipped) -> None:
     """The response is lost ten seconds before midnight; the next apply creates that day's task."""
-    time = simulate(monkeypatch, datetime(2026, 11, 25, 23, 59, 50, tzinfo=UTC), here.server)
+    time.stop(datetime(2026, 11, 25, 23, 59, 50, tzinfo=UTC), time.boot())
     here.sandbox.settle = "30s"
     entry = {"every": "day", "message": "do {{ period.name }}"}
     manifest = {"version": 1, "orgName": "acme", "tasks": {"daily": entry}}
