@@ -33,6 +33,7 @@ def build(document: Document) -> None:
     bad_tasks = {found.task for found in errors}
     bad_tasks.update(key for key, prompt in document.prompts.items() if prompt is None)
     tasks = data["tasks"] if isinstance(data.get("tasks"), dict) else {}
+    expected = document.expectations
     for key, task in tasks.items():
         own = task if isinstance(task, dict) else {}
         usable = own is task and checks.check_texts(key, own) and key not in bad_tasks
@@ -51,7 +52,7 @@ def build(document: Document) -> None:
             org_name is not None,
             sensitive is not None and sensitive is not False,  # also for an invalid value
             document.origins.get(key),
-            document.expectations.get(document.declared(key)),
+            expected.get(document.declared(key)) if expected else None,
             tuple(settings.get("after") or ()),
         )
         if usable:

@@ -33,7 +33,8 @@ class TaskChecks:
             self._found.extend(_message_object((*root, "message"), message))
         elif isinstance(message, str):
             self._found.extend(check_prompt((*root, "message"), message))
-        self._found.extend(_entities(root, given))
+        if "entities" in given:
+            self._found.extend(_entities(root, given))
         if "name" in given:
             self._found.extend(_name((*root, "name"), given["name"]))
         if given.get("movedFrom") == key:

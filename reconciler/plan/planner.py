@@ -124,7 +124,7 @@ def make_plan(
     desired = {task.ref: task for task in inputs.desired}
     moves = {old: ref for ref, t in desired.items() if (old := moved_ref(t)) and old not in desired}
     named = {task.task_id: task.ref for task in inputs.desired if task.task_id is not None}
-    owners = Owners.of(state, named, moves)
+    owners = Owners(state, named, moves)
     verdicts = _recover(inputs, view, moves, owners)
     requests = replacement.requests_of(options, inputs.desired)
     periods = Periods(inputs.desired, inputs.due)
@@ -198,7 +198,7 @@ def _duplicates(state: State, tasks: Iterable[PlannedTask]) -> Iterator[Diagnost
     """A warning for each duplicate that an apply has recorded (`apply/duplicates.py`)."""
     for task in tasks:
         record = state.records.get(task.ref)
-        if record is not None:
+        if record is not None and record.duplicates:
             yield from (duplicate_warning(record, e, state.backend) for e in record.duplicates)
 
 

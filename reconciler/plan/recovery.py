@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from reconciler.model.mark import is_same, microseconds
@@ -110,28 +111,32 @@ def _ids(tasks: Iterable[RemoteTask]) -> tuple[str, ...]:
     return tuple(sorted(task.id for task in tasks))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Owners:
-    """To which keys tasks belong, by what is known of them: `ids` of tasks that have or had a key,
-    `named` IDs by `taskID` in manifests, and `marks` (in microseconds) of all attempts."""
+    """To which keys tasks belong, by what is known of them: recorded IDs, `named` IDs (by `taskID`
+    in manifests), and marks. `moves` maps former keys to the keys that their tasks move to."""
 
-    ids: Collection[str] = frozenset()
+    state: State
     named: Mapping[str, TaskRef] = field(default_factory=dict)
-    marks: Mapping[int, TaskRef] = field(default_factory=dict)
+    moves: Mapping[TaskRef, TaskRef] = field(default_factory=dict)
 
-    @classmethod
-    def of(
-        cls, state: State, named: Mapping[str, TaskRef], moves: Mapping[TaskRef, TaskRef]
-    ) -> Owners:
-        """`moves` maps former keys to the keys that their tasks move to."""
-        marks = {us: moves.get(r, r) for m, r in state.marks() if (us := microseconds(m))}
-        return cls(state.recorded_ids().keys(), named, marks)
+    @cached_property
+    def ids(self) -> Collection[str]:
+        """The IDs of tasks that have or had a key."""
+        return self.state.recorded_ids().keys()
+
+    @cached_property
+    def _marks(self) -> Mapping[int, TaskRef]:
+        """The keys by the marks (in microseconds) of all attempts. Most plans read no first
+        message, and need none."""
+        known, moves = self.state.marks(), self.moves
+        return {us: moves.get(ref, ref) for mark, ref in known if (us := microseconds(mark))}
 
     def by_mark(self, task: TaskId, view: RemoteView) -> TaskRef | None:
         """The key whose mark the task shows."""
         message = view.messages.get(task)
-        shown = microseconds(message.mark) if message is not None and self.marks else None
-        return None if shown is None else self.marks.get(shown)
+        shown = microseconds(message.mark) if message is not None else None
+        return None if shown is None else self._marks.get(shown)
 
 
 def recover(

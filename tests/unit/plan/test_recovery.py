@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.mark import microseconds, mint
+from reconciler.model.mark import mint
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Reason
@@ -28,8 +28,18 @@ from reconciler.plan.recovery import (
     recover,
 )
 from reconciler.plan.view import RemoteView
-from reconciler.state.attempt import Attempt
-from tests.support.plan_values import NOW, SOMEONE, ago, attempt, message, remote, view
+from reconciler.state.attempt import Attempt, KeyNotes
+from tests.support.plan_values import (
+    NOW,
+    SOMEONE,
+    ago,
+    attempt,
+    message,
+    record,
+    remote,
+    state,
+    view,
+)
 
 SETTLE = timedelta(seconds=150)
 OLD = ago(minutes=10)
@@ -50,8 +60,9 @@ def verdicts(
     closed: dict[str, TaskRef] | None = None,
     **befores: tuple[str, ...],
 ) -> list[Verdict]:
-    marks = {a.mark: a.ref for a in attempts} | (closed or {})
-    owners = Owners(recorded, named or {}, {microseconds(m) or 0: ref for m, ref in marks.items()})
+    notes = {ref: KeyNotes(marks=(mark,)) for mark, ref in (closed or {}).items()}
+    records = [record(f"recorded-{task_id}", task_id) for task_id in recorded]
+    owners = Owners(state(records, attempts, keys=notes), named or {})
     found = recover(attempts, seen, owners, befores, SETTLE)
     return [found[a.mark] for a in attempts]
 

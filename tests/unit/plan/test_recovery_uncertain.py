@@ -29,7 +29,7 @@ OLD = ago(minutes=10)
 
 def verdict(seen: RemoteView, *attempts: Attempt) -> Verdict:
     """The verdict on the first attempt."""
-    owners = Owners.of(state(attempts=attempts), {}, {})
+    owners = Owners(state(attempts=attempts))
     return recover(attempts, seen, owners, {}, SETTLE)[attempts[0].mark]
 
 
