@@ -99,7 +99,7 @@ class _Starter:
         """Shows a file that exists: what it needs can be copied."""
         if write and not self._create(name, text):
             self.report.shown.append((name, text))
-        self.report.placeholders |= write and "your-org/" in text
+        self.report.placeholders |= write and "COMMIT" in text
 
     def _create(self, name: str, text: str) -> bool:
         """Creates a file; False if it exists."""

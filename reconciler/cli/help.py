@@ -80,6 +80,16 @@ class WithExamples(click.Command):
             for line, why in self.examples:
                 indent = " " * formatter.current_indent
                 formatter.write(f"{indent}{line}\n{indent}    {why}\n")
+        from reconciler.address import documentation
+
+        if address := documentation(_page(ctx)):
+            formatter.write(f"\nDocumentation: {address}\n")
+
+
+def _page(ctx: click.Context) -> str:
+    """The page of docs/ about a command."""
+    names = ctx.command_path.split()[1:]
+    return f"reference/commands/{names[0]}.md" if names else "index.md"
 
 
 def _shared_options(formats: Iterable[str]) -> list[click.Parameter]:

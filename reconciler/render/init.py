@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from reconciler.address import documentation
 from reconciler.render import safe
 from reconciler.render.document import json_document
 from reconciler.resources import template_text
@@ -11,9 +12,10 @@ from reconciler.resources import template_text
 MAX_KEPT = 4
 """Existing files that are listed; a repository may have hundreds of manifests."""
 
+_NO_ADDRESS = "`your-org/taskctl` with the repository that holds taskctl, "
 _PLACEHOLDERS = (
-    "Replace `your-org/taskctl` with the repository that holds taskctl, `COMMIT` with the commit of"
-    " its tag, `acme` with your organization, and `acme-taskctl` with its machine user."
+    "Replace {address}`COMMIT` with the commit of taskctl's tag, `acme` with your organization, and"
+    " `acme-taskctl` with its machine user."
 )
 
 
@@ -44,5 +46,6 @@ def init_text(report: InitReport) -> str:
         for name, text in report.shown
     ]
     if report.placeholders:
-        shown.append(_PLACEHOLDERS + "\n")
+        address = "" if documentation("") else _NO_ADDRESS
+        shown.append(_PLACEHOLDERS.format(address=address) + "\n")
     return "\n".join(["".join(done), *shown, template_text("next.txt")])

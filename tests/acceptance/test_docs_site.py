@@ -15,6 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler import __version__
+from reconciler.address import REPOSITORY
 from reconciler.embedded.app import App
 from reconciler.embedded.scenarios import scenario_of
 from tests.support.action_runner import metadata, quick_python
@@ -165,7 +166,7 @@ def test_all_workflows_pin_the_same_commit_of_each_action() -> None:
             assert pinned, f"{path.name}: {line}"
             found.setdefault(pinned[1], set()).add(f"{pinned[2]} v{pinned[3]}")
     assert {name: pins for name, pins in found.items() if len(pins) > 1} == {}
-    assert found["your-org/taskctl"] == {f"COMMIT v{__version__}"}
+    assert found[REPOSITORY] == {f"COMMIT v{__version__}"}
 
 
 def test_documents_name_the_tag_of_this_version_beside_every_commit() -> None:
@@ -331,3 +332,54 @@ def test_readme_home_page_and_menu_list_the_same_pages_in_the_same_order() -> No
     readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Documentation\n")[2]
     assert re.findall(r"\]\(([\w/-]+\.md)\)", home) == groups
     assert re.findall(r"\]\(docs/([\w/-]+\.md)\)", readme) == groups
+
+
+def test_the_help_has_the_address_of_the_documentation_once_there_is_one(tmp_path: Path) -> None:
+    """As long as the repository has only a placeholder, there is none to show."""
+    for name in ("reconciler", "tools", "schemas", "docs", "examples"):
+        ignored = shutil.ignore_patterns("__pycache__", "images")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    for name in ("README.md", "SECURITY.md", "pyproject.toml", "tests/tools.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    links = {}
+    for repository in (REPOSITORY, "acme-tools/taskctl"):
+        project = (tmp_path / "pyproject.toml").read_text(encoding="utf-8")
+        project = project.replace(f"github.com/{REPOSITORY}", f"github.com/{repository}")
+        (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
+        _python(tmp_path, FILL_IN)
+        for words in ("--help", "plan --help", "state list --help"):
+            said = _python(tmp_path, f"from reconciler.cli.main import run; run({words.split()})")
+            links[repository, words] = re.findall(r"^Documentation: (.*)$", said, re.MULTILINE)
+    pages = "https://github.com/acme-tools/taskctl/blob/main/docs"
+    assert links == {
+        **{(REPOSITORY, words): [] for words in ("--help", "plan --help", "state list --help")},
+        ("acme-tools/taskctl", "--help"): [f"{pages}/index.md"],
+        ("acme-tools/taskctl", "plan --help"): [f"{pages}/reference/commands/plan.md"],
+        ("acme-tools/taskctl", "state list --help"): [f"{pages}/reference/commands/state.md"],
+    }
+    assert "acme-tools/taskctl@COMMIT" in (tmp_path / "docs" / "ci.md").read_text(encoding="utf-8")
+    assert (ROOT / "docs" / "index.md").exists()
+
+
+FILL_IN = """
+from tools.address import mentioning, with_address
+for path in mentioning():
+    path.write_text(with_address(path.read_text(encoding="utf-8")), encoding="utf-8")
+"""
+"""What `python -m tools.reference` does about the address."""
+
+
+def _python(folder: Path, script: str) -> str:
+    """The output of a script that imports the copy in a directory."""
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return ended.stdout

@@ -18,7 +18,16 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
     (
-        *("model", "messages", "resources", "user_cache", "memory", "disk", "git_command"),
+        *(
+            "model",
+            "messages",
+            "address",
+            "resources",
+            "user_cache",
+            "memory",
+            "disk",
+            "git_command",
+        ),
         *("limits", "stop", "system_clock"),
     ),
     ("state.attempt", "state.model", "apply.report", "importing.report"),

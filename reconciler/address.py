@@ -1,0 +1,14 @@
+"""The address of the repository, and of the documentation in it."""
+
+from __future__ import annotations
+
+REPOSITORY = "your-org/taskctl"
+"""Its name on GitHub; `your-org` until it has one. `python -m tools.reference` writes what
+`[project.urls]` says."""
+
+
+def documentation(page: str) -> str:
+    """The address of a page of docs/; empty as long as the repository has none."""
+    if REPOSITORY.startswith("your-org/"):
+        return ""
+    return f"https://github.com/{REPOSITORY}/blob/main/docs/{page}"
