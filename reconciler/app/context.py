@@ -238,10 +238,13 @@ class Context:
         return backend
 
     def embedded_file(self, name: str) -> Path:
-        """The file of an embedded service, as the user typed it. TaskctlError if a link leads out
-        of the repository."""
+        """The file of an embedded service, as the user typed it. TaskctlError if it, or a file that
+        SQLite keeps beside it, is a link out of the repository."""
+        path = self.settings.path(name)
         refuse_link_out(self.settings.root, name, "write")
-        return self.settings.path(name)
+        for suffix in ("-journal", "-wal", "-shm"):
+            refuse_link_out(self.settings.root, f"{resolved(path)}{suffix}", "write")
+        return path
 
     @cached_property
     def client(self) -> Client:

@@ -23,16 +23,6 @@ _BEFORE = (
 )
 _USED = f"SELECT total({TOKENS_AT} - {_BEFORE}) FROM tasks WHERE org = :org"
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS budget (
-    allowance INTEGER NOT NULL,
-    bonus INTEGER NOT NULL,
-    window_end INTEGER NOT NULL,
-    window_seconds INTEGER NOT NULL,
-    window_kind TEXT NOT NULL
-)
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class TokenBudget:
@@ -80,7 +70,6 @@ def store_budget(storage: Storage, budget: TokenBudget | None) -> None:
     """Replaces the budget in the database; None removes it."""
 
     def work(connection: sqlite3.Connection) -> None:
-        connection.execute(_TABLE)
         connection.execute("DELETE FROM budget")
         if budget is not None:
             connection.execute("INSERT INTO budget VALUES (?, ?, ?, ?, ?)", astuple(budget))
@@ -89,10 +78,7 @@ def store_budget(storage: Storage, budget: TokenBudget | None) -> None:
 
 
 def stored_budget(connection: sqlite3.Connection) -> TokenBudget | None:
-    """The budget in the database, or None. Storing a budget creates its table."""
-    exists = "SELECT 1 FROM sqlite_master WHERE name = 'budget'"
-    if connection.execute(exists).fetchone() is None:
-        return None
+    """The budget in the database, or None."""
     row = connection.execute("SELECT * FROM budget").fetchone()
     return None if row is None else TokenBudget(*row)
 

@@ -20,15 +20,18 @@ from typing import TypeVar
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x7461736B
 """`task` in the header identifies the file as ours."""
+
+_SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
+"""The end of a journal that belongs to a transaction of several databases, which ours never does:
+https://www.sqlite.org/fileformat.html#the_rollback_journal."""
 
 BUSY_SECONDS = 30.0
 """The maximum time that a statement waits for a write of another process."""
 
-SCHEMA = """
-CREATE TABLE tasks (
+SCHEMA = """CREATE TABLE tasks (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     org TEXT NOT NULL,
@@ -65,6 +68,13 @@ CREATE TABLE events (
     id TEXT NOT NULL,
     document TEXT NOT NULL,
     PRIMARY KEY (task, n)
+);
+CREATE TABLE budget (
+    allowance INTEGER NOT NULL,
+    bonus INTEGER NOT NULL,
+    window_end INTEGER NOT NULL,
+    window_seconds INTEGER NOT NULL,
+    window_kind TEXT NOT NULL
 );
 """
 
@@ -180,6 +190,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     """A connection to `path` with the current schema. Raises TaskctlError and leaves the file
     untouched if it is not such a database."""
     _prepare(path)
+    _check_journal(path)
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         connection = connect(path)
@@ -220,6 +231,19 @@ def _prepare(path: Path) -> None:
         raise _database_error("inaccessible", path, problem=str(problem.strerror)) from problem
 
 
+def _check_journal(path: Path) -> None:
+    """Raises TaskctlError for a journal that names another one: SQLite would remove that file,
+    wherever it is."""
+    real = os.path.realpath(path)
+    try:
+        with Path(f"{real}-journal").open("rb") as file:
+            file.seek(-len(_SUPER_JOURNAL), os.SEEK_END)
+            if file.read() == _SUPER_JOURNAL:
+                raise _database_error("foreign", path)
+    except OSError:  # it does not exist, or is shorter
+        return
+
+
 def _make_folder(folder: Path) -> None:
     """Creates a directory and its parents; git ignores a directory `.taskctl`. Raises OSError."""
     if folder.is_dir():
@@ -236,13 +260,15 @@ def _initialize(connection: sqlite3.Connection, path: Path) -> None:
     # find the file empty at once; the second one then finds the schema of the first.
     connection.execute("BEGIN")
     version = _version(connection, path)
+    if version == SCHEMA_VERSION and _schema(connection) != set(_statements()):
+        raise _database_error("foreign", path)
     connection.execute("COMMIT")
     if version == SCHEMA_VERSION:
         return
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     if _version(connection, path) == 0:
-        for statement in SCHEMA.split(";\n"):
+        for statement in _statements():
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -259,6 +285,17 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         case = "newer" if version > SCHEMA_VERSION else "older"
         raise _database_error(case, path, found=version)
     return version
+
+
+def _statements() -> list[str]:
+    """The statements of the schema, as SQLite keeps them in the file."""
+    return SCHEMA.split(";\n")[:-1]
+
+
+def _schema(connection: sqlite3.Connection) -> set[str]:
+    """The statements that define the database. A view or a trigger could run forever."""
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {statement for (statement,) in found}
 
 
 def _number(connection: sqlite3.Connection, statement: str) -> int:

@@ -116,7 +116,7 @@ def test_a_folder_or_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_failed_schema_leaves_an_empty_file(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "SCHEMA", "CREATE TABLE events (n);\nnonsense")
+    monkeypatch.setattr(storage, "SCHEMA", "CREATE TABLE events (n);\nnonsense;\n")
     assert refusal(db) == "unusable"
     monkeypatch.undo()
     with closing(Storage(db)) as opened:
