@@ -13,6 +13,7 @@ from reconciler.app.context import Context
 from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.planner import Workspace, open_workspace, progress_of
 from reconciler.app.recorded_tasks import RecordedTasks
+from reconciler.app.results import in_manifest_order
 from reconciler.app.wait import Expected, TaskWait, WaitOptions, is_unavailable
 from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import of_both_waves
@@ -194,7 +195,7 @@ class _LaterWaves:
         done = self._applied.report
         report = WaitedReport(
             *(done.tasks, done.diagnostics, done.budgets, done.held),
-            statuses=statuses,
+            statuses=in_manifest_order(statuses, (task.ref for task in self._space.desired)),
             end=end,
             read_at=self._ctx.now(),
             command="apply",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
+from reconciler.app.results import declared_refs, in_manifest_order
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError, error
@@ -55,6 +56,7 @@ def wait(
     if end is End.TIMEOUT:
         ctx.ui.note(Note.TIMED_OUT)
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
+    found = in_manifest_order(found, declared_refs(ctx))
     report = WaitedReport((), problems, statuses=found, end=end, read_at=ctx.now())
     return report, stop.exit_code
 

@@ -28,7 +28,7 @@ from reconciler.model.expectation import Expectation
 
 MAX_REASONS = 20
 _MAX_SHOWN = 200
-_TYPES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number"}
+_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 _NAMING = ("properties", "required", "patternProperties", "dependentRequired")
 
 
@@ -181,16 +181,23 @@ def _reason(violation: Violation, names: set[str]) -> tuple[str, dict[str, Any]]
     steps = (step if step in names else "*" for step in violation.path)
     where = "/" + "/".join(map(str, steps))
     value, expected = violation.value, violation.expected
-    kind = "null" if value is None else _TYPES.get(type(value), "a number")
     if violation.rule == "type":
         wanted = expected if isinstance(expected, list) else [expected]
-        return "type", {"where": where, "expected": tuple(map(str, wanted)), "found": kind}
+        kinds = tuple(_with_article(str(each)) for each in wanted)
+        found = _with_article(_TYPES.get(type(value), "number"))
+        return "type", {"where": where, "expected": kinds, "found": found}
     if violation.rule == "required" and isinstance(value, dict):
         missing = tuple(str(name) for name in expected if name not in value)
         return "required", {"where": where, "names": missing}
     shown = json.dumps(expected, default=str)
     shown = shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + "..."
     return "rule", {"where": where, "rule": str(violation.rule), "expected": shown}
+
+
+def _with_article(kind: str) -> str:
+    if kind == "null":
+        return kind
+    return f"{'an' if kind[:1] in 'aio' else 'a'} {kind}"
 
 
 def _names(schema: object) -> Iterator[str]:

@@ -60,10 +60,10 @@ def test_a_task_that_delivers_what_is_expected_is_done(place: LiveTasks) -> None
 @pytest.mark.parametrize(
     ("text", "expect", "reason"),
     [
-        (f"answering {BAD}", {"data": SCHEMA}, "/upgraded: expected array, got a string"),
+        (f"answering {BAD}", {"data": SCHEMA}, "/upgraded: expected an array, got a string"),
         ("answering JSON", {"data": SCHEMA}, "no JSON block in the last message"),
         (f"answering {GOOD}", {"pullRequests": 2}, "lists 1 pull request, expected at least 2"),
-        ("answering ```json {} ```", {"data": SCHEMA}, "/: upgraded missing"),
+        ("answering ```json {} ```", {"data": SCHEMA}, "/: required but missing: upgraded"),
     ],
 )
 def test_a_task_that_does_not_is_unmet(

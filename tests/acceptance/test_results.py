@@ -54,6 +54,7 @@ def test_the_table_shows_pull_requests_and_answers_in_manifest_order(ended: Live
     assert "simulated failure" in out
     assert rows[-1] == "1 failed, 2 done. 1 not created yet."
     assert '"upgraded"' not in out
+    assert ended.run("wait")[1].splitlines() == [*out.splitlines()[:-1], "1 failed, 2 done."]
     assert '  {"upgraded": ["aws"], "skipped": []}' in ended.run("results", "-v")[1]
 
 

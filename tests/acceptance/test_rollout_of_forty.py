@@ -92,7 +92,7 @@ def test_an_unmet_pilot_holds_the_other_38_and_fails_the_apply(unmet: LiveTasks)
     assert len(unmet.statuses()) == 2
     code, out, _ = unmet.run("results", "--exit-code")
     assert code == 1
-    assert "/upgraded: expected array, got a string" in out
+    assert "/upgraded: expected an array, got a string" in out
     assert f"taskctl say acme/{PILOTS[1]}" in out
     assert "1 unmet, 1 done. 38 not created yet." in out
 

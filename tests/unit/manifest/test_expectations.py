@@ -24,15 +24,15 @@ SCHEMA = {
     ("data", "expected"),
     [
         ({"upgraded": []}, []),
-        ([], [("type", {"where": "/", "expected": ("object",), "found": "an array"})]),
+        ([], [("type", {"where": "/", "expected": ("an object",), "found": "an array"})]),
         ({}, [("required", {"where": "/", "names": ("upgraded",)})]),
         (
             {"upgraded": [True]},
-            [("type", {"where": "/upgraded/*", "expected": ("string",), "found": "a boolean"})],
+            [("type", {"where": "/upgraded/*", "expected": ("a string",), "found": "a boolean"})],
         ),
         (
             {"upgraded": [], "secret": "x"},
-            [("type", {"where": "/*", "expected": ("number",), "found": "a string"})],
+            [("type", {"where": "/*", "expected": ("a number",), "found": "a string"})],
         ),
     ],
 )
