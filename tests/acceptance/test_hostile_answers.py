@@ -40,9 +40,15 @@ def final(text: str) -> dict[str, Any]:
     return {"type": "assistant_message", "content": text, "is_final": True}
 
 
-def answered(here: InProcess, texts: dict[str, str], *entities: dict[str, Any]) -> None:
-    """Creates a task for each text, whose agent ends with that."""
-    here.sandbox.write({key: {"message": f"work {key}"} for key in texts})
+def answered(
+    here: InProcess,
+    texts: dict[str, str],
+    *entities: dict[str, Any],
+    settings: dict[str, dict[str, Any]] | None = None,
+) -> None:
+    """Creates a task for each text, with its `settings`, whose agent ends with that."""
+    more = settings or {}
+    here.sandbox.write({key: {"message": f"work {key}", **more.get(key, {})} for key in texts})
     assert here.run("apply").code == 0
     by_prompt = {task.work: task for task in here.server.world.tasks}
     for key, text in texts.items():
