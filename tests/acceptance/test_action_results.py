@@ -37,6 +37,7 @@ def runner(tmp_path: Path, github: GitHub) -> Runner:
     return runner
 
 
+@pytest.mark.tools
 def test_a_table_without_answers_is_in_the_summary_and_one_comment(
     runner: Runner, github: GitHub
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_table_without_answers_is_in_the_summary_and_one_comment(
     assert len(github.bodies(7)) == 1
 
 
+@pytest.mark.tools
 def test_the_input_the_event_and_the_commit_select_the_issue(
     runner: Runner, github: GitHub
 ) -> None:

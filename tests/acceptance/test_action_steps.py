@@ -149,7 +149,6 @@ def test_a_committed_repository_runs_no_program(
         assert not ran.exists(), command
 
 
-@pytest.mark.tools
 def run_workflow(action: Path, runner: Runner) -> tuple[Step, Step | None]:
     """The jobs of examples/ci/github-apply.yml: the plan, and the apply unless it is skipped."""
     text = (ROOT / "examples/ci/github-apply.yml").read_text()
@@ -175,6 +174,7 @@ def declare(runner: Runner, texts: dict[str, str], **more: object) -> None:
     (runner.workspace / "tasks" / "all.yaml").write_text(json.dumps(manifest))
 
 
+@pytest.mark.tools
 def test_a_merged_removal_leads_to_an_apply_in_the_workflow(
     action: Path, runner: Runner, installed: None, server: FaultServerProcess
 ) -> None:
@@ -193,6 +193,7 @@ def test_a_merged_removal_leads_to_an_apply_in_the_workflow(
     assert sorted(map(len, server.tasks_by_work().values())) == [1, 1]
 
 
+@pytest.mark.tools
 def test_an_unresolved_task_does_not_stop_the_others_in_the_workflow(
     action: Path, runner: Runner, installed: None, server: FaultServerProcess
 ) -> None:
@@ -208,6 +209,7 @@ def test_an_unresolved_task_does_not_stop_the_others_in_the_workflow(
     assert sorted(map(len, server.tasks_by_work().values())) == [1, 1, 1]
 
 
+@pytest.mark.tools
 def test_the_token_may_come_from_the_environment_of_the_job(
     action: Path, runner: Runner, installed: None
 ) -> None:

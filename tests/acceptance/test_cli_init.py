@@ -181,6 +181,7 @@ def test_gitignore_covers_everything_that_belongs_to_one_machine(folder: Path) -
     assert sorted(line[3:] for line in status.splitlines()) == sorted([".gitignore", *ALL[4:]])
 
 
+@pytest.mark.tools
 def test_the_hook_runs_in_pre_commit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(folder, "init", "-q")
     run(["init", "--hook", "-q"])

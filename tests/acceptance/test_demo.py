@@ -27,6 +27,7 @@ def clone(tmp_path: Path) -> Path:
     return checkout(folder)
 
 
+@pytest.mark.tools
 def test_the_demo_shows_the_plan_and_creates_each_task_once(clone: Path) -> None:
     """With other shells in tests/tools.sh."""
     home = clone.parent / "home"
@@ -53,12 +54,14 @@ def test_the_demo_shows_the_plan_and_creates_each_task_once(clone: Path) -> None
     assert not list(home.iterdir())
 
 
+@pytest.mark.tools
 def test_the_demo_explains_how_to_run_it(clone: Path) -> None:
     ended = shell("PATH=/usr/bin:/bin sh examples/demo.sh", clone, environment(clone))
     assert ended.returncode == 1
     assert "make demo" in ended.stderr
 
 
+@pytest.mark.tools
 def test_make_lists_its_targets(clone: Path) -> None:
     ended = shell("make", clone, environment(clone))
     assert ended.returncode == 0, ended.stderr
@@ -67,6 +70,7 @@ def test_make_lists_its_targets(clone: Path) -> None:
     assert targets <= listed
 
 
+@pytest.mark.tools
 def test_make_reports_what_it_installs(clone: Path) -> None:
     ended = shell("make --dry-run demo test", clone, environment(clone))
     assert ended.returncode == 0, ended.stderr

@@ -106,11 +106,13 @@ def test_a_build_that_is_not_reproducible_is_refused(clone: Path) -> None:
     assert "two builds differ: taskctl-" in refused(clone)
 
 
+@pytest.mark.tools
 def test_uncommitted_changes_are_refused(clone: Path) -> None:
     (clone / "new.txt").write_text("new\n", encoding="utf-8")
     assert "uncommitted changes" in refused(clone)
 
 
+@pytest.mark.tools
 def test_a_tagged_commit_needs_its_section_of_the_changelog(clone: Path) -> None:
     changelog = clone / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
@@ -121,6 +123,7 @@ def test_a_tagged_commit_needs_its_section_of_the_changelog(clone: Path) -> None
         assert f"has no section ## [{__version__}] - YYYY-MM-DD" in refused(clone)
 
 
+@pytest.mark.tools
 def test_a_tag_of_another_commit_is_refused(clone: Path) -> None:
     git(clone, "tag", "--annotate", "--message=Taken", TAG)
     git(clone, "commit", "--quiet", "--allow-empty", "--message=Later")
