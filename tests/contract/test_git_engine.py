@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.state.engines import Denied, Engine, Oversized, Unsure
+from reconciler.state.engines import git as git_engine
 from tests.support.git_server import git
 from tests.support.state_engines import Runner, Served, serving
 
@@ -146,8 +147,11 @@ def write_ref(bare: Path, entries: dict[str, str]) -> None:
     git(bare, "update-ref", "refs/taskctl/state/x", commit)
 
 
-def test_an_oversized_head_or_blob_is_not_read(here: Runner, bare: Path) -> None:
-    small, large, huge = (large_object(bare, size) for size in (1, 5, 257))
+def test_an_oversized_head_or_blob_is_not_read(
+    here: Runner, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git_engine, "MAX_BLOB", 8 << 20)
+    small, large, huge = (large_object(bare, size) for size in (1, 5, 9))
     with closing(here.engine()) as engine:
         write_ref(bare, {"head": large})
         with pytest.raises(Oversized, match="at most 4194304"):
@@ -155,7 +159,7 @@ def test_an_oversized_head_or_blob_is_not_read(here: Runner, bare: Path) -> None
         write_ref(bare, {"head": small, "base": large, "segment": huge})
         assert engine.read() is not None
         assert len(engine.get_blob("base")) == 5 * 2**20
-        with pytest.raises(Oversized, match="at most 268435456"):
+        with pytest.raises(Oversized, match="at most 8388608"):
             engine.get_blob("segment")
 
 

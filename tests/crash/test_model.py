@@ -303,7 +303,7 @@ def run(examples: int, steps: int, served: Served | None = None) -> None:
 
 
 def test_any_sequence() -> None:
-    run(150, 15)
+    run(60, 15)
 
 
 @pytest.mark.soak
