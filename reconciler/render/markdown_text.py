@@ -59,6 +59,11 @@ def _words(line: str) -> Iterator[str]:
             yield from map(_word, part.split())
 
 
+def prose(text: str) -> str:
+    """A text as HTML, for a page: what the catalog marks with backticks is code there."""
+    return _CODE.sub(r"<code>\1</code>", safe.html(text))
+
+
 def link(url: str, text: str) -> str:
     """A link, or only the text if the URL is not a plain one."""
     return f"[{span(text)}]({url})" if _LINK.fullmatch(url) and len(url) <= SPAN else span(text)

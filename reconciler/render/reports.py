@@ -78,12 +78,14 @@ _COLORS = {
 class Style(NamedTuple):
     """The appearance of a report; formats for programs ignore most of it.
 
-    `links`: hyperlinks, of a terminal. `width` is in columns. `source` returns a line (from 1) of a
-    file, to be shown below a problem, or None. `diagnostics`: text includes them (other formats
-    always do). `locate` turns a file name into a path relative to the repository.
+    `terminal`: nothing is wider than `width` (in columns). `links`: a terminal with hyperlinks.
+    `source` returns a line (from 1) of a file, to be shown below a problem, or None. `diagnostics`:
+    text includes them (other formats always do). `locate` turns a file name into a path relative to
+    the repository.
     """
 
     color: bool = False
+    terminal: bool = False
     links: bool = False
     width: int = 80
     quiet: bool = False

@@ -298,6 +298,7 @@ class Output:
     def style(self, stream: TextIO) -> Style:
         return Style(
             color=self.colored(stream),
+            terminal=stream.isatty(),
             links=self.options.format == "text"
             and wants_links(os.environ, terminal=stream.isatty()),
             width=columns(),

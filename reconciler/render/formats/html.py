@@ -19,6 +19,7 @@ from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.formats.html_items import item
 from reconciler.render.issues import diagnostics_of
+from reconciler.render.markdown_text import prose
 from reconciler.render.plan.items import EntryView
 from reconciler.render.reports import Style
 from reconciler.render.task_view import TaskView
@@ -87,7 +88,7 @@ def _problem(problem: Diagnostic) -> str:
     detail = f'<p class="detail">{safe.html(more)}</p>' if more else ""
     return (
         f'<li class="{severity}"><div class="head"><span class="tag">{severity}</span>'
-        f'<span class="what">{safe.inline(message.summary)}</span>'
+        f'<span class="what">{prose(safe.line(message.summary))}</span>'
         f'<span class="place">{place}</span></div>{detail}</li>'
     )
 

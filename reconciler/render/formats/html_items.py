@@ -13,6 +13,7 @@ from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.hyperlinks import web_address
+from reconciler.render.markdown_text import prose
 from reconciler.render.plan.items import EntryView
 from reconciler.render.plan.tasks import PlannedView
 from reconciler.render.task_view import TaskView, merged
@@ -108,10 +109,10 @@ def _entry_row(task: PlannedView, names: Iterable[str]) -> str:
 
 def _reason(why: str, hints: Iterable[Hint]) -> Iterator[str]:
     if why:
-        yield f"<p>{safe.html(why)}</p>"
+        yield f"<p>{prose(why)}</p>"
     for hint in hints:
         if hint.text:
-            yield f"<p>{safe.html(hint.text)}</p>"
+            yield f"<p>{prose(hint.text)}</p>"
         if hint.commands:
             commands = "\n".join(hint.commands)
             yield f'<pre class="remedy">{safe.html(commands)}</pre>'

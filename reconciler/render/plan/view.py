@@ -13,7 +13,7 @@ from reconciler.render.budget import budget_lines
 from reconciler.render.counts import labelled
 from reconciler.render.markdown_text import span
 from reconciler.render.plan.items import EntryView, fold_entries
-from reconciler.render.plan.summary import outcome, plan_summary, plan_target, who
+from reconciler.render.plan.summary import fail_sentence, outcome, plan_summary, plan_target, who
 from reconciler.render.plan.tasks import planned_view, urgency
 from reconciler.render.reports import Locate, Style
 from reconciler.render.task_view import LABELS, TaskView
@@ -95,6 +95,8 @@ class PlanView(ReportView):
         where = f" for {scope}" if scope else ""
         about = [f'<p class="about">At <code>{safe.inline(plan.backend)}</code>{where}</p>']
         about += [f'<p class="about">{safe.html(line)}</p>' for line in budget_lines(plan.budgets)]
+        if sentence := fail_sentence(plan):
+            about.append(f"<p><b>{safe.html(sentence)}</b></p>")
         if not plan.complete:
             text = "<b>Incomplete:</b> existing tasks could not be read completely."
             about.append(f"<p>{text}</p>")

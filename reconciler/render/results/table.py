@@ -34,7 +34,7 @@ def result_rows(
     palette, several = style.palette, len({status.ref.org_name for status in statuses}) > 1
     table = [_HEADER, *(_row(status, style, with_org=several) for status in statuses)]
     table = table if any(row[2] for row in table[1:]) else [(*r[:2], *r[3:]) for r in table]
-    head, *shown = cells.table_rows(_fitted(table, style.width))
+    head, *shown = cells.table_rows(_fitted(table, style))
     rows = [palette.bold(head)]
     for status, row in zip(statuses, shown, strict=True):
         rows.append(row)
@@ -59,10 +59,11 @@ def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]
     )
 
 
-def _fitted(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+def _fitted(table: list[tuple[str, ...]], style: Style) -> list[tuple[str, ...]]:
     """The table with answers cut to what is left of the width."""
     used = sum(max(map(cells.width, column)) for column in list(zip(*table, strict=True))[:-1])
-    room = max(_MIN_COLUMNS, width - used - len(cells.GAP) * (len(table[0]) - 1))
+    least = 1 if style.terminal else _MIN_COLUMNS
+    room = max(least, style.width - used - len(cells.GAP) * (len(table[0]) - 1))
     return [(*row[:-1], cells.shorten(row[-1], room)) for row in table]
 
 

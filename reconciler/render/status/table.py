@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from reconciler.messages import word
+from reconciler.messages import wording
 from reconciler.messages.commands import completed
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age
@@ -20,6 +20,7 @@ from reconciler.tasks.status import (
 
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT")
 _RIGHT = frozenset({3, 4, 5})
+_MIN_COLUMNS = 2  # the key and the status are always shown
 _MAX_PHASE = 16  # columns: the service chooses the word
 
 LABELS = {TaskState.UNRESOLVED: "no outcome", TaskState.NOT_VISIBLE: "not visible"}
@@ -48,11 +49,21 @@ def status_rows(
         below = [[] for _ in statuses]
     several = len({status.ref.org_name for status in statuses}) > 1
     table = [_HEADER, *(_status_row(status, now, style, with_org=several) for status in statuses)]
-    head, *shown = cells.table_rows(table, _RIGHT)
+    head, *shown = _fitting(table, style)
     rows = [style.palette.bold(head)]
     for row, more in zip(shown, below, strict=True):
         rows += [row, *more]
     return [*rows, "", *cells.wrap_words(status_summary(statuses), style.width)]
+
+
+def _fitting(table: list[tuple[str, ...]], style: Style) -> list[str]:
+    """The rows of the table; on a terminal that is too narrow, without the last columns."""
+    rows = cells.table_rows(table, _RIGHT)
+    if not style.terminal or len(table[0]) == _MIN_COLUMNS:
+        return rows
+    if max(map(cells.width, rows)) <= style.width:
+        return rows
+    return _fitting([row[:-1] for row in table], style)
 
 
 def _rows_below(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
@@ -101,7 +112,7 @@ def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[st
 def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
     """Why a task failed or is unmet, and the command that corrects it."""
     width = max(20, style.width - 2)
-    reasons = [word(problem) for problem in status.unmet]
+    reasons = [wording(problem) for problem in status.unmet]
     for reason in reasons:
         yield from cells.wrap(safe.line(reason.summary), width)
     for more in dict.fromkeys(reason.explanation for reason in reasons if reason.explanation):

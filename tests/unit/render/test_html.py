@@ -114,6 +114,18 @@ def test_a_plan_shows_what_a_reviewer_needs() -> None:
     assert words == [word for word, number in PLAN.summary().items() if number]
 
 
+def test_backticks_are_code_and_a_failure_is_announced() -> None:
+    """As in the other formats: the catalog marks code with backticks."""
+    problem = error("`follow-up` has stopped: <b>`x`</b>", file="a.yaml", line=1)
+    page = render("html", FailureReport((problem,)), Style())
+    assert "<code>follow-up</code> has stopped: &lt;b&gt;<code>x</code>&lt;/b&gt;" in page
+    assert "Apply will exit 1" not in render("html", PLAN, Style())
+    tasks = (replace(PLAN.tasks[0], action=Action.UNRESOLVED), *PLAN.tasks[1:])
+    assert "<b>Apply will exit 1: 1 unresolved" in render(
+        "html", replace(PLAN, tasks=tasks), Style()
+    )
+
+
 def test_headings_tables_and_controls_are_accessible() -> None:
     page = page_of(PLAN)
     assert page.named("html") == [{"lang": "en"}]

@@ -52,6 +52,17 @@ def test_a_task_is_one_line_of_100_columns_with_a_key_of_40() -> None:
         assert max(map(cells.width, rows)) <= 100
 
 
+@pytest.mark.parametrize(
+    ("width", "last"), [(75, "TOKENS"), (60, "AGE"), (50, "STATUS"), (40, "STATUS")]
+)
+def test_a_narrow_terminal_shows_fewer_columns(width: int, last: str) -> None:
+    tasks = [TaskStatus(TaskRef("acme", "k" * 40), TaskState.DONE, raw={"tokensUsed": 1}, url=URL)]
+    head, row = status_rows(tasks, Style(width=width, terminal=True), NOW)[:2]
+    assert head.split()[-1] == last
+    assert len(row) <= max(width, 46)
+    assert status_rows(tasks, Style(width=width), NOW)[0].split()[-1] == "CONTEXT"
+
+
 def test_keys_open_their_tasks_on_a_terminal_with_hyperlinks() -> None:
     shown = status_rows(TASKS, Style(links=True, color=True), NOW)
     plain = status_rows(TASKS, Style(), NOW)
