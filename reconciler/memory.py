@@ -29,7 +29,8 @@ else:
 
     def value(**settings: bool) -> Any:
         """A dataclass that only the type checker treats as frozen. Creating a frozen one takes six
-        times as long, since it sets each field through `object.__setattr__`."""
+        times as long, since it sets each field through `object.__setattr__`; and creating the class
+        takes half a millisecond."""
         return dataclasses.dataclass(**{**settings, "frozen": False}, unsafe_hash=True)
 
 

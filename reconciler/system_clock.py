@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -17,11 +18,12 @@ class SystemClock:
     CLOCK_MONOTONIC on macOS do not.
     """
 
-    def __init__(self) -> None:
+    @cached_property
+    def boot_id(self) -> str:
         try:
-            self.boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
+            return _BOOT_ID.read_text(encoding="ascii").strip()
         except (OSError, UnicodeError):
-            self.boot_id = ""
+            return ""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

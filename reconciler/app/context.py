@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -74,16 +73,22 @@ class Connection(NamedTuple):
     lock_timeout: timedelta = timedelta()
 
 
-@dataclass
 class Context:
     """The dependencies of a use case, each created on first use. As a context manager, it closes
     the connections to the service and to shared states."""
 
-    ui: Ui
-    settings: Settings = field(default_factory=Settings)
-    connection: Connection = field(default_factory=Connection)
-    clock: Clock = field(default_factory=SystemClock)
-    _open: ExitStack = field(default_factory=ExitStack, init=False)
+    def __init__(
+        self,
+        ui: Ui,
+        settings: Settings | None = None,
+        connection: Connection | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.ui = ui
+        self.settings = settings or Settings()
+        self.connection = connection or Connection()
+        self.clock: Clock = clock or SystemClock()
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
         return self

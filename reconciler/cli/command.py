@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,12 +33,11 @@ _STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
 _COLLECTED = {*options.PLAN_NAMES, *Connection._fields, *NAMES, "reports", "all_problems"}
 
 
-@dataclass
 class Call:
     """One invocation of a command: its output, and the context of its use case."""
 
-    click: click.Context
-    out: Output
+    def __init__(self, ctx: click.Context, out: Output) -> None:
+        self.click, self.out = ctx, out
 
     @cached_property
     def ctx(self) -> Context:

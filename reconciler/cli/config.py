@@ -32,8 +32,6 @@ NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"
 """A larger file is truncated, and therefore invalid."""
 
-_PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
-
 
 # Values
 
@@ -244,7 +242,7 @@ def _parsed(data: bytes, shown: str) -> object:
     except UnicodeDecodeError as problem:
         raise TaskctlError([_problem("encoding", Place(shown))]) from problem
     except tomllib.TOMLDecodeError as problem:
-        found = _PLACE.fullmatch(str(problem))
+        found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(problem))
         what, line, column = found.groups() if found else (str(problem), None, None)
         place = Place(shown, int(line) if line else None, int(column) if column else None)
         what = what[:1].lower() + what[1:]

@@ -5,7 +5,7 @@ Imports nothing but click, to keep `taskctl --help` fast.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,11 +36,38 @@ SECTIONS = {
         ("backend", "org", "state", "parallelism", "lock_timeout"), "Service and state"
     ),
     **dict.fromkeys(("reports", "format_name", "all_problems"), "Output"),
-    **dict.fromkeys(("directory", "color", "quiet", "verbose", "debug", "version"), "General"),
-    "_click_default_help": "General",
+    **dict.fromkeys(
+        ("directory", "color", "quiet", "verbose", "debug", "version", "show_help"), "General"
+    ),
 }
 """The section of an option in the help, by its parameter. Any other option belongs to its command,
 and comes first."""
+
+
+def printing_option(
+    *names: str, text: Callable[[click.Context], str], purpose: str
+) -> click.Option:
+    """A flag that prints a text and ends the command.
+
+    click's own `--help` and `--version` search for translations of their help, which takes longer
+    than all other work of a short command.
+    """
+
+    def show(ctx: click.Context, _param: click.Parameter, value: object) -> None:
+        if value and not ctx.resilient_parsing:
+            click.echo(text(ctx), color=ctx.color)
+            ctx.exit()
+
+    return click.Option(
+        names, is_flag=True, expose_value=False, is_eager=True, callback=show, help=purpose
+    )
+
+
+_HELP = printing_option(
+    *("-h", "--help", "show_help"),
+    text=click.Context.get_help,
+    purpose="Show this message and exit.",
+)
 
 
 class WithExamples(click.Command):
@@ -59,6 +86,10 @@ class WithExamples(click.Command):
         self.examples, self.formats = examples, tuple(formats)
         shared = _shared_options(self.formats) if self.formats else []
         super().__init__(name, params=[*params, *shared], **kwargs)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option:
+        del ctx
+        return _HELP
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands, and the options in sections."""

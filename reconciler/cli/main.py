@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.help import WithExamples
+from reconciler.cli.help import WithExamples, printing_option
 from reconciler.render import FORMATS
 
 if TYPE_CHECKING:
@@ -144,7 +144,13 @@ app = Commands(
     The options below may also follow the command.
     """,
 )
-click.version_option(__version__, prog_name="taskctl", message="%(prog)s %(version)s")(app)
+app.params.append(
+    printing_option(
+        "--version",
+        text=lambda _ctx: f"taskctl {__version__}",
+        purpose="Show the version and exit.",
+    )
+)
 
 
 class ExitHandler:

@@ -7,7 +7,6 @@ once more for the positions of these paths.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from heapq import nsmallest
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -131,7 +130,7 @@ def first_alike(
     for (code, severity), alike in groups.items():
         if len(alike) > MAX_ALIKE:
             starts = [_start_of_task(found, keys) for found in alike]
-            last = nsmallest(MAX_ALIKE, starts)[-1]
+            last = sorted(starts)[MAX_ALIKE - 1]
             first = [found for found, at in zip(alike, starts, strict=True) if at <= last]
             if len(first) < len(alike):
                 counts.append((code, severity, len(alike) - len(first)))

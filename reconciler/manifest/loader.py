@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler import limits, memory
 from reconciler.manifest.build import build
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Manifests:
+class Manifests(NamedTuple):
     """The declarations of all files, in the order of the files' names.
 
     With errors among `diagnostics`, the tasks must not be used: some may be missing.
@@ -49,13 +49,13 @@ class Manifests:
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[str, ...]
     max_creates: int | None = None
-    due: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    upcoming: Upcoming = field(default_factory=dict)
+    due: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
+    upcoming: Upcoming = MappingProxyType({})
     recurrences: tuple[Recurrence, ...] = ()
-    texts: dict[str, bytes] = field(default_factory=dict, repr=False)
+    texts: Mapping[str, bytes] = MappingProxyType({})
     removed: tuple[Removal, ...] = ()
     entries: frozenset[str] = frozenset()
-    ignores: Mapping[str, Ignores] = field(default_factory=dict, repr=False)
+    ignores: Mapping[str, Ignores] = MappingProxyType({})
 
     def text_of(self, file: str) -> str | None:
         """The text of a file, for excerpts; None for files without diagnostics."""
@@ -90,7 +90,7 @@ class Manifests:
         upcoming: Upcoming = {
             (org or org_name, entry): periods for (org, entry), periods in self.upcoming.items()
         }
-        return replace(self, tasks=tasks, diagnostics=found, removed=removed, upcoming=upcoming)
+        return self._replace(tasks=tasks, diagnostics=found, removed=removed, upcoming=upcoming)
 
 
 def _machine_time() -> datetime:

@@ -8,12 +8,8 @@ everything that a process writes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-
-from reconciler.model.shell import command_line
 
 
-@dataclass
 class _Run:
     complete: Callable[[str], str] = str
     plan_file: Callable[[], str] = str
@@ -47,6 +43,8 @@ def _completed_line(line: str) -> str:
 
 def see_whole_plan(*target: str) -> str:
     """The command that shows a plan with everything in it."""
+    from reconciler.model.shell import command_line  # most runs suggest no command
+
     if file := _RUN.plan_file():
         return completed(command_line("show", file, "-v"))
     return completed(command_line("plan", "-v", *target))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
 
+from reconciler.memory import value
 from reconciler.model.codes import Code
 
 Path = tuple[str | int, ...]
@@ -37,7 +38,7 @@ class DataRow(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """The place of a problem. Lines and columns count from 1; `path` is the key path in the file,
     and `row` the row of a generated task."""

@@ -10,12 +10,11 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 
 MAX_DURATION = timedelta(days=36_500)
 """A later point in time may not exist."""
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_PART = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)"
 
 
 def parse_duration(text: str) -> timedelta:
@@ -23,9 +22,9 @@ def parse_duration(text: str) -> timedelta:
     more than MAX_DURATION."""
     if text.strip() == "0":
         return timedelta()
-    if not _DURATION.fullmatch(text.strip()):
+    if not re.fullmatch(f"(?:{_PART})+", text.strip()):
         raise TaskctlError.of(Code.INVALID_DURATION, text=text)
-    seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text))
+    seconds = sum(float(n) * _UNITS[unit] for n, unit in re.findall(_PART, text))
     if seconds > MAX_DURATION.total_seconds():
         raise TaskctlError.of(Code.INVALID_DURATION, "long", text=text, days=MAX_DURATION.days)
     return timedelta(seconds=seconds)

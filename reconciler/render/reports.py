@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partialmethod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from reconciler.memory import value
 from reconciler.model.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.plan.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ValidateReport:
     """`listed` are the tasks that could be read, `names` the files."""
 
@@ -26,7 +26,7 @@ class ValidateReport:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FailureReport:
     """A command that failed; `diagnostics` contains at least one error."""
 

@@ -38,9 +38,6 @@ _CASES = (
 )
 """A pattern in the message of either parser, and its case; the first match counts."""
 
-_CONFLICT = re.compile(r"(?:<{7}|\|{7}|>{7}) ")
-"""A line that git writes where two branches differ."""
-
 _AFTER_A_VALUE = ("indentation", "list", "mapping")
 _ESCAPED = {'"': '\\"', "'": "''"}
 """How a quote is written within quotes of its own kind."""
@@ -81,7 +78,7 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
     """The finding for a parser's exception, located where a reader would look for it."""
     lines = re.split("\r\n|\r|\n", body.decode("utf-8", "replace"))
     for number, text in enumerate(lines, 1):
-        if _CONFLICT.match(text):
+        if re.match(r"(?:<{7}|\|{7}|>{7}) ", text):  # git writes it where two branches differ
             return Finding(Code.INVALID_YAML, (), "conflict", position=(number, 1))
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     message = _message(error)
