@@ -46,6 +46,7 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
         inputs = removed.inputs
     source = attempt or removed
     tried = [attempt.mark for attempt in state.attempts_of(_refs(task))]
+    before = removed.marks if removed is not None else ()
     record = Record(
         ref=task.ref,
         task_id=task.task_id or "",
@@ -54,7 +55,7 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
         digest=digest(inputs),
         identity=source.identity if source is not None else ctx.identity,
         created_at=ctx.clocks().moment,
-        marks=(*_closed_marks(task, ctx), *tried),
+        marks=tuple(dict.fromkeys((*before, *_closed_marks(task, ctx), *tried))),
         duplicates=task.duplicates,
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
@@ -63,11 +64,11 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
     )
     if attempt is not None:
         attempt = replace(attempt, cancels=attempt.cancels or task.cancels)
-    elif task.cancels and task.record is not None:
-        owed = Owed(task.record.task_id, ctx.identity)
-        record = record.in_place_of(task.record, None)
-        return replace(record, owed=(*record.owed, owed))
-    return record.in_place_of(task.record, attempt)
+        return record.in_place_of(task.record, attempt)
+    record = record.as_adopted().in_place_of(task.record, None)
+    if task.cancels and task.record is not None:
+        record = replace(record, owed=(*record.owed, Owed(task.record.task_id, ctx.identity)))
+    return record
 
 
 def _refs(task: PlannedTask) -> set[TaskRef | None]:

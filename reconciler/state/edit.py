@@ -260,6 +260,8 @@ def record_existing(
 ) -> list[Event]:
     """Records `remote` as the task of a manifest that has no record yet; `at` is now."""
     _check_free(state, task.ref, remote.id)
+    removed = state.retired.get(remote.id)
+    before = removed.marks if removed is not None else ()
     record = Record(
         ref=task.ref,
         task_id=remote.id,
@@ -268,12 +270,12 @@ def record_existing(
         digest=digest(task.inputs),
         identity=identity,
         created_at=at,
-        marks=state.notes_on(task.ref).marks,
+        marks=tuple(dict.fromkeys((*before, *state.notes_on(task.ref).marks))),
         outputs=kept_outputs(remote.raw),
         sensitive=task.sensitive,
         generated=task.generated,
     )
-    return [Recorded(record)]
+    return [Recorded(record.as_adopted())]
 
 
 def _resolved(

@@ -85,6 +85,11 @@ class Record:
             return self
         return replace(self, history=(*self.full_history(), entry)[-HISTORY:])
 
+    def as_adopted(self) -> Record:
+        """This record of a task that was not created by the last attempt for its key."""
+        entry = HistoryEntry(HistoryKind.ADOPTED.value, self.created_at, self.task_id)
+        return replace(self, history=(entry,)) if self.marks else self
+
     def was_replaced(self) -> bool:
         """Whether its task replaced another one on request."""
         return any(

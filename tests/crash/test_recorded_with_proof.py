@@ -263,3 +263,23 @@ def test_a_key_keeps_its_marks_when_a_record_is_moved_to_it(
     here.server.world.create("me", "acme", late)
     here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}))
     assert here.run("apply").results() == {"k3": "created"}
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_record_that_was_removed_and_comes_back_has_its_marks(
+    here: InProcess, *, by_hand: bool
+) -> None:
+    """A duplicate with one of them belongs to no other key."""
+    here.sandbox.write(as_tasks({"k2": "do 2"}))
+    assert here.run("apply").results() == {"k2": "created"}
+    made, body = here.sandbox.recorded()["k2"], json.loads(here.server.posts[0])
+    assert here.run_state("rm", "k2").code == 0
+    if by_hand:
+        assert here.run_state("resolve", "k2", "--task-id", made).code == 0
+    else:
+        assert here.run("apply").results() == {"k2": "adopted"}
+    history = [entry["what"] for entry in here.sandbox.state()["tasks"]["acme/k2"]["history"]]
+    assert history == ["adopted"]
+    here.server.world.create("me", "acme", body)
+    here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}))
+    assert here.run("apply", "--adopt", "all").results() == {"k3": "created"}
