@@ -77,7 +77,7 @@ lint: $(STAMP) ## Style and common mistakes
 types: $(STAMP) ## Types, strictly
 	$(TYPES)
 
-docs: $(STAMP) ## Generate the reference and the picture, build the site into site/
+docs: $(STAMP) ## Generate the reference and the pictures, build the site into site/
 	$(BIN)/python -m tools.reference
 	$(BIN)/zensical build --clean --strict
 

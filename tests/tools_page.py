@@ -159,7 +159,7 @@ class Checks:
         shown.until(f"{STATES}.join() === 'done'")
         rows = "[...document.querySelectorAll('.tasks .more')].map((e) => e.textContent)"
         assert shown.run(rows)[1].startswith("acme/network#")
-        assert shown.run(rows)[2] == "Done."
+        assert shown.run(rows)[2] == "answering"
         (url,) = shown.run(REQUESTS)
         assert url.startswith("https://github.com/acme/network/pull/")
         shown.run("document.querySelector('.tasks .name a').click()")

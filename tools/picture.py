@@ -1,7 +1,7 @@
-"""The picture in the README: a plan and an apply, recorded from a run on the embedded service.
+"""The pictures in the README, recorded from commands on the embedded service.
 
-`python -m tools.reference` writes it. Random task IDs are replaced by fixed ones; all
-else is what the commands printed. The SVG loads nothing and links to nothing.
+`python -m tools.reference` writes them. Random task IDs are replaced by fixed ones; all
+else is what the commands printed. An SVG loads nothing and links to nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 WIDTH = 80
-MANIFEST = """\
+IAM = """\
 version: 1
 orgName: acme
 tasks:
@@ -34,7 +34,38 @@ tasks:
     message: Which ten stacks cost the most in November 2026, and why?
     permissionMode: read-only
 """
-COMMANDS = ("plan", "apply --yes", "apply --yes")
+UPGRADE = """\
+version: 1
+orgName: acme
+tasks:
+  upgrade:
+    forEach:
+      repo:
+        - {name: network, result: '{"upgraded": ["aws", "tls"], "skipped": []}'}
+        - {name: cluster, result: '{"upgraded": ["kubernetes"], "skipped": []}'}
+        - {name: databases, result: '{"upgraded": "aws", "skipped": []}'}
+        - {name: docs-site, result: '{"upgraded": [], "skipped": ["cloudflare"]}'}
+    message:
+      content: |
+        Upgrade providers of {{ repo.name }}.
+
+        Open a pull request, and end your last message with a JSON block:
+
+        ```json
+        {{ repo.result }}
+        ```
+      entity_diff:
+        add: [{type: repository, org: acme, name: "{{ repo.name }}", forge: github}]
+    expect:
+      pullRequests: 1
+      data:
+        type: object
+        required: [upgraded, skipped]
+        properties: {upgraded: {type: array}, skipped: {type: array}}
+  report:
+    after: [upgrade]
+    message: Compare the pull requests that upgrade the providers of acme. Change nothing.
+"""
 THEME = TerminalTheme(
     (22, 27, 34),
     (214, 220, 228),
@@ -49,7 +80,7 @@ THEME = TerminalTheme(
 )
 FORMAT = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
-<title>taskctl plan shows two tasks to create; apply creates them; a second apply does nothing</title>
+<title>{about}</title>
 <style>
 .{unique_id}-matrix {{
   font: {char_height}px/{line_height}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
@@ -75,12 +106,35 @@ FORMAT = """\
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def picture() -> str:
-    """The SVG, from a run in a directory of its own."""
+def plan_and_apply() -> str:
+    """The SVG of a plan and an apply."""
+    return _picture(
+        ("iam.yaml", IAM),
+        ("plan", "apply --yes", "apply --yes"),
+        "taskctl plan shows two tasks to create; apply creates them; a second apply does nothing",
+    )
+
+
+def results() -> str:
+    """The SVG of a table of results."""
+    return _picture(
+        ("upgrade.yaml", UPGRADE),
+        ("results",),
+        "taskctl results shows pull requests and answers, and why one task is unmet",
+        before="apply --yes --wait --interval 100ms",
+    )
+
+
+def _picture(
+    manifest: tuple[str, str], commands: tuple[str, ...], about: str, before: str = ""
+) -> str:
+    """Commands in a directory of its own, after one that is not shown."""
     with TemporaryDirectory() as folder:
         (Path(folder) / "tasks").mkdir()
-        (Path(folder) / "tasks" / "iam.yaml").write_text(MANIFEST, encoding="utf-8")
-        printed = "\n".join(_run(command, folder) for command in COMMANDS)
+        (Path(folder) / "tasks" / manifest[0]).write_text(manifest[1], encoding="utf-8")
+        if before:
+            _taskctl(before, folder)
+        printed = "\n".join(_run(command, folder) for command in commands)
     numbers, known = count(1), dict[str, str]()
 
     def fixed(found: re.Match[str]) -> str:
@@ -93,7 +147,7 @@ def picture() -> str:
     made = console.export_svg(
         title="taskctl",
         theme=THEME,
-        code_format=FORMAT,
+        code_format=FORMAT.replace("{about}", about),
         unique_id="taskctl",
         font_aspect_ratio=0.61,
     )
@@ -102,6 +156,13 @@ def picture() -> str:
 
 def _run(command: str, folder: str) -> str:
     """A command line and its stdout, in color."""
+    shown = _taskctl(command, folder)
+    if command.startswith("apply") and "\ncreated " in _plain(shown):
+        shown = shown[_start_of_results(shown) :]  # apply prints the plan again before this
+    return f"\033[1;34m$\033[0m \033[1mtaskctl {command}\033[0m\n{shown}"
+
+
+def _taskctl(command: str, folder: str) -> str:
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("TASKCTL", "PULUMI", "GIT_"))}
     ended = subprocess.run(
         [sys.executable, "-m", "reconciler", *command.split(), "--color", "always"],
@@ -110,12 +171,11 @@ def _run(command: str, folder: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,  # exit code 1 if a task is unmet
     )
-    shown = ended.stdout
-    if command.startswith("apply") and "\ncreated " in _plain(shown):
-        shown = shown[_start_of_results(shown) :]  # apply prints the plan again before this
-    return f"\033[1;34m$\033[0m \033[1mtaskctl {command}\033[0m\n{shown}"
+    if not ended.stdout:
+        raise RuntimeError(ended.stderr)
+    return ended.stdout
 
 
 def _plain(text: str) -> str:

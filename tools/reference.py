@@ -1,4 +1,4 @@
-"""Writes the generated files: the reference, the copies in ci.md, the README's picture, schemas.
+"""Writes the generated files: the reference, the copies in ci.md, the README's pictures, schemas.
 
 `python -m tools.reference`; with `--check` it writes nothing and exits 1 if a file is out of date.
 """
@@ -16,7 +16,7 @@ from tools.diagnostics_page import diagnostics_page
 from tools.limits_page import limits_page
 from tools.manifest_page import manifest_page
 from tools.messages_file import messages_file
-from tools.picture import picture
+from tools.picture import plan_and_apply, results
 from tools.schemas import schema_pages
 from tools.state_schema import state_schema
 
@@ -27,7 +27,8 @@ PAGES = {
     "tests/unit/messages/messages.txt": messages_file,
     "docs/ci.md": ci_page,
     "SECURITY.md": limits_page,
-    "docs/images/plan-and-apply.svg": picture,
+    "docs/images/plan-and-apply.svg": plan_and_apply,
+    "docs/images/results.svg": results,
     "schemas/state.schema.json": state_schema,
 }
 

@@ -102,11 +102,12 @@ def _stopping(turn: Turn, seconds: float) -> Script:
 
 
 def _answering(turn: Turn, seconds: float) -> Script:
-    """Every turn ends with the last JSON block of the message that it answers, and the first one
-    lists a pull request: a message with another block corrects the result."""
+    """Every turn ends with the last JSON block of the message that it answers, below its title, and
+    the first one lists a pull request: a message with another block corrects the result."""
     text = str(turn.event.get("content") or "")
     blocks = _JSON_BLOCK.findall(text)
-    answer = f"Done.\n\n```json\n{blocks[-1].strip()}\n```" if blocks else "Done."
+    title = title_of(_JSON_BLOCK.sub("", text)) or "Done"
+    answer = f"**{title}**\n\n```json\n{blocks[-1].strip()}\n```" if blocks else "Done."
     if turn.number > 1:
         return _ending(turn, seconds, message(answer))
     known = [entity for entity in turn.entities if entity.get("type") == "repository"]

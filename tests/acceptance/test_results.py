@@ -50,7 +50,7 @@ def test_the_table_shows_pull_requests_and_answers_in_manifest_order(ended: Live
     assert [row.split()[0] for row in rows if row[:1].isalpha()] == ["up10", "up2", "bad"]
     assert rows[0].split()[1] == "done"
     assert "acme/network#" in rows[0]
-    assert rows[0].endswith("Done.")
+    assert rows[0].endswith("answering with")
     assert "simulated failure" in out
     assert rows[-1] == "1 failed, 2 done. 1 not created yet."
     assert '"upgraded"' not in out
@@ -84,7 +84,7 @@ def test_csv_has_a_row_per_task(ended: LiveTasks) -> None:
     assert code == 0
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["key"] for row in rows] == ["up10", "up2", "bad"]
-    assert rows[0]["answer"] == "Done."
+    assert rows[0]["answer"] == "answering with"
 
 
 def test_a_pull_request_that_the_prompt_attached_is_no_result(place: LiveTasks) -> None:

@@ -106,10 +106,10 @@ def test_the_page_shows_pull_requests_and_answers(api: Api, clock: Clock) -> Non
     number = int(listed["text"].removeprefix("acme/net#"))
     assert listed["url"] == f"https://github.com/acme/net/pull/{number}"
     assert listed["merged"] is False
-    assert details(api, task_id)["answer"] == "Done.\n\n```json\n{}\n```"
+    assert details(api, task_id)["answer"] == "**answering with**\n\n```json\n{}\n```"
     assert details(api, failed)["answer"] == ""
     tasks = {task["id"]: task for task in api.call("GET", "/api/page/tasks").json["tasks"]}
-    assert tasks[task_id]["said"] == "Done."
+    assert tasks[task_id]["said"] == "answering with"
     assert tasks[task_id]["pullRequests"] == [listed]
     assert tasks[failed]["said"].startswith("This is a simulated failure")
     assert api.respond(task_id, type="user_message", content="slow again").status < 300
