@@ -13,6 +13,7 @@ MIB = 1 << 20
 MANIFEST_BYTES = 64 * MIB
 NAMED_FILE_BYTES = 1 * MIB
 CONFIG_BYTES = 1 * MIB
+PATH_CHARACTERS = 4_096
 SAVED_PLAN_BYTES = 512 * MIB
 CACHED_FILE_BYTES = 200 * MIB
 
@@ -62,6 +63,7 @@ def table() -> tuple[Limit, ...]:
         Limit("A manifest or a policy", _mib(MANIFEST_BYTES), "file"),
         Limit("A prompt file or a data file", _mib(NAMED_FILE_BYTES), "file"),
         Limit("`taskctl.toml`, `pyproject.toml`", _mib(CONFIG_BYTES), "file"),
+        Limit("A path in a file", f"{PATH_CHARACTERS:,} characters", "path"),
         Limit("A saved plan", _mib(SAVED_PLAN_BYTES), "file"),
         Limit("A file of the cache", _mib(CACHED_FILE_BYTES), "file"),
         Limit("A shared state", _mib(STATE_BYTES), "read"),

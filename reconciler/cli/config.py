@@ -32,6 +32,12 @@ NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"
 """A larger file is truncated, and therefore invalid."""
 
+_MAX_PATHS = 1_000
+_MAX_PROBLEMS = 100
+_MAX_PARTS = 30
+_LONG_KEY = rb"(?<![\w.-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % _MAX_PARTS
+"""A dotted key. For each part, the library copies all that are before it."""
+
 
 # Values
 
@@ -53,7 +59,7 @@ class ConfigLocation(NamedTuple):
     def path(self, value: object, *, may_be_hidden: bool = True) -> str:
         """A path relative to `folder`. ConfigError if it is outside the repository, or hidden
         although it must not be."""
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or not 0 < len(value) <= limits.PATH_CHARACTERS:
             raise ConfigError("path")
         top = repository_root(self.home) or self.home.resolve()
         try:
@@ -71,6 +77,8 @@ class ConfigLocation(NamedTuple):
 def _paths(value: object, where: ConfigLocation) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise ConfigError("paths")
+    if len(value) > _MAX_PATHS:
+        raise ConfigError("many", most=_MAX_PATHS)
     return tuple(where.path(each) for each in value)
 
 
@@ -223,12 +231,13 @@ def _read(path: Path, folder: Path) -> Config | None:
     if not isinstance(table, dict):
         raise TaskctlError([_problem("table", Place(shown))])
     values: dict[str, Any] = {}
-    lines = data.decode("utf-8", "replace").split("\n")
+    lines = _lines(data.decode("utf-8", "replace"), own_file=is_own)
     where = ConfigLocation(path.parent, folder)
     problems: list[Diagnostic] = []
     for key, value in table.items():
-        place = Place(shown, _line_of(lines, key, own_file=is_own))
-        problems += _checked(key, value, where, values, place)
+        problems += _checked(key, value, where, values, Place(shown, lines.get(key)))
+        if len(problems) == _MAX_PROBLEMS:
+            break
     if problems:
         raise TaskctlError(problems)
     return Config(shown, values)
@@ -237,6 +246,8 @@ def _read(path: Path, folder: Path) -> Config | None:
 def _parsed(data: bytes, shown: str) -> object:
     import tomllib
 
+    if re.search(_LONG_KEY, data):
+        raise TaskctlError([_problem("parts", Place(shown), most=_MAX_PARTS)])
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
@@ -247,6 +258,8 @@ def _parsed(data: bytes, shown: str) -> object:
         place = Place(shown, int(line) if line else None, int(column) if column else None)
         what = what[:1].lower() + what[1:]
         raise TaskctlError([_problem("toml", place, why=what)]) from problem
+    except (ValueError, RecursionError) as problem:
+        raise TaskctlError([_problem("extreme", Place(shown))]) from problem
 
 
 def _checked(
@@ -272,13 +285,13 @@ def _problem(case: str, place: Place, **facts: Any) -> Diagnostic:
     return error(Code.INVALID_CONFIG, case, at=place, **facts)
 
 
-def _line_of(lines: list[str], key: str, *, own_file: bool) -> int | None:
-    """The line that sets a key, which tomllib does not provide."""
-    sets = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]")
+def _lines(text: str, *, own_file: bool) -> dict[str, int]:
+    """The first line that sets each key, which tomllib does not provide."""
+    found: dict[str, int] = {}
     inside = own_file
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.lstrip().startswith("[") and not own_file:
             inside = re.match(r"\s*\[\s*tool\s*\.\s*taskctl\s*[\].]", line) is not None
-        if inside and key and sets.match(line):
-            return number
-    return None
+        elif inside and (name := re.match(r"([^=.]*+)[=.]", line)) is not None:
+            found.setdefault(name[1].strip().strip("\"'"), number)
+    return found

@@ -74,6 +74,8 @@ class NamedFiles:
 
     def _read(self, document: Document, given: str) -> NamedFile | Finding:
         folder = document.folder
+        if len(given) > limits.PATH_CHARACTERS:
+            return Finding(Code.UNREADABLE_FILE, (), "long", {"most": limits.PATH_CHARACTERS})
         try:
             real = resolved(self._home(folder)[0] / given)
             # Before anything else: no message may reveal whether such a file exists.

@@ -133,6 +133,34 @@ def test_a_prompt_file_of_1_mib_in_an_entry_of_60_is_valid(tmp_path: Path, run: 
     run("validate").assert_refused("TC314")
 
 
+def test_the_length_of_a_path_is_limited(tmp_path: Path, run: Run) -> None:
+    path = "a/" * 400_000
+    write_tasks(tmp_path, f"  a: {{message: do it, expect: {{data: {path}x.json}}}}\n")
+    run("validate").assert_refused("TC101")
+
+
+# The configuration
+
+CONFIGURATIONS = {
+    "levels": f"x = {'[' * 400_000}",
+    "digits": f"x = {'9' * 5_000}",
+    "key": "a." * 400_000 + "a = 1",
+    "quoted key": "'a' .\t" * 100_000 + "a = 1",
+    "keys": "".join(f"k{n} = 1\n" for n in range(80_000)),
+    "tables": "".join(f"[a{n}.b]\n" for n in range(80_000)),
+    "paths": "paths = [" + '"a",' * 200_000 + "]",
+    "path": f"paths = ['{'a/' * 400_000}']",
+    "spaces": f"{' ' * 500_000}x\n",
+}
+
+
+@pytest.mark.parametrize("text", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_the_configuration_is_read_quickly(tmp_path: Path, run: Run, text: str) -> None:
+    write_tasks(tmp_path, "  a: {message: do it}\n")
+    (tmp_path / "taskctl.toml").write_text(text)
+    run("validate").assert_refused("TC805")
+
+
 # Policies
 
 _TWICE = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)}
