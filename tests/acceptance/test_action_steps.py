@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from tests.support.action_runner import Runner, Step, metadata, quick_python
 from tests.support.checkout import ROOT, checkout, git
-from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.github_api import GitHub
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
@@ -30,13 +30,13 @@ def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServerProcess]:
-    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+def server() -> Iterator[FaultServer]:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         yield server
 
 
 @pytest.fixture
-def runner(tmp_path: Path, server: FaultServerProcess) -> Iterator[Runner]:
+def runner(tmp_path: Path, server: FaultServer) -> Iterator[Runner]:
     """A machine with a clone of a repository that has two tasks."""
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
     git(tmp_path, "clone", "--quiet", "origin", "work")
@@ -68,7 +68,7 @@ def again(runner: Runner, tmp_path: Path) -> None:
 @pytest.mark.tools
 @pytest.mark.timeout(600)
 def test_the_action_installs_taskctl_and_applies(
-    action: Path, runner: Runner, server: FaultServerProcess, tmp_path: Path
+    action: Path, runner: Runner, server: FaultServer, tmp_path: Path
 ) -> None:
     taskctl(runner, "state", "init", "git:origin")
     (tmp_path / "traps").mkdir()
@@ -85,7 +85,7 @@ def test_the_action_installs_taskctl_and_applies(
 
 @pytest.mark.tools
 def test_the_state_is_stored_in_a_ref_of_the_repository(
-    action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
+    action: Path, runner: Runner, installed: None, server: FaultServer, tmp_path: Path
 ) -> None:
     ran = runner.composite(action, command="apply")
     assert (ran.code, "taskctl state init git:origin" in ran.said) == (1, True), ran.said
@@ -115,12 +115,12 @@ def taskctl(runner: Runner, *words: str) -> None:
 
 @pytest.mark.tools
 def test_the_next_run_continues_from_the_state_of_a_failed_apply(
-    action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
+    action: Path, runner: Runner, installed: None, server: FaultServer, tmp_path: Path
 ) -> None:
     taskctl(runner, "state", "init", "git:origin")
-    server.change(rules=[Rule("create", Fault("status", status=403), contains="do 1")])
+    server.set_rules(Rule("create", Fault("status", status=403), contains="do 1"))
     assert runner.composite(action, command="apply").code == 1
-    server.change(rules=[])
+    server.set_rules()
     again(runner, tmp_path)
     ran = runner.composite(action, command="apply")
     assert (ran.code, ran.outputs["creates"]) == (0, "1"), ran.said
@@ -176,7 +176,7 @@ def declare(runner: Runner, texts: dict[str, str], **more: object) -> None:
 
 @pytest.mark.tools
 def test_a_merged_removal_leads_to_an_apply_in_the_workflow(
-    action: Path, runner: Runner, installed: None, server: FaultServerProcess
+    action: Path, runner: Runner, installed: None, server: FaultServer
 ) -> None:
     taskctl(runner, "state", "init", "git:origin")
     _, applied = run_workflow(action, runner)
@@ -195,7 +195,7 @@ def test_a_merged_removal_leads_to_an_apply_in_the_workflow(
 
 @pytest.mark.tools
 def test_an_unresolved_task_does_not_stop_the_others_in_the_workflow(
-    action: Path, runner: Runner, installed: None, server: FaultServerProcess
+    action: Path, runner: Runner, installed: None, server: FaultServer
 ) -> None:
     taskctl(runner, "state", "init", "git:origin")
     run_workflow(action, runner)

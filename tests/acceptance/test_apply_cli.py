@@ -142,7 +142,7 @@ def test_a_saved_plan_never_creates_instead_of_adopting(
     (sandbox.folder / STATE).unlink()
     planned = sandbox.run("plan", "--out", PLAN)
     assert set(planned.actions().values()) == {"adopt"}
-    server.control({"habits": {"list_lag": 1e6}})
+    server.habits.list_lag = 1e6
     ended = sandbox.run("apply", PLAN)
     assert ended.code == 1
     assert "would not create k0, k1" in summaries(ended)

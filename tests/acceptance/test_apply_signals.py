@@ -50,7 +50,7 @@ def stops(process: subprocess.Popen[str]) -> None:
 
 
 def finish(sandbox: Sandbox, server: FaultServer) -> None:
-    server.control({"rules": []})
+    server.set_rules()
     server.release()
     assert sandbox.run("apply").code == 0
     sandbox.assert_exactly_one_each(TEXTS)
@@ -99,7 +99,7 @@ def test_a_signal_while_an_attempt_settles_ends_the_wait(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     sandbox.settle = "60s"
-    server.control({"rules": [Rule("create", Fault("reset"), contains="do 1").to_json()]})
+    server.set_rules(Rule("create", Fault("reset"), contains="do 1"))
     process = sandbox.start("apply")
     assert process.stderr is not None
     while "no response yet for k1" not in (line := process.stderr.readline()):

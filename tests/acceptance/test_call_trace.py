@@ -33,7 +33,7 @@ def is_callback(call: TracedCall) -> bool:
 def traced(here: InProcess, *rules: Rule) -> list[TracedCall]:
     """The calls of `apply --yes` of one task."""
     here.sandbox.write(as_tasks(prompts(1)))
-    here.server.control({"rules": [rule.to_json() for rule in rules]})
+    here.server.set_rules(*rules)
     settings = ("--backend", here.sandbox.server.url, "--settle-time", here.sandbox.settle)
     trace = CallTrace()
     with trace.recorded():

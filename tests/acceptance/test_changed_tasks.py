@@ -180,7 +180,7 @@ def test_a_cancellation_that_is_refused_is_an_error_with_the_command(here: InPro
     here.run("apply")
     old = here.sandbox.recorded()["k2"]
     refused = Rule("events", Fault("status", status=403), task=old)
-    here.server.control({"rules": [refused.to_json()]})
+    here.server.set_rules(refused)
     ended = here.run("apply", "--replace", "k2", "--cancel-replaced")
     assert ended.code == 1, ended.stdout
     assert ended.results() == {"k2": "replaced"}

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.checkout import git
 from tests.support.ci_runner import CI, KILLED, job_steps
-from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
 TEXTS = prompts(5)
@@ -28,13 +28,13 @@ FAULTS = [
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServerProcess]:
-    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+def server() -> Iterator[FaultServer]:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         yield server
 
 
 @pytest.fixture
-def ci(tmp_path: Path, server: FaultServerProcess) -> CI:
+def ci(tmp_path: Path, server: FaultServer) -> CI:
     made = CI(tmp_path, server.url, SETTLE)
     made.create_state()
     return made
@@ -46,7 +46,7 @@ def manifest(texts: dict[str, str]) -> dict[str, str]:
     return {"tasks/all.yaml": json.dumps({"version": 1, "orgName": "acme", "tasks": tasks})}
 
 
-def assert_one_each(server: FaultServerProcess) -> None:
+def assert_one_each(server: FaultServer) -> None:
     made = {text: len(ids) for text, ids in server.tasks_by_work().items()}
     assert made == dict.fromkeys(TEXTS.values(), 1)
 
@@ -57,20 +57,20 @@ def nothing_to_do(ci: CI) -> bool:
 
 
 def test_the_next_runner_continues_after_a_runner_that_was_lost(
-    ci: CI, server: FaultServerProcess
+    ci: CI, server: FaultServer
 ) -> None:
     ci.push(manifest(TEXTS))
-    server.change(rules=FAULTS)
+    server.set_rules(*FAULTS)
     assert ci.run(job_steps(), lost=True) == KILLED, ci.said
     shutil.rmtree(ci.folder / f"runner-{ci.runs}")
-    server.change(rules=[])
+    server.set_rules()
     assert ci.run(job_steps()) == 0, ci.said
     assert_one_each(server)
     assert nothing_to_do(ci)
     assert_one_each(server)
 
 
-def test_an_edited_prompt_creates_no_second_task(ci: CI, server: FaultServerProcess) -> None:
+def test_an_edited_prompt_creates_no_second_task(ci: CI, server: FaultServer) -> None:
     ci.push(manifest(TEXTS))
     assert ci.run(job_steps()) == 0, ci.said
     ci.push(manifest({key: f"{text}, please" for key, text in TEXTS.items()}))

@@ -200,7 +200,7 @@ def test_marks_of_another_identity_are_not_read(
     here: InProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert here.run("apply").code == 0
-    here.server.control({"habits": {"tokens": {"other": "other"}}})
+    here.server.habits.tokens = {"other": "other"}
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
     run(["doctor", "-C", str(here.sandbox.folder), "--backend", here.server.url])
     (row,) = [r for r in capsys.readouterr().out.splitlines() if r.split()[1] == "Marks"]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fault_server import FaultServerProcess
+from tests.support.fault_server import FaultServer, Habits
 from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks, prompts
 
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         sandbox = Sandbox(tmp_path / "here", server)
         sandbox.folder.mkdir()
         sandbox.write(as_tasks(prompts(2)))

@@ -38,7 +38,7 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
 
 def sending(sandbox: Sandbox, server: FaultServer, creates: int) -> subprocess.Popen[str]:
     """An apply with this many creates in flight, on a slow service."""
-    server.control({"rules": [rule.to_json() for rule in SLOW]})
+    server.set_rules(*SLOW)
     before = len(server.posts)
     process = sandbox.start("apply")
     until = monotonic() + 300
@@ -160,11 +160,11 @@ def test_a_state_stays_new_until_all_existing_tasks_were_read(
     (sandbox.folder / STATE).unlink()
     hidden = next(task.id for task in server.world.tasks if task.work == TEXTS["k2"])
     failing = Rule("events", Fault("status", status=501), task=hidden)
-    server.control({"rules": [failing.to_json()]})
+    server.set_rules(failing)
     ended = sandbox.run("apply")
     assert ended.results() == {"k0": "adopted", "k1": "adopted", "k2": "unresolved"}
     assert sandbox.state()["isNew"] is True
-    server.control({"rules": []})
+    server.set_rules()
     assert sandbox.run("apply").results() == {"k2": "adopted"}
     sandbox.assert_exactly_one_each(TEXTS)
 

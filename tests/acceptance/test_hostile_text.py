@@ -46,7 +46,7 @@ def refusing(here: InProcess, text: str = HOSTILE) -> None:
         Rule("create", Fault("status", status=500, text=text), contains="three"),
         Rule("patch", Fault("status", status=403, text=text)),
     ]
-    here.server.control({"rules": [rule.to_json() for rule in rules]})
+    here.server.set_rules(*rules)
 
 
 def in_text(here: InProcess, command: str, *more: str) -> list[str]:
@@ -87,7 +87,7 @@ def test_errors_of_a_failing_service_are_inert(here: InProcess, endpoint: str) -
     assert here.run("apply").code == 0
     (here.sandbox.folder / "taskctl.state.json").unlink()
     fault = Fault("status", status=403, text=HOSTILE, headers={"X-Pulumi-Request-ID": "::x::"})
-    here.server.control({"rules": [Rule(endpoint, fault).to_json()]})
+    here.server.set_rules(Rule(endpoint, fault))
     assert_inert(both(here, "plan", "-v") + both(here, "apply", "-v"))
 
 
@@ -157,7 +157,7 @@ def test_the_token_appears_nowhere(here: InProcess, tmp_path: Path, kind: str) -
         Rule("events", KINDS[kind], nth=(1, 2)),
         Rule("get", KINDS[kind], nth=(1,)),
     ]
-    here.server.control({"rules": [rule.to_json() for rule in rules]})
+    here.server.set_rules(*rules)
     said = ""
     for command in (["plan", "-v", "--out", "p.taskctl"], ["apply", "-v"], ["apply", "-v"]):
         ended = here.run(*command)
@@ -186,10 +186,8 @@ def test_a_redirect_is_never_followed(here: InProcess, status: int) -> None:
         to = {"Location": f"{elsewhere.url}/api/preview/agents/acme/tasks"}
         fault = Fault("redirect", status=status, headers=to)
         rules = [Rule("create", fault), Rule("events", fault)]
-        here.server.control({"rules": [rule.to_json() for rule in rules]})
+        here.server.set_rules(*rules)
         assert here.run("apply").code == 1
-        here.server.control(
-            {"rules": [Rule("list", fault).to_json(), Rule("user", fault).to_json()]}
-        )
+        here.server.set_rules(Rule("list", fault), Rule("user", fault))
         assert here.run("plan").code == 1
         assert elsewhere.calls == []

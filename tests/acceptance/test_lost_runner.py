@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.doc_blocks import blocks, environment, shell, shows_what_is_printed
-from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.git_server import bare_repository, git
 from tests.support.sandbox import TOKEN, as_tasks
 from tests.support.shared_places import PLACES
@@ -41,7 +41,7 @@ def test_another_runner_continues_after_a_lost_one(kind: str, tmp_path: Path) ->
     here.mkdir()
     rules = [*NO_ANSWER, NO_REQUEST]
     with (
-        FaultServerProcess(rules, {"tokens": {TOKEN: "me"}}) as server,
+        FaultServer(rules, Habits(tokens={TOKEN: "me"})) as server,
         PLACES[kind](tmp_path) as place,
     ):
         where = "git:origin" if kind == "git" else place.address("lost")
@@ -53,7 +53,7 @@ def test_another_runner_continues_after_a_lost_one(kind: str, tmp_path: Path) ->
             if block.heading == HEADING and block.language == "sh":
                 ended = shell(block.text, here, env)
                 assert ended.returncode == 0, ended.stdout + ended.stderr
-                server.change(rules=[])
+                server.set_rules()
             elif block.heading == HEADING:
                 shows_what_is_printed(PAGE, block, here, env)
         made = server.tasks_by_work()

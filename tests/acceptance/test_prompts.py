@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.render import FORMATS
-from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox
 
 PROMPT = """\
@@ -28,7 +28,7 @@ STRETCHES = ["Globex", "7,300,000", "8,100,000", "Move the offer", "vermeiden", 
 class Desk(Sandbox):
     """Commands that ask no service, too."""
 
-    server: FaultServerProcess
+    server: FaultServer
 
     def arguments(self, command: str, *more: str) -> list[str]:
         if command in ("show", "validate"):
@@ -41,7 +41,7 @@ class Desk(Sandbox):
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Desk]:
-    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         made = Desk(tmp_path / "here", server)
         (made.folder / "tasks" / "prompts").mkdir(parents=True)
         (made.folder / ".git").mkdir()
@@ -185,7 +185,7 @@ def test_an_error_of_the_service_that_repeats_the_prompt_is_masked(
 ) -> None:
     said = json.dumps({"content": PROMPT}) if word == "echo" else f"bad message: {PROMPT[:60]}..."
     rule = Rule("create", Fault("status", status=400, text=f"field 'message': {said}"))
-    sandbox.server.change(rules=[rule])
+    sandbox.server.set_rules(rule)
     sandbox.write(in_file(sensitive=True))
     applied = sandbox.run("apply", "-v", *all_reports("apply"))
     assert applied.results() == {"offer": "failed"}
@@ -198,12 +198,12 @@ def test_an_attempt_of_a_removed_sensitive_key_stays_masked(sandbox: Desk) -> No
     rule = Rule("create", Fault("reset", committed=True), nth=(1,))
     failing = tuple(range(2, 99))  # the first request is that of the plan
     listing = Rule("list", Fault("status", status=500, text=PROMPT), nth=failing)
-    sandbox.server.change(rules=[rule, listing])
+    sandbox.server.set_rules(rule, listing)
     sandbox.write(in_file(sensitive=True))
     applied = sandbox.run("apply", *all_reports("apply"))
     assert applied.results() == {"offer": "unresolved"}
     (sandbox.folder / "tasks" / "all.yaml").write_text("version: 1\norgName: acme\ntasks: {}\n")
-    sandbox.server.change(rules=[])
+    sandbox.server.set_rules()
     found = sandbox.run("apply", *all_reports("found"))
     assert found.results() == {"offer": "adopted"}
     assert next(iter(sandbox.state()["tasks"].values()))["sensitive"] is True

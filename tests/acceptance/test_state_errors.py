@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.model.codes import Code
-from tests.support.fault_server import FaultServerProcess
+from tests.support.fault_server import FaultServer, Habits
 from tests.support.git_server import bare_repository, git
 from tests.support.http_objects import careless_s3, refusing, stored
 from tests.support.sandbox import TOKEN
@@ -24,8 +24,8 @@ SECRET = "hunter2hunter2"
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[FaultServerProcess]:
-    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+def service() -> Iterator[FaultServer]:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         yield server
 
 
@@ -35,7 +35,7 @@ class Clone:
 
     folder: Path
     remote: Path
-    service: FaultServerProcess
+    service: FaultServer
     capsys: pytest.CaptureFixture[str]
 
     def run(self, *words: str) -> tuple[int, str]:
@@ -53,7 +53,7 @@ class Clone:
         code, out = self.run(*words, "--format", "json")
         (found,) = json.loads(out)["diagnostics"]
         assert (code, found["severity"]) == (1, "error")
-        assert not any(call["endpoint"] == "create" for call in self.service.report()["calls"])
+        assert not self.service.posts
         text = f"{found['summary']}\n{found['detail']}"
         assert SECRET not in text
         return found["code"], text
@@ -67,7 +67,7 @@ def clone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    service: FaultServerProcess,
+    service: FaultServer,
 ) -> Clone:
     for name in [n for n in os.environ if n.startswith(("TASKCTL_", "PULUMI_", "AWS_", "PG"))]:
         monkeypatch.delenv(name)

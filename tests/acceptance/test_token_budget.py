@@ -199,13 +199,13 @@ def test_a_budget_refusal_of_the_service_is_explained(
     sandbox.write(as_tasks(prompts(1)))
     words = "Neo usage limit reached for acme"
     rule = Rule("create", Fault("status", status=status, text=words))
-    server.control({"rules": [rule.to_json()]})
+    server.set_rules(rule)
     ended = sandbox.run("apply")
     assert ended.code == 1
     (task,) = ended.document["tasks"]
     assert task["error"] == f"{words} (HTTP {status})"
     assert ("hints" in task) == (status == 402)
-    server.control({"rules": []})
+    server.set_rules()
     assert sandbox.run("apply").code == 0
     sandbox.assert_exactly_one_each(prompts(1))
 

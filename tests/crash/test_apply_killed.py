@@ -14,7 +14,7 @@ from subprocess import TimeoutExpired
 import pytest
 
 from tests.support.crash_points import Run, run
-from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
@@ -187,7 +187,7 @@ SLOW = [Rule("create", Fault(before=0.03, after=0.03))]
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
     """Five kills each, thirty in total."""
-    with FaultServerProcess(SLOW, {"tokens": {TOKEN: "me"}}) as server:
+    with FaultServer(SLOW, Habits(tokens={TOKEN: "me"})) as server:
         many(Sandbox(tmp_path, server, settle="2s"), seed * 100 + parallelism, parallelism, kills=5)
 
 
@@ -196,5 +196,5 @@ def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_killed_at_random_for_long(tmp_path: Path, seed: int, parallelism: int) -> None:
     """Six kills in each of sixty runs, 360 in total."""
-    with FaultServerProcess(SLOW, {"tokens": {TOKEN: "me"}}) as server:
+    with FaultServer(SLOW, Habits(tokens={TOKEN: "me"})) as server:
         many(Sandbox(tmp_path, server, settle="2s"), seed, parallelism, kills=6)

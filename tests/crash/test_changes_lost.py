@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.fault_server import Fault, FaultServer, Rule
+from tests.support.fault_world import Marks
 from tests.support.in_process import TEXTS, InProcess
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import TOKEN, Ended, as_tasks
@@ -24,7 +25,7 @@ def here(here: InProcess) -> InProcess:
 
 
 def faults(here: InProcess, *rules: Rule) -> None:
-    here.server.control({"rules": [rule.to_json() for rule in rules]})
+    here.server.set_rules(*rules)
 
 
 def tasks_of(here: InProcess, key: str) -> list[str]:
@@ -72,12 +73,13 @@ def test_a_replacement_whose_response_is_lost_creates_one_task(here: InProcess, 
 @pytest.mark.parametrize("marks", ["rounded", "replaced", "shifted"])
 @pytest.mark.parametrize("committed", [True, False])
 def test_without_its_mark_a_replacement_waits_for_a_person(
-    here: InProcess, marks: str, *, committed: bool
+    here: InProcess, marks: Marks, *, committed: bool
 ) -> None:
     """The old task has the same prompt, and is not mistaken for the new one."""
     old = record_of(here, "k2")["taskId"]
     rule = Rule("create", Fault("reset", committed=committed), nth=(1,))
-    here.server.control({"habits": {"marks": marks}, "rules": [rule.to_json()]})
+    here.server.habits.marks = marks
+    here.server.set_rules(rule)
     ended = here.run("apply", *WISH)
     if not committed or marks == "shifted":  # the same instant at another offset
         assert ended.results() == {"k2": "replaced"}
@@ -200,10 +202,10 @@ def test_a_change_whose_response_was_lost_is_recorded_by_the_next_apply(here: In
     assert update(here).results() == {"k2": "failed"}
     assert "approvalMode" not in record_of(here, "k2")["inputs"]
     faults(here)
-    patches = len([c for c in here.server.report()["calls"] if c["endpoint"] == "patch"])
+    patches = len(here.server.of("patch"))
     assert here.run("plan", "--update").actions()["k2"] == "update"
     assert update(here).results() == {"k2": "updated"}
-    calls = [c for c in here.server.report()["calls"] if c["endpoint"] == "patch"]
+    calls = here.server.of("patch")
     assert len(calls) == patches
     assert record_of(here, "k2")["inputs"]["approvalMode"] == "manual"
     assert update(here).document["tasks"] == []
@@ -215,7 +217,7 @@ def test_another_users_task_is_distinguished_from_a_gone_one(
     changed(here, isShared=True)
     assert update(here).results() == {"k2": "updated"}
     changed(here, isShared=True, approvalMode="manual")
-    here.server.control({"habits": {"tokens": {TOKEN: "me", "other": "other"}}})
+    here.server.habits.tokens["other"] = "other"
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
     ended = update(here)
     assert ended.document["tasks"] == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.crash_points import Run, run
-from tests.support.fault_server import FaultServerProcess
+from tests.support.fault_server import FaultServer, Habits
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
@@ -114,7 +114,7 @@ def test_killed_at_every_point(place: LiveTasks, chunk: int) -> None:
 def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
     """Killed at each create, then listed as removed: a task that was created is recorded first."""
     (text,) = prompts(1).values()
-    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
 
         def fresh(name: str, kill_at: int | None) -> tuple[Sandbox, Run]:
             (tmp_path / name).mkdir()

@@ -106,11 +106,11 @@ def test_a_failed_read_writes_nothing(
         monkeypatch.setenv(name, value)
     nth = (2,) if endpoint == "events" else ()
     rules = [Rule(endpoint, Fault("status", status=403), nth=nth)]
-    server.control({"rules": [rule.to_json() for rule in rules]})
+    server.set_rules(*rules)
     assert run([*IMPORT, "--backend", server.url, "-C", str(sandbox.folder)]) == 1
     assert (sandbox.folder / "tasks/all.yaml").read_text() == BEFORE
     assert not (sandbox.folder / "taskctl.state.json").exists()
     assert not (sandbox.folder / "taskctl.state.json.journal").exists()
-    server.control({"rules": []})
+    server.set_rules()
     assert run([*IMPORT, "--backend", server.url, "-C", str(sandbox.folder)]) == 0
     assert len(sandbox.recorded()) == 3

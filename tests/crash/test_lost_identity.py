@@ -25,7 +25,7 @@ DOWN = Fault("status", status=500)
 
 
 def set_rules(here: InProcess, *rules: Rule) -> None:
-    here.server.control({"rules": [rule.to_json() for rule in rules]})
+    here.server.set_rules(*rules)
 
 
 def tasks_of(here: InProcess, user: str = "me") -> list[str]:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.fault_world import Marks
 from tests.support.in_process import TEXTS, InProcess, in_process
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks
 from tests.support.state_engines import HERE, Served, serving
@@ -98,7 +98,7 @@ CASES = [
 
 @pytest.mark.parametrize(("here", "case"), CASES, indirect=["here"])
 def test_a_response_without_a_result_creates_no_second_task(here: InProcess, case: str) -> None:
-    here.server.control({"rules": [r.to_json() for r in on_create(UNKNOWN[case])]})
+    here.server.set_rules(*on_create(UNKNOWN[case]))
     ended = here.run("apply")
     assert ended.code == 0, ended.stdout
     assert set(ended.results().values()) == {"created"}
@@ -108,7 +108,7 @@ def test_a_response_without_a_result_creates_no_second_task(here: InProcess, cas
 @pytest.mark.parametrize("asked", [{}, {"Retry-After": "1"}])
 def test_rate_limited_creates_are_sent_again(here: InProcess, asked: dict[str, str]) -> None:
     fault = Fault("status", status=429, headers=asked)
-    here.server.control({"rules": [r.to_json() for r in on_create(fault, fault)]})
+    here.server.set_rules(*on_create(fault, fault))
     assert here.run("apply").code == 0
     assert len(here.server.posts) == len(TEXTS) + 2
     here.assert_settled()
@@ -116,7 +116,7 @@ def test_rate_limited_creates_are_sent_again(here: InProcess, asked: dict[str, s
 
 def test_a_refusal_shows_the_message_of_the_service_and_the_key(here: InProcess) -> None:
     fault = Fault("status", status=400, text="stack entity: no such stack")
-    here.server.control({"rules": [Rule("create", fault, contains="do 2").to_json()]})
+    here.server.set_rules(Rule("create", fault, contains="do 2"))
     ended = here.run("apply")
     assert ended.code == 1
     (failed,) = [t for t in ended.document["tasks"] if t["result"] == "failed"]
@@ -124,7 +124,7 @@ def test_a_refusal_shows_the_message_of_the_service_and_the_key(here: InProcess)
     assert failed["key"] == "k2"
     assert sorted(set(ended.results().values())) == ["created", "failed"]
     assert not here.sandbox.state()["attempts"]
-    here.server.control({"rules": []})
+    here.server.set_rules()
     assert here.run("apply").results() == {"k2": "created"}
     here.assert_settled()
 
@@ -132,19 +132,19 @@ def test_a_refusal_shows_the_message_of_the_service_and_the_key(here: InProcess)
 def test_all_first_responses_are_lost(here: InProcess) -> None:
     """Every first create is lost, half of them committed."""
     lost = [Rule("create", Fault("reset", committed=n % 2 == 0), nth=(n,)) for n in range(1, 5)]
-    here.server.control({"rules": [r.to_json() for r in lost]})
+    here.server.set_rules(*lost)
     ended = here.run("apply")
     assert ended.code == 0
     here.assert_settled()
 
 
 def test_three_creates_without_a_response_are_unresolved(here: InProcess) -> None:
-    here.server.control({"rules": [Rule("create", Fault("reset"), contains="do 2").to_json()]})
+    here.server.set_rules(Rule("create", Fault("reset"), contains="do 2"))
     ended = here.run("apply")
     assert ended.code == 1
     assert ended.results()["k2"] == "unresolved"
     assert sum("do 2" in post for post in here.server.posts) == 3
-    here.server.control({"rules": []})
+    here.server.set_rules()
     assert here.run("apply").code == 0
     here.assert_settled()
 
@@ -153,14 +153,14 @@ def test_three_creates_without_a_response_are_unresolved(here: InProcess) -> Non
 @pytest.mark.parametrize("redact", [False, True])
 @pytest.mark.parametrize("marks", ["kept", "rounded", "replaced", "shifted"])
 def test_attempts_are_recognized_or_asked_about_with_any_treatment_of_marks_and_texts(
-    here: InProcess, marks: str, *, redact: bool, committed: bool
+    here: InProcess, marks: Marks, *, redact: bool, committed: bool
 ) -> None:
     """Without its mark, a task is recorded once a person has answered."""
     texts = {f"k{n}": f"connect with password=s{n}cret and do {n}" for n in range(3)}
     here.sandbox.write(as_tasks(texts))
     fault = Fault("reset", committed=committed)
-    rules = [r.to_json() for r in on_create(fault, fault)]
-    here.server.control({"habits": {"marks": marks, "redact": redact}, "rules": rules})
+    here.server.set_rules(*on_create(fault, fault))
+    here.server.habits.marks, here.server.habits.redact = marks, redact
     ended = here.run("apply")
     if committed and marks in ("rounded", "replaced"):  # else it is the same instant
         assert sorted(ended.results().values()) == ["created", "unresolved", "unresolved"]
@@ -178,15 +178,15 @@ def test_equal_texts_with_replaced_marks_are_unresolved_and_never_duplicated(
     """With `redact` they are equal only after the credentials are removed."""
     texts = [f"use password=s{n if redact else ''}cret" for n in range(2)]
     here.sandbox.write(as_tasks(dict(zip("ab", texts, strict=True))))
-    lost = [Rule("create", Fault("reset", committed=True)).to_json()]
-    habits = {"marks": "replaced", "redact": redact, "clock_offset": 5.0}
-    here.server.control({"habits": habits, "rules": lost})
+    here.server.set_rules(Rule("create", Fault("reset", committed=True)))
+    habits = here.server.habits
+    habits.marks, habits.redact, habits.clock_offset = "replaced", redact, 5.0
     for _ in range(2):
         ended = here.run("apply")
         assert ended.code == 1
         assert ended.results() == {"a": "unresolved", "b": "unresolved"}
         assert len(here.server.world.tasks) == 2
-    here.server.control({"rules": []})
+    here.server.set_rules()
     made = here.server.tasks_by_work()
     ids = [task.id for task in here.server.world.tasks]
     for key, text in zip("ab", texts, strict=True):
@@ -199,16 +199,16 @@ def test_equal_texts_with_replaced_marks_are_unresolved_and_never_duplicated(
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("offset", [-60.0, 60.0])
 def test_clocks_a_minute_apart(here: InProcess, offset: float, *, committed: bool) -> None:
-    rules = [r.to_json() for r in on_create(Fault("reset", committed=committed))]
-    here.server.control({"habits": {"clock_offset": offset}, "rules": rules})
+    here.server.set_rules(*on_create(Fault("reset", committed=committed)))
+    here.server.habits.clock_offset = offset
     assert here.run("apply").code == 0
     here.assert_settled()
 
 
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_list_that_lags(here: InProcess, *, committed: bool) -> None:
-    rules = [r.to_json() for r in on_create(Fault("reset", committed=committed))]
-    here.server.control({"habits": {"list_lag": 3.0}, "rules": rules})
+    here.server.set_rules(*on_create(Fault("reset", committed=committed)))
+    here.server.habits.list_lag = 3.0
     assert here.run("apply").code == 0
     here.assert_settled()
 
@@ -219,8 +219,7 @@ def test_a_temporarily_failing_lookup_creates_no_second_task(
     here: InProcess, endpoint: str, *, committed: bool
 ) -> None:
     failing = Rule(endpoint, status(503), nth=tuple(range(2, 9)))
-    rules = [r.to_json() for r in [*on_create(Fault("reset", committed=committed)), failing]]
-    here.server.control({"rules": rules})
+    here.server.set_rules(*on_create(Fault("reset", committed=committed)), failing)
     ended = here.run("apply")
     if ended.code:
         assert "unresolved" in ended.results().values()
@@ -230,12 +229,11 @@ def test_a_temporarily_failing_lookup_creates_no_second_task(
 
 def test_a_permanently_failing_lookup_is_unresolved_and_resolved_later(here: InProcess) -> None:
     failing = Rule("events", status(500))
-    rules = [r.to_json() for r in [*on_create(Fault("reset", committed=True)), failing]]
-    here.server.control({"rules": rules})
+    here.server.set_rules(*on_create(Fault("reset", committed=True)), failing)
     ended = here.run("apply")
     assert ended.code == 1
     assert sorted(ended.results().values()) == ["created", "created", "created", "unresolved"]
-    here.server.control({"rules": []})
+    here.server.set_rules()
     assert here.run("apply").code == 0
     here.assert_settled()
 
@@ -244,9 +242,10 @@ def test_an_attempt_of_another_identity_is_unresolved(
     here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = [Rule("create", Fault("reset", committed=True), contains="do 2")]
-    here.server.control({"rules": [r.to_json() for r in [*rules, Rule("events", status(500))]]})
+    here.server.set_rules(*rules, Rule("events", status(500)))
     assert here.run("apply").results()["k2"] == "unresolved"
-    here.server.control({"rules": [], "habits": {"tokens": {TOKEN: "me", "other": "other"}}})
+    here.server.set_rules()
+    here.server.habits.tokens["other"] = "other"
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
     ended = here.run("apply")
     assert ended.code == 1
@@ -260,11 +259,11 @@ def test_an_attempt_of_another_identity_is_unresolved(
 def test_killed_while_the_service_is_still_committing(tmp_path: Path) -> None:
     """The client dies, the next apply starts, and then the server commits."""
     slow = [Rule("create", Fault(before=1.5), contains="do 1")]
-    with FaultServerProcess(slow, {"tokens": {TOKEN: "me"}}) as server:
+    with FaultServer(slow, Habits(tokens={TOKEN: "me"})) as server:
         sandbox = Sandbox(tmp_path, server, settle="4s")
         sandbox.write(as_tasks(TEXTS))
         process = sandbox.start("apply")
-        while not any("do 1" in c["body"] for c in _creates(server)):
+        while not any("do 1" in body for body in server.posts):
             assert process.poll() is None
         process.kill()
         process.communicate()
@@ -272,10 +271,6 @@ def test_killed_while_the_service_is_still_committing(tmp_path: Path) -> None:
         out, _ = again.communicate()
         assert again.returncode == 0, out
         sandbox.assert_exactly_one_each(TEXTS)
-
-
-def _creates(server: FaultServerProcess) -> list[dict[str, Any]]:
-    return [call for call in server.report()["calls"] if call["endpoint"] == "create"]
 
 
 @pytest.mark.parametrize("here", [FILE], indirect=True)
@@ -290,12 +285,12 @@ def test_a_lost_state_is_rebuilt_by_adoption(here: InProcess) -> None:
 
 
 def test_the_next_apply_finishes_a_failed_patch(here: InProcess) -> None:
-    here.server.control({"rules": [Rule("patch", status(403)).to_json()]})
+    here.server.set_rules(Rule("patch", status(403)))
     ended = here.run("apply")
     assert ended.code == 1
     assert ended.results()["k1"] == "created"
     assert "name" in json.dumps(ended.document["diagnostics"])
-    here.server.control({"rules": []})
+    here.server.set_rules()
     assert here.run("plan").actions()["k1"] == "changed"
     assert here.run("apply").code == 0
     named = [t.shown for t in here.server.world.tasks if t.shown["name"] == "A name"]

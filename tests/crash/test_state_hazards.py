@@ -74,7 +74,7 @@ def test_a_pipe_instead_of_the_state_does_not_block(settled: Sandbox, suffix: st
 
 def left_behind(sandbox: Sandbox, server: FaultServer) -> bytes:
     """The journal of an apply that was killed with a create in flight, which then arrives."""
-    server.control({"rules": [rule.to_json() for rule in SLOW]})
+    server.set_rules(*SLOW)
     process = sandbox.start("apply", "--parallelism", "1")
     while not server.posts:
         assert process.poll() is None, process.communicate()
@@ -82,7 +82,7 @@ def left_behind(sandbox: Sandbox, server: FaultServer) -> bytes:
     process.communicate()
     while not server.world.tasks:
         pass
-    server.control({"rules": []})
+    server.set_rules()
     return (sandbox.folder / f"{STATE}.journal").read_bytes()
 
 
@@ -143,7 +143,7 @@ def test_a_deleted_lock_stops_the_creates(sandbox: Sandbox, server: FaultServer)
     """`git clean -X` during an apply: another apply could have started since."""
     texts = prompts(8)
     sandbox.write(as_tasks(texts))
-    server.control({"rules": [Rule("create", Fault(before=60)).to_json() for _ in range(4)]})
+    server.set_rules(Rule("create", Fault(before=60)))
     process = sandbox.start("apply", "--parallelism", "1")
     while not server.posts:
         assert process.poll() is None, process.communicate()

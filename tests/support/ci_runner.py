@@ -20,19 +20,15 @@ KILLED = 137
 """How a shell reports a command that got SIGKILL."""
 
 _KILL = """#!{python}
-import subprocess, sys, time
-from tests.support.fault_server import FaultServerProcess
-server = FaultServerProcess()
-server.url = {url!r}
+import json, subprocess, sys, time
+from urllib.request import ProxyHandler, build_opener
+counts, open_ = {{"sent": 0, "made": 0}}, build_opener(ProxyHandler({{}})).open
 taskctl = subprocess.Popen([sys.executable, "-m", "reconciler", *sys.argv[1:]])
-until = time.monotonic() + 300
-while True:
-    report = server.report()
-    sent = sum(call["endpoint"] == "create" for call in report["calls"])
-    made = sum(map(len, report["tasksByWork"].values()))
-    if sent >= {sent} and made >= {made} or time.monotonic() > until:
-        break
+while counts["sent"] < {sent} or counts["made"] < {made}:
+    assert taskctl.poll() is None
     time.sleep(0.02)
+    with open_({url!r} + "/_counts") as answer:
+        counts = json.load(answer)
 taskctl.kill()
 taskctl.wait()
 sys.exit({code})

@@ -1,13 +1,12 @@
-"""The faults that the fault server injects, and when: values with a JSON form, and a script of
-them."""
+"""The faults that the fault server injects, and when."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 Kind = Literal[
     "reset",
@@ -82,15 +81,6 @@ class Rule:
     nth: tuple[int, ...] = ()
     task: str | None = None
     contains: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Rule:
-        values = dict(data)
-        fault = Fault(**values.pop("fault"))
-        return cls(fault=fault, **{**values, "nth": tuple(values.get("nth", ()))})
 
 
 @dataclass(frozen=True)

@@ -1,43 +1,27 @@
 """A real HTTP/1.1 server on loopback that speaks the service's protocol and injects faults.
 
-In the process of a test:
-
-    with FaultServer([Rule("create", Fault("reset", committed=True), nth=(1,))]) as server:
-        Client(server.url, "a-token").create_task("acme", body, OPEN)
-        assert server.tasks_by_work() == {"Do it.": [ANY]}
-
-In a separate process, which is killed at the end:
-
-    with FaultServerProcess([...], {"list_lag": 10}) as server:
-        server.url; server.report(); server.change(habits={"clock_offset": 60}, rules=[...])
-
-Manually: `python -m tests.support.fault_server --port 0 --config '{"habits": {}, "rules": []}'`
-prints its URL. `GET /_control` returns the report, `POST /_control` changes rules and habits.
+with FaultServer([Rule("create", Fault("reset", committed=True), nth=(1,))]) as server:
+    Client(server.url, "a-token").create_task("acme", body, OPEN)
+    assert server.tasks_by_work() == {"Do it.": [ANY]}
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import ssl
-import subprocess
 import sys
 import threading
 import traceback
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 from tests.support.fault_http import Handler
 from tests.support.fault_script import Call, Chooser, Fault, Rule, Script
 from tests.support.fault_world import Habits, World
 from tests.support.skipped_time import now
 
-__all__ = ["Call", "Fault", "FaultServer", "FaultServerProcess", "Habits", "Rule"]
+__all__ = ["Call", "Fault", "FaultServer", "Habits", "Rule"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,27 +111,11 @@ class FaultServer:
         """Waits until that many tasks exist, since a commit may follow the death of its client."""
         self.world.wait_for_tasks(number, seconds)
 
-    def report(self) -> dict[str, Any]:
-        """Everything it received, as JSON values."""
+    def set_rules(self, *rules: Rule) -> None:
+        """Replaces all rules; the new ones count from now on."""
         with self._lock:
-            calls = [asdict(call) for call in self.calls]
-        return {
-            "calls": calls,
-            "connections": self.connections,
-            "tasksByWork": self.tasks_by_work(),
-            "errors": list(self.errors),
-        }
-
-    def control(self, change: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Changes the given `habits`, and replaces all `rules` if given. Returns the report."""
-        if change is not None:
-            for name, value in change.get("habits", {}).items():
-                setattr(self.habits, name, value)
-            if "rules" in change:
-                with self._lock:
-                    self._counts.clear()
-                    self.choose = Script([Rule.from_json(rule) for rule in change["rules"]])
-        return self.report()
+            self._counts.clear()
+            self.choose = Script(rules)
 
     def connected(self) -> int:
         with self._lock:
@@ -182,65 +150,3 @@ class FaultServer:
     def release(self) -> None:
         """Ends all current and future delays of faults."""
         self._released.set()
-
-
-class FaultServerProcess:
-    """The server in a separate process, which runs while it is entered."""
-
-    def __init__(self, rules: Sequence[Rule] = (), habits: Mapping[str, Any] | None = None) -> None:
-        self._config = json.dumps(
-            {"habits": dict(habits or {}), "rules": [rule.to_json() for rule in rules]}
-        )
-        self.url = ""
-
-    def __enter__(self) -> FaultServerProcess:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.fault_server", "--config", self._config],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip()
-        assert self.url, "the fault server did not start"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def report(self) -> dict[str, Any]:
-        return self._control(None)
-
-    def change(self, **changes: Any) -> dict[str, Any]:
-        """Changes `habits` (a mapping), `rules` (a list of Rule), or both."""
-        if "rules" in changes:
-            changes["rules"] = [rule.to_json() for rule in changes["rules"]]
-        return self._control(changes)
-
-    def tasks_by_work(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = self.report()["tasksByWork"]
-        return found
-
-    def _control(self, change: Mapping[str, Any] | None) -> dict[str, Any]:
-        data = None if change is None else json.dumps(change).encode()
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{self.url}/_control", data=data, timeout=300) as answer:
-            report: dict[str, Any] = json.load(answer)
-        return report
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--config", default="{}", help="JSON: habits and rules")
-    options = parser.parse_args()
-    config = json.loads(options.config)
-    rules = [Rule.from_json(rule) for rule in config.get("rules", [])]
-    with FaultServer(rules, Habits(**config.get("habits", {})), port=options.port) as server:
-        print(server.url, flush=True)
-        threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main()
