@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.forked import Forked
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(3)
@@ -32,21 +31,11 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
     return made
 
 
-def sending(sandbox: Sandbox, server: FaultServer) -> subprocess.Popen[str]:
+def sending(sandbox: Sandbox, server: FaultServer) -> Forked:
     """An apply whose first create has reached a slow service."""
     process = sandbox.start("apply", "--parallelism", "1")
-    until = monotonic() + 300
-    while not server.posts:
-        assert process.poll() is None, process.communicate()
-        assert monotonic() < until
+    process.until(lambda: server.posts)
     return process
-
-
-def stops(process: subprocess.Popen[str]) -> None:
-    """Reads until apply has handled the signal."""
-    assert process.stderr is not None
-    while "Stopping" not in (line := process.stderr.readline()):
-        assert line, "it ended before it said that it stops"
 
 
 def finish(sandbox: Sandbox, server: FaultServer) -> None:
@@ -62,7 +51,7 @@ def test_the_first_signal_lets_requests_in_flight_finish(
 ) -> None:
     process = sending(sandbox, server)
     process.send_signal(number)
-    stops(process)
+    process.until_said("Stopping")
     server.release()
     out, err = process.communicate()
     assert process.returncode == code, err
@@ -81,7 +70,7 @@ def test_the_second_signal_exits_immediately_and_leaves_the_attempt_open(
 ) -> None:
     process = sending(sandbox, server)
     process.send_signal(number)
-    stops(process)
+    process.until_said("Stopping")
     process.send_signal(number)
     out, err = process.communicate()
     assert process.returncode == code, err
@@ -101,9 +90,7 @@ def test_a_signal_while_an_attempt_settles_ends_the_wait(
     sandbox.settle = "60s"
     server.set_rules(Rule("create", Fault("reset"), contains="do 1"))
     process = sandbox.start("apply")
-    assert process.stderr is not None
-    while "no response yet for k1" not in (line := process.stderr.readline()):
-        assert line, "it ended before it waited"
+    process.until_said("no response yet for k1")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate()
     assert process.returncode == 130

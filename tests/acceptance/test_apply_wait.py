@@ -139,9 +139,7 @@ def test_options_of_wait_require_wait(place: LiveTasks) -> None:
 def test_a_signal_ends_only_the_wait(place: LiveTasks, number: int, code: int) -> None:
     place.write({"asks": "approving"})
     process = place.start("apply", *QUICK, "--format", "json")
-    assert process.stderr is not None
-    while "asks: waiting" not in (line := process.stderr.readline()):
-        assert line
+    process.until_said("asks: waiting")
     assert not (place.folder / "taskctl.state.json.journal").exists()  # another apply may run
     process.send_signal(number)
     out, err = process.communicate()

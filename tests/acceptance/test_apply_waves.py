@@ -122,9 +122,7 @@ def test_the_lock_is_free_between_waves(place: LiveTasks) -> None:
     """Another apply may run during the wait; each wave plans with the current state."""
     write(place, "approving finishing finishing", "{pilot: 1}")
     process = place.start("apply", *QUICK, "--format", "json")
-    assert process.stderr is not None
-    while "t@a: waiting" not in (line := process.stderr.readline()):
-        assert line
+    process.until_said("t@a: waiting")
     code, out, err = place.run("apply", "--yes")
     assert (code, "2 held" in out) == (0, True)
     assert place.run("approve", "t@a", "--yes")[0] == 0
@@ -138,14 +136,11 @@ def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
     """The state is locked when the pilot ends: the next wave waits."""
     write(place, "approving finishing", "{pilot: 1}")
     process = place.start("apply", *QUICK, "--format", "json")
-    assert process.stderr is not None
-    while "t@a: waiting" not in (line := process.stderr.readline()):
-        assert line
+    process.until_said("t@a: waiting")
     path = place.folder / "taskctl.state.json"
     with Session.open(LocalState(path), Claim(place.url, "test")):
         assert place.run("approve", "t@a", "--yes")[0] == 0
-        while "locked" not in (line := process.stderr.readline()):
-            assert line
+        process.until_said("locked")
     _, err = process.communicate()
     assert process.returncode == 0, err
     assert keys(place) == ["t@a", "t@b"]

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
@@ -17,6 +16,7 @@ from reconciler.model.codes import Code
 from reconciler.state.local import LocalState
 from reconciler.state.session import Claim, Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.forked import Forked
 from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(3)
@@ -36,15 +36,12 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
     return made
 
 
-def sending(sandbox: Sandbox, server: FaultServer, creates: int) -> subprocess.Popen[str]:
+def sending(sandbox: Sandbox, server: FaultServer, creates: int) -> Forked:
     """An apply with this many creates in flight, on a slow service."""
     server.set_rules(*SLOW)
     before = len(server.posts)
     process = sandbox.start("apply")
-    until = monotonic() + 300
-    while len(server.posts) < before + creates:
-        assert process.poll() is None, process.communicate()
-        assert monotonic() < until
+    process.until(lambda: len(server.posts) >= before + creates)
     return process
 
 
@@ -63,9 +60,7 @@ def test_a_second_apply_names_the_first_or_waits_for_it(
         assert "--lock-timeout" in said["detail"]
         assert sandbox.run("plan").actions() == dict.fromkeys(TEXTS, "create")  # takes no lock
         third = sandbox.start("apply", "--lock-timeout", "60s")
-        assert third.stderr is not None
-        while "Waiting for it" not in (line := third.stderr.readline()):
-            assert line, "it ended before it waited"
+        third.until_said("Waiting for it")
         assert server.posts == []
     finally:
         first.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from reconciler.model.codes import Code
 from tests.support.fault_server import Call, Fault, FaultServer, Habits
+from tests.support.forked import Forked
 from tests.support.sandbox import TOKEN
 from tests.support.shared_places import Runner, SharedPlace
 
@@ -60,18 +60,16 @@ def runner(shared_place: SharedPlace, state: str, service: Service) -> Callable[
 
 
 @pytest.fixture
-def busy(runner: Callable[[str], Runner], service: Service) -> Iterator[subprocess.Popen[str]]:
+def busy(runner: Callable[[str], Runner], service: Service) -> Iterator[Forked]:
     """An apply that has sent the first of two creates and waits for the response."""
     words = ("--settle-time", "1s", "--parallelism", "1", "--format", "json")
     process = runner("one").start("apply", "-y", *words)
-    while not service.came.wait(0.05):
-        assert process.poll() is None
-    yield process
-    process.kill()
-    process.communicate()
+    with process:
+        process.until(service.came.is_set)
+        yield process
 
 
-def document(process: subprocess.Popen[str]) -> dict[str, Any]:
+def document(process: Forked) -> dict[str, Any]:
     out, said = process.communicate()
     assert process.returncode == 1, said
     assert "Traceback" not in said
@@ -84,7 +82,7 @@ def codes(document: dict[str, Any]) -> list[str]:
 
 
 def test_an_apply_that_lost_the_lock_sends_nothing_more(
-    runner: Callable[[str], Runner], service: Service, busy: subprocess.Popen[str]
+    runner: Callable[[str], Runner], service: Service, busy: Forked
 ) -> None:
     os.kill(busy.pid, signal.SIGSTOP)
     other = runner("two")
@@ -101,18 +99,14 @@ def test_an_apply_that_lost_the_lock_sends_nothing_more(
     assert "2 unchanged" in other.must("plan")
 
 
-def test_a_held_lock_is_described(
-    runner: Callable[[str], Runner], busy: subprocess.Popen[str]
-) -> None:
+def test_a_held_lock_is_described(runner: Callable[[str], Runner], busy: Forked) -> None:
     """A dead holder on this machine, or a live one, which is killed at the end."""
     other = runner("two")
-    waiting = other.start("apply", "-y", "--settle-time", "1s")
-    assert waiting.stderr is not None
-    said = waiting.stderr.readline()
+    with other.start("apply", "-y", "--settle-time", "1s") as waiting:
+        waiting.until_said("\n")
+        said, *_ = waiting.stderr.splitlines()
     for part in (f"process {busy.pid} on ", "user ", "apply, since 20", "/actions/runs/4711"):
         assert part in said
-    waiting.kill()
-    waiting.communicate()
     busy.kill()
     busy.wait()
     unlocked = other.run("state", "unlock", "7", "--format", "json")
@@ -121,7 +115,7 @@ def test_a_held_lock_is_described(
 
 
 def test_the_lock_of_a_killed_run_is_taken_over(
-    runner: Callable[[str], Runner], service: Service, busy: subprocess.Popen[str]
+    runner: Callable[[str], Runner], service: Service, busy: Forked
 ) -> None:
     busy.kill()
     busy.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -86,9 +87,7 @@ def test_watch_ends_when_all_tasks_are_settled(place: LiveTasks) -> None:
     place.time.stop()
     place.apply({"good": LIVES["good"], "slow": "slow one"})
     with place.start("status", "--watch", "--interval", "100ms") as watch:
-        assert watch.stdout is not None
-        shown = next(line for line in watch.stdout if "slow" in line)
-        assert "running" in shown
+        watch.until(lambda: re.search(r"slow .*running", watch.stdout))
         place.time.advance(5)
         out, _ = watch.communicate()
     assert watch.returncode == 0

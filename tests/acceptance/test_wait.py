@@ -74,9 +74,7 @@ def test_every_report_shows_the_statuses(place: LiveTasks, form: str) -> None:
 def test_an_interrupt_does_not_cancel_tasks(place: LiveTasks) -> None:
     place.apply({"asks": "approving of it"})
     process = place.start("wait", "--interval", "100ms", "--format", "json")
-    assert process.stderr is not None
-    while "waiting" not in (line := process.stderr.readline()):
-        assert line
+    process.until_said("waiting")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130

@@ -7,16 +7,14 @@ and request (see tests.support.crash_points).
 from __future__ import annotations
 
 import random
-from contextlib import suppress
-from pathlib import Path
-from subprocess import TimeoutExpired
+from collections.abc import Mapping
 
 import pytest
 
 from tests.support.crash_points import Run, run
-from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
-from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
+from tests.support.sandbox import as_tasks, prompts
 
 CHUNKS = 6
 FIFTHS = [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 5))]
@@ -30,10 +28,10 @@ def place(here: InProcess) -> InProcess:
     return here
 
 
-def fresh(place: InProcess, name: str) -> InProcess:
+def fresh(place: InProcess, name: str, texts: Mapping[str, str] = TEXTS) -> InProcess:
     """The same server, with a new directory and new prompts for each run."""
     here = place.within(name)
-    here.sandbox.write(as_tasks({k: f"{name} {t}" for k, t in TEXTS.items()}, named=["k0"]))
+    here.sandbox.write(as_tasks({k: f"{name} {t}" for k, t in texts.items()}, named=["k0"]))
     return here
 
 
@@ -43,11 +41,11 @@ def killed(here: InProcess, point: int | None, *options: str) -> Run:
     return run(words, kill_at=point, cwd=sandbox.folder)
 
 
-def assert_whole(here: InProcess, name: str) -> None:
+def assert_whole(here: InProcess, name: str, texts: Mapping[str, str] = TEXTS) -> None:
     """One task per key, the recorded one, with its name and sharing, and no open attempts."""
     made = here.server.tasks_by_work()
     recorded = here.sandbox.recorded()
-    for key, text in TEXTS.items():
+    for key, text in texts.items():
         assert made.pop(f"{name} {text}") == [recorded[key]]
     assert not [text for text in made if text.startswith(f"{name} ")]
     shown = here.server.world.by_id[recorded["k0"]].shown
@@ -164,37 +162,30 @@ def test_an_update_killed_at_every_point(place: InProcess, chunk: int) -> None:
         assert here.server.tasks_by_work()[f"{name} {TEXTS['k0']}"] == [task_id]
 
 
-def many(sandbox: Sandbox, seed: int, parallelism: int, kills: int) -> None:
-    """Killed `kills` times at random moments, then run to completion."""
-    chance = random.Random(seed)
-    texts = prompts(12)
-    sandbox.write(as_tasks(texts, named=["k3", "k7"]))
-    for _ in range(kills):
-        process = sandbox.start("apply", "--parallelism", str(parallelism))
-        with suppress(TimeoutExpired):
-            process.wait(chance.uniform(0.25, 0.9))
-        process.kill()
-        process.communicate()
-    ended = sandbox.run("apply", "--parallelism", str(parallelism))
+def many(place: InProcess, seed: int, parallelism: int, kills: int) -> None:
+    """Killed `kills` times at random points, while the other threads are anywhere, then run to
+    completion. All runs but the first may end before their points."""
+    chance, texts, options = random.Random(seed), prompts(12), ("--parallelism", str(parallelism))
+    place.server.set_rules(Rule("create", Fault(before=0.03, after=0.03)))
+    points = killed(fresh(place, "whole", texts), None, *options).points
+    here = fresh(place, "random", texts)
+    for kill in range(kills):
+        assert killed(here, chance.randrange(len(points) * 3 // 4), *options).killed or kill
+    ended = here.run("apply", *options)
     assert ended.code == 0, f"seed {seed}: {ended.stdout}{ended.stderr}"
-    sandbox.assert_exactly_one_each(texts)
-
-
-SLOW = [Rule("create", Fault(before=0.03, after=0.03))]
+    assert_whole(here, "random", texts)
 
 
 @pytest.mark.parametrize("parallelism", [1, 4, 10])
 @pytest.mark.parametrize("seed", range(2))
-def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
+def test_killed_at_random(place: InProcess, seed: int, parallelism: int) -> None:
     """Five kills each, thirty in total."""
-    with FaultServer(SLOW, Habits(tokens={TOKEN: "me"})) as server:
-        many(Sandbox(tmp_path, server, settle="2s"), seed * 100 + parallelism, parallelism, kills=5)
+    many(place, seed * 100 + parallelism, parallelism, kills=5)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("parallelism", [1, 4, 10])
 @pytest.mark.parametrize("seed", range(1000, 1020))
-def test_killed_at_random_for_long(tmp_path: Path, seed: int, parallelism: int) -> None:
+def test_killed_at_random_for_long(place: InProcess, seed: int, parallelism: int) -> None:
     """Six kills in each of sixty runs, 360 in total."""
-    with FaultServer(SLOW, Habits(tokens={TOKEN: "me"})) as server:
-        many(Sandbox(tmp_path, server, settle="2s"), seed, parallelism, kills=6)
+    many(place, seed, parallelism, kills=6)

@@ -4,7 +4,6 @@ lost. On a real server with injected faults.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -147,9 +146,7 @@ def test_an_open_replacement_in_the_journal_of_a_lost_state_is_unresolved(here: 
     journal = state.with_name(state.name + ".journal")
     faults(here, Rule("create", Fault("reset")))
     killed = here.sandbox.start("apply", *WISH, "--settle-time", "60s")
-    while not (journal.exists() and b'"replaces"' in journal.read_bytes()):
-        assert killed.poll() is None
-        time.sleep(0.02)
+    killed.until(lambda: journal.exists() and b'"replaces"' in journal.read_bytes())
     killed.kill()
     killed.communicate()
     faults(here)

@@ -263,8 +263,7 @@ def test_killed_while_the_service_is_still_committing(tmp_path: Path) -> None:
         sandbox = Sandbox(tmp_path, server, settle="4s")
         sandbox.write(as_tasks(TEXTS))
         process = sandbox.start("apply")
-        while not any("do 1" in body for body in server.posts):
-            assert process.poll() is None
+        process.until(lambda: any("do 1" in body for body in server.posts))
         process.kill()
         process.communicate()
         again = sandbox.start("apply")  # which waits

@@ -76,12 +76,10 @@ def left_behind(sandbox: Sandbox, server: FaultServer) -> bytes:
     """The journal of an apply that was killed with a create in flight, which then arrives."""
     server.set_rules(*SLOW)
     process = sandbox.start("apply", "--parallelism", "1")
-    while not server.posts:
-        assert process.poll() is None, process.communicate()
+    process.until(lambda: server.posts)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    while not server.world.tasks:
-        pass
+    server.wait_for_tasks(1)
     server.set_rules()
     return (sandbox.folder / f"{STATE}.journal").read_bytes()
 
@@ -145,8 +143,7 @@ def test_a_deleted_lock_stops_the_creates(sandbox: Sandbox, server: FaultServer)
     sandbox.write(as_tasks(texts))
     server.set_rules(Rule("create", Fault(before=60)))
     process = sandbox.start("apply", "--parallelism", "1")
-    while not server.posts:
-        assert process.poll() is None, process.communicate()
+    process.until(lambda: server.posts)
     for suffix in (".lock", ".journal"):
         (sandbox.folder / (STATE + suffix)).unlink()
     server.release()

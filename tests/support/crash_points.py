@@ -11,9 +11,6 @@ first half of its bytes is written. Counted are: creating a file or directory, w
 anything but regular files (pipes, sockets, the terminal), and SQLite's own writes, which are in C:
 the point after a request is where an embedded service has committed and the client has not seen the
 response.
-
-Processes are forked from a server that has imported the package: a new interpreter would take four
-times as long for each point.
 """
 
 from __future__ import annotations
@@ -22,23 +19,18 @@ import builtins
 import importlib
 import io
 import json
-import multiprocessing
 import os
-import pkgutil
 import signal
 import stat
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-import reconciler
-from tests.support import quick_disk
+from tests.support.forked import Forked, taskctl
 from tests.support.skipped_time import skipped_time
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,19 +66,6 @@ class Run:
         return self.returncode == -signal.SIGKILL
 
 
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(
-    [
-        "__main__",
-        *(module.name for module in pkgutil.walk_packages(reconciler.__path__, "reconciler.")),
-        *("jsonschema_rs", "tests.support.crash_points", "tests.support.state_scenario"),
-    ]
-)
-"""Everything that a process imports: each would do so again."""
-_starting_or_ending = threading.Lock()
-"""Each start reads the exit codes of all processes, and only one thread can read a code."""
-
-
 def run(
     arguments: Sequence[str],
     *,
@@ -95,66 +74,35 @@ def run(
     files_only: bool = False,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = 60,
 ) -> Run:
     """Runs `taskctl ARGUMENTS`, or `call` (MODULE:FUNCTION) with the arguments.
 
     `kill_at`: the point at which the process is killed (None: not at all). `env` adds to the
-    environment. `timeout` is in seconds; TimeoutError.
+    environment.
     """
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        process = _forks.Process(
-            target=_run_here,
-            args=(folder, arguments, call, cwd or Path.cwd()),
-            kwargs={
-                "environment": {**os.environ, **(env or {})},
-                "kill_at": kill_at,
-                "files_only": files_only,
-            },
+        trace = Path(name) / "trace"
+        trace.touch()
+        process = Forked(
+            _count,
+            *(list(arguments), call, kill_at, trace),
+            files_only,
+            cwd=cwd or Path.cwd(),
+            env={**os.environ, **(env or {})},
         )
-        with _starting_or_ending:
-            process.start()
-        if not wait([process.sentinel], timeout):
-            process.kill()
-            raise TimeoutError(arguments)
-        with _starting_or_ending:
-            process.join()
-            code = process.exitcode
-            process.close()
-        assert code is not None
-        stdout, stderr, trace = (folder.joinpath(n).read_text() for n in _FILES)
-    points = tuple(Point(**json.loads(line)) for line in trace.splitlines())
-    return Run(code, stdout, stderr, points)
+        stdout, stderr = process.communicate()
+        points = tuple(Point(**json.loads(line)) for line in trace.read_text().splitlines())
+    return Run(process.wait(), stdout, stderr, points)
 
 
-_FILES = ("stdout", "stderr", "trace")
-
-
-def _run_here(
-    folder: Path,
-    arguments: Sequence[str],
-    call: str | None,
-    cwd: Path,
-    *,
-    environment: Mapping[str, str],
-    kill_at: int | None,
-    files_only: bool,
+def _count(
+    arguments: Sequence[str], call: str | None, kill_at: int | None, trace: Path, files_only: bool
 ) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(cwd)
-    (folder / "trace").touch()
-    for fd, path in enumerate((Path(os.devnull), folder / "stdout", folder / "stderr")):
-        with path.open("w" if fd else "r") as file:
-            os.dup2(file.fileno(), fd)
-    module, _, name = (call or "reconciler.cli.main:main").partition(":")
-    target = getattr(importlib.import_module(module), name)
-    sys.argv = ["taskctl", *arguments]
-    os.fsync = quick_disk.fsync  # type: ignore[assignment]
-    install(kill_at, folder / "trace", files_only=files_only)
+    module, _, name = (call or "").partition(":")
+    target = getattr(importlib.import_module(module), name) if call else taskctl
+    install(kill_at, trace, files_only=files_only)
     with skipped_time():
-        target(*(arguments if call else ()))
+        target(*arguments) if call else target(arguments)
 
 
 class _Counter:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -21,6 +20,7 @@ from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
 from tests.support.embedded_client import Api
+from tests.support.forked import Forked, start
 from tests.support.sandbox import TOKEN
 
 WORK_SECONDS = 0.05
@@ -93,15 +93,9 @@ class LiveTasks:
         state = json.loads((self.folder / "taskctl.state.json").read_text())
         return str(state["tasks"][f"acme/{key}"]["taskId"])
 
-    def start(self, command: str, *more: str) -> subprocess.Popen[str]:
-        arguments = [command, *more, "--backend", self.url, "-C", str(self.folder)]
-        return subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, command: str, *more: str) -> Forked:
+        """A process of its own."""
+        return start([command, *more, "--backend", self.url], self.folder, os.environ)
 
 
 @contextmanager

@@ -1,18 +1,14 @@
-"""taskctl as it runs on another machine, with a pace that tests can wait for.
-
-`python -m tests.support.machine_process NAME ARGUMENTS`: NAME is the machine's boot ID, so nobody
-on another machine sees whether the process still exists.
-"""
+"""taskctl as it runs on another machine, with a pace that tests can wait for."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from typing import Any
 
-from reconciler.cli import main
 from reconciler.state import shared
 from reconciler.state.engines import Pace
 from reconciler.system_clock import SystemClock
+from tests.support.forked import taskctl
 
 PACE = Pace(heartbeat=0.5, takeover=3.0)
 
@@ -32,8 +28,9 @@ def _move_to(machine: str) -> None:
     SystemClock.boot_id = machine  # type: ignore[assignment]
 
 
-if __name__ == "__main__":
+def run(machine: str, words: Sequence[str]) -> None:
+    """`taskctl WORDS`, in a process of its own. `machine` is the boot ID, so nobody on another
+    machine sees whether the process still exists."""
     _quicken()
-    _move_to(sys.argv[1])
-    sys.argv = ["taskctl", *sys.argv[2:]]
-    main.main()
+    _move_to(machine)
+    taskctl(words)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from tests.support.called import call
+from tests.support.forked import Forked, start
 from tests.support.state_engines import Served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,17 +85,9 @@ class Sandbox:
             **self.env,
         }
 
-    def start(self, command: str, *more: str) -> subprocess.Popen[str]:
+    def start(self, command: str, *more: str) -> Forked:
         """A process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *self.arguments(command, *more)],
-            cwd=self.folder,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return start(self.arguments(command, *more), self.folder, self.environment())
 
     def run(self, command: str, *more: str) -> Ended:
         return self._run(self.arguments(command, *more))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.called import call
+from tests.support.forked import Forked, start
 from tests.support.git_server import git
 from tests.support.http_objects import memory_s3
 from tests.support.state_servers import (
@@ -42,16 +42,9 @@ class Runner:
     folder: Path
     env: Mapping[str, str]
 
-    def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, **env: str) -> Forked:
         """A process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *words],
-            cwd=self.folder,
-            env={**self.env, **env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return start(words, self.folder, {**self.env, **env})
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """In this process."""

@@ -7,19 +7,20 @@ import json
 import os
 import secrets
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 
+from tests.support import machine_process
 from tests.support.called import call
 from tests.support.fault_proxy import Asked, FaultProxy
 from tests.support.fault_server import FaultServer, Habits
+from tests.support.forked import Forked, taskctl
 from tests.support.sandbox import ROOT, TOKEN, Ended, as_tasks, prompts
 from tests.support.state_engines import Served
 
@@ -39,7 +40,7 @@ class Shared:
     meet: Callable[[int, Phase], None] | None = None
     count: int = 0
     asked: list[str] = field(default_factory=list)
-    process: subprocess.Popen[str] | None = None
+    process: Forked | None = None
     _guard: Any = field(default_factory=Lock)
     _numbers: dict[Asked, int] = field(default_factory=dict)
 
@@ -64,21 +65,12 @@ class Shared:
             number = self._numbers.get(asked, 0)
         meet(number, phase)
 
-    def start(self, *words: str, machine: str = "", watched: bool = False) -> subprocess.Popen[str]:
+    def start(self, *words: str, machine: str = "", watched: bool = False) -> Forked:
         """`watched`: the state is reached through a proxy. `machine`: runs as on another machine,
         at a fast pace."""
         folder, env = self._prepare(watched=watched)
-        module = ["tests.support.machine_process", machine] if machine else ["reconciler"]
-        process = subprocess.Popen(
-            [sys.executable, "-m", *module, *words],
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        target = partial(machine_process.run, machine) if machine else taskctl
+        process = Forked(target, words, cwd=folder, env=env)
         if watched:
             self.process = process
         return process
@@ -108,7 +100,7 @@ class Shared:
         if machine:
             process = self.start(*words, machine=machine)
             out, err = process.communicate()
-            ended = Ended(process.returncode, out, err)
+            ended = Ended(process.wait(), out, err)
         else:
             ended = self.run(*words)
         assert ended.code == 0, f"{words}: {ended.stdout}{ended.stderr}"
