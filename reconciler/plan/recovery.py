@@ -83,10 +83,11 @@ def judge(
     if proven:
         oldest, *others = sorted(proven, key=_age)
         return Found(oldest, _ids(others))
-    if not is_own:
-        return Unresolved(Reason.OTHER_IDENTITY, remark("attempt.other_identity"))
     unread = [c.task for c in candidates if not c.is_readable]
     possible = [c.task for c in candidates if c.is_readable and (c.has_mark or c.may_do_work)]
+    if not is_own:
+        why = remark("attempt.other_identity")
+        return Unresolved(Reason.OTHER_IDENTITY, why, _ids([*unread, *possible]))
     if left > 0:
         return Wait(left, _ids([*unread, *possible]))
     if unlisted is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -283,3 +284,23 @@ def test_a_record_that_was_removed_and_comes_back_has_its_marks(
     here.server.world.create("me", "acme", body)
     here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}))
     assert here.run("apply", "--adopt", "all").results() == {"k3": "created"}
+
+
+def test_the_task_that_an_attempt_of_another_identity_may_have_created_is_not_chosen(
+    here: InProcess,
+) -> None:
+    """Without marks, it may be the task of either key, so `--adopt` chooses neither. One user has a
+    token of a team and one of their own."""
+    here.server.habits.marks = "rounded"
+    here.sandbox.write(as_tasks({"k1": "do it"}))
+    set_rules(here, Rule("create", NOT_COMMITTED), Rule("list", DOWN, nth=tuple(range(2, 999))))
+    assert here.run("apply").results() == {"k1": "unresolved"}
+    here.sandbox.write(as_tasks({"k1": "do it", "k2": "do it"}))
+    person = here.server.world.user
+    team = {"tokenInfo": {"name": "ci", "organization": "acme", "team": "ops"}}
+    with patch.object(here.server.world, "user", lambda user: {**person(user), **team}):
+        set_rules(here, Rule("create", LOST), Rule("events", DOWN))
+        assert here.run("apply").results() == {"k1": "unresolved", "k2": "unresolved"}
+    set_rules(here)
+    ended = here.run("apply", "--adopt", "recent")
+    assert ended.results() == {"k1": "unresolved", "k2": "unresolved"}
