@@ -78,7 +78,8 @@ _COLORS = {
 class Style(NamedTuple):
     """The appearance of a report; formats for programs ignore most of it.
 
-    `terminal`: nothing is wider than `width` (in columns). `links`: a terminal with hyperlinks.
+    `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
+    `links`: a terminal with hyperlinks.
     `source` returns a line (from 1) of a file, to be shown below a problem, or None. `diagnostics`:
     text includes them (other formats always do). `locate` turns a file name into a path relative to
     the repository.
@@ -88,6 +89,7 @@ class Style(NamedTuple):
     terminal: bool = False
     links: bool = False
     width: int = 80
+    full_width: int = 80
     quiet: bool = False
     verbose: bool = False
     diagnostics: bool = True

@@ -129,7 +129,10 @@ def test_markdown_has_answers_only_on_request_and_no_backlinks(ended: LiveTasks)
     out = ended.run("results", "--format", "markdown")[1]
     assert "https://redirect.github.com/acme/network/pull/" in out
     assert "https://github.com" not in out
+    assert out.startswith("### Results: 1 failed, 2 done\n")
+    ended.write({**LIVES, "later": "finishing"})
     unfolded = ended.run("results", "--format", "markdown", "-v")[1]
+    assert unfolded.startswith("### Results: 1 failed, 2 done, 1 not created yet\n")
     for agents_text in ("upgraded", "simulated"):
         assert agents_text not in out
         assert agents_text in unfolded

@@ -46,7 +46,7 @@ def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
     return bool(env.get("FORCE_COLOR")) or (terminal and env.get("TERM") != "dumb")
 
 
-def columns() -> int:
+def columns(most: int = 120) -> int:
     """The width of text: `COLUMNS`, else the terminal's, else 80; limited to a readable range. Not
     `shutil.get_terminal_size`, because `shutil` imports compressors."""
     given = os.environ.get("COLUMNS", "")
@@ -54,4 +54,4 @@ def columns() -> int:
     if not found and sys.__stdout__:
         with suppress(OSError, ValueError):
             found = os.get_terminal_size(sys.__stdout__.fileno()).columns
-    return max(40, min(120, found or 80))
+    return max(40, min(most, found or 80))

@@ -19,7 +19,7 @@ from reconciler.tasks.results import first_line, result_of
 from reconciler.tasks.status import TaskStatus
 
 _HEADER = ("KEY", "STATUS", "PULL REQUESTS", "ANSWER")
-_MIN_COLUMNS = 12  # columns of an answer
+_MIN_ANSWER = 24  # columns; with fewer, a long answer has a line of its own
 
 
 def result_rows(
@@ -32,12 +32,11 @@ def result_rows(
     if not statuses:
         return [f"No tasks are recorded.{end}"]
     palette, several = style.palette, len({status.ref.org_name for status in statuses}) > 1
-    table = [_HEADER, *(_row(status, style, with_org=several) for status in statuses)]
-    table = table if any(row[2] for row in table[1:]) else [(*r[:2], *r[3:]) for r in table]
-    head, *shown = cells.table_rows(_fitted(table, style))
+    table = [_row(status, style, with_org=several) for status in statuses]
+    (head, _), *shown = _fitted([_HEADER, *table], style)
     rows = [palette.bold(head)]
-    for status, row in zip(statuses, shown, strict=True):
-        rows.append(row)
+    for status, (row, below) in zip(statuses, shown, strict=True):
+        rows += [row, *(f"  {line}" for line in below)]
         rows += [palette.dim(f"  {line}") for line in _answer_rows(status, style)]
         rows += [f"  {line}" for line in reason_rows(status, style)]
         rows += [palette.yellow(f"  {line}") for line in request_rows(status, style, now)]
@@ -59,12 +58,25 @@ def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]
     )
 
 
-def _fitted(table: list[tuple[str, ...]], style: Style) -> list[tuple[str, ...]]:
-    """The table with answers cut to what is left of the width."""
-    used = sum(max(map(cells.width, column)) for column in list(zip(*table, strict=True))[:-1])
-    least = 1 if style.terminal else _MIN_COLUMNS
-    room = max(least, style.width - used - len(cells.GAP) * (len(table[0]) - 1))
-    return [(*row[:-1], cells.shorten(row[-1], room)) for row in table]
+def _fitted(table: list[tuple[str, ...]], style: Style) -> list[tuple[str, list[str]]]:
+    """Each row without the columns that are empty, and the cells below it whose columns are too
+    wide to stand beside the others. Answers are cut."""
+    columns, gap = list(zip(*table, strict=True)), len(cells.GAP)
+    widths = [max(map(cells.width, column)) for column in columns]
+    kept, below = [0, 1], list[int]()
+    left = style.full_width - widths[0] - widths[1] - 2 * gap
+    for column, least in ((2, widths[2]), (3, min(widths[3], _MIN_ANSWER))):
+        if not any(columns[column][1:]):
+            continue
+        (kept if least <= left else below).append(column)
+        left -= widths[2] + gap if kept[-1] == 2 == column else 0
+    room = left if 3 in kept else style.full_width - gap
+    table = [(*row[:3], cells.shorten(row[3], room)) for row in table]
+    rows = cells.table_rows([[row[column] for column in kept] for row in table])
+    return [
+        (shown, [row[column] for column in below if row[column]])
+        for shown, row in zip(rows, table, strict=True)
+    ]
 
 
 def _answer_rows(status: TaskStatus, style: Style) -> Iterator[str]:

@@ -63,7 +63,9 @@ class WaitView(ApplyView):
     def summary(self) -> str:
         before = f"{super().summary()}. " if self.command == "apply" else ""
         name = "Results" if self.command == "results" else "Wait"
-        return f"{before}{name}: {status_summary(self.waited.statuses)}".removesuffix(".")
+        counted = f"{before}{name}: {status_summary(self.waited.statuses)}".removesuffix(".")
+        missing = self.waited.missing
+        return f"{counted}, {missing:,} not created yet" if missing else counted
 
     def headline(self) -> str:
         return self.summary()

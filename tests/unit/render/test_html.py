@@ -15,6 +15,7 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.tasks.status import TaskState
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, desired
@@ -151,6 +152,14 @@ def test_every_report_has_a_page() -> None:
     assert page.data["h1"] == "1 created"
     assert page.named("a") == []
     assert page_of(ApplyReport(())).data["h1"] == "No changes"
+
+
+def test_every_status_action_and_result_has_a_color() -> None:
+    source = render("html", ValidateReport(1, 1, ()), Style())
+    (style,) = re.findall(r"<style>(.*?)</style>", source, re.DOTALL)
+    painted = " ".join(re.findall(r"([^{}]*){ --ink:", style))
+    words = {str(each.value) for kind in (TaskState, Action, Result) for each in kind}
+    assert {word for word in words if not re.search(rf"\.{word}\b", painted)} == set()
 
 
 def test_placeholders_in_values_are_not_filled() -> None:

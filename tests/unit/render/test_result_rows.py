@@ -1,0 +1,73 @@
+"""The table of results in terminals of different widths."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from reconciler.model.task import TaskRef
+from reconciler.render import cells
+from reconciler.render.reports import Style
+from reconciler.render.results.table import result_rows
+from reconciler.tasks.events import EventSummary, Last
+from reconciler.tasks.status import TaskState, TaskStatus
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ANSWER = "word " * 60
+REPO = {
+    "type": "repository",
+    "org": "acme",
+    "name": "a-long-name-of-a-repository",
+    "forge": "github",
+}
+
+
+def status(key: str, answer: str = "", number: int = 0) -> TaskStatus:
+    entity = {"type": "pull_request", "number": number, "merged": False, "repo": REPO}
+    return TaskStatus(
+        TaskRef("acme", key),
+        TaskState.DONE,
+        raw={"entities": [entity] if number else []},
+        summary=EventSummary(last=Last.FINAL, words=answer),
+    )
+
+
+def rows(width: int, *statuses: TaskStatus, verbose: bool = False) -> list[str]:
+    style = Style(width=min(width, 120), full_width=width, verbose=verbose)
+    return result_rows(statuses, style, NOW)
+
+
+TASKS = (status("upgrade@network", ANSWER, 7), status("report", "Short."))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_no_row_is_wider_than_the_terminal(width: int) -> None:
+    shown = rows(width, *TASKS)
+    assert max(map(cells.width, shown)) <= width
+    for text in ("#7", "word", "Short.", "upgrade@network", "2 done."):
+        assert any(text in row for row in shown)
+
+
+def test_a_wide_terminal_shows_more_of_an_answer() -> None:
+    (row,) = (row for row in rows(200, *TASKS) if row.startswith("upgrade@network"))
+    assert cells.width(row) > 190
+    assert rows(200, *TASKS)[0].split() == ["KEY", "STATUS", "PULL", "REQUESTS", "ANSWER"]
+
+
+def test_a_column_that_does_not_fit_is_below_its_row() -> None:
+    head, first, answer, second, short, *_ = rows(80, *TASKS)
+    assert head.split() == ["KEY", "STATUS", "PULL", "REQUESTS"]
+    assert first.endswith("#7")
+    assert answer.startswith("  word word")
+    assert (second.split(), short) == (["report", "done"], "  Short.")
+    head, first, requests, *_ = rows(40, *TASKS)
+    assert head.split() == ["KEY", "STATUS"]
+    assert requests.startswith("  acme/a-long-name")
+
+
+def test_empty_columns_are_left_out() -> None:
+    assert rows(80, status("a"))[:2] == ["KEY  STATUS", "a    done"]
+    assert rows(80, status("a", "Yes."))[:2] == ["KEY  STATUS  ANSWER", "a    done    Yes."]
+    shown = rows(80, status("a", "**Yes.**"), verbose=True)
+    assert shown[:3] == ["KEY  STATUS", "a    done", "  **Yes.**"]
