@@ -13,6 +13,7 @@ MIB = 1 << 20
 MANIFEST_BYTES = 64 * MIB
 NAMED_FILE_BYTES = 1 * MIB
 CONFIG_BYTES = 1 * MIB
+FOLDER_DEPTH = 100
 PATH_CHARACTERS = 4_096
 SAVED_PLAN_BYTES = 512 * MIB
 CACHED_FILE_BYTES = 200 * MIB
@@ -28,6 +29,8 @@ GENERATED_TASKS = 100_000
 GENERATED_CHARACTERS = 64 * MIB
 
 SCHEMA_BYTES = 256 * 1024
+SCHEMA_VALUES = 50_000
+SCHEMA_SECONDS = 10.0
 RESULT_STEPS = 10_000_000
 RESULT_SECONDS = 2.0
 RESULTS_SECONDS = 60.0
@@ -63,6 +66,7 @@ def table() -> tuple[Limit, ...]:
         Limit("A manifest or a policy", _mib(MANIFEST_BYTES), "file"),
         Limit("A prompt file or a data file", _mib(NAMED_FILE_BYTES), "file"),
         Limit("`taskctl.toml`, `pyproject.toml`", _mib(CONFIG_BYTES), "file"),
+        Limit("Nested directories below a PATH", f"{FOLDER_DEPTH}", "run"),
         Limit("A path in a file", f"{PATH_CHARACTERS:,} characters", "path"),
         Limit("A saved plan", _mib(SAVED_PLAN_BYTES), "file"),
         Limit("A file of the cache", _mib(CACHED_FILE_BYTES), "file"),
@@ -74,6 +78,12 @@ def table() -> tuple[Limit, ...]:
         Limit("Tasks that entries generate, before `exclude`", f"{GENERATED_TASKS:,}", "run"),
         Limit("Characters in generated tasks", f"{GENERATED_CHARACTERS:,}", "run"),
         Limit("A JSON Schema that `expect` names", f"{SCHEMA_BYTES // 1024} KiB", "file"),
+        Limit("Values in a policy, and in all schemas of `expect`", f"{SCHEMA_VALUES:,}", "run"),
+        Limit(
+            "CPU time of checking a policy or these schemas, as a last resort",
+            f"{SCHEMA_SECONDS:g} s",
+            "run",
+        ),
         Limit("Checking the result of a task", f"{RESULT_SECONDS:g} s of CPU time", "task"),
         Limit("Checking the results of tasks", f"{RESULTS_SECONDS:g} s of CPU time", "run"),
         Limit(

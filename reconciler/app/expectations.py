@@ -22,7 +22,7 @@ from reconciler.tasks.results import result_of
 from reconciler.tasks.status import TaskState, TaskStatus
 
 if TYPE_CHECKING:
-    from reconciler.manifest.expectations import Declared
+    from reconciler.manifest.expectations import Declared, Schemas
 
 
 @dataclass(slots=True)
@@ -80,6 +80,7 @@ class Expectations:
         self._root = root
         self._files: dict[str, Declared | None] = {}
         self._others: Sequence[str] | None = None
+        self._schemas: Schemas | None = None
         self._evaluation = Evaluation()
 
     def evaluate(
@@ -113,9 +114,10 @@ class Expectations:
 
     def _declared(self, file: str) -> Declared | None:
         if file not in self._files:
-            from reconciler.manifest.expectations import declared_in
+            from reconciler.manifest.expectations import Schemas, declared_in
 
-            self._files[file] = declared_in(file, self._root) if file else None
+            self._schemas = self._schemas or Schemas()
+            self._files[file] = declared_in(file, self._root, self._schemas) if file else None
         return self._files[file]
 
     def _default_files(self) -> Sequence[str]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from reconciler import limits
 from reconciler.manifest.repository import in_git, repository_root, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
@@ -114,12 +115,19 @@ class Finder:
             if is_linked:
                 self.linked.add(name)
 
-    def _folder(self, place: Path, name: str, top: Path, *, is_linked: bool) -> None:
+    def _folder(
+        self, place: Path, name: str, top: Path, *, is_linked: bool, depth: int = 0
+    ) -> None:
         """All manifests below a directory; each directory once, despite links to it."""
         identity = _identity(place.stat())
         if identity in self._folders_seen:
             return
         self._folders_seen.add(identity)
+        if depth > limits.FOLDER_DEPTH:
+            self.diagnostics.append(
+                error(Code.UNREADABLE_FILE, "deep", at=Place(name), most=limits.FOLDER_DEPTH)
+            )
+            return
         for entry in self._entries(place, name):
             if entry.name.startswith("."):
                 continue
@@ -131,7 +139,7 @@ class Finder:
             if is_link and not self._is_inside(path, below, top):
                 continue
             if is_folder:
-                self._folder(path, below, top, is_linked=is_linked or is_link)
+                self._folder(path, below, top, is_linked=is_linked or is_link, depth=depth + 1)
             else:
                 self._file(path, below, is_linked=is_linked or is_link)
 

@@ -15,13 +15,14 @@ from typing import Any
 from reconciler import limits
 from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
-from reconciler.manifest.files import NamedFiles
+from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, FindingError, warning_finding
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.policy import Timer, check_references
 from reconciler.manifest.repository import is_inside, read_regular
-from reconciler.manifest.schema import check, check_targets, validator_of
+from reconciler.manifest.schema import check, check_targets, count_values, validator_of
 from reconciler.manifest.violation import Violation
+from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, error
 from reconciler.model.expectation import Expectation
@@ -32,25 +33,62 @@ _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(No
 _NAMING = ("properties", "required", "patternProperties", "dependentRequired")
 
 
-def read_expectations(document: Document, files: NamedFiles) -> None:
+class Schemas:
+    """Reads and checks the schemas of a run, each once, however many tasks expect it."""
+
+    def __init__(self) -> None:
+        self._left = limits.SCHEMA_VALUES
+        self._timer = Timer(limits.SCHEMA_SECONDS)
+        self._files: dict[str, dict[str, object] | Finding] = {}
+        self._found: dict[str, Finding | None] = {}
+
+    def read(self, file: NamedFile) -> dict[str, object] | Finding:
+        """The schema in a file, or a finding without a path if it cannot be used."""
+        if file.name not in self._files:
+            schema = _parsed(file)
+            wrong = self.check(schema) if isinstance(schema, dict) else None
+            self._files[file.name] = wrong or schema
+        return self._files[file.name]
+
+    def check(self, schema: Mapping[str, object]) -> Finding | None:
+        """A finding without a path if the schema cannot be used."""
+        try:
+            name = digest(schema)
+            if name not in self._found:
+                self._found[name] = None
+                self._left -= count_values(schema, self._left)
+                self._timer.run(lambda: check_schema(schema))
+        except RecursionError:
+            return _invalid(FindingError(Code.INVALID_POLICY, "depth"))
+        except FindingError as fault:
+            self._found[name] = _invalid(fault)
+        return self._found[name]
+
+
+def read_expectations(document: Document, files: NamedFiles, schemas: Schemas) -> None:
     """Reads the expectations of a document's tasks, by the key of the task or entry; problems are
     added to its findings."""
-    data, rejected = document.data, document.rejected
+
+    def read(path: Path, given: object) -> Expectation | None:
+        return _read(document, files, schemas, path, given)
+
+    data = document.data
     defaults = data.get("defaults") if isinstance(data, dict) else None
     shared = defaults.get("expect") if isinstance(defaults, dict) else None
-    common = _read(document, files, ("defaults", "expect"), shared, rejected)
+    common = read(("defaults", "expect"), shared)
     for key, task in data["tasks"].items() if isinstance(data.get("tasks"), dict) else ():
         if not isinstance(task, dict):
             continue
         found = common
         if "expect" in task:
-            found = _read(document, files, ("tasks", key, "expect"), task["expect"], rejected)
+            found = read(("tasks", key, "expect"), task["expect"])
         document.expectations[key] = found
 
 
 def _read(
-    document: Document, files: NamedFiles, path: Path, given: object, rejected: set[Path]
+    document: Document, files: NamedFiles, schemas: Schemas, path: Path, given: object
 ) -> Expectation | None:
+    rejected = document.rejected
     if not isinstance(given, dict) or any(found[: len(path)] == path for found in rejected):
         return None
     wrong = [
@@ -60,28 +98,31 @@ def _read(
     document.findings += [found for found in wrong if found.path not in rejected]
     schema = given.get("data")
     if isinstance(schema, str) and not wrong:
-        found = _schema_of(document, files, schema)
+        found = _schema_of(document, files, schemas, schema)
         if isinstance(found, Finding):
             document.findings.append(found.at_path((*path, "data")))
             return None
         schema = found
-    if schema is not None and not wrong:
-        try:
-            check_schema(schema)
-        except FindingError as fault:
-            document.findings.append(_invalid(fault).at_path((*path, "data")))
+    elif schema is not None and not wrong:
+        problem = schemas.check(schema)
+        if problem is not None:
+            document.findings.append(problem.at_path((*path, "data")))
             return None
     at = Place(document.file, path=path)
     return Expectation(int(given.get("pullRequests") or 0), schema, at)
 
 
-def _schema_of(document: Document, files: NamedFiles, given: str) -> object:
+def _schema_of(
+    document: Document, files: NamedFiles, schemas: Schemas, given: str
+) -> dict[str, object] | Finding:
     """The schema in a file, or a finding without a path."""
     if not given.endswith(".json"):
         return Finding(Code.INVALID_EXPECTATION, (), "file")
     file = files.read(document, given)
-    if isinstance(file, Finding):
-        return file
+    return file if isinstance(file, Finding) else schemas.read(file)
+
+
+def _parsed(file: NamedFile) -> dict[str, object] | Finding:
     if len(file.content) > limits.SCHEMA_BYTES:
         return Finding(Code.FILE_TOO_LARGE, (), "data", {"limit": limits.SCHEMA_BYTES // 1024})
     try:
@@ -109,7 +150,11 @@ def _invalid(fault: FindingError) -> Finding:
     if fault.code is Code.POLICY_REFERENCE:
         target = {"target": fault.facts.get("target")}
         return Finding(Code.INVALID_EXPECTATION, (), "reference", target)
-    case = fault.case if fault.case in ("schema", "schema-root", "dialect", "depth") else ""
+    case = (
+        fault.case
+        if fault.case in ("schema", "schema-root", "dialect", "depth", "values", "time")
+        else ""
+    )
     facts = fault.facts if case else {"reason": fault.facts.get("reason", fault.case)}
     return Finding(Code.INVALID_EXPECTATION, (), case, facts)
 
@@ -139,7 +184,7 @@ class Declared:
     problems: tuple[Diagnostic, ...] = ()
 
 
-def declared_in(file: str, root: FilePath) -> Declared | None:
+def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
     """What a manifest declares, without expanding its entries; None if there is no such file. The
     name comes from a state, so it is not followed out of the repository."""
     if not is_inside(root, file):
@@ -155,7 +200,7 @@ def declared_in(file: str, root: FilePath) -> Declared | None:
         document.findings += check(source.data)
         if isinstance(source.data, dict):
             with closing(NamedFiles(root)) as files:
-                read_expectations(document, files)
+                read_expectations(document, files, schemas)
     errors = [found for found in document.findings if found.blocks]
     return Declared(document.expectations, tuple(source.diagnostics(errors, file)))
 

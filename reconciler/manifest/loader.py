@@ -29,6 +29,7 @@ from reconciler.model.task import DesiredTask, Removal
 
 if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence
+    from reconciler.manifest.expectations import Schemas
     from reconciler.manifest.generated import Entries
     from reconciler.manifest.ignores import Ignores
     from reconciler.manifest.policy import Policy
@@ -189,7 +190,7 @@ class _Loading:
         if expects:
             from reconciler.manifest.expectations import check_prompts, read_expectations
 
-            read_expectations(document, self.named)
+            read_expectations(document, self.named, self._schemas)
         if b"taskctl:" in source.body:
             from reconciler.manifest.ignores import read_ignores
 
@@ -208,6 +209,12 @@ class _Loading:
         if self._policy is not None:
             findings += self._policy.findings(document.tasks, document.data)
         document.release()
+
+    @cached_property
+    def _schemas(self) -> Schemas:
+        from reconciler.manifest.expectations import Schemas
+
+        return Schemas()
 
     @cached_property
     def _entries(self) -> Entries:

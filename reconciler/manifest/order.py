@@ -12,6 +12,9 @@ from reconciler.model.task import DesiredTask
 _Node = tuple[str, str | None, str]
 """A task, an entry (all its tasks), or an entry's pilot: its kind, organization and key."""
 
+_MAX_NAMES = 20
+"""The maximum number of tasks of a cycle that an error names."""
+
 _DIGIT = re.compile(r"\d")
 
 
@@ -86,10 +89,13 @@ def _cycles(tasks: Sequence[DesiredTask]) -> Iterator[tuple[DesiredTask, Finding
     cycle = _cycle(edges)
     members = [by_node[node] for node in cycle if node in by_node]
     names = tuple(task.key for task in members)
+    if len(names) > _MAX_NAMES:
+        names = (*names[:_MAX_NAMES], "...")
+    waiting = [task for task in members if task.after]
     for task in members:
-        others = [o for o in members if o is not task and o.after] or members
         if task.after:
-            place = f"{others[0].file}:{others[0].line}"
+            other = next((each for each in waiting if each is not task), task)
+            place = f"{other.file}:{other.line}"
             facts: Facts = {"names": names, "place": place}
             yield task, Finding(Code.INVALID_AFTER, ("tasks", task.key, "after"), "cycle", facts)
 

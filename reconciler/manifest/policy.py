@@ -18,7 +18,7 @@ from reconciler import limits
 from reconciler.manifest.finding import Finding, FindingError
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import read_regular, repository_root, resolved
-from reconciler.manifest.schema import validator_of
+from reconciler.manifest.schema import count_values, validator_of
 from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
@@ -165,8 +165,10 @@ def read_policy(path: File, name: str, config: str) -> Policy:
         schema = _yaml(content, name) if path.suffix in (".yaml", ".yml") else _json(content, name)
         if not isinstance(schema, dict):
             raise FindingError(Code.INVALID_POLICY, "type")
+        count_values(schema, limits.SCHEMA_VALUES)
         check_references(schema, ())
-        return Policy(name, config, validator_of(schema))
+        violations = Timer(limits.SCHEMA_SECONDS).run(lambda: validator_of(schema))
+        return Policy(name, config, violations)
     except RecursionError as fault:
         raise _unusable(FindingError(Code.INVALID_POLICY, "depth"), name, config) from fault
     except FindingError as fault:

@@ -192,6 +192,59 @@ def test_a_policy_for_10000_tasks_is_evaluated(tmp_path: Path, run: Run) -> None
     assert run("validate").code == 0
 
 
+def test_checking_a_policy_is_limited(tmp_path: Path, run: Run) -> None:
+    """The check of the schema itself takes a time for each of its values."""
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.yaml"\n')
+    write_tasks(tmp_path, "  a: {message: do it}\n")
+    twice = "".join(f"  a{n}: &a{n} {{allOf: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 16))
+    (tmp_path / "policy.yaml").write_text("$defs:\n  a0: &a0 {minLength: 1}\n" + twice)
+    run("validate").assert_refused("TC502")
+
+
+# Expectations
+
+
+def test_checking_all_schemas_is_limited(tmp_path: Path, run: Run) -> None:
+    tasks = "".join(f"  t{n}: {{message: x, expect: {{data: ../s{n}.json}}}}\n" for n in range(9))
+    for n in range(9):
+        schema = {"title": str(n), "allOf": [{"minLength": 1}] * 4_000}
+        (tmp_path / f"s{n}.json").write_text(json.dumps(schema))
+    write_tasks(tmp_path, tasks)
+    run("validate").assert_refused("TC319")
+
+
+def test_a_schema_is_checked_once_for_all_its_tasks(tmp_path: Path, run: Run) -> None:
+    tasks = "".join(f"  t{n}: {{message: x, expect: {{data: ../s.json}}}}\n" for n in range(5_000))
+    schema = {"allOf": [{"minLength": 1}] * 4_000}
+    (tmp_path / "s.json").write_text(json.dumps(schema))
+    write_tasks(tmp_path, tasks)
+    ended = run("validate")
+    assert ended.code == 0
+    assert ended.seconds < MAX_SECONDS
+
+
+# Dependencies
+
+
+def test_a_cycle_of_all_tasks_is_reported_quickly(tmp_path: Path, run: Run) -> None:
+    count = 20_000
+    after = (f"  t{n}: {{message: x, after: [t{(n + 1) % count}]}}\n" for n in range(count))
+    write_tasks(tmp_path, "".join(after))
+    ended = run("validate")
+    assert set(ended.codes) == {"TC320", "TC830"}
+    assert ended.seconds < MAX_SECONDS
+
+
+# Directories
+
+
+def test_directories_that_are_nested_too_deeply(tmp_path: Path, run: Run) -> None:
+    write_tasks(tmp_path, "  a: {message: do it}\n")
+    levels = limits.FOLDER_DEPTH + 1
+    (tmp_path / "tasks" / "/".join(["a"] * levels)).mkdir(parents=True)
+    run("validate").assert_refused("TC101")
+
+
 # The service
 
 
