@@ -182,7 +182,9 @@ def release_lock(ctx: Context, epoch: int) -> PlaceChange:
 
 def pull_state(ctx: Context) -> dict[str, object]:
     """The state with its journal as JSON, without the checksum, which edits would invalidate.
-    StateError."""
+    TaskctlError, also if there is no state."""
+    if missing := ctx.missing_state:
+        raise TaskctlError.of(Code.STATE_NOT_INITIALIZED, "file", file=missing)
     document: dict[str, object] = json.loads(encode_state(ctx.read_state()))
     del document["checksum"]
     return document

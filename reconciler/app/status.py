@@ -70,10 +70,7 @@ def _notify(tasks: RecordedTasks, report: StatusReport, since: timedelta) -> Non
     from reconciler.render.status.notification import notification_text
 
     ui = tasks.ctx.ui
-    url = os.environ.get(NOTIFY_URL, "").strip()
-    if not url:
-        ui.note(Note.NO_NOTIFY_URL, name=NOTIFY_URL)
-        return
+    url = os.environ[NOTIFY_URL].strip()
     found = find_news(report.statuses, report.read_at - since)
     sensitive = {ref for ref, record in tasks.state.records.items() if record.sensitive}
     text = notification_text(found, sensitive, report.read_at)

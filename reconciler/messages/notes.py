@@ -82,13 +82,12 @@ class Note(StrEnum):
     UNKNOWN_REPLY = "unknown answer: {answer}"
     NO_TASKS_IN_PATH = "note: no task is recorded from {path}"
 
-    NO_NOTIFY_URL = "Not notified: {name} is not set."
     NOTIFIED = "Notified: {waiting} waiting, {failed} failed."
     NOT_NOTIFIED = "Not notified: {why}."
 
     # Import
     NEXT = "To see what apply would do next, run:\n    {command}"
-    DRY_RUN = "Dry run: nothing was written. {summary:lines}"
+    DRY_RUN = "Dry run: {summary:lines}"
 
     # init and fmt
     BELOW_ROOT = (

@@ -93,7 +93,7 @@ class Client:
         except NoResponseError as lost:
             return responses.reason(lost, self.scrub)
         if responses.service_sent(response, 404):
-            return "no Neo token budget applies, or the service does not support them"
+            return "no Neo token budget applies, or the service does not report one"
         if not 200 <= response.status < 300:
             return self.scrub(responses.response_name(response))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult
-from reconciler.model.diagnostics import in_order
+from reconciler.model.diagnostics import has_errors, in_order
 from reconciler.render import cells, safe
 from reconciler.render.document import json_document
 from reconciler.render.reports import Style
@@ -49,17 +49,21 @@ def import_text(report: ImportReport, style: Style) -> str:
 
 
 def import_summary(report: ImportReport) -> str:
-    """`2 tasks imported into tasks/imported.yaml, 1 skipped.`"""
+    """`2 imported into tasks/imported.yaml, 1 skipped.`; of a dry run, what would be done."""
     file = safe.line(report.file)
     imported = {task.file for task in report.tasks if task.result is ImportResult.IMPORTED}
+    done, written = ("to import", "to write") if report.dry_run else ("imported", "written")
     labels = {
-        ImportResult.IMPORTED: f"imported into {file}" if imported <= {report.file} else "imported",
-        ImportResult.WRITTEN: f"written to {file} without a known task",
+        ImportResult.IMPORTED: f"{done} into {file}" if imported <= {report.file} else done,
+        ImportResult.WRITTEN: f"{written} to {file} without a known task",
         ImportResult.SKIPPED: "skipped",
         ImportResult.FAILED: "failed",
     }
     parts = [f"{n} {label}" for result, label in labels.items() if (n := report.count(result))]
-    return f"{', '.join(parts)}." if parts else "No matching tasks; nothing was imported."
+    if parts:
+        return f"{', '.join(parts)}."
+    problem = has_errors(report.diagnostics)
+    return "Nothing was imported." if problem else "No matching tasks; nothing was imported."
 
 
 def _row(task: ImportedTask, width: int) -> str:

@@ -310,3 +310,9 @@ def test_a_host_that_rejects_the_ref(clone: Clone) -> None:
     assert "2 to create" in clone.must("plan", "--state", "git:origin")
     clone.must("state", "init", "git:origin#refs/heads/taskctl-state")
     assert "2 to create" in clone.must("plan", "--state", "git:origin#refs/heads/taskctl-state")
+
+
+def test_a_missing_state_file_is_not_pulled_as_an_empty_state(clone: Clone) -> None:
+    code, said = clone.refused("state", "pull", "--state", "missing.json")
+    assert code == Code.STATE_NOT_INITIALIZED
+    assert "there is no state file missing.json" in said

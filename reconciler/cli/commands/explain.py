@@ -59,7 +59,7 @@ def _code(text: str) -> Code:
     known = {code.value: code for code in codes()}
     if text.upper() in known:
         return known[text.upper()]
-    near = difflib.get_close_matches(text.upper(), known, n=1)
+    near = difflib.get_close_matches(text.upper(), known, n=1, cutoff=0.8)
     if near:
         raise TaskctlError.of(Code.UNKNOWN_CODE, "similar", given=text, near=near[0])
     raise TaskctlError.of(Code.UNKNOWN_CODE, given=text)

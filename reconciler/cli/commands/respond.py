@@ -165,7 +165,7 @@ def cancel_command(
 def _message_text(text: str, name: str) -> str:
     """The text of a message. UsageError if it is empty or not valid UTF-8."""
     if not text.strip():
-        raise click.UsageError(f"the message is empty: {name}")
+        raise click.UsageError(f"{name} is empty")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as problem:

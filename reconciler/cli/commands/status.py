@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from datetime import timedelta
 
 import click
 
-from reconciler.app.status import StatusReport, TotalsReport, read_totals, status
+from reconciler.app.status import NOTIFY_URL, StatusReport, TotalsReport, read_totals, status
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.console.live import Screen
@@ -124,6 +125,8 @@ def command(
         raise click.UsageError("--watch requires text output; for a program, run status repeatedly")
     if watch and notify:
         raise click.UsageError("--notify cannot be combined with --watch")
+    if notify and not os.environ.get(NOTIFY_URL, "").strip():
+        raise click.UsageError(f"--notify requires {NOTIFY_URL}, the webhook to send to")
     if totals:
         if other := first_given(call.click, ["watch", "notify", "exits"]):
             name = "exit-code" if other == "exits" else other

@@ -50,9 +50,8 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     if task.replaced:
         end = ", which was cancelled" if task.cancelled else ""
         yield palette.dim(f"    replaces {safe.line(task.replaced)}{end}")
-    if task.result is Result.FORGOTTEN:
-        end = ", task cancelled" if task.cancelled else ""
-        yield palette.dim(f"    record removed{end}")
+    if task.result is Result.FORGOTTEN and task.cancelled:
+        yield palette.dim("    task cancelled")
     if task.updated:
         yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
     problems = word_remarks(task.problems)

@@ -16,6 +16,8 @@ from reconciler.render.counts import listed
 from reconciler.render.plan.items import items_of
 from reconciler.render.plan.tasks import planned_view
 
+_EMBEDDED = "local"  # the backend of the embedded service
+
 
 def plan_summary(plan: Plan) -> str:
     """`Plan: 1 to create, 1 differs, 7 unchanged.`, and why apply would exit 1."""
@@ -47,7 +49,8 @@ def plan_target(plan: Plan) -> str:
     names = ", ".join(map(safe.line, plan.organizations()))
     orgs = f" for {names} on" if names else " for"
     by = f", as {who(plan.identity)}" if plan.identity else ""
-    return f"{orgs} {safe.line(plan.backend)}{by}"
+    service = "the embedded service" if plan.backend == _EMBEDDED else safe.line(plan.backend)
+    return f"{orgs} {service}{by}"
 
 
 def who(identity: Identity) -> str:
