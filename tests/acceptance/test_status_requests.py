@@ -116,6 +116,30 @@ def test_a_message_makes_the_next_look_read_the_task(sandbox: Sandbox, server: F
     assert statuses(document) == {"done": MANY - 1, "running": 1}
 
 
+def test_results_of_1000_tasks_read_no_more_than_status_and_then_what_is_new(
+    tmp_path: Path, server: FaultServer
+) -> None:
+    sandbox, count = Sandbox(tmp_path, server), 1000
+    sandbox.write(as_tasks(prompts(count)))
+    assert sandbox.run("apply").code == 0
+    end_all(server)
+    status, _ = asked(sandbox, server, "status")
+    sandbox.env = {"TASKCTL_CACHE_DIR": f"{tmp_path}-other-cache"}
+    results, document = asked(sandbox, server, "results")
+    assert statuses(document) == {"done": count}
+    assert results == status
+    assert results["events"] == count
+    server.world.tasks[7].events.append(user_event("user_message", content="More."))
+    end(server.world.tasks[7], agent_message("Done again.", final=True))
+    for command, events in (("results", 1), ("results", 0), ("status", 0)):
+        requests, document = asked(sandbox, server, command)
+        assert requests["events"] == events
+        assert requests.total() - events == results.total() - count
+        if command == "results":
+            answers = Counter(task["answer"] for task in document["tasks"])
+            assert answers == {"Done.": count - 1, "Done again.": 1}
+
+
 def test_finished_tasks_of_past_periods_cost_nothing(tmp_path: Path, server: FaultServer) -> None:
     sandbox = Sandbox(tmp_path, server)
     message = "report on {{ period.name }}"
