@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import apply, plan, state, validate
+from bench import apply, plan, results, state, validate
 from bench.table import Row, table
 
 ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -30,6 +30,7 @@ ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "plan-growth": plan.growth,
     "few-in-many": plan.few_in_many,
     "events-once": plan.events_once,
+    "results": results.as_status,
     "bare-command": validate.bare_command,
 }
 

@@ -31,9 +31,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Ran:
-    """One run: wall time in seconds and peak resident memory in MiB."""
+    """One run: wall and CPU time in seconds, and peak resident memory in MiB."""
 
     seconds: float
+    cpu: float
     peak: float
     stdout: str
 
@@ -67,7 +68,7 @@ def run(command: Command) -> Ran:
             words = " ".join(command.words)
             raise RuntimeError(f"{words}: exit {code}\n{said[-2000:]}{stderr.read()[-4000:]!r}")
     scale = 1024 if sys.platform != "darwin" else 1024 * 1024
-    return Ran(seconds, usage.ru_maxrss / scale, said)
+    return Ran(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale, said)
 
 
 def _environment() -> dict[str, str]:
