@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from reconciler.app.context import Context
@@ -11,7 +10,7 @@ from reconciler.model.diagnostics import has_errors
 from reconciler.model.task import TaskRef
 from reconciler.render.wait.report import WaitedReport
 from reconciler.state.edit import known_refs
-from reconciler.tasks.status import TaskStatus
+from reconciler.tasks.status import TaskStatus, natural
 
 
 def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:
@@ -45,10 +44,4 @@ def in_manifest_order(
     """The statuses in the order of the tables of results: that of the manifests, others last."""
     order = {ref: number for number, ref in enumerate(declared)}
     last = len(order)
-    return tuple(sorted(statuses, key=lambda s: (order.get(s.ref, last), _natural(s.ref))))
-
-
-def _natural(ref: TaskRef) -> tuple[object, ...]:
-    """Sorts numbers in keys numerically."""
-    parts = re.split(r"([0-9]{1,18})", ref.key)
-    return ref.org_name, *(int(p) if n % 2 else p for n, p in enumerate(parts))
+    return tuple(sorted(statuses, key=lambda s: (order.get(s.ref, last), natural(s.ref))))

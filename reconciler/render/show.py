@@ -116,17 +116,18 @@ def report_document(report: TaskReport, now: datetime) -> ShowDocument:
 
 def _manifest_rows(report: TaskReport, style: Style) -> Iterator[str]:
     """What the manifest says, as far as it differs from the record."""
-    yield "  in its manifest:"
     if report.desired is None:
-        yield "    (not in any manifest that could be read)"
-    elif not report.diff:
-        yield "    (no differences)"
-    else:
-        inner = style.indented(4)
-        if style.verbose:
-            yield from (f"    {row}" for row in setting_rows(report.desired.inputs, inner))
-        yield "  differences:"
-        yield from (f"    {row}" for row in change_rows(report.diff, inner))
+        yield "  in its manifest: not in any manifest that could be read"
+        return
+    if not report.diff:
+        yield "  in its manifest: no differences"
+        return
+    inner = style.indented(4)
+    if style.verbose:
+        yield "  in its manifest:"
+        yield from (f"    {row}" for row in setting_rows(report.desired.inputs, inner))
+    yield "  differences:"
+    yield from (f"    {row}" for row in change_rows(report.diff, inner))
 
 
 def _status_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:

@@ -5,6 +5,7 @@ The service itself only reports running or idle.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -116,7 +117,13 @@ def parked_calls(raw: Mapping[str, object], summary: EventSummary) -> tuple[Tool
 def by_state(statuses: Iterable[TaskStatus]) -> tuple[TaskStatus, ...]:
     """Sorted by state, in the order of tables, then by key."""
     order = list(TaskState)
-    return tuple(sorted(statuses, key=lambda s: (order.index(s.state), s.ref)))
+    return tuple(sorted(statuses, key=lambda s: (order.index(s.state), natural(s.ref))))
+
+
+def natural(ref: TaskRef) -> tuple[object, ...]:
+    """Sorts numbers in keys numerically: `repo2` comes before `repo10`."""
+    parts = re.split(r"([0-9]{1,18})", ref.key)
+    return ref.org_name, *(int(p) if n % 2 else p for n, p in enumerate(parts))
 
 
 def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:

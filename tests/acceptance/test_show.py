@@ -10,12 +10,13 @@ from tests.support.live_tasks import LONGER, LiveTasks
 def test_show_prints_everything_about_a_task(place: LiveTasks) -> None:
     place.apply({"good": "finishing", "more": "finishing too"}, approvalMode="manual")
     place.time.advance(LONGER)
-    assert "  in its manifest:\n    (no differences)\n" in place.run("show", "good")[1]
+    assert "  in its manifest: no differences\n" in place.run("show", "good")[1]
     place.write({"good": "finishing at last"}, approvalMode="auto")
     for name in ("good", "acme/good"):
         code, out, err = place.run("show", name)
         assert (code, err) == (0, "")
         assert "  differences:" in out
+        assert "in its manifest:" not in out
         assert "approvalMode:" in out
         assert "  at the service: done" in out
         assert "pendingInputCount:" in out

@@ -192,6 +192,11 @@ def test_tasks_that_need_a_person_are_first() -> None:
     assert list(counts(listed)) == found
 
 
+def test_numbers_in_keys_are_sorted_as_numbers() -> None:
+    listed = [of(TaskState.DONE, f"repo{number}") for number in (10, 2, 1)]
+    assert [status.ref.key for status in by_state(listed)] == ["repo1", "repo2", "repo10"]
+
+
 @pytest.mark.parametrize(
     ("states", "code"),
     [
