@@ -41,6 +41,10 @@ class Depth(NamedTuple):
             return cls()
         return cls(frozenset(baseline.ids), baseline.ids[-_OLDEST:])
 
+    def excludes(self, task_id: str, seen: Collection[str]) -> bool:
+        """Whether a task is in the baseline, or is listed after it and therefore older."""
+        return task_id in self.ids or self.is_reached(seen)
+
     def is_reached(self, seen: Collection[str]) -> bool:
         count = sum(1 for task_id in self.oldest if task_id in seen)
         return bool(self.oldest) and 2 * count >= len(self.oldest)
@@ -97,7 +101,7 @@ class Lookup:
             return False
         if task.id in self.first_messages or self.may_be_attempted(task, seen):
             return True
-        if task.id in self.named or task.id in self.adopt_depth.ids or not self.missing:
+        if task.id in self.named or not self.missing or self.adopt_depth.excludes(task.id, seen):
             return False
         return is_own(task, identity) and _settings(task.raw) in self.settings
 
@@ -105,7 +109,7 @@ class Lookup:
         """Whether one of the attempts may have created this task."""
         if self.foreign and len(seen) <= BASELINE_SIZE:
             return True
-        return any(task.id not in depth.ids for depth in self.attempt_depths)
+        return any(not depth.excludes(task.id, seen) for depth in self.attempt_depths)
 
     def is_settled(self, task_id: str, message: FirstMessage) -> bool:
         """Whether a first message cannot change any more: it has a known mark, or the task is

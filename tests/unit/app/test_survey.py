@@ -206,12 +206,19 @@ def test_a_lookup_ends_when_half_of_its_oldest_tasks_were_seen(reader: Reader) -
     service = Shown(
         [remote("new"), remote("b0"), remote("b1")],
         [remote("late"), remote("b2"), remote("b3")],
-        [remote("b5"), remote("later")],
+        [remote("later"), remote("b5"), remote("older")],
         [remote("never read")],
     )
     view = reader.read(service, desired("a", adopt=False), known=tried())
     assert ids(view) == {"new", "late", "later"}
     assert "page 3" not in service.asked
+
+
+def test_what_is_listed_after_the_baseline_of_look_alikes_is_not_read(reader: Reader) -> None:
+    """However long a page is: otherwise each plan with a new key reads a thousand old tasks."""
+    service = Shown([remote("new"), *map(remote, BEFORE.ids), remote("older")])
+    known = state(is_new=False, baselines={BEFORE.name: BEFORE}, latest={"acme": BEFORE.name})
+    assert ids(reader.read(service, desired("a"), known=known)) == {"new"}
 
 
 def test_without_a_baseline_the_list_is_read_to_its_end(reader: Reader) -> None:
