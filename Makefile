@@ -88,8 +88,13 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Peers with what comes with them; check-jsonschema of the group dev has taskctl's YAML parser.
 $(BENCH_STAMP): $(STAMP)
 	@$(PIP) --group bench
+	@test -x $(VENV)/peers/bin/python || $(BIN)/python -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt check-jsonschema
+	@! command -v npm >/dev/null || npm install --silent --no-fund --prefix $(VENV)/peers/node ajv-cli@5.0.0
 	@touch $@
 
 bench: $(BENCH_STAMP) ## Compare the speed with similar tools; prints ratios

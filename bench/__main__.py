@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import apply, plan, results, state, validate
+from bench import apply, lookup, plan, results, state, status, validate
 from bench.table import Row, table
 
 ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -28,8 +28,11 @@ ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "state-git": state.slow_creates,
     "state-plan": state.planned,
     "plan-growth": plan.growth,
+    "status": status.second_look,
+    "status-many": status.many,
+    "after-a-crash": lookup.after_a_crash,
     "few-in-many": plan.few_in_many,
-    "events-once": plan.events_once,
+    "look-alikes": plan.look_alikes,
     "results": results.as_status,
     "bare-command": validate.bare_command,
 }

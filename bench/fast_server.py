@@ -1,7 +1,8 @@
 """A service that uses almost no CPU time, so that benchmarks measure the client.
 
 `python -m bench.fast_server [--latency SECONDS] [--tasks FILE]` prints its URL. FILE holds one
-task of the list per line, newest first. Creates are kept in memory and listed.
+task of the list per line, newest first. Creates are kept in memory, and listed even before their
+response. `GET /_add?N` adds N tasks of another user.
 `GET /_counts` returns how many requests of each kind arrived since the previous call.
 """
 
@@ -18,37 +19,45 @@ from urllib.parse import parse_qs
 
 USER = {"id": "u-bench", "githubLogin": "bench", "name": "bench", "organizations": []}
 EVENTS = (
-    b'{"events":[{"type":"userInput","eventBody":{"type":"user_message","content":"another job",'
-    b'"timestamp":"2026-01-01T00:00:00.000Z"}}]}'
+    b'{"events":[{"id":"e-1","type":"userInput","eventBody":{"type":"user_message","content":'
+    b'"another job","timestamp":"2026-01-01T00:00:00.000Z"}},{"id":"e-2","type":"agentResponse",'
+    b'"eventBody":{"type":"assistant_message","content":"Done.","is_final":true,'
+    b'"timestamp":"2026-01-01T00:01:00.000Z"}}]}'
 )
+"""Of each task of the list: it has finished."""
 
 
 class World:
     def __init__(self, tasks: list[bytes], latency: float) -> None:
         self.old = tasks
         self.new: list[bytes] = []
+        self.messages: dict[str, bytes] = {}
         self.latency = latency
         self.counts: Counter[str] = Counter()
         self.pages: dict[tuple[int, int], bytes] = {}
 
-    def answer(self, method: str, target: str) -> tuple[float, int, bytes]:
+    def answer(self, method: str, target: str, body: bytes) -> tuple[float, int, bytes]:
         """The delay in seconds, the status and the body."""
         path, _, query = target.partition("?")
         parts = path.strip("/").split("/")
         if path == "/_counts":
             counts, self.counts = self.counts, Counter()
             return 0, 200, json.dumps(counts).encode()
+        if path == "/_add":
+            for _ in range(int(query)):
+                self._add(b"{}", by="someone else")
+            return 0, 200, b"{}"
         if path == "/_forget":
             self.new.clear()
             return 0, 200, b"{}"
         kind = self._kind(method, parts)
         self.counts[kind] += 1
         if kind == "create":
-            return self.latency, 201, self._create()
+            return self.latency, 201, b'{"taskId":"%s"}' % self._add(body).encode()
         if kind == "list":
             return 0, 200, self._page(parse_qs(query))
         if kind == "events":
-            return 0, 200, EVENTS
+            return 0, 200, self.messages.get(parts[5], EVENTS)
         if kind == "user":
             return 0, 200, json.dumps(USER).encode()
         if kind in ("get", "patch"):
@@ -66,10 +75,13 @@ class World:
             return "events"
         return "patch" if method == "PATCH" else "get"
 
-    def _create(self) -> bytes:
+    def _add(self, body: bytes, by: str = "bench") -> str:
         task_id = f"new-{len(self.new):06d}"
-        self.new.append(shown(task_id, "new", 0))
-        return b'{"taskId":"%s"}' % task_id.encode()
+        self.new.append(shown(task_id, "new", 0, by))
+        if message := json.loads(body).get("message"):
+            event = {"id": "e-1", "type": "userInput", "eventBody": message}
+            self.messages[task_id] = json.dumps({"events": [event]}).encode()
+        return task_id
 
     def _page(self, query: dict[str, list[str]]) -> bytes:
         size = int(query.get("pageSize", ["100"])[0])
@@ -91,7 +103,7 @@ class World:
         return b"{}"
 
 
-def shown(task_id: str, name: str, age: int) -> bytes:
+def shown(task_id: str, name: str, age: int, by: str = "bench") -> bytes:
     """A task as the list shows it, created `age` seconds before a fixed time."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(1_790_000_000 - age))
     task = {
@@ -99,7 +111,7 @@ def shown(task_id: str, name: str, age: int) -> bytes:
         "name": name,
         "status": "idle",
         "createdAt": f"{moment}.000Z",
-        "createdBy": {"name": "bench", "githubLogin": "bench", "avatarUrl": ""},
+        "createdBy": {"name": by, "githubLogin": by, "avatarUrl": ""},
         "entities": [],
         "isShared": False,
         "approvalMode": "auto",
@@ -131,9 +143,10 @@ class Connection(asyncio.Protocol):
             length = _content_length(head)
             if len(self._data) < end + 4 + length:
                 return
+            body = self._data[end + 4 : end + 4 + length]
             self._data = self._data[end + 4 + length :]
             method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-            wait, status, answer = self._world.answer(method, target)
+            wait, status, answer = self._world.answer(method, target, body)
             if wait:
                 asyncio.get_running_loop().call_later(wait, self._send, status, answer)
             else:

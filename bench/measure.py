@@ -14,6 +14,9 @@ from pathlib import Path
 
 PYTHON = sys.executable
 BIN = Path(sys.executable).parent
+PEERS = BIN.parent / "peers"
+"""Peers as their installers leave them; the Makefile creates it."""
+
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "pul-0123456789abcdef0123456789abcdef01234567"
 
@@ -40,8 +43,12 @@ class Ran:
 
 
 def taskctl(*words: str, folder: Path = ROOT, **more: object) -> Command:
-    """This project's command, with its own token and home."""
-    env = {"PULUMI_ACCESS_TOKEN": TOKEN, "PULUMI_HOME": str(folder / ".pulumi-home")}
+    """This project's command, with its own token, home and cache."""
+    env = {
+        "PULUMI_ACCESS_TOKEN": TOKEN,
+        "PULUMI_HOME": str(folder / ".pulumi-home"),
+        "TASKCTL_CACHE_DIR": f"{folder}-cache",
+    }
     return Command((str(BIN / "taskctl"), *words), folder, env, **more)  # type: ignore[arg-type]
 
 
@@ -53,7 +60,7 @@ def run(command: Command) -> Ran:
         process = subprocess.Popen(
             command.words,
             cwd=command.folder,
-            env=_environment() | dict(command.env or {}),
+            env=environment() | dict(command.env or {}),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -71,7 +78,7 @@ def run(command: Command) -> Ran:
     return Ran(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale, said)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment of this process, with bytecode enabled: installed packages are compiled, and
     a run that compiles every module would measure the compiler."""
     return {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}

@@ -22,6 +22,10 @@ class Server:
         counts: dict[str, int] = json.loads(_get(f"{self.url}/_counts"))
         return counts
 
+    def add(self, count: int) -> None:
+        """Adds tasks of another user, newer than all others (fast server only)."""
+        _get(f"{self.url}/_add?{count}")
+
     def forget(self) -> None:
         """Deletes all created tasks (fast server only)."""
         _get(f"{self.url}/_forget")

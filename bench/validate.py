@@ -1,4 +1,4 @@
-"""`validate` and the bare command, compared with check-jsonschema and click."""
+"""`validate` and the bare command, compared with check-jsonschema, ajv-cli and click."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.manifests import write_manifest
-from bench.measure import BIN, PYTHON, ROOT, Command, Ran, seconds, spread, take_turns, taskctl
+from bench.measure import (
+    BIN,
+    PEERS,
+    PYTHON,
+    ROOT,
+    Command,
+    Ran,
+    seconds,
+    spread,
+    take_turns,
+    taskctl,
+)
 from bench.table import Row
 from reconciler.render import FORMATS
 
@@ -17,14 +28,15 @@ def many(folder: Path) -> Iterator[Row]:
     """10,000 tasks in one file of 4.3 MB."""
     file = folder / "many.yaml"
     write_manifest(file, 10_000)
-    yield _against_check_jsonschema("`validate`, 10,000 tasks", file, 6, 8, rounds=7)
+    yield from _against_peers("`validate`, 10,000 tasks", file, 6, 8, rounds=7)
 
 
 def one_file(folder: Path) -> Iterator[Row]:
     """One changed file, as in a pre-commit hook."""
     file = folder / "small.yaml"
     write_manifest(file, 3)
-    yield _against_check_jsonschema("`validate`, one small file", file, 2, 2.5, rounds=21)
+    yield from _against_peers("`validate`, one small file", file, 2, 2.5, rounds=21)
+    yield _against_click(["validate", str(file)], "`validate`, one small file", 3, 2.6)
 
 
 def invalid(folder: Path) -> Iterator[Row]:
@@ -75,29 +87,46 @@ def _against_valid(what: str, good: list[Ran], bad: list[Ran]) -> Row:
 
 def bare_command(_folder: Path) -> Iterator[Row]:
     """`--help` and `--version`, compared with click alone."""
-    click = Command((PYTHON, "-c", "import click"))
     for flag in ("--help", "--version"):
-        ours, theirs = take_turns([taskctl(flag), click], rounds=31)
-        yield Row(
-            f'`{flag}`, against `python -c "import click"`',
-            seconds(ours) / seconds(theirs),
-            2,
-            1.5,
-            "x",
-            f"{_ms(seconds(ours))}, {_ms(seconds(theirs))}; {spread(ours, theirs)}",
-            smaller=True,
-        )
+        yield _against_click([flag], f"`{flag}`", 2, 1.5)
 
 
-def _against_check_jsonschema(
+def _against_click(words: list[str], what: str, at_most: float, aim: float) -> Row:
+    click = Command((PYTHON, "-c", "import click"))
+    ours, theirs = take_turns([taskctl(*words), click], rounds=31)
+    return Row(
+        f'{what}, against `python -c "import click"`',
+        seconds(ours) / seconds(theirs),
+        at_most,
+        aim,
+        "x",
+        f"{_ms(seconds(ours))}, {_ms(seconds(theirs))}; {spread(ours, theirs)}",
+        smaller=True,
+    )
+
+
+def _against_peers(
     what: str, file: Path, at_least: float, aim: float, rounds: int
-) -> Row:
-    ours = taskctl("validate", str(file))
-    theirs = Command((str(BIN / "check-jsonschema"), "--schemafile", str(SCHEMA), str(file)))
-    mine, peers = take_turns([ours, theirs], rounds)
-    ratio = seconds(peers) / seconds(mine)
-    medians = f"{_ms(seconds(mine))}, check-jsonschema {_ms(seconds(peers))}; {spread(peers, mine)}"
-    return Row(what, ratio, at_least, aim, "x", medians)
+) -> Iterator[Row]:
+    """check-jsonschema as pip installs it and with our C parser, and ajv-cli, if npm is there: it
+    only says whether the file is valid."""
+    check = ("--schemafile", str(SCHEMA), str(file))
+    ajv = ("validate", "--spec=draft7", "--strict=false", "-s", str(SCHEMA), "-d", str(file))
+    peers = {
+        "check-jsonschema": (PEERS / "bin" / "check-jsonschema", check, (at_least, aim)),
+        "check-jsonschema with a C parser": (BIN / "check-jsonschema", check, (at_least, aim)),
+        "ajv-cli": (PEERS / "node" / "node_modules" / ".bin" / "ajv", ajv, (0, 0)),
+    }
+    commands = {
+        name: Command((str(program), *words))
+        for name, (program, words, _) in peers.items()
+        if program.exists()
+    }
+    mine, *others = take_turns([taskctl("validate", str(file)), *commands.values()], rounds)
+    for name, theirs in zip(commands, others, strict=True):
+        medians = f"{_ms(seconds(mine))}, {_ms(seconds(theirs))}; {spread(theirs, mine)}"
+        ratio = seconds(theirs) / seconds(mine)
+        yield Row(f"{what}, against {name}", ratio, *peers[name][2], "x", medians)
 
 
 def _ms(value: float) -> str:
