@@ -207,7 +207,7 @@ def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_
     assert list(traps.iterdir()) == []
     found = shell(f"{tmp_path}/usr/bin/taskctl --version", tmp_path / "work", env)
     assert found.stdout.startswith("taskctl ")
-    for name in ("validate", "plan", "apply"):
+    for name in jobs["stages"]:
         assert ("environment" in jobs[name]) == (name != "validate")
 
 
@@ -267,6 +267,7 @@ def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
         clone = cloned(tmp_path, MANIFEST)
         shell("taskctl state init", clone, {**env, "PULUMI_ACCESS_TOKEN": "any"})
         kept: dict[str, bytes] = {}
+        said = {}
         for name in jobs["stages"]:
             if name == "apply":
                 clone = cloned(tmp_path, MANIFEST)
@@ -274,9 +275,12 @@ def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
                     (clone / path).write_bytes(data)
             ended = shell("\n".join(jobs[name]["script"]), clone, env)
             assert ended.returncode == 0, ended.stderr
+            said[name] = ended.stdout
             for path in jobs[name].get("artifacts", {}).get("paths", []):
                 kept[path] = (clone / path).read_bytes()
-    assert "1 created" in ended.stdout
+    assert "1 created" in said["apply"]
+    assert said["results"].startswith("KEY ")
+    assert '<testcase name="' in (clone / "taskctl.xml").read_text()
     assert sorted(kept) == ["plan.html", "plan.taskctl"]
     assert not list(clone.glob("taskctl.state*"))
 
