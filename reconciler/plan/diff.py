@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler import memory
 from reconciler.model.canonical import ABSENT
@@ -64,6 +64,19 @@ def _remote_change(
     return Change(name, present, after, origin)
 
 
+class _WholeTexts:
+    """Stops deepdiff from comparing the lines of two texts, which nobody reads and which takes
+    hours for some prompts of 1 MiB."""
+
+    def match(self, level: DiffLevel) -> bool:
+        return isinstance(level.t1, str) and isinstance(level.t2, str)
+
+    def give_up_diffing(self, level: DiffLevel, diff_instance: Any) -> bool:
+        if level.t1 != level.t2:
+            diff_instance.custom_report_result("text", level)
+        return True
+
+
 def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
     if recorded == desired:
         return []
@@ -74,7 +87,8 @@ def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
     from deepdiff.helper import notpresent
 
     memory.resume_collection()  # each comparison leaves reference cycles behind
-    tree = DeepDiff(dict(recorded), dict(desired), view="tree", verbose_level=2)
+    settings: Any = {"view": "tree", "verbose_level": 2, "custom_operators": [_WholeTexts()]}
+    tree = DeepDiff(dict(recorded), dict(desired), **settings)
     found = []
     for level in (level for levels in tree.values() for level in levels):
         before, after = (ABSENT if t is notpresent else t for t in (level.t1, level.t2))

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reconciler.render import safe
 
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
 PAIRABLE = 30  # if a change has more lines than this, none of them are paired
 WORDS = 20_000  # a line with more words than this is not paired
+STEPS = 20_000_000  # comparisons in the worst case: what takes more differs as a whole
+PAIRS_STEPS = 5 * STEPS  # for all pairs of lines of a change
 LONG = 600  # an exact difference of more elements than this takes too long
 ALIKE = 0.5  # the minimum share of equal words of two lines that correspond
 
@@ -61,7 +63,9 @@ def side_by_side(before: str | None, after: str | None, context: int) -> list[Di
         return []
     if old[-1:] == new[-1:] == [""]:  # both end with a line feed, which is not a line
         old, new = old[:-1], new[:-1]
-    matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > LONG)
+    matcher: Any = SequenceMatcher(None, old, new, autojunk=False)
+    if len(old) + len(new) > LONG:
+        matcher.opcodes = list(_opcodes(old, new))
     rows: list[DiffRow | Gap] = []
     reached = 0
     for group in matcher.get_grouped_opcodes(context):
@@ -105,21 +109,22 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
     if max(len(old), len(new)) > PAIRABLE:
         return
     words = [WORD.findall(line) for line in new]
+    most = PAIRS_STEPS // (len(old) * len(new) or 1)
     start = 0
     for i, line in enumerate(old):
         own = WORD.findall(line)
-        scores = {j: _similarity(own, words[j]) for j in range(start, len(new))}
+        scores = {j: _similarity(own, words[j], most) for j in range(start, len(new))}
         j = max(scores, key=lambda j: scores[j], default=None)
         if j is not None and scores[j] >= ALIKE:
             start = j + 1
             yield i, j
 
 
-def _similarity(old: list[str], new: list[str]) -> float:
-    """The share of equal words, or 0 if it is too small or takes too long to compute."""
+def _similarity(old: list[str], new: list[str], most: int) -> float:
+    """The share of equal words, or 0 if it is too small or takes more than `most` steps."""
     if max(len(old), len(new)) > WORDS or SequenceMatcher(None, old, new).quick_ratio() < ALIKE:
         return 0.0
-    equal = sum(i2 - i1 for tag, i1, i2, _, _ in _opcodes(old, new) if tag == "equal")
+    equal = sum(i2 - i1 for tag, i1, i2, _, _ in _opcodes(old, new, most) if tag == "equal")
     return 2 * equal / (len(old) + len(new) or 1)
 
 
@@ -131,17 +136,27 @@ def _pieces(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
     return left, right
 
 
-def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """As from SequenceMatcher, which is slow on long lists: equal ends are removed first."""
+_Opcode = tuple[str, int, int, int, int]
+
+
+def _opcodes(a: Sequence[str], b: Sequence[str], most: int = STEPS) -> Iterator[_Opcode]:
+    """As from SequenceMatcher, which is slow on long lists: equal ends are removed first. If it
+    could still take more than `most` steps, all between them differs."""
     shorter = min(len(a), len(b))
     head = next((n for n in range(shorter) if a[n] != b[n]), shorter)
     tail = next((n for n in range(shorter - head) if a[-1 - n] != b[-1 - n]), shorter - head)
-    yield "equal", 0, head, 0, head
+    if head:
+        yield "equal", 0, head, 0, head
     x, y = a[head : len(a) - tail], b[head : len(b) - tail]
-    matcher = SequenceMatcher(None, x, y, autojunk=len(x) + len(y) > LONG)
+    matcher: Any = SequenceMatcher(None, x, y, autojunk=len(x) + len(y) > LONG)
+    # Each step of the search compares each element of one list with its equals in the other, and
+    # there are at most as many steps as elements.
+    if min(len(x), len(y)) * sum(len(matcher.b2j.get(each, ())) for each in x) > most:
+        matcher.opcodes = [("replace", 0, len(x), 0, len(y))]
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         yield tag, head + i1, head + i2, head + j1, head + j2
-    yield "equal", len(a) - tail, len(a), len(b) - tail, len(b)
+    if tail:
+        yield "equal", len(a) - tail, len(a), len(b) - tail, len(b)
 
 
 def _join(pieces: Iterable[Piece]) -> list[Piece]:

@@ -6,6 +6,7 @@ or the cube of the length, and each of these takes much longer than allowed.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time
@@ -73,3 +74,44 @@ def test_a_manifest_is_searched_once(
     monkeypatch.chdir(tmp_path)
     assert_quick(lambda: run(["validate"]))
     assert "Traceback" not in capsys.readouterr().err
+
+
+LETTERS = [chr(code) for code in (*range(0x21, 0x7F), *range(0xC0, 0x100))]
+
+
+def _texts(kind: str) -> tuple[str, str]:
+    """Two prompts that a comparison of lines or words takes long for."""
+    draw = random.Random(1)
+    if kind == "lines":
+        before, after = ([draw.choice(LETTERS) for _ in range(60_000)] for _ in "ab")
+        return "\n".join(before), "\n".join(after)
+    if kind == "insertions":
+        return (
+            "\n".join(f"x{n}" for n in range(20_000)),
+            "\n".join(f"x{n}\ny{n}" for n in range(20_000)),
+        )
+    lines = [[" ".join(draw.choices("ab", k=2_000)) for _ in range(20)] for _ in "ab"]
+    return "\n".join(lines[0]), "\n".join(lines[1])
+
+
+@pytest.mark.parametrize("format_name", ["text", "html", "markdown", "json"])
+@pytest.mark.parametrize("kind", ["lines", "insertions", "words"])
+def test_prompts_that_are_hard_to_compare(
+    kind: str,
+    format_name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    codes: list[int] = []
+    before, after = _texts(kind)
+    (tmp_path / "tasks").mkdir()
+    manifest = "version: 1\ntasks:\n  a: {message: {contentFile: prompt.md}}\n"
+    (tmp_path / "tasks" / "a.yaml").write_text(manifest)
+    (tmp_path / "tasks" / "prompt.md").write_text(before)
+    monkeypatch.chdir(tmp_path)
+    assert run(["apply", "--yes", "--backend", "local"]) == 0
+    (tmp_path / "tasks" / "prompt.md").write_text(after)
+    capsys.readouterr()
+    assert_quick(lambda: codes.append(run(["plan", "--backend", "local", "--format", format_name])))
+    assert (codes, "differs" in capsys.readouterr().out) == ([0], True)
