@@ -20,7 +20,7 @@ from tests.support import machine_process
 from tests.support.called import call
 from tests.support.fault_proxy import Asked, FaultProxy
 from tests.support.fault_server import FaultServer, Habits
-from tests.support.forked import Forked, taskctl
+from tests.support.forked import Forked
 from tests.support.sandbox import ROOT, TOKEN, Ended, as_tasks, prompts
 from tests.support.state_engines import Served
 
@@ -69,7 +69,8 @@ class Shared:
         """`watched`: the state is reached through a proxy. `machine`: runs as on another machine,
         at a fast pace."""
         folder, env = self._prepare(watched=watched)
-        target = partial(machine_process.run, machine) if machine else taskctl
+        at_once = machine_process.run_at_once
+        target = partial(machine_process.run, machine) if machine else at_once
         process = Forked(target, words, cwd=folder, env=env)
         if watched:
             self.process = process

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, chdir, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.state.engines import Engine, open_engine
+from reconciler.state.engines import Engine, Pace, open_engine
+from reconciler.state.engines.objects import PACES
 from tests.support.fault_proxy import Protocol
 from tests.support.git_server import git
 from tests.support.http_objects import memory_s3
@@ -129,7 +131,10 @@ def _versity(folder: Path) -> Iterator[Served]:
 
 @contextmanager
 def _google(folder: Path) -> Iterator[Served]:
+    """The server takes more than one write per second, so this process does not wait between its
+    writes (`machine_process.run_at_once`: nor do others)."""
     with (
+        patch.dict(PACES, gs=Pace()),
         google_server(_there("fake-gcs-server")) as endpoint,
         _objects("gs", "states", endpoint, folder) as served,
     ):

@@ -212,7 +212,7 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEng
         store = _STORES[parts.scheme](parts.netloc, parts.path.strip("/"), options, more)
     except Exception as problem:
         raise Denied(_short(problem), "address") from problem
-    return ObjectEngine(store, address, _PACES.get(parts.scheme, Pace()))
+    return ObjectEngine(store, address, PACES.get(parts.scheme, Pace()))
 
 
 def _options(parts: SplitResult) -> dict[str, str]:
@@ -261,7 +261,7 @@ def _azure(account: str, path: str, options: dict[str, str], more: dict[str, Any
     return AzureStore(container, prefix=prefix, config=config, **more)
 
 
-_PACES = {"gs": Pace(min_gap=1.0)}
+PACES = {"gs": Pace(min_gap=1.0)}
 """Google limits writes of one object to about one per second."""
 
 _STORES = {"s3": _s3, "gs": _google, "az": _azure}
