@@ -136,7 +136,7 @@ class _LaterWaves:
         refs = sorted({*self._refs, *self._blocking} & known_refs(state))
         done = [self._done[ref] for ref in refs if ref in self._done]
         patience = self._space.options.settle_time.total_seconds()
-        known = Expected(self._fresh, patience, done, self._may_continue)
+        known = Expected(self._fresh, patience, done, self._statuses, self._may_continue)
         options = replace(self._options, timeout=timedelta(seconds=max(0.0, left)))
         with self._ctx.ui.interruptible(Note.STOPPED_WAITING, self._applied.report) as stop:
             try:

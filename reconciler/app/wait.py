@@ -64,12 +64,13 @@ def wait(
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What is known about the tasks when the wait starts. For `patience` seconds, `fresh` tasks,
-    which were just created, may not be visible yet; `done` ones are not requested. The wait also
-    ends once `is_enough`."""
+    which were just created, may not be visible yet; `done` ones are not requested, and those that
+    are `shown` already are shown once they change. The wait also ends once `is_enough`."""
 
     fresh: Collection[TaskRef] = ()
     patience: float = 0
     done: Sequence[TaskStatus] = ()
+    shown: Sequence[TaskStatus] = ()
     is_enough: Callable[[Sequence[TaskStatus]], bool] = lambda _: False
 
 
@@ -91,7 +92,7 @@ class TaskWait:
 
     def run(self, stop: Stop) -> tuple[tuple[TaskStatus, ...], End]:
         """The last statuses, and why the wait ended. RemoteError."""
-        watch = self._tasks.ctx.ui.watch(self._expected.done)
+        watch = self._tasks.ctx.ui.watch(self._expected.shown)
         found: tuple[TaskStatus, ...] | None = None
         try:
             while True:
