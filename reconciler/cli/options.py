@@ -93,7 +93,7 @@ BACKEND = option(
     envvar="TASKCTL_BACKEND",
     show_envvar=True,
     metavar="URL|local|local:PATH",
-    help="The service; local is the embedded one, which needs no account.",
+    help="The service; local is the embedded service, which needs no account.",
 )
 ORG = option(
     "--org",
@@ -192,7 +192,7 @@ PLAN = [
     option(
         "--cancel-replaced",
         is_flag=True,
-        help="Cancel each task that --replace replaces, once the new one is recorded.",
+        help="Cancel each task that --replace replaces, once the new task is recorded.",
     ),
     option(
         "--cancel-removed",

@@ -50,7 +50,7 @@ def _tokens(value: str) -> int:
         "--port",
         type=click.IntRange(0, 65535),
         default=8765,
-        help="Port to listen on; 0 selects a free one.",
+        help="Port to listen on; 0 selects a free port.",
     ),
     option(
         "--allow-host",

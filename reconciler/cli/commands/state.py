@@ -265,7 +265,7 @@ command = Group(
     help="""Inspect and repair the records of tasks.
 
     KEY is a task key, or ORG/KEY if the key exists in several organizations. Commands that change
-    a state file keep the previous one as STATE.backup.
+    a state file keep the previous file as STATE.backup.
     """,
     examples=[
         ("taskctl state list", "all recorded tasks"),
