@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from itertools import groupby
 
-from reconciler.messages import entry
+from reconciler.messages.catalog import entry
 from reconciler.messages.explanation import AREA_TITLES, codes, section
 
 HEAD = """\

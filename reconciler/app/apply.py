@@ -177,7 +177,7 @@ class _LaterWaves:
             if not is_unavailable(problem):
                 raise
             if not self._is_delayed:
-                self._ctx.ui.note(Note.LOOKING_AGAIN, problem=str(problem))
+                self._ctx.ui.note(Note.LOOKING_AGAIN, problem=problem.causes)
             self._is_delayed = True
             return
         self._is_delayed = False

@@ -233,12 +233,11 @@ class Context:
 
     @cached_property
     def backend(self) -> Backend:
-        from reconciler.messages import word
         from reconciler.remote.credentials import home, resolve_backend
 
         backend = resolve_backend(self.connection.backend, os.environ, home())
         for note in backend.notes:
-            self.ui.note(Note.BACKEND_NOTE, text=word(note).summary)
+            self.ui.note(Note.BACKEND_NOTE, text=note.cause)
         self.ui.detail(Note.BACKEND, name=backend.name, source=backend.source)
         return backend
 

@@ -23,7 +23,6 @@ from reconciler.messages.doctor import TITLES
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     NOWHERE,
-    Arg,
     Diagnostic,
     RemoteError,
     Severity,
@@ -31,6 +30,7 @@ from reconciler.model.diagnostics import (
     limited,
 )
 from reconciler.model.mark import kept
+from reconciler.model.remarks import Arg
 from reconciler.state.attempt import HistoryKind
 
 if TYPE_CHECKING:

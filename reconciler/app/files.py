@@ -12,7 +12,8 @@ from reconciler import disk
 from reconciler.app.context import ReportFile, Settings
 from reconciler.manifest.repository import refuse_link_out, repository_root
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError
+from reconciler.model.remarks import Arg
 from reconciler.render import render
 from reconciler.render.reports import Report, Style
 

@@ -111,7 +111,7 @@ class Recipient:
         if failed is None:
             return
         if forced and isinstance(failed, Refusal) and failed.status == 409:
-            raise TaskctlError.of(Code.STILL_BUSY, ref=self.name, words=failed.words)
+            raise TaskctlError.of(Code.STILL_BUSY, ref=self.name, words=failed.answer)
         caller = self.tasks.ctx.client.identity()
         problem = delivery_error(
             failed, self.record, caller, f"the {what}", cancels=what == "cancellation"

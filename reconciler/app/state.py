@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_named_ids
-from reconciler.messages import word
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
+from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.render.state.edits import Edit, PlaceChange
 from reconciler.state import edit, migration
@@ -216,7 +216,7 @@ def _decode_copy(data: bytes, file: str, backend: str) -> State:
         (found,) = problem.diagnostics
         if found.code is not Code.STATE_DAMAGED:
             raise
-        facts = {"file": file, "reason": word(found).summary}
+        facts: dict[str, Arg] = {"file": file, "reason": found.cause}
         raise StateError.of(Code.STATE_EDIT, "damaged", at=found.at, **facts) from problem
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from reconciler.messages import word
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Service, TaskPage
 from reconciler.model.task import TaskId
@@ -37,10 +37,10 @@ class _Findings:
     tasks: dict[TaskId, RemoteTask] = field(default_factory=dict)
     absent: set[TaskId] = field(default_factory=set)
     messages: dict[TaskId, FirstMessage | None] = field(default_factory=dict)
-    unreadable: dict[TaskId, str] = field(default_factory=dict)
+    unreadable: dict[TaskId, tuple[Remark, ...]] = field(default_factory=dict)
     cut_short: set[str] = field(default_factory=set)
-    refused: dict[str, str] = field(default_factory=dict)
-    unlisted: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, tuple[Remark, ...]] = field(default_factory=dict)
+    unlisted: dict[str, Remark] = field(default_factory=dict)
     newest: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -79,7 +79,7 @@ class Survey:
                 try:
                     _Organization(self, lookup, identity, found, pool).read()
                 except RemoteError as problem:
-                    found.refused[lookup.org_name] = str(problem)
+                    found.refused[lookup.org_name] = problem.causes
                     errors.append(problem)
         self.cache.save()
         if errors and len(errors) == len(lookups):
@@ -124,7 +124,7 @@ class _Organization:
         for page in pages:
             read += 1
             if page.problem is not None:
-                found.unlisted[org_name] = word(page.problem).summary
+                found.unlisted[org_name] = page.problem.cause
             for task in page:
                 listed[task.id] = None
                 self._add(task, listed)
@@ -203,7 +203,7 @@ class _Organization:
                 found.messages[task] = known
         for task, answer in zip(unread, self.pool.map(self._first_message, unread), strict=True):
             if isinstance(answer, RemoteError):
-                found.unreadable[task] = str(answer)
+                found.unreadable[task] = answer.causes
                 continue
             found.messages[task] = answer
             if answer is not None and lookup.is_settled(task.id, answer):

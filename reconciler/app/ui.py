@@ -16,7 +16,8 @@ from reconciler.messages.notes import Note, Question
 if TYPE_CHECKING:
     from reconciler.apply.loop import Waiting
     from reconciler.apply.report import TaskResult
-    from reconciler.model.diagnostics import Arg, Diagnostic
+    from reconciler.model.diagnostics import Diagnostic
+    from reconciler.model.remarks import Arg
     from reconciler.model.task import TaskRef
     from reconciler.render.reports import Report
     from reconciler.render.secrets import Secrets

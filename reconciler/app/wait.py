@@ -128,7 +128,7 @@ class TaskWait:
             if not is_unavailable(problem):
                 raise
             if self._failure is None:
-                watch.note(Note.LOOKING_AGAIN, problem=str(problem))
+                watch.note(Note.LOOKING_AGAIN, problem=problem.causes)
             self._failure = problem
             return before
         self._failure = None

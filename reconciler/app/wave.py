@@ -22,7 +22,6 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.notes import Note, Question
-from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Severity,
@@ -218,7 +217,7 @@ class Wave:
         ]
         allowed = []
         for task in gone:
-            note = word_remarks(task.explanation).note
+            note = task.explanation
             if self._ctx.ui.ask(Question.RECREATE, strict=True, ref=str(task.ref), note=note):
                 allowed.append(task.ref.key)
         return (*self._options.allow_recreate, *allowed) if allowed else None
@@ -290,11 +289,10 @@ class Wave:
             return False
         view = self._planning.view
         explanation = (
-            described(task.candidate, self.state.backend, view) if view is not None else ()
+            tuple(described(task.candidate, self.state.backend, view)) if view is not None else ()
         )
-        note = word_remarks(explanation).note
         progress.close()
-        return self._ctx.ui.ask(Question.CREATED, strict=True, ref=str(task.ref), note=note)
+        return self._ctx.ui.ask(Question.CREATED, strict=True, ref=str(task.ref), note=explanation)
 
     def _note_waited(self) -> None:
         """Journals for how long the attempts have been waited for, if that has not been done."""

@@ -75,7 +75,7 @@ class TaskCreator:
         try:
             baseline = self._baseline(desired.ref.org_name)
         except RemoteError as problem:
-            return ctx.result(task, Result.FAILED, remark("apply.no_list", why=str(problem)))
+            return ctx.result(task, Result.FAILED, remark("apply.no_list", why=problem.causes))
         unsent: list[str] = []
         why = remark("apply.not_sent", why="")
         for tries in range(1, TRIES + 1):
@@ -236,7 +236,7 @@ class TaskCreator:
             self._ctx.log.append(*records.recorded(task, record))
         except StateError as problem:
             # The ID must not be shown before it is durable. The attempt is, and leads back to it.
-            why = remark("apply.not_recorded", why=str(problem))
+            why = remark("apply.not_recorded", why=problem.causes)
             return self._ctx.result(task, Result.UNRESOLVED, why)
         self.count(task.ref)
         return record

@@ -18,7 +18,6 @@ from reconciler.apply.creates import TaskCreator
 from reconciler.apply.patches import TaskPatcher
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
-from reconciler.messages import word
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import TaskRef
@@ -72,7 +71,7 @@ class Executor:
         try:
             result = self._with_owed(task, self._outcome(task))
         except StateError as problem:
-            why = remark("apply.state", why=str(problem))
+            why = remark("apply.state", why=problem.causes)
             if self.creates.may_exist(task):
                 self.given_up.add(task.ref)
                 result = self._ctx.result(task, Result.UNRESOLVED, why)
@@ -189,7 +188,7 @@ class Executor:
         if done.problem is None:
             return task_id if done.sent else None, None
         case = "apply.cancel_refused" if done.is_refused else "apply.not_cancelled"
-        why = word(done.problem).summary
+        why = done.problem.cause
         return None, remark(case, old=task_id, why=why, ref=str(record.ref))
 
     def _adopted_as(self, task: PlannedTask) -> Result:

@@ -11,7 +11,6 @@ from reconciler.apply.context import ApplyContext
 from reconciler.apply.duplicates import found_duplicates, record_duplicates
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.messages.remarks import word_remarks
 from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, StateError, error, warning
@@ -45,7 +44,7 @@ class Waiting(NamedTuple):
 
     attempts: Mapping[TaskRef, datetime]
     until: datetime
-    problem: str | None = None
+    problem: tuple[Remark, ...] = ()
 
 
 class Loop:
@@ -75,7 +74,7 @@ class Loop:
         self._results: dict[TaskRef, TaskResult] = {}
         self._attempts: dict[TaskRef, list[Attempt]] = {}
         self._notes: list[Diagnostic] = []
-        self._problem: str | None = None
+        self._problem: tuple[Remark, ...] = ()
         self._asked: set[tuple[TaskRef, str]] = set()
         self._noted = ctx.clock.boot()
         self._look = _FIRST_LOOK
@@ -99,9 +98,9 @@ class Loop:
         try:
             found = self._replan(open_refs)
         except RemoteError as problem:
-            self._problem = str(problem)
+            self._problem = problem.causes
         else:
-            self._problem = None
+            self._problem = ()
             planned = [task for task in found.tasks if task.ref in open_refs]
             self._take(planned, found.closed)
             for ref in set(open_refs) - {task.ref for task in planned}:
@@ -269,9 +268,8 @@ class Loop:
             errors = result.problems if result.result in _DONE else ()
             for report, remarks in ((error, errors), (warning, result.warnings)):
                 if remarks:
-                    words = word_remarks(remarks)
-                    facts = {"what": f"{ref.key}: {words.note}", "hint": words.hint_text()}
-                    diagnostics.append(report(Code.TASK_PROBLEM, at=at, **facts))
+                    facts = {"why": remarks, "hint": remarks}
+                    diagnostics.append(report(Code.TASK_PROBLEM, at=at, key=ref.key, **facts))
         return ApplyReport(tuple(results), tuple(diagnostics))
 
     def _result(self, task: PlannedTask) -> TaskResult | None:
@@ -285,7 +283,7 @@ class Loop:
             why = task.explanation
         else:
             why = (*(done.problems if done else ()), remark("apply.look_up"))
-        if self._problem is not None:
+        if self._problem:
             why = (*why, remark("apply.lookup_failed", why=self._problem))
         return self._ctx.result(task, Result.UNRESOLVED, *why)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
-from reconciler.messages import wording
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.fields import COMPARED
@@ -35,7 +34,7 @@ class TaskPatcher:
             self._ctx.log.append(Recorded(replace(record, pending={})))
         except (RemoteError, StateError) as failed:
             names = tuple(sorted(record.pending))
-            return (remark("patch.unfinished", names=names, why=str(failed)),)
+            return (remark("patch.unfinished", names=names, why=failed.causes),)
         return ()
 
     def update(
@@ -70,9 +69,9 @@ class TaskPatcher:
         caller = self._ctx.identity
         mine = caller.same_as(record.identity)
         if failed.status not in (403, 404) or (mine and failed.status == 403):
-            return remark("patch.failed", why=str(failed))
-        refusal = Refusal(failed.status, str(failed))
-        why = wording(delivery_error(refusal, record, caller, "the change")).summary
+            return remark("patch.failed", why=failed.causes)
+        refusal = Refusal(failed.status, failed.causes)
+        why = delivery_error(refusal, record, caller, "the change").cause
         return remark("patch.failed", why=why)
 
 

@@ -25,8 +25,9 @@ from reconciler.manifest.repository import (
     repository_root,
 )
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError, error
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
 from reconciler.model.options import AdoptScope, parse_duration
+from reconciler.model.remarks import Arg
 
 NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"

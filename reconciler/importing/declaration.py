@@ -12,7 +12,6 @@ from typing import Any
 from reconciler.importing.pulumi import Resource
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.insertion import NewTask, task_faults
-from reconciler.messages import wording
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
@@ -123,7 +122,7 @@ def _remove(declaration: Declaration, fault: Finding) -> None:
         holder, last = declaration.members, path[0]
     del holder[last]
     place = Place(path=path if deep else path[:1])
-    why = wording(fault.in_file("", 1, 1)).summary
+    why = fault.in_file("", 1, 1).cause
     declaration.omissions.append(warning(Code.IMPORT_LEFT_OUT, "rejected", at=place, why=why))
 
 

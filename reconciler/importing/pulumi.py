@@ -17,8 +17,9 @@ from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Path
+from reconciler.model.diagnostics import Diagnostic, Path
 from reconciler.model.fields import SENT
+from reconciler.model.remarks import Arg
 
 TYPE = "pulumiservice:api/agents:Task"
 

@@ -12,15 +12,8 @@ from typing import NamedTuple
 
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import (
-    MAX_ALIKE,
-    Arg,
-    DataRow,
-    Diagnostic,
-    Path,
-    Place,
-    Severity,
-)
+from reconciler.model.diagnostics import MAX_ALIKE, DataRow, Diagnostic, Path, Place, Severity
+from reconciler.model.remarks import Arg
 
 Facts = Mapping[str, Arg]
 NO_FACTS: Facts = MappingProxyType({})

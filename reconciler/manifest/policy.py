@@ -21,16 +21,9 @@ from reconciler.manifest.repository import read_regular, repository_root, resolv
 from reconciler.manifest.schema import count_values, validator_of
 from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import (
-    Arg,
-    Diagnostic,
-    ManifestError,
-    Path,
-    Place,
-    Severity,
-    error,
-)
+from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place, Severity, error
 from reconciler.model.paths import shown
+from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask
 
 MESSAGE, SEVERITY = "errorMessage", "severity"

@@ -15,7 +15,7 @@ from reconciler import limits
 from reconciler.manifest.finding import Finding, FindingError
 from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg
+from reconciler.model.remarks import Arg
 from reconciler.resources import schema_text
 
 if TYPE_CHECKING:

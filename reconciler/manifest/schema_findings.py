@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Path
+from reconciler.model.diagnostics import Path
 from reconciler.model.paths import quoted
+from reconciler.model.remarks import Arg
 
 if TYPE_CHECKING:
     from reconciler.manifest.violation import Violation

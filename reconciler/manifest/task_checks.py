@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.manifest.finding import Facts, Finding, warning_finding
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Path, Severity
+from reconciler.model.diagnostics import Path, Severity
+from reconciler.model.remarks import Arg
 from reconciler.model.task import Inputs
 
 _NAMED_IN_A_WARNING = 3

@@ -10,42 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from reconciler.messages.commands import completed
-from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
 
 if TYPE_CHECKING:
-    from reconciler.messages.catalog import Entry, Message
-
-AREAS = {
-    "1": ("text",),
-    "2": ("schema",),
-    "3": ("entries",),
-    "4": ("prompts",),
-    "5": ("policy",),
-    "6": ("state", "shared_state", "encryption", "saved_plans"),
-    "7": ("service", "tasks"),
-    "8": ("usage", "importing", "planning", "checks"),
-}
-"""The first digit of a code, and the files of this package that have its section."""
-
-
-def entry(code: Code) -> Entry:
-    """The catalog's entry for a code."""
-    from reconciler.messages.catalog import sections  # most runs have nothing to word
-
-    for name in AREAS[code.value[2]]:
-        if found := sections(name).get(code.value):
-            return found
-    raise KeyError(code)
+    from reconciler.messages.catalog import Message
 
 
 def load_all() -> None:
     """Reads all files now: later, it may be impossible to open one."""
-    from reconciler.messages.catalog import sections
+    from reconciler.messages.catalog import AREAS, sections
 
-    import_module("reconciler.messages.template")
-    for names in AREAS.values():
+    import_module("reconciler.messages.remarks")
+    for names in (*AREAS.values(), ("remarks",)):
         for name in names:
             sections(name)
 
@@ -63,11 +40,11 @@ def word(diagnostic: Diagnostic) -> Message:
 
 def wording(diagnostic: Diagnostic) -> Message:
     """The same without WHERE."""
-    from reconciler.messages.catalog import Message
-    from reconciler.messages.template import fill
+    from reconciler.messages.catalog import Message, entry
+    from reconciler.messages.remarks import fill_in
 
     template = entry(diagnostic.code).cases[diagnostic.case]
-    message = Message(*(fill(part, diagnostic.args) for part in template))
+    message = Message(*(fill_in(part, diagnostic.args) for part in template))
     return message._replace(detail=completed(message.detail), command=completed(message.command))
 
 

@@ -24,6 +24,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.model.codes import Code
+
 
 class Message(NamedTuple):
     """`summary` is one line; `detail` says why it matters and what to do, and may have several
@@ -96,3 +98,24 @@ def _pieces(lines: Iterable[str]) -> Iterator[str]:
         elif text:
             yield after + text.removesuffix("\\")
             after = "\n" if text.endswith("\\") else " "
+
+
+AREAS = {
+    "1": ("text",),
+    "2": ("schema",),
+    "3": ("entries",),
+    "4": ("prompts",),
+    "5": ("policy",),
+    "6": ("state", "shared_state", "encryption", "saved_plans"),
+    "7": ("service", "tasks"),
+    "8": ("usage", "importing", "planning", "checks"),
+}
+"""The first digit of a code, and the files of this package that have its section."""
+
+
+def entry(code: Code) -> Entry:
+    """The catalog's entry for a code."""
+    for name in AREAS[code.value[2]]:
+        if found := sections(name).get(code.value):
+            return found
+    raise KeyError(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.messages.template import fill
-from reconciler.model.diagnostics import Arg
+from reconciler.model.remarks import Arg
 
 TITLES = {
     "backend": "Backend",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from string import Formatter
 
-from reconciler.messages import entry
+from reconciler.messages.catalog import entry
 from reconciler.model.codes import Code
 
 AREA_TITLES = {

@@ -1,55 +1,57 @@
-"""The wording of remarks about tasks: a note, and hints that say how to proceed."""
+"""The wording of remarks: a note, and hints that say how to proceed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import NamedTuple
 
-from reconciler.messages.catalog import Message, sections
+from reconciler.messages.catalog import Message, entry, sections
 from reconciler.messages.commands import completed
-from reconciler.messages.template import fill
-from reconciler.model.diagnostics import Arg
-from reconciler.model.remarks import Remark
-
-
-class Hint(NamedTuple):
-    """`text` says what the `commands` are for, which are ready to paste. One of the two may be
-    empty."""
-
-    text: str
-    commands: tuple[str, ...]
-
-    @property
-    def lines(self) -> list[str]:
-        return [*([self.text] if self.text else []), *self.commands]
-
-
-class Words(NamedTuple):
-    """`note` is one line, without a full stop."""
-
-    note: str
-    hints: tuple[Hint, ...]
-
-    def hint_text(self) -> str:
-        """The hints as lines, for formats that have one text for them."""
-        return "\n".join(line for hint in self.hints for line in hint.lines)
+from reconciler.messages.template import Fact, Hint, Words, fill
+from reconciler.model.remarks import Arg, Remark
 
 
 def word_remarks(remarks: Iterable[Remark]) -> Words:
     """The wording of the remarks, in order."""
-    filled = [(remark_templates()[r.case], r.facts) for r in remarks]
-    notes = [fill(template.summary, facts) for template, facts in filled]
+    filled = [(_template(r), r.facts) for r in remarks]
+    notes = [fill_in(template.summary, facts) for template, facts in filled]
     hints = [
-        Hint(fill(template.detail, facts), _commands(template.command, facts))
+        Hint(fill_in(template.detail, facts), _commands(template.command, facts))
         for template, facts in filled
         if template.detail or template.command
     ]
     return Words("; ".join(note for note in notes if note), tuple(dict.fromkeys(hints)))
 
 
+def _template(remark: Remark) -> Message:
+    if remark.code is not None:
+        return entry(remark.code).cases[remark.case]
+    return remark_templates()[remark.case]
+
+
 def _commands(template: str, facts: Mapping[str, Arg]) -> tuple[str, ...]:
-    return tuple(completed(fill(line, facts)) for line in template.split("\n") if line)
+    return tuple(completed(fill_in(line, facts)) for line in template.split("\n") if line)
+
+
+def fill_in(template: str, facts: Mapping[str, Arg]) -> str:
+    """The template with the `facts` in its placeholders; remarks among them in words. KeyError for
+    a missing fact."""
+    if not any(map(_is_remark, facts.values())):
+        return fill(template, facts)
+    return fill(template, {name: _in_words(fact) for name, fact in facts.items()})
+
+
+def _is_remark(fact: Arg) -> bool:
+    return isinstance(fact[0] if fact and isinstance(fact, tuple) else fact, Remark)
+
+
+def _in_words(fact: Arg) -> Fact:
+    if isinstance(fact, Remark):
+        return word_remarks([fact])
+    if isinstance(fact, tuple):
+        remarks = [each for each in fact if isinstance(each, Remark)]
+        return word_remarks(remarks) if remarks else tuple(map(str, fact))
+    return fact
 
 
 @cache

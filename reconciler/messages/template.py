@@ -12,6 +12,7 @@
 - `{name:age}`: seconds as `3 d`; `{name:tokens}`: tokens as `1.2M`
 - `{name:tasks}`: tasks that others wait for, a tuple with the key, the state and the seconds of
   each; state and seconds may be empty
+- `{name:hints}`: how to proceed after remarks, in several lines
 - `{name:at}`: `PLACE: `; `until`: `, until TIME`; `paren`: ` (MORE)`; `more`: `, N more`; each is
   empty if the value is
 """
@@ -20,29 +21,59 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from string import Formatter
-from typing import Any
+from typing import Any, NamedTuple
 
-from reconciler.model.diagnostics import Arg
 from reconciler.model.paths import quoted
+from reconciler.model.remarks import Arg
 from reconciler.model.shell import WORDS, command_line
 
 
-def _line(value: Arg) -> str:
+class Hint(NamedTuple):
+    """`text` says what the `commands` are for, which are ready to paste. One of the two may be
+    empty."""
+
+    text: str
+    commands: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        return [*([self.text] if self.text else []), *self.commands]
+
+
+class Words(NamedTuple):
+    """What remarks say. `note` is one line, without a full stop."""
+
+    note: str
+    hints: tuple[Hint, ...]
+
+    def __str__(self) -> str:
+        return self.note
+
+    def hint_text(self) -> str:
+        """The hints as lines, for formats that have one text for them."""
+        return "\n".join(line for hint in self.hints for line in hint.lines)
+
+
+Fact = Arg | Words
+
+
+def _line(value: object) -> str:
     return " ".join(str(value).splitlines())
 
 
-def _items(value: Arg) -> tuple[str, ...]:
+def _items(value: Fact) -> tuple[str, ...]:
     return tuple(map(_line, value)) if isinstance(value, tuple) else (_line(value),)
 
 
-def _joined(value: Arg, word: str) -> str:
+def _joined(value: Fact, word: str) -> str:
     *most, last = _items(value)
     return f"{', '.join(most)} {word} {last}" if most else last
 
 
-_FORMATS: dict[str, Callable[[Arg], str]] = {
+_FORMATS: dict[str, Callable[[Fact], str]] = {
     "": _line,
     "lines": str,
+    "hints": lambda value: value.hint_text() if isinstance(value, Words) else str(value),
     "q": lambda value: quoted(str(value)),
     "cmd": lambda value: command_line(*_items(value)),
     "s": lambda value: "" if value == 1 else "s",
@@ -109,6 +140,6 @@ class _Template(Formatter):
 _TEMPLATE = _Template()
 
 
-def fill(template: str, args: Mapping[str, Arg]) -> str:
+def fill(template: str, args: Mapping[str, Fact]) -> str:
     """The template with `args` in its placeholders. KeyError for a missing argument."""
     return _TEMPLATE.vformat(template, (), args) if "{" in template else template

@@ -14,12 +14,10 @@ from typing import NamedTuple, Self
 
 from reconciler.memory import value
 from reconciler.model.codes import Code
+from reconciler.model.remarks import Arg, Remark
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the root of a document to a value."""
-
-Arg = str | int | float | bool | None | tuple[str, ...]
-"""A fact. It may be external text, which renderers escape."""
 
 
 class Severity(StrEnum):
@@ -67,6 +65,16 @@ class Diagnostic:
     def __hash__(self) -> int:
         facts = frozenset(self.args.items())  # a place may have very many diagnostics
         return hash((self.code, self.severity, self.case, facts, self.at))
+
+    def __str__(self) -> str:
+        """For tracebacks. `reconciler.messages` words it for users."""
+        facts = ", ".join(f"{name}={fact!r}" for name, fact in self.args.items())
+        return f"{self.code}{f' {self.case}' if self.case else ''} ({facts})"
+
+    @property
+    def cause(self) -> Remark:
+        """This diagnostic as a fact of another."""
+        return Remark(self.case, self.args, self.code)
 
     @property
     def file(self) -> str | None:
@@ -173,9 +181,12 @@ class TaskctlError(Exception):
         self.diagnostics = tuple(diagnostics)
 
     def __str__(self) -> str:
-        from reconciler.messages import word  # most runs need no wording
+        return "; ".join(map(str, self.diagnostics))
 
-        return "; ".join(word(d).summary for d in self.diagnostics)
+    @property
+    def causes(self) -> tuple[Remark, ...]:
+        """The diagnostics as a fact of another."""
+        return tuple(diagnostic.cause for diagnostic in self.diagnostics)
 
     @classmethod
     def of(cls, code: Code, case: str = "", /, *, at: Place = NOWHERE, **facts: Arg) -> Self:

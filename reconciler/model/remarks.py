@@ -1,24 +1,37 @@
-"""Remarks about a task in a plan or an apply, as values."""
+"""Remarks, as values: what there is to say about something, for `reconciler.messages` to word."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from reconciler.model.diagnostics import Arg
+from reconciler.model.codes import Code
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """`case` selects the wording (`messages/remarks.md`); `facts` may be external text, which
-    renderers escape."""
+    """`case` selects the wording: one of those of `code`, or without a code, one of
+    `messages/remarks.md`. `facts` may be external text, which renderers escape."""
 
     case: str
     facts: Mapping[str, Arg] = field(default_factory=dict, hash=False)
+    code: Code | None = None
+
+
+Arg = str | int | float | bool | None | tuple[str, ...] | Remark | tuple[Remark, ...]
+"""A fact. It may be external text, which renderers escape, or remarks: the cause of a problem."""
 
 
 def remark(case: str, /, **facts: Arg) -> Remark:
     return Remark(case, facts)
+
+
+def map_fact(change: Callable[[Any], Any], kind: type, fact: Any) -> Any:
+    """The fact, with each value of that kind changed; a tuple has several."""
+    if isinstance(fact, tuple):
+        return tuple(map_fact(change, kind, each) for each in fact)
+    return change(fact) if isinstance(fact, kind) else fact
 
 
 def mention(remarks: Iterable[Remark], value: str) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 
 
@@ -28,7 +29,7 @@ class Created(NamedTuple):
 class NotSent(NamedTuple):
     """No byte was sent, so no task exists. It may be sent again."""
 
-    why: str
+    why: Arg
 
 
 class Refused(NamedTuple):
@@ -45,7 +46,7 @@ class Unknown(NamedTuple):
     if known.
     """
 
-    why: str
+    why: Arg
     retry_after: float | None = None
     throttled: bool = False
 

@@ -17,7 +17,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cache, cached_property, lru_cache, reduce
+from functools import cache, cached_property, lru_cache, partial, reduce
 from operator import attrgetter, or_
 from sys import intern
 from typing import Annotated, Any, Generic, TypeVar
@@ -27,10 +27,12 @@ import msgspec
 from reconciler.model.canonical import ABSENT, map_texts
 from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Generated, TaskOrigin
+from reconciler.model.remarks import Arg, Remark, map_fact
 from reconciler.model.task import TaskRef
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
+_Object = dict[str, Any]
 Raw = msgspec.Raw
 """A JSON value that is not decoded yet."""
 
@@ -281,6 +283,8 @@ def _converted(hint: Any) -> tuple[Any, tuple[Convert, Convert]]:
         return Any | msgspec.UnsetType, _ABSENT
     if hint is TaskRef:
         return str, (str, parse_ref)
+    if hint == Arg:
+        return str | int | float | bool | tuple[str | _Object, ...] | _Object | None, _FACT
     if hint is datetime:
         return Annotated[datetime, msgspec.Meta(tz=True)], _SAME
     if dataclasses.is_dataclass(hint):
@@ -320,6 +324,13 @@ def _union(arguments: tuple[Any, ...]) -> tuple[Any, tuple[Convert, Convert]]:
 _ABSENT: tuple[Convert, Convert] = (
     lambda held: msgspec.UNSET if held is ABSENT else held,
     lambda found: ABSENT if found is msgspec.UNSET else found,
+)
+
+
+_REMARK = Codec(Remark)
+_FACT: tuple[Convert, Convert] = (
+    partial(map_fact, _REMARK.builtins, Remark),
+    partial(map_fact, _REMARK.convert, dict),
 )
 
 

@@ -14,8 +14,9 @@ from reconciler import __version__
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place, TaskctlError, error
+from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
 from reconciler.plan.options import PlanOptions

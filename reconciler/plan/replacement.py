@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError, error, warning
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, warning
+from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import record_of
 from reconciler.plan.options import PlanOptions

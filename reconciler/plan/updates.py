@@ -12,10 +12,10 @@ from typing import Any
 
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Place, warning
+from reconciler.model.diagnostics import Diagnostic, Place, warning
 from reconciler.model.fields import COMPARED, PATCHED
 from reconciler.model.identity import Identity
-from reconciler.model.remarks import Remark, remark
+from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask
 from reconciler.plan.diff import at_service, changes, remote_agrees

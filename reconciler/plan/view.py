@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reconciler.model.clock import Clocks
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 
@@ -35,10 +36,10 @@ class RemoteView:
     tasks: Mapping[TaskId, RemoteTask] = field(default_factory=dict)
     absent: Set[TaskId] = frozenset()
     messages: Mapping[TaskId, FirstMessage | None] = field(default_factory=dict)
-    unreadable: Mapping[TaskId, str] = field(default_factory=dict)
+    unreadable: Mapping[TaskId, Arg] = field(default_factory=dict)
     cut_short: Set[str] = frozenset()
-    refused: Mapping[str, str] = field(default_factory=dict)
-    unlisted: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, Arg] = field(default_factory=dict)
+    unlisted: Mapping[str, Arg] = field(default_factory=dict)
     newest: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignored_date: Diagnostic | None = None
 

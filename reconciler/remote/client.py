@@ -15,6 +15,7 @@ from reconciler.model.budget import Budget, read_budget
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.shell import is_org_name
@@ -85,7 +86,7 @@ class Client:
             raise self._unreadable(request, "organization")
         return name
 
-    def token_budget(self, org_name: str) -> Budget | str:
+    def token_budget(self, org_name: str) -> Budget | Remark:
         """The Neo token budget of the token's user, or why there is none (without secrets)."""
         path = f"/api/orgs/{_segment(org_name)}/neo/token-budget"
         try:
@@ -93,15 +94,16 @@ class Client:
         except NoResponseError as lost:
             return responses.reason(lost, self.scrub)
         if responses.service_sent(response, 404):
-            return "no Neo token budget applies, or the service does not report one"
+            return remark("budget.none")
         if not 200 <= response.status < 300:
-            return self.scrub(responses.response_name(response))
+            answer = self.scrub(responses.response_name(response))
+            return remark("budget.refused", answer=answer)
         try:
             data = self.scrub.values(responses.decode(response.body), response.body)
             found = read_budget(org_name, data)
         except ValueError:
             found = None
-        return found or "the response is not a Neo token budget"
+        return found or remark("budget.unreadable")
 
     def service_clock(self) -> datetime | None:
         return self._service_clock.now()

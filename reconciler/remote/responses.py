@@ -23,10 +23,10 @@ from urllib3.exceptions import (
 )
 
 from reconciler import limits
-from reconciler.messages import word
 from reconciler.model import wire
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, RemoteError, error
+from reconciler.model.diagnostics import Diagnostic, RemoteError, error
+from reconciler.model.remarks import Arg, Remark
 from reconciler.model.service import Created, CreateOutcome, Refused, Unknown
 from reconciler.remote.exchange import (
     NoResponseError,
@@ -197,9 +197,9 @@ def failure(lost: NoResponseError, scrub: Scrubber, where: str = "") -> Diagnost
     return _diagnostic(_classified_failure(lost), scrub, where=where)
 
 
-def reason(lost: NoResponseError, scrub: Scrubber) -> str:
-    """Why there is no complete response, in a few words without the address."""
-    return word(failure(lost, scrub)).summary
+def reason(lost: NoResponseError, scrub: Scrubber) -> Remark:
+    """Why there is no complete response, without the address."""
+    return failure(lost, scrub).cause
 
 
 def _classified_failure(lost: NoResponseError) -> _Classified:

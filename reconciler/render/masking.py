@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.model.canonical import map_texts, texts_in
-from reconciler.model.diagnostics import Arg, Diagnostic
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.fields import HIDDEN
 from reconciler.model.generated import Generated
-from reconciler.model.remarks import Remark
+from reconciler.model.remarks import Arg, Remark, map_fact
 from reconciler.model.task import DesiredTask, Inputs
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.render.secrets import STAND_IN, Secrets
@@ -111,11 +111,20 @@ def concealed(diagnostics: Iterable[Diagnostic], secrets: Secrets) -> tuple[Diag
 
 
 def concealed_remarks(remarks: Iterable[Remark], secrets: Secrets) -> tuple[Remark, ...]:
-    return tuple(Remark(r.case, _facts(r.facts, secrets)) for r in remarks)
+    return tuple(_remark(r, secrets) for r in remarks)
+
+
+def _remark(remark: Remark, secrets: Secrets) -> Remark:
+    return replace(remark, facts=_facts(remark.facts, secrets))
 
 
 def _facts(facts: Mapping[str, Arg], secrets: Secrets) -> dict[str, Arg]:
-    return {n: secrets.conceal(v) if isinstance(v, str) else v for n, v in facts.items()}
+    return {
+        name: secrets.conceal(fact)
+        if isinstance(fact, str)
+        else map_fact(lambda remark: _remark(remark, secrets), Remark, fact)
+        for name, fact in facts.items()
+    }
 
 
 def _texts(value: Inputs) -> Iterable[str]:

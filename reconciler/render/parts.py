@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.messages import word
-from reconciler.messages.remarks import Words
+from reconciler.messages.template import Words
 from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.apply.report import Result, TaskResult
-from reconciler.messages.remarks import Hint, Words
+from reconciler.messages.template import Hint, Words
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.plan.plan import Change

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from reconciler.messages.remarks import Hint
+from reconciler.messages.template import Hint
 from reconciler.model.canonical import ABSENT
 from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 from reconciler.memory import collection_paused, share, share_parts
 from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place, StateError
+from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.fields import ENUMERATED
 from reconciler.model.mark import is_mark
+from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import (
     Codec,

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic, StateError
+from reconciler.model.diagnostics import NOWHERE, Diagnostic, StateError
+from reconciler.model.remarks import Arg
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.engines import Denied, Oversized, Unsure

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, StateError
+from reconciler.model.diagnostics import StateError
+from reconciler.model.remarks import Arg
 from reconciler.model.task import rfc3339
 from reconciler.model.typed_json import Codec, ShapeError
 

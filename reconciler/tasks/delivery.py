@@ -7,23 +7,24 @@ from dataclasses import dataclass
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Arg
 from reconciler.state.model import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The service rejected it with the message `words`. Status 0: the response is not the
+    """The service rejected it; `answer` is its message. Status 0: the response is not the
     service's."""
 
     status: int
-    words: str
+    answer: Arg
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
     """No response, or one that proves nothing: the task may have received it."""
 
-    why: str
+    why: Arg
 
 
 def delivery_error(
@@ -32,10 +33,10 @@ def delivery_error(
     """`what` was sent by `caller`: "the message", "the cancellation"; empty if the task was only
     requested. `cancels`: it asks the agent to stop."""
     place = Place(key=record.ref.key)
-    facts = {"ref": str(record.ref), "what": what}
+    facts: dict[str, Arg] = {"ref": str(record.ref), "what": what}
     if isinstance(failed, Lost):
         return error(Code.DELIVERY_UNKNOWN, at=place, why=failed.why, **facts)
-    facts["answer"] = failed.words
+    facts["answer"] = failed.answer
     creator = record.identity
     match failed.status:
         case 409:

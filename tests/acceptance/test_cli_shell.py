@@ -21,6 +21,7 @@ from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import view_of
 from reconciler.render.document import dump
 from reconciler.state.model import State
+from tests.support.diagnostics import raises_with
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN
 
@@ -160,7 +161,7 @@ def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Pa
     assert [path.name for path in tmp_path.iterdir()] == [plan_file.name]
     assert not is_plan_file(tmp_path)
     assert not is_plan_file(tmp_path / "none")
-    with pytest.raises(TaskctlError, match="cannot write the plan file"):
+    with raises_with(TaskctlError, "cannot write the plan file"):
         write_plan_file(tmp_path, f"{plan_file.name}/p", SAVED)
 
 

@@ -7,8 +7,10 @@ import time
 import pytest
 
 from reconciler.model.budget import Budget
+from reconciler.model.remarks import Remark, remark
 from reconciler.remote import client as remote_client
 from tests.support.client_tools import TOKEN, FakeTime, make_client
+from tests.support.diagnostics import in_words
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 
 GOOD = {"consumedTokens": 5, "effectiveAllowanceTokens": 9, "exhausted": False, "windowEnd": 0}
@@ -36,22 +38,23 @@ def test_any_other_response_is_not_retried_and_gives_the_reason(fault: Fault) ->
     with FaultServer([Rule("budget", fault)], Habits(budget=GOOD)) as server:
         told = make_client(server.url, clock).token_budget("acme")
         assert len(server.of("budget")) == 1
-    assert isinstance(told, str)
-    assert told
-    assert TOKEN not in told
-    assert "\x1b" not in told
+    assert isinstance(told, Remark)
+    words = in_words(told)
+    assert words
+    assert TOKEN not in words
+    assert "\x1b" not in words
     assert clock.naps == []
 
 
 @pytest.mark.parametrize("answer", [[], "x", 1, {}, {**GOOD, "consumedTokens": -1}, {"a": 10**500}])
 def test_a_response_of_another_shape_is_not_a_budget(answer: object) -> None:
     with FaultServer(habits=Habits(budget=answer)) as server, make_client(server.url) as client:
-        assert client.token_budget("acme") == "the response is not a Neo token budget"
+        assert client.token_budget("acme") == remark("budget.unreadable")
 
 
 def test_a_slow_service_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_client, "BUDGET_TIMEOUT", 0.2)
     with FaultServer([Rule("budget", Fault(before=5))], Habits(budget=GOOD)) as server:
         began = time.monotonic()
-        assert isinstance(make_client(server.url).token_budget("acme"), str)
+        assert isinstance(make_client(server.url).token_budget("acme"), Remark)
         assert time.monotonic() - began < 3

@@ -16,6 +16,7 @@ from reconciler.model.service import TaskPage
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.transport import Timeouts
 from tests.support.client_tools import OPEN, FakeTime, cause, create_body, make_client
+from tests.support.diagnostics import raises_with
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 
 
@@ -52,7 +53,7 @@ def test_retries_are_limited() -> None:
     time = FakeTime()
     fault = Fault("status", status=503, headers={"X-Pulumi-Request-ID": "abc-1"})
     with FaultServer([Rule("user", fault)]) as server, make_client(server.url, time) as client:
-        with pytest.raises(RemoteError, match="abc-1") as caught:
+        with raises_with(RemoteError, "abc-1") as caught:
             client.identity()
         assert len(server.of("user")) == 4
     assert cause(caught) == (Code.SERVICE_FAILED, "")
@@ -83,7 +84,7 @@ def test_a_429_with_a_long_wait_fails_and_names_the_wait() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 501])
 def test_a_refusal_is_not_retried(status: int) -> None:
     with FaultServer([Rule("user", Fault("status", status=status, text="No, sir"))]) as server:
-        with pytest.raises(RemoteError, match=f"{status}: No, sir"):
+        with raises_with(RemoteError, f"{status}: No, sir"):
             make_client(server.url).identity()
         assert len(server.of("user")) == 1
 
@@ -123,7 +124,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 
 def test_a_gateway_error_page_is_an_error() -> None:
     with FaultServer([Rule("user", Fault("html", status=200))]) as server:
-        with pytest.raises(RemoteError, match=r"text/html.*DOCTYPE") as caught:
+        with raises_with(RemoteError, r"text/html.*DOCTYPE") as caught:
             make_client(server.url).identity()
         assert len(server.of("user")) == 1
     assert cause(caught) == (Code.NOT_THE_SERVICE, "")
@@ -184,7 +185,7 @@ def test_a_prefetched_page_fails_like_any_other() -> None:
         fill(server, 3)
         pages = make_client(server.url, time, page_size=2).list_tasks("acme")
         assert len(next(pages).tasks) == 2
-        with pytest.raises(RemoteError, match="403"):
+        with raises_with(RemoteError, "403"):
             next(pages)
 
 
@@ -213,7 +214,7 @@ def test_a_404_is_none_for_reads_and_an_error_for_a_patch() -> None:
     with FaultServer() as server, make_client(server.url) as client:
         assert client.get_task("acme", "nope/../x") is None
         assert client.first_message("acme", "nope") is None
-        with pytest.raises(RemoteError, match="acme/tasks/nope") as caught:
+        with raises_with(RemoteError, "acme/tasks/nope") as caught:
             client.patch_task("acme", "nope", {"name": "x"})
         assert server.of("get")[0].task_id == "nope/../x"
     assert caught.value.status == 404
@@ -293,6 +294,6 @@ def test_a_slow_body_times_out() -> None:
 
     limits = Timeouts(whole=0.2)
     client = make_client("local", app=trickle, policy=RetryPolicy(tries=1), timeouts=limits)
-    with pytest.raises(RemoteError, match="/api/user") as caught:
+    with raises_with(RemoteError, "/api/user") as caught:
         client.identity()
     assert cause(caught) == (Code.NO_RESPONSE, "timeout")

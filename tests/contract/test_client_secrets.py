@@ -12,6 +12,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
+from tests.support.diagnostics import raises_with
 from tests.support.fault_network import closed_port
 from tests.support.fault_server import Fault, FaultServer, Rule
 
@@ -68,7 +69,7 @@ def test_no_network_failure_reveals_the_token(caplog: pytest.LogCaptureFixture) 
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f" {TOKEN}", f"{TOKEN}\u00e9", f"\x00{TOKEN}"])
 def test_a_token_that_is_invalid_in_a_header_is_rejected(token: str) -> None:
-    with pytest.raises(TaskctlError, match="access token") as caught:
+    with raises_with(TaskctlError, "access token") as caught:
         Transport("https://api.pulumi.com", token)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
 
@@ -85,7 +86,7 @@ def test_a_token_that_is_invalid_in_a_header_is_rejected(token: str) -> None:
     ],
 )
 def test_a_token_never_goes_over_plain_http(url: str) -> None:
-    with pytest.raises(TaskctlError, match="plain http"):
+    with raises_with(TaskctlError, "plain http"):
         Transport(url, TOKEN)
 
 

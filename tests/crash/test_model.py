@@ -31,6 +31,7 @@ from reconciler.plan.replacement import AGAIN
 from reconciler.state import edit
 from reconciler.state.model import State
 from reconciler.state.session import Claim, Session
+from tests.support.diagnostics import raises_with
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
 from tests.support.plan_values import ORG, desired
 from tests.support.state_engines import ENGINE_PARAMS, Served, serving
@@ -244,14 +245,14 @@ class Repository(RuleBasedStateMachine):
         """With an engine, the second takes over from the first, which does not renew its lock."""
         if self.served is not None:
             first, second = self._open(), self._open()
-            with pytest.raises(StateError, match="lock"):
+            with raises_with(StateError, "lock"):
                 first.check_held()
             second.close()
             with suppress(StateError):
                 first.close()
             return
         first = self._open()
-        with pytest.raises(StateError, match="lock"):
+        with raises_with(StateError, "lock"):
             self._open()
         first.close()
 

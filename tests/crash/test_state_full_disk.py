@@ -18,6 +18,7 @@ from reconciler.state.local import LocalState
 from reconciler.state.session import read_state
 from tests.support import state_scenario
 from tests.support.crash_points import ROOT
+from tests.support.diagnostics import words_of
 from tests.support.state_samples import BACKEND
 
 
@@ -55,7 +56,7 @@ def test_a_disk_full_at_any_byte_loses_nothing_confirmed(
         try:
             state_scenario.work(path, confirmed.add)
         except StateError as problem:
-            assert "No space left" in str(problem)  # noqa: PT017
+            assert "No space left" in words_of(problem)  # noqa: PT017
             assert full.refused
         monkeypatch.setattr(os, "write", write)
         if not full.refused:

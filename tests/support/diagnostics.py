@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+import pytest
+
 from reconciler.messages import word
+from reconciler.messages.remarks import fill_in
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError
+from reconciler.model.remarks import Arg
 
 Failure = TypeVar("Failure", bound=TaskctlError)
 
@@ -21,7 +28,7 @@ def error(
     column: int | None = None,
     key: str | None = None,
 ) -> Diagnostic:
-    facts = {"what": summary, "hint": detail}
+    facts = {"key": "", "why": summary, "hint": detail}
     return Diagnostic(Code.TASK_PROBLEM, severity, "", facts, Place(file, line, column, key))
 
 
@@ -51,3 +58,19 @@ def summary(diagnostic: Diagnostic) -> str:
 
 def explanation(diagnostic: Diagnostic) -> str:
     return word(diagnostic).explanation
+
+
+def in_words(fact: Arg) -> str:
+    return fill_in("{fact}", {"fact": fact})
+
+
+def words_of(problem: TaskctlError) -> str:
+    return "; ".join(map(summary, problem.diagnostics))
+
+
+@contextmanager
+def raises_with(kind: type[Failure], words: str) -> Iterator[pytest.ExceptionInfo[Failure]]:
+    """As `pytest.raises`; the pattern `words` is in the summaries of the diagnostics."""
+    with pytest.raises(kind) as caught:
+        yield caught
+    assert re.search(words, words_of(caught.value)), words_of(caught.value)

@@ -89,7 +89,7 @@ diagnostics = st.builds(
     Diagnostic,
     st.just(Code.TASK_PROBLEM),
     st.sampled_from(Severity),
-    args=st.fixed_dictionaries({"what": text, "hint": prompts}),
+    args=st.fixed_dictionaries({"key": text, "why": text, "hint": prompts}),
     at=st.builds(Place, maybe_text, lines, lines, maybe_text),
 )
 changes = st.builds(

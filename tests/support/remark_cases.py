@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from reconciler.messages.catalog import Message
 from reconciler.messages.remarks import remark_templates, word_remarks
-from reconciler.model.diagnostics import Arg
-from reconciler.model.remarks import Remark
+from reconciler.model.codes import Code
+from reconciler.model.remarks import Arg, Remark
 
 CATALOG = remark_templates()
 
@@ -24,6 +24,14 @@ def fields(template: Message) -> dict[str, str]:
         for _, name, form, _ in Formatter().parse(part)
         if name is not None
     }
+
+
+def causes(text: st.SearchStrategy[str]) -> st.SearchStrategy[Remark | tuple[Remark, ...]]:
+    """Diagnostics as facts, of which some have causes themselves."""
+    facts = st.fixed_dictionaries({"key": text, "why": text, "hint": text})
+    one = st.builds(Remark, st.just(""), facts, st.just(Code.TASK_PROBLEM))
+    two = one.map(lambda c: Remark("unsent", {"ref": "", "why": c}, Code.DELIVERY_REJECTED))
+    return one | two | st.tuples(one, two)
 
 
 @st.composite
@@ -41,6 +49,8 @@ def remarks(draw: st.DrawFn, text: st.SearchStrategy[str]) -> Remark:
                 facts[name] = sum(draw(st.lists(ahead, min_size=1, max_size=3)), ())
             case "age" | "more":
                 facts[name] = draw(st.integers(0, 10**9))
+            case _ if name == "why":
+                facts[name] = draw(text | causes(text))
             case _:
                 facts[name] = draw(text)
     return Remark(case, facts)

@@ -44,7 +44,7 @@ _problems = st.lists(
     st.builds(
         lambda found, summary, detail, file, key: replace(
             found,
-            args={"what": summary, "hint": detail},
+            args={"key": "", "why": summary, "hint": detail},
             at=replace(found.at, file=file, key=key),
         ),
         some.diagnostics,

@@ -7,7 +7,7 @@ import difflib
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import argument
-from reconciler.messages import entry
+from reconciler.messages.catalog import entry
 from reconciler.messages.explanation import codes, messages_of, section
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError

@@ -113,7 +113,7 @@ def diagnostic_codes(
     """Diagnostic codes, with their titles."""
     from click.shell_completion import CompletionItem
 
-    from reconciler.messages import entry
+    from reconciler.messages.catalog import entry
     from reconciler.messages.explanation import codes as all_codes
 
     return [

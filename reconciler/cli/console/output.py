@@ -14,7 +14,8 @@ from reconciler.app.context import ReportFile, Settings
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.messages.notes import Note, Question
-from reconciler.model.diagnostics import Arg, Diagnostic, Severity, in_order, limited
+from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
+from reconciler.model.remarks import Arg
 from reconciler.render import BASIC_FORMATS, render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
@@ -209,10 +210,10 @@ class Output:
     def _text(self, note: Note | Question, **facts: Arg) -> str:
         """The text of a note, made safe and without protected prompts."""
         from reconciler.messages.commands import completed
-        from reconciler.messages.template import fill
+        from reconciler.messages.remarks import fill_in
         from reconciler.render import safe
 
-        return safe.block(completed(self.conceal(fill(note.value, facts))))
+        return safe.block(completed(self.conceal(fill_in(note.value, facts))))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
         from reconciler.render import safe

@@ -12,6 +12,7 @@ from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.stderr import write_stderr
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 from reconciler.render.reports import Palette
@@ -130,4 +131,6 @@ def _waiting(waiting: Waiting, now: datetime) -> str:
     left = max(0, round((waiting.until - now).total_seconds()))
     keys = _named([f"{ref.key} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
     text = f"no response yet for {keys}; checking whether the task exists, up to {left} s left"
-    return f"{text} (the service does not respond: {waiting.problem})" if waiting.problem else text
+    if not waiting.problem:
+        return text
+    return f"{text} (the service does not respond: {word_remarks(waiting.problem).note})"

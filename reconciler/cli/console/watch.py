@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.cli.console.live import Screen
 from reconciler.messages.notes import Note
-from reconciler.model.diagnostics import Arg
+from reconciler.model.remarks import Arg
 from reconciler.render.reports import Style
 from reconciler.render.status.table import status_rows
 from reconciler.tasks.status import TaskState, TaskStatus

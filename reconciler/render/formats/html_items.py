@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.messages.plan import UNATTENDED
-from reconciler.messages.remarks import Hint
+from reconciler.messages.template import Hint
 from reconciler.model.canonical import ABSENT
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.messages.commands import see_whole_plan
 from reconciler.messages.plan import UNATTENDED
-from reconciler.messages.remarks import Hint
+from reconciler.messages.template import Hint
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler import __version__
-from reconciler.messages import entry as entry_of
 from reconciler.messages import word
+from reconciler.messages.catalog import entry as entry_of
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic

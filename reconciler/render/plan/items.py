@@ -11,8 +11,7 @@ from typing import NamedTuple, TypeVar
 from reconciler.messages.plan import COUNTED
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import ABSENT, digest
-from reconciler.model.diagnostics import Arg
-from reconciler.model.remarks import Remark
+from reconciler.model.remarks import Arg, Remark
 from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.counts import labelled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from reconciler.messages import entry
+from reconciler.messages.catalog import entry
 from reconciler.messages.notes import SHORTENED
 from reconciler.messages.plan import COUNTED, FAILURES, WILL_FAIL, WILL_FAIL_EARLY, WILL_FAIL_PARTLY
 from reconciler.messages.template import fill

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.messages import word
 from reconciler.messages.commands import completed
-from reconciler.messages.remarks import Hint, Words, word_remarks
+from reconciler.messages.remarks import word_remarks
+from reconciler.messages.template import Hint, Words
 from reconciler.model.diagnostics import Severity
 from reconciler.render import safe
 from reconciler.render.apply.view import ApplyView, result_view

@@ -21,7 +21,7 @@ from reconciler.state.attempt import Owed
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, Recorded
 from tests.support.apply_world import World, lost
-from tests.support.diagnostics import failed
+from tests.support.diagnostics import error, failed
 from tests.support.plan_values import (
     ME,
     SOMEONE,
@@ -77,7 +77,7 @@ def test_a_patch_that_fails_leaves_the_record() -> None:
     world.service.refuses_patches = True
     result = world.run(*planned)["a"]
     assert result.result is Result.FAILED
-    assert result.problems == (remark("patch.failed", why="not allowed"),)
+    assert result.problems == (remark("patch.failed", why=(error("not allowed").cause,)),)
     assert kept(world).inputs["approvalMode"] == "manual"
 
 
@@ -170,7 +170,9 @@ def test_a_cancellation_that_fails_is_an_error_and_stays_owed() -> None:
     world.cancellation = Cancellation(problem=failed(TaskctlError, "busy").diagnostics[0])
     result = world.run(*planned)["a"]
     assert (result.result, result.cancelled) == (Result.REPLACED, None)
-    assert result.problems == (remark("apply.not_cancelled", old="old", why="busy", ref="acme/a"),)
+    assert result.problems == (
+        remark("apply.not_cancelled", old="old", why=error("busy").cause, ref="acme/a"),
+    )
     assert kept(world).owed == (Owed("old", ME),)
     (again,) = world.planned(desired("a"))
     assert again.owed == ("old",)

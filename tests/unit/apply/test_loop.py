@@ -8,15 +8,15 @@ from typing import Any
 
 from reconciler.apply.loop import MAX_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.remarks import mention
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Created, CreateOutcome, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.state.model import Aged, Closed
 from tests.support.apply_world import World, lost
-from tests.support.diagnostics import failed, summary
+from tests.support.diagnostics import failed, in_words, summary
 from tests.support.plan_values import ago, attempt, desired, message, plan, remote, state, view
 from tests.support.remark_cases import commands
 
@@ -208,7 +208,7 @@ def test_a_failed_lookup_is_retried() -> None:
     scenario = Scenario(world, desired("a"))
     scenario.fails_until = 30.0
     assert results(scenario.apply()) == {"a": Result.CREATED}
-    assert any(waiting.problem == "HTTP 503" for waiting in world.awaited)
+    assert any(in_words(waiting.problem) == "HTTP 503" for waiting in world.awaited)
 
 
 def test_lookup_retries_are_limited() -> None:
@@ -217,7 +217,7 @@ def test_lookup_retries_are_limited() -> None:
     scenario.fails_until = 1e9
     report = scenario.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
-    assert mention(report.tasks[0].problems, "HTTP 503")
+    assert word_remarks(report.tasks[0].problems).note.endswith("HTTP 503")
     assert world.passed < 10 + MAX_GRACE + 21
     assert world.calls.of("create") == []
 

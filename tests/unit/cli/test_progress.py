@@ -28,7 +28,13 @@ def progress(kind: str) -> ApplyProgress:
 def everything(shown: ApplyProgress, text: str) -> None:
     ref = TaskRef(f"org {text}", f"key {text}")
     shown.started(ref)
-    shown.waiting(Waiting({ref: NOW, ONE: NOW}, NOW + timedelta(seconds=30), problem=text))
+    shown.waiting(
+        Waiting(
+            {ref: NOW, ONE: NOW},
+            NOW + timedelta(seconds=30),
+            problem=(remark("apply.unknown", why=text),),
+        )
+    )
     shown.ended(
         TaskResult(ref, Result.FAILED, url=text, problems=(remark("apply.unknown", why=text),))
     )

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import reconciler
-from reconciler.messages import AREAS, entry
-from reconciler.messages.catalog import Message
+from reconciler.messages.catalog import AREAS, Message, entry
 from reconciler.messages.explanation import codes, section
 from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import remark_templates
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
+from reconciler.model.remarks import Arg
 from reconciler.model.shell import WORDS
 from tools.messages_file import facts_of
 
@@ -105,7 +105,7 @@ def test_no_invalid_value_appears_in_a_command() -> None:
     for code, message in cases():
         facts = {n: EVIL if isinstance(v, str) else v for n, v in facts_of(message).items()}
         its_own = r"\{(\w+):cmd\}|\{(name|count):sh\}"  # of the user, or of the code
-        own = dict.fromkeys(map("".join, re.findall(its_own, message.command)), "x")
+        own: dict[str, Arg] = dict.fromkeys(map("".join, re.findall(its_own, message.command)), "x")
         _, detail, command = (fill(part, facts | own) for part in message)
         commands = [command, *re.findall(r"`((?:taskctl|pulumi) .*?)`", detail)]
         commands += re.findall(r"^(?:  .*|.*: (?:taskctl|pulumi) .*)$", detail, re.MULTILINE)

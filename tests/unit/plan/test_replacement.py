@@ -19,7 +19,7 @@ from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.replacement import AGAIN, check_requests
 from reconciler.state.attempt import HistoryEntry
 from reconciler.state.model import Record, State
-from tests.support.diagnostics import explanation, summary
+from tests.support.diagnostics import explanation, raises_with, summary
 from tests.support.plan_values import (
     ME,
     NOW,
@@ -287,7 +287,7 @@ def test_impossible_replacements_are_rejected() -> None:
     assert "requires --replace" in refused(PlanOptions(cancel_replaced=True), a)
     tried = state(attempts=[attempt("a", ago(seconds=3))])
     assert "no known outcome" in refused(ASKED, a, known=tried)
-    with pytest.raises(TaskctlError, match="excluded by"):
+    with raises_with(TaskctlError, "excluded by"):
         check_requests(ASKED, [a], state([record("a", "old")]), selected=())
     check_requests(ASKED, [a], state([record("a", "old")]))
 

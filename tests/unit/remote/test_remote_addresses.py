@@ -9,6 +9,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.addresses import Backend, backend_name
 from tests.support.client_tools import cause
+from tests.support.diagnostics import raises_with
 
 HOME = Path("/home/ada")
 
@@ -53,7 +54,7 @@ def test_addresses_are_normalized(text: str, name: str) -> None:
     ],
 )
 def test_invalid_backends_are_rejected(text: str, case: str) -> None:
-    with pytest.raises(TaskctlError, match="TASKCTL_BACKEND: ") as caught:
+    with raises_with(TaskctlError, "TASKCTL_BACKEND: ") as caught:
         backend_name(text, HOME, "TASKCTL_BACKEND")
     assert cause(caught) == (Code.INVALID_BACKEND, case)
     assert "hunter2" not in str(caught.value.diagnostics)

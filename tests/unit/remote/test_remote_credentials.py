@@ -13,6 +13,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.remote.addresses import Backend
 from reconciler.remote.credentials import resolve_backend, resolve_org, resolve_token
 from tests.support.client_tools import cause
+from tests.support.diagnostics import raises_with
 
 CLOUD = Backend("https://api.pulumi.com", "the default")
 OWN = "https://pulumi.acme.test"
@@ -64,7 +65,7 @@ def test_a_state_backend_is_skipped_with_a_note(url: str, home: Path) -> None:
 
 
 def test_settings_of_pulumi_cannot_select_the_embedded_service(home: Path) -> None:
-    with pytest.raises(TaskctlError, match="PULUMI_BACKEND_URL") as caught:
+    with raises_with(TaskctlError, "PULUMI_BACKEND_URL") as caught:
         resolve_backend(None, {"PULUMI_BACKEND_URL": "local"}, home)
     assert cause(caught) == (Code.INVALID_BACKEND, "")
     assert resolve_backend(None, {"TASKCTL_BACKEND": "local"}, home).is_local
@@ -112,7 +113,7 @@ def test_the_token_of_an_account_is_used(home: Path) -> None:
 def test_a_missing_token_names_both_remedies(data: Any, home: Path) -> None:
     if data is not None:
         credentials(home, data)
-    with pytest.raises(TaskctlError, match=re.escape(CLOUD.name)) as caught:
+    with raises_with(TaskctlError, re.escape(CLOUD.name)) as caught:
         resolve_token(CLOUD, {}, home)
     assert cause(caught) == (Code.MISSING_CREDENTIALS, "")
     message = "\n".join(word(caught.value.diagnostics[0]))
@@ -151,7 +152,7 @@ def test_a_broken_file_is_an_error_that_names_it(text: str, home: Path) -> None:
         lambda: resolve_backend(None, {}, home),
         lambda: resolve_token(CLOUD, {}, home),
     ):
-        with pytest.raises(TaskctlError, match=str(path)) as caught:
+        with raises_with(TaskctlError, str(path)) as caught:
             resolve()
         assert cause(caught)[0] is Code.PULUMI_FILE
     assert resolve_token(CLOUD, {"PULUMI_ACCESS_TOKEN": "pul-env"}, home).value == "pul-env"
@@ -215,5 +216,5 @@ def test_a_broken_config_is_an_error_only_if_needed(home: Path) -> None:
     path = write(home / ".pulumi", "config.json", "{")
     assert resolve_org("opt", {}, home, CLOUD) is not None
     assert resolve_org(None, {}, home, Backend("local", ""), lambda: "demo") is not None
-    with pytest.raises(TaskctlError, match=str(path)):
+    with raises_with(TaskctlError, str(path)):
         resolve_org(None, {}, home, CLOUD)

@@ -9,7 +9,7 @@ from reconciler.limits import LIST_PAGES
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.remote.pagination import MAX_REPEATED_PAGES, Page, pages, pages_ahead
-from tests.support.diagnostics import failed
+from tests.support.diagnostics import failed, raises_with
 
 Table = dict[str | None, Page]
 
@@ -92,7 +92,7 @@ def test_an_error_in_a_prefetched_page_is_raised_when_it_is_reached() -> None:
 
     stream = pages_ahead(read)
     assert next(stream) == [1]
-    with pytest.raises(RemoteError, match="no"):
+    with raises_with(RemoteError, "no"):
         next(stream)
 
 

@@ -10,6 +10,7 @@ from reconciler.remote.exchange import Request, ServiceResponse
 from reconciler.remote.responses import decode, read, service_sent
 from reconciler.remote.sanitize import Scrubber
 from tests.support.client_tools import OPEN, cause, make_client
+from tests.support.diagnostics import raises_with
 
 WHERE = "https://api.test/api/user"
 
@@ -54,7 +55,7 @@ def test_invalid_json_is_a_value_error(body: bytes) -> None:
     ],
 )
 def test_each_status_has_its_cause(status: int, code: Code) -> None:
-    with pytest.raises(RemoteError, match=WHERE) as caught:
+    with raises_with(RemoteError, WHERE) as caught:
         read_answer(answer(status, b"{}"))
     assert cause(caught)[0] is code
     assert caught.value.status == status

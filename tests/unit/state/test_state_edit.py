@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, StateError
+from reconciler.model.diagnostics import StateError
+from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import KeyNotes
 from reconciler.state.edit import (

@@ -15,7 +15,7 @@ from reconciler.state.ledger import fold
 from reconciler.state.local import LocalState
 from reconciler.state.model import Event, Recorded, State
 from reconciler.state.session import Claim, Session, read_state
-from tests.support.diagnostics import explanation
+from tests.support.diagnostics import explanation, raises_with
 from tests.support.root_privileges import modes_apply
 from tests.support.state_samples import BACKEND, empty, history, record
 
@@ -147,9 +147,9 @@ def test_a_file_that_is_too_large_is_not_read(
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StateError, match="Not a directory"):
+    with raises_with(StateError, "Not a directory"):
         read(tmp_path / "file" / "state.json")
-    with pytest.raises(StateError, match="cannot be created"):
+    with raises_with(StateError, "cannot be created"):
         open_at(tmp_path / "file" / "state.json")
 
 
@@ -164,7 +164,7 @@ def test_an_unreadable_file_is_not_treated_as_absent(
     secret.chmod(0)
     with (
         modes_apply(),
-        pytest.raises(StateError, match="cannot be read: Permission denied") as caught,
+        raises_with(StateError, "cannot be read: Permission denied") as caught,
     ):
         use(path)
     assert f"ls -l {secret}" in explanation(caught.value.diagnostics[0])
@@ -178,9 +178,9 @@ def test_a_read_only_folder_can_be_planned_from_but_not_written(path: Path) -> N
     try:
         with modes_apply():
             assert read(path).serial == 3
-            with pytest.raises(StateError, match="cannot be locked: Permission denied") as caught:
+            with raises_with(StateError, "cannot be locked: Permission denied") as caught:
                 open_at(path)
-            with pytest.raises(StateError, match="cannot be created: Permission denied"):
+            with raises_with(StateError, "cannot be created: Permission denied"):
                 open_at(path.parent / "new" / "state.json")
     finally:
         path.parent.chmod(0o700)
@@ -198,7 +198,7 @@ def test_a_folder_that_becomes_read_only_loses_no_entry(path: Path) -> None:
     try:
         with modes_apply():
             session.append(happened[1])
-            with pytest.raises(StateError, match="cannot be saved: Permission denied") as caught:
+            with raises_with(StateError, "cannot be saved: Permission denied") as caught:
                 session.close()
     finally:
         path.parent.chmod(0o700)

@@ -13,7 +13,7 @@ import pytest
 from reconciler import disk
 from reconciler.model.diagnostics import StateError
 from reconciler.state.model import Closed
-from tests.support.diagnostics import explanation
+from tests.support.diagnostics import explanation, raises_with, words_of
 from tests.support.state_files import HEADER, JournalFile
 from tests.support.state_samples import mark_at
 
@@ -124,7 +124,7 @@ def test_a_full_disk_loses_no_entry_and_leaves_no_partial_line(
         full[0] = room
         with pytest.raises(StateError) as caught:
             journal_file.journal.append([Closed(mark_at(1), "no room")])
-        assert "No space left" in str(caught.value)
+        assert "No space left" in words_of(caught.value)
         assert "same command again" in explanation(caught.value.diagnostics[0])
         assert journal_file.bytes() == before
     full[0] = 10_000
@@ -163,7 +163,7 @@ def test_a_failed_write_fails_every_waiting_append(
     def append(number: int) -> str:
         with pytest.raises(StateError) as caught:
             journal_file.journal.append([Closed(mark_at(number), "lost")])
-        return str(caught.value)
+        return words_of(caught.value)
 
     with ThreadPoolExecutor(10) as pool:
         futures = [pool.submit(append, number) for number in range(1, 11)]
@@ -185,7 +185,7 @@ def test_after_a_failed_sync_the_journal_is_unusable(
         patched.setattr(os, "fsync", fails)
         with pytest.raises(StateError):
             journal_file.journal.append([Closed(mark_at(1), "in doubt")])
-    with pytest.raises(StateError, match="earlier write to it failed"):
+    with raises_with(StateError, "earlier write to it failed"):
         journal_file.journal.append([Closed(mark_at(2), "refused")])
     assert Closed(mark_at(2), "refused") not in journal_file.events()
 
@@ -204,7 +204,7 @@ def test_a_partial_write_that_cannot_be_removed_makes_the_journal_unusable(
         with pytest.raises(StateError):
             journal_file.journal.append([Closed(mark_at(1), "half")])
     full[0] = 10_000
-    with pytest.raises(StateError, match="earlier write"):
+    with raises_with(StateError, "earlier write"):
         journal_file.journal.append([Closed(mark_at(2), "never after a hole")])
     assert journal_file.events() == [Closed(mark_at(0), "kept")]
 
@@ -220,7 +220,7 @@ def test_an_interrupted_write_makes_the_journal_unusable(
         patched.setattr(os, "fsync", interrupted)
         with pytest.raises(KeyboardInterrupt):
             journal_file.journal.append([Closed(mark_at(1), "in doubt")])
-    with pytest.raises(StateError, match="interrupted"):
+    with raises_with(StateError, "interrupted"):
         journal_file.journal.append([Closed(mark_at(2), "refused")])
 
 
@@ -255,7 +255,7 @@ def test_paused_appends_wait_and_then_start_a_new_journal(journal_file: JournalF
 def test_a_closed_journal_stays_closed(journal_file: JournalFile) -> None:
     with journal_file.journal.paused():
         journal_file.journal.shut()
-    with pytest.raises(StateError, match="already released"):
+    with raises_with(StateError, "already released"):
         journal_file.journal.append([Closed(mark_at(0), "x")])
     assert not journal_file.path.exists()
 

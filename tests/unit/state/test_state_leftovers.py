@@ -17,6 +17,7 @@ from reconciler.model.diagnostics import StateError
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import read_state
+from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
     BACKEND,
@@ -125,7 +126,7 @@ def test_a_symlink_is_followed_and_kept(tmp_path: Path) -> None:
     for number in range(2):
         with open_at(link) as session:
             session.append(Recorded(record(number)))
-            with pytest.raises(StateError, match="is locked"):
+            with raises_with(StateError, "is locked"):
                 open_at(target)
     assert link.is_symlink()
     assert [found.name for found in link.parent.iterdir()] == [link.name]
@@ -158,7 +159,7 @@ def test_a_change_by_another_program_is_not_overwritten(path: Path, rewritten: i
     del value["tasks"]["acme/moved"], value["checksum"]
     theirs = json.dumps(value)
     path.write_text(theirs)
-    with pytest.raises(StateError, match="changed by another") as caught:
+    with raises_with(StateError, "changed by another") as caught:
         session.close()
     assert caught.value.diagnostics[0].code is Code.STATE_CHANGED
     assert path.read_text() == theirs
@@ -211,7 +212,7 @@ def test_a_file_that_keeps_changing_is_an_error(
     save_history(path)
     times = ((1, tick) for tick in range(1, 1000))
     before_journals(path, monkeypatch, (lambda: os.utime(path, next(times)) for _ in count()))
-    with pytest.raises(StateError, match="changes faster"):
+    with raises_with(StateError, "changes faster"):
         read_state(LocalState(path), backend=BACKEND)
 
 

@@ -22,7 +22,7 @@ from reconciler.state.local import LocalState
 from reconciler.state.lock import Lock, read_holder
 from reconciler.state.session import Claim, Session
 from tests.support.crash_points import ROOT
-from tests.support.diagnostics import explanation
+from tests.support.diagnostics import explanation, raises_with, words_of
 from tests.support.state_files import save_history
 from tests.support.state_samples import BACKEND
 
@@ -119,7 +119,7 @@ def test_a_waiter_gets_the_lock_when_the_holder_exits(path: Path) -> None:
 
 
 def test_two_sessions_in_one_process_exclude_each_other(path: Path) -> None:
-    with open_at(path), pytest.raises(StateError, match=f"process {os.getpid()} "):
+    with open_at(path), raises_with(StateError, f"process {os.getpid()} "):
         open_at(path)
     open_at(path).close()
 
@@ -127,7 +127,7 @@ def test_two_sessions_in_one_process_exclude_each_other(path: Path) -> None:
 def test_a_failed_start_releases_the_lock(path: Path) -> None:
     path.write_text("garbage")
     for _ in range(2):
-        with pytest.raises(StateError, match="not valid JSON"):
+        with raises_with(StateError, "not valid JSON"):
             open_at(path)
 
 
@@ -138,7 +138,7 @@ def test_an_unidentified_holder_still_holds_the_lock(
     monkeypatch.setattr(lock_module, "_READS", 2)
     with open_at(path):
         path.with_name(path.name + ".lock").write_bytes(words)
-        with pytest.raises(StateError, match="unidentified"):
+        with raises_with(StateError, "unidentified"):
             open_at(path)
 
 
@@ -166,8 +166,8 @@ def test_a_dead_holder_is_not_reported_as_the_current_one(
         monkeypatch.setattr(time, "sleep", pause)
         with pytest.raises(StateError) as caught:
             open_at(path)
-    assert "long gone" not in str(caught.value)
-    assert "a test" in str(caught.value)
+    assert "long gone" not in words_of(caught.value)
+    assert "a test" in words_of(caught.value)
 
 
 def test_a_holder_on_another_machine_never_counts_as_dead(path: Path) -> None:
@@ -175,13 +175,13 @@ def test_a_holder_on_another_machine_never_counts_as_dead(path: Path) -> None:
     with open_at(path):
         there = {"pid": 2**22 + 1, "host": "far-away", "user": "x", "started": "y", "purpose": "z"}
         lock.write_text(json.dumps(there))
-        with pytest.raises(StateError, match="on far-away"):
+        with raises_with(StateError, "on far-away"):
             open_at(path)
 
 
 def test_a_lock_file_that_cannot_be_created_is_an_error(path: Path) -> None:
     path.with_name(path.name + ".lock").mkdir()
-    with pytest.raises(StateError, match="cannot be locked") as caught:
+    with raises_with(StateError, "cannot be locked") as caught:
         open_at(path)
     assert "taskctl plan" in explanation(caught.value.diagnostics[0])
 
@@ -193,7 +193,7 @@ def test_a_lock_that_is_taken_again_still_excludes_the_other_links(path: Path) -
     with open_at(path) as session:
         path.with_name(path.name + ".lock").unlink()
         session.save()  # nothing has changed, so the file keeps its links
-        with pytest.raises(StateError, match="locked"):
+        with raises_with(StateError, "locked"):
             open_at(other)
 
 

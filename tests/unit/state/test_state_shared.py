@@ -17,6 +17,7 @@ from reconciler.state.engines import Unconditional, Unsure
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Claim, Session
 from reconciler.state.shared import SharedState
+from tests.support.diagnostics import words_of
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
 
@@ -236,7 +237,7 @@ def test_a_living_holder_is_waited_for_until_the_timeout(engine: MemoryEngine) -
     with pytest.raises(StateError) as problem:
         open_in(engine, 50)
     assert problem.value.diagnostics[0].case == "shared.waited"
-    assert " is still locked by " in str(problem.value)
+    assert " is still locked by " in words_of(problem.value)
     assert engine.clock.passed >= 50
     session.close()
 
