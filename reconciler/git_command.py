@@ -16,7 +16,8 @@ _OPTIONS = ("-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=/dev/nul
 configuration can name programs to run; anyone can commit such a directory."""
 
 _OWNER = re.compile(r"dubious ownership in repository at '(.*)'")
-_SECRETS = ("PULUMI_", "TASKCTL_")
+SECRETS = ("PULUMI_", "TASKCTL_")
+"""The beginnings of the names of variables that no other program gets."""
 
 
 def run_git(
@@ -53,7 +54,7 @@ def start_git(folder: Path, *words: str, env: Mapping[str, str]) -> subprocess.P
 
 
 def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in env.items() if not name.startswith(_SECRETS)}
+    kept = {name: value for name, value in env.items() if not name.startswith(SECRETS)}
     return {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 

@@ -156,6 +156,7 @@ class Context:
         from reconciler.state.local import LocalState
 
         if not is_address(address):
+            refuse_link_out(self.settings.root, address, "state")
             if self.backend.local_db is None:
                 refuse_key(address, os.environ)
             return LocalState(self.settings.path(address))
@@ -166,14 +167,9 @@ class Context:
     @cached_property
     def state_address(self) -> str:
         """The address of the state, or its path as the user would write it."""
-        from reconciler.app.state_address import is_address
-
         backend = self.backend
         configured = None if backend.local_db is not None else self.settings.state
-        given = str(self.connection.state or configured or backend.default_state)
-        if self.connection.state is None and not is_address(given):
-            refuse_link_out(self.settings.root, given, "state")
-        return given
+        return str(self.connection.state or configured or backend.default_state)
 
     @property
     def is_shared(self) -> bool:

@@ -80,7 +80,7 @@ def _paths(value: object, where: ConfigLocation) -> tuple[str, ...]:
         raise ConfigError("paths")
     if len(value) > _MAX_PATHS:
         raise ConfigError("many", most=_MAX_PATHS)
-    return tuple(where.path(each) for each in value)
+    return tuple(where.path(each, may_be_hidden=False) for each in value)
 
 
 def _number(least: int, most: int | None = None) -> Callable[[object, ConfigLocation], int]:

@@ -95,6 +95,13 @@ class NamedFiles:
             return Finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
         return self._files[real]
 
+    def refused_link(self, path: FilePath) -> str | None:
+        """The case of OUTSIDE_REPOSITORY for a link, in place of a manifest, to a file that must
+        not be read. OSError."""
+        case = self._outside(resolved(path), path.parent)
+        refused = {"prompt-hidden": "manifest-hidden", "prompt-ignored": "manifest-ignored"}
+        return refused.get(case or "")
+
     def read_prompts(self, document: Document) -> None:
         """Reads the prompts of a document, which may have errors."""
         rejected = document.rejected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,7 +24,7 @@ from reconciler.manifest.redaction import mask_secrets, mask_tasks, sensitive_ke
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, in_order, more
+from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
 from reconciler.model.task import DesiredTask, Removal
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def load(
     with memory.collection_paused():
         loading = _Loading(finder.diagnostics, root, policy, now, all_problems=all_problems)
         try:
-            return loading.run(finder.files)
+            return loading.run(finder.files, finder.linked)
         finally:
             loading.named.close()
 
@@ -140,9 +140,13 @@ class _Loading:
         self.named, self._now = NamedFiles(root), now
         self._documents: dict[str, Document] = {}
 
-    def run(self, files: Mapping[str, Path]) -> Manifests:
+    def run(self, files: Mapping[str, Path], linked: Collection[str]) -> Manifests:
         for name in sorted(files):
             try:
+                case = self.named.refused_link(files[name]) if name in linked else None
+                if case is not None:
+                    self._diagnostics.append(error(Code.OUTSIDE_REPOSITORY, case, at=Place(name)))
+                    continue
                 content = read_regular(files[name], limits.MANIFEST_BYTES)
             except OSError as problem:
                 self._diagnostics.append(unreadable_file(name, problem))

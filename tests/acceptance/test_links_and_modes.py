@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,38 @@ def test_the_default_state_must_not_link_out_of_the_repository(
     assert run(["apply", "--yes", *url]) == 1
     assert codes(capsys) == ["TC116"]
     assert not target.exists()
+
+
+def test_a_given_state_must_not_link_out_of_the_repository(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever can commit the link would choose what is written."""
+    outside = folder.parent / "outside"
+    outside.mkdir()
+    (folder / "state").symlink_to(outside)
+    given = ["--state", "state/a.state.json", "--format", "json"]
+    assert run(["apply", "--yes", *LOCAL, *given]) == 1
+    assert codes(capsys) == ["TC116"]
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "case"), [(".env", "hidden"), ("secret.txt", "ignored"), (".secrets/a", "hidden")]
+)
+def test_a_manifest_must_not_link_to_a_file_that_is_not_shared(
+    target: str, case: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Errors would show names in it."""
+    (folder / ".git").rmdir()
+    subprocess.run(["git", "init", "--quiet", "."], check=True)
+    (folder / ".secrets").mkdir()
+    (folder / ".gitignore").write_text("secret.txt\n")
+    (folder / target).write_text("sesame: 1\nsesame: 2\n")
+    (folder / "tasks/leak.yaml").symlink_to(folder / target)
+    assert run(["validate"]) == 1
+    shown = capsys.readouterr()
+    assert "[TC116]" in shown.out + shown.err
+    assert "sesame" not in shown.out + shown.err
 
 
 def test_a_state_that_is_its_own_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

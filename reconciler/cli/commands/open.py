@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from reconciler.cli.command import Call, make_command
@@ -33,11 +34,8 @@ def command(call: Call, key: str, pull_requests: bool) -> int:
     out = call.out
     found = addresses(call.ctx, key, pull_requests=pull_requests)
     as_text = out.options.format == "text"
-    if as_text and len(found) == 1 and sys.stdout.isatty():
-        import webbrowser
-
-        if webbrowser.open(found[0]):
-            return 0
+    if as_text and len(found) == 1 and sys.stdout.isatty() and _show(found[0]):
+        return 0
     from reconciler.render.document import json_document
 
     out.result(
@@ -45,3 +43,17 @@ def command(call: Call, key: str, pull_requests: bool) -> int:
         lambda _: "".join(f"{safe.line(url)}\n" for url in found),
     )
     return 0
+
+
+def _show(url: str) -> bool:
+    """Opens the URL in a browser, which does not get the access token and keys of states; False
+    without one."""
+    import webbrowser
+
+    from reconciler.git_command import SECRETS
+
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(SECRETS)}
+    try:
+        return webbrowser.open(url)
+    finally:
+        os.environ.update(hidden)
