@@ -71,7 +71,7 @@ class Checks:
             api.create(prompt)
         shown = self._open("list")
         shown.until(f"{STATES}.join() === 'waiting,failed,done'")
-        shown.until(f"{TEXT}.includes('Open questions (1)')")
+        shown.until(f"{TEXT}.includes('Open requests (1)')")
         shown.until(f"{TEXT}.includes('May I run `pulumi up` on the stack?')")
         api.create("asking: where")
         shown.until(f"{TEXT}.includes('Which region')")

@@ -51,7 +51,8 @@ class _Starter:
         self._root = ctx.settings.root
         self._folder = ctx.settings.path(folder)
         self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
-        self.report = InitReport()
+        where = os.path.normpath(self._folder)
+        self.report = InitReport("" if where == "." else where)
 
     def write_manifest(self) -> None:
         """Creates an example, unless manifests exist: it would add a task to them."""

@@ -52,6 +52,11 @@ class Note(StrEnum):
     HELD = "Once the tasks that the held tasks wait for are done, run:\n    taskctl apply"
     NOT_WAITED = "Not waiting for the tasks, because apply did not succeed."
 
+    SERVING = (
+        "Open this address in a browser, or pass it as --backend, with {token} as "
+        "PULUMI_ACCESS_TOKEN. Press Ctrl-C to stop."
+    )
+
     # Tasks after their creation
     STOPPED_WAITING = (
         "\nStopped waiting. The tasks keep running. To see them, run:\n    taskctl status\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from reconciler.address import documentation
-from reconciler.render import safe
+from reconciler.messages.commands import completed
+from reconciler.model.shell import command_line
+from reconciler.render import cells, safe
 from reconciler.render.document import json_document
-from reconciler.resources import template_text
 
 MAX_KEPT = 4
 """Existing files that are listed; a repository may have hundreds of manifests."""
@@ -22,8 +23,9 @@ _PLACEHOLDERS = (
 @dataclass
 class InitReport:
     """File names as the user would write them: `written`, `kept`, and `shown` with their text.
-    `placeholders`: a text contains some."""
+    `folder` is the directory, empty for the current one. `placeholders`: a text contains some."""
 
+    folder: str = ""
     written: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
@@ -48,4 +50,18 @@ def init_text(report: InitReport) -> str:
     if report.placeholders:
         address = "" if documentation("") else _NO_ADDRESS
         shown.append(_PLACEHOLDERS.format(address=address) + "\n")
-    return "\n".join(["".join(done), *shown, template_text("next.txt")])
+    return "\n".join(["".join(done), *shown, _next_steps(report.folder)])
+
+
+def _next_steps(folder: str) -> str:
+    """Commands to run from here."""
+    there = ("-C", folder) if folder else ()
+    offline = completed(command_line("validate", *there))
+    plan = completed(command_line("plan", "--backend", "local", *there))
+    more = command_line("init", "--gitignore", "--hook", "--workflow", *there)
+    width = max(map(cells.width, (offline, plan)))
+    return (
+        f"Next steps:\n    {cells.pad(offline, width)}  # check the manifests, offline\n"
+        f"    {cells.pad(plan, width)}  # plan without an account or a network\n\n"
+        f"To write more files, run:\n    {completed(more)}\n"
+    )

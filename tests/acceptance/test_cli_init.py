@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +55,20 @@ def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[st
     content = (folder / "tasks/example.yaml").read_bytes()
     assert not format_manifest(content, "example.yaml").changed
     assert run(["apply", "--backend", "local", "--yes", "-q"]) == 0
+
+
+@pytest.mark.parametrize("words", [["init", "infra"], ["init", "-C", "infra"]])
+def test_the_next_steps_can_be_pasted(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    (folder / "infra").mkdir()
+    assert run(words) == 0
+    commands = re.findall(r"^    (taskctl [^#\n]*)", capsys.readouterr().out, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        assert run(shlex.split(command)[1:]) == 0, command
+    assert (folder / "infra" / ".gitignore").exists()
+    assert files(folder)[0].startswith("infra/")
 
 
 def test_without_manifests_init_is_suggested(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,6 +13,7 @@ import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import duration, option
+from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
 
@@ -137,7 +139,13 @@ def command(
         app.forget_budget()
     if token is None and not is_loopback(host):
         call.out.diagnostics([warning(Code.OPEN_SERVER, host=host)])
-    serve(app, host, port, lambda url: call.out.document(f"{url}\n"), allow_hosts=allow_host)
+
+    def announce(url: str) -> None:
+        call.out.document(f"{url}\n")
+        if sys.stderr.isatty():
+            call.out.note(Note.SERVING, token=f"the value of {VARIABLE}" if token else "any text")
+
+    serve(app, host, port, announce, allow_hosts=allow_host)
     return 0
 
 

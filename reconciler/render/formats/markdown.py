@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from reconciler.messages.commands import see_whole_plan
+from reconciler.messages.commands import completed, see_whole_plan
 from reconciler.messages.plan import UNATTENDED
 from reconciler.messages.template import Hint
 from reconciler.model.task import Inputs
@@ -68,7 +68,7 @@ def _shorten(head: str, problems: list[str], rows: list[str], items: Items, comm
     counts = ((len(problems) - len(some), "problem"), (len(rows) - len(listed), "task"))
     omitted = [f"{number:,} more {word}{'s' * (number > 1)}" for number, word in counts if number]
     omitted += [f"the details of all but {len(unfolding)} tasks"] if has_more else []
-    see_all = {"plan": see_whole_plan(), "validate": "taskctl validate"}.get(command)
+    see_all = {"plan": see_whole_plan(), "validate": completed("taskctl validate")}.get(command)
     whole = f" See all of it: {span(see_all)}." if see_all else ""
     note = f"> Too long to show in full; left out: {', '.join(omitted) or 'some lines'}.{whole}"
     return _join(head, some, listed, [*unfolding, note])
