@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from reconciler import limits
 from reconciler.cli.main import run
 from tests.support.live_tasks import LiveTasks
+from tests.support.webhook import webhook
 
 SCHEMA = {
     "type": "object",
@@ -82,6 +84,41 @@ def test_a_task_that_does_not_is_unmet(
     found = place.document("results")["tasks"][0]["unmet"][0]
     assert found["code"].startswith("TC75")
     assert (found["file"], found["key"]) == ("tasks/all.yaml", "up")
+
+
+def test_unmet_counts_as_failed(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    applied(place, up=task(f"answering {BAD}", data=SCHEMA), good=task("finishing"))
+    place.finish(up="unmet", good="done")
+    for chosen in ("failed", "waiting,failed", "unmet"):
+        found = place.document("status", "--status", chosen)["tasks"]
+        assert [each["key"] for each in found] == ["up"]
+        totals = place.document("status", "--totals", "--status", chosen)
+        assert totals["totals"]["tasks"] == 1
+    cases = ET.fromstring(place.run("results", "--format", "junit")[1]).iter("testcase")
+    assert [case.get("name") for case in cases if case.find("failure") is not None] == ["up"]
+    place.time.stop()
+    with webhook() as hook:
+        monkeypatch.setenv("TASKCTL_NOTIFY_URL", hook.url)
+        assert place.run("status", "--notify")[2] == "Notified: 0 waiting, 1 failed.\n"
+        place.time.advance(60)
+        assert place.run("status", "--notify", "--notify-since", "10s")[2] == ""
+    (sent,) = hook.sent
+    head, first, _, command = sent["text"].splitlines()
+    assert head == "taskctl: 1 failed"
+    assert first == "• acme/up unmet: /upgraded: expected an array, got a string"
+    assert command.strip().startswith("taskctl say acme/up ")
+    assert "SECRET" not in sent["text"]
+
+
+def test_unmet_tasks_stop_a_rollout(place: LiveTasks) -> None:
+    rows = {**entry(count=5), "rollout": {"atOnce": 2, "stopAfter": 1}}
+    applied(place, up=rows)
+    place.finish(**{"up@r0": "done", "up@r1": "unmet"})
+    plan = {
+        each["key"]: (each["action"], each["reason"]) for each in place.document("plan")["tasks"]
+    }
+    assert {plan[f"up@r{n}"] for n in range(2, 5)} == {("held", "stopped")}
+    assert place.run("apply", "--yes")[0] == 1
 
 
 def test_a_message_corrects_it_and_apply_remembers_the_success(place: LiveTasks) -> None:

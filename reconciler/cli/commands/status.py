@@ -33,7 +33,8 @@ def _states(
     if unknown := [name for name in names if name not in _STATUSES]:
         what = f"unknown status {unknown[0]!r}; choose from {', '.join(_STATUSES)}"
         raise click.BadParameter(what, ctx, param)
-    return frozenset(_STATUSES[name] for name in names)
+    found = {_STATUSES[name] for name in names}
+    return frozenset(found | {TaskState.UNMET} if TaskState.FAILED in found else found)
 
 
 @make_command(
@@ -46,7 +47,8 @@ def _states(
         callback=_states,
         shell_complete=candidates.task_statuses,
         metavar="LIST",
-        help="Only tasks with one of these statuses, such as waiting,failed.",
+        help="Only tasks with one of these statuses, such as waiting,failed. failed includes "
+        "unmet.",
     ),
     option("--watch", is_flag=True, help="Refresh the table until all tasks have finished."),
     INTERVAL,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
+from reconciler.messages import wording
 from reconciler.messages.commands import completed
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
@@ -46,8 +47,12 @@ def _waiting(news: News, sensitive: Collection[TaskRef], now: datetime) -> Itera
 
 def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
     for status in news.failed:
-        words = "" if status.ref in sensitive else " ".join(status.summary.words.split())
-        yield _news_item(status, status.state.value + (f": {words}" if words else ""))
+        reasons = [wording(reason) for reason in status.unmet]
+        words = "; ".join(each.summary for each in reasons) if reasons else status.summary.words
+        words = "" if status.ref in sensitive else " ".join(words.split())
+        command = next((each.command for each in reasons if each.command), "")
+        item = _news_item(status, status.state.value + (f": {words}" if words else ""))
+        yield item + (f"\n    {_inert(completed(command))}" if command else "")
 
 
 def _news_item(status: TaskStatus, text: str) -> str:
