@@ -30,6 +30,8 @@ class Renames:
 
     def find(self, task: DesiredTask) -> tuple[Record | Attempt, bool] | None:
         """The record or attempt, and whether its manifest was read."""
+        if not self._known:
+            return None
         org_name, name = task.ref.org_name, task.key.casefold()
         for known, is_read in self._known.get((org_name, name), ()):
             if is_read and known.ref.key.casefold() == name:
