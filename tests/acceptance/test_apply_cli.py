@@ -44,7 +44,6 @@ def test_without_yes_and_without_a_terminal_nothing_is_sent(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert ended.returncode == 1
@@ -74,7 +73,6 @@ def test_a_problem_is_printed_once_and_errors_last(sandbox: Sandbox, server: Fau
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
         check=False,
     )
     said = ended.stdout

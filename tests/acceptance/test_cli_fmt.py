@@ -148,7 +148,6 @@ def through(text: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         [sys.executable, "-m", "reconciler", "fmt", "-", *arguments],
         input=text,
         capture_output=True,
-        timeout=60,
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
     )

@@ -80,7 +80,7 @@ def test_without_manifests_init_is_suggested(
 
 
 def test_git_ignores_files_that_can_be_recreated(folder: Path) -> None:
-    subprocess.run(["git", "init", "--quiet"], check=True, timeout=60)
+    subprocess.run(["git", "init", "--quiet"], check=True)
     assert run(["init", "-q"]) == run(["apply", "--backend", "local", "--yes", "-q"]) == 0
     assert (folder / ".taskctl/local.state.json").exists()
     listed = subprocess.run(
@@ -88,7 +88,6 @@ def test_git_ignores_files_that_can_be_recreated(folder: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        timeout=60,
     )
     assert {line[3:] for line in listed.stdout.splitlines()} == set(ALL[4:])
 
@@ -180,7 +179,7 @@ def test_a_write_error_is_reported(folder: Path, capsys: pytest.CaptureFixture[s
 
 def git(folder: Path, *arguments: str) -> str:
     ran = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
     )
     return ran.stdout
 
@@ -209,13 +208,13 @@ def test_the_hook_runs_in_pre_commit(folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PRE_COMMIT_HOME", str(folder / "cache"))
     git(folder, "add", ".pre-commit-config.yaml", "tasks")
     hooks = [sys.executable, "-m", "pre_commit", "run"]
-    ran = subprocess.run(hooks, capture_output=True, text=True, check=False, timeout=100)
+    ran = subprocess.run(hooks, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.count("Passed") == 2
     manifest = folder / "tasks/example.yaml"
     manifest.write_text(manifest.read_text().replace("    name:", "      name:"))
     git(folder, "add", "tasks")
-    ran = subprocess.run(hooks, capture_output=True, text=True, check=False, timeout=100)
+    ran = subprocess.run(hooks, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert "tasks/example.yaml:" in ran.stdout
 

@@ -38,7 +38,7 @@ def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str],
 
 def user(url: str, token: str) -> dict[str, object]:
     request = Request(f"{url}/api/user", headers={"Authorization": f"token {token}"})
-    with urlopen(request, timeout=30) as answer:
+    with urlopen(request) as answer:
         read: dict[str, object] = json.load(answer)
     return read
 
@@ -70,7 +70,7 @@ def test_a_port_in_use_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture
 def budget(url: str) -> dict[str, Any] | None:
     request = Request(f"{url}/api/orgs/acme/neo/token-budget", headers={"Authorization": "token t"})
     try:
-        with urlopen(request, timeout=30) as answer:
+        with urlopen(request) as answer:
             read: dict[str, Any] = json.load(answer)
     except HTTPError as problem:
         problem.close()
@@ -155,7 +155,7 @@ def test_other_host_names_need_an_option(tmp_path: Path) -> None:
             headers = {"Host": host, "Authorization": "token t"}
             request = Request(f"{url}/api/user", headers=headers)
             try:
-                with urlopen(request, timeout=30) as answer:
+                with urlopen(request) as answer:
                     found = answer.status
             except HTTPError as problem:
                 problem.close()

@@ -47,7 +47,6 @@ def taskctl(
     return subprocess.run(
         [sys.executable, "-m", "reconciler", *arguments],
         capture_output=True,
-        timeout=60,
         check=False,
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(Path.cwd()), **(env or {})},
@@ -68,7 +67,6 @@ def test_closed_streams_behave_like_dev_null(closed: str, plan_file: Path) -> No
         ended = subprocess.run(
             [*words, *arguments],
             capture_output=True,
-            timeout=60,
             check=False,
         )
         assert (ended.returncode, ended.stderr) == (0, b""), ended
@@ -83,9 +81,7 @@ def imported(*arguments: str) -> set[str]:
         f"run({list(arguments)!r})\n"
         "sys.stdout.write('\\n' + ' '.join(set(sys.modules) - before))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(ran.stdout.splitlines()[-1].split())
 
 
@@ -204,7 +200,6 @@ def test_a_full_disk_is_reported(plan_file: Path) -> None:
             [sys.executable, "-m", "reconciler", "show", str(plan_file)],
             stdout=stdout,
             stderr=subprocess.PIPE,
-            timeout=60,
             check=False,
         )
     assert ran.returncode == 1

@@ -191,7 +191,6 @@ def test_in_fish(folder: Path) -> None:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=60,
         check=True,
     )
     words = [line.split("\t")[0] for line in ran.stdout.splitlines()]
@@ -211,7 +210,7 @@ def test_the_printed_script_is_valid(shell: str, capsys: pytest.CaptureFixture[s
     assert run(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert "_TASKCTL_COMPLETE" in script
-    subprocess.run([shell, "-n"], input=script.encode(), check=True, timeout=60)
+    subprocess.run([shell, "-n"], input=script.encode(), check=True)
 
 
 def test_keys_of_a_large_manifest_are_offered(folder: Path) -> None:
@@ -245,7 +244,6 @@ def test_invalid_keys_are_never_offered(shell: str, folder: Path) -> None:
             },
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
         )
         assert re.search(rf"\b{expected}\b", ran.stdout), ran.stdout + ran.stderr

@@ -40,7 +40,6 @@ def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
         env={**environment(folder), "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
 
@@ -383,7 +382,6 @@ def _python(folder: Path, script: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
         check=True,
     )
     return ended.stdout

@@ -35,7 +35,6 @@ def hooks(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=env,
         capture_output=True,
         text=True,
-        timeout=110,
         check=False,
     )
 

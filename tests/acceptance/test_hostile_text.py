@@ -121,7 +121,7 @@ def on_terminal(here: InProcess, command: str, *more: str, **env: str) -> str:
         while data := os.read(ours, 65536):
             written += data
     os.close(ours)
-    process.wait(timeout=60)
+    process.wait()
     return written.decode()
 
 

@@ -54,7 +54,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def run(command: list[str], folder: Path, *, timeout: float = 110) -> str:
+def run(command: list[str], folder: Path) -> str:
     """Runs a command that must succeed; returns its stdout."""
     env = environment(folder)
     env = {n: v for n, v in env.items() if not n.startswith(("PYTEST", "COV", "PYTHONPATH"))}
@@ -66,7 +66,6 @@ def run(command: list[str], folder: Path, *, timeout: float = 110) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=timeout,
         check=False,
     )
     assert ended.returncode == 0, f"{command}:\n{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"

@@ -113,7 +113,6 @@ def modules(folder: Path) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     return set(ran.stdout.split())
 

@@ -61,7 +61,6 @@ class Repository:
             env={**kept, "PRE_COMMIT_HOME": str(self.cache), "HOME": str(self.cache), **more},
             capture_output=True,
             text=True,
-            timeout=110,
             check=False,
         )
 

@@ -34,7 +34,6 @@ def release(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
         env={**git_environment(), **more},
         capture_output=True,
         text=True,
-        timeout=110,
         check=False,
     )
 

@@ -258,7 +258,7 @@ def test_links_are_kept_and_pipes_are_written_to(repository: Path) -> None:
     reader = threading.Thread(target=lambda: read.append(Path("pipe").read_text()))
     reader.start()
     assert run(["validate", "infra/agents/tasks", "--report=json=pipe"]) == 0
-    reader.join(timeout=30)
+    reader.join()
     assert json.loads(read[0])["valid"] is True
     assert stat.S_ISFIFO((repository / "pipe").stat().st_mode)
 

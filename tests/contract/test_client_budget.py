@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from reconciler.model.budget import Budget
@@ -54,7 +52,5 @@ def test_a_response_of_another_shape_is_not_a_budget(answer: object) -> None:
 
 def test_a_slow_service_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_client, "BUDGET_TIMEOUT", 0.2)
-    with FaultServer([Rule("budget", Fault(before=5))], Habits(budget=GOOD)) as server:
-        began = time.monotonic()
+    with FaultServer([Rule("budget", Fault(before=900))], Habits(budget=GOOD)) as server:
         assert isinstance(make_client(server.url).token_budget("acme"), Remark)
-        assert time.monotonic() - began < 3

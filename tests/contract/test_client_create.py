@@ -6,13 +6,22 @@ import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
-from tests.support.client_tools import OPEN, TOKEN, FakeTime, Window, create_body, make_client
+from tests.support.client_tools import (
+    OPEN,
+    QUICK,
+    TOKEN,
+    FakeTime,
+    Window,
+    create_body,
+    make_client,
+)
 from tests.support.diagnostics import in_words
 from tests.support.fault_script import Kind
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
@@ -20,8 +29,11 @@ from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 BEFORE_AND_AFTER = pytest.mark.parametrize("committed", [False, True], ids=["before", "after"])
 
 
-def create_with(fault: Fault) -> tuple[CreateOutcome, FaultServer]:
-    with FaultServer([Rule("create", fault)]) as server, make_client(server.url) as client:
+def create_with(fault: Fault, **settings: Any) -> tuple[CreateOutcome, FaultServer]:
+    with (
+        FaultServer([Rule("create", fault)]) as server,
+        make_client(server.url, **settings) as client,
+    ):
         return client.create_task("acme", create_body(), OPEN), server
 
 
@@ -70,9 +82,9 @@ def test_a_response_without_an_id_is_an_unknown_outcome(kind: Kind) -> None:
     assert len(server.posts) == count(server) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault(before=0.8), Fault(after=0.8)], ids=["commit", "answer"])
+@pytest.mark.parametrize("fault", [Fault(before=900), Fault(after=900)], ids=["commit", "answer"])
 def test_a_timeout_is_an_unknown_outcome(fault: Fault) -> None:
-    outcome, server = create_with(fault)
+    outcome, server = create_with(fault, timeouts=QUICK)
     assert outcome == Unknown(Remark("timeout", {"where": ""}, Code.NO_RESPONSE))
     assert len(server.posts) == 1
 
@@ -155,7 +167,8 @@ def test_the_deadline_is_checked_after_connecting() -> None:
                 accepted.append(listener.accept()[0])
                 return False
 
-        client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = make_client(url, timeouts=QUICK)
         outcome = client.create_task("acme", create_body(), Accepting())
         assert isinstance(outcome, NotSent)
         assert [sock.recv(1) for sock in accepted] == [b""]
@@ -165,7 +178,8 @@ def test_the_deadline_is_checked_after_connecting() -> None:
 def test_a_timeout_resets_the_connection() -> None:
     """The kernel drops what it has not sent, so the rest of the request cannot arrive later."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = make_client(url, timeouts=QUICK)
         assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)
         with listener.accept()[0] as sock, pytest.raises(ConnectionResetError):
             list(iter(lambda: sock.recv(65536), b""))

@@ -10,7 +10,7 @@ from reconciler.model.service import Created, Unknown
 from reconciler.model.task import instant
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
-from tests.support.client_tools import OPEN, create_body, make_client
+from tests.support.client_tools import OPEN, QUICK, create_body, make_client
 from tests.support.fault_server import Call, Fault, FaultServer, Habits, Rule
 from tests.support.fault_world import Marks
 
@@ -108,9 +108,10 @@ def test_a_function_can_choose_the_fault() -> None:
 
 
 def test_a_slow_commit_survives_its_client() -> None:
-    with FaultServer([Rule("create", Fault(before=0.6))]) as server:
-        with make_client(server.url) as client:
+    with FaultServer([Rule("create", Fault(before=900))]) as server:
+        with make_client(server.url, timeouts=QUICK) as client:
             assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)
         assert server.tasks_by_work() == {}
+        server.release()
         server.wait_for_tasks(1)
         assert len(server.tasks_by_work()["Do it."]) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -49,18 +48,16 @@ def test_endless_interim_responses_are_an_error(interim: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ["create", "user"])
 def test_a_slow_response_times_out(endpoint: str) -> None:
-    """Each byte arrives in time, but all of them together take longer than a response may."""
-    limits = Timeouts(connect=2.0, read=1.0, create=0.5, whole=0.5)
-    with FaultServer([Rule(endpoint, Fault(trickle=0.05))]) as server:
+    """Each byte arrives in time, but all of them together would take a quarter of an hour."""
+    limits = Timeouts(connect=60.0, read=60.0, create=0.5, whole=0.5)
+    with FaultServer([Rule(endpoint, Fault(trickle=5.0))]) as server:
         client = make_client(server.url, timeouts=limits, policy=ONE_TRY)
-        begun = time.monotonic()
         if endpoint == "create":
             assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)
         else:
             with pytest.raises(RemoteError) as caught:
                 client.identity()
             assert cause(caught) == (Code.NO_RESPONSE, "timeout")
-        assert time.monotonic() - begun < 10  # the whole response would take longer
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def _create(url: str, text: str) -> None:
         json.dumps({"message": message}).encode(),
         {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=300) as answer:
+    with urllib.request.urlopen(request) as answer:
         assert answer.status == 201
 
 

@@ -86,7 +86,6 @@ def test_a_file_size_limit_loses_nothing_confirmed(tmp_path: Path, room: int) ->
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     confirmed = set(ended.stdout.splitlines())

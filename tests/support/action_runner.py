@@ -141,7 +141,6 @@ class Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=500,
             check=False,
         )
         return ended.returncode, ended.stdout

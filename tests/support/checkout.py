@@ -34,7 +34,6 @@ def git(folder: Path, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     return ended.stdout
 

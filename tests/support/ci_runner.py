@@ -142,7 +142,6 @@ class _Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=90,
             check=False,
         )
         self._ci.said.append(ended.stdout)

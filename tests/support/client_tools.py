@@ -13,7 +13,9 @@ from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.transport import Timeouts, Transport
 
 TOKEN = "pul-0123456789abcdef-the-token"
-QUICK = Timeouts(connect=0.5, read=0.4, create=0.4, whole=5.0)
+PATIENT = Timeouts(connect=300, read=300, create=300, whole=300)
+QUICK = Timeouts(connect=300, read=1.0, create=0.4, whole=300)
+"""For tests of timeouts."""
 
 
 class Window:
@@ -46,10 +48,10 @@ class FakeTime:
 
 
 def make_client(url: str, time: FakeTime | None = None, **settings: Any) -> Client:
-    """A client with short timeouts; its retries use the longest possible wait."""
+    """A client whose retries use the longest possible wait."""
     time = time or FakeTime()
     defaults: dict[str, Any] = {
-        "timeouts": QUICK,
+        "timeouts": PATIENT,
         "policy": RetryPolicy(tries=4, base=1.0, cap=10.0, total=60.0),
         "sleep": time.sleep,
         "clock": time.clock,

@@ -55,7 +55,7 @@ def ask() -> None:
 
     server = HTTPServer(("127.0.0.1", 0), _Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    requests.get(f"http://127.0.0.1:{server.server_port}/", timeout=300)
+    requests.get(f"http://127.0.0.1:{server.server_port}/")
     print("answered", flush=True)
     server.shutdown()
     server.server_close()

@@ -72,9 +72,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**kept, "PATH": path, "HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", **more}
 
 
-def shell(
-    script: str, folder: Path, env: dict[str, str], timeout: float = 120
-) -> subprocess.CompletedProcess[str]:
+def shell(script: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Runs a script with `sh -e`."""
     return subprocess.run(
         ["sh", "-e", "-c", script],
@@ -83,7 +81,6 @@ def shell(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=timeout,
         check=False,
     )
 
@@ -130,9 +127,7 @@ def _rewrite(path: Path, command: str, shown: str, printed: str) -> None:
     path.write_text(text[: found.start()] + command + printed + text[found.end() :], "utf-8")
 
 
-def at_terminal(
-    script: str, folder: Path, env: dict[str, str], timeout: float = 60
-) -> tuple[int, str, str]:
+def at_terminal(script: str, folder: Path, env: dict[str, str]) -> tuple[int, str, str]:
     """Runs a script for a user who answers yes: its exit code, its stdout, and the other output of
     the terminal."""
     ours, theirs = pty.openpty()
@@ -152,10 +147,10 @@ def at_terminal(
     reader = threading.Thread(target=_drain, args=(ours, shown), daemon=True)
     reader.start()
     try:
-        out, _ = process.communicate(timeout=timeout)
+        out, _ = process.communicate()
     finally:
         process.kill()
-        reader.join(10)
+        reader.join()
         os.close(ours)
     return process.returncode, out, b"".join(shown).decode(errors="replace")
 

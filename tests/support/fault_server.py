@@ -107,9 +107,9 @@ class FaultServer:
     def tasks_by_work(self) -> dict[str, list[str]]:
         return self.world.tasks_by_work()
 
-    def wait_for_tasks(self, number: int, seconds: float = 10.0) -> None:
+    def wait_for_tasks(self, number: int) -> None:
         """Waits until that many tasks exist, since a commit may follow the death of its client."""
-        self.world.wait_for_tasks(number, seconds)
+        self.world.wait_for_tasks(number)
 
     def set_rules(self, *rules: Rule) -> None:
         """Replaces all rules; the new ones count from now on."""

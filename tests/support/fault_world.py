@@ -178,9 +178,9 @@ class World:
                 found.setdefault(task.work, []).append(task.id)
         return found
 
-    def wait_for_tasks(self, number: int, seconds: float) -> None:
+    def wait_for_tasks(self, number: int) -> None:
         with self._grown:
-            assert self._grown.wait_for(lambda: len(self.tasks) >= number, seconds)
+            self._grown.wait_for(lambda: len(self.tasks) >= number)
 
     def _sees(self, user: str, task: Task) -> bool:
         return task.user == user or task.shown.get("isShared") is True

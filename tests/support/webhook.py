@@ -39,7 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
         hook.credentials.append(self.headers.get("Authorization"))
         body = self.rfile.read(int(self.headers["Content-Length"]))
         hook.sent.append(json.loads(body))
-        hook.ready.wait(60)
+        hook.ready.wait()
         self.send_response(hook.status)
         for name, value in hook.headers.items():
             self.send_header(name, value)

@@ -28,7 +28,7 @@ HEADERS = {"Authorization": "token alice"}
 
 def connect(url: str) -> http.client.HTTPConnection:
     parts = urlsplit(url)
-    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=300)
+    return http.client.HTTPConnection(parts.hostname or "", parts.port)
 
 
 def call(url: str, method: str, path: str, body: object = None) -> tuple[int, bytes]:

@@ -145,9 +145,9 @@ def test_a_failed_write_does_not_affect_others_of_its_transaction(db: Path) -> N
             ]
             bad = pool.submit(opened.write, failing)
             go_on.set()
-            assert [future.result(10) for future in (leading, *good)] == list(range(6))
+            assert [future.result() for future in (leading, *good)] == list(range(6))
             with pytest.raises(ValueError, match="not so"):
-                bad.result(10)
+                bad.result()
         assert count(opened) == 6
 
 
@@ -177,7 +177,7 @@ def test_waiting_writes_share_a_commit(db: Path) -> None:
                 assert not leading.done()
             go_on.set()
             for future in (leading, *waiting):
-                future.result(10)
+                future.result()
         assert count(opened) == 11
         assert len(begun) == 3
 

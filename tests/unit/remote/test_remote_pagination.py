@@ -56,12 +56,12 @@ def test_the_next_page_is_prefetched() -> None:
         if token is None:
             return [1], "a"
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait()
         return [2], None
 
     stream = pages_ahead(read)
     assert next(stream) == [1]
-    assert begun.wait(10)
+    assert begun.wait()
     go_on.set()
     assert list(stream) == [[2]]
 
@@ -72,7 +72,7 @@ def test_stopping_early_ends_the_prefetch_of_the_next_page() -> None:
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:
         if token is None:
             return [1], "a"
-        assert heard.wait(10)
+        assert heard.wait()
         assert stopped()
         done.set()
         return [2], "b"
@@ -81,7 +81,7 @@ def test_stopping_early_ends_the_prefetch_of_the_next_page() -> None:
     next(stream)
     stream.close()
     heard.set()
-    assert done.wait(10)
+    assert done.wait()
 
 
 def test_an_error_in_a_prefetched_page_is_raised_when_it_is_reached() -> None:
