@@ -42,8 +42,13 @@ class Depth(NamedTuple):
         return cls(frozenset(baseline.ids), baseline.ids[-_OLDEST:])
 
     def excludes(self, task_id: str, seen: Collection[str]) -> bool:
-        """Whether a task is in the baseline, or is listed after it and therefore older."""
-        return task_id in self.ids or self.is_reached(seen)
+        """Whether a task is in the baseline, or is listed after it and therefore older.
+
+        A baseline that is not full has every older task, so what is listed after it is a newer task
+        that was created by a node with a slow clock.
+        """
+        is_full = len(self.ids) >= BASELINE_SIZE
+        return task_id in self.ids or (is_full and self.is_reached(seen))
 
     def is_reached(self, seen: Collection[str]) -> bool:
         count = sum(1 for task_id in self.oldest if task_id in seen)

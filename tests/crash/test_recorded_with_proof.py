@@ -304,3 +304,19 @@ def test_the_task_that_an_attempt_of_another_identity_may_have_created_is_not_ch
     set_rules(here)
     ended = here.run("apply", "--adopt", "recent")
     assert ended.results() == {"k1": "unresolved", "k2": "unresolved"}
+
+
+def test_a_task_is_found_although_the_clock_of_its_node_is_slow(here: InProcess) -> None:
+    """The list shows it after tasks that were created before it."""
+    tasks = as_tasks({"k0": "do 0"})
+    for name in ("k0", "k1"):
+        tasks[name] = {"message": f"do {name[1]}"}
+        here.sandbox.write(tasks)
+        assert here.run("apply").results() == {name: "created"}
+    here.sandbox.write({**tasks, "k2": {"message": "do 2"}})
+    set_rules(here, Rule("create", LOST), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    task = here.server.world.tasks[-1]
+    task.seq, task.shown["createdAt"] = 0, "2026-01-01T00:00:00Z"
+    set_rules(here)
+    assert here.run("apply").results() == {"k2": "adopted"}

@@ -17,6 +17,7 @@ from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import DesiredTask, TaskId
+from reconciler.plan.lookup import BASELINE_SIZE
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.planner import PlanInputs, needs_of
 from reconciler.plan.view import RemoteView
@@ -206,7 +207,7 @@ def test_a_lookup_ends_when_half_of_its_oldest_tasks_were_seen(reader: Reader) -
     service = Shown(
         [remote("new"), remote("b0"), remote("b1")],
         [remote("late"), remote("b2"), remote("b3")],
-        [remote("later"), remote("b5"), remote("older")],
+        [remote("b5"), remote("later")],
         [remote("never read")],
     )
     view = reader.read(service, desired("a", adopt=False), known=tried())
@@ -214,10 +215,11 @@ def test_a_lookup_ends_when_half_of_its_oldest_tasks_were_seen(reader: Reader) -
     assert "page 3" not in service.asked
 
 
-def test_what_is_listed_after_the_baseline_of_look_alikes_is_not_read(reader: Reader) -> None:
+def test_what_is_listed_after_a_full_baseline_is_not_read(reader: Reader) -> None:
     """However long a page is: otherwise each plan with a new key reads a thousand old tasks."""
-    service = Shown([remote("new"), *map(remote, BEFORE.ids), remote("older")])
-    known = state(is_new=False, baselines={BEFORE.name: BEFORE}, latest={"acme": BEFORE.name})
+    full = Baseline("acme", tuple(f"b{number}" for number in range(BASELINE_SIZE)))
+    service = Shown([remote("new"), *map(remote, full.ids), remote("older")])
+    known = state(is_new=False, baselines={full.name: full}, latest={"acme": full.name})
     assert ids(reader.read(service, desired("a"), known=known)) == {"new"}
 
 
