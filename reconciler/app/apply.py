@@ -17,9 +17,9 @@ from reconciler.app.results import in_manifest_order
 from reconciler.app.wait import Expected, TaskWait, WaitOptions, is_unavailable
 from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import of_both_waves
-from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
+from reconciler.model.notes import Note
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.rollout import Progress

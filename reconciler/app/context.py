@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
-from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
+from reconciler.model.notes import Note
 from reconciler.system_clock import SystemClock
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from datetime import datetime
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.respond import QUIT, Recipient, Responses, read_answer
-from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.notes import Note, Question
 from reconciler.tasks.status import OpenRequest, RequestKind, all_requests
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.repository import repository_root
-from reconciler.messages.notes import Note
+from reconciler.model.notes import Note
 from reconciler.render.init import InitReport
 from reconciler.resources import schema_text, template_text
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from reconciler.app.context import Context
 from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planner import Planning, failures_of, note_if_new, open_workspace
-from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import has_errors
+from reconciler.model.notes import Note
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import short_digest
 from reconciler.plan.options import PlanOptions

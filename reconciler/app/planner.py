@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.expectations import Evaluation, is_unreached
-from reconciler.messages.notes import Note
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError, error
+from reconciler.model.notes import Note
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
 from reconciler.plan.hold import TaskProgress

@@ -10,9 +10,9 @@ from reconciler import memory
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
 from reconciler.app.planner import normalized
-from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
+from reconciler.model.notes import Note, Question
 from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg
 from reconciler.model.shell import is_task_id

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, confirm
-from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
+from reconciler.model.notes import Note, Question
 from reconciler.model.task import rfc3339
 from reconciler.render.respond import Response
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_named_ids
-from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
+from reconciler.model.notes import Question
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.render.state.edits import Edit, PlaceChange

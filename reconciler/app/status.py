@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when, with_retired
 from reconciler.app.wait import SHORTEST_PAUSE
-from reconciler.messages.notes import Note
 from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.notes import Note
 from reconciler.model.task import TaskId
 from reconciler.plan.periods import followed
 from reconciler.state.edit import known_refs

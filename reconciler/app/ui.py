@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.messages.notes import Note, Question
+from reconciler.model.notes import Note, Question
 
 if TYPE_CHECKING:
     from reconciler.apply.loop import Waiting

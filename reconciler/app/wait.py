@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import declared_refs, in_manifest_order
-from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError, error
+from reconciler.model.notes import Note
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait.report import End, WaitedReport

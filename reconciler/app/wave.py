@@ -21,7 +21,6 @@ from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Severity,
@@ -30,6 +29,7 @@ from reconciler.model.diagnostics import (
     error,
     has_errors,
 )
+from reconciler.model.notes import Note, Question
 from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import RemoteTask
 from reconciler.plan.adoption import described

@@ -17,8 +17,8 @@ from reconciler.cli.config import config_of, folder_of
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.help import NAMES, Examples, WithExamples
 from reconciler.messages.commands import use_command_line
-from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import MAX_ALIKE
+from reconciler.model.notes import Note
 from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ def load_all() -> None:
     """Reads all files now: later, it may be impossible to open one."""
     from reconciler.messages.catalog import AREAS, sections
 
-    import_module("reconciler.messages.remarks")
-    for names in (*AREAS.values(), ("remarks",)):
+    import_module("reconciler.messages.notes")
+    for names in (*AREAS.values(), ("remarks", "notes")):
         for name in names:
             sections(name)
 

@@ -46,3 +46,5 @@ SETTLING = "an earlier attempt may still create it; apply waits"
 
 UNATTENDED = "unattended"
 UNATTENDED_MEANS = "approvalMode auto without permissionMode read-only: no one approves its actions"
+
+SHORTENED = " {count:n} prompt{count:s} {are} shortened; -v shows them."

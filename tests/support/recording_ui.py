@@ -10,8 +10,8 @@ from typing import Any
 
 from reconciler.app.context import Connection, Context, Settings
 from reconciler.app.ui import ApplyProgress, Source
-from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.notes import Note, Question
 from reconciler.render.reports import Report
 from reconciler.render.secrets import Secrets
 from reconciler.stop import Stop

@@ -175,6 +175,16 @@ def test_no_files_import_each_other() -> None:
     assert not cycles(edges)
 
 
+WORDED = ("cli", "render", "messages")
+"""Packages that make text. All others have codes and facts."""
+
+
+def test_only_what_makes_text_imports_messages() -> None:
+    for path in MODULES:
+        if named(path).partition(".")[0] not in WORDED:
+            assert not [name for name in own_imports(path) if fits(name, "messages")], path
+
+
 def test_plan_imports_no_engine_or_remote_and_embedded_and_remote_are_independent() -> None:
     strangers = {"plan": ("state.", "remote"), "embedded": ("remote",), "remote": ("embedded",)}
     for package, others in strangers.items():
@@ -288,7 +298,6 @@ MAY_VALIDATE = {
     *("model.codes", "model.paths"),
     "messages",
     "messages.commands",
-    "messages.notes",
     "app",
     "limits",
     "app.context",
@@ -333,6 +342,7 @@ MAY_VALIDATE = {
     "model.canonical",
     "model.diagnostics",
     "model.fields",
+    "model.notes",
     "model.options",
     "model.remarks",
     "model.task",

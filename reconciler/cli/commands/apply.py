@@ -85,7 +85,7 @@ def command(
     from reconciler.app.apply import apply
     from reconciler.app.wait import WaitOptions
     from reconciler.app.wave import ApplyRequest
-    from reconciler.messages.notes import Note
+    from reconciler.model.notes import Note
     from reconciler.render.wait.report import WaitedReport
 
     if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):

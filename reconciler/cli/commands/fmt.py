@@ -10,7 +10,7 @@ from reconciler.app.fmt import fmt, fmt_stdin
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import argument, option
-from reconciler.messages.notes import Note
+from reconciler.model.notes import Note
 from reconciler.render.fmt import fmt_document, fmt_summary, fmt_text
 
 

@@ -10,8 +10,8 @@ import click
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, argument, option
-from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import has_errors
+from reconciler.model.notes import Note
 
 if TYPE_CHECKING:
     from reconciler.cli.console.output import Output

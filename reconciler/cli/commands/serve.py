@@ -13,9 +13,9 @@ import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import duration, option
-from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
+from reconciler.model.notes import Note
 
 if TYPE_CHECKING:
     from reconciler.embedded.budget import TokenBudget

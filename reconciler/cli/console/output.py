@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 from reconciler.app.context import ReportFile, Settings
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import columns, wants_color, wants_links
-from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
+from reconciler.model.notes import Note, Question
 from reconciler.model.remarks import Arg
 from reconciler.render import BASIC_FORMATS, render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -210,10 +210,10 @@ class Output:
     def _text(self, note: Note | Question, **facts: Arg) -> str:
         """The text of a note, made safe and without protected prompts."""
         from reconciler.messages.commands import completed
-        from reconciler.messages.remarks import fill_in
+        from reconciler.messages.notes import note_text
         from reconciler.render import safe
 
-        return safe.block(completed(self.conceal(fill_in(note.value, facts))))
+        return safe.block(completed(self.conceal(note_text(note, facts))))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
         from reconciler.render import safe
@@ -256,6 +256,7 @@ class Output:
         from reconciler.cli.console.progress import Bar, Lines
         from reconciler.system_clock import SystemClock
 
+        self._load_early()
         if self.options.quiet:
             return ApplyProgress()
         clock = SystemClock().now
@@ -272,16 +273,16 @@ class Output:
 
     def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.cli.signals import Interrupts
+        from reconciler.messages.notes import note_text
 
-        self._load_early()
-        message = "" if self.options.quiet else note.value
+        message = "" if self.options.quiet else f"\n{note_text(note, {})}\n"
         if last is None or self.options.format == "text":
             return Interrupts(message)
         result = render(self.options.format, self.masked(last), self.style_of_result())
         return Interrupts(message, result)
 
     def _load_early(self) -> None:
-        """Loads whatever words and renders results: a run that later can open no file must still
+        """Loads whatever words and renders results: an apply that later can open no file must still
         report what it has done."""
         from reconciler.apply.report import ApplyReport
         from reconciler.messages import load_all

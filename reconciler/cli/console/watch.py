@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.cli.console.live import Screen
-from reconciler.messages.notes import Note
+from reconciler.model.notes import Note
 from reconciler.model.remarks import Arg
 from reconciler.render.reports import Style
 from reconciler.render.status.table import status_rows

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 from reconciler.messages.catalog import entry
-from reconciler.messages.notes import SHORTENED
-from reconciler.messages.plan import COUNTED, FAILURES, WILL_FAIL, WILL_FAIL_EARLY, WILL_FAIL_PARTLY
+from reconciler.messages.plan import (
+    COUNTED,
+    FAILURES,
+    SHORTENED,
+    WILL_FAIL,
+    WILL_FAIL_EARLY,
+    WILL_FAIL_PARTLY,
+)
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
 from reconciler.model.identity import Identity

@@ -18,9 +18,9 @@ from reconciler.app.respond import Recipient, approve, cancel, say
 from reconciler.app.wait import WaitOptions, wait
 from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
-from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.notes import Note, Question
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render.respond import Response

@@ -13,9 +13,9 @@ from reconciler.app.state import read_tasks, remove_records
 from reconciler.app.status import status
 from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
-from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.notes import Question
 from reconciler.plan.options import PlanOptions
 from tests.support.recording_ui import RecordingUi, context
 

@@ -12,7 +12,7 @@ from reconciler.app.context import Settings
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import wants_color, wants_links
-from reconciler.messages.notes import Note
+from reconciler.model.notes import Note
 from reconciler.render.reports import FailureReport, ValidateReport
 from tests.support.diagnostics import error, warning
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import reconciler
 from reconciler.messages.catalog import AREAS, Message, entry
 from reconciler.messages.explanation import codes, section
-from reconciler.messages.notes import Note, Question
+from reconciler.messages.notes import note_templates
 from reconciler.messages.remarks import remark_templates
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
+from reconciler.model.notes import Note, Question
 from reconciler.model.remarks import Arg
 from reconciler.model.shell import WORDS
 from tools.messages_file import facts_of
@@ -71,7 +72,7 @@ def test_every_code_and_case_is_reported() -> None:
 def test_each_code_has_one_section_and_each_remark_a_wording() -> None:
     files = [name for names in AREAS.values() for name in names]
     folder = PACKAGE / "messages"
-    assert sorted([*files, "remarks"]) == sorted(path.stem for path in folder.glob("*.md"))
+    assert sorted([*files, "remarks", "notes"]) == sorted(path.stem for path in folder.glob("*.md"))
     headings = [
         line
         for name in files
@@ -95,7 +96,7 @@ def test_commands_are_lines_of_their_own() -> None:
     for message in worded:
         assert "`taskctl " not in message.summary + message.detail, message
         assert not message.command or message.detail.endswith(":"), message
-    assert not [note for note in (*Note, *Question) if "`taskctl " in note]
+    assert not [case for case, text in note_templates().items() if "`taskctl " in text.summary]
 
 
 EVIL = "$(touch owned)`;"
@@ -125,7 +126,14 @@ def notes() -> Iterator[tuple[str, str, frozenset[str]]]:
                     yield f"{path.name}:{node.lineno}", name, facts
 
 
+def test_each_note_and_question_has_a_wording() -> None:
+    assert note_templates().keys() == {each.value for each in (*Note, *Question)}
+    for case, text in note_templates().items():
+        assert text.summary, case
+        assert not text.detail, case
+
+
 def test_each_note_receives_its_facts() -> None:
     for place, name, facts in notes():
-        named = re.findall(r"\{([a-z_]+)", Note[name].value)
+        named = re.findall(r"\{([a-z_]+)", "".join(note_templates()[Note[name]]))
         assert set(named) == facts, place
