@@ -233,7 +233,7 @@ def test_a_page_with_a_problem_does_not_prove_absence(reader: Reader) -> None:
     service = Shown([remote("new")])
     service.problem = error("the list is null")
     view = reader.read(service, desired("a"), known=tried())
-    assert view.unlisted == {"acme": "the list is null"}
+    assert view.unlisted == {"acme": error("the list is null").cause}
     assert not view.is_complete
 
 
@@ -242,7 +242,7 @@ def test_an_unreadable_organization_does_not_affect_the_others(reader: Reader) -
     service = Shown([remote("t")])
     service.closed = {"closed"}
     view = reader.read(service, desired("b"), known=state(attempts=[made]))
-    assert view.refused == {"closed": "HTTP 500"}
+    assert view.refused == {"closed": (error("HTTP 500").cause,)}
     assert ids(view) == {"t"}
     service.closed = {"closed", "acme"}
     with pytest.raises(RemoteError):
@@ -354,7 +354,7 @@ def test_events_that_cannot_be_read_are_unreadable(reader: Reader) -> None:
     service = Shown([remote("t", ago(minutes=8)), remote("u", ago(minutes=8))])
     service.events = {"t": RemoteError([error("HTTP 500")]), "u": message("x")}
     view = reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
-    assert view.unreadable == {TaskId("acme", "t"): "HTTP 500"}
+    assert view.unreadable == {TaskId("acme", "t"): (error("HTTP 500").cause,)}
     assert TaskId("acme", "u") in view.messages
 
 
