@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from operator import itemgetter
@@ -19,7 +19,6 @@ from urllib.request import getproxies, proxy_bypass
 
 from reconciler.app.context import Context
 from reconciler.git_command import refusal_facts, run_git
-from reconciler.messages.doctor import TITLES
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     NOWHERE,
@@ -30,7 +29,7 @@ from reconciler.model.diagnostics import (
     limited,
 )
 from reconciler.model.mark import kept
-from reconciler.model.remarks import Arg
+from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.state.attempt import HistoryKind
 
 if TYPE_CHECKING:
@@ -53,6 +52,22 @@ _CREATES = (HistoryKind.CREATED, HistoryKind.REPLACED, HistoryKind.RECREATED)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+CHECKS = (
+    "backend",
+    "token",
+    "connection",
+    "identity",
+    "clock",
+    "manifests",
+    "organization",
+    "state",
+    "marks",
+    "write",
+    "git",
+)
+"""The checks, in order."""
+
+
 class Outcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
@@ -61,12 +76,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. `case` selects the wording; `diagnostics` are why it failed."""
+    """The result of one check. `remark` says what it found, or why it was skipped; `diagnostics`
+    are why it failed."""
 
     name: str
     outcome: Outcome
-    case: str = ""
-    facts: Mapping[str, Arg] = field(default_factory=dict)
+    remark: Remark | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -79,14 +94,14 @@ Finding = tuple[str, dict[str, Arg]]
 
 
 def doctor(ctx: Context, *, write_test: bool = False) -> list[Check]:
-    """Runs all checks, in the order of the catalog. Changes nothing; `write_test` writes next to
+    """Runs all checks, in order. Changes nothing; `write_test` writes next to
     the state and cleans up."""
     checks = _Checks(ctx, write_test=write_test)
-    return [checks.run(name) for name in TITLES]
+    return [checks.run(name) for name in CHECKS]
 
 
 class _Checks:
-    """A method for each name in the catalog."""
+    """A method for each of CHECKS."""
 
     def __init__(self, ctx: Context, *, write_test: bool) -> None:
         self._ctx, self._write_test = ctx, write_test
@@ -98,11 +113,11 @@ class _Checks:
         try:
             case, facts = check()
         except _SkippedError as reason:
-            return Check(name, Outcome.SKIPPED, str(reason))
+            return Check(name, Outcome.SKIPPED, remark(f"skipped.{reason}"))
         except TaskctlError as problem:
             return Check(name, Outcome.FAILED, diagnostics=problem.diagnostics)
         self._passed.add(name)
-        return Check(name, Outcome.OK, case, facts)
+        return Check(name, Outcome.OK, Remark(f"found.{case}", facts))
 
     def _needs(self, *names: str) -> None:
         """Skips the current check unless these have succeeded."""

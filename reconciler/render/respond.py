@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.remarks import remark
 from reconciler.render import safe
 from reconciler.render.document import json_document
 from reconciler.state.model import Record
 from reconciler.tasks.status import TaskStatus
-
-_RESPONSES = {
-    "approved": "Approved.",
-    "answered": "Answered.",
-    "rejected": "Rejected.",
-    "sent": "Message sent.",
-    "cancelled": "Cancelled.",
-    "sessionEnded": "Session ended.",
-    "nothingToCancel": "Nothing to cancel.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +27,8 @@ class Response:
 
 
 def response_text(response: Response) -> str:
-    return f"{safe.line(str(response.record.ref))}: {_RESPONSES[response.done]}\n"
+    done = word_remarks([remark(f"done.{response.done}")]).note
+    return f"{safe.line(str(response.record.ref))}: {done}\n"
 
 
 def responses_document(

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.app.doctor import CI_SYSTEMS
+from reconciler.app.doctor import CHECKS, CI_SYSTEMS
 from reconciler.cli.main import run
 from reconciler.embedded.app import App
 from reconciler.embedded.wsgi import ApiError, error_response
-from reconciler.messages.doctor import TITLES
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
+from reconciler.model.remarks import remark
 from tests.support.embedded_server import running_app
 from tests.support.fault_network import certificate, closed_port
 from tests.support.fault_server import FaultServer
@@ -51,7 +52,7 @@ class Doctor:
         """The checks that fail, and the codes."""
         code, outcomes, codes = self.run(backend, *options)
         assert code == 1
-        assert list(outcomes) == list(TITLES)
+        assert tuple(outcomes) == CHECKS
         return [name for name, outcome in outcomes.items() if outcome == "failed"], codes
 
     def git(self, *arguments: str) -> None:
@@ -240,7 +241,8 @@ def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:
 def test_text_has_a_row_for_each_check(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "-C", str(doctor.folder), "--backend", "local"]) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[1] for row in rows] == list(TITLES.values())
+    titles = [word_remarks([remark(f"check.{name}")]).note for name in CHECKS]
+    assert [row.split()[1] for row in rows] == titles
 
 
 def test_the_token_is_not_shown(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:

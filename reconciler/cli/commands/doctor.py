@@ -8,7 +8,8 @@ from reconciler.app.doctor import Check, Outcome, doctor
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, ORG, STATE, option
 from reconciler.messages import word
-from reconciler.messages.doctor import TITLES, found, skipped
+from reconciler.messages.remarks import word_remarks
+from reconciler.model.remarks import remark
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.document import json_document
@@ -56,7 +57,8 @@ def command(call: Call, write_test: bool) -> int:
 def _rows(check: Check, style: Style) -> Iterator[str]:
     """The check and what it found, or why it failed and what to do."""
     paint = _PAINT[check.outcome](style.palette)
-    start = f"{paint(f'{check.outcome.value:<8}')} {TITLES[check.name]:<13} "
+    title = word_remarks([remark(f"check.{check.name}")]).note
+    start = f"{paint(f'{check.outcome.value:<8}')} {title:<13} "
     if check.outcome is not Outcome.FAILED:
         yield f"{start}{safe.line(_text(check))}".rstrip()
         return
@@ -70,11 +72,8 @@ def _rows(check: Check, style: Style) -> Iterator[str]:
 
 
 def _text(check: Check) -> str:
-    match check.outcome:
-        case Outcome.OK:
-            return found(check.case, check.facts)
-        case Outcome.SKIPPED:
-            return skipped(check.case)
+    if check.remark is not None:
+        return word_remarks([check.remark]).note
     return ", ".join(problem.code.value for problem in check.diagnostics)
 
 
