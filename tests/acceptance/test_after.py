@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -78,6 +80,55 @@ def test_a_failed_predecessor_is_an_alarm(place: LiveTasks) -> None:
     code, out, _ = place.run("apply", "--yes")
     assert code == 1, out
     assert "first (failed)" in place.run("plan")[1]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "stopped", "gone"])
+def test_a_predecessor_that_ended_otherwise_is_an_alarm(place: LiveTasks, end: str) -> None:
+    words = {"cancelled": "endless", "stopped": "stopping", "gone": "finishing"}
+    write(place, first=task(words[end]), second=task("x", "first"))
+    assert place.run("apply", "--yes")[0] == 0
+    if end == "cancelled":
+        assert place.run("cancel", "first", "--yes")[0] == 0
+    if end == "gone":
+        forget(place, "first")
+    else:
+        place.finish(first=end)
+    found = planned(place)
+    assert found["second"] == ("held", "stopped")
+    code, out, _ = place.run("apply", "--yes")
+    assert code == 1
+    assert f"first ({end}" in out
+
+
+def test_a_recorded_success_counts_whatever_the_task_does_later(place: LiveTasks) -> None:
+    write(place, first=task("finishing"), second=task("finishing 2", "first"))
+    assert place.run("apply", "--yes", "--wait", "--interval", "100ms")[0] == 0
+    assert place.run("say", "first", "failing now", "-y")[0] == 0
+    place.finish(first="failed", second="done")
+    third = task("finishing 3", "first")
+    write(place, first=task("finishing"), second=task("finishing 2", "first"), third=third)
+    assert planned(place)["third"] == ("create", "new")
+
+
+def test_explicit_creates_are_not_held_and_filters_release_nothing(place: LiveTasks) -> None:
+    write(place, other=task("failing"), second=task("finishing 2"))
+    assert place.run("apply", "--yes")[0] == 0
+    place.finish(other="failed", second="done")
+    late = task("finishing 4", "other")
+    write(place, other=task("failing"), second=task("finishing 3", "other"), late=late)
+    for more in ((), ("--target", "late"), ("--exclude", "other"), ("--replace", "second")):
+        assert planned(place, *more)["late"] == ("held", "stopped"), more
+    assert planned(place, "--replace", "second")["second"][0] == "replace"
+    forget(place, "second")
+    old = ("--settle-time", "100ms")  # long enough ago to be visible
+    assert planned(place, *old)["second"] == ("gone", "gone")
+    assert planned(place, *old, "--allow-recreate")["second"] == ("gone", "recreate")
+
+
+def forget(place: LiveTasks, key: str) -> None:
+    """The service loses the task."""
+    with closing(sqlite3.connect(place.folder / "service.db")) as database, database:
+        database.execute("DELETE FROM tasks WHERE id = ?", (place.task_id(key),))
 
 
 def test_an_unmet_predecessor_holds_until_it_is_corrected(place: LiveTasks) -> None:
