@@ -19,18 +19,10 @@ from reconciler.state.model import Event, Forgotten, Record, Recorded, Retired
 
 def created(task: PlannedTask, attempt: Attempt, task_id: str, ctx: ApplyContext) -> Record:
     """The record of a successful create."""
-    record = Record(
-        ref=task.ref,
-        task_id=task_id,
-        file=attempt.file,
-        inputs=attempt.inputs,
-        digest=attempt.digest,
-        identity=ctx.identity,
-        created_at=ctx.clocks().moment,
+    record = replace(
+        Record.of(attempt, task_id, ctx.identity, ctx.clocks().moment),
         marks=(*_closed_marks(task, ctx), attempt.mark),
         pending=patch_after_create(attempt.inputs),
-        sensitive=attempt.sensitive,
-        generated=attempt.generated,
     )
     return record.in_place_of(task.record, attempt)
 

@@ -13,7 +13,6 @@ from reconciler.importing.pulumi import Resource
 from reconciler.importing.report import ImportedTask, ImportResult, SkipReason
 from reconciler.manifest.insertion import NewTask
 from reconciler.manifest.task_checks import credentials
-from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.identity import Identity
@@ -160,18 +159,9 @@ class Batch:
     def records(self, identity: Identity, now: datetime) -> Iterator[Record]:
         """The records of all known tasks that are not recorded yet."""
         for desired, task in self.listed:
-            yield Record(
-                ref=TaskRef(task.org_name, desired.key),
-                task_id=task.id,
-                file=desired.file,
-                inputs=desired.inputs,
-                digest=digest(desired.inputs),
-                identity=owner(task, identity),
-                created_at=now,
-                outputs=kept_outputs(task.raw),
-                sensitive=desired.sensitive,
-                generated=desired.generated,
-            )
+            record = Record.of(desired, task.id, owner(task, identity), now)
+            ref = TaskRef(task.org_name, desired.key)
+            yield replace(record, ref=ref, outputs=kept_outputs(task.raw))
 
 
 def adoptions(

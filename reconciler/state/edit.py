@@ -263,18 +263,10 @@ def record_existing(
     _check_free(state, task.ref, remote.id)
     removed = state.retired.get(remote.id)
     before = removed.marks if removed is not None else ()
-    record = Record(
-        ref=task.ref,
-        task_id=remote.id,
-        file=task.file,
-        inputs=task.inputs,
-        digest=digest(task.inputs),
-        identity=identity,
-        created_at=at,
+    record = replace(
+        Record.of(task, remote.id, identity, at),
         marks=tuple(dict.fromkeys((*before, *state.notes_on(task.ref).marks))),
         outputs=kept_outputs(remote.raw),
-        sensitive=task.sensitive,
-        generated=task.generated,
     )
     return [Recorded(record.as_adopted())]
 
@@ -286,18 +278,10 @@ def _resolved(
     if known is not None and known.task_id == task_id:
         return replace(known, marks=tuple(dict.fromkeys((*known.marks, *marks))))
     latest = attempts[-1]
-    record = Record(
-        ref=latest.ref,
-        task_id=task_id,
-        file=latest.file,
-        inputs=latest.inputs,
-        digest=latest.digest,
-        identity=latest.identity,
-        created_at=created_at,
+    record = replace(
+        Record.of(latest, task_id, latest.identity, created_at),
         marks=marks,
         pending=patch_after_create(latest.inputs),
-        sensitive=latest.sensitive,
-        generated=latest.generated,
     )
     if known is None and task_id in {attempt.replaces for attempt in attempts}:
         return record  # it existed before the attempts, and its record was lost

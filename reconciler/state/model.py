@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import ClassVar
 
 from reconciler.memory import value
+from reconciler.model.canonical import digest
 from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import Inputs, TaskRef
+from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.state.attempt import (
     HISTORY,
     Attempt,
@@ -69,6 +70,24 @@ class Record:
     owed: tuple[Owed, ...] = ()
     met: str = ""
     expects: bool = False
+
+    @classmethod
+    def of(
+        cls, work: DesiredTask | Attempt, task_id: str, identity: Identity, at: datetime | None
+    ) -> Record:
+        """The record, from `at` on, of a task that was created by `identity` as the manifest says,
+        or by the attempt."""
+        return cls(
+            ref=work.ref,
+            task_id=task_id,
+            file=work.file,
+            inputs=work.inputs,
+            digest=work.digest if isinstance(work, Attempt) else digest(work.inputs),
+            identity=identity,
+            created_at=at,
+            sensitive=work.sensitive,
+            generated=work.generated,
+        )
 
     def full_history(self) -> tuple[HistoryEntry, ...]:
         """The history of the key. A single entry follows from the other fields, so it is not
