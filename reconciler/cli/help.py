@@ -1,6 +1,6 @@
 """Help texts in sections, with examples, and the options that all commands share.
 
-Imports nothing but click, to keep `taskctl --help` fast.
+Imports nothing heavier than click, to keep `taskctl --help` fast.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from reconciler.address import documentation
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -111,8 +113,6 @@ class WithExamples(click.Command):
             for line, why in self.examples:
                 indent = " " * formatter.current_indent
                 formatter.write(f"{indent}{line}\n{indent}    {why}\n")
-        from reconciler.address import documentation
-
         if address := documentation(_page(ctx)):
             formatter.write(f"\nDocumentation: {address}\n")
 

@@ -66,8 +66,12 @@ def test_a_first_look_reads_each_tasks_events_once(sandbox: Sandbox, server: Fau
 
 @pytest.mark.parametrize("command", [("status",), ("inbox",), ("wait",), ("status", "--notify")])
 def test_a_second_look_reads_the_list(
-    sandbox: Sandbox, server: FaultServer, command: tuple[str, ...]
+    sandbox: Sandbox,
+    server: FaultServer,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
 ) -> None:
+    monkeypatch.setenv("TASKCTL_NOTIFY_URL", f"{server.url}/hook")  # there is nothing to send
     end_all(server)
     asked(sandbox, server, "status")
     requests, _ = asked(sandbox, server, *command)

@@ -295,6 +295,7 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 
 
 MAY_VALIDATE = {
+    "address",
     *("model.codes", "model.paths"),
     "messages",
     "messages.commands",
