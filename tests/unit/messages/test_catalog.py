@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import reconciler
@@ -23,8 +24,13 @@ KINDS = "|".join([*WORDS, "cmd"])
 PACKAGE = Path(reconciler.__file__).parent
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def used() -> frozenset[tuple[str, str]]:
     """Each string and each name of a code that the package's own modules use."""
+    return frozenset(_used())
+
+
+def _used() -> Iterator[tuple[str, str]]:
     for path in PACKAGE.rglob("*.py"):
         if path.parent.name != "messages" and path.name != "codes.py":
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -34,7 +40,6 @@ def texts() -> Iterator[tuple[str, str]]:
                     yield "name", node.attr
 
 
-USED = set(texts())
 SUFFIX = re.compile(r"\.lost$")
 """Of a case that the code composes: `f"{case}.lost"`."""
 
@@ -64,9 +69,9 @@ def test_every_case_has_a_wording() -> None:
 
 def test_every_code_and_case_is_reported() -> None:
     for code in codes():
-        assert ("name", code.name) in USED
+        assert ("name", code.name) in used()
         named = {SUFFIX.sub("", case) for case in entry(code).cases}
-        assert {case for case in named if case and ("text", case) not in USED} == set(), code
+        assert {case for case in named if case and ("text", case) not in used()} == set(), code
 
 
 def test_each_code_has_one_section_and_each_remark_a_wording() -> None:
