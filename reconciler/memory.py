@@ -1,5 +1,4 @@
-"""Performance with very many tasks: fewer garbage collections, one object for equal values, and
-values that are created quickly.
+"""Performance with very many tasks: fewer garbage collections, and one object for equal values.
 
 A garbage collection visits every live value: with 100,000 tasks, collections take a third of a
 plan's time. So `cli.main` disables them; a command resumes them when its work leaves cycles. Every
@@ -9,30 +8,17 @@ about a tenth of its time.
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __all__ = [
     "collection_paused",
     "resume_collection",
     "share",
     "share_parts",
-    "value",
 ]
-
-if TYPE_CHECKING:
-    from dataclasses import dataclass as value
-else:
-
-    def value(**settings: bool) -> Any:
-        """A dataclass that only the type checker treats as frozen. Creating a frozen one takes six
-        times as long, since it sets each field through `object.__setattr__`; and creating the class
-        takes half a millisecond."""
-        return dataclasses.dataclass(**{**settings, "frozen": False}, unsafe_hash=True)
-
 
 MAX_SHARED = 10_000
 _objects: dict[str, dict[str, Any]] = {}

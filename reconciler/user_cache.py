@@ -11,14 +11,13 @@ import stat
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import disk, limits
+from reconciler.model.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class UserCache:
+class UserCache(Value, frozen=True):
     """Files that only this user can read and write. `folder` is None if there is no usable
     directory: then there are no files, and nothing is kept."""
 

@@ -9,12 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import render
 from reconciler.render.reports import FailureReport, Report, Style

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from reconciler.apply.report import of_both_waves
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.notes import Note
+from reconciler.model.value import replace
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.rollout import Progress

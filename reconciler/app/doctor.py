@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from operator import itemgetter
@@ -30,6 +29,7 @@ from reconciler.model.diagnostics import (
 )
 from reconciler.model.mark import kept
 from reconciler.model.remarks import Arg, Remark, remark
+from reconciler.model.value import Value, replace
 from reconciler.state.attempt import HistoryKind
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Value, frozen=True):
     """The result of one check. `remark` says what it found, or why it was skipped; `diagnostics`
     are why it failed."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.expectation import Expectation
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.state.model import Record
 from reconciler.tasks.results import result_of
 from reconciler.tasks.status import TaskState, TaskStatus

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
+from reconciler.model.value import Value
 from reconciler.state.edit import known_refs
 from reconciler.state.model import Recorded, State
 
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from reconciler.state.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class ImportSelection:
+class ImportSelection(Value, frozen=True):
     """The tasks with these IDs; without IDs, all that are visible to the token or (`mine`) that its
     user created, not older than `since` (a date or a duration)."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from reconciler import disk
@@ -28,6 +27,7 @@ from reconciler.model.diagnostics import (
 )
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import replace
 from reconciler.plan.lookup import moved_ref
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State

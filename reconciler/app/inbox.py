@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.app.context import Context
@@ -11,11 +10,11 @@ from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.respond import QUIT, Recipient, Responses, read_answer
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.notes import Note, Question
+from reconciler.model.value import Value
 from reconciler.tasks.status import OpenRequest, RequestKind, all_requests
 
 
-@dataclass(frozen=True, slots=True)
-class Inbox:
+class Inbox(Value, frozen=True):
     """The open requests of the selected tasks at `read_at`, the oldest first."""
 
     tasks: RecordedTasks

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from reconciler.app.context import Context
@@ -11,6 +10,7 @@ from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planner import Planning, failures_of, note_if_new, open_workspace
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.notes import Note
+from reconciler.model.value import replace
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import short_digest
 from reconciler.plan.options import PlanOptions

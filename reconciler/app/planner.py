@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlErr
 from reconciler.model.notes import Note
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
+from reconciler.model.value import Value, replace
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from reconciler.state.model import State
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Value, frozen=True):
     """The manifests of a plan, with organizations. `scope` are the normalized PATHs; `options`
     include the limits from manifests and configuration."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reconciler import memory
@@ -17,6 +16,7 @@ from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
+from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.plan.selection import matches_key
 from reconciler.render.masking import secrets_in
@@ -27,8 +27,7 @@ from reconciler.tasks.delivery import Refusal, delivery_error
 from reconciler.tasks.status import TaskState, TaskStatus, by_state
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedTasks:
+class RecordedTasks(Value, frozen=True):
     """The recorded tasks, and the connection to the service."""
 
     ctx: Context
@@ -114,13 +113,13 @@ def _with_id(state: State, task_id: str) -> Record | None:
 
 def _record_of(task: RetiredTask, task_id: str) -> Record:
     return Record(
-        task.ref,
-        task_id,
-        task.file,
-        {},
-        "",
-        task.identity,
-        task.created_at,
+        ref=task.ref,
+        task_id=task_id,
+        file=task.file,
+        inputs={},
+        digest="",
+        identity=task.identity,
+        created_at=task.created_at,
         outputs=task.outputs if task_id == task.task_id else {},
         sensitive=task.sensitive,
         history=(HistoryEntry("removed", task.at, task_id),),

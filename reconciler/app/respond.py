@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.app.context import Context
@@ -12,6 +11,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.notes import Note, Question
 from reconciler.model.task import rfc3339
+from reconciler.model.value import Value, replace
 from reconciler.render.respond import Response
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 from reconciler.tasks.events import Approval, body_of, is_user_event
@@ -32,8 +32,7 @@ Responses = Iterator[Response | TaskctlError]
 """Each response, or the error if it was not sent, in the order of the tasks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(Value, frozen=True):
     """A recorded task and its status."""
 
     tasks: RecordedTasks

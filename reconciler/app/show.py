@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import replace
 from reconciler.state.edit import find
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.app.context import Context
@@ -15,6 +14,7 @@ from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.notes import Note
 from reconciler.model.task import TaskId
+from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import FINISHED, TaskState, TaskStatus, find_news
@@ -24,8 +24,7 @@ NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 """Only the environment names it: a repository must not choose where its tasks are reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(Value, frozen=True):
     """The tasks in the order of the table, at `read_at`; `selected` counts those of any status.
     `diagnostics` are about expectations that cannot be read."""
 
@@ -83,8 +82,7 @@ def _notify(tasks: RecordedTasks, report: StatusReport, since: timedelta) -> Non
         ui.note(Note.NOT_NOTIFIED, why=why)
 
 
-@dataclass(frozen=True, slots=True)
-class TotalsReport:
+class TotalsReport(Value, frozen=True):
     """The tokens used, and the budgets of the organizations."""
 
     totals: Totals

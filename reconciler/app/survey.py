@@ -13,7 +13,6 @@ from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Service, TaskPage
 from reconciler.model.task import TaskId
-from reconciler.model.typed_json import Codec
 from reconciler.plan.lookup import BASELINE_SIZE, Lookup
 from reconciler.plan.view import RemoteView
 from reconciler.remote.cache import TaskCache
@@ -27,7 +26,7 @@ def message_cache(
     files: UserCache, service: str, caller: Identity, scrub: Callable[[str], str] = str
 ) -> TaskCache[FirstMessage]:
     """A cache of the first messages, which never change, that this caller has read."""
-    return TaskCache(files, "first-messages", service, caller, Codec(FirstMessage), scrub)
+    return TaskCache(files, "first-messages", service, caller, FirstMessage, scrub)
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 
 from reconciler.app.survey import FEW
 from reconciler.model.canonical import digest, map_texts
@@ -12,7 +11,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskId, TaskRef
-from reconciler.model.typed_json import Codec
+from reconciler.model.value import Stored, field, replace
 from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
@@ -27,8 +26,7 @@ from reconciler.user_cache import UserCache
 Conceal = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPosition:
+class ReadPosition(Stored, frozen=True):
     """The summary of a task's events, and the token of the page with the last one (None: first
     page). It is cached, because events can only be read in ascending order.
 
@@ -49,7 +47,7 @@ MAX_CACHED_WORDS = 1 << 16
 
 def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[ReadPosition]:
     """A cache of the positions up to which this caller has read the events of tasks."""
-    return TaskCache(files, "events", service, caller, Codec(ReadPosition))
+    return TaskCache(files, "events", service, caller, ReadPosition)
 
 
 class TaskReader:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from reconciler.app.context import Context
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Severity
+from reconciler.model.value import replace
 from reconciler.render.reports import ValidateReport
 
 

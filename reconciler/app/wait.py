@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from reconciler.app.results import declared_refs, in_manifest_order
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError, error
 from reconciler.model.notes import Note
+from reconciler.model.value import Value, replace
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait.report import End, WaitedReport
@@ -35,8 +35,7 @@ def is_unavailable(problem: TaskctlError) -> bool:
     return {d.code for d in problem.diagnostics} == {Code.STATE_LOCKED}
 
 
-@dataclass(frozen=True, slots=True)
-class WaitOptions:
+class WaitOptions(Value, frozen=True):
     """`stop_on_waiting`: the wait also ends once every unfinished task waits for a person."""
 
     timeout: timedelta = timedelta(minutes=30)
@@ -61,8 +60,7 @@ def wait(
     return report, stop.exit_code
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Value, frozen=True):
     """What is known about the tasks when the wait starts. For `patience` seconds, `fresh` tasks,
     which were just created, may not be visible yet; `done` ones are not requested, and those that
     are `shown` already are shown once they change. The wait also ends once `is_enough`."""

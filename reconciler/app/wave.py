@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler import memory
@@ -32,6 +31,7 @@ from reconciler.model.diagnostics import (
 from reconciler.model.notes import Note, Question
 from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.codec import SavedPlan, basis_of
@@ -58,8 +58,7 @@ if TYPE_CHECKING:
 _MADE = (Result.CREATED, Result.REPLACED)
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyRequest:
+class ApplyRequest(Value, frozen=True):
     """The arguments of an apply. `explicit` are the options without those of the configuration
     file, to be compared with a saved plan. `expected` is the digest that the plan must have."""
 
@@ -72,8 +71,7 @@ class ApplyRequest:
     fail_on: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Value, frozen=True):
     """The outcome of an apply. `plan` is what was executed, None if it was declined. `signal` is
     the exit code of a signal that arrived; `waves` is how many waves created something."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -14,6 +13,7 @@ from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Service
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import Value, field
 from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import SEND_WINDOW, Baseline
@@ -47,8 +47,7 @@ class AttemptLog(Protocol):
         each request that changes anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyContext:
+class ApplyContext(Value, frozen=True):
     """The dependencies of the executor and the loop.
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `held` is called with the

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.mark import microseconds
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.lookup import Depth
 from reconciler.plan.plan import PlannedTask
 from reconciler.plan.planner import duplicate_warning

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
@@ -21,6 +20,7 @@ from reconciler.apply.throttle import Throttle
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.state.attempt import Owed

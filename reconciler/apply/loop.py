@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, StateEr
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.age import time_left, waited_totals
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
@@ -13,6 +12,7 @@ from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.fields import COMPARED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.value import replace
 from reconciler.plan.diff import at_service
 from reconciler.plan.plan import PlannedTask
 from reconciler.state.model import Record, Recorded

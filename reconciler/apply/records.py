@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import Inputs, TaskRef
+from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask

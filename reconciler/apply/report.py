@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.memory import value
 from reconciler.model.budget import Outlook
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import Value
 
 
 class Result(StrEnum):
@@ -34,8 +33,7 @@ SUMMARY = (
 """The counts of an apply, in order."""
 
 
-@value(frozen=True, slots=True)
-class TaskResult:
+class TaskResult(Value, frozen=True):
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
     and `line` are its place in a manifest. `replaced` is the task that it replaced, `cancelled` the
     task that was cancelled, and `updated` are the settings that were changed."""
@@ -61,8 +59,7 @@ class TaskResult:
         return self.ref.org_name
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyReport:
+class ApplyReport(Value, frozen=True):
     """`budgets` are those of the plan, from before anything was created; `held` is
     the number of tasks that must not be created yet."""
 

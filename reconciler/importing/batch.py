@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.importing.declaration import UNNAMED, Opening, declare, owner
@@ -18,6 +18,7 @@ from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, text_of
+from reconciler.model.value import Value, replace
 from reconciler.model.work import Work, comparable_text, compare_work
 from reconciler.plan.lookup import is_own, settings_agree
 from reconciler.state.attempt import kept_outputs
@@ -63,8 +64,7 @@ class Keys:
         return key
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Value, frozen=True):
     """A task to import, and its Pulumi resource, if any."""
 
     task: RemoteTask

@@ -17,6 +17,7 @@ from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.value import Value
 from reconciler.model.wire import first_message, first_user_message
 from reconciler.model.work import REDACTED, comparable_text
 
@@ -25,8 +26,7 @@ FIRST_EVENTS = 50
 """The number of events to read for each task: they include the name that the agent gave it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Value, frozen=True):
     """The first events of a task: its first message, and the names given by the agent."""
 
     message: Mapping[str, Any] | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.manifest.finding import Finding, located, warning_finding
@@ -20,6 +20,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path
 from reconciler.model.fields import SENT
 from reconciler.model.remarks import Arg
+from reconciler.model.value import Value, replace
 
 TYPE = "pulumiservice:api/agents:Task"
 
@@ -36,8 +37,7 @@ _IGNORED = ("components", "variables", "config", "configuration", "outputs")
 """Sections of a program that have no equivalent in a manifest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Value, frozen=True):
     """A resource that can be imported. `name` is its logical name; `members` are those of the
     manifest entry, with `message` unless there is a `task_id`."""
 

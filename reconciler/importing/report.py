@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.value import Value
 
 
 class ImportResult(StrEnum):
@@ -28,8 +28,7 @@ class SkipReason(StrEnum):
     KEY_IN_USE = "key already in use"
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedTask:
+class ImportedTask(Value, frozen=True):
     """The result for one task or resource; `why` it was skipped."""
 
     key: str
@@ -41,8 +40,7 @@ class ImportedTask:
     why: SkipReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+class ImportReport(Value, frozen=True):
     """`file` is the manifest, `manifest` the text that was (or would be) added. `next_step` is a
     command, or empty."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -26,6 +25,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, error
 from reconciler.model.expectation import Expectation
+from reconciler.model.value import Value
 
 MAX_REASONS = 20
 _MAX_SHOWN = 200
@@ -175,8 +175,7 @@ def check_prompts(document: Document) -> Iterator[Finding]:
 # The manifests of recorded tasks
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Value, frozen=True):
     """The keys of the tasks and entries that a manifest declares, with their expectations;
     `problems` are its errors."""
 

@@ -6,7 +6,6 @@ reader of `validate`, and must consist of the same events and data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.manifest.finding import Finding
@@ -15,12 +14,12 @@ from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import PARSER_ERRORS
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.value import Value
 
 _ATTRIBUTES = ("anchor", "ctag", "value", "style", "flow_style", "implicit", "explicit")
 
 
-@dataclass(frozen=True, slots=True)
-class Formatted:
+class Formatted(Value, frozen=True):
     """`content` is the canonical form; None if there is none, for the reason in `diagnostics`."""
 
     before: bytes

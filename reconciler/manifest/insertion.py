@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,12 @@ from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Place, error
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import Value
 
 _NOT_OF_THE_TASK = ("adopt", "sensitive")
 
 
-@dataclass(frozen=True, slots=True)
-class NewTask:
+class NewTask(Value, frozen=True):
     """A task to write: its key, its organization (None: not in the manifest), and its settings
     in order."""
 
@@ -48,8 +47,7 @@ class NewTask:
         return {**org, **self.members}
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Value, frozen=True):
     """`content` is the whole file, `text` the new lines; `tasks` are the new tasks, as read."""
 
     content: bytes
@@ -104,8 +102,7 @@ class _NotReadBackError(Exception):
     """The text that was read back differs from the text that was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class _InsertionPoint:
+class _InsertionPoint(Value, frozen=True):
     """Between `head` and `rest`. `indent` is the column of the task keys."""
 
     head: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ from reconciler.manifest.schema import check
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
 from reconciler.model.task import DesiredTask, Removal
+from reconciler.model.value import replace
 
 if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence

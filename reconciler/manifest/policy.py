@@ -10,7 +10,6 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any, TypeVar
 
@@ -25,6 +24,7 @@ from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place,
 from reconciler.model.paths import shown
 from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import Value, field
 
 MESSAGE, SEVERITY = "errorMessage", "severity"
 SEVERITIES = (Severity.ERROR, Severity.WARNING)
@@ -75,8 +75,7 @@ class Timer:
             signal.signal(signal.SIGVTALRM, handler)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Value, frozen=True):
     """`file` is the path of the policy as configured in the file `config`. `timer` limits the CPU
     time of all evaluations."""
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 
 class _Run:
-    complete: Callable[[str], str] = str
-    plan_file: Callable[[], str] = str
+    def __init__(self) -> None:
+        self.complete: Callable[[str], str] = str
+        self.plan_file: Callable[[], str] = str
 
 
 _RUN = _Run()

@@ -6,11 +6,11 @@ See `OrgNeoTokenBudget` in the API document.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.value import Moment, Stored
 
 MAX_TOKENS = 2**63 - 1
 """The maximum of the API's int64. A number of tokens is between 0 and this."""
@@ -18,8 +18,7 @@ MAX_TOKENS = 2**63 - 1
 _KIND_LENGTH = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Stored, frozen=True):
     """The tokens that one organization has used in this window, and its allowance.
 
     `window_end` is None if the window never ends or the service did not report it. `window_kind` is
@@ -30,16 +29,15 @@ class Budget:
     used: int
     allowance: int
     exhausted: bool
-    window_end: datetime | None = None
+    window_end: Moment | None = None
     window_kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Stored, frozen=True):
     """A budget as it was at `read_at` by the service's clock."""
 
     budget: Budget
-    read_at: datetime
+    read_at: Moment
 
 
 def read_budget(org_name: str, raw: object) -> Budget | None:

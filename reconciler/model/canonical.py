@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 if TYPE_CHECKING:
     from json import JSONEncoder
 
@@ -56,13 +58,5 @@ def texts_in(value: object, *, names: bool = False) -> Iterator[str]:
             yield from texts_in(inner, names=names)
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-ABSENT: object = _Absent()
+ABSENT = UNSET
 """The value of an absent field, where null has another meaning."""

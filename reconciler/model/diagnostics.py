@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from reconciler.memory import value
 from reconciler.model.codes import Code
 from reconciler.model.remarks import Arg, Remark
+from reconciler.model.value import Stored, field
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the root of a document to a value."""
@@ -36,8 +35,7 @@ class DataRow(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
-@value(frozen=True, slots=True)
-class Place:
+class Place(Stored, frozen=True):
     """The place of a problem. Lines and columns count from 1; `path` is the key path in the file,
     and `row` the row of a generated task."""
 
@@ -52,8 +50,7 @@ class Place:
 NOWHERE = Place()
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Stored, frozen=True):
     """A problem: `case` selects one of the wordings of `code`, `args` are the facts."""
 
     code: Code

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from reconciler.model.value import Moment, Stored, field
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
+class Rollout(Stored, frozen=True):
     """How fast the tasks of an entry may be created. At most `at_once` run concurrently (None: no
     limit). `has_pilot`: some tasks are the pilot, and the others wait for them."""
 
@@ -17,21 +19,35 @@ class Rollout:
     stop_after: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """The key of the entry that a task was generated from, and the task's values and period.
+class Generated(Stored, frozen=True):
+    """The entry that a task was generated from, and the task's values, in the order of the axes.
+    Records keep all of this."""
 
-    `values` are by axis (`region`) or field (`stack.name`), in the order of the axes. Records keep
-    all of this.
-    """
+    entry: Annotated[
+        str,
+        Meta(
+            description="The key of the entry.",
+            examples=["rotate-keys"],
+            extra_json_schema={"minLength": 1},
+        ),
+    ]
+    values: Annotated[
+        Mapping[str, str],
+        Meta(
+            description="The values by axis, or by axis and field. Absent: none.",
+            examples=[{"stack.name": "network", "region": "eu"}],
+        ),
+    ] = field(default_factory=dict)
+    period: Annotated[
+        str | None,
+        Meta(
+            description="The name of the period. Absent: the entry has no periods.",
+            examples=["2026-11"],
+        ),
+    ] = None
 
-    entry: str
-    values: Mapping[str, str] = field(default_factory=dict)
-    period: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class TaskOrigin:
+class TaskOrigin(Stored, frozen=True):
     """The origin of a generated task, and its entry's rules for it.
 
     - `template`: the entry's settings before expansion, in the form of a task's inputs.
@@ -51,5 +67,5 @@ class TaskOrigin:
     rollout: Rollout | None = None
     is_pilot: bool = False
     waits: bool = False
-    begins: datetime | None = None
-    ends: datetime | None = None
+    begins: Moment | None = None
+    ends: Moment | None = None

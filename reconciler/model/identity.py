@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated
+
+from msgspec import Meta
+
+from reconciler.model.value import Stored
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Stored, frozen=True):
     """A token's identity. The login may change: all other fields identify it
     (docs/exactly-once.md)."""
 
-    JSON_SHARED: ClassVar[bool] = True  # most records of a state have the same identity
-
-    id: str
-    organization: str | None = None
-    team: str | None = None
-    login: str = ""
+    id: Annotated[
+        str,
+        Meta(description="The user's ID.", examples=["a1b2c3"], extra_json_schema={"minLength": 1}),
+    ]
+    organization: Annotated[
+        str | None,
+        Meta(description="The organization to which the token is limited.", examples=["acme"]),
+    ] = None
+    team: Annotated[
+        str | None,
+        Meta(description="The team to which the token is limited.", examples=["platform"]),
+    ] = None
+    login: Annotated[
+        str, Meta(description="The user's login, for display.", examples=["octocat"])
+    ] = ""
 
     @property
     def name(self) -> str:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.model.codes import Code
+from reconciler.model.value import Stored, field
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Stored, frozen=True):
     """`case` selects the wording: one of those of `code`, or without a code, one of
     `messages/remarks.md`. `facts` may be external text, which renderers escape."""
 
     case: str
-    facts: Mapping[str, Arg] = field(default_factory=dict, hash=False)
+    facts: Mapping[str, Arg] = field(default_factory=dict)
     code: Code | None = None
 
+    def __hash__(self) -> int:
+        return hash((self.case, self.code))  # facts need not be hashable
 
-Arg = str | int | float | bool | None | tuple[str, ...] | Remark | tuple[Remark, ...]
+
+Arg = str | int | float | bool | None | Remark | tuple[str | Remark, ...]
 """A fact. It may be external text, which renderers escape, or remarks: the cause of a problem."""
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from reconciler.memory import value
 from reconciler.model.task import instant
+from reconciler.model.value import Stored
 
 
-@value(frozen=True, slots=True)
-class RemoteTask:
+class RemoteTask(Stored, frozen=True):
     """A task as the service returns it. `raw` is the whole response, with unknown fields."""
 
     org_name: str
@@ -32,8 +31,7 @@ class RemoteTask:
         return login if isinstance(login, str) and login else None
 
 
-@value(frozen=True, slots=True)
-class FirstMessage:
+class FirstMessage(Stored, frozen=True):
     """The message that a task was created with, from its events; `mark` is as returned."""
 
     mark: str

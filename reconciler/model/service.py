@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -11,6 +10,7 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.value import Value
 
 
 class SendWindow(Protocol):
@@ -54,8 +54,7 @@ class Unknown(NamedTuple):
 CreateOutcome = Created | NotSent | Refused | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class TaskPage:
+class TaskPage(Value, frozen=True):
     """One page of an organization's list.
 
     With a `problem` (an unreadable entry, the wrong order), tasks may exist that no page lists.

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from reconciler.memory import value
-
-if TYPE_CHECKING:
-    from reconciler.model.expectation import Expectation
-    from reconciler.model.generated import Generated, TaskOrigin
+from reconciler.model.expectation import Expectation
+from reconciler.model.generated import Generated, TaskOrigin
+from reconciler.model.value import Stored
 
 Inputs = Mapping[str, Any]
 """The settings that a task is created with: JSON values under Pulumi's own names.
@@ -47,6 +45,9 @@ class TaskRef(NamedTuple):
         return cls(org_name, key)
 
 
+NO_TASK = TaskRef("", "")
+
+
 class TaskId(NamedTuple):
     """A task at the service, which finds IDs within an organization."""
 
@@ -54,8 +55,7 @@ class TaskId(NamedTuple):
     id: str
 
 
-@value(frozen=True, slots=True)
-class DesiredTask:
+class DesiredTask(Stored, frozen=True):
     """One task of a manifest, with defaults applied.
 
     `org_name` is None until the default organization is known; `org_from_manifest` is False then.

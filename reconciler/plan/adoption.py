@@ -4,7 +4,6 @@ do the work of a missing task."""
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, text_of
+from reconciler.model.value import replace
 from reconciler.model.wire import console_url
 from reconciler.model.work import REDACTED, Work, comparable_text, compare_work, message_of
 from reconciler.plan.lookup import adopt_depth, is_comparable, is_own, settings_agree

@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from reconciler import __version__
@@ -18,12 +17,20 @@ from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask
-from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
+from reconciler.model.typed_json import (
+    Raw,
+    ShapeError,
+    builtins_of,
+    convert_to,
+    decode_as,
+    encode_json,
+    members,
+)
+from reconciler.model.value import Stored, field, replace
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Action, Plan
-from reconciler.state.attempt import Attempt
-from reconciler.state.model import Record, State
+from reconciler.state.model import State
 
 FORMAT_VERSION = 1
 SAVED_KIND = "taskctl-saved-plan"
@@ -31,8 +38,7 @@ SAVED_KIND = "taskctl-saved-plan"
 _FIRST_KEY = re.compile(rb"\s*\{?\s*([\"']?)(checksum|formatVersion)\1\s*:")
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(Stored, frozen=True):
     """What a plan was made from: apply rejects the saved plan if any of it has changed.
 
     `manifest` and `state` are digests. The lineage of an empty state is "", since it is random
@@ -86,9 +92,9 @@ class SavedPlan(NamedTuple):
     def options(self, given: PlanOptions) -> PlanOptions:
         """The options of the plan. Raises TaskctlError if a given option differs both from them and
         from its default."""
-        kept = _OPTIONS.convert(dict(self.plan.options))
+        kept = convert_to(PlanOptions, dict(self.plan.options))
         defaults = PlanOptions()
-        for name in (f.name for f in fields(given)):
+        for name in given.__struct_fields__:
             if getattr(given, name) not in (getattr(kept, name), getattr(defaults, name)):
                 raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=_flag(name))
         return kept
@@ -103,13 +109,9 @@ class SavedPlan(NamedTuple):
             raise TaskctlError(stale)
 
 
-_BASIS, _PLAN, _OPTIONS = Codec(Basis), Codec(Plan), Codec(PlanOptions)
-_RECORD, _ATTEMPT = Codec(Record), Codec(Attempt)
-
-
 def options_json(options: PlanOptions) -> dict[str, object]:
     """The options that differ from their defaults, as in `Plan.options`."""
-    found: dict[str, object] = _OPTIONS.builtins(options)
+    found: dict[str, object] = builtins_of(options)
     return found
 
 
@@ -125,10 +127,9 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
     )
     removed = [["removed", str(t.ref)] for t in plan.tasks if t.action is Action.FORGET]
     known = {
-        "records": [_sha256(_RECORD.encode(r)) for _, r in sorted(state.records.items())],
+        "records": [_sha256(encode_json(r)) for _, r in sorted(state.records.items())],
         "attempts": [
-            _sha256(_ATTEMPT.encode(replace(a, waited=0.0)))
-            for _, a in sorted(state.attempts.items())
+            _sha256(encode_json(replace(a, waited=0.0))) for _, a in sorted(state.attempts.items())
         ],
         "isNew": state.is_new,
         **({"retired": sorted(state.retired)} if state.retired else {}),
@@ -154,8 +155,8 @@ def encode_saved_plan(saved: SavedPlan) -> bytes:
         "formatVersion": encode_json(FORMAT_VERSION),
         "kind": encode_json(SAVED_KIND),
         "taskctl": encode_json(saved.made_by),
-        "basis": _BASIS.encode(saved.basis),
-        "plan": _PLAN.encode(saved.plan),
+        "basis": encode_json(saved.basis),
+        "plan": encode_json(saved.plan),
     }
     lines = [b'\n "%b": %b' % (name.encode(), part) for name, part in parts.items()]
     return with_checksum(b"{%b}" % b",".join(lines))
@@ -179,7 +180,7 @@ def read_saved_plan(data: bytes, file: str) -> SavedPlan:
         raise _refused(Code.SAVED_PLAN_DAMAGED, file, "checksum")
     try:
         made_by = decode_as(str, whole["taskctl"])
-        return SavedPlan(_PLAN.decode(whole["plan"]), _BASIS.decode(whole["basis"]), made_by)
+        return SavedPlan(decode_as(Plan, whole["plan"]), decode_as(Basis, whole["basis"]), made_by)
     except (KeyError, ShapeError) as problem:
         raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=str(problem)) from None
 

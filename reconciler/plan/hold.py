@@ -7,7 +7,6 @@ limited to some of them: `--target` never bypasses a rollout.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.periods import Upcoming, is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from reconciler.model.mark import microseconds
 from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, text_of
+from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
 from reconciler.plan.age import LockHolder, time_left
 from reconciler.plan.options import PlanOptions
@@ -58,8 +58,7 @@ class Depth(NamedTuple):
 TO_THE_END = Depth()
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Value, frozen=True):
     """What to read from one organization.
 
     `ids`: the tasks to read. `first_messages`: those of them whose first messages are needed.

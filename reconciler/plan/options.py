@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.model.options import AdoptScope
+from reconciler.model.value import Stored
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
+class PlanOptions(Stored, frozen=True):
     """Every flag that changes what apply would do. `plan` has the same flags, and a saved plan
     stores them.
 

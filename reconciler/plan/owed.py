@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.state.attempt import Owed
 from reconciler.state.model import Record, State

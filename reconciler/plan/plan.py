@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from reconciler.memory import value
 from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
@@ -19,6 +17,7 @@ from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, is_unattended
+from reconciler.model.value import Stored, field
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
@@ -81,14 +80,13 @@ class Origin(StrEnum):
     BOTH = "both"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Stored, frozen=True):
     """A field: its current value, the desired value, and which side changed it."""
 
     path: str
-    before: Any
-    after: Any
-    origin: Origin
+    before: Any = ABSENT
+    after: Any = ABSENT
+    origin: Origin = Origin.MANIFEST
 
     @property
     def in_place(self) -> bool:
@@ -102,8 +100,7 @@ _APPLIED = (*_CREATED, Action.ADOPT, Action.MOVE, Action.UPDATE, Action.FORGET)
 _APPLIED_REASONS = (Reason.RECREATE, Reason.UNFINISHED, Reason.SETTLING)
 
 
-@value(frozen=True, slots=True)
-class PlannedTask:
+class PlannedTask(Stored, frozen=True):
     """One task, and what apply would do with it.
 
     `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
@@ -219,8 +216,7 @@ _WARNED: dict[tuple[Code, str], bool] = {
 """The warnings of a plan that make apply exit 1, and whether they are blocking."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Stored, frozen=True):
     """The tasks of a plan, sorted by organization and key, and the PATHs it was made for.
 
     `closed` are marks of attempts that created no task; apply closes them. `options` are the flags

@@ -4,7 +4,6 @@ Pure."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
@@ -14,6 +13,7 @@ from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.expectation import Expectation
 from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef
+from reconciler.model.value import Value, field, replace
 from reconciler.model.wire import console_url
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import look_alikes
@@ -33,8 +33,7 @@ from reconciler.plan.view import RemoteView
 from reconciler.state.model import Record, State, is_in
 
 
-@dataclass(frozen=True, slots=True)
-class PlanInputs:
+class PlanInputs(Value, frozen=True):
     """What is known before the service is read for a plan.
 
     `scope`: the PATHs that the manifests were read from; empty for all. `limit` and `selection`

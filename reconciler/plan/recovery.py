@@ -8,7 +8,6 @@ the same table.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from reconciler.model.mark import is_same, microseconds
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskId, TaskRef
+from reconciler.model.value import Value, field
 from reconciler.model.work import compare_work
 from reconciler.plan.age import LockHolder, time_left
 from reconciler.plan.plan import Reason
@@ -32,8 +32,7 @@ class Found(NamedTuple):
     duplicates: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotCreated:
+class NotCreated(Value, frozen=True):
     """The attempt created no task and no longer can: the key passes every rule of a first
     create."""
 
@@ -112,8 +111,7 @@ def _ids(tasks: Iterable[RemoteTask]) -> tuple[str, ...]:
     return tuple(sorted(task.id for task in tasks))
 
 
-@dataclass(frozen=True)
-class Owners:
+class Owners(Value, frozen=True, dict=True):
     """To which keys tasks belong, by what is known of them: recorded IDs, `named` IDs (by `taskID`
     in manifests), and marks. `moves` maps former keys to the keys that their tasks move to."""
 

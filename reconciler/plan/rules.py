@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.diff import changes
 from reconciler.plan.lookup import is_comparable, moved_ref, record_of, removed_task

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, TaskctlError, error, warning
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import Value
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State, is_in
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Value, frozen=True):
     """The keys that a plan is limited to, out of `count`; None for all."""
 
     refs: frozenset[TaskRef] | None = None

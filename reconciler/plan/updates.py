@@ -7,7 +7,6 @@ are patched; what someone changed at the service is never reverted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.model.canonical import ABSENT, digest
@@ -18,13 +17,13 @@ from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import Value, field
 from reconciler.plan.diff import at_service, changes, remote_agrees
 from reconciler.plan.plan import Action, Change, Origin, PlannedTask, Reason, plan_for
 from reconciler.state.model import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Value, frozen=True):
     """`values` are the settings to record, and to patch unless `agreed`: those the service already
     has. `conflicts` were changed on both sides; `removed` left the manifest."""
 

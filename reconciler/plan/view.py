@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
 
 from reconciler.model.clock import Clocks
 from reconciler.model.diagnostics import Diagnostic
@@ -11,10 +10,10 @@ from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import TaskId, TaskRef
+from reconciler.model.value import Value, field
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteView:
+class RemoteView(Value, frozen=True):
     """The service as seen by one identity.
 
     `clocks`: read before the first request. The age of attempts is measured by them, so a lookup

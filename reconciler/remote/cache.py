@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from reconciler.model.canonical import texts_in
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskId
-from reconciler.model.typed_json import Codec, ShapeError
+from reconciler.model.typed_json import ShapeError, builtins_of, convert_to
 from reconciler.user_cache import UserCache
 
 T = TypeVar("T")
@@ -33,28 +33,28 @@ class TaskCache(Generic[T]):
         kind: str,
         service: str,
         caller: Identity,
-        codec: Codec[T],
+        of: type[T],
         scrub: Callable[[str], str] = str,
     ) -> None:
         owner = json.dumps([service, caller.id, caller.organization, caller.team])
         self._name = f"{kind}-{hashlib.sha256(owner.encode()).hexdigest()[:32]}.json"
         self._files = files
-        self._codec = codec
+        self._type = of
         self._scrub = scrub
         self._changed = False
 
     def get(self, task: TaskId) -> T | None:
         try:
-            return self._codec.convert(self._entries["/".join(task)])
+            return convert_to(self._type, self._entries["/".join(task)])
         except (KeyError, ShapeError):
             return None
 
     def put(self, task: TaskId, value: T) -> None:
         """Changes the entry in memory; `save` writes it."""
-        entry = self._codec.builtins(value)
+        entry = builtins_of(value)
         if any(self._scrub(text) != text for text in texts_in(entry, names=True)):
             return
-        if self._entries.get("/".join(task)) != entry and self._codec.convert(entry) == value:
+        if self._entries.get("/".join(task)) != entry and convert_to(self._type, entry) == value:
             self._entries["/".join(task)] = entry
             self._changed = True
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,6 +18,7 @@ from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.shell import is_org_name
+from reconciler.model.value import replace
 from reconciler.model.work import REDACTED
 from reconciler.remote import responses
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse

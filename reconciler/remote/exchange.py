@@ -6,17 +6,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from urllib3.exceptions import ProtocolError
 
-from reconciler.memory import value
 from reconciler.model.service import SendWindow
+from reconciler.model.value import Value
 from reconciler.remote.sanitize import shown_text
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Value, frozen=True):
     """In seconds. `connect` limits each step of opening a connection, `read` the time without a
     byte of the response, `whole` the whole response, and `create` the whole response to a
     create."""
@@ -27,8 +26,7 @@ class Timeouts:
     whole: float = 120.0
 
 
-@value(frozen=True, slots=True)
-class Request:
+class Request(Value, frozen=True):
     """`path` is percent-encoded, begins with a slash and includes the query.
 
     For messages: `org_name` is the organization that it is about, if any; `is_task`: it is about
@@ -37,21 +35,26 @@ class Request:
 
     method: str
     path: str
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
     org_name: str | None = None
     is_task: bool = False
     is_list: bool = False
 
+    def __repr__(self) -> str:
+        return f"{self.method} {self.path}"  # not the body, which has prompts
 
-@value(frozen=True, slots=True)
-class ServiceResponse:
+
+class ServiceResponse(Value, frozen=True):
     """A complete response. `headers` are case-insensitive; `received` is a time of the transport's
     clock."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytes
     received: float
+
+    def __repr__(self) -> str:
+        return f"HTTP {self.status}"
 
     @property
     def request_id(self) -> str:

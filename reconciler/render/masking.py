@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.model.canonical import map_texts, texts_in
@@ -18,6 +17,7 @@ from reconciler.model.fields import HIDDEN
 from reconciler.model.generated import Generated
 from reconciler.model.remarks import Arg, Remark, map_fact
 from reconciler.model.task import DesiredTask, Inputs
+from reconciler.model.value import replace
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.render.secrets import STAND_IN, Secrets
 

@@ -6,17 +6,16 @@ from collections.abc import Callable
 from functools import partialmethod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from reconciler.memory import value
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import DesiredTask
+from reconciler.model.value import Value
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport
-    from reconciler.model.task import DesiredTask
     from reconciler.plan.plan import Plan
 
 
-@value(frozen=True, slots=True)
-class ValidateReport:
+class ValidateReport(Value, frozen=True):
     """`listed` are the tasks that could be read, `names` the files."""
 
     tasks: int
@@ -26,8 +25,7 @@ class ValidateReport:
     names: tuple[str, ...] = ()
 
 
-@value(frozen=True, slots=True)
-class FailureReport:
+class FailureReport(Value, frozen=True):
     """A command that failed; `diagnostics` contains at least one error."""
 
     diagnostics: tuple[Diagnostic, ...]

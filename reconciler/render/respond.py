@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.remarks import remark
+from reconciler.model.value import Value
 from reconciler.render import safe
 from reconciler.render.document import json_document
 from reconciler.state.model import Record
 from reconciler.tasks.status import TaskStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Value, frozen=True):
     """`sent` is the event (None if there was nothing to send), `answered` the request that it
     answers, `done` the outcome."""
 

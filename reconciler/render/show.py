@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from msgspec import Meta
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import DesiredTask, TaskRef, rfc3339
+from reconciler.model.value import Value
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.conversation import age
@@ -42,8 +42,7 @@ from reconciler.state.model import State
 from reconciler.tasks.status import TaskStatus
 
 
-@dataclass(frozen=True, slots=True)
-class TaskReport:
+class TaskReport(Value, frozen=True):
     """One task. `desired`: None if no manifest has it. `diff`: what the manifest would change."""
 
     ref: TaskRef

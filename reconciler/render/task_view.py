@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconciler.apply.report import Result, TaskResult
 from reconciler.messages.template import Hint, Words
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task import Inputs, TaskRef
+from reconciler.model.value import Value
 from reconciler.plan.plan import Change
 from reconciler.render.reports import Locate
 from reconciler.tasks.results import ListedPullRequest
@@ -18,8 +18,7 @@ LABELS = {"notStarted": "not started", "changed": "differs"}
 """Actions and results that are not shown by their name in documents."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskView:
+class TaskView(Value, frozen=True):
     """One task. `word` is its action, result or status. `level` is set if someone should look at
     it. `inputs` are those of a task that is to be created. `unattended`: it may act without
     approval. `pull_requests` and `answer` are its results. `is_broken`: it did not finish.

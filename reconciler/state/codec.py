@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn, TypeVar
+
+from msgspec.structs import force_setattr
 
 from reconciler.memory import collection_paused, share, share_parts
 from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.fields import ENUMERATED
+from reconciler.model.identity import Identity
 from reconciler.model.mark import is_mark
 from reconciler.model.remarks import Arg
-from reconciler.model.task import TaskRef
+from reconciler.model.task import NO_TASK, TaskRef
 from reconciler.model.typed_json import (
-    Codec,
     Raw,
     ShapeError,
     decode_as,
@@ -25,7 +28,9 @@ from reconciler.model.typed_json import (
     members,
     parse_ref,
 )
-from reconciler.state.attempt import Attempt, KeyNotes
+from reconciler.model.value import replace
+from reconciler.state.attempt import Attempt, KeyNotes, RetiredTask
+from reconciler.state.file import StateFile
 from reconciler.state.model import (
     Aged,
     Attempted,
@@ -44,16 +49,10 @@ T = TypeVar("T")
 
 VERSION = 1
 
-_HEAD = Codec(State, without=("records", "attempts", "keys", "unreported"))
-_RECORD = Codec(Record, without=("ref",))
-_ATTEMPT = Codec(Attempt, without=("mark",))
-_NOTES = Codec(KeyNotes)
-PARTS: tuple[Codec[Any], ...] = (_HEAD, _RECORD, _ATTEMPT, _NOTES)
-"""What a state file consists of; schemas/state.schema.json is generated from it."""
 
-_EVENT: Codec[Event] = Codec(
-    Attempted, Closed, Recorded, Forgotten, Retired, BaselineRead, Aged, Noted
-)
+_EVENT: Any = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead | Aged | Noted
+_SAME = ("lineage", "serial", "backend", "is_new", "baselines", "latest", "move", "journal")
+"""The fields of `State` that `StateFile` has, too."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
@@ -75,19 +74,38 @@ class StateSource(NamedTuple):
 
 def encode_state(state: State) -> bytes:
     """The state file: its checksum, sorted keys, indent 2, UTF-8, final newline; deterministic."""
-    return with_checksum(_text(state))
+    return with_checksum(indented(_line(state)))
 
 
-def _text(state: State) -> bytes:
-    head = members(_HEAD.encode(state))
-    tasks = {str(ref): Raw(_RECORD.encode(record)) for ref, record in state.records.items()}
-    attempts = {mark: Raw(_ATTEMPT.encode(attempt)) for mark, attempt in state.attempts.items()}
-    own = {"attempts": attempts, "tasks": tasks, "version": VERSION}
-    if state.keys:
-        own["keys"] = {str(ref): Raw(_NOTES.encode(notes)) for ref, notes in state.keys.items()}
-    line = encode_json(head | own)
-    del head, tasks, own
-    return indented(line)
+def _line(state: State) -> bytes:
+    file = StateFile(
+        version=VERSION,
+        attempts={mark: _with_task(replace(a, mark="")) for mark, a in state.attempts.items()},
+        tasks={str(r): _raw(replace(record, ref=NO_TASK)) for r, record in state.records.items()},
+        keys={str(ref): _raw(notes) for ref, notes in state.keys.items()},
+        retired={task_id: _with_task(task) for task_id, task in state.retired.items()},
+        **{name: getattr(state, name) for name in _SAME},
+    )
+    return encode_json(file)
+
+
+def _raw(value: object) -> Raw:
+    return Raw(encode_json(value))
+
+
+def _with_task(value: Attempt | RetiredTask) -> Raw:
+    """With the task as `ORG/KEY`."""
+    return _raw(members(encode_json(value)) | {"task": str(value.ref)})
+
+
+def _without_task(kind: type[T], raw: Raw) -> T:
+    """The inverse of `_with_task`."""
+    whole: dict[str, Any] = members(raw)
+    text = _member(str, whole, "task")
+    try:
+        return decode_as(kind, encode_json(whole | {"task": parse_ref(text)}))
+    except ShapeError as problem:
+        raise problem if problem.path else problem.under("task") from None
 
 
 def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
@@ -109,7 +127,7 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
             intact = is_intact(data)
             if not intact:
                 _refuse_duplicates(data, source)
-            state = _read(whole)
+            state = _read(data)
         except ShapeError as problem:
             raise source.damaged("shape", path=problem.path, reason=problem.what) from None
         if stated is not None and not intact and stated not in encode_state(state):
@@ -184,28 +202,35 @@ def _refuse_duplicates(data: bytes, source: StateSource) -> None:
         raise source.damaged("json", reason=str(problem)) from None
 
 
-def _read(whole: dict[str, Raw]) -> State:
-    outside = ("attempts", "tasks", "keys", "version", "checksum")
-    head = {name: raw for name, raw in whole.items() if name not in outside}
-    tasks = _member(dict[str, Raw], whole, "tasks")
-    attempts = _member(dict[str, Raw], whole, "attempts")
-    read = {mark: _attempt(mark, raw) for mark, raw in attempts.items()}
-    records = dict(_record(name, tasks.pop(name)) for name in tuple(tasks))
-    noted = _member(dict[str, Raw], whole, "keys") if "keys" in whole else {}
-    keys = dict(_notes(name, raw) for name, raw in noted.items())
-    state = _HEAD.decode(encode_json(head), records=records, attempts=read, keys=keys)
-    if state.serial < 0 or not state.lineage:
-        raise ShapeError("serial" if state.lineage else "lineage", "invalid value")
-    for task_id, task in state.retired.items():
+def _read(data: bytes) -> State:
+    file = decode_as(StateFile, data)
+    read = {mark: _attempt(mark, raw) for mark, raw in file.attempts.items()}
+    records = dict(_record(name, file.tasks.pop(name)) for name in tuple(file.tasks))
+    keys = dict(_notes(name, raw) for name, raw in file.keys.items())
+    retired = {task_id: _retired(task_id, raw) for task_id, raw in file.retired.items()}
+    if file.serial < 0 or not file.lineage:
+        raise ShapeError("serial" if file.lineage else "lineage", "invalid value")
+    head = {name: getattr(file, name) for name in _SAME}
+    return State(records=records, attempts=read, keys=keys, retired=retired, **head)
+
+
+def _retired(task_id: str, raw: Raw) -> RetiredTask:
+    try:
+        task = _without_task(RetiredTask, raw)
         if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
-            raise ShapeError(f"retired[{json.dumps(task_id)}]", "invalid value")
-    return state
+            raise ShapeError("", "invalid value")
+    except ShapeError as problem:
+        raise problem.under(f"retired[{json.dumps(task_id)}]") from None
+    return task
 
 
 def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
     try:
         ref = parse_ref(name)
-        record = _RECORD.decode(raw, ref=ref)
+        record = decode_as(Record, raw)
+        if record.ref is not NO_TASK:
+            raise ShapeError("task", "unknown field")
+        force_setattr(record, "ref", ref)
         _check_record(record)
         _share(record)
     except ShapeError as problem:
@@ -213,8 +238,14 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
     return ref, record
 
 
+@lru_cache(256)
+def _shared(identity: Identity) -> Identity:
+    return identity
+
+
 def _share(record: Record) -> None:
     """Saves 100 of 545 MiB with 100,000 tasks."""
+    force_setattr(record, "identity", _shared(record.identity))
     if isinstance(record.outputs, dict):
         share_parts(record.outputs, ENUMERATED)
     diff = (record.inputs.get("message") or {}).get("entity_diff")
@@ -225,14 +256,17 @@ def _share(record: Record) -> None:
 
 def _notes(name: str, raw: Raw) -> tuple[TaskRef, KeyNotes]:
     try:
-        return parse_ref(name), _NOTES.decode(raw)
+        return parse_ref(name), decode_as(KeyNotes, raw)
     except ShapeError as problem:
         raise problem.under(f"keys[{json.dumps(name)}]") from None
 
 
 def _attempt(mark: str, raw: Raw) -> Attempt:
     try:
-        attempt = _ATTEMPT.decode(raw, mark=mark)
+        attempt = _without_task(Attempt, raw)
+        if attempt.mark:
+            raise ShapeError("mark", "unknown field")
+        force_setattr(attempt, "mark", mark)
         _check_attempt(attempt)
     except ShapeError as problem:
         raise problem.under(f"attempts[{json.dumps(mark)}]") from None
@@ -241,16 +275,16 @@ def _attempt(mark: str, raw: Raw) -> Attempt:
 
 def encode_event(event: Event) -> bytes:
     """One line of JSON without its newline."""
-    return _EVENT.encode(event)
+    return encode_json(event)
 
 
 def decode_event(data: bytes) -> Event:
     """The inverse of `encode_event`. Raises ShapeError."""
-    event = _EVENT.decode(data)
+    event: Event = decode_as(_EVENT, data)
     match event:
-        case Attempted(attempt):
+        case Attempted(attempt=attempt):
             _check_attempt(attempt)
-        case Recorded(record):
+        case Recorded(record=record):
             _check_record(record)
     return event
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 from fnmatch import translate
@@ -25,6 +24,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import is_key
 from reconciler.model.task import DesiredTask, Inputs, TaskRef
+from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
 from reconciler.state.attempt import (
     Attempt,

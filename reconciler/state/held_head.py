@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, StateError
 from reconciler.model.remarks import Arg
+from reconciler.model.value import replace
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.engines import Denied, Oversized, Unsure

@@ -17,14 +17,14 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
-from reconciler.model.typed_json import Codec, ShapeError, decode_as, members
+from reconciler.model.typed_json import ShapeError, decode_as, encode_json, members
+from reconciler.model.value import Stored
 from reconciler.state.codec import decode_event, refuse_newer
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.lock import lost
@@ -37,8 +37,7 @@ _CUT_OFF = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Stored, frozen=True):
     """The state that the journal belongs to: enough to recreate it if the state file is lost.
 
     `serial` is the state's when the journal was started. `id` is random: a state that names it has
@@ -55,9 +54,6 @@ class Header:
     def of(cls, state: State) -> Header:
         """The header of a new journal."""
         return cls(state.lineage, state.backend, state.serial, os.urandom(8).hex(), VERSION)
-
-
-_HEADER = Codec(Header)
 
 
 class Replay(NamedTuple):
@@ -136,7 +132,7 @@ def _read_header(text: bytes, file: str) -> Header:
     version = members(text).get("version")
     if version is not None and decode_as(int, version) > VERSION:
         refuse_newer(decode_as(int, version), VERSION, file)
-    header = _HEADER.decode(text)
+    header = decode_as(Header, text)
     if not (header.lineage and header.backend and header.id):
         raise ShapeError("lineage, backend or id", "must not be empty")
     return header
@@ -213,7 +209,7 @@ class Journal(GroupCommit):
         if self._lost:
             raise self._not_written(self._lost)
         is_first, crc, lines = self._end == 0, self._crc, []
-        for text in [_HEADER.encode(self._header), *texts] if is_first else texts:
+        for text in [encode_json(self._header), *texts] if is_first else texts:
             crc, line = _pack(text, crc)
             lines.append(line)
         data = b"".join(lines)

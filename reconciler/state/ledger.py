@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.state.attempt import KeyNotes, RetiredTask
 from reconciler.state.model import (
     Aged,

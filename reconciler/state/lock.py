@@ -17,7 +17,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,11 +25,11 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg
 from reconciler.model.task import rfc3339
-from reconciler.model.typed_json import Codec, ShapeError
+from reconciler.model.typed_json import ShapeError, decode_as, encode_json
+from reconciler.model.value import Stored
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Stored, frozen=True):
     """A process that took the lock of a state at the time `started` (RFC 3339).
 
     `purpose` is its command. For a shared state, `run` is the link to its CI run, and `boot_id` and
@@ -104,7 +103,6 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-_HOLDER = Codec(Holder)
 _MAX_HOLDER = 10_000  # bytes
 _READS = 25
 _BETWEEN_TRIES = 0.05  # seconds
@@ -141,7 +139,7 @@ class Lock:
         holder = Holder.here(purpose, "", datetime.now(UTC), "")
         with suppress(OSError):  # on a full disk, the lock is still held
             os.ftruncate(self._lock, 0)
-            os.write(self._lock, _HOLDER.encode(holder) + b"\n")
+            os.write(self._lock, encode_json(holder) + b"\n")
 
     def _take(self) -> bool:
         """Whether this process has the lock now. Raises OSError."""
@@ -241,6 +239,6 @@ def lost(name: str, display_name: str) -> StateError:
 def read_holder(path: Path) -> Holder | None:
     """The last holder of the lock; None if it is unknown."""
     try:
-        return _HOLDER.decode(disk.read_file(path, most=_MAX_HOLDER) or b"")
+        return decode_as(Holder, disk.read_file(path, most=_MAX_HOLDER) or b"")
     except (OSError, ShapeError):
         return None

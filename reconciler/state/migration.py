@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
+from reconciler.model.value import replace
 from reconciler.state.attempt import Move, Stage
 from reconciler.state.codec import encode_state
 from reconciler.state.model import State

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated
 
-from reconciler.memory import value
+from msgspec.structs import astuple
+
 from reconciler.model.canonical import digest
-from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import DesiredTask, Inputs, TaskRef
+from reconciler.model.task import NO_TASK, DesiredTask, TaskRef
+from reconciler.model.value import Stored, Value, field, replace
 from reconciler.state.attempt import (
     HISTORY,
     Attempt,
@@ -24,52 +24,51 @@ from reconciler.state.attempt import (
     Owed,
     RetiredTask,
 )
+from reconciler.state.field_types import (
+    CANCELLATIONS,
+    EVENTS,
+    CreatedAt,
+    CreatedWith,
+    Digest,
+    Done,
+    Duplicates,
+    Expects,
+    File,
+    Former,
+    GeneratedBy,
+    Maker,
+    Marks,
+    Met,
+    Outputs,
+    Pending,
+    Sensitive,
+    Task,
+    TaskID,
+)
 
 
-@value(frozen=True, slots=True)
-class Record:
-    """An existing task and its key.
+class Record(Stored, frozen=True, kw_only=True):
+    """An existing task and its key. For `history`, see `full_history`."""
 
-    - `inputs`: the settings it was created with (for an adopted task, its manifest's at that time);
-      `digest` is their digest.
-    - `created_at`: the time of the create's response, or of the adoption, by the service's clock if
-      known.
-    - `marks`: those of all attempts for the key; `pending`: settings to patch after the create.
-    - `sensitive`: reports hide its prompt. `history`: empty, or several entries (`full_history`).
-    - `former`: the IDs of the key's earlier tasks, which are never adopted.
-    - `duplicates`: other tasks with a mark of the key, from a create that was delivered twice.
-    - `owed`: cancellations that were asked for and have not been accepted yet.
-    - `generated`: the entry it was generated from.
-    - `done`: it has been done, and met the expectation with the digest `met` (empty: none).
-    - `expects`: it had an expectation when it was last applied.
-    """
-
-    JSON_NAMES: ClassVar[Mapping[str, str]] = {
-        "ref": "task",
-        "former": "formerTaskIds",
-        "duplicates": "duplicateTaskIds",
-        "owed": "owedCancellations",
-    }
-
-    ref: TaskRef
-    task_id: str
-    file: str
-    inputs: Inputs
-    digest: str
-    identity: Identity
-    created_at: datetime | None = None
-    marks: tuple[str, ...] = ()
-    pending: Mapping[str, object] = field(default_factory=dict)
-    outputs: Mapping[str, object] = field(default_factory=dict)
-    sensitive: bool = False
-    history: tuple[HistoryEntry, ...] = ()
-    former: tuple[str, ...] = ()
-    duplicates: tuple[str, ...] = ()
-    generated: Generated | None = None
-    done: bool = False
-    owed: tuple[Owed, ...] = ()
-    met: str = ""
-    expects: bool = False
+    ref: Task = field(name="task", default=NO_TASK)
+    task_id: TaskID
+    file: File
+    inputs: CreatedWith
+    digest: Digest
+    identity: Maker
+    created_at: CreatedAt = None
+    marks: Marks = ()
+    pending: Pending = field(default_factory=dict)
+    outputs: Outputs = field(default_factory=dict)
+    sensitive: Sensitive = False
+    history: Annotated[tuple[HistoryEntry, ...], EVENTS] = ()
+    former: Former = field(name="formerTaskIds", default=())
+    duplicates: Duplicates = field(name="duplicateTaskIds", default=())
+    generated: GeneratedBy = None
+    done: Done = False
+    owed: Annotated[tuple[Owed, ...], CANCELLATIONS] = field(name="owedCancellations", default=())
+    met: Met = ""
+    expects: Expects = False
 
     @classmethod
     def of(
@@ -151,8 +150,7 @@ class Record:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Value, frozen=True):
     """The content of a state file.
 
     - `attempts`: the open attempts, by mark.
@@ -180,8 +178,14 @@ class State:
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
     move: Move | None = None
-    journal: str = field(default="", compare=False)
-    unreported: frozenset[TaskRef] = field(default=frozenset(), compare=False)
+    journal: str = ""
+    unreported: frozenset[TaskRef] = frozenset()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and astuple(self)[:-2] == astuple(other)[:-2]
+
+    def __hash__(self) -> int:
+        return hash((self.lineage, self.serial))
 
     def baseline_of(self, attempt: Attempt) -> Baseline | None:
         return self.baselines.get(attempt.baseline)
@@ -277,18 +281,17 @@ def is_in(file: str, paths: Iterable[str]) -> bool:
     return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
 
 
-# Events: each is one line of the journal, and idempotent.
+class _Event(Stored, frozen=True, tag_field="event", tag=str.lower):
+    """One line of the journal, idempotent."""
 
 
-@value(frozen=True, slots=True)
-class Attempted:
+class Attempted(_Event, frozen=True):
     """A create is about to be sent."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(_Event, frozen=True):
     """An attempt created no task: it was not sent, or it was refused, or no task was found after
     the settle time."""
 
@@ -296,8 +299,7 @@ class Closed:
     reason: str
 
 
-@value(frozen=True, slots=True)
-class Recorded:
+class Recorded(_Event, frozen=True):
     """A task was created, found, adopted, moved, accepted or updated.
 
     Replaces the record of the key, and closes the open attempts with a mark in `record.marks`.
@@ -306,43 +308,34 @@ class Recorded:
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
+class Forgotten(_Event, frozen=True):
     """A record was removed: its task has another key."""
 
-    JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
-
-    ref: TaskRef
+    ref: Task = field(name="task")
 
 
-@dataclass(frozen=True, slots=True)
-class Retired:
+class Retired(_Event, frozen=True):
     """A record was removed, and its task no longer has a key."""
 
     task: RetiredTask
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineRead:
+class BaselineRead(_Event, frozen=True):
     """An organization's newest tasks were listed, before its first attempt."""
 
     baseline: Baseline
 
 
-@dataclass(frozen=True, slots=True)
-class Aged:
+class Aged(_Event, frozen=True):
     """For how many seconds runs have waited, in total, for the outcomes of attempts, by mark."""
 
     seconds: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(_Event, frozen=True):
     """A person has decided what the state remembers about a key."""
 
-    JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
-
-    ref: TaskRef
+    ref: Task = field(name="task")
     notes: KeyNotes
 
 

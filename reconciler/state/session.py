@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, Self
 
@@ -18,6 +17,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.model.mark import mint
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, kept_outputs
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.ledger import Ledger, with_unreported

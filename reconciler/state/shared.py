@@ -11,11 +11,11 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
+from reconciler.model.value import replace
 from reconciler.state.codec import encode_state
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -21,7 +20,8 @@ from reconciler import limits
 from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
-from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
+from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, members
+from reconciler.model.value import Stored, Value, replace
 from reconciler.state.codec import StateSource, decode_event, decode_state, refuse_newer
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Missing, Version, check_size
@@ -44,8 +44,7 @@ _BLOB = re.compile(r"(?:base-)?[0-9]{1,16}-[0-9]{1,16}-[0-9a-f]{32}")
 """The name of a blob, as `Head.part` makes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Stored, frozen=True):
     """`epoch` increases whenever the lock changes hands, `seq` with each write; with the random
     `writer`, no two heads are ever equal. `base` and `segments` name immutable blobs: the saved
     state and older journal entries. `serial` is the base's; `bases` are its predecessors.
@@ -78,12 +77,9 @@ class Head:
         return replace(self, epoch=epoch, seq=seq, writer=writer, holder=holder)
 
 
-_HEAD = Codec(Head, without=("tail",))
-
-
 def encode_head(head: Head, cipher: Cipher) -> bytes:
     """The line of a head. Encryption makes it different each time: keep it for a resend."""
-    plain, fields = b"[" + b",".join(head.tail) + b"]", members(_HEAD.encode(head))
+    plain, fields = b"[" + b",".join(head.tail) + b"]", members(encode_json(replace(head, tail=())))
     sealed = cipher.seal(_TAIL, plain, encode_json(fields))
     tail = plain if sealed == plain else encode_json(base64.b64encode(sealed).decode())
     return with_checksum(encode_json(fields | {"tail": Raw(tail)}))
@@ -105,7 +101,7 @@ def decode_head(data: bytes, display_name: str) -> tuple[Head, Tail]:
         refuse_newer(version, FORMAT, display_name)
     tail = whole.pop("tail", Raw(b"[]"))
     fields = encode_json(whole)
-    head = _HEAD.decode(fields, tail=())
+    head = decode_as(Head, fields)
     if not (head.format and head.lineage and head.writer):
         raise ShapeError("format, lineage or writer", "must not be empty")
     if not all(map(_BLOB.fullmatch, (head.base, *head.segments, *head.bases))):
@@ -146,8 +142,7 @@ def _intact(data: bytes) -> dict[str, Raw]:
     return whole
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Value, frozen=True):
     """One version of a shared state: `head`, and the content of every blob that it names.
     `is_current`: the saved state is encrypted with the current key, or plain if there is none."""
 

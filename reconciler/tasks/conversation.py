@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from reconciler.model.value import Value
 from reconciler.tasks.events import (
     Approval,
     Event,
@@ -35,8 +35,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationEntry:
+class ConversationEntry(Value, frozen=True):
     """One entry. `text` may be Markdown if `kind` is user, assistant, final or approval.
 
     `label` is the name of a tool, the type of an approval, or an unknown event type; `took` is how

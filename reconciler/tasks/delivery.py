@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
+from reconciler.model.value import Value
 from reconciler.state.model import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value, frozen=True):
     """The service rejected it; `answer` is its message. Status 0: the response is not the
     service's."""
 
@@ -20,8 +18,7 @@ class Refusal:
     answer: Arg
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Value, frozen=True):
     """No response, or one that proves nothing: the task may have received it."""
 
     why: Arg

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from reconciler.model.task import instant
+from reconciler.model.value import Moment, Stored, replace
 from reconciler.model.wire import USER_EVENT_TYPES, pull_request_id
 
 MAX_WORDS = 1 << 20
@@ -59,8 +59,7 @@ _ASK_USER = re.compile(r"(.*?__)?ask_user")
 approval type for questions; Pulumi's CLI recognizes them by this name, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Stored, frozen=True):
     """A request of the agent that a person answers. `body` is the whole event body."""
 
     id: str
@@ -108,8 +107,7 @@ def approval_in(event: Event) -> Approval | None:
     return Approval(request_id, text_in(body, "message"), body)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Stored, frozen=True):
     """A tool call that pauses the agent until something outside the service runs it.
 
     `mode` is its `execution_mode`: `cli`, `worker`, or empty for the task's default.
@@ -155,8 +153,7 @@ class Last(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class EventSummary:
+class EventSummary(Stored, frozen=True):
     """All events up to `event_id` (empty: none yet).
 
     `words` are the text of the last error or final message, `approvals` the unanswered requests,
@@ -167,7 +164,7 @@ class EventSummary:
     event_id: str = ""
     last: Last = Last.NOTHING
     words: str = ""
-    at: datetime | None = None
+    at: Moment | None = None
     approvals: tuple[Approval, ...] = ()
     parked: tuple[ToolCall, ...] = ()
     attached: tuple[str, ...] = ()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from reconciler.model.canonical import ABSENT
+from reconciler.model.value import Value
 from reconciler.model.wire import pull_request_id
 from reconciler.tasks.events import MAX_WORDS, Last
 from reconciler.tasks.status import TaskState, TaskStatus
@@ -83,8 +83,7 @@ class NoData(StrEnum):
     DEPTH = "depth"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkResult:
+class WorkResult(Value, frozen=True):
     """The result of a task; everything is empty while it works. `data` is ABSENT without data, and
     `no_data` says why. `error` is what the agent said when it failed."""
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.shell import id_word, is_task_id, key_word, shell_word
 from reconciler.model.task import TaskRef, instant
+from reconciler.model.value import Value, field, replace
 from reconciler.tasks.events import Approval, EventSummary, Last, ToolCall
 
 
@@ -39,8 +39,7 @@ _MAX_INT64 = 2**63 - 1
 _BAD = FINISHED - {TaskState.DONE}
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStatus:
+class TaskStatus(Value, frozen=True):
     """One task. `raw` are its outputs, empty if it is not visible. `unmet` says what is missing of
     what a task that has finished was expected to deliver."""
 
@@ -157,8 +156,7 @@ class RequestKind(StrEnum):
     TOOL_RESULT = "toolResult"
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
+class OpenRequest(Value, frozen=True):
     """An unanswered request of a task. `tools` are the names of the calls without a result,
     `since` is when it was made (None if unknown), `command` the words of the command that answers
     it (empty if there is none)."""
@@ -177,8 +175,7 @@ class OpenRequest:
         return " ".join(map(shell_word, self.command))
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Value, frozen=True):
     """Recent requests and failed tasks, for a notification."""
 
     waiting: tuple[OpenRequest, ...] = ()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskRef, instant
+from reconciler.model.value import Value, field
 from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import Record, State
 from reconciler.tasks.status import count_in
@@ -23,8 +23,7 @@ class By(StrEnum):
     DAY = "day"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Value, frozen=True):
     """A task that has or had a key. `outputs` are current or as last read. An attempt with an
     unknown outcome has an empty `task_id`."""
 
@@ -61,8 +60,7 @@ class Usage:
         return groups[by]
 
 
-@dataclass(frozen=True, slots=True)
-class GroupTotal:
+class GroupTotal(Value, frozen=True):
     """The tokens of a group's tasks. `name` is empty if unknown."""
 
     name: str
@@ -70,8 +68,7 @@ class GroupTotal:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Value, frozen=True):
     """`groups` start with the largest, except days, which start with the earliest. `unknown`
     counts the tasks whose usage is unknown."""
 

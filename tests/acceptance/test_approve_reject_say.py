@@ -7,12 +7,12 @@ import json
 import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.model.value import replace
 from reconciler.remote.client import Client
 from reconciler.remote.transport import NoResponseError, ServiceResponse
 from reconciler.tasks import events

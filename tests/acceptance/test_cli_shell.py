@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from reconciler import __version__
 from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_file
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.value import replace
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import view_of
 from reconciler.render.document import dump

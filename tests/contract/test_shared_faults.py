@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
+from reconciler.model.value import replace
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Engine, open_engine
 from reconciler.state.model import Attempted, Recorded

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from hypothesis.stateful import (
 
 from reconciler.model.diagnostics import StateError
 from reconciler.model.task import Removal, TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action
 from reconciler.plan.replacement import AGAIN
 from reconciler.state import edit

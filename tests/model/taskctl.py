@@ -6,7 +6,6 @@ Its states are numbered, so that a world is small, and two worlds can be compare
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from types import SimpleNamespace
@@ -20,6 +19,7 @@ from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import TaskPage
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.lookup import Lookup
 from reconciler.plan.options import PlanOptions

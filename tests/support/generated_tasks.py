@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.model.generated import Generated, Rollout, TaskOrigin
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import replace
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 from tests.support import plan_values

@@ -11,7 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +25,7 @@ from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
 from reconciler.model.diagnostics import StateError
 from reconciler.model.task import DesiredTask, Removal, TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import Due

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from tests.support import plan_strategies as some

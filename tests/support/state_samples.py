@@ -24,13 +24,13 @@ def mark_at(number: int) -> str:
 def attempt(number: int, key: str | None = None) -> Attempt:
     inputs = {"message": {"content": f"Do {number}.\n"}, "planMode": True}
     return Attempt(
-        TaskRef("acme", key or f"task-{number}"),
-        mark_at(number),
-        inputs,
-        digest(inputs),
-        WHO,
-        "tasks/a.yaml",
-        NOON,
+        ref=TaskRef("acme", key or f"task-{number}"),
+        mark=mark_at(number),
+        inputs=inputs,
+        digest=digest(inputs),
+        identity=WHO,
+        file="tasks/a.yaml",
+        started_at=NOON,
         settle_time=150.0,
     )
 
@@ -38,16 +38,16 @@ def attempt(number: int, key: str | None = None) -> Attempt:
 def record(number: int, key: str | None = None, marks: tuple[str, ...] | None = None) -> Record:
     made = attempt(number, key)
     return Record(
-        made.ref,
-        f"id-{number}",
-        made.file,
-        made.inputs,
-        made.digest,
-        WHO,
-        NOON,
-        (made.mark,) if marks is None else marks,
-        {"name": f"Task {number}"},
-        {"status": "idle", "tokensUsed": number},
+        ref=made.ref,
+        task_id=f"id-{number}",
+        file=made.file,
+        inputs=made.inputs,
+        digest=made.digest,
+        identity=WHO,
+        created_at=NOON,
+        marks=(made.mark,) if marks is None else marks,
+        pending={"name": f"Task {number}"},
+        outputs={"status": "idle", "tokensUsed": number},
     )
 
 

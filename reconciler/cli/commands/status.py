@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from datetime import timedelta
 
 import click
@@ -16,6 +15,7 @@ from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
 from reconciler.model.diagnostics import Severity
+from reconciler.model.value import replace
 from reconciler.render.document import dump, json_document
 from reconciler.render.status.document import status_document
 from reconciler.render.status.table import status_rows

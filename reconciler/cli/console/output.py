@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -16,6 +15,7 @@ from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.notes import Note, Question
 from reconciler.model.remarks import Arg
+from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 

@@ -7,7 +7,6 @@ A period is part of a task's key, so its name depends on nothing but the calenda
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from reconciler.manifest.finding import Facts, Finding
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+from reconciler.model.value import Value
 
 
 class Unit(StrEnum):
@@ -26,8 +26,7 @@ class Unit(StrEnum):
     YEAR = "year"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Period:
+class Period(Value, frozen=True, order=True):
     """One period, by its first day. `end` is the last day, inclusive."""
 
     start: date
@@ -91,8 +90,7 @@ def period_at(now: datetime, unit: Unit, zone: ZoneInfo) -> Period:
     return period_of(now.astimezone(zone).date(), unit)
 
 
-@dataclass(frozen=True, slots=True)
-class Recurrence:
+class Recurrence(Value, frozen=True):
     """An entry's `every`: periods whose first day lies in `first` to `last`, both inclusive."""
 
     unit: Unit

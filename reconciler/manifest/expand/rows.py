@@ -9,20 +9,19 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from io import StringIO
 
 from reconciler.manifest.finding import FindingError
 from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.model.codes import Code
+from reconciler.model.value import Value
 
 Fields = dict[str, str]
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Value, frozen=True):
     """One value of an axis. `file` is None for a row in the manifest itself."""
 
     value: str | Fields

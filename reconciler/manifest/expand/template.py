@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -20,6 +19,7 @@ from reconciler.manifest.schema_findings import similar
 from reconciler.model.canonical import texts_in
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+from reconciler.model.value import Value
 
 _OPEN = "{{"
 _PART = re.compile(r"\{\{(?:\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_.]*)|(?P<open>\"\{\{\"))\s*\}\})?")
@@ -116,8 +116,7 @@ def compile_template(value: Any) -> Filler:
 # What the templates of an entry may refer to
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(Value, frozen=True):
     """The names that any row of the axes defines and, if the entry recurs, those of the period."""
 
     axes: Mapping[str, Sequence[Row]]

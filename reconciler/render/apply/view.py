@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import Severity
+from reconciler.model.value import replace
 from reconciler.render.apply.summary import apply_summary
 from reconciler.render.apply.text import apply_rows
 from reconciler.render.reports import Locate, Style

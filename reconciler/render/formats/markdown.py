@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from reconciler.messages.commands import completed, see_whole_plan
 from reconciler.messages.plan import UNATTENDED
 from reconciler.messages.template import Hint
 from reconciler.model.task import Inputs
+from reconciler.model.value import replace
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import render_one

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 from reconciler.messages.plan import COUNTED
@@ -13,6 +12,7 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.remarks import Arg, Remark
 from reconciler.model.task import Inputs, TaskRef, text_of
+from reconciler.model.value import Value, replace
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.counts import labelled
 from reconciler.render.plan.tasks import ORDER, PlannedView
@@ -30,8 +30,7 @@ _INDIVIDUAL = ("message", "name")
 _KEYS, _IDS = 3, 20  # named before the others are counted
 
 
-@dataclass(frozen=True, slots=True)
-class TaskGroup:
+class TaskGroup(Value, frozen=True):
     """Tasks that have the same remarks, except for names and values."""
 
     tasks: tuple[PlannedView, ...]
@@ -75,8 +74,7 @@ class TaskGroup:
         return len({digest(_diff(view)) for view in self.tasks}) == 1
 
 
-@dataclass(frozen=True, slots=True)
-class EntryView:
+class EntryView(Value, frozen=True):
     """`tasks` are those that are shown, the most urgent first; `counts` has all tasks of the entry
     by action."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler.messages.plan import ACTIONS
 from reconciler.messages.remarks import word_remarks
@@ -17,8 +16,7 @@ ORDER = {action: place for place, action in enumerate(Action)}
 """The most urgent action comes first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedView(TaskView):
+class PlannedView(TaskView, frozen=True, kw_only=True):
     """A task of a plan."""
 
     task: PlannedTask

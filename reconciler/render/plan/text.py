@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from reconciler.messages.commands import see_whole_prompt
 from reconciler.messages.plan import ACTIONS, SETTLING, UNATTENDED, UNATTENDED_MEANS
 from reconciler.model.remarks import mention
 from reconciler.model.task import TaskRef, text_of
+from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
@@ -39,8 +39,7 @@ def plan_rows(plan: Plan, style: Style) -> list[str]:
     return [] if style.quiet else _Writer(plan, style, len(plan.organizations()) > 1).rows()
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
+class _Writer(Value, frozen=True):
     plan: Plan
     style: Style
     several: bool  # organizations

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from reconciler.model.shell import shell_word
 from reconciler.model.task import TaskRef
+from reconciler.model.value import Value
 from reconciler.render import safe
 from reconciler.render.document import inert, json_document
 
@@ -34,8 +34,7 @@ _USE = "To use it, pass `--state {word}`, or set TASKCTL_STATE."
 _USE_IN_FILE = "To use it, pass `--state {word}`, set TASKCTL_STATE, or add to taskctl.toml:"
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Value, frozen=True):
     """`done` names the edit of `ref`, `to` is the new key, task or file. `changed` is False if
     nothing had to change."""
 
@@ -45,8 +44,7 @@ class Edit:
     to: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceChange:
+class PlaceChange(Value, frozen=True):
     """`done` names the change of the state at `place`; `changed` is False if nothing had to change.
     `who` is the holder of the lock, or the file or place on the other side. `is_used`: commands
     without `--state` use this state."""

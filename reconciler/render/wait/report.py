@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -22,8 +21,7 @@ class End(StrEnum):
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitedReport(ApplyReport):
+class WaitedReport(ApplyReport, frozen=True):
     """`statuses` are in the table's order, as they were `read_at`. `command` is `apply` or `wait`;
     a report of `wait` has no `tasks`. `held_tasks` were not created. For `results`, `missing` is
     the number of tasks that are not created yet."""

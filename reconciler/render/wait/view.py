@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.messages import word
@@ -12,6 +11,7 @@ from reconciler.messages.commands import completed
 from reconciler.messages.remarks import word_remarks
 from reconciler.messages.template import Hint, Words
 from reconciler.model.diagnostics import Severity
+from reconciler.model.value import replace
 from reconciler.render import safe
 from reconciler.render.apply.view import ApplyView, result_view
 from reconciler.render.reports import Locate, Style

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.excess import refuse_more
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import DesiredTask, TaskId
+from reconciler.model.value import replace
 from reconciler.plan.lookup import BASELINE_SIZE
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.planner import PlanInputs, needs_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from reconciler.manifest.expand.periods import Recurrence, Unit
 from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
+from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
 from reconciler.state.attempt import SEND_WINDOW, Baseline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.remarks import remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Refused
+from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Owed
 from reconciler.state.ledger import fold

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from reconciler.model.budget import MAX_TOKENS, Budget, Outlook, budget_problems, read_budget
 from reconciler.model.diagnostics import Severity
+from reconciler.model.value import replace
 from tests.support.diagnostics import explanation, summary
 
 ANSWER: dict[str, Any] = {

@@ -1,17 +1,17 @@
-"""JSON codecs of dataclasses: what the tests of the stored formats do not cover."""
+"""JSON of values: what the tests of the stored formats do not cover."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import make_dataclass
 from threading import Barrier
 from typing import Any
 
 import pytest
+from msgspec import defstruct
 
-from reconciler.model.typed_json import Codec
+from reconciler.model.typed_json import convert_to
 
 THREADS = 4
 
@@ -30,12 +30,12 @@ def test_threads_may_use_a_codec_for_the_first_time_at_once() -> None:
     data = {"part1": {"field1": "x"}}
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in range(40):
-            codec: Codec[Any] = Codec(nested())
+            kind = nested()
             ready = Barrier(THREADS)
 
-            def convert(_: int, codec: Codec[Any] = codec, ready: Barrier = ready) -> object:
+            def convert(_: int, kind: type = kind, ready: Barrier = ready) -> object:
                 ready.wait()
-                return codec.convert(data)
+                return convert_to(kind, data)
 
             first, *others = pool.map(convert, range(THREADS))
             assert others == [first] * (THREADS - 1)
@@ -46,6 +46,6 @@ def nested() -> type:
     parts = []
     for number in range(5):
         fields: list[Any] = [(f"field{n}", str | None, None) for n in range(8)]
-        part = make_dataclass(f"Part{number}", fields, frozen=True)
+        part = defstruct(f"Part{number}", fields)
         parts.append((f"part{number}", part | None, None))
-    return make_dataclass("Whole", parts, frozen=True)
+    return defstruct("Whole", parts)

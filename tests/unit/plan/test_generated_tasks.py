@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.generated import Rollout
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.hold import TaskProgress, records_to_check
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan

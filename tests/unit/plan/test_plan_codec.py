@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -19,6 +18,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.codec import (
     Basis,
     SavedPlan,
@@ -299,8 +299,8 @@ def test_each_kind_of_invalid_file_has_its_own_code(name: str) -> None:
         ("complete", "yes", "complete"),
         ("tasks", {}, "tasks"),
         ("tasks", [{"ref": ["a"]}], "tasks[0].ref"),
-        ("tasks", [{"ref": "a/b", "action": "x"}], "tasks[0].action"),
-        ("tasks", [{"ref": "a/b", "action": "gone"}], "tasks[0].reason"),
+        ("tasks", [{"ref": ["a", "b"], "action": "x"}], "tasks[0].action"),
+        ("tasks", [{"ref": ["a", "b"], "action": "gone"}], "tasks[0].reason"),
         ("wrong", 1, "wrong"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.codec import (
     SavedPlan,
     basis_of,

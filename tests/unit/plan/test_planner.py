@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from reconciler.model.diagnostics import warning
 from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, Reason
 from reconciler.state.attempt import Baseline

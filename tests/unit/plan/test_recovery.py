@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.model.mark import mint
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.plan import Reason
 from reconciler.plan.recovery import (
     Evidence,

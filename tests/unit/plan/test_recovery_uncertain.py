@@ -3,9 +3,9 @@ it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Reason
 from reconciler.plan.recovery import Found, NotCreated, Owners, Verdict, recover
 from reconciler.plan.view import RemoteView

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import replace
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, Reason

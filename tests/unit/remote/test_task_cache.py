@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from reconciler.app.survey import message_cache
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage
 from reconciler.model.task import TaskId
+from reconciler.model.value import replace
 from reconciler.remote.cache import TaskCache
 from reconciler.user_cache import UserCache
 from tests.support.plan_values import ME, message

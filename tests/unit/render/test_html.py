@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -12,6 +11,7 @@ from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport

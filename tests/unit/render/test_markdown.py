@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import render

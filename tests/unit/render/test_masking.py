@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +18,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.remarks import remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
 from reconciler.plan.diff import changes
 from reconciler.plan.digest import plan_digest
@@ -76,19 +76,21 @@ def desired(key: str, text: str, *, sensitive: bool = True) -> DesiredTask:
 
 
 def record(key: str, text: str, *, sensitive: bool = True) -> Record:
-    made, ref = inputs(text), TaskRef("acme", key)
+    made = inputs(text)
     outputs = {"name": text.splitlines()[0][:60], "status": "idle"}
     return Record(
-        ref, f"id-{key}", "tasks/a.yaml", made, digest(made), ME, outputs=outputs,
-        sensitive=sensitive,
+        ref=TaskRef("acme", key), task_id=f"id-{key}", file="tasks/a.yaml", inputs=made,
+        digest=digest(made), identity=ME, outputs=outputs, sensitive=sensitive,
     )  # fmt: skip
 
 
 def attempt(key: str, text: str) -> Attempt:
     made = inputs(text)
     mark = "2026-11-24T12:00:00.000Z"
-    ref, file = TaskRef("acme", key), "tasks/a.yaml"
-    return Attempt(ref, mark, made, digest(made), ME, file, NOW, sensitive=True)
+    return Attempt(
+        ref=TaskRef("acme", key), mark=mark, inputs=made, digest=digest(made), identity=ME,
+        file="tasks/a.yaml", started_at=NOW, sensitive=True,
+    )  # fmt: skip
 
 
 def planned(key: str, action: Action, reason: Reason, **more: Any) -> PlannedTask:
@@ -307,8 +309,9 @@ def test_the_prompt_and_values_of_a_sensitive_entry_are_masked() -> None:
     ]
     lost = generated(row, 9, key="lost", template=template)
     record = Record(
-        lost.ref, "t-9", lost.file, lost.inputs, "", ME, sensitive=True, generated=lost.generated
-    )
+        ref=lost.ref, task_id="t-9", file=lost.file, inputs=lost.inputs, digest="", identity=ME,
+        sensitive=True, generated=lost.generated,
+    )  # fmt: skip
     gone = PlannedTask(
         lost.ref, Action.ORPHANED, Reason.REMOVED, lost.file, task_id="t-9", record=record
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import jsonschema
@@ -11,6 +10,7 @@ import pytest
 
 from reconciler.messages.template import amount
 from reconciler.model.budget import MAX_TOKENS, Budget, Outlook
+from reconciler.model.value import replace
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
 from reconciler.plan.plan import Plan
 from reconciler.render import render

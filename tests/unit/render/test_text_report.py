@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells, render
 from reconciler.render.diagnostics import render_one

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import example, given
 
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
+from reconciler.model.value import replace
 from reconciler.resources import schema_text
 from reconciler.state.attempt import KeyNotes
 from reconciler.state.codec import decode_event, encode_event, encode_state

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.state.attempt import KeyNotes
 from reconciler.state.edit import (
     accept,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.model.diagnostics import StateError
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.state.attempt import HISTORY, HistoryEntry
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import close_attempts, mv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
+from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
 from reconciler.state.local import LocalState

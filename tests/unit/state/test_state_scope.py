@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline
 from reconciler.state.edit import push
 from reconciler.state.local import LocalState

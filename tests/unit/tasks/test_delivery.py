@@ -17,7 +17,14 @@ ME, OTHER = Identity("1", login="me"), Identity("2", login="other")
 
 
 def sent(creator: Identity = ME, what: str = "the message", **more: bool) -> dict[str, Any]:
-    record = Record(TaskRef("acme", "keys"), "task-1", "a.yaml", {}, "", creator)
+    record = Record(
+        ref=TaskRef("acme", "keys"),
+        task_id="task-1",
+        file="a.yaml",
+        inputs={},
+        digest="",
+        identity=creator,
+    )
     return {"record": record, "caller": ME, "what": what, **more}
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.task import TaskRef
-from reconciler.model.typed_json import Codec, ShapeError
+from reconciler.model.typed_json import ShapeError, builtins_of, convert_to
 from reconciler.tasks.events import EventSummary, Last, advance, approval_in
 from reconciler.tasks.status import (
     TaskState,
@@ -124,12 +124,9 @@ def test_the_status_depends_on_outputs_and_events(
     assert state(raw, *events) is expected
 
 
-CODEC = Codec(EventSummary)
-
-
 def cached(summary: EventSummary) -> EventSummary:
     """The summary as a cache file returns it."""
-    return CODEC.convert(json.loads(json.dumps(CODEC.builtins(summary))))
+    return convert_to(EventSummary, json.loads(json.dumps(builtins_of(summary))))
 
 
 def test_reading_incrementally_gives_the_same_status() -> None:
@@ -173,7 +170,7 @@ def test_any_event_and_output_is_accepted(events: list[dict[str, Any]], value: o
 @given(anything)
 def test_any_cache_content_is_accepted(kept: object) -> None:
     with suppress(ShapeError):
-        assert CODEC.convert(kept) == EventSummary()
+        assert convert_to(EventSummary, kept) == EventSummary()
 
 
 def of(state: TaskState, key: str = "k") -> TaskStatus:

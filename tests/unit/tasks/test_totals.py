@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from reconciler.model.budget import Budget, Outlook
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.render import cells
 from reconciler.render.reports import Style
 from reconciler.render.status.totals import (

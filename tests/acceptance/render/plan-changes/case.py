@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.model.remarks import remark
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Reason
 from tests.support.plan_sample import PLAN, task
 

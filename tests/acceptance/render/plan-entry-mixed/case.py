@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Reason
 from reconciler.state.model import Record
 from tests.support.entry_sample import PROMPT, ROWS, as_planned, generated, plan_of

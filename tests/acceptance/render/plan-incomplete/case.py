@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Reason
 from tests.support.plan_sample import PLAN, task
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from tests.support.plan_sample import PLAN, UNSEEN
 
 REPORT = replace(

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from tests.support.plan_sample import PLAN, SAME
 
 REPORT = replace(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.model.remarks import remark
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Reason
 from tests.support.plan_sample import PLAN, desired, task
 
