@@ -1,7 +1,8 @@
 """An apply is killed (SIGKILL) at every point, then run again: one task per key.
 
-A point is before, within or after each write, fsync, rename, unlink
-and request (see tests.support.crash_points).
+A point is before, within or after each write, fsync, rename, unlink and request (see
+tests.support.crash_points). Recoveries, replacements and updates are killed at every fifth point,
+and at the others only by `make soak`.
 """
 
 from __future__ import annotations

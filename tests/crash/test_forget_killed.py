@@ -1,5 +1,6 @@
-"""An apply that forgets keys is killed at every point, then run again: each task is cancelled,
-removed from the state and never adopted, and a key that is declared again has one new task."""
+"""An apply that forgets keys is killed at every fifth point (at the others only by `make soak`),
+then run again: each task is cancelled, removed from the state and never adopted, and a key that is
+declared again has one new task."""
 
 from __future__ import annotations
 
