@@ -37,7 +37,7 @@ def result_rows(
     rows = [palette.bold(head)]
     for status, (row, below) in zip(statuses, shown, strict=True):
         rows += [row, *(f"  {line}" for line in below)]
-        rows += [palette.dim(f"  {line}") for line in _answer_rows(status, style)]
+        rows += [palette.dim(f"  {line}".rstrip()) for line in _answer_rows(status, style)]
         rows += [f"  {line}" for line in reason_rows(status, style)]
         rows += [palette.yellow(f"  {line}") for line in request_rows(status, style, now)]
     return [*rows, "", *cells.wrap_words(status_summary(statuses) + end, style.width)]

@@ -69,5 +69,5 @@ def test_a_column_that_does_not_fit_is_below_its_row() -> None:
 def test_empty_columns_are_left_out() -> None:
     assert rows(80, status("a"))[:2] == ["KEY  STATUS", "a    done"]
     assert rows(80, status("a", "Yes."))[:2] == ["KEY  STATUS  ANSWER", "a    done    Yes."]
-    shown = rows(80, status("a", "**Yes.**"), verbose=True)
-    assert shown[:3] == ["KEY  STATUS", "a    done", "  **Yes.**"]
+    shown = rows(80, status("a", "**Yes.**\n\nMore."), verbose=True)
+    assert shown[:5] == ["KEY  STATUS", "a    done", "  **Yes.**", "", "  More."]
