@@ -19,7 +19,7 @@ from reconciler.tasks.results import first_line, result_of
 from reconciler.tasks.status import TaskStatus
 
 _HEADER = ("KEY", "STATUS", "PULL REQUESTS", "ANSWER")
-_MIN_ANSWER = 24  # columns; with fewer, a long answer has a line of its own
+_MIN_ANSWER = 24  # columns
 
 
 def result_rows(
@@ -59,22 +59,22 @@ def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]
 
 
 def _fitted(table: list[tuple[str, ...]], style: Style) -> list[tuple[str, list[str]]]:
-    """Each row without the columns that are empty, and the cells below it whose columns are too
-    wide to stand beside the others. Answers are cut."""
+    """Each row without the columns that are empty, with answers cut. On a terminal that is too
+    narrow, pull requests are below the row, and answers are left out."""
     columns, gap = list(zip(*table, strict=True)), len(cells.GAP)
     widths = [max(map(cells.width, column)) for column in columns]
-    kept, below = [0, 1], list[int]()
+    has_requests, has_answers = (any(column[1:]) for column in columns[2:])
     left = style.full_width - widths[0] - widths[1] - 2 * gap
-    for column, least in ((2, widths[2]), (3, min(widths[3], _MIN_ANSWER))):
-        if not any(columns[column][1:]):
-            continue
-        (kept if least <= left else below).append(column)
-        left -= widths[2] + gap if kept[-1] == 2 == column else 0
-    room = left if 3 in kept else style.full_width - gap
-    table = [(*row[:3], cells.shorten(row[3], room)) for row in table]
+    is_beside = has_requests and (widths[2] <= left or not style.terminal)
+    left -= widths[2] + gap if is_beside else 0
+    least = min(widths[3], _MIN_ANSWER)
+    kept = [0, 1, *([2] if is_beside else [])]
+    if has_answers and (least <= left or not style.terminal):
+        kept.append(3)
+        table = [(*row[:3], cells.shorten(row[3], max(left, least))) for row in table]
     rows = cells.table_rows([[row[column] for column in kept] for row in table])
     return [
-        (shown, [row[column] for column in below if row[column]])
+        (shown, [row[2]] if row[2] and not is_beside else [])
         for shown, row in zip(rows, table, strict=True)
     ]
 
