@@ -79,10 +79,16 @@ class TaskReader:
         unknown = [record for record in records if record.ref not in known]
         wanted = {TaskId(record.ref.org_name, record.task_id) for record in unknown}
         outputs = self.outputs(wanted, parallelism)
-        with ThreadPoolExecutor(max(1, min(parallelism, len(unknown)))) as pool:
-            read = pool.map(
-                lambda r: self._status(r, outputs.get(TaskId(r.ref.org_name, r.task_id))), unknown
-            )
+        unread: list[tuple[Record, Mapping[str, object]]] = []
+        for record in unknown:
+            raw = outputs.get(TaskId(record.ref.org_name, record.task_id))
+            summary = self._unchanged(record, raw) if raw is not None else None
+            if raw is not None and summary is None:
+                unread.append((record, raw))
+            else:
+                known[record.ref] = self._status(record, raw, summary)
+        with ThreadPoolExecutor(max(1, min(parallelism, len(unread)))) as pool:
+            read = pool.map(lambda each: self._status(*each), unread)
             known |= {status.ref: status for status in read}
         if self._cache is not None:
             self._cache.save()
@@ -119,11 +125,17 @@ class TaskReader:
         task = self._client.get_task(record.ref.org_name, record.task_id)
         return self._status(record, task.raw if task is not None else None)
 
-    def _status(self, record: Record, raw: Mapping[str, object] | None) -> TaskStatus:
+    def _status(
+        self,
+        record: Record,
+        raw: Mapping[str, object] | None,
+        summary: EventSummary | None = None,
+    ) -> TaskStatus:
+        """The status; reads the events without a `summary` of them."""
         if raw is None:
             mine = self._client.identity().same_as(record.identity)
             return self._status_of(record, TaskState.GONE if mine else TaskState.NOT_VISIBLE)
-        summary = self._summary(record, raw)
+        summary = self._summary(record, raw) if summary is None else summary
         return self._status_of(record, state_of(raw, summary), self.without_secrets(raw), summary)
 
     def _status_of(
@@ -157,14 +169,10 @@ class TaskReader:
     def _summary(self, record: Record, raw: Mapping[str, object]) -> EventSummary:
         """The summary of a task's events, given its outputs; reads only new events. Raises
         RemoteError."""
+        if (unchanged := self._unchanged(record, raw)) is not None:
+            return unchanged
         task = TaskId(record.ref.org_name, record.task_id)
         position, outputs = self._position(task), digest(raw)
-        if (
-            position is not None
-            and position.outputs == outputs
-            and state_of(raw, position.summary) in FINISHED
-        ):
-            return position.summary
         new = self._new_events(task, position) if position is not None else None
         if position is None or new is None:
             position = ReadPosition(EventSummary())
@@ -179,6 +187,13 @@ class TaskReader:
             shown = kept_outputs(raw) if ended else {}
             self._cache.put(task, ReadPosition(summary, token, outputs, shown))
         return summary
+
+    def _unchanged(self, record: Record, raw: Mapping[str, object]) -> EventSummary | None:
+        """The summary of a task that has finished, and whose outputs are those of that time."""
+        position = self._position(TaskId(record.ref.org_name, record.task_id))
+        if position is None or position.outputs != digest(raw):
+            return None
+        return position.summary if state_of(raw, position.summary) in FINISHED else None
 
     def _expect_events(self, task: TaskId) -> None:
         """Reads the task's events next time, even if its outputs are the same: the list may show

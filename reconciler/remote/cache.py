@@ -11,7 +11,14 @@ from typing import Generic, TypeVar
 from reconciler.model.canonical import texts_in
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskId
-from reconciler.model.typed_json import ShapeError, builtins_of, convert_to
+from reconciler.model.typed_json import (
+    Raw,
+    ShapeError,
+    builtins_of,
+    decode_as,
+    encode_json,
+    members,
+)
 from reconciler.user_cache import UserCache
 
 T = TypeVar("T")
@@ -45,16 +52,17 @@ class TaskCache(Generic[T]):
 
     def get(self, task: TaskId) -> T | None:
         try:
-            return convert_to(self._type, self._entries["/".join(task)])
+            return decode_as(self._type, self._entries["/".join(task)])
         except (KeyError, ShapeError):
             return None
 
     def put(self, task: TaskId, value: T) -> None:
         """Changes the entry in memory; `save` writes it."""
-        entry = builtins_of(value)
-        if any(self._scrub(text) != text for text in texts_in(entry, names=True)):
+        texts = texts_in(builtins_of(value), names=True)
+        if any(self._scrub(text) != text for text in texts) or self.get(task) == value:
             return
-        if self._entries.get("/".join(task)) != entry and convert_to(self._type, entry) == value:
+        entry = Raw(encode_json(value))
+        if decode_as(self._type, entry) == value:
             self._entries["/".join(task)] = entry
             self._changed = True
 
@@ -62,16 +70,16 @@ class TaskCache(Generic[T]):
         if not self._changed:
             return
         self._changed = False
-        data = json.dumps({"version": _VERSION, "entries": self._entries}).encode("ascii")
+        data = encode_json({"version": _VERSION, "entries": self._entries})
         self._files.write(self._name, data)
 
     @cached_property
-    def _entries(self) -> dict[str, object]:
+    def _entries(self) -> dict[str, Raw]:
+        """The entries in the file, decoded when they are needed: there may be very many."""
         try:
-            content = json.loads(self._files.read(self._name) or b"{}")
-        except (ValueError, RecursionError):
+            content = members(self._files.read(self._name) or b"{}")
+            version = decode_as(int, content["version"])
+            entries = members(content["entries"])
+        except (KeyError, ShapeError):
             return {}
-        if not isinstance(content, dict) or content.get("version") != _VERSION:
-            return {}
-        entries = content.get("entries")
-        return entries if isinstance(entries, dict) else {}
+        return entries if version == _VERSION else {}

@@ -129,12 +129,14 @@ def test_a_failed_write_keeps_the_old_cache_and_leaves_no_temporary_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_lone_surrogate_survives(tmp_path: Path) -> None:
+def test_a_lone_surrogate_is_not_cached(tmp_path: Path) -> None:
+    """UTF-8 cannot represent it, and a message with another character could be no proof."""
     cache = cache_in(tmp_path)
-    odd = message("half of \ud83d")
-    cache.put(TASK, odd)
+    cache.put(TASK, message("half of \ud83d"))
+    cache.put(TaskId("acme", "u"), TEXT)
     cache.save()
-    assert cache_in(tmp_path).get(TASK) == odd
+    assert cache_in(tmp_path).get(TASK) is None
+    assert cache_in(tmp_path).get(TaskId("acme", "u")) == TEXT
 
 
 def test_a_prompt_with_the_token_is_not_cached(tmp_path: Path) -> None:
