@@ -14,7 +14,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.service import Created, NotSent, Unknown
 from reconciler.remote.client import Client
-from tests.support.client_tools import OPEN, TOKEN, cause, create_body, make_client
+from tests.support.client_tools import OPEN, QUICK, TOKEN, cause, create_body, make_client
 from tests.support.diagnostics import in_words, raises_with
 from tests.support.fault_network import Proxy, certificate, closed_port, full_port, silent_port
 from tests.support.fault_server import Fault, FaultServer, Rule
@@ -79,13 +79,15 @@ def test_an_unresolvable_host_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_connect_timeout_is_reported() -> None:
     with full_port() as port:
-        outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
+        client = make_client(f"http://127.0.0.1:{port}", timeouts=QUICK)
+        outcome = client.create_task("acme", create_body(), OPEN)
     assert outcome == NotSent("timed out while connecting")
 
 
 def test_a_tls_handshake_timeout_is_reported() -> None:
     with silent_port() as port:
-        outcome = make_client(f"https://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
+        client = make_client(f"https://127.0.0.1:{port}", timeouts=QUICK)
+        outcome = client.create_task("acme", create_body(), OPEN)
     assert isinstance(outcome, NotSent)
 
 
@@ -100,7 +102,8 @@ def test_plain_http_instead_of_tls_is_reported() -> None:
 
 def test_a_silent_port_is_an_unknown_outcome() -> None:
     with silent_port() as port:
-        outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
+        client = make_client(f"http://127.0.0.1:{port}", timeouts=QUICK)
+        outcome = client.create_task("acme", create_body(), OPEN)
     assert outcome == Unknown("timed out waiting for the response")
 
 

@@ -14,7 +14,7 @@ from reconciler.remote.transport import Timeouts, Transport
 
 TOKEN = "pul-0123456789abcdef-the-token"
 PATIENT = Timeouts(connect=300, read=300, create=300, whole=300)
-QUICK = Timeouts(connect=300, read=1.0, create=0.4, whole=300)
+QUICK = Timeouts(connect=0.5, read=1.0, create=0.4, whole=300)
 """For tests of timeouts."""
 
 
