@@ -9,6 +9,7 @@ from reconciler.render import cells, safe
 from reconciler.render.reports import Style
 from reconciler.render.status.table import (
     LABELS,
+    address_rows,
     paint_of,
     reason_rows,
     request_rows,
@@ -26,8 +27,8 @@ def result_rows(
     statuses: Sequence[TaskStatus], style: Style, now: datetime, missing: int = 0
 ) -> list[str]:
     """A row per task in the given order, and below it what a person should know or do; with
-    `verbose`, the whole answer. The last row counts the tasks, also the `missing` ones, which are
-    not created yet."""
+    `verbose`, its address and the whole answer. The last row counts the tasks, also the `missing`
+    tasks, which are not created yet."""
     end = f" {missing:,} not created yet." if missing else ""
     if not statuses:
         return [f"No tasks are recorded.{end}"]
@@ -37,6 +38,7 @@ def result_rows(
     rows = [palette.bold(head)]
     for status, (row, below) in zip(statuses, shown, strict=True):
         rows += [row, *(f"  {line}" for line in below)]
+        rows += [palette.dim(f"  {line}") for line in address_rows(status, style)]
         rows += [palette.dim(f"  {line}".rstrip()) for line in _answer_rows(status, style)]
         rows += [f"  {line}" for line in reason_rows(status, style)]
         rows += [palette.yellow(f"  {line}") for line in request_rows(status, style, now)]

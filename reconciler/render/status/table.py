@@ -67,8 +67,8 @@ def _fitting(table: list[tuple[str, ...]], style: Style) -> list[str]:
 
 
 def _rows_below(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
-    if style.verbose and (address := status.url or status.task_id):
-        yield style.palette.dim(f"  {safe.line(address)}")
+    for row in address_rows(status, style):
+        yield style.palette.dim(f"  {row}")
     for row in (*reason_rows(status, style), *request_rows(status, style, now)):
         yield style.palette.yellow(f"  {row}")
 
@@ -93,6 +93,12 @@ def _status_row(
     )
     key, label, *rest = map(safe.line, texts)
     return style.link(key, status.url), paint_of(status.state, style.palette)(label), *rest
+
+
+def address_rows(status: TaskStatus, style: Style) -> Iterator[str]:
+    """With `verbose`, the address of the task's page, or its ID."""
+    if style.verbose and (address := status.url or status.task_id):
+        yield safe.line(address)
 
 
 def paint_of(state: TaskState, palette: Palette) -> Callable[[str], str]:
