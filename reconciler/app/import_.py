@@ -27,7 +27,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.model.value import Value
-from reconciler.state.edit import known_refs
+from reconciler.state.edit import known_refs, with_marks
 from reconciler.state.model import Recorded, State
 
 if TYPE_CHECKING:
@@ -209,7 +209,8 @@ class _Import:
                 self._target.write(made.content)
             if session is not None:
                 identity, now = self._ctx.client.identity(), self._ctx.now()
-                session.append(*map(Recorded, batch.records(identity, now)))
+                records = (with_marks(session.state, r) for r in batch.records(identity, now))
+                session.append(*map(Recorded, records))
             if made is not None:
                 batch.diagnostics += self._target.policy_warnings(made)
         return ImportReport(

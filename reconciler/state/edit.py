@@ -261,14 +261,17 @@ def record_existing(
 ) -> list[Event]:
     """Records `remote` as the task of a manifest that has no record yet; `at` is now."""
     _check_free(state, task.ref, remote.id)
-    removed = state.retired.get(remote.id)
+    record = replace(Record.of(task, remote.id, identity, at), outputs=kept_outputs(remote.raw))
+    return [Recorded(with_marks(state, record))]
+
+
+def with_marks(state: State, record: Record) -> Record:
+    """The first record of its key, whose attempts did not create the task, with the marks that key
+    and task have had."""
+    removed = state.retired.get(record.task_id)
     before = removed.marks if removed is not None else ()
-    record = replace(
-        Record.of(task, remote.id, identity, at),
-        marks=tuple(dict.fromkeys((*before, *state.notes_on(task.ref).marks))),
-        outputs=kept_outputs(remote.raw),
-    )
-    return [Recorded(record.as_adopted())]
+    marks = tuple(dict.fromkeys((*before, *state.notes_on(record.ref).marks)))
+    return replace(record, marks=marks).as_adopted()
 
 
 def _resolved(

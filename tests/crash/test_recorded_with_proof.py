@@ -320,3 +320,17 @@ def test_a_task_is_found_although_the_clock_of_its_node_is_slow(here: InProcess)
     task.seq, task.shown["createdAt"] = 0, "2026-01-01T00:00:00Z"
     set_rules(here)
     assert here.run("apply").results() == {"k2": "adopted"}
+
+
+def test_an_import_keeps_the_marks_of_its_key(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"k1": "do 1", "k2": "do 2"}))
+    set_rules(here, Rule("create", NOT_COMMITTED, contains="do 2"))
+    assert here.run("apply").results() == {"k1": "created", "k2": "unresolved"}
+    late = json.loads(here.server.posts[-1])["message"]["timestamp"]
+    made = here.server.world.create("me", "acme", {"message": {"content": "do 2"}})["taskId"]
+    set_rules(here)
+    words = ["import", made, "--org", "acme", "--write", "tasks/all.yaml"]
+    ended = here.run_words([*words, "--backend", here.server.url])
+    assert ended.code == 0, ended.stdout + ended.stderr
+    record = here.sandbox.state()["tasks"]["acme/k2"]
+    assert (record["taskId"], late in record["marks"]) == (made, True)
