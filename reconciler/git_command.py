@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 TIMEOUT = 120.0
 """Seconds for one command."""
+
+_WATCH = 0.25
 
 _OPTIONS = ("-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=/dev/null")
 """Git treats any directory with HEAD, objects, refs and config as a repository, and its
@@ -21,23 +23,42 @@ SECRETS = ("PULUMI_", "TASKCTL_")
 
 
 def run_git(
-    folder: Path, *words: str, env: Mapping[str, str], given: bytes = b""
+    folder: Path,
+    *words: str,
+    env: Mapping[str, str],
+    given: bytes = b"",
+    watch: Callable[[], object] = lambda: None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """The ended process. Raises FileNotFoundError without git, and TimeoutExpired.
+    """The ended process. Raises FileNotFoundError without git, TimeoutExpired, and what `watch`
+    raises to stop it, which is called several times per second.
 
     Credential helpers and ssh inherit `env`, so the access token and the keys of states are removed
     from it.
     """
     command = ["git", *_OPTIONS, *words]
-    return subprocess.run(  # noqa: S603 - git, without a shell
-        command,
-        input=given,
-        cwd=folder,
-        env=_environment(env),
-        capture_output=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(  # noqa: S603 - git, without a shell
+        command, cwd=folder, env=_environment(env), stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        try:
+            output, errors = _communicate(process, given, watch)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], given: bytes, watch: Callable[[], object]
+) -> tuple[bytes, bytes]:
+    rest: bytes | None = given
+    for _ in range(round(TIMEOUT / _WATCH)):
+        try:
+            return process.communicate(rest, _WATCH)
+        except subprocess.TimeoutExpired:
+            rest = None  # what is left of it is still sent
+            watch()
+    raise subprocess.TimeoutExpired(process.args, TIMEOUT)
 
 
 def start_git(folder: Path, *words: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

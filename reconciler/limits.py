@@ -21,6 +21,9 @@ CACHED_FILE_BYTES = 200 * MIB
 STATE_BYTES = 512 * MIB
 STATE_PART_BYTES = 256 * MIB
 STATE_HEAD_BYTES = 4 * MIB
+STATE_TREE_BYTES = 1 * MIB
+STATE_FETCH_BYTES = 1024 * MIB
+GIT_OBJECT_BYTES = 512 * MIB
 
 YAML_DEPTH = 100
 ALIAS_VALUES = 4_000_000
@@ -73,6 +76,9 @@ def table() -> tuple[Limit, ...]:
         Limit("A shared state", _mib(STATE_BYTES), "read"),
         Limit("One part of a shared state", _mib(STATE_PART_BYTES), "read"),
         Limit("The head of a shared state", _mib(STATE_HEAD_BYTES), "read"),
+        Limit("The list of the parts of a state in git", _mib(STATE_TREE_BYTES), "read"),
+        Limit("What git downloads of a state, on disk", _mib(STATE_FETCH_BYTES), "read"),
+        Limit("An object of a state in git, in memory", _mib(GIT_OBJECT_BYTES), "read"),
         Limit("Nested levels of YAML", f"{YAML_DEPTH}", "file"),
         Limit("Values that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),
         Limit("Tasks that entries generate, before `exclude`", f"{GENERATED_TASKS:,}", "run"),

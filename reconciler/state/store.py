@@ -24,7 +24,7 @@ from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json,
 from reconciler.model.value import Stored, Value, replace
 from reconciler.state.codec import StateSource, decode_event, decode_state, refuse_newer
 from reconciler.state.encryption import Cipher, KeyRing
-from reconciler.state.engines import Missing, Version, check_size
+from reconciler.state.engines import BlobRoom, Missing, Version
 from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
@@ -106,6 +106,8 @@ def decode_head(data: bytes, display_name: str) -> tuple[Head, Tail]:
         raise ShapeError("format, lineage or writer", "must not be empty")
     if not all(map(_BLOB.fullmatch, (head.base, *head.segments, *head.bases))):
         raise ShapeError("base, segments or bases", "a name has no valid form")
+    if len({head.base, *head.segments}) <= len(head.segments):
+        raise ShapeError("base or segments", "a name is repeated")
     if not all(0 <= number < _MAX_NUMBER for number in (head.serial, head.epoch, head.seq)):
         raise ShapeError("serial, epoch or seq", "out of range")
     return head, Tail(tail, fields)
@@ -209,18 +211,14 @@ class Store:
 
     def _blobs(self, names: Sequence[str]) -> list[bytes]:
         """Reads blobs concurrently. Raises Missing, and Oversized for too much in total."""
-        get, blobs, size = self.register.engine.get_blob, [], 0
+        get, room = self.register.engine.get_blob, BlobRoom(MAX_STATE)
         with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
-            reads = [pool.submit(self.register.retried, partial(get, name)) for name in names]
+            reads = [pool.submit(self.register.retried, partial(get, name, room)) for name in names]
             try:
-                for name, read in zip(names, reads, strict=True):
-                    blobs.append(read.result())
-                    size += len(blobs[-1])
-                    check_size(name, size, MAX_STATE)
+                return [read.result() for read in reads]
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return blobs
 
     def swap(self, head: Head, over: Version | None) -> Version:
         """Replaces the head, which must be new; errors as in `Register.swap`."""

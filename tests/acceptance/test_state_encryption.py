@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.model.codes import Code
-from reconciler.state.engines import open_engine
+from reconciler.state.engines import BlobRoom, open_engine
 from tests.support.git_server import git
 from tests.support.shared_places import EACH_PLACE, PLACES, SharedPlace
 
@@ -71,7 +71,7 @@ class Team:
             assert found is not None
             head = json.loads(found[0])
             names = [head["base"], *head.get("bases", ()), *head.get("segments", ())]
-            return {"head": found[0], **{name: engine.get_blob(name) for name in names}}
+            return {"head": found[0], **{name: engine.get_blob(name, BlobRoom()) for name in names}}
 
 
 @pytest.fixture

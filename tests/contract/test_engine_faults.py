@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 
 import pytest
 
-from reconciler.state.engines import Denied, Engine, Moved, Unsure
+from reconciler.state.engines import BlobRoom, Denied, Engine, Moved, Unsure
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
 from tests.support.state_engines import HERE, Served, serving
 
@@ -134,7 +134,7 @@ def test_a_blob_with_a_lost_response_can_be_stored_again(engine: Engine, proxy: 
         with pytest.raises(Unsure):
             swapped(engine, b"names it")
     assert head(engine) == b"names it"
-    assert engine.get_blob("blob") == b"data"
+    assert engine.get_blob("blob", BlobRoom()) == b"data"
 
 
 def test_the_proxy_counts_forwarded_requests(engine: Engine, proxy: FaultProxy) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from reconciler.state.engines import (
     MAX_HEAD,
+    BlobRoom,
     Denied,
     Engine,
     Missing,
@@ -127,15 +128,15 @@ def test_blobs_are_kept_until_they_are_dropped(runner: Make) -> None:
     one.swap(content(), over(one))
     other = runner()
     other.read()
-    assert other.get_blob(name) == data
+    assert other.get_blob(name, BlobRoom()) == data
     with pytest.raises(Missing):
-        other.get_blob("never-was")
+        other.get_blob("never-was", BlobRoom())
     other.delete_blobs([name, "never-was"])
     other.swap(content(), over(other))
     third = runner()
     third.read()
     with pytest.raises(Missing):
-        third.get_blob(name)
+        third.get_blob(name, BlobRoom())
 
 
 def test_five_megabytes_are_read_back(runner: Make) -> None:
@@ -146,7 +147,7 @@ def test_five_megabytes_are_read_back(runner: Make) -> None:
     found = other.read()
     assert found is not None
     assert found[0] == head
-    assert other.get_blob("large") == blob
+    assert other.get_blob("large", BlobRoom()) == blob
 
 
 def test_a_write_test_leaves_nothing(served: tuple[str, Served], runner: Make) -> None:

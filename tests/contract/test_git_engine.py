@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import struct
 import subprocess
 import sys
+import threading
+import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import process_time
 
 import pytest
 
-from reconciler.state.engines import Denied, Engine, Oversized, Unsure
+from reconciler import limits
+from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, Unsure
 from reconciler.state.engines import git as git_engine
 from tests.support.git_server import git
 from tests.support.state_engines import Runner, Served, serving
@@ -158,9 +165,105 @@ def test_an_oversized_head_or_blob_is_not_read(
             engine.read()
         write_ref(bare, {"head": small, "base": large, "segment": huge})
         assert engine.read() is not None
-        assert len(engine.get_blob("base")) == 5 * 2**20
+        assert len(engine.get_blob("base", BlobRoom())) == 5 * 2**20
         with pytest.raises(Oversized, match="at most 8388608"):
-            engine.get_blob("segment")
+            engine.get_blob("segment", BlobRoom())
+
+
+def test_all_blobs_of_a_read_are_counted_before_they_are_read(here: Runner, bare: Path) -> None:
+    """One object with many names is small to store and to download."""
+    small, large = large_object(bare, 1), large_object(bare, 5)
+    write_ref(bare, {"head": small, "a": large, "b": large})
+    with closing(here.engine()) as engine:
+        assert engine.read() is not None
+        room = BlobRoom(9 << 20)
+        assert len(engine.get_blob("a", room)) == 5 << 20
+        assert len(engine.get_blob("a", room)) == 5 << 20  # a second try
+        with pytest.raises(Oversized, match="10485760 bytes; at most 9437184"):
+            engine.get_blob("b", room)
+
+
+def test_a_tree_that_no_state_has_is_not_listed(here: Runner, bare: Path) -> None:
+    blob = large_object(bare, 1)
+    write_ref(bare, {"head": blob, **{f"{n:06}": blob for n in range(40_000)}})
+    with closing(here.engine()) as engine, pytest.raises(Oversized) as refused:
+        engine.read()
+    assert refused.value.part == "tree"
+
+
+def test_a_download_that_no_state_needs_is_stopped(
+    here: Runner, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "noise").write_bytes(os.urandom(200_000))
+    noise = git(bare, "hash-object", "-w", str(tmp_path / "noise")).strip()
+    write_ref(bare, {"head": large_object(bare, 1), "base": noise})
+    with closing(here.engine()) as engine:
+        assert engine.read() is not None
+    monkeypatch.setattr(limits, "STATE_FETCH_BYTES", 100_000)
+    with closing(here.engine()) as engine, pytest.raises(Oversized) as refused:
+        engine.read()
+    assert refused.value.part == "pack"
+
+
+def test_an_object_that_no_state_has_is_not_unpacked(
+    here: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tree of zeros is packed to a thousandth of its size."""
+    monkeypatch.setattr(limits, "GIT_OBJECT_BYTES", 64 << 20)
+    size = 65 << 20
+    tree = hashlib.sha1(b"tree %d\0" % size + bytes(size)).hexdigest()
+    text = f"tree {tree}\nauthor a <a> 0 +0000\ncommitter a <a> 0 +0000\n\nx\n".encode()
+    pack = b"PACK" + struct.pack(">II", 2, 2) + packed(1, text) + packed(2, bytes(size))
+    commit = hashlib.sha1(b"commit %d\0" % len(text) + text).hexdigest()
+    with hostile_host(commit, pack + hashlib.sha1(pack).digest()) as url:
+        git(here.folder, "remote", "set-url", "origin", url)
+        with closing(here.engine()) as engine, pytest.raises(Unsure, match="over limit"):
+            engine.read()
+
+
+def packed(kind: int, data: bytes) -> bytes:
+    """An object in a pack: https://git-scm.com/docs/pack-format."""
+    size, head = len(data) >> 4, [kind << 4 | len(data) & 15]
+    while size:
+        head[-1] |= 128
+        head.append(size & 127)
+        size >>= 7
+    return bytes(head) + zlib.compress(data, 1)
+
+
+@contextmanager
+def hostile_host(commit: str, pack: bytes) -> Iterator[str]:
+    """Answers every fetch with this pack."""
+    ref = f"{commit} refs/taskctl/state/x\0allow-any-sha1-in-want shallow\n"
+    announced = "001e# service=git-upload-pack\n0000" + f"{len(ref) + 4:04x}{ref}0000"
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer("advertisement", announced.encode())
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer("result", b"0008NAK\n" + pack)
+
+        def answer(self, kind: str, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/x.git"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_the_remedy_of_git_is_shown_for_a_clone_of_another_user(here: Runner) -> None:
@@ -176,3 +279,10 @@ def test_the_remedy_of_git_is_shown_for_a_clone_of_another_user(here: Runner) ->
     assert done.returncode == 1
     assert "[TC875]" in done.stderr
     assert f"git config --global --add safe.directory {here.folder}" in done.stderr
+
+
+def test_what_a_host_says_is_searched_once() -> None:
+    before = process_time()
+    for text in ("Permission to ", "repository ", "a" * 11):
+        assert str(git_engine.git_fault(text.encode() * 100_000))
+    assert process_time() - before < 5

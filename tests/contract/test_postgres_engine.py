@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.state.engines import Denied, Engine, Oversized, open_engine, postgres
+from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, open_engine, postgres
 from reconciler.state.engines.postgres_tls import with_tls
 from tests.support.state_engines import HAS_POSTGRES
 from tests.support.state_servers import postgres_programs, postgres_server
@@ -61,7 +61,7 @@ def test_one_address_is_one_state_for_users_with_schemas_of_their_own(address: s
         version = alice.swap(b"head", None)
         alice.put_blob("blob", b"data")
         assert bob.read() == (b"head", version)
-        assert bob.get_blob("blob") == b"data"
+        assert bob.get_blob("blob", BlobRoom()) == b"data"
 
 
 def test_the_missing_privilege_is_named(address: str) -> None:
@@ -102,7 +102,7 @@ def test_an_oversized_head_or_blob_is_not_read(
         with pytest.raises(Oversized, match="at most 4194304"):
             engine.read()
         with pytest.raises(Oversized, match="at most 8388608"):
-            engine.get_blob("large")
+            engine.get_blob("large", BlobRoom())
 
 
 def test_a_server_that_cannot_prove_its_identity_gets_no_password(

@@ -41,6 +41,7 @@ class Server:
                     sock.recv(1 << 16)
                     sock.sendall(self.response)
                     sock.shutdown(socket.SHUT_WR)
+                    sock.settimeout(0.2)  # a client may keep an invalid response for a while
                     sock.recv(1 << 16)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from reconciler.state.encryption import KeyRing
-from reconciler.state.engines import Engine, Missing, Moved, Pace, Unsure, Version
+from reconciler.state.engines import BlobRoom, Engine, Missing, Moved, Pace, Unsure, Version
 from reconciler.state.model import State
 from reconciler.state.shared import SharedState
 
@@ -81,10 +81,11 @@ class MemoryEngine:
         self.asked.append("put_blob")
         assert self.blobs.setdefault(name, data) == data
 
-    def get_blob(self, name: str) -> bytes:
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
         self.asked.append("get_blob")
         if name not in self.blobs:
             raise Missing(name)
+        room.take(name, len(self.blobs[name]))
         return self.blobs[name]
 
     def delete_blobs(self, names: Sequence[str]) -> None:

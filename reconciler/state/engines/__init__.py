@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Literal, NamedTuple, NewType, Protocol
 
 from reconciler import limits
@@ -94,6 +95,19 @@ def check_size(part: str, size: int, most: int) -> None:
         raise Oversized(part, size, most)
 
 
+class BlobRoom:
+    """The bytes of blobs that a read may still get, counted before each is read. Thread-safe."""
+
+    def __init__(self, most: int = limits.STATE_BYTES) -> None:
+        self._most, self._sizes, self._guard = most, dict[str, int](), Lock()
+
+    def take(self, name: str, size: int) -> None:
+        """Counts a blob, once however often it is tried. Raises Oversized."""
+        with self._guard:
+            self._sizes[name] = size
+            check_size(name, sum(self._sizes.values()), self._most)
+
+
 class Pace(NamedTuple):
     """How often the caller may write, in seconds.
 
@@ -135,8 +149,8 @@ class Engine(Protocol):
         """Stores an immutable blob; storing the same name and bytes again succeeds. `name` consists
         of letters, digits, '-', '.' and '_'."""
 
-    def get_blob(self, name: str) -> bytes:
-        """A blob. Raises Missing."""
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
+        """A blob, read only if there is `room` for it. Raises Missing."""
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         """Deletes blobs, best effort; ignores missing blobs."""

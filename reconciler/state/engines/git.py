@@ -13,14 +13,17 @@ import secrets
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler import limits
 from reconciler.git_command import TIMEOUT, run_git
 from reconciler.state.engines import (
     MAX_BLOB,
     MAX_HEAD,
+    BlobRoom,
     Cause,
     Denied,
     Missing,
@@ -30,6 +33,9 @@ from reconciler.state.engines import (
     Version,
     check_size,
 )
+
+_MAX_LINE = 2_000
+"""Characters of a line of git's output: a host may send anything."""
 
 _LOOKUPS = 5
 """Lookups of the ref per read: a busy holder replaces it several times per second."""
@@ -51,16 +57,16 @@ _RULE = re.compile(r"declined|hidden ref|prohibited|protected|denied", re.IGNORE
 """A host's reasons to reject all updates of a ref; anything else may be a concurrent writer."""
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
-    (re.compile(r".*(?:Authentication failed|could not read (?:User|Pass)).*"), "credentials"),
-    (re.compile(r".*(?:Permission denied|Host key verification failed).*"), "credentials"),
-    (re.compile(r".*(?:returned error: 403|[Pp]ermission to .* denied).*"), "permission"),
-    (re.compile(r".*(?:[Rr]epository .*not found|not appear to be a git repos).*"), "container"),
-    (re.compile(r".*(?:not a git repository|cannot use bare repository).*"), "address"),
+    (re.compile(r"(?:Authentication failed|could not read (?:User|Pass))"), "credentials"),
+    (re.compile(r"(?:Permission denied|Host key verification failed)"), "credentials"),
+    (re.compile(r"(?:returned error: 403|[Pp]ermission to .* denied)"), "permission"),
+    (re.compile(r"(?:[Rr]epository .*not found|not appear to be a git repos)"), "container"),
+    (re.compile(r"(?:not a git repository|cannot use bare repository)"), "address"),
     (
         re.compile(
-            r".*(?:dubious ownership|bad (?:numeric )?config|unknown option"
+            r"(?:dubious ownership|bad (?:numeric )?config|unknown option"
             r"|is not a git command|[Uu]nable to find remote helper|receiving end does not support"
-            r"|can't be combined|matches more than one).*"
+            r"|can't be combined|matches more than one)"
         ),
         "repository",
     ),
@@ -81,7 +87,7 @@ class _Clone(NamedTuple):
         asked = ("--git-path", "objects", "--show-object-format")
         done = _run(folder, "rev-parse", *asked, env=env)
         if done.returncode:
-            raise _fault(done.stderr)
+            raise git_fault(done.stderr)
         objects, algorithm = done.stdout.decode().splitlines()
         return cls(folder, (folder / objects).resolve(), algorithm)
 
@@ -124,8 +130,10 @@ class GitEngine:
         self._sizes: dict[str, int] = {}
         self._new: dict[str, str] = {}
         self._deleted: set[str] = set()
+        self._kept = 0
         self._environment = {
             **env,
+            "GIT_ALLOC_LIMIT": str(limits.GIT_OBJECT_BYTES),
             "GIT_OBJECT_DIRECTORY": self._temporary.name,
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(clone.objects),
         }
@@ -152,7 +160,16 @@ class GitEngine:
         return commit
 
     def _has(self, commit: str) -> bool:
-        return self._git("cat-file", "-t", commit, expected=(0, 1, 128), quiet=True) == b"commit\n"
+        """Whether the commit and its tree exist here. Raises Oversized for a tree of any length."""
+        size = self._git("cat-file", "-s", f"{commit}^{{tree}}", quiet=True)
+        check_size("tree", int(size or 0), limits.STATE_TREE_BYTES)
+        return bool(size)
+
+    def _check_disk(self) -> None:
+        """Raises Oversized if more was downloaded than any state has."""
+        files = (path.lstat().st_size for path in self._objects.rglob("*"))
+        with suppress(FileNotFoundError):  # git has just renamed it
+            check_size("pack", sum(files) - self._kept, limits.STATE_FETCH_BYTES)
 
     def _head_of(self, commit: str) -> tuple[bytes, Version]:
         listing = self._git("ls-tree", "-z", "--long", "--full-tree", commit)
@@ -181,11 +198,13 @@ class GitEngine:
         self._new[name] = self._write("blob", data)
         self._deleted.discard(name)
 
-    def get_blob(self, name: str) -> bytes:
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
         object_id = self._new.get(name) or self._tree.get(name)
         if object_id is None:
             raise Missing(name)
-        check_size(name, self._sizes.get(name, 0), MAX_BLOB)
+        size = self._sizes.get(name, 0)
+        check_size(name, size, MAX_BLOB)
+        room.take(name, size)
         return self._git("cat-file", "blob", object_id)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
@@ -219,7 +238,7 @@ class GitEngine:
             return
         rejected = _REJECTED.search(done.stdout.decode(errors="replace"))
         if rejected is None:
-            raise _fault(done.stderr)
+            raise git_fault(done.stderr)
         why = rejected["why"] or ""
         if rejected["who"]:
             more = _HOOK.search(done.stderr.decode(errors="replace"))
@@ -234,10 +253,15 @@ class GitEngine:
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
         fetch = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *quiet)
         words = (*fetch, "--no-recurse-submodules", self._url)
-        if self._run(*words, commit).returncode == 0:
-            return True
-        self._git(*words, self._ref)
-        return self._has(commit)
+        self._kept = sum(path.lstat().st_size for path in self._objects.rglob("*"))
+        for what in (commit, self._ref):
+            done = self._run(*words, what, watch=self._check_disk)
+            self._check_disk()
+            if done.returncode == 0 and self._has(commit):
+                return True
+        if done.returncode:
+            raise git_fault(done.stderr)
+        return False
 
     def _write_commit(self, tree: Mapping[str, str]) -> str:
         """A commit without parents whose tree has these blobs."""
@@ -262,28 +286,31 @@ class GitEngine:
             return done.stdout
         if quiet:
             return b""
-        raise _fault(done.stderr)
+        raise git_fault(done.stderr)
 
-    def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        return _run(self._folder, *words, env=self._environment)
+    def _run(
+        self, *words: str, watch: Callable[[], object] = lambda: None
+    ) -> subprocess.CompletedProcess[bytes]:
+        return _run(self._folder, *words, env=self._environment, watch=watch)
 
 
-def _run(folder: Path, *words: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    folder: Path, *words: str, env: Mapping[str, str], watch: Callable[[], object] = lambda: None
+) -> subprocess.CompletedProcess[bytes]:
     try:
-        return run_git(folder, "-c", "gc.auto=0", *words, env=env)
+        return run_git(folder, "-c", "gc.auto=0", *words, env=env, watch=watch)
     except FileNotFoundError as problem:
         raise Denied("git", "extra") from problem
     except subprocess.TimeoutExpired as problem:
         raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
 
 
-def _fault(output: bytes) -> Unsure | Denied:
+def git_fault(output: bytes) -> Unsure | Denied:
     """A failed command's error, from its output: the exit code is always 128."""
-    text = output.decode(errors="replace")
+    lines = [line.strip()[:_MAX_LINE] for line in output.decode(errors="replace").splitlines()]
     for words, cause in _REFUSALS:
-        if found := words.search(text):
-            return Denied(found[0].strip(), cause)
-    lines = map(str.strip, text.splitlines())
+        if found := next(filter(words.search, lines), None):
+            return Denied(found, cause)
     # The reason is the first line that is not a warning; advice follows it.
     reasons = (line for line in lines if line and not line.lower().startswith("warning:"))
     return Unsure(next(reasons, "")[:200])

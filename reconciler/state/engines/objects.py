@@ -21,6 +21,7 @@ from reconciler.model.hosts import is_loopback
 from reconciler.state.engines import (
     MAX_BLOB,
     MAX_HEAD,
+    BlobRoom,
     Cause,
     Denied,
     EngineError,
@@ -70,10 +71,11 @@ class ObjectEngine:
             except FileNotFoundError as problem:
                 raise _no_bucket(problem) from problem
 
-    def get_blob(self, name: str) -> bytes:
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
         with self._faults(), _absent():
             found = self._store.get(f"blobs/{name}")
             check_size(name, found.meta["size"], MAX_BLOB)
+            room.take(name, found.meta["size"])
             return bytes(found.bytes())
         raise Missing(name)
 

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 from reconciler.state.engines import (
     MAX_BLOB,
     MAX_HEAD,
+    BlobRoom,
     Cause,
     Denied,
     Missing,
@@ -110,9 +111,10 @@ class PostgresEngine:
     def put_blob(self, name: str, data: bytes) -> None:
         self._run(_KEEP, self._name, name, data)
 
-    def get_blob(self, name: str) -> bytes:
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
         for size, data in self._run(_BLOB, MAX_BLOB, self._name, name):
             check_size(name, size, MAX_BLOB)
+            room.take(name, size)
             return bytes(data)
         raise Missing(name)
 

@@ -127,3 +127,13 @@ def test_the_blobs_of_one_state_have_a_limit(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(StateError) as problem:
         engine.place().read(BACKEND)
     assert code_of(problem) is Code.STATE_PART_DAMAGED
+
+
+def test_a_blob_is_named_only_once() -> None:
+    """Otherwise one large blob would count once and be read as often as the head has room for."""
+    engine = encrypted(ring=KeyRing())
+    names = list(decode_head(engine.head or b"", "")[0].segments)
+    forge(engine, segments=[*names, *names])
+    with pytest.raises(StateError) as problem:
+        engine.place().read(BACKEND)
+    assert code_of(problem) is Code.STATE_PART_DAMAGED
