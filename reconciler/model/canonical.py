@@ -60,3 +60,13 @@ def texts_in(value: object, *, names: bool = False) -> Iterator[str]:
 
 ABSENT = UNSET
 """The value of an absent field, where null has another meaning."""
+
+INVISIBLE = (
+    r"\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
+    r"\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
+    r"\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff\U000110bd\U000110cd\U00013430-\U0001343f"
+    r"\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""For a character class: what is invisible or reorders text, that is controls (all but line feed),
+surrogates, format characters, line and paragraph separators, and what Unicode calls default
+ignorable. U+FE0F stays: it only turns a sign into an emoji."""

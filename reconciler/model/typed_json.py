@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from reconciler.model.canonical import map_texts
+from reconciler.model.canonical import INVISIBLE, map_texts
 from reconciler.model.task import TaskRef
 
 T = TypeVar("T")
@@ -26,12 +26,6 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 _LOCK = threading.Lock()
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) field `(.*)`")
-
-# Invisible in a review, or reordering the text around them.
-_HIDDEN = re.compile(
-    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
-)
 
 
 class ShapeError(ValueError):
@@ -105,7 +99,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 def indented(data: bytes) -> bytes:
     """JSON for review: indent 2, and only invisible characters escaped."""
     text = msgspec.json.format(data, indent=2)
-    return text if text.isascii() else _HIDDEN.sub(_escaped, text.decode()).encode()
+    return text if text.isascii() else re.sub(f"[{INVISIBLE}]", _escaped, text.decode()).encode()
 
 
 def _shape_error(problem: Exception) -> ShapeError:
