@@ -9,7 +9,6 @@ reads from a connection while it responds, which is how a stream notices that it
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 import threading
@@ -202,8 +201,7 @@ def _listen(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
         try:
-            if os.name == "posix":  # elsewhere it would take over a port that is in use
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(1024)
         except OSError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import os
 import socket
 import struct
 from collections.abc import Callable
@@ -31,8 +30,6 @@ NEVER_USED = float("-inf")
 
 MAX_INTERIM = 100
 """The maximum number of 1xx responses before the real one."""
-
-_LINGER = "hh" if os.name == "nt" else "ii"
 
 
 class _TimedReader(io.RawIOBase):
@@ -115,7 +112,7 @@ class _Connection(HTTPConnection):
     def _linger(self, *, on: bool) -> None:
         """Whether closing resets the connection instead of delivering unsent bytes."""
         with suppress(OSError):
-            option = struct.pack(_LINGER, on, 0)
+            option = struct.pack("ii", on, 0)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
 
 
