@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from reconciler import limits
 from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
@@ -69,7 +70,7 @@ class Connection(NamedTuple):
     backend: str | None = None
     org: str | None = None
     state: str | None = None
-    parallelism: int = 10
+    parallelism: int = limits.DEFAULT_PARALLELISM
     lock_timeout: timedelta = timedelta()
 
 

@@ -114,7 +114,7 @@ STATE = option(
 PARALLELISM = option(
     "--parallelism",
     type=click.IntRange(1, limits.PARALLELISM),
-    default=10,
+    default=limits.DEFAULT_PARALLELISM,
     metavar="N",
     help="Number of concurrent requests, up to 256.",
 )

@@ -17,6 +17,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.shell import MAX_KEY
 from reconciler.model.task import DesiredTask, TaskRef, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import Work, comparable_text, compare_work
@@ -24,7 +25,6 @@ from reconciler.plan.lookup import is_own, settings_agree
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 
-MAX_KEY = 128
 _MAX_SLUG = 50
 _SEPARATOR = re.compile(r"[^a-z0-9._]+")
 _MIXED = re.compile(r"[._-]*-[._-]*")

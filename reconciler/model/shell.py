@@ -12,7 +12,9 @@ import shlex
 from collections.abc import Callable, Mapping
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(@[A-Za-z0-9][A-Za-z0-9._/-]*){0,2}")
-_MAX_KEY = 128
+MAX_KEY = 128
+"""Characters of a key, as in schemas/manifest.schema.json."""
+
 _ORG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
@@ -34,7 +36,7 @@ def shell_word(text: str) -> str:
 
 def is_key(text: str) -> bool:
     """Whether a text can be a task key, written or generated."""
-    return len(text) <= _MAX_KEY and _KEY.fullmatch(text) is not None
+    return len(text) <= MAX_KEY and _KEY.fullmatch(text) is not None
 
 
 def is_org_name(text: str) -> bool:

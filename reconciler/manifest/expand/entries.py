@@ -39,11 +39,11 @@ from reconciler.manifest.parse import nodes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.generated import Generated, Rollout, TaskOrigin
+from reconciler.model.shell import MAX_KEY
 
 AT_MOST = 1_000
 """The default of `atMost`."""
 
-MAX_KEY = 128
 _OF_EVERY = ("timezone", "from", "until", "catchUp", "overlap")
 OPTIONS = frozenset({"forEach", "every", *_OF_EVERY, "key", "rollout"})
 """Properties of an entry that are not part of the generated tasks."""

@@ -9,13 +9,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.importing.batch import MAX_KEY, Batch, Candidate, Keys, adoptions, slug
+from reconciler.importing.batch import Batch, Candidate, Keys, adoptions, slug
 from reconciler.importing.declaration import Opening
 from reconciler.importing.report import ImportReport, ImportResult
 from reconciler.manifest.insertion import insert
 from reconciler.model.codes import Code
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.shell import MAX_KEY
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.render.document import dump
 from reconciler.render.import_ import import_document, import_text
