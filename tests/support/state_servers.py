@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,6 +62,7 @@ def _process(words: list[str], is_up: Callable[[], bool], **more: object) -> Ite
     try:
         while not is_up():
             assert process.poll() is None, f"{words[0]} ended with {process.returncode}"
+            time.sleep(0.02)
         yield
     finally:
         process.terminate()
