@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
-from reconciler.state.codec import encode_state
+from reconciler.state.codec import encode_event, encode_state
+from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.journal import Header, Journal, Replay
 from reconciler.state.ledger import fold
 from reconciler.state.model import Attempted, Recorded
-from tests.compat.reading import MANIFEST, PLAN, STATE, facts, local_environment
+from reconciler.state.store import FORMAT, Head, encode_head, encode_segment
+from tests.compat.reading import MANIFEST, PLAN, SHARED, STATE, facts, local_environment
 from tests.support.state_files import HEADER
 from tests.support.state_samples import BACKEND, LINEAGE, attempt, empty, history, record
 
@@ -73,6 +75,7 @@ def write(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     (folder / STATE).write_bytes(encode_state(fold(empty(serial=SERIAL), history(5))))
     _write_journal(folder / f"{STATE}.journal")
+    _write_shared(folder)
     _write_plan(folder)
     (folder / "expected.json").write_text(_indented(facts(folder)), encoding="utf-8")
 
@@ -85,6 +88,20 @@ def _write_journal(path: Path) -> None:
     journal.append([Recorded(record(5))])
     journal.append([Attempted(attempt(6))])
     journal.shut()
+
+
+def _write_shared(folder: Path) -> None:
+    """The same apply on a shared state: its older entries are in a blob, the newest in the head."""
+    saved = fold(empty(serial=SERIAL), history(5))
+    first, *rest = encode_event(Attempted(attempt(5))), encode_event(Recorded(record(5)))
+    (base, part) = (name for name in SHARED if name)
+    head = Head(
+        FORMAT, saved.lineage, saved.serial, 1, 3, "c" * 32, base, None, (part,), (), tuple(rest)
+    )
+    plain = Cipher(KeyRing(), saved.lineage, "")
+    stored = (encode_head(head, plain), encode_state(saved), encode_segment([first]))
+    for file, data in zip(SHARED.values(), stored, strict=True):
+        (folder / file).write_bytes(data)
 
 
 def _write_plan(folder: Path) -> None:

@@ -10,16 +10,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reconciler import __version__
 from reconciler.manifest.loader import load
 from reconciler.messages import word
 from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import StateError
+from tests.support.memory_engine import MemoryEngine, saved_in
 from tests.support.state_samples import BACKEND
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = "all.tasks.yaml"
 STATE = "taskctl.state.json"
 PLAN = "all.plan"
+SHARED = {
+    "": "shared.head",
+    f"base-1-1-{'a' * 32}": "shared.base",
+    f"1-2-{'b' * 32}": "shared.part",
+}
+"""The head of a shared state and the blobs that it names, by name."""
 JSON = ("--format", "json")
 SHOW = ("show", PLAN, *JSON)
 
@@ -63,6 +73,16 @@ def state_facts(folder: Path) -> dict[str, Any]:
     return {"recorded": records, "open": {m: a["task"] for m, a in pulled["attempts"].items()}}
 
 
+def shared_facts(folder: Path) -> dict[str, Any]:
+    """What is recorded and what is open, in a shared state of a killed apply."""
+    stored = {name: (folder / file).read_bytes() for name, file in SHARED.items()}
+    state = saved_in(MemoryEngine(head=stored.pop(""), blobs=stored))
+    return {
+        "recorded": {str(ref): record.task_id for ref, record in state.records.items()},
+        "open": {marker: str(attempt.ref) for marker, attempt in state.attempts.items()},
+    }
+
+
 def plan_facts(folder: Path) -> dict[str, str]:
     """What the plan does with each task."""
     shown = document(folder, *SHOW)
@@ -72,6 +92,7 @@ def plan_facts(folder: Path) -> dict[str, str]:
 READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "manifest": manifest_facts,
     "state": state_facts,
+    "shared": shared_facts,
     "plan": plan_facts,
 }
 COMMANDS = {
@@ -83,6 +104,10 @@ COMMANDS = {
 
 def refusal(folder: Path, kind: str) -> str:
     """The code of the only problem of the command that reads this kind of file."""
+    if kind == "shared":
+        with pytest.raises(StateError) as refused:
+            shared_facts(folder)
+        return str(refused.value.diagnostics[0].code)
     (problem,) = document(folder, *COMMANDS[kind], code=1)["diagnostics"]
     return str(problem["code"])
 
