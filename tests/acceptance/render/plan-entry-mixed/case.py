@@ -16,7 +16,13 @@ ADA = Identity("user-1", login="ada")
 def orphan(key: str, row: dict[str, str]):
     made = generated(row)
     record = Record(
-        replace(made, key=key).ref, "t-1", made.file, made.inputs, "", ADA, generated=made.generated
+        ref=replace(made, key=key).ref,
+        task_id="t-1",
+        file=made.file,
+        inputs=made.inputs,
+        digest="",
+        identity=ADA,
+        generated=made.generated,
     )
     return task(
         key,
