@@ -41,7 +41,7 @@ from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
-from reconciler.render.plan.summary import plan_summary, shortened_count, unattended_count
+from reconciler.render.plan.summary import shortened_count, to_confirm
 from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import drop_void, mark_done, update_declared
@@ -225,17 +225,13 @@ class Wave:
             return True
         if not self._ctx.ui.interactive:
             raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
-        now = sum(task.creates for task in plan.tasks)
-        later = len(plan.followers)
-        creates = bool(now or later)
-        unattended = unattended_count(plan)
-        waves = f"{now} now, up to {later} later. " if later else ""
+        count = sum(task.creates for task in plan.tasks) + len(plan.followers)
         return self._ctx.ui.ask(
-            Question.CREATE if creates else Question.CHANGE,
-            strict=creates,
-            count=now + later,
+            Question.CREATE if count else Question.CHANGE,
+            strict=count > 0,
+            count=count,
             shortened=shortened_count(plan, verbose=self._ctx.ui.verbose),
-            summary=f"{plan_summary(plan)}\n{f'{unattended} ' if unattended else ''}{waves}",
+            summary=to_confirm(plan),
         )
 
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:

@@ -161,10 +161,10 @@ def _by_prompt(turn: Turn, seconds: float) -> Script:
     paragraphs = re.split(r"\n\s*\n|</[\w-]+>", str(turn.event.get("content") or ""))
     words = (next(iter(paragraph.split()), "") for paragraph in paragraphs)
     names = (word.strip("[]:").lower() for word in words)
-    return next((_SCENARIOS[n] for n in names if n in _SCENARIOS), usual)(turn, seconds)
+    return next((SCENARIOS[n] for n in names if n in SCENARIOS), usual)(turn, seconds)
 
 
-_SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
+SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
     "finishing": finishing,
     "approving": _approving,
     "asking": _asking,
@@ -179,7 +179,7 @@ _SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
 
 def scenario_of(name: str, work_seconds: float) -> Scenario:
     """The scenario that `serve --scenario` names; a turn takes `work_seconds`."""
-    make = _by_prompt if name == "by-prompt" else _SCENARIOS[name]
+    make = _by_prompt if name == "by-prompt" else SCENARIOS[name]
     return lambda turn: make(turn, work_seconds)
 
 

@@ -22,7 +22,7 @@ def load_all() -> None:
     from reconciler.messages.catalog import AREAS, sections
 
     import_module("reconciler.messages.notes")
-    for names in (*AREAS.values(), ("remarks", "notes")):
+    for names in (*AREAS.values(), ("remarks", "notes", "questions")):
         for name in names:
             sections(name)
 

@@ -108,7 +108,7 @@ AREAS = {
     "5": ("policy",),
     "6": ("state", "shared_state", "encryption", "saved_plans"),
     "7": ("service", "tasks"),
-    "8": ("usage", "importing", "planning", "checks"),
+    "8": ("usage", "importing", "planning", "environment"),
 }
 """The first digit of a code, and the files of this package that have its section."""
 

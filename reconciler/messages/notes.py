@@ -21,4 +21,5 @@ def note_text(note: Note | Question, facts: Mapping[str, Arg]) -> str:
 @cache
 def note_templates() -> dict[str, Message]:
     """The wording of every note and question, by its case."""
-    return {k: v for section in sections("notes").values() for k, v in section.cases.items()}
+    found = (*sections("notes").values(), *sections("questions").values())
+    return {name: wording for section in found for name, wording in section.cases.items()}

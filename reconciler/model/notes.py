@@ -1,7 +1,7 @@
 """Progress, notes and questions that a command writes to stderr while it runs, as values.
 
 They are not part of its result: `-q` silences them, and JSON documents do not contain them. Their
-wording is in `messages/notes.md`.
+wording is in `messages/notes.md` and `messages/questions.md`.
 """
 
 from __future__ import annotations

@@ -89,8 +89,11 @@ def shortened_count(plan: Plan, *, verbose: bool) -> str:
     return fill(SHORTENED, {"count": number, "are": are}) if number else ""
 
 
-def unattended_count(plan: Plan) -> str:
-    """`2 of these tasks are unattended.`, counting those that apply would act on; may be empty."""
-    number = sum(task.applies and task.unattended for task in plan.tasks)
-    are = "is" if number == 1 else "are"
-    return f"{number} of these tasks {are} unattended." if number else ""
+def to_confirm(plan: Plan) -> str:
+    """What is confirmed: the summary, then how many tasks are unattended or are created later."""
+    unattended = sum(task.applies and task.unattended for task in plan.tasks)
+    are = "is" if unattended == 1 else "are"
+    line = f"{unattended} of these tasks {are} unattended. " if unattended else ""
+    if later := len(plan.followers):
+        line += f"{sum(task.creates for task in plan.tasks)} now, up to {later} later. "
+    return f"{plan_summary(plan)}\n{line}"

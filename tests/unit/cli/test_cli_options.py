@@ -11,9 +11,11 @@ import pytest
 
 from reconciler.app.context import Connection, Settings
 from reconciler.cli.command import Call
+from reconciler.cli.commands import serve
 from reconciler.cli.console.output import OutputOptions
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
+from reconciler.embedded import scenarios
 from reconciler.model.options import AdoptScope
 from reconciler.plan.options import PlanOptions
 from tests.support.extra_commands import add_command
@@ -160,3 +162,8 @@ def test_help_shows_every_variable_and_examples(capsys: pytest.CaptureFixture[st
         assert name in shown
     assert "Examples:\n  taskctl try\n      to see\n" in shown
     assert "--allow-recreate [=KEY]" in shown
+
+
+def test_serve_offers_each_scenario() -> None:
+    """The option lists them itself: its help does not import the service."""
+    assert sorted(serve.SCENARIOS) == sorted(scenarios.SCENARIOS)
