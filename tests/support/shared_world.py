@@ -35,7 +35,7 @@ class Shared:
     served: Served
     service: FaultServer
     stack: ExitStack
-    settle: str = "1s"
+    settle: str = "3s"
     texts: Mapping[str, str] = field(default_factory=lambda: prompts(3))
     meet: Callable[[int, Phase], None] | None = None
     count: int = 0
