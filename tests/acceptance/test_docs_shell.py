@@ -35,7 +35,7 @@ LEFT_OUT = {
     "docs/running-tasks.md": 2,  # a server and prompts: docs/walkthrough.md has both
     "docs/ci.md": 2,  # a look-up at the host of taskctl; pre-commit: tested separately
     "docs/configuration.md": 1,  # completion: tested in the shells
-    "docs/getting-started.md": 1,  # the installation
+    "docs/getting-started.md": 2,  # the installation
     "docs/moving-from-pulumi-up.md": 1,  # the other tool
     "docs/policy.md": 1,  # opa: tests/tools_opa.py runs it
     "docs/performance.md": 1,  # the benchmark takes minutes
