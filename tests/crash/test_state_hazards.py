@@ -113,14 +113,16 @@ def test_an_already_folded_journal_is_removed(sandbox: Sandbox, server: FaultSer
     sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_a_link_out_of_the_repository_is_followed_only_if_named(sandbox: Sandbox) -> None:
+def test_a_link_out_of_the_repository_is_never_followed(sandbox: Sandbox) -> None:
+    """Not even if it is named: whoever can commit chooses where it leads. The path it leads to
+    can be."""
     (sandbox.folder / ".git").mkdir()
     outside = sandbox.folder.parent / "outside.json"
     (sandbox.folder / STATE).symlink_to(outside)
-    for command in ("plan", "apply"):
-        assert_refused(sandbox.run(command), Code.OUTSIDE_REPOSITORY)
+    for options in (("plan",), ("apply",), ("apply", "--state", STATE)):
+        assert_refused(sandbox.run(*options), Code.OUTSIDE_REPOSITORY)
     assert not outside.exists()
-    assert sandbox.run("apply", "--state", STATE).code == 0
+    assert sandbox.run("apply", "--state", str(outside)).code == 0
     assert outside.exists()
 
 
