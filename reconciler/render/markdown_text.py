@@ -16,6 +16,7 @@ SPAN = 200  # characters of a code span
 
 _CODE = re.compile(r"`([^`]+)`")
 _TICKS = re.compile(r"`+")
+_SPACE = re.compile(r"(\s+)")
 _LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9/._~%-]*")
 _PLAIN = re.compile(r"[\"'(\[]*[^\W_]+(?:['’-][^\W_]+)*[\"')\],.;:!?]*|[-–—=+/,.;:()\"']+")
 _REFERENCE = re.compile(r"\W*(?:[0-9a-fA-F]{7,}|[A-Za-z]+-\d+)\W*")
@@ -46,17 +47,17 @@ def _ticks(text: str, least: int) -> str:
 def paragraph(text: str) -> str:
     """Prose as an HTML block. Words that could be a link, a mention, an issue, a commit or markup
     are in `<code>`."""
-    lines = [line for line in safe.block(text).split("\n") if line.strip()]
-    return f"<p>{'<br>'.join(' '.join(_words(line)) for line in lines)}</p>"
+    lines = [line.strip() for line in safe.block(text).split("\n") if line.strip()]
+    return f"<p>{'<br>'.join(''.join(_words(line)) for line in lines)}</p>"
 
 
 def _words(line: str) -> Iterator[str]:
-    """Words, and texts in backticks, which the catalog marks as code."""
+    """Words, the space between them, and texts in backticks, which the catalog marks as code."""
     for place, part in enumerate(_CODE.split(line)):
         if place % 2:
             yield f"<code>{safe.html(part)}</code>"
         else:
-            yield from map(_word, part.split())
+            yield from (_word(word) if word.strip() else word[:1] for word in _SPACE.split(part))
 
 
 def prose(text: str) -> str:

@@ -29,6 +29,8 @@ NOTE = 400  # characters for the note about what was omitted
 COLUMNS = 100  # of settings and changes
 CONTEXT = 3  # unchanged lines around a change
 
+HEADER = ("", "Task", "Manifest", "At the service")
+
 Items = Sequence[TaskView | EntryView]
 
 
@@ -43,7 +45,7 @@ def render(view: ReportView, style: Style) -> str:
         render_one(problem, Style()).rstrip("\n") for problem in diagnostics_of(view, style)
     ]
     items = view.items(shown)
-    rows = [_row(item, several=several) for item in items]
+    rows = _table(HEADER, [_row(item, several=several) for item in items])
     room = LIMIT - len(_join(head, problems, rows, ()))
     if not style.verbose:  # a public repository would show them to everyone
         items = [_without_agents_text(i) if isinstance(i, TaskView) else i for i in items]
@@ -79,8 +81,7 @@ def _join(head: str, problems: list[str], rows: list[str], rest: Iterable[str]) 
     if problems:
         blocks.append(fence("\n".join(problems)))
     if rows:
-        table = ("| | Task | Manifest | At the service |", "| --- | --- | --- | --- |", *rows)
-        blocks.append("\n".join(table))
+        blocks.append("\n".join(rows))
     return "\n\n".join([*blocks, *rest]) + "\n"
 
 
@@ -95,14 +96,22 @@ def _fit(parts: Iterable[str], room: int) -> tuple[list[str], bool]:
     return fitting, False
 
 
-def _row(item: TaskView | EntryView, *, several: bool) -> str:
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, without the last column if it is empty; none without rows."""
+    if not rows:
+        return []
+    columns = len(header) - (not any(cells[-1] for cells in rows))
+    return [row(*line[:columns]) for line in (header, ("---",) * len(header), *rows)]
+
+
+def _row(item: TaskView | EntryView, *, several: bool) -> tuple[str, ...]:
     first: TaskView
     if isinstance(item, EntryView):
         first, label, task = item.first, item.summary(), ""
     else:
         first, label, task = item, item.label, " ".join(_task_cells(item))
     place = ":".join(str(part) for part in (first.file, first.line) if part)
-    return row(
+    return (
         _sign_cell(first, label, unattended=item.unattended),
         span(f"{item.ref.org_name}/{item.ref.key}" if several else item.ref.key),
         span(place) if place else "",
@@ -175,20 +184,19 @@ def _reason(why: str, hints: Iterable[Hint], most: int) -> Iterator[str]:
 def _values(entry: EntryView, most: int) -> str:
     """A table of the tasks, with as many rows as fit in `most` characters."""
     names, shared = entry.value_names(), entry.shared_values()
-    rows = [paragraph(cut(shared, most // 4)), ""] if shared else []
-    rows += [
-        row("", "Task", *map(span, names), "At the service"),
-        f"|{' --- |' * (len(names) + 3)}",
-    ]
+    before = [paragraph(cut(shared, most // 4)), ""] if shared else []
+    rows = []
     room = most
-    for number, task in enumerate(entry.tasks, 1):
+    for task in entry.tasks:
+        if room < 0:
+            break
         values = (span(task.values.get(name, "")) for name in names)
         sign = _sign_cell(task, task.label, unattended=task.unattended)
-        rows.append(row(sign, span(task.key), *values, " ".join(_task_cells(task))))
-        room -= len(rows[-1]) + 1
-        if room < 0 and (more := len(entry.tasks) - number):
-            return "\n".join(rows) + f"\n\n{more:,} more tasks."
-    return "\n".join(rows)
+        rows.append((sign, span(task.key), *values, " ".join(_task_cells(task))))
+        room -= len(row(*rows[-1])) + 1
+    table = _table(("", "Task", *map(span, names), "At the service"), rows)
+    more = len(entry.tasks) - len(rows)
+    return "\n".join([*before, *table, *(["", f"{more:,} more tasks."] if more else [])])
 
 
 def _diff_fence(rows: Iterable[str], most: int) -> str:

@@ -87,7 +87,8 @@ def test_text_never_breaks_out_of_its_element(report: Report) -> None:
     assert sum(name == "details" for name, _ in page.elements) <= tasks
     rows = sum(name == "tr" for name, _ in page.elements)
     assert rows <= tasks + 1
-    assert sum(name in ("td", "th") for name, _ in page.elements) == 4 * rows
+    cells = sum(name in ("td", "th") for name, _ in page.elements)
+    assert cells == (4 if "| At the service |" in shown else 3) * rows
 
 
 @given(text)
@@ -112,6 +113,21 @@ def test_a_paragraph_contains_any_text(hostile: str) -> None:
         "summary",
         "p",
     ]
+
+
+def test_code_of_the_catalog_keeps_the_punctuation_after_it() -> None:
+    shown = paragraph("Add  `adopt: false`; without it,\n  (`all`) are  taken.")
+    assert shown == (
+        "<p>Add <code>adopt: false</code>; without it,<br>(<code>all</code>) are taken.</p>"
+    )
+
+
+def test_a_plan_of_creates_has_no_column_for_existing_tasks() -> None:
+    create = next(task for task in PLAN.tasks if task.action is Action.CREATE)
+    shown = render("markdown", replace(PLAN, tasks=(create,)), Style())
+    assert "| Task | Manifest |\n" in shown
+    assert "At the service" not in shown
+    assert "| At the service |" in render("markdown", PLAN, Style())
 
 
 def test_prose_keeps_ordinary_words() -> None:
@@ -160,7 +176,7 @@ def test_problems_and_failed_tasks_are_shown() -> None:
         file="a.yaml",
     )
     shown = render("markdown", ApplyReport((failed,)), Style())
-    assert "| `x` failed | `a` | `a.yaml` |  |" in shown
+    assert "|  | Task | Manifest |\n| --- | --- | --- |\n| `x` failed | `a` | `a.yaml` |\n" in shown
     assert "<p><code>403:</code> not <code>@allowed</code></p>" in shown or "403:" in shown
 
 
