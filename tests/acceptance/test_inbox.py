@@ -35,7 +35,8 @@ def test_status_shows_each_request_its_age_and_the_command_that_answers(place: L
     found = {task["key"]: task for task in place.document("status")["tasks"]}
     (asked,) = found["asks"]["waitingFor"]
     assert (asked["wants"], asked["message"]) == ("approval", ASKED)
-    assert asked["command"] == ["taskctl", "approve", "acme/asks"]
+    given = ["--backend", place.url, "-C", str(place.folder)]
+    assert asked["command"] == ["taskctl", "approve", "acme/asks", *given]
     assert asked["since"] is not None
     assert asked["requestId"] == found["asks"]["approvals"][0]["id"]
     (parked,) = found["cli"]["waitingFor"]
@@ -156,7 +157,8 @@ def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     place.finish(one="waiting", two="waiting", three="waiting")
     question = place.document("inbox", "one")["requests"][0]
     assert question["wants"] == "answer"
-    assert question["command"] == ["taskctl", "approve", "acme/one", "-m", "TEXT"]
+    words = ["taskctl", "approve", "acme/one", "-m", "TEXT"]
+    assert question["command"] == [*words, "--backend", place.url, "-C", str(place.folder)]
     assert "[TC736]" in place.run("approve", "one", "-y")[2]
     assert place.run("approve", "one", "-m", "eu-west-1", "-y")[1] == "acme/one: Answered.\n"
     with at_terminal(place, "inbox", "two") as person:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import Meta
 
+from reconciler.messages.commands import completed
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
 from reconciler.render.parts import (
@@ -51,7 +53,8 @@ RequestID = Annotated[str | None, Meta(description="The ID of the approval reque
 Command = Annotated[
     list[str] | None,
     Meta(
-        description="The command that responds, as a list of arguments.",
+        description="The command that responds, as a list of arguments, with the options of "
+        "this run.",
         examples=[["taskctl", "approve", "rotate-iam-keys"]],
     ),
 ]
@@ -258,5 +261,5 @@ def _request(request: OpenRequest) -> dict[str, Any]:
         "message": request.message or None,
         "since": timestamp(request.since),
         "request_id": request.approval.id if request.approval is not None else None,
-        "command": list(request.command) or None,
+        "command": shlex.split(completed(request.command_line)) or None,
     }
