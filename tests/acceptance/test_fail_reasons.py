@@ -107,8 +107,10 @@ def test_a_stopped_rollout_fails_plan_and_apply(place: LiveTasks) -> None:
     assert code == 1
     assert last(out).endswith("2 held, 1 unchanged. Apply will exit 1: 1 rollout stopped.")
     assert reasons(place) == [("TC318", "t", False)]
-    code, out, _ = place.run("apply", "--yes")
+    code, out, err = place.run("apply", "--yes")
     assert (code, last(out)) == (1, "Apply: 0 created, 2 held.")
+    assert "[TC318]" in err
+    assert "Once the tasks" not in err  # another apply would change nothing
     assert place.document("apply", "--yes")["summary"]["held"] == 2
 
 

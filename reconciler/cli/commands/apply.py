@@ -100,7 +100,7 @@ def command(
         call.out.waited(applied.report, total=applied.waves > 1)
     else:
         call.out.report(applied.report)
-        if applied.report.held:
+        if any(task.may_follow for task in applied.plan.tasks):
             call.out.note(Note.HELD)
     if keys := applied.edited:
         more = (f"{len(keys) - 3} more",) if len(keys) > 3 else ()
