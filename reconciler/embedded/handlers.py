@@ -77,9 +77,7 @@ def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     change = requests.converted(request.body(), requests.PatchRequest)
 
     def work(writer: TaskWriter) -> str:
-        task = _get_visible(writer.connection, request)
-        if task.creator != request.user.id:
-            raise _not_found(request)
+        task = _get_own(writer.connection, request)
         writer.update_settings(task, change)
         return _get_visible(writer.connection, request).document(writer.now_ms)
 
@@ -90,7 +88,7 @@ def respond_to_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     event = requests.respond_request(request.body(), stamp(ctx.now_ms()))
 
     def work(writer: TaskWriter) -> None:
-        task = _get_visible(writer.connection, request)
+        task = _get_own(writer.connection, request)
         if isinstance(event, requests.UserCancel):
             writer.end_turn(task, requests.event_document(event))
         elif task.is_running(writer.now_ms):
@@ -106,7 +104,7 @@ def cancel_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     requests.check_cancel(request.body())
 
     def work(writer: TaskWriter) -> None:
-        task = _get_visible(writer.connection, request)
+        task = _get_own(writer.connection, request)
         if task.is_open(writer.now_ms):
             writer.end_turn(task, None)
 
@@ -202,6 +200,14 @@ def _write(ctx: ServiceContext, request: ApiRequest, work: Callable[[TaskWriter]
 def _get_visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
     task = find_task(connection, request.org_name, request.task_id, request.user)
     if task is None:
+        raise _not_found(request)
+    return task
+
+
+def _get_own(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
+    """A task that the user may change or send to: others can only read a shared task."""
+    task = _get_visible(connection, request)
+    if task.creator != request.user.id:
         raise _not_found(request)
     return task
 

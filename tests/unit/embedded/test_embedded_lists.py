@@ -49,6 +49,9 @@ def test_shared_tasks_are_visible_to_others(api: Api, other: Api) -> None:
     assert ids(other.pages()) == [task_id]
     assert other.task(task_id) == api.task(task_id)
     assert other.events(task_id) == api.events(task_id)
+    assert other.patch(task_id, name="theirs").status == 404  # they can only read it
+    assert other.respond(task_id, type="user_cancel").status == 404
+    assert other.cancel(task_id).status == 404
     api.patch(task_id, isShared=False)
     assert ids(other.pages()) == []
 
