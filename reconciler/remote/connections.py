@@ -66,6 +66,14 @@ class _Response(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(f"more than {MAX_INTERIM} interim responses")
 
+    def begin(self) -> None:
+        """Refuses contradictory lengths (RFC 9112, section 6.3). urllib3 would do so later, and
+        leave the socket open."""
+        super().begin()
+        headers = self.headers.get_all("Content-Length", ())
+        if len({length.strip() for header in headers for length in header.split(",")}) > 1:
+            raise http.client.HTTPException("contradictory Content-Length headers")
+
 
 class _Connection(HTTPConnection):
     """Writes head and body at once, and only to an open connection: http.client would reopen it

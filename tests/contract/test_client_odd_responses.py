@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import Created, Unknown
 from reconciler.remote.client import Client
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.transport import Timeouts
+from reconciler.remote.transport import NoResponseError, Request, Timeouts, Transport
 from tests.support.client_tools import OPEN, TOKEN, FakeTime, cause, create_body, make_client
 from tests.support.fault_server import Fault, FaultServer, Rule
 
@@ -83,6 +86,41 @@ def test_a_response_that_is_not_http_is_an_error(text: str, endpoint: str) -> No
         else:
             with pytest.raises(RemoteError):
                 next(client.list_tasks("acme"))
+
+
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "lengths", ["Content-Length: 2\r\nContent-Length: 3\r\n", "Content-Length: 2, 3\r\n"]
+)
+def test_contradictory_lengths_close_the_connection(
+    connection: str, method: str, lengths: str
+) -> None:
+    """At once, even while the error and its traceback are kept."""
+    head = f"HTTP/1.1 200 OK\r\nConnection: {connection}\r\n{lengths}\r\n"
+    end: list[bytes] = []
+
+    def serve() -> None:
+        with listener.accept()[0] as sock:
+            sock.recv(1 << 16)
+            sock.sendall(f"{head}{{}}".encode())
+            sock.settimeout(60)
+            try:
+                end.append(sock.recv(1))
+            except ConnectionResetError:
+                end.append(b"")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        transport = Transport(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN)
+        send = transport.post if method == "POST" else transport.send
+        with closing(transport):
+            with pytest.raises(NoResponseError) as caught:
+                send(Request(method, "/x"))
+            thread.join()
+    assert end == [b""]
+    assert "Content-Length" in str(caught.value.cause)
 
 
 App = Callable[..., Iterable[bytes]]
