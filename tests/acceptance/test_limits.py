@@ -10,10 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -255,6 +257,7 @@ def _serving(page: Callable[[str, int], bytes]) -> Iterator[tuple[str, list[str]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: 40 ms less for each response
 
         def do_GET(self) -> None:
             asked.append(self.path)
@@ -303,6 +306,31 @@ def test_a_compressed_response_is_limited(
     assert measured.code == 1
     assert measured.seconds < MAX_SECONDS
     assert measured.mib < MAX_MIB
+
+
+def _page(number: int, last: int) -> bytes:
+    """A page with one task of somebody else, which is older than that of the page before."""
+    created = (datetime(2026, 11, 24, tzinfo=UTC) - timedelta(seconds=number)).isoformat()
+    tasks = [{"id": f"t{number}", "createdAt": created, "createdBy": {"githubLogin": "other"}}]
+    more = {"continuationToken": str(number + 1)} if number < last else {}
+    return json.dumps({"tasks": tasks, **more}).encode()
+
+
+@pytest.mark.parametrize("last", [limits.LIST_PAGES, limits.LIST_PAGES + 1])
+def test_the_pages_of_a_list_are_limited(tmp_path: Path, run: Run, last: int) -> None:
+    """A list can always name a new task on its next page."""
+    write_tasks(tmp_path, "  a: {message: x}\n")
+
+    def page(path: str, _: int) -> bytes:
+        return _page(int(parse_qs(urlsplit(path).query).get("continuationToken", ["1"])[0]), last)
+
+    with _serving(page) as (url, asked):
+        measured = run("plan", "--backend", url)
+    if last == limits.LIST_PAGES:
+        assert measured.code == 0
+    else:
+        measured.assert_refused("TC714")
+        assert sum("pageSize" in path for path in asked) == limits.LIST_PAGES
 
 
 # Options
