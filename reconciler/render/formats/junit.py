@@ -68,7 +68,7 @@ class _Suites:
         if problem.severity is Severity.ERROR:
             case.failures.append(text)
         else:
-            case.output.append(f"warning: {text}")
+            case.output.append(f"{problem.severity.value}: {text}")
 
     def add_task(self, view: TaskView) -> None:
         case = self.case(view.file, view.ref.org_name, view.key, view.line)

@@ -7,8 +7,10 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.model.diagnostics import Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -69,6 +71,10 @@ def test_validate_has_a_suite_for_each_file_and_a_case_for_each_task() -> None:
         error("tasks.b.source: must be api", file="tasks/iam.yaml", line=10, column=4, key="b"),
         warning("tasks.rotate.message: a secret", file="tasks/iam.yaml", line=8, key="rotate"),
         error("manifest: is empty", file="tasks/empty.yaml"),
+        replace(
+            warning("tasks.b: of use to know", file="tasks/iam.yaml", key="b"),
+            severity=Severity.NOTE,
+        ),
     )
     report = ValidateReport(
         1, 3, problems, (desired("rotate", "x"),), ("tasks/empty.yaml", "tasks/iam.yaml", "z.yaml")
@@ -89,7 +95,9 @@ def test_validate_has_a_suite_for_each_file_and_a_case_for_each_task() -> None:
     case = root.find(".//testcase[@name='rotate']")
     assert case is not None
     assert case.keys() == ["name", "classname", "time"]  # Jenkins' schema has no others
-    assert "warning: " in (case.findtext("system-out") or "")
+    assert (case.findtext("system-out") or "").startswith("warning: ")
+    noted = root.findtext(".//testcase[@name='b']/system-out")
+    assert (noted or "").startswith("note: ")
 
 
 def test_a_plan_has_a_failure_where_a_person_is_needed() -> None:
