@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from reconciler.address import documentation
 from reconciler.messages.commands import completed
@@ -18,6 +19,12 @@ _PLACEHOLDERS = (
     "Replace {address}`COMMIT` with the commit of taskctl's tag, `acme` with your organization, and"
     " `acme-taskctl` with its machine user."
 )
+
+_MORE_FILES = {
+    "--gitignore": ".gitignore",
+    "--hook": ".pre-commit-config.yaml",
+    "--workflow": "taskctl-plan.yml",
+}
 
 
 @dataclass
@@ -50,18 +57,20 @@ def init_text(report: InitReport) -> str:
     if report.placeholders:
         address = "" if documentation("") else _NO_ADDRESS
         shown.append(_PLACEHOLDERS.format(address=address) + "\n")
-    return "\n".join(["".join(done), *shown, _next_steps(report.folder)])
+    return "\n".join(["".join(done), *shown, _next_steps(report)])
 
 
-def _next_steps(folder: str) -> str:
+def _next_steps(report: InitReport) -> str:
     """Commands to run from here."""
-    there = ("-C", folder) if folder else ()
+    there = ("-C", report.folder) if report.folder else ()
     offline = completed(command_line("validate", *there))
     plan = completed(command_line("plan", "--backend", "local", *there))
-    more = command_line("init", "--gitignore", "--hook", "--workflow", *there)
+    known = {PurePath(name).name for name in (*report.written, *report.kept)}
+    lacking = [option for option, name in _MORE_FILES.items() if name not in known]
+    more = completed(command_line("init", *lacking, *there))
     width = max(map(cells.width, (offline, plan)))
     return (
         f"Next steps:\n    {cells.pad(offline, width)}  # check the manifests, offline\n"
-        f"    {cells.pad(plan, width)}  # plan without an account or a network\n\n"
-        f"To write more files, run:\n    {completed(more)}\n"
+        f"    {cells.pad(plan, width)}  # plan without an account or a network\n"
+        + (f"\nTo write more files, run:\n    {more}\n" if lacking else "")
     )

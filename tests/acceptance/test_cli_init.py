@@ -100,6 +100,9 @@ def test_other_files_are_written_on_request(
     assert files(folder) == ALL
     assert "repos:" not in written
     assert "Replace `your-org/taskctl` with " in written
+    assert "more files" not in written
+    assert run(["init", "--hook", "infra"]) == 0
+    assert "    taskctl init --gitignore --workflow -C infra\n" in capsys.readouterr().out
     assert (folder / ".gitignore").read_text() == template_text("gitignore")
 
 
