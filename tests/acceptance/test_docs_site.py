@@ -214,7 +214,9 @@ def test_no_page_installs_taskctl_from_a_package_index() -> None:
     """taskctl is not published: anyone could register the name."""
     listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").split()
     installs = r"\b(?:pipx?|uv)\b[^\n`]*\b(?:install|run|add|--with|--from)\b[^\n`]*"
-    by_name = re.compile(rf"{installs}[ \"']taskctl(?:[\[=<>~ \"'`]|$)|\buvx taskctl", re.M)
+    by_name = re.compile(
+        rf"{installs}[ \"']taskctl(?!\[\w+\] @ git\+)(?:[\[=<>~ \"'`]|$)|\buvx taskctl", re.M
+    )
     kinds = {".md", ".yml", ".yaml", ".toml", ".sh", ".txt", ""}
     for path in (ROOT / name for name in listed):
         shipped = path.suffix in kinds and path.is_file() and ROOT / "tests" not in path.parents
