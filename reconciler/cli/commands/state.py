@@ -42,7 +42,10 @@ from reconciler.render.state.edits import (
     ],
 )
 def list_records(call: Call, selectors: tuple[str, ...]) -> int:
-    """List the recorded tasks, and the unresolved attempts."""
+    """List the recorded tasks, and the unresolved attempts.
+
+    STATUS is what the state last recorded; `taskctl status` asks the service.
+    """
     from reconciler.app.state import read_tasks
     from reconciler.render.state.document import state_document
     from reconciler.render.state.records import state_table
