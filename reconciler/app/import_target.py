@@ -83,8 +83,11 @@ class Target:
         ]
 
     def warnings(self, made: Added) -> Iterator[Diagnostic]:
-        """Problems of the new tasks, by themselves and together with the others."""
+        """Problems of the new tasks, by themselves and together with the others. Notes would only
+        advise how to create tasks, and these exist."""
         for problem in made.diagnostics:
+            if problem.severity is Severity.NOTE:
+                continue
             is_error = problem.severity is Severity.ERROR
             yield replace(problem, severity=Severity.WARNING) if is_error else problem
         new = {task.key for task in made.tasks}

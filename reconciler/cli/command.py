@@ -17,7 +17,7 @@ from reconciler.cli.config import config_of, folder_of
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.help import NAMES, Examples, WithExamples
 from reconciler.messages.commands import use_command_line
-from reconciler.model.diagnostics import MAX_ALIKE
+from reconciler.model.diagnostics import MAX_ALIKE, MAX_NOTES
 from reconciler.model.notes import Note
 from reconciler.render import BASIC_FORMATS, FORMATS
 
@@ -168,7 +168,8 @@ _REPORT = click.Option(
 _ALL_PROBLEMS = click.Option(
     ["--all-problems"],
     is_flag=True,
-    help=f"Show every problem, not only the first {MAX_ALIKE} per code and file.",
+    help=f"Show every problem, not only the first {MAX_ALIKE} (notes: {MAX_NOTES})"
+    " per code and file.",
 )
 
 

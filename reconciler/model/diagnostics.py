@@ -113,11 +113,14 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 MAX_ALIKE = 100
 """The number of diagnostics with one code in one file that are shown; the rest is counted."""
 
+MAX_NOTES = 3
+"""The same for notes, which every run repeats."""
+
 
 def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """At most MAX_ALIKE per code and file, in order; the rest is counted."""
+    """At most MAX_ALIKE per code and file, or MAX_NOTES notes, in order; the rest is counted."""
     found = tuple(diagnostics)
-    if len(found) <= MAX_ALIKE:
+    if len(found) <= MAX_NOTES:
         return found
     groups: dict[tuple[str | None, Code, Severity], list[Diagnostic]] = {}
     counted: Counter[tuple[str | None, Code, Severity]] = Counter()
@@ -126,15 +129,19 @@ def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
             counted[each.file, Code(str(each.args["code"])), each.severity] += _counted(each)
         else:
             groups.setdefault((each.file, each.code, each.severity), []).append(each)
-    if not counted and all(len(alike) <= MAX_ALIKE for alike in groups.values()):
+    if not counted and all(len(alike) <= _most(group[2]) for group, alike in groups.items()):
         return found
     shown: list[Diagnostic] = []
     for group, alike in groups.items():
-        first = sorted(alike, key=_position)[:MAX_ALIKE]
+        first = sorted(alike, key=_position)[: _most(group[2])]
         shown += first
         if rest := counted[group] + len(alike) - len(first):
             shown.append(more(*group, rest, first[-1].at))
     return tuple(sorted(shown, key=_order))
+
+
+def _most(severity: Severity) -> int:
+    return MAX_NOTES if severity is Severity.NOTE else MAX_ALIKE
 
 
 def more(

@@ -76,6 +76,16 @@ def test_warnings_are_counted_too(manifest: Path, capsys: pytest.CaptureFixture[
     assert document["diagnostics"][-1]["code"] == "TC830"
 
 
+def test_three_notes_are_shown(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest.write_text(manifest.read_text().replace("planMode: on, ", ""))
+    assert run(["plan", "--backend", "local", "--org", "acme"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("[TC405]") == 3
+    assert f"note: {TASKS - 3} more with code TC405; --all-problems shows them" in said
+    assert run(["plan", "--backend", "local", "--org", "acme", "--all-problems"]) == 0
+    assert capsys.readouterr().err.count("[TC405]") == TASKS
+
+
 def test_only_counting_the_rest_finds_the_same(
     manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
