@@ -33,6 +33,8 @@ GENERATED_CHARACTERS = 64 * MIB
 
 SCHEMA_BYTES = 256 * 1024
 SCHEMA_VALUES = 50_000
+SCHEMA_DEPTH = 50
+NESTED_KEYWORDS = 200
 SCHEMA_SECONDS = 10.0
 RESULT_STEPS = 10_000_000
 RESULT_SECONDS = 2.0
@@ -86,6 +88,8 @@ def table() -> tuple[Limit, ...]:
         Limit("Characters in generated tasks", f"{GENERATED_CHARACTERS:,}", "run"),
         Limit("A JSON Schema that `expect` names", f"{SCHEMA_BYTES // 1024} KiB", "file"),
         Limit("Values in a policy, and in all schemas of `expect`", f"{SCHEMA_VALUES:,}", "run"),
+        Limit("Nested levels of a policy or such a schema", f"{SCHEMA_DEPTH}", "file"),
+        Limit("Keywords of it that are evaluated within each other", f"{NESTED_KEYWORDS}", "value"),
         Limit(
             "CPU time of checking a policy or these schemas, as a last resort",
             f"{SCHEMA_SECONDS:g} s",

@@ -118,15 +118,17 @@ def validator_of(
 
 def count_values(schema: object, most: int) -> int:
     """How many names and values a schema has, each as often as an alias repeats it: a check takes
-    up to 0.2 ms for each. Raises FindingError for more than `most`."""
-    count, waiting = 0, [schema]
+    up to 0.2 ms for each. Raises FindingError for more than `most`, or too many levels."""
+    count, waiting = 0, [(0, schema)]
     while waiting:
-        part = waiting.pop()
+        depth, part = waiting.pop()
+        if depth > limits.SCHEMA_DEPTH:
+            raise FindingError(Code.INVALID_POLICY, "depth")
         if isinstance(part, Mapping):
-            waiting += part.values()
+            waiting += [(depth + 1, value) for value in part.values()]
             count += len(part)
         elif isinstance(part, list):
-            waiting += part
+            waiting += [(depth + 1, value) for value in part]
         count += 1
         if count > most:
             raise FindingError(Code.INVALID_POLICY, "values", most=limits.SCHEMA_VALUES)
@@ -198,19 +200,29 @@ _NEVER: Mapping[str, object] = {"not": {}}
 
 def _observed(kind: Any, steps: list[int]) -> Any:
     """A validator class that counts down `steps`, one for each keyword, since a schema may refer to
-    itself, and records the schemas around each error."""
+    itself, and records the schemas around each error. It also limits how many keywords are
+    evaluated within each other: where Python's stack ends in the library, Rust code panics."""
     from jsonschema import validators
+
+    depth = 0
 
     def observed(name: str, rule: Any) -> Any:
         def check(validator: Any, expected: Any, value: Any, schema: Any) -> Iterator[Any]:
+            nonlocal depth
             steps[0] -= 1
             if steps[0] < 0:
                 raise FindingError(Code.INVALID_POLICY, "steps")
+            if depth == limits.NESTED_KEYWORDS:
+                raise FindingError(Code.INVALID_POLICY, "recursion")
             if name == "properties":  # for `false`, the library does not say which one it is
                 expected = {n: _NEVER if s is False else s for n, s in expected.items()}
-            for error in rule(validator, expected, value, schema) or ():
-                error.__dict__.setdefault("around", []).append(schema)
-                yield error
+            depth += 1
+            try:
+                for error in rule(validator, expected, value, schema) or ():
+                    error.__dict__.setdefault("around", []).append(schema)
+                    yield error
+            finally:
+                depth -= 1
 
         return check
 

@@ -188,6 +188,7 @@ def test_a_policy_may_be_yaml_and_name_its_draft(tmp_path: Path) -> None:
         ({"$ref": "other.json#/x"}, "TC503"),
         ({"$ref": "#/$defs/none"}, "TC503/unresolved"),
         ({"$ref": "#"}, "TC502/recursion"),
+        ({"allOf": [{"$ref": "#"}]}, "TC502/recursion"),
         ({"$schema": "http://["}, "TC502/failure"),
         ({**DRAFT_3, "type": "nothing"}, "TC502/failure"),
         ({**DRAFT_3, "patternProperties": {"(": {}}}, "TC502/failure"),
@@ -199,6 +200,30 @@ def test_a_policy_may_be_yaml_and_name_its_draft(tmp_path: Path) -> None:
 )
 def test_an_invalid_policy_is_rejected(tmp_path: Path, schema: Any, case: str) -> None:
     assert rejected(tmp_path, schema) == case
+
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(levels):
+        schema = {"not": schema}
+    return schema
+
+
+def test_the_levels_of_a_policy_are_limited(tmp_path: Path) -> None:
+    """Where Python's stack ends while the library looks something up, it panics."""
+    assert diagnostics(tmp_path, nested(limits.SCHEMA_DEPTH)) == []
+    assert rejected(tmp_path, nested(limits.SCHEMA_DEPTH + 1)) == "TC502/depth"
+
+
+def test_a_policy_may_evaluate_many_keywords_within_each_other(tmp_path: Path) -> None:
+    """A chain of references, which is not a recursion."""
+    for count, fits in ((limits.NESTED_KEYWORDS, True), (limits.NESTED_KEYWORDS + 1, False)):
+        chain = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(1, count)}
+        schema = {"$ref": "#/$defs/d1", "$defs": {**chain, f"d{count}": {}}}
+        if fits:
+            assert diagnostics(tmp_path, schema) == []
+        else:
+            assert rejected(tmp_path, schema) == "TC502/recursion"
 
 
 def test_an_invalid_yaml_policy_is_rejected(tmp_path: Path) -> None:
