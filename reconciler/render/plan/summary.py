@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from reconciler.messages.catalog import entry
 from reconciler.messages.plan import (
@@ -55,8 +56,12 @@ def plan_target(plan: Plan) -> str:
     names = ", ".join(map(safe.line, plan.organizations()))
     orgs = f" for {names} on" if names else " for"
     by = f", as {who(plan.identity)}" if plan.identity else ""
-    service = "the embedded service" if plan.backend == _EMBEDDED else safe.line(plan.backend)
-    return f"{orgs} {service}{by}"
+    return f"{orgs} {service_of(plan, safe.line)}{by}"
+
+
+def service_of(plan: Plan, marked: Callable[[str], str]) -> str:
+    """The service of a plan in a sentence; an address as `marked`."""
+    return "the embedded service" if plan.backend == _EMBEDDED else marked(plan.backend)
 
 
 def who(identity: Identity) -> str:

@@ -13,7 +13,14 @@ from reconciler.render.budget import budget_lines
 from reconciler.render.counts import labelled
 from reconciler.render.markdown_text import span
 from reconciler.render.plan.items import EntryView, fold_entries
-from reconciler.render.plan.summary import fail_sentence, outcome, plan_summary, plan_target, who
+from reconciler.render.plan.summary import (
+    fail_sentence,
+    outcome,
+    plan_summary,
+    plan_target,
+    service_of,
+    who,
+)
 from reconciler.render.plan.tasks import planned_view, urgency
 from reconciler.render.reports import Locate, Style
 from reconciler.render.task_view import LABELS, TaskView
@@ -67,7 +74,7 @@ class PlanView(ReportView):
         by = f" as {span(who(plan.identity))}" if plan.identity else ""
         counts = self.summary().removeprefix("Plan: ")
         yield f"### Plan{f' for {names}' if names else ''}{by}: {counts}"
-        yield f"At {span(plan.backend)}."
+        yield f"At {service_of(plan, span)}."
         yield from budget_lines(plan.budgets, name=span, mark="`")
         if not plan.complete:
             yield "**Incomplete:** existing tasks could not be read completely."
@@ -93,7 +100,8 @@ class PlanView(ReportView):
         by = f" as <b>{safe.html(who(plan.identity))}</b>" if plan.identity else ""
         scope = ", ".join(f"<code>{safe.inline(path)}</code>" for path in plan.scope)
         where = f" for {scope}" if scope else ""
-        about = [f'<p class="about">At <code>{safe.inline(plan.backend)}</code>{where}</p>']
+        at = service_of(plan, lambda address: f"<code>{safe.inline(address)}</code>")
+        about = [f'<p class="about">At {at}{where}</p>']
         about += [f'<p class="about">{safe.html(line)}</p>' for line in budget_lines(plan.budgets)]
         if sentence := fail_sentence(plan):
             about.append(f"<p><b>{safe.html(sentence)}</b></p>")

@@ -228,6 +228,13 @@ def test_truncation_never_breaks_a_fence(hostile: list[str], times: int) -> None
     page_of(shown)
 
 
+def test_a_plan_names_the_embedded_service_in_words() -> None:
+    local = replace(PLAN, backend="local")
+    assert "\n\nAt the embedded service.\n\n" in render("markdown", local, Style())
+    assert 'class="about">At the embedded service for <' in render("html", local, Style())
+    assert f"\n\nAt `{PLAN.backend}`.\n\n" in render("markdown", PLAN, Style())
+
+
 def test_a_plan_that_can_be_applied_shows_its_digest() -> None:
     assert f"`apply --expect-plan`: `{plan_digest(PLAN)}`" in render("markdown", PLAN, Style())
     idle = replace(PLAN, tasks=tuple(task for task in PLAN.tasks if not task.applies))
