@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.render.show import TaskReport
     from reconciler.state.model import Record
 
-_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./@][a-z0-9._@-]+)*", re.IGNORECASE)
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./@][a-z0-9._@-]++)*+", re.IGNORECASE)
 _PLAN = (".taskctl", ".plan", ".json")
 
 

@@ -27,13 +27,14 @@ from reconciler.state.model import Record
 
 _MAX_SLUG = 50
 _SEPARATOR = re.compile(r"[^a-z0-9._]+")
-_MIXED = re.compile(r"[._-]*-[._-]*")
+_MARKS = re.compile(r"[._-]+")
 
 
 def slug(text: str, longest: int = MAX_KEY) -> str:
     """A text as a key (`[a-z0-9][a-z0-9._-]*`), cut between words if possible; may be empty."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    made = _MIXED.sub("-", _SEPARATOR.sub("-", plain)).strip("._-")
+    dashed = _SEPARATOR.sub("-", plain)
+    made = _MARKS.sub(lambda found: "-" if "-" in found[0] else found[0], dashed).strip("._-")
     if len(made) > longest:
         whole, dash, _ = made[: longest + 1].rpartition("-")
         made = (whole if dash else made[:longest]).rstrip("._-")

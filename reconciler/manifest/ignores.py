@@ -27,7 +27,7 @@ from reconciler.model.diagnostics import Path
 
 _COMMENT = re.compile(
     r"(?<!\S)#(?:"
-    r"[^\r\n]*?\btaskctl:[ \t]*(?P<ignore>ignore)\b(?:[ \t]*\[(?P<codes>[^\]\r\n]*)\])?"
+    r"[^\r\n]*?\btaskctl:[ \t]*(?P<ignore>ignore)\b(?:[ \t]*\[(?P<codes>[^]#\r\n]*)\])?"
     r"|[^\r\n]*+)"  # a line without one is searched once, however often it has a `#`
 )
 _CODES = frozenset(code.value for code in Code)

@@ -35,7 +35,7 @@ from reconciler.state.model import State
 FORMAT_VERSION = 1
 SAVED_KIND = "taskctl-saved-plan"
 
-_FIRST_KEY = re.compile(rb"\s*\{?\s*([\"']?)(checksum|formatVersion)\1\s*:")
+_FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 
 
 class Basis(Stored, frozen=True):

@@ -141,6 +141,26 @@ def test_the_length_of_a_path_is_limited(tmp_path: Path, run: Run) -> None:
     run("validate").assert_refused("TC101")
 
 
+@pytest.mark.parametrize("unit", ["#taskctl:ignore[ ", "content: a#"])
+def test_a_prompt_full_of_comments_is_read_quickly(tmp_path: Path, run: Run, unit: str) -> None:
+    """Of a length for which a search of the rest of the line at each of them takes minutes."""
+    write_tasks(tmp_path, f'  a: {{message: "{unit * (600_000 // len(unit))}"}}\n')
+    ended = run("validate")
+    assert ended.code == 0
+    assert ended.seconds < MAX_SECONDS
+
+
+@pytest.mark.parametrize("name", [f"a{'.' * 100}!", "/".join(["a..b@c"] * 30) + "!"])
+def test_any_name_of_a_plan_or_task_is_understood_quickly(run: Run, name: str) -> None:
+    """A search that tries each way to divide the name would never end."""
+    run("show", name).assert_refused("TC101")
+
+
+def test_a_plan_after_blank_lines_is_refused_quickly(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "x.plan").write_text("\n" * 600_000 + "x")
+    run("show", "x.plan").assert_refused("TC650")
+
+
 # The configuration
 
 CONFIGURATIONS = {

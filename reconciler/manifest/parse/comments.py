@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from reconciler.manifest.parse.source import Source
 
 _PROMPTS = ("message", "content", "prompt")
-# Compiled on first use, which few files need. Possessive, so that no text causes backtracking.
+# Compiled on first use, which few files need. Possessive, so that no text causes backtracking; with
+# an optional end, so that a prompt with the names of many others is searched once.
 _CUT_OFF = (
     rb"""(?:message|content|prompt)["']?[ \t]*+:[ \t\r\n]++(?![|>'"#])"""
-    rb"""(?:[^#\r\n]|(?<=[^ \t])\#)*+"""
-    rb"""(?:[\r\n]++[ \t]++(?:[^#\r\n:]|(?<=[^ \t])\#)*+)*+(?<=[ \t])\#"""
+    rb"""(?:[^#\r\n:]|:[ \t\r\n]*+|(?<=[^ \t])\#)*+"""
+    rb"""((?=(?:[\r\n]++[ \t]++(?:[^#\r\n:]|(?<=[^ \t])\#)*+)*+(?<=[ \t])\#))?"""
 )
 _COMMENT = r"[ \t]+#|[ \t]*(?:\r\n|\r|\n)(?P<indent> +)#"
 _DIRECTIVE = r"#[ \t]*taskctl:"
@@ -29,7 +30,7 @@ def cut_off_prompts(source: Source) -> Iterator[Finding]:
     """A warning for each comment that cuts off a prompt: `message: Fix issue #412` is the prompt
     `Fix issue`. It follows an unquoted prompt on the same line, or on the next line and indented
     more than the key. taskctl's own comments do not count."""
-    if re.search(_CUT_OFF, source.body) is None:
+    if not any(found[1] is not None for found in re.finditer(_CUT_OFF, source.body)):
         return
     text = source.text
     lines = LineIndex(text)

@@ -185,12 +185,15 @@ _METADATA = re.compile(
 )
 _REQUEST = re.compile(r".*?Error performing [A-Z]+ (?:\S+ )?in \S+ - ")
 
+_MAX_REASON = 2_000
+"""Characters, which a hostile service chooses, before a search that takes quadratic time."""
+
 
 def _short(problem: Exception) -> str:
     """The reason in one line: the service's message, or else the text after the request."""
     if found := _MESSAGE.search(str(problem)):
         return ": ".join(filter(None, found.groups()))[:200]
-    return _REQUEST.sub("", str(problem).partition("\n")[0])[:200]
+    return _REQUEST.sub("", str(problem)[:_MAX_REASON].partition("\n")[0])[:200]
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEngine:

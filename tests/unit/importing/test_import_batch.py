@@ -113,3 +113,8 @@ def test_keys_are_readable() -> None:
     assert [keys.free("a"), keys.free("a")] == ["a-3", "a-4"]
     assert keys.free("b" * MAX_KEY) == "b" * MAX_KEY
     assert keys.free("b" * MAX_KEY) == "b" * 126 + "-2"
+
+
+def test_a_name_of_a_megabyte_is_made_a_key_in_linear_time() -> None:
+    assert slug("a" + "_" * 1_000_000 + "b") == "a"
+    assert slug("a" + "_-." * 1_000_000 + "b") == "a-b"
