@@ -150,6 +150,12 @@ def test_a_prompt_full_of_comments_is_read_quickly(tmp_path: Path, run: Run, uni
     assert ended.seconds < MAX_SECONDS
 
 
+@pytest.mark.parametrize("program", ["name: x\nresources: ", '{"deployment": '])
+def test_a_program_that_is_nested_too_deeply(tmp_path: Path, run: Run, program: str) -> None:
+    (tmp_path / "x").write_text(program + "[" * 300_000)
+    run("import", "--backend", "local", "--dry-run", "--from", "x").assert_refused("TC111")
+
+
 @pytest.mark.parametrize("name", [f"a{'.' * 100}!", "/".join(["a..b@c"] * 30) + "!"])
 def test_any_name_of_a_plan_or_task_is_understood_quickly(run: Run, name: str) -> None:
     """A search that tries each way to divide the name would never end."""

@@ -82,6 +82,8 @@ def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, SourceSpa
     of its nearest parent. In a file with a syntax error, nothing after the error is found.
     """
     requested = tuple(dict.fromkeys(paths))
+    if not requested:
+        return {}
     root = _Node()
     for path in requested:
         node = root
