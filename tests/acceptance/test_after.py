@@ -120,6 +120,7 @@ def test_explicit_creates_are_not_held_and_filters_release_nothing(place: LiveTa
         assert planned(place, *more)["late"] == ("held", "stopped"), more
     assert planned(place, "--replace", "second")["second"][0] == "replace"
     forget(place, "second")
+    place.time.advance(5)
     old = ("--settle-time", "100ms")  # long enough ago to be visible
     assert planned(place, *old)["second"] == ("gone", "notFound")
     assert planned(place, *old, "--allow-recreate")["second"] == ("gone", "recreate")
