@@ -69,6 +69,9 @@ class Shell:
 _AT_TERMINAL = """\
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal
+modes = termios.tcgetattr(0)
+modes[3] |= termios.NOFLSH  # the kernel would drop what is written right after the signal
+termios.tcsetattr(0, termios.TCSANOW, modes)
 os.execv(sys.executable, [sys.executable, "-m", "reconciler", *sys.argv[1:]])
 """
 
