@@ -77,22 +77,25 @@ def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) ->
     if service is None:
         return manifests
     earlier, later = sorted((machine, service))
-    if all(each.due(earlier) == each.due(later) for each in manifests.recurrences):
+    recurrences = manifests.recurrences.values()
+    if all(each.due(earlier) == each.due(later) for each in recurrences):
         return manifests
     dates = {"service": rfc3339(service), "machine": rfc3339(machine)}
     warning = Diagnostic(Code.CLOCK_SKEW, Severity.WARNING, "periods", dates)
-    if any(each.due(earlier) != each.due(machine) for each in manifests.recurrences):
+    if any(each.due(earlier) != each.due(machine) for each in recurrences):
         manifests = ctx.read(paths, lambda: earlier)
     return manifests._replace(diagnostics=(*manifests.diagnostics, warning))
 
 
 def refuse_other_periods(ctx: Context, space: Workspace) -> None:
     """TaskctlError if other periods are due now than when the manifests were read."""
-    due = {name for names in space.manifests.due.values() for name in names}
-    now = min(ctx.clock.now(), ctx.now())
-    due_now = {p.name for each in space.manifests.recurrences for p in each.due(now)}
+    due, now = space.manifests.due, min(ctx.clock.now(), ctx.now())
+    due_now = {
+        entry: frozenset(period.name for period in recurrence.due(now))
+        for entry, recurrence in space.manifests.recurrences.items()
+    }
     if due_now != due:
-        over = tuple(sorted(due - due_now))
+        over = tuple(sorted({name for entry in due for name in due[entry] - due_now[entry]}))
         raise TaskctlError.of(Code.ROLLOUT_STOPPED, "period", periods=over)
 
 

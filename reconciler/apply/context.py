@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from reconciler.apply.report import Result, TaskResult
@@ -55,8 +56,8 @@ class ApplyContext(Value, frozen=True):
     `holder` collects when the exchanges of this apply's attempts ended, `baselines` the baselines
     that it has read, by organization. `settle_time` is journaled with each attempt; `window` is the
     time in seconds, after its journal entry, in which a create is sent. `recurrences` are those of
-    the manifests. `confirms` asks a person whether an attempt has created the `candidate` of a
-    planned task.
+    the manifests, by file and entry. `confirms` asks a person whether an attempt has created the
+    `candidate` of a planned task.
     """
 
     service: Service
@@ -72,7 +73,7 @@ class ApplyContext(Value, frozen=True):
     held: Callable[[float], None] = lambda _: None
     baselines: dict[str, Baseline] = field(default_factory=dict)
     window: float = SEND_WINDOW
-    recurrences: Collection[Recurrence] = ()
+    recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
     confirms: Callable[[PlannedTask], bool] = lambda _: False
 
     def clocks(self) -> Clocks:
@@ -86,7 +87,8 @@ class ApplyContext(Value, frozen=True):
             return True
         now = self.clock.now()
         now = min(now, self.service.service_clock() or now)
-        return any(made.period == p.name for each in self.recurrences for p in each.due(now))
+        recurrence = self.recurrences.get((task.file, made.entry))
+        return recurrence is not None and made.period in {p.name for p in recurrence.due(now)}
 
     def result(
         self, task: PlannedTask, result: Result, *problems: Remark, task_id: str | None = None

@@ -41,9 +41,9 @@ class Manifests(NamedTuple):
     With errors among `diagnostics`, the tasks must not be used: some may be missing.
     `max_creates` is the minimum of all files. `due` has the names of the periods that may be
     created now, by the file and key of each recurring entry, `upcoming` those of the next periods,
-    by its organization and key, and `recurrences` those entries' recurrences. `texts` has the
-    content of each file with diagnostics (manifests and prompt files), with credentials and
-    sensitive tasks redacted.
+    by its organization and key, and `recurrences` has each one's recurrence, by file and key.
+    `texts` has the content of each file with diagnostics (manifests and prompt files), with
+    credentials and sensitive tasks redacted.
     """
 
     tasks: tuple[DesiredTask, ...]
@@ -52,7 +52,7 @@ class Manifests(NamedTuple):
     max_creates: int | None = None
     due: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
     upcoming: Upcoming = MappingProxyType({})
-    recurrences: tuple[Recurrence, ...] = ()
+    recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
     texts: Mapping[str, bytes] = MappingProxyType({})
     removed: tuple[Removal, ...] = ()
     entries: frozenset[str] = frozenset()
@@ -174,7 +174,7 @@ class _Loading:
             max_creates=min(most, default=None),
             due={ref: frozenset(p.name for p in due) for ref, (_, due) in recurring.items()},
             upcoming={ref: names for each in documents for ref, names in each.upcoming.items()},
-            recurrences=tuple(recurrence for recurrence, _ in recurring.values()),
+            recurrences={ref: recurrence for ref, (recurrence, _) in recurring.items()},
             texts=texts,
             removed=tuple(removed),
             entries=entries,

@@ -157,7 +157,7 @@ class World:
         self.service = Service(self.calls)
         self.clock = Clock()
         self.stopped = False
-        self.recurrences: list[Recurrence] = []
+        self.recurrences: dict[tuple[str, str], Recurrence] = {}
         self.confirms: Callable[[PlannedTask], bool] = lambda task: False
         self.cancellation = Cancellation(sent=True)
         self.waits: list[float] = []

@@ -184,7 +184,7 @@ def test_the_send_window_uses_the_clock_that_shows_more(*, wall: bool) -> None:
 def test_a_task_whose_period_has_ended_is_not_sent(*, is_over: bool) -> None:
     """A period has ended once it has by both clocks: this machine's and the service's."""
     world = World()
-    world.recurrences.append(Recurrence(Unit.MONTH, ZoneInfo("UTC")))
+    world.recurrences.update(dict.fromkeys(DUE, Recurrence(Unit.MONTH, ZoneInfo("UTC"))))
     tasks = world.planned(review(), desired("b"), due=DUE)
     world.clock.set_by = timedelta(days=10)
     world.service.clock = world.clock.now() if is_over else NOW
