@@ -136,7 +136,8 @@ def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
         since = next((request.since for request in open_requests(status)), None)
     seconds = None if since is None else max(0, int((now - since).total_seconds()))
     progress = Progress.UNFINISHED if is_unreached(status) else progress_of(status.state)
-    return TaskProgress(progress, status.state.value, seconds)
+    is_evaluated = status.state in (TaskState.DONE, TaskState.UNMET)
+    return TaskProgress(progress, status.state.value, seconds, is_evaluated)
 
 
 class Planning:

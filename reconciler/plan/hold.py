@@ -25,20 +25,19 @@ from reconciler.plan.rollout import Member, Progress, held
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
-_EVALUATED = frozenset({"done", "unmet"})
-"""The statuses of tasks whose result was compared with what is expected."""
-
 _NAMED = 3
 """The number of keys that a remark names; the plan document has all of them."""
 
 
 class TaskProgress(NamedTuple):
-    """The progress of a recorded task. For reports: its `state`, and for how many `seconds` it has
-    been in that state (None: unknown)."""
+    """The progress of a recorded task. `is_evaluated`: its result was compared with what is
+    expected. For reports: its `state`, and for how many `seconds` it has been in that state (None:
+    unknown)."""
 
     progress: Progress
     state: str = ""
     seconds: int | None = None
+    is_evaluated: bool = False
 
 
 def rollouts(desired: Iterable[DesiredTask]) -> list[list[DesiredTask]]:
@@ -223,7 +222,7 @@ class HoldRules(NamedTuple):
         expectation (`sure` is false) and the task does not meet today's."""
         known = self.progress.get(record.ref)
         progress = known.progress if known else unknown
-        if record.done and (sure or known is None or known.state not in _EVALUATED):
+        if record.done and (sure or known is None or not known.is_evaluated):
             return Progress.DONE
         return progress
 
