@@ -110,6 +110,19 @@ def test_a_recorded_success_counts_whatever_the_task_does_later(place: LiveTasks
     assert planned(place)["third"] == ("create", "new")
 
 
+def test_a_success_for_another_expectation_stands_until_it_is_evaluated(place: LiveTasks) -> None:
+    first = task("answering", expect={"pullRequests": 1})
+    write(place, first=first, second=task("finishing 2", "first"))
+    assert place.run("apply", "--yes", "--wait", "--interval", "100ms")[0] == 0
+    first["expect"] = {"pullRequests": 2}
+    write(place, first=first, third=task("finishing 3", "first"))
+    assert planned(place)["third"] == ("held", "stopped")
+    place.time.stop()
+    assert place.run("say", "first", "answering again", "-y")[0] == 0
+    assert place.statuses()["first"] == "running"
+    assert planned(place)["third"] == ("create", "new")
+
+
 def test_explicit_creates_are_not_held_and_filters_release_nothing(place: LiveTasks) -> None:
     write(place, other=task("failing"), second=task("finishing 2"))
     assert place.run("apply", "--yes")[0] == 0
