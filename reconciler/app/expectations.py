@@ -97,7 +97,8 @@ class Expectations:
         ]
 
     def _find(self, record: Record) -> Expectation | None:
-        name = record.ref.key.partition("@")[0]
+        made = record.generated
+        name = made.entry if made is not None else record.ref.key
         declared = self._declared(record.file)
         if declared is not None and declared.problems and record.expects:
             ref, file = str(record.ref), record.file
