@@ -16,6 +16,7 @@ from reconciler.cli import options
 from reconciler.cli.config import config_of, folder_of
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.help import NAMES, Examples, WithExamples
+from reconciler.cli.usage import UsageError
 from reconciler.messages.commands import use_command_line
 from reconciler.model.diagnostics import MAX_ALIKE, MAX_NOTES
 from reconciler.model.notes import Note
@@ -74,12 +75,8 @@ class Command(WithExamples):
         _use_command_line(ctx)
         if (file := call.out.settings.config_file) is not None:
             call.out.detail(Note.CONFIG, file=file)
-        try:
-            with ctx.scope(cleanup=False), _log(ctx, before, call.out), call.ctx:
-                return self.callback(call, **own) if self.callback is not None else None
-        except click.UsageError as problem:
-            problem.ctx = problem.ctx or ctx
-            raise
+        with ctx.scope(cleanup=False), _log(ctx, before, call.out), call.ctx:
+            return self.callback(call, **own) if self.callback is not None else None
 
 
 class Group(WithExamples, click.Group):
@@ -135,22 +132,21 @@ def make_command(
 
 
 def _reports(
-    ctx: click.Context, param: click.Parameter, values: Sequence[str]
+    _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
 ) -> tuple[ReportFile, ...]:
     """`FORMAT[=FILE]`: without a file, or with `-` or the like, a report goes to stdout."""
     reports: list[ReportFile] = []
     for value in values:
         name, equals, file = value.partition("=")
         if name not in FORMATS:
-            known = ", ".join(FORMATS)
-            raise click.BadParameter(f"unknown format {name!r}; choose from {known}", ctx, param)
+            raise UsageError("reportFormat", name=name, known=FORMATS)
         if equals and not file:
-            raise click.BadParameter(f"no file after '=' in {value!r}", ctx, param)
+            raise UsageError("reportFile", value=value)
         reports.append(ReportFile(name, None if file in _STDOUT else file))
     files = [report.file for report in reports if report.file is not None]
     twice = next((file for file in files if files.count(file) > 1), None)
     if twice is not None:
-        raise click.BadParameter(f"two reports cannot share the file {twice!r}", ctx, param)
+        raise UsageError("sameFile", file=twice)
     return tuple(reports)
 
 
@@ -178,7 +174,7 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
     after, config = ctx.params, config_of(ctx)
     root = folder_of(ctx)
     if not root.is_dir():
-        raise click.BadParameter(f"no such directory: {str(root)!r}", ctx, param_hint="'-C'")
+        raise UsageError("directory", directory=str(root))
     color = None if os.environ.get("NO_COLOR") else config.values.get("color")
     return Output(
         OutputOptions(
@@ -205,16 +201,11 @@ def _result_format(ctx: click.Context, before: dict[str, Any], formats: Sequence
     after = ctx.params
     asked = after["format_name"] or before.get("format_name")
     if asked is not None and asked not in formats:
-        known = " or ".join(formats)
-        raise click.BadParameter(f"this command supports {known}", ctx, param_hint="'--format'")
+        raise UsageError("format", known=tuple(formats))
     given = [asked] if asked is not None else []
     given += [report.format for report in after.get("reports", ()) if report.file is None]
     if len(given) > 1:
-        raise click.UsageError(
-            f"stdout takes one report, not {' and '.join(given)}; "
-            f"write the others to a file: --report {given[-1]}=FILE",
-            ctx,
-        )
+        raise UsageError("oneReport", formats=tuple(given), last=given[-1])
     return given[0] if given else "text"
 
 

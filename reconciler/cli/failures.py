@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.console.stderr import write_stderr
+from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place, TaskctlError
 from reconciler.model.diagnostics import error as diagnostic
@@ -48,7 +49,7 @@ def _failure_of(
         case TaskctlError():
             return 1, error.diagnostics
         case click.ClickException():
-            return 1, [_usage_error(error, called)]
+            return 1, [_usage_problem(error, called)]
         case click.Abort() | EOFError():
             return 1, [diagnostic(Code.INTERRUPTED, "noAnswer")]
         case OSError():
@@ -65,8 +66,18 @@ def _failure_of(
     return 1, [diagnostic(Code.INTERNAL_ERROR, case, what=what)]
 
 
-def _usage_error(error: click.ClickException, called: click.Context | None) -> Diagnostic:
+def _usage_problem(error: click.ClickException, called: click.Context | None) -> Diagnostic:
     path = called.command_path if called is not None else "taskctl"
+    command = (*path.split()[1:], "--help")
+    if not isinstance(error, UsageError):
+        return diagnostic(Code.USAGE, what=_click_message(error), command=command)
+    if error.param is None:
+        return diagnostic(Code.USAGE, what=error.cause, command=command)
+    name = _QUOTED.sub(_requoted, error.param.get_error_hint(error.ctx))
+    return diagnostic(Code.USAGE, "value", parameter=name, what=error.cause, command=command)
+
+
+def _click_message(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption) and error.possibilities:
         from difflib import get_close_matches
 
@@ -75,15 +86,14 @@ def _usage_error(error: click.ClickException, called: click.Context | None) -> D
     message = " ".join(error.format_message().split()).rstrip(".")
     if not message[:2].isupper():
         message = message[:1].lower() + message[1:]
-    message = _QUOTED.sub(_requoted, message)
-    return diagnostic(Code.USAGE, what=message, command=(*path.split()[1:], "--help"))
+    return _QUOTED.sub(_requoted, message)
 
 
 CLOSE = 0.75
 """How similar a suggestion is, at least: click suggests --adopt for --nope."""
 
 _QUOTED = re.compile(r"(?<!\w)'((?:[^'\\]|\\.)*)'")
-"""A word in click's messages, and in ours, which quote as it does."""
+"""A word in click's messages."""
 
 
 def _requoted(found: re.Match[str]) -> str:

@@ -114,9 +114,11 @@ class Commands(WithExamples, click.Group):
             return super().resolve_command(ctx, args)
         from difflib import get_close_matches
 
-        near = get_close_matches(name, COMMANDS, n=1, cutoff=0.7)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise click.UsageError(f"unknown command {name!r}{hint}", ctx)
+        from reconciler.cli.usage import UsageError
+
+        if near := get_close_matches(name, COMMANDS, n=1, cutoff=0.7):
+            raise UsageError("similarCommand", name=name, near=near[0])
+        raise UsageError("command", name=name)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[object]]:
         from click.shell_completion import CompletionItem

@@ -13,6 +13,7 @@ from reconciler import limits
 from reconciler.app.context import Connection
 from reconciler.cli.completion import candidates
 from reconciler.cli.completion.candidates import Complete
+from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.fields import PATCHED
 from reconciler.model.options import AdoptScope, parse_duration, parse_settle_time
@@ -48,10 +49,8 @@ def _parsed(value: str | timedelta, parse: Callable[[str], timedelta]) -> timede
     try:
         return parse(value)
     except TaskctlError as problem:
-        from reconciler.messages import word
-
-        message = word(problem.diagnostics[0])
-        raise click.BadParameter(f"{message.summary}. {message.detail}") from problem
+        (cause,) = problem.causes
+        raise UsageError(cause.case, **cause.facts) from problem
 
 
 def time(value: str) -> datetime:
@@ -60,20 +59,18 @@ def time(value: str) -> datetime:
         found = datetime.fromisoformat(value)
         found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     except ValueError as problem:
-        what = f"{value!r} is not a time: use 2026-12-01 or 2026-12-01T09:00:00Z"
-        raise click.BadParameter(what) from problem
+        raise UsageError("time", value=value) from problem
     if not 1970 <= found.year < 9000:
-        raise click.BadParameter(f"the year of {value!r} is out of range")
+        raise UsageError("year", value=value)
     return found
 
 
 def _replaced_key(value: str) -> str:
     name, equals, task_id = value.partition("=")
     if any(sign in name for sign in "*?["):
-        what = f"{value!r} is a pattern; name each key, because each new task costs money"
-        raise click.BadParameter(what)
+        raise UsageError("pattern", value=value)
     if not name or (equals and not task_id):
-        raise click.BadParameter(f"{value!r} is not KEY or KEY=TASK_ID")
+        raise UsageError("replace", value=value)
     return value
 
 

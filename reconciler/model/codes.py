@@ -161,7 +161,6 @@ class Code(StrEnum):
     NO_ADDRESS = "TC755"
 
     # Usage and configuration
-    INVALID_DURATION = "TC801"
     NO_MANIFESTS = "TC802"
     UNKNOWN_CODE = "TC803"
     USAGE = "TC804"

@@ -23,10 +23,10 @@ def parse_duration(text: str) -> timedelta:
     if text.strip() == "0":
         return timedelta()
     if not re.fullmatch(f"(?:{_PART})+", text.strip()):
-        raise TaskctlError.of(Code.INVALID_DURATION, text=text)
+        raise TaskctlError.of(Code.USAGE, "duration", text=text)
     seconds = sum(float(n) * _UNITS[unit] for n, unit in re.findall(_PART, text))
     if seconds > MAX_DURATION.total_seconds():
-        raise TaskctlError.of(Code.INVALID_DURATION, "long", text=text, days=MAX_DURATION.days)
+        raise TaskctlError.of(Code.USAGE, "longDuration", text=text, days=MAX_DURATION.days)
     return timedelta(seconds=seconds)
 
 
@@ -38,7 +38,7 @@ def parse_settle_time(text: str) -> timedelta:
     """Parses a settle time. Raises TaskctlError for anything else, and if it is too short."""
     found = parse_duration(text)
     if found < MIN_SETTLE_TIME:
-        raise TaskctlError.of(Code.INVALID_DURATION, "settle-time", text=text)
+        raise TaskctlError.of(Code.USAGE, "settleTime", text=text)
     return found
 
 

@@ -315,6 +315,7 @@ MAY_VALIDATE = {
     "cli.console.terminal",
     "cli.main",
     "cli.options",
+    "cli.usage",
     "cli.command",
     "cli.help",
     "memory",

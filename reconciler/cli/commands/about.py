@@ -7,6 +7,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import argument
+from reconciler.cli.usage import UsageError
 
 SCHEMAS = (
     *("manifest", "state"),
@@ -78,7 +79,7 @@ def help_command(call: Call, names: tuple[str, ...]) -> int:
     for name in names:
         below = found.get_command(ctx, name) if isinstance(found, click.Group) else None
         if below is None:
-            raise click.UsageError(f"unknown command {' '.join(names)!r}", ctx)
+            raise UsageError("command", ctx, name=" ".join(names))
         ctx, found = click.Context(below, parent=ctx, info_name=name), below
     call.out.document(found.get_help(ctx) + "\n")
     return 0

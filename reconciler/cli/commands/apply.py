@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import click
-
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import (
@@ -19,6 +17,7 @@ from reconciler.cli.options import (
     first_given,
     option,
 )
+from reconciler.cli.usage import UsageError
 
 
 def _digest(value: str) -> str:
@@ -26,8 +25,7 @@ def _digest(value: str) -> str:
     from reconciler.plan.digest import is_digest
 
     if not is_digest(value):
-        what = f"{value!r} is not the digest of a plan: sha256: and 16 to 64 hexadecimal digits"
-        raise click.BadParameter(what)
+        raise UsageError("digest", value=value)
     return value
 
 
@@ -89,7 +87,7 @@ def command(
     from reconciler.render.wait.report import WaitedReport
 
     if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):
-        raise click.UsageError(f"--{name.replace('_', '-')} requires --wait")
+        raise UsageError("requires", option=f"--{name.replace('_', '-')}", needed="--wait")
     wait = WaitOptions(timeout, interval, stop_on is not None) if waits else None
     given = (paths, call.options, call.explicit)
     request = ApplyRequest(*given, yes=yes, expected=expect_plan, wait=wait, fail_on=fail_on)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 
-import click
-
 from reconciler.app.fmt import fmt, fmt_stdin
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import argument, option
+from reconciler.cli.usage import UsageError
 from reconciler.model.notes import Note
 from reconciler.render.fmt import fmt_document, fmt_summary, fmt_text
 
@@ -35,7 +34,7 @@ def command(call: Call, paths: tuple[str, ...], check: bool, diff: bool) -> int:
     """
     out, stdin = call.out, "-" in paths
     if stdin and len(paths) > 1:
-        raise click.UsageError("'-' (stdin) cannot be combined with other paths")
+        raise UsageError("stdinAlone")
     if stdin:
         report = fmt_stdin(call.ctx, sys.stdin.buffer.read(), check=check)
     else:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, argument, option
+from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.notes import Note
 
@@ -79,11 +78,11 @@ def command(
     from reconciler.app.import_ import ImportSelection, import_program, import_tasks
 
     if sum([bool(task_ids), every, mine, program is not None]) != 1:
-        raise click.UsageError("specify what to import: TASK_IDs, --all, --mine, or --from FILE")
+        raise UsageError("importWhat")
     if since is not None and not (every or mine):
-        raise click.UsageError("--since requires --all or --mine")
+        raise UsageError("requires", option="--since", needed=("--all", "--mine"))
     if file == "-" or (file is None and not dry_run):
-        raise click.UsageError("specify the manifest with --write FILE, or print it: --dry-run")
+        raise UsageError("importTarget")
     target = file or "tasks/imported.yaml"
     if program is not None:
         content = sys.stdin.buffer.read() if program == "-" else b""

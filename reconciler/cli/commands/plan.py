@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import click
-
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, PATHS, PLAN, PLAN_FAIL_ON, PLAN_WAIT, option, time
+from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.notes import Note
@@ -67,7 +66,7 @@ def command(
     from reconciler.app.plan import note_next_step, plan
 
     if at is not None and out_file is not None:
-        raise click.UsageError("a plan for another time (--at) cannot be saved with --out")
+        raise UsageError("exclusive", option="--at", other="--out")
     try:
         made = plan(
             call.ctx,

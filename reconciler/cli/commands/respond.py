@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import BACKEND, READS, SELECTED, SELECTION, STATE, YES, argument, option
+from reconciler.cli.usage import UsageError
 from reconciler.render.respond import Response, response_text, responses_document
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def approve_command(
     from reconciler.app import respond
 
     if (request is not None or message is not None) and len(selectors) > 1:
-        raise click.UsageError("--request and --message require a single KEY")
+        raise UsageError("oneKey", option="--message" if request is None else "--request")
     answer = "" if message is None else _message_text(message, "-m TEXT")
     return _show(
         call.out, respond.approve(call.ctx, selectors, answer=answer, request_id=request, yes=yes)
@@ -99,7 +98,7 @@ def reject_command(
     from reconciler.app import respond
 
     if request is not None and len(selectors) > 1:
-        raise click.UsageError("--request requires a single KEY")
+        raise UsageError("oneKey", option="--request")
     text = _message_text(message, "-m TEXT")
     return _show(call.out, respond.reject(call.ctx, selectors, text, request_id=request, yes=yes))
 
@@ -156,7 +155,7 @@ def cancel_command(
     from reconciler.app import respond
 
     if task_id is not None and len(selectors) > 1:
-        raise click.UsageError("--task requires a single KEY")
+        raise UsageError("oneKey", option="--task")
     return _show(
         call.out, respond.cancel(call.ctx, selectors, task_id=task_id, force=force, yes=yes)
     )
@@ -165,11 +164,11 @@ def cancel_command(
 def _message_text(text: str, name: str) -> str:
     """The text of a message. UsageError if it is empty or not valid UTF-8."""
     if not text.strip():
-        raise click.UsageError(f"{name} is empty")
+        raise UsageError("empty", name=name)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as problem:
-        raise click.UsageError(f"{name} is not valid UTF-8") from problem
+        raise UsageError("utf8", name=name) from problem
     return text
 
 

@@ -13,6 +13,7 @@ import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import duration, option
+from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
 from reconciler.model.notes import Note
@@ -41,7 +42,7 @@ def _tokens(value: str) -> int:
         return NO_BUDGET
     plain = value.isascii() and value.isdigit() and len(value) < 17
     if not plain or int(value) > MAX_TOKENS:
-        raise click.BadParameter(f"{value!r} must be a number of tokens, or none")
+        raise UsageError("tokens", value=value)
     return int(value)
 
 
@@ -154,7 +155,7 @@ def _token(env: Mapping[str, str]) -> str | None:
     if VARIABLE not in env:
         return None
     if not env[VARIABLE].strip():
-        raise click.UsageError(f"{VARIABLE} is empty; set a token, or unset it")
+        raise UsageError("emptyToken", variable=VARIABLE)
     return env[VARIABLE].strip()
 
 
@@ -163,7 +164,7 @@ def _budget(tokens: int | None, window: timedelta | None) -> TokenBudget | None:
 
     if tokens is None or tokens == NO_BUDGET:
         if window is not None:
-            raise click.UsageError("--budget-window requires --token-budget N")
+            raise UsageError("requires", option="--budget-window", needed="--token-budget N")
         return None
     seconds = max(1, round(window.total_seconds())) if window else 0
     ends = round(time.time()) + seconds if seconds else 0

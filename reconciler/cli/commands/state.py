@@ -18,6 +18,7 @@ from reconciler.cli.options import (
     argument,
     option,
 )
+from reconciler.cli.usage import UsageError
 from reconciler.render.state.edits import (
     Edit,
     PlaceChange,
@@ -153,7 +154,7 @@ def resolve_attempts(call: Call, key: str, task_id: str | None, not_created: boo
     from reconciler.app.state import resolve_attempt
 
     if (task_id is None) is not not_created:
-        raise click.UsageError("specify either --task-id ID or --not-created")
+        raise UsageError("either", choices=("--task-id ID", "--not-created"))
     return _show_edits(call, resolve_attempt(call.ctx, key, task_id))
 
 
@@ -178,8 +179,7 @@ def init_state(call: Call, address: str | None) -> int:
 
 def _epoch(value: str) -> int:
     if not (value.isascii() and value.isdecimal()):
-        what = f"{value!r} is not a number; the error message about the locked state shows it"
-        raise click.BadParameter(what)
+        raise UsageError("epoch", value=value)
     return int(value)
 
 
@@ -254,7 +254,7 @@ def migrate_state(call: Call, to: str | None, abort: bool) -> int:
     from reconciler.app.state import abort_move, move_state
 
     if (to is None) is not abort:
-        raise click.UsageError("specify either --to URL or --abort")
+        raise UsageError("either", choices=("--to URL", "--abort"))
     return _show_change(call, abort_move(call.ctx) if to is None else move_state(call.ctx, to))
 
 

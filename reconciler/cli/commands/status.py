@@ -14,6 +14,7 @@ from reconciler.cli.completion import candidates
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
+from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
 from reconciler.model.value import replace
 from reconciler.render.document import dump, json_document
@@ -27,12 +28,11 @@ _STATUSES = {state.value: state for state in TaskState}
 
 
 def _states(
-    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 ) -> frozenset[TaskState]:
     names = [name.strip() for value in values for name in value.split(",")]
     if unknown := [name for name in names if name not in _STATUSES]:
-        what = f"unknown status {unknown[0]!r}; choose from {', '.join(_STATUSES)}"
-        raise click.BadParameter(what, ctx, param)
+        raise UsageError("status", name=unknown[0], known=tuple(_STATUSES))
     found = {_STATUSES[name] for name in names}
     return frozenset(found | {TaskState.UNMET} if TaskState.FAILED in found else found)
 
@@ -124,21 +124,21 @@ def command(
     """
     out = call.out
     if watch and out.options.format == "json":
-        raise click.UsageError("--watch requires text output; for a program, run status repeatedly")
+        raise UsageError("watchText")
     if watch and notify:
-        raise click.UsageError("--notify cannot be combined with --watch")
+        raise UsageError("exclusive", option="--notify", other="--watch")
     if notify and not os.environ.get(NOTIFY_URL, "").strip():
-        raise click.UsageError(f"--notify requires {NOTIFY_URL}, the webhook to send to")
+        raise UsageError("notifyUrl", variable=NOTIFY_URL)
     if totals:
         if other := first_given(call.click, ["watch", "notify", "exits"]):
-            name = "exit-code" if other == "exits" else other
-            raise click.UsageError(f"--totals cannot be combined with --{name}")
+            name = "--exit-code" if other == "exits" else f"--{other}"
+            raise UsageError("exclusive", option="--totals", other=name)
         default = (By.TASK,) if out.options.format == "csv" else (By.FILE, By.DAY)
         groups = (By(by),) if by is not None else default
         _show_totals(out, read_totals(call.ctx, selectors, groups, states=states, since=since))
         return 0
     if since or by or out.options.format == "csv":
-        raise click.UsageError("--since, --by and the format csv require --totals")
+        raise UsageError("totals")
     pause, newer = interval if watch else None, notify_since if notify else None
     reports = status(call.ctx, selectors, states=states, interval=pause, notify_since=newer)
     screen = Screen(sys.stdout, in_place=sys.stdout.isatty()) if watch else None

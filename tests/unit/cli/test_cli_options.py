@@ -122,7 +122,7 @@ def test_shared_options_may_precede_the_command(seen: Seen, tmp_path: Path) -> N
     ("words", "named"),
     [
         (["--parallelism", "0"], "--parallelism"),
-        (["--settle-time", "soon"], 'invalid duration "soon"'),
+        (["--settle-time", "soon"], '"soon" is not a duration'),
         (["--settle-time", "36501d"], "is longer than 36500 days"),
         (["--lock-timeout", "999999999999h"], "is longer than 36500 days"),
         (["--lock-timeout", "9" * 400 + "d"], "is longer than 36500 days"),

@@ -20,7 +20,7 @@ def at(line: int, column: int | None = None, *path: str) -> Place:
 
 REPORT = FailureReport(
     (
-        error(Code.INVALID_DURATION, text="::error::x\x1b[1m\n##[error]y"),
+        error(Code.INVALID_TIME, text="::error::x\x1b[1m\n##[error]y"),
         error(Code.WRONG_TYPE, at=at(2, 15, "planMode"), kinds=("true or false",), value='"yes"'),
         error(Code.UNKNOWN_PROPERTY, "similar", at=at(3, 12, "approvalMod"), near="approvalMode"),
         error(Code.VALUE_TOO_LONG, at=at(4, 207, "name"), length=300, limit=255),

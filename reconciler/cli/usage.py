@@ -1,0 +1,18 @@
+"""Usage errors of taskctl's own. Their wording is in `messages/usage.md`, as cases of TC804."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.model.codes import Code
+from reconciler.model.remarks import Arg, Remark
+
+
+class UsageError(click.BadParameter):
+    """A command line that cannot be run: the case of its wording, and its facts. The help of the
+    called command explains it, or that of `context`. click adds the parameter of an invalid value.
+    """
+
+    def __init__(self, case: str, context: click.Context | None = None, /, **facts: Arg) -> None:
+        super().__init__(case, context or click.get_current_context(silent=True))
+        self.cause = Remark(case, facts, Code.USAGE)
