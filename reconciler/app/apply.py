@@ -18,7 +18,6 @@ from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import of_both_waves
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
-from reconciler.model.notes import Note
 from reconciler.model.value import replace
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.plan import Action, Plan, PlannedTask
@@ -123,11 +122,11 @@ class _LaterWaves:
             diagnostics = (*report.diagnostics, *problem.diagnostics)
             return replace(self._applied, report=replace(report, diagnostics=diagnostics))
         except (KeyboardInterrupt, SystemExit) as signal:  # while a later wave was planned
-            self._ctx.ui.note(Note.STOPPED_WAITING)
+            self._ctx.ui.note("stopped_waiting")
             code = signal.code if isinstance(signal, SystemExit) else None
             self._applied = replace(self._applied, signal=code if isinstance(code, int) else 130)
             return self._ended(End.INTERRUPTED)
-        self._ctx.ui.note(Note.NOT_WAITED)
+        self._ctx.ui.note("not_waited")
         return self._applied
 
     def _wait(self) -> End:
@@ -138,7 +137,7 @@ class _LaterWaves:
         patience = self._space.options.settle_time.total_seconds()
         known = Expected(self._fresh, patience, done, self._statuses, self._may_continue)
         options = replace(self._options, timeout=timedelta(seconds=max(0.0, left)))
-        with self._ctx.ui.interruptible(Note.STOPPED_WAITING, self._applied.report) as stop:
+        with self._ctx.ui.interruptible("stopped_waiting", self._applied.report) as stop:
             try:
                 if self._is_delayed:
                     stop.wait(min(max(0.0, left), options.interval.total_seconds()))
@@ -150,7 +149,7 @@ class _LaterWaves:
         if self._is_delayed and end is End.FINISHED and left <= 0:
             end = End.TIMEOUT
         if end is End.TIMEOUT:
-            self._ctx.ui.note(Note.TIMED_OUT)
+            self._ctx.ui.note("timed_out")
         return end
 
     @property
@@ -177,7 +176,7 @@ class _LaterWaves:
             if not is_unavailable(problem):
                 raise
             if not self._is_delayed:
-                self._ctx.ui.note(Note.LOOKING_AGAIN, problem=problem.causes)
+                self._ctx.ui.note("looking_again", problem=problem.causes)
             self._is_delayed = True
             return
         self._is_delayed = False

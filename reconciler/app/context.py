@@ -14,7 +14,6 @@ from reconciler import limits
 from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
-from reconciler.model.notes import Note
 from reconciler.system_clock import SystemClock
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ class Context:
         from reconciler.manifest.policy import read_policy
 
         policy = read_policy(self.settings.path(name), name, self.settings.config_file or "")
-        self.ui.detail(Note.POLICY, file=name)
+        self.ui.detail("policy", file=name)
         return policy
 
     # The state
@@ -147,7 +146,7 @@ class Context:
     def place(self) -> StatePlace:
         """The location of the state. StateError for an invalid address."""
         place = self.place_of(self.state_address)
-        self.ui.detail(Note.STATE, path=place.display_name)
+        self.ui.detail("state", path=place.display_name)
         return place
 
     def place_of(self, address: str) -> StatePlace:
@@ -192,7 +191,7 @@ class Context:
 
         found = user_cache(os.environ, repository_root(self.settings.root))
         if found.folder is None:
-            self.ui.detail(Note.NO_CACHE)
+            self.ui.detail("no_cache")
         return found
 
     @cached_property
@@ -215,7 +214,7 @@ class Context:
         from reconciler.state.session import Claim, Session
 
         is_check = self.is_shared and not self.connection.lock_timeout
-        note = Note.LOCKED_CHECK if is_check else Note.LOCKED
+        note = "locked_check" if is_check else "locked"
         claim = Claim(
             self.backend.name,
             purpose,
@@ -234,8 +233,8 @@ class Context:
 
         backend = resolve_backend(self.connection.backend, os.environ, home())
         for note in backend.notes:
-            self.ui.note(Note.BACKEND_NOTE, text=note.cause)
-        self.ui.detail(Note.BACKEND, name=backend.name, source=backend.source)
+            self.ui.note("backend_note", text=note.cause)
+        self.ui.detail("backend", name=backend.name, source=backend.source)
         return backend
 
     def embedded_file(self, name: str) -> Path:
@@ -256,7 +255,7 @@ class Context:
 
         backend = self.backend
         token = resolve_token(backend, os.environ, home())
-        self.ui.detail(Note.TOKEN, source=token.source)
+        self.ui.detail("token", source=token.source)
         app = None
         if backend.local_db is not None:
             from reconciler.embedded.app import App
@@ -288,8 +287,8 @@ class Context:
         if found is None:
             raise TaskctlError.of(Code.NO_ORGANIZATION)
         for step in found.trace:
-            self.ui.detail(Note.ORGANIZATION_STEP, step=step)
-        self.ui.detail(Note.ORGANIZATION, value=found.value, source=found.source)
+            self.ui.detail("organization_step", step=step)
+        self.ui.detail("organization", value=found.value, source=found.source)
         return found.value
 
     def with_organizations(self, manifests: Manifests) -> Manifests:
@@ -336,5 +335,5 @@ class Context:
         found = self.client.token_budget(org_name)
         if isinstance(found, Budget):
             return found
-        self.ui.detail(Note.NO_BUDGET, org=org_name, why=found)
+        self.ui.detail("no_budget", org=org_name, why=found)
         return None

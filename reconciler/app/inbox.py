@@ -9,7 +9,6 @@ from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.respond import QUIT, Recipient, Responses, read_answer
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.notes import Note, Question
 from reconciler.model.value import Value
 from reconciler.tasks.status import OpenRequest, RequestKind, all_requests
 
@@ -51,7 +50,7 @@ def answer_inbox(inbox: Inbox) -> Responses:
             yield problem
             skipped += 1
     left = count - answered - skipped
-    ctx.ui.note(Note.REQUESTS_DONE, answered=answered, skipped=skipped, left=left)
+    ctx.ui.note("requests_done", answered=answered, skipped=skipped, left=left)
 
 
 def _read_reply(ctx: Context, request: OpenRequest) -> tuple[bool, str] | None:
@@ -61,13 +60,13 @@ def _read_reply(ctx: Context, request: OpenRequest) -> tuple[bool, str] | None:
         answer = read_answer(ctx)
         return None if answer is None else (bool(answer), answer)
     while True:
-        choice = ctx.ui.read_line(Question.REPLY)
+        choice = ctx.ui.read_line("ask.reply")
         word = choice.strip().lower() if choice is not None else "q"
         if word in QUIT:
             return None
         if word in ("y", "yes", "", "s", "skip"):
             return word in ("y", "yes"), ""
         if word in ("r", "reject"):
-            instead = ctx.ui.read_line(Question.INSTEAD)
+            instead = ctx.ui.read_line("ask.instead")
             return None if instead is None else (False, instead.strip())
-        ctx.ui.note(Note.UNKNOWN_REPLY, answer=word)
+        ctx.ui.note("unknown_reply", answer=word)

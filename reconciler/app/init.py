@@ -9,7 +9,6 @@ from pathlib import Path
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.repository import repository_root
-from reconciler.model.notes import Note
 from reconciler.render.init import InitReport
 from reconciler.resources import schema_text, template_text
 
@@ -42,7 +41,7 @@ def init(
     top = repository_root(path)
     if top is not None and top != path.resolve():
         below = path.resolve().relative_to(top).as_posix()
-        ctx.ui.note(Note.BELOW_ROOT, top=str(top), below=below)
+        ctx.ui.note("below_root", top=str(top), below=below)
     return starter.report
 
 

@@ -9,7 +9,6 @@ from reconciler.app.context import Context
 from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planner import Planning, failures_of, note_if_new, open_workspace
 from reconciler.model.diagnostics import has_errors
-from reconciler.model.notes import Note
 from reconciler.model.value import replace
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import short_digest
@@ -46,10 +45,10 @@ def note_next_step(
 ) -> None:
     """Shows the command that applies exactly this plan."""
     if out_file is not None:
-        note = Note.PLAN_SAVED if made.has_changes() else Note.EMPTY_PLAN_SAVED
+        note = "plan_saved" if made.has_changes() else "empty_plan_saved"
         ctx.ui.note(note, file=out_file)
         return
     used_up = any(outlook.budget.exhausted for outlook in made.budgets)
     if has_errors(made.diagnostics) or not made.has_changes() or (used_up and not over_budget):
         return
-    ctx.ui.note(Note.EXPECT_PLAN, command=("apply", *paths, "--expect-plan", short_digest(made)))
+    ctx.ui.note("expect_plan", command=("apply", *paths, "--expect-plan", short_digest(made)))

@@ -13,7 +13,6 @@ from reconciler.app.expectations import Evaluation, is_unreached
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError, error
-from reconciler.model.notes import Note
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
 from reconciler.model.value import Value, replace
@@ -289,7 +288,7 @@ def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
 def note_if_new(ctx: Context, space: Workspace, state: State) -> None:
     """Notes that existing tasks may be adopted if the state is new."""
     if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
-        note = Note.NO_APPLY_YET if state.records or ctx.is_shared else Note.NEW_STATE
+        note = "no_apply_yet" if state.records or ctx.is_shared else "new_state"
         ctx.ui.note(note, path=ctx.place.display_name)
         if space.scope:
-            ctx.ui.note(Note.NEW_STATE_IN_SCOPE)
+            ctx.ui.note("new_state_in_scope")

@@ -11,7 +11,6 @@ from reconciler.app.expectations import Expectations
 from reconciler.app.planner import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.model.notes import Note, Question
 from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg
 from reconciler.model.shell import is_task_id
@@ -152,14 +151,14 @@ def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[T
         elif globbed or inside:
             found |= globbed | inside
         elif ctx.settings.path(selector).exists():
-            ctx.ui.note(Note.NO_TASKS_IN_PATH, path=selector)
+            ctx.ui.note("no_tasks_in_path", path=selector)
         else:
             find(state, selector)
     return tuple(sorted(found))
 
 
 def confirm(
-    ctx: Context, question: Question, *, yes: bool, again: tuple[str, ...], **facts: Arg
+    ctx: Context, question: str, *, yes: bool, again: tuple[str, ...], **facts: Arg
 ) -> bool:
     """Whether to proceed. TaskctlError without a terminal; it suggests the command `again`."""
     if yes:

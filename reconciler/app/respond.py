@@ -9,7 +9,6 @@ from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, confirm
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.model.notes import Note, Question
 from reconciler.model.task import rfc3339
 from reconciler.model.value import Value, replace
 from reconciler.render.respond import Response
@@ -129,17 +128,17 @@ class Recipient(Value, frozen=True):
     def show_last_message(self) -> None:
         """Shows the task's status and its last message."""
         words, ui = self.status.summary.words, self.tasks.ctx.ui
-        note = Note.LAST_WORDS if words else Note.LAST_STATUS
+        note = "last_words" if words else "last_status"
         if self.status.approvals:
             asks = any(approval.is_question for approval in self.status.approvals)
-            note = Note.TASK_ASKS if asks else Note.TASK_WAITS
+            note = "task_asks" if asks else "task_waits"
         ui.note(note, ref=self.name, status=self.status.state.value, words=words)
 
     def note_request(self, number: int, count: int) -> None:
         """`Request 2 of 5 (ADDRESS)`."""
         ctx, ref = self.tasks.ctx, self.record.ref
         url = ctx.client.task_url(ref.org_name, self.record.task_id)
-        ctx.ui.note(Note.REQUEST, number=number, count=count, url=url or "")
+        ctx.ui.note("request", number=number, count=count, url=url or "")
 
 
 def approve(
@@ -165,17 +164,17 @@ def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> 
     if approval.is_question and not (answer or yes) and ctx.ui.interactive:
         answer, prompted = read_answer(ctx) or "", True
         if not answer:
-            ctx.ui.note(Note.NOTHING_SENT)
+            ctx.ui.note("nothing_sent")
             return
     if approval.is_question != bool(answer):
         case, place = "" if approval.is_question else "no-question", Place(key=task.record.ref.key)
         raise TaskctlError.of(Code.ANSWER_REQUIRED, case, at=place, ref=task.name)
     more = ("-m", answer) if answer else ()
     again = ("approve", task.name, "--request", approval.id, *more, "-y")
-    if prompted or confirm(ctx, Question.APPROVE, yes=yes, again=again):
+    if prompted or confirm(ctx, "ask.approve", yes=yes, again=again):
         yield task.reply(approval, ok=True, text=answer)
     else:
-        ctx.ui.note(Note.NOTHING_SENT)
+        ctx.ui.note("nothing_sent")
 
 
 def reject(
@@ -193,10 +192,10 @@ def reject(
         ctx.ui.show_approval(task.record.ref, approval)
         again = ("reject", task.name, "--request", approval.id, "-m", instead)
         try:
-            if confirm(ctx, Question.REJECT, yes=yes or len(requests) == 1, again=again):
+            if confirm(ctx, "ask.reject", yes=yes or len(requests) == 1, again=again):
                 yield task.reply(approval, ok=False, text=instead)
             else:
-                ctx.ui.note(Note.NOTHING_SENT)
+                ctx.ui.note("nothing_sent")
         except TaskctlError as problem:
             yield problem
 
@@ -227,7 +226,7 @@ def _numbered(
 def read_answer(ctx: Context) -> str | None:
     """The answer to a question, empty to skip it. None: quit, or the end of the input. (`approve
     -m q` sends a q.)"""
-    answer = ctx.ui.read_line(Question.ANSWER)
+    answer = ctx.ui.read_line("ask.answer")
     return None if answer is None or answer.strip().lower() in QUIT else answer.strip()
 
 
@@ -237,8 +236,8 @@ def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Resp
     tasks, refs = RecordedTasks.select(ctx, [selector])
     names = tuple(map(str, refs))
     again = ("say", selector, message, "-y")
-    if len(refs) > 1 and not confirm(ctx, Question.SAY, yes=yes, again=again, refs=names):
-        ctx.ui.note(Note.NOTHING_SENT)
+    if len(refs) > 1 and not confirm(ctx, "ask.say", yes=yes, again=again, refs=names):
+        ctx.ui.note("nothing_sent")
         return
     for ref in refs:
         try:
@@ -274,11 +273,11 @@ def _cancel(task: Recipient, task_id: str | None, *, force: bool, yes: bool) -> 
     if task.status.state in FINISHED and not force:
         yield Response(record, task.status, "nothingToCancel")
         return
-    question = Question.FORCE_CANCEL if force else Question.CANCEL
+    question = "ask.force_cancel" if force else "ask.cancel"
     more = (*(("--task", task_id) if task_id else ()), *(("--force",) if force else ()))
     again = ("cancel", task.name, *more, "-y")
     if not confirm(ctx, question, yes=yes, again=again, ref=task.name):
-        ctx.ui.note(Note.NOTHING_SENT)
+        ctx.ui.note("nothing_sent")
     elif force:
         outcome = ctx.reader.force_cancel(record.ref.org_name, record.task_id)
         task.raise_if_failed(outcome, "cancellation", forced=True)

@@ -13,7 +13,6 @@ from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_named_ids
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
-from reconciler.model.notes import Question
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.render.state.edits import Edit, PlaceChange
@@ -48,7 +47,7 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, 
         events = [event for ref, to in moves for event in edit.mv(state, ref, to, at=at)]
         again = ("state", "mv", old, new, "-y")
         shown = [f"{ref} to {to}" for ref, to in moves]
-        if not _confirm(ctx, Question.MOVE, shown, yes=yes, again=again):
+        if not _confirm(ctx, "ask.move", shown, yes=yes, again=again):
             return ()
         session.append(*events)
     return tuple(Edit(ref, "moved", True, str(to)) for ref, to in moves)
@@ -61,9 +60,7 @@ def remove_records(ctx: Context, selectors: Sequence[str], *, yes: bool) -> tupl
         state, at = session.state, ctx.clock.now()
         refs = select_refs(ctx, state, selectors)
         events = [event for ref in refs for event in edit.rm(state, ref, at=at)]
-        if not _confirm(
-            ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *selectors, "-y")
-        ):
+        if not _confirm(ctx, "ask.remove", refs, yes=yes, again=("state", "rm", *selectors, "-y")):
             return ()
         session.append(*events)
     return tuple(Edit(ref, "removed", True) for ref in refs)
@@ -86,7 +83,7 @@ def accept_manifest(
             edits.append(Edit(ref, "accepted", bool(new), task.file))
             events += new
         again = ("state", "accept", selector, *paths, "-y")
-        if not _confirm(ctx, Question.ACCEPT, refs, yes=yes, again=again):
+        if not _confirm(ctx, "ask.accept", refs, yes=yes, again=again):
             return ()
         session.append(*events)
     return tuple(edits)
@@ -127,7 +124,7 @@ def _find_in_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
 
 
 def _confirm(
-    ctx: Context, question: Question, refs: Sequence[object], *, yes: bool, again: tuple[str, ...]
+    ctx: Context, question: str, refs: Sequence[object], *, yes: bool, again: tuple[str, ...]
 ) -> bool:
     """Whether to edit these entries; a single one needs no confirmation."""
     shown = tuple(map(str, refs))

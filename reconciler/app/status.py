@@ -12,7 +12,6 @@ from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.notes import Note
 from reconciler.model.task import TaskId
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
@@ -77,9 +76,9 @@ def _notify(tasks: RecordedTasks, report: StatusReport, since: timedelta) -> Non
         return
     why = send_notification(url, text)
     if why is None:
-        ui.note(Note.NOTIFIED, waiting=len(found.waiting), failed=len(found.failed))
+        ui.note("notified", waiting=len(found.waiting), failed=len(found.failed))
     else:
-        ui.note(Note.NOT_NOTIFIED, why=why)
+        ui.note("not_notified", why=why)
 
 
 class TotalsReport(Value, frozen=True):

@@ -11,8 +11,6 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.model.notes import Note, Question
-
 if TYPE_CHECKING:
     from reconciler.apply.loop import Waiting
     from reconciler.apply.report import TaskResult
@@ -50,7 +48,7 @@ class Watch(Protocol):
 
     def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None: ...
 
-    def note(self, note: Note, **facts: Arg) -> None: ...
+    def note(self, note: str, **facts: Arg) -> None: ...
 
     def leave(self) -> None:
         """Stops updating the view, because a signal handler has written below it."""
@@ -59,7 +57,12 @@ class Watch(Protocol):
 
 
 class Ui(Protocol):
-    """The output and the prompts of a use case."""
+    """The output and the prompts of a use case.
+
+    Notes and questions go to stderr while a command runs: `-q` silences notes, and no JSON document
+    contains them. Each is the name of its wording, in `messages/notes.md` and
+    `messages/questions.md`, and facts.
+    """
 
     @property
     def interactive(self) -> bool:
@@ -69,9 +72,9 @@ class Ui(Protocol):
     def verbose(self) -> bool:
         """Whether plans are shown with all prompts in full."""
 
-    def note(self, note: Note, **facts: Arg) -> None: ...
+    def note(self, note: str, **facts: Arg) -> None: ...
 
-    def detail(self, note: Note, **facts: Arg) -> None:
+    def detail(self, note: str, **facts: Arg) -> None:
         """A note that is only shown with `--verbose`."""
 
     def diagnostics(self, diagnostics: Sequence[Diagnostic]) -> None: ...
@@ -84,10 +87,10 @@ class Ui(Protocol):
     def show_request(self, request: OpenRequest, now: datetime) -> None:
         """What a task waits for, and since when."""
 
-    def read_line(self, question: Question, **facts: Arg) -> str | None:
+    def read_line(self, question: str, **facts: Arg) -> str | None:
         """A line of input; None at its end."""
 
-    def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
+    def ask(self, question: str, *, strict: bool, **facts: Arg) -> bool:
         """Whether the answer is yes; `strict`: only the full word `yes` counts."""
 
     def protect(self, secrets: Secrets) -> None:
@@ -104,6 +107,6 @@ class Ui(Protocol):
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         """`known` are the statuses already shown."""
 
-    def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
+    def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
         """Handles SIGINT and SIGTERM: the first signal shows `note`; a second one ends the process,
         with `last` as the result for programs."""

@@ -12,7 +12,6 @@ from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import declared_refs, in_manifest_order
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError, error
-from reconciler.model.notes import Note
 from reconciler.model.value import Value, replace
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
@@ -50,10 +49,10 @@ def wait(
     if one arrived. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
-    with ctx.ui.interruptible(Note.STOPPED_WAITING, last) as stop:
+    with ctx.ui.interruptible("stopped_waiting", last) as stop:
         found, end = TaskWait(tasks, refs, options).run(stop)
     if end is End.TIMEOUT:
-        ctx.ui.note(Note.TIMED_OUT)
+        ctx.ui.note("timed_out")
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
     found = in_manifest_order(found, declared_refs(ctx))
     report = WaitedReport((), problems, statuses=found, end=end, read_at=ctx.now())
@@ -126,7 +125,7 @@ class TaskWait:
             if not is_unavailable(problem):
                 raise
             if self._failure is None:
-                watch.note(Note.LOOKING_AGAIN, problem=problem.causes)
+                watch.note("looking_again", problem=problem.causes)
             self._failure = problem
             return before
         self._failure = None

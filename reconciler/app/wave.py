@@ -28,7 +28,6 @@ from reconciler.model.diagnostics import (
     error,
     has_errors,
 )
-from reconciler.model.notes import Note, Question
 from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.value import Value, field, replace
@@ -149,10 +148,10 @@ class Wave:
         if has_errors(plan.diagnostics):
             raise TaskctlError(plan.diagnostics)
         if is_first and plan.has_changes() and not self._confirm(plan):
-            ui.note(Note.NOT_CREATED)
+            ui.note("not_created")
             return Applied(ApplyReport((), (error(Code.DECLINED),)))
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
-        with ui.interruptible(Note.STOPPING, last) as stop:
+        with ui.interruptible("stopping", last) as stop:
             report = self._execute(plan, stop)
         report = replace(
             report,
@@ -216,7 +215,7 @@ class Wave:
         allowed = []
         for task in gone:
             note = task.explanation
-            if self._ctx.ui.ask(Question.RECREATE, strict=True, ref=str(task.ref), note=note):
+            if self._ctx.ui.ask("ask.recreate", strict=True, ref=str(task.ref), note=note):
                 allowed.append(task.ref.key)
         return (*self._options.allow_recreate, *allowed) if allowed else None
 
@@ -227,7 +226,7 @@ class Wave:
             raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
         count = sum(task.creates for task in plan.tasks) + len(plan.followers)
         return self._ctx.ui.ask(
-            Question.CREATE if count else Question.CHANGE,
+            "ask.create" if count else "ask.change",
             strict=count > 0,
             count=count,
             shortened=shortened_count(plan, verbose=self._ctx.ui.verbose),
@@ -286,7 +285,7 @@ class Wave:
             tuple(described(task.candidate, self.state.backend, view)) if view is not None else ()
         )
         progress.close()
-        return self._ctx.ui.ask(Question.CREATED, strict=True, ref=str(task.ref), note=explanation)
+        return self._ctx.ui.ask("ask.created", strict=True, ref=str(task.ref), note=explanation)
 
     def _note_waited(self) -> None:
         """Journals for how long the attempts have been waited for, if that has not been done."""

@@ -19,7 +19,6 @@ from reconciler.cli.help import NAMES, Examples, WithExamples
 from reconciler.cli.usage import UsageError
 from reconciler.messages.commands import use_command_line
 from reconciler.model.diagnostics import MAX_ALIKE, MAX_NOTES
-from reconciler.model.notes import Note
 from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Command(WithExamples):
         root.obj = call.out
         _use_command_line(ctx)
         if (file := call.out.settings.config_file) is not None:
-            call.out.detail(Note.CONFIG, file=file)
+            call.out.detail("config", file=file)
         with ctx.scope(cleanup=False), _log(ctx, before, call.out), call.ctx:
             return self.callback(call, **own) if self.callback is not None else None
 

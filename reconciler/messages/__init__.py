@@ -6,7 +6,6 @@ is read when a message of it is needed.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from reconciler.messages.commands import completed
@@ -19,12 +18,11 @@ if TYPE_CHECKING:
 
 def load_all() -> None:
     """Reads all files now: later, it may be impossible to open one."""
-    from reconciler.messages.catalog import AREAS, sections
+    from reconciler.messages.catalog import AREAS
+    from reconciler.messages.remarks import templates
 
-    import_module("reconciler.messages.notes")
-    for names in (*AREAS.values(), ("remarks", "notes", "questions")):
-        for name in names:
-            sections(name)
+    for names in (*AREAS.values(), ("remarks",), ("notes", "questions")):
+        templates(*names)
 
 
 def word(diagnostic: Diagnostic) -> Message:

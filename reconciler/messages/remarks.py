@@ -1,4 +1,5 @@
-"""The wording of remarks: a note, and hints that say how to proceed."""
+"""The wording of remarks: a note, and hints that say how to proceed. Also that of notes and
+questions on stderr."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ def word_remarks(remarks: Iterable[Remark]) -> Words:
 def _template(remark: Remark) -> Message:
     if remark.code is not None:
         return entry(remark.code).cases[remark.case]
-    return remark_templates()[remark.case]
+    return templates("remarks")[remark.case]
 
 
 def _commands(template: str, facts: Mapping[str, Arg]) -> tuple[str, ...]:
@@ -54,7 +55,15 @@ def _in_words(fact: Arg) -> Fact:
     return fact
 
 
+def note_text(case: str, facts: Mapping[str, Arg]) -> str:
+    """A note or a question in words: a sentence, and commands on lines of their own."""
+    template = templates("notes", "questions")[case]
+    commands = (f"    {line}" for line in template.command.split("\n") if line)
+    return fill_in("\n".join((template.summary, *commands)), facts)
+
+
 @cache
-def remark_templates() -> dict[str, Message]:
-    """The wording of every remark, by its case."""
-    return {k: v for section in sections("remarks").values() for k, v in section.cases.items()}
+def templates(*names: str) -> dict[str, Message]:
+    """Every wording in these files of the catalog, by its case."""
+    found = (section for name in names for section in sections(name).values())
+    return {case: wording for section in found for case, wording in section.cases.items()}

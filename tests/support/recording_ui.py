@@ -11,7 +11,6 @@ from typing import Any
 from reconciler.app.context import Connection, Context, Settings
 from reconciler.app.ui import ApplyProgress, Source
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.notes import Note, Question
 from reconciler.render.reports import Report
 from reconciler.render.secrets import Secrets
 from reconciler.stop import Stop
@@ -34,7 +33,7 @@ class RecordingUi:
     that there is no terminal."""
 
     answer: bool | None = None
-    notes: list[Note | Question] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     shown: list[Report] = field(default_factory=list)
 
     @property
@@ -43,10 +42,10 @@ class RecordingUi:
 
     verbose = False
 
-    def note(self, note: Note, **_facts: Any) -> None:
+    def note(self, note: str, **_facts: Any) -> None:
         self.notes.append(note)
 
-    def detail(self, note: Note, **_facts: Any) -> None: ...
+    def detail(self, note: str, **_facts: Any) -> None: ...
 
     def diagnostics(self, diagnostics: Sequence[Diagnostic]) -> None: ...
 
@@ -57,11 +56,11 @@ class RecordingUi:
 
     show_request = show_approval
 
-    def read_line(self, question: Question, **_facts: Any) -> str | None:
+    def read_line(self, question: str, **_facts: Any) -> str | None:
         self.notes.append(question)
         return None
 
-    def ask(self, question: Question, *, strict: bool, **_facts: Any) -> bool:
+    def ask(self, question: str, *, strict: bool, **_facts: Any) -> bool:
         del strict
         self.notes.append(question)
         return bool(self.answer)
@@ -80,7 +79,7 @@ class RecordingUi:
         del known
         return Quiet()
 
-    def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
+    def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
         del note, last
         return nullcontext(Stop())
 

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from reconciler.messages.catalog import Message
-from reconciler.messages.remarks import remark_templates, word_remarks
+from reconciler.messages.remarks import templates, word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.remarks import Arg, Remark
 
-CATALOG = remark_templates()
+CATALOG = templates("remarks")
 
 
 def fields(template: Message) -> dict[str, str]:

@@ -346,7 +346,6 @@ MAY_VALIDATE = {
     "model.expectation",
     "model.fields",
     "model.generated",
-    "model.notes",
     "model.options",
     "model.remarks",
     "model.task",

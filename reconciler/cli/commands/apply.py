@@ -83,7 +83,6 @@ def command(
     from reconciler.app.apply import apply
     from reconciler.app.wait import WaitOptions
     from reconciler.app.wave import ApplyRequest
-    from reconciler.model.notes import Note
     from reconciler.render.wait.report import WaitedReport
 
     if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):
@@ -99,8 +98,8 @@ def command(
     else:
         call.out.report(applied.report)
         if any(task.may_follow for task in applied.plan.tasks):
-            call.out.note(Note.HELD)
+            call.out.note("held")
     if keys := applied.edited:
         more = (f"{len(keys) - 3} more",) if len(keys) > 3 else ()
-        call.out.note(Note.PROMPT_FIXED, keys=(*keys[:3], *more), first=keys[0])
+        call.out.note("prompt_fixed", keys=(*keys[:3], *more), first=keys[0])
     return applied.code

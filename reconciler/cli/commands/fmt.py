@@ -9,7 +9,6 @@ from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import argument, option
 from reconciler.cli.usage import UsageError
-from reconciler.model.notes import Note
 from reconciler.render.fmt import fmt_document, fmt_summary, fmt_text
 
 
@@ -54,5 +53,5 @@ def command(call: Call, paths: tuple[str, ...], check: bool, diff: bool) -> int:
     )
     summary = fmt_summary(report, dry_run=check or diff)
     if out.options.format == "text" and summary:
-        out.note(Note.FORMATTED, parts=summary)
+        out.note("formatted", parts=summary)
     return report.code

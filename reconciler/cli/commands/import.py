@@ -10,7 +10,6 @@ from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, argument, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import has_errors
-from reconciler.model.notes import Note
 
 if TYPE_CHECKING:
     from reconciler.cli.console.output import Output
@@ -101,7 +100,7 @@ def _show(out: Output, report: ImportReport) -> None:
     if report.dry_run and out.options.format == "text":
         out.diagnostics(report.diagnostics)
         out.document(report.manifest)
-        out.note(Note.DRY_RUN, summary=import_summary(report))
+        out.note("dry_run", summary=import_summary(report))
         return
     out.result(
         lambda: import_document(report),
@@ -109,4 +108,4 @@ def _show(out: Output, report: ImportReport) -> None:
         report.diagnostics,
     )
     if report.next_step and out.options.format == "text":
-        out.note(Note.NEXT, command=report.next_step)
+        out.note("next", command=report.next_step)

@@ -10,7 +10,6 @@ from reconciler.cli.options import CONNECTION, PATHS, PLAN, PLAN_FAIL_ON, PLAN_W
 from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.notes import Note
 
 DETAILED = option(
     "--detailed-exitcode",
@@ -81,7 +80,7 @@ def command(
         codes = {each.code for each in problem.diagnostics}
         if not skip_without_token or codes != {Code.MISSING_CREDENTIALS}:
             raise
-        call.out.note(Note.WITHOUT_CREDENTIALS)
+        call.out.note("without_credentials")
         return 0
     call.out.report(made)
     if at is None:

@@ -16,7 +16,6 @@ from reconciler.cli.options import duration, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
-from reconciler.model.notes import Note
 
 if TYPE_CHECKING:
     from reconciler.embedded.budget import TokenBudget
@@ -144,7 +143,7 @@ def command(
     def announce(url: str) -> None:
         call.out.document(f"{url}\n")
         if sys.stderr.isatty():
-            call.out.note(Note.SERVING, token=f"the value of {VARIABLE}" if token else "any text")
+            call.out.note("serving", token=f"the value of {VARIABLE}" if token else "any text")
 
     serve(app, host, port, announce, allow_hosts=allow_host)
     return 0

@@ -13,7 +13,6 @@ from reconciler.app.context import ReportFile, Settings
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
-from reconciler.model.notes import Note, Question
 from reconciler.model.remarks import Arg
 from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, render
@@ -191,11 +190,11 @@ class Output:
         style = self.style(sys.stderr)._replace(source=self._source_line)
         write_stderr(self._wrapped(render_all(shown, style)))
 
-    def note(self, note: Note, **facts: Arg) -> None:
+    def note(self, note: str, **facts: Arg) -> None:
         if not self.options.quiet:
             write_stderr(self._wrapped(self._text(note, **facts)) + "\n")
 
-    def detail(self, note: Note, **facts: Arg) -> None:
+    def detail(self, note: str, **facts: Arg) -> None:
         if self.options.verbose:
             write_stderr(self._wrapped(self._text(note, **facts)) + "\n")
 
@@ -207,10 +206,10 @@ class Output:
 
         return wrap_sentences(text, columns())
 
-    def _text(self, note: Note | Question, **facts: Arg) -> str:
+    def _text(self, note: str, **facts: Arg) -> str:
         """The text of a note, made safe and without protected prompts."""
         from reconciler.messages.commands import completed
-        from reconciler.messages.notes import note_text
+        from reconciler.messages.remarks import note_text
         from reconciler.render import safe
 
         return safe.block(completed(self.conceal(note_text(note, facts))))
@@ -237,7 +236,7 @@ class Output:
     def verbose(self) -> bool:
         return self.options.verbose
 
-    def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
+    def ask(self, question: str, *, strict: bool, **facts: Arg) -> bool:
         """`strict`: only the full word `yes` is accepted, as in Terraform."""
         if "summary" in facts and not self.options.quiet:
             # The summary row was shown with the plan.
@@ -247,7 +246,7 @@ class Output:
         answer = sys.stdin.readline().strip()
         return answer == "yes" if strict else answer.lower() in ("y", "yes")
 
-    def read_line(self, question: Question, **facts: Arg) -> str | None:
+    def read_line(self, question: str, **facts: Arg) -> str | None:
         write_stderr(f"{self._text(question, **facts)} ")
         return sys.stdin.readline() or None
 
@@ -271,9 +270,9 @@ class Output:
         has_table = on_terminal and not self.options.quiet
         return LiveTable(self.note, (lambda: self.style(sys.stderr)) if has_table else None, known)
 
-    def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
+    def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.cli.signals import Interrupts
-        from reconciler.messages.notes import note_text
+        from reconciler.messages.remarks import note_text
 
         message = "" if self.options.quiet else f"\n{note_text(note, {})}\n"
         if last is None or self.options.format == "text":

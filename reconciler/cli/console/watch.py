@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.cli.console.live import Screen
-from reconciler.model.notes import Note
 from reconciler.model.remarks import Arg
 from reconciler.render.reports import Style
 from reconciler.render.status.table import status_rows
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WriteNote(Protocol):
-    def __call__(self, note: Note, **facts: Arg) -> None: ...
+    def __call__(self, note: str, **facts: Arg) -> None: ...
 
 
 class LiveTable:
@@ -48,7 +47,7 @@ class LiveTable:
             rows = status_rows(statuses, self._style(), now, room=room and room - 1)
             self._screen.show(["", *rows])
 
-    def note(self, note: Note, **facts: Arg) -> None:
+    def note(self, note: str, **facts: Arg) -> None:
         if self._screen is not None:
             self._screen.clear()
         self._note(note, **facts)
@@ -61,16 +60,16 @@ class LiveTable:
             self._screen.clear()
 
 
-def _note(status: TaskStatus) -> Note:
+def _note(status: TaskStatus) -> str:
     if status.approvals:
         asks = any(approval.is_question for approval in status.approvals)
-        return Note.TASK_ASKS if asks else Note.TASK_WAITS
+        return "task_asks" if asks else "task_waits"
     if status.parked:
         by_cli = any(call.mode == "cli" for call in status.parked)
-        return Note.TASK_PARKED_CLI if by_cli else Note.TASK_PARKED_WORKER
+        return "task_parked_cli" if by_cli else "task_parked_worker"
     if status.state is TaskState.FAILED and status.summary.words:
-        return Note.TASK_FAILED
-    return Note.TASK_STATUS
+        return "task_failed"
+    return "task_status"
 
 
 def _facts(status: TaskStatus) -> dict[str, Arg]:

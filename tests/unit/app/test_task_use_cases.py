@@ -20,7 +20,6 @@ from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.notes import Note, Question
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render.respond import Response
@@ -78,7 +77,7 @@ def test_an_approval_is_confirmed_and_sent(place: LiveTasks) -> None:
         states(ctx)
         assert outcomes(approve(ctx, ("asks",))) == ["approved"]
         assert isinstance(ctx.ui, RecordingUi)
-        assert Question.APPROVE in ctx.ui.notes
+        assert "ask.approve" in ctx.ui.notes
         assert states(ctx) == {"asks": TaskState.DONE}
 
 
@@ -88,7 +87,7 @@ def test_a_declined_approval_is_not_sent(place: LiveTasks) -> None:
         assert isinstance(ctx.ui, RecordingUi)
         ctx.ui.answer = False
         assert outcomes(approve(ctx, ("asks",))) == []
-        assert Note.NOTHING_SENT in ctx.ui.notes
+        assert "nothing_sent" in ctx.ui.notes
         assert states(ctx) == {"asks": TaskState.WAITING}
         ctx.ui.answer = None
         assert outcomes(approve(ctx, ("asks",))) == [Code.CONFIRMATION_REQUIRED]

@@ -15,7 +15,6 @@ from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.notes import Question
 from reconciler.plan.options import PlanOptions
 from tests.support.recording_ui import RecordingUi, context
 
@@ -37,7 +36,7 @@ def test_a_task_from_manifest_to_state(folder: Path) -> None:
         assert [task.ref.key for task in made.tasks if task.creates] == ["one"]
         applied = apply(ctx, ApplyRequest())
         assert (applied.code, applied.report.summary()["created"]) == (0, 1)
-        assert Question.CREATE in ui.notes
+        assert "ask.create" in ui.notes
         (report,) = status(ctx, ("o*",))
         assert [one.ref.key for one in report.statuses] == ["one"]
         assert [one.changed for one in remove_records(ctx, ["one"], yes=False)] == [True]

@@ -12,7 +12,6 @@ from reconciler.app.context import Settings
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import wants_color, wants_links
-from reconciler.model.notes import Note
 from reconciler.render.reports import FailureReport, ValidateReport
 from tests.support.diagnostics import error, warning
 
@@ -79,8 +78,8 @@ def test_notes_have_details_with_verbose(capsys: pytest.CaptureFixture[str]) -> 
         (OutputOptions(verbose=True), "Nothing was created.\nconfig: a\n"),
     ):
         out = Output(common)
-        out.note(Note.NOT_CREATED)
-        out.detail(Note.CONFIG, file="a")
+        out.note("not_created")
+        out.detail("config", file="a")
         said = capsys.readouterr()
         assert (said.out, said.err) == ("", expected)
 
@@ -122,7 +121,7 @@ def test_a_missing_source_line_is_not_shown(monkeypatch: pytest.MonkeyPatch, lin
 def test_a_closed_stderr_does_not_stop_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Closed())
     write_stderr("x")
-    Output(OutputOptions()).note(Note.NOT_CREATED)
+    Output(OutputOptions()).note("not_created")
 
 
 def test_paths_are_relative_to_the_folder() -> None:

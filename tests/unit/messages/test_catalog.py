@@ -11,11 +11,9 @@ from pathlib import Path
 import reconciler
 from reconciler.messages.catalog import AREAS, Message, entry
 from reconciler.messages.explanation import codes, section
-from reconciler.messages.notes import note_templates
-from reconciler.messages.remarks import remark_templates
+from reconciler.messages.remarks import templates
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
-from reconciler.model.notes import Note, Question
 from reconciler.model.remarks import Arg
 from reconciler.model.shell import WORDS
 from tools.messages_file import facts_of
@@ -87,7 +85,7 @@ def test_each_code_has_one_section_and_each_remark_a_wording() -> None:
     ]
     assert headings == [f"## {code.value} {entry(code).title}" for code in codes()]
     remarks = (folder / "remarks.md").read_text()
-    assert len(remark_templates()) == len(re.findall(r"^- ", remarks, re.MULTILINE))
+    assert len(templates("remarks")) == len(re.findall(r"^- ", remarks, re.MULTILINE))
 
 
 def test_a_command_is_quoted() -> None:
@@ -98,11 +96,15 @@ def test_a_command_is_quoted() -> None:
 
 def test_commands_are_lines_of_their_own() -> None:
     """There, they get the options of a run. A sentence before them says what they are for."""
-    worded = [message for _, message in cases()] + list(remark_templates().values())
+    worded = [message for _, message in cases()] + list(templates("remarks").values())
     for message in worded:
         assert "`taskctl " not in message.summary + message.detail, message
         assert not message.command or message.detail.endswith(":"), message
-    assert not [case for case, text in note_templates().items() if "`taskctl " in text.summary]
+    assert not [
+        case
+        for case, text in templates("notes", "questions").items()
+        if "`taskctl " in text.summary
+    ]
 
 
 EVIL = "$(touch owned)`;"
@@ -119,27 +121,41 @@ def test_no_invalid_value_appears_in_a_command() -> None:
         assert not [found for found in commands if "touch" in found and EVIL in found], code
 
 
-def notes() -> Iterator[tuple[str, str, frozenset[str]]]:
-    """Each place that shows a note by its name: the place, the note, the facts that it gives."""
-    for path in PACKAGE.rglob("*.py"):
+SHOWS = re.compile(r".*\.(note|detail|ask|read_line|interruptible)|_?confirm", re.DOTALL)
+"""The functions that show a note or ask a question."""
+
+
+def notes() -> Iterator[tuple[str, list[str], set[str]]]:
+    """Each place that names a note or a question: the place, the cases, the facts that it gives."""
+    for path in (*PACKAGE.glob("app/*.py"), *PACKAGE.glob("cli/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
-                case ast.Call(
-                    func=ast.Attribute(attr="note"),
-                    args=[ast.Attribute(value=ast.Name(id="Note"), attr=name)],
-                ):
-                    facts = frozenset(found.arg for found in node.keywords if found.arg)
-                    yield f"{path.name}:{node.lineno}", name, facts
+                case ast.Call(func, args, keywords) if SHOWS.fullmatch(ast.unparse(func)):
+                    facts = {found.arg for found in keywords if found.arg} - {"strict"}
+                case ast.Assign([ast.Name(id="note" | "question")], value):
+                    args, facts = [value], set()
+                case _:
+                    continue
+            named = (each for arg in args for each in ast.walk(arg))
+            cases = [str(each.value) for each in named if isinstance(each, ast.Constant)]
+            if cases:
+                yield f"{path.name}:{node.lineno}", cases, facts
 
 
-def test_each_note_and_question_has_a_wording() -> None:
-    assert note_templates().keys() == {each.value for each in (*Note, *Question)}
-    for case, text in note_templates().items():
+def test_each_note_and_question_has_a_wording_and_is_shown() -> None:
+    wordings = templates("notes", "questions")
+    for case, text in wordings.items():
+        assert ("text", case) in used(), case
         assert text.summary, case
         assert not text.detail, case
+    places = list(notes())
+    assert len(places) > 50
+    for place, cases, _ in places:
+        assert set(cases) <= wordings.keys(), place
 
 
 def test_each_note_receives_its_facts() -> None:
-    for place, name, facts in notes():
-        named = re.findall(r"\{([a-z_]+)", "".join(note_templates()[Note[name]]))
-        assert set(named) == facts, place
+    for place, cases, facts in notes():
+        if facts and "yes" not in facts:
+            wordings = "".join(map("".join, (templates("notes", "questions")[c] for c in cases)))
+            assert set(re.findall(r"\{([a-z_]+)", wordings)) == facts, place

@@ -7,7 +7,7 @@ import pytest
 from reconciler.messages import word
 from reconciler.messages.catalog import entry
 from reconciler.messages.explanation import codes
-from reconciler.messages.remarks import remark_templates, word_remarks
+from reconciler.messages.remarks import templates, word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.remarks import Remark
@@ -46,7 +46,7 @@ def test_every_fact_of_a_diagnostic_is_one_line() -> None:
 
 
 def test_every_fact_of_a_remark_is_one_line() -> None:
-    for case, template in remark_templates().items():
+    for case, template in templates("remarks").items():
         if any(own in "".join(template) for own in OWN):
             continue
         facts = facts_of(template)
