@@ -16,7 +16,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -157,11 +157,11 @@ class Journal(GroupCommit):
         """`replay` is the content of `path`; without a header in it, a new journal gets `header`.
         `display_name` is its name in messages."""
         super().__init__(self._write_synced, durable, display_name=display_name)
-        self._path, self._replay = path, replay
+        self._path = path
         self._header = replay.header or header
         self._fd: int | None = None
         self._file: disk.FileId | None = None
-        self._end, self._crc = replay.end, replay.crc
+        self._size, self._end, self._crc = replay.size, replay.end, replay.crc
         self._lost = ""
 
     def check_held(self) -> None:
@@ -173,6 +173,17 @@ class Journal(GroupCommit):
         else:
             is_held = disk.is_still(self._path, file)
         if not is_held:
+            raise lost(self._path.name, self._display_name)
+
+    def check_complete(self) -> None:
+        """Raises StateError if another process has written to the journal: the state lacks its
+        events. It has those of a journal that was removed. Raises OSError."""
+        if not self._lost:
+            with suppress(FileNotFoundError):
+                self._refuse_other_size(os.lstat(self._path).st_size)
+
+    def _refuse_other_size(self, size: int) -> None:
+        if size != self._size:
             raise lost(self._path.name, self._display_name)
 
     @property
@@ -191,7 +202,7 @@ class Journal(GroupCommit):
             disk.remove(path)
             disk.sync_folder(path.parent)
         self._close()
-        self._replay, self._end, self._crc, self._lost = Replay(), 0, 0, ""
+        self._size, self._end, self._crc, self._lost = 0, 0, 0, ""
         self._header = header
 
     def shut(self) -> None:
@@ -213,9 +224,11 @@ class Journal(GroupCommit):
             crc, line = _pack(text, crc)
             lines.append(line)
         data = b"".join(lines)
-        self._lost = "a write to it was interrupted"
         try:
             fd = self._opened()
+            self._refuse_other_size(os.fstat(fd).st_size)
+            self._lost = "a write to it was interrupted"
+            self._drop_incomplete_end(fd)
             disk.write_all(fd, data)
             with _syncing():
                 disk.sync(fd)
@@ -226,22 +239,23 @@ class Journal(GroupCommit):
             is_lost = isinstance(problem, _SyncFailedError) or not self._cut_back()
             self._lost = f"an earlier write to it failed ({why})" if is_lost else ""
             raise self._not_written(why) from problem
-        self._end, self._crc, self._lost = self._end + len(data), crc, ""
+        self._size = self._end = self._end + len(data)
+        self._crc, self._lost = crc, ""
 
     def _not_written(self, why: str) -> StateError:
         return StateError.about(self._display_name, Code.JOURNAL_NOT_WRITTEN, reason=why)
 
     def _opened(self) -> int:
-        """Opens the file for appending, and truncates an incomplete end."""
         if self._fd is None:
-            found = self._replay
             self._fd = disk.open_to_append(self._path)
             self._file = disk.file_id(self._fd)
-            if found.size > found.end:
-                os.ftruncate(self._fd, found.end)
-                with _syncing():
-                    disk.sync(self._fd)
         return self._fd
+
+    def _drop_incomplete_end(self, fd: int) -> None:
+        if self._size > self._end:
+            os.ftruncate(fd, self._end)
+            with _syncing():
+                disk.sync(fd)
 
     def _cut_back(self) -> bool:
         """Truncates what a failed write left; False if that fails too."""
@@ -252,6 +266,7 @@ class Journal(GroupCommit):
             disk.sync(self._fd)
         except OSError:
             return False
+        self._size = self._end
         return True
 
 

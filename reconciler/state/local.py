@@ -231,7 +231,11 @@ class HeldFile:
             self._journal.check_held()
 
     def retake(self) -> None:
+        """Another process may have had a lock that was removed, and ended without saving."""
         self._lock.retake(self._purpose)
+        if self._journal is not None:
+            with self._place.saving():
+                self._journal.check_complete()
 
     def save(self, state: State, *, last: bool) -> None:
         del last  # the lock is a separate file

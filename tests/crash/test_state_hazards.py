@@ -159,6 +159,28 @@ def test_a_deleted_lock_stops_the_creates(sandbox: Sandbox, server: FaultServer)
     sandbox.assert_exactly_one_each(texts)
 
 
+def test_a_run_that_lost_its_lock_keeps_the_attempts_of_the_next_one(
+    sandbox: Sandbox, server: FaultServer
+) -> None:
+    """The lock is deleted during an apply, and the apply that starts then is killed: its attempt is
+    only in the journal, which the first one removes when it saves."""
+    server.habits.list_lag = 5
+    server.set_rules(*SLOW)
+    first = sandbox.start("apply", "--target", "k0")
+    first.until(lambda: server.posts)
+    (sandbox.folder / f"{STATE}.lock").unlink()
+    second = sandbox.start("apply", "--parallelism", "1")
+    second.until(lambda: len(server.posts) == 2)
+    second.send_signal(signal.SIGKILL)
+    second.communicate()
+    server.release()
+    out, _ = first.communicate()
+    assert (first.returncode, Code.STATE_LOCK_LOST in out) == (1, True)
+    server.set_rules()
+    assert sandbox.run("apply").code == 0
+    sandbox.assert_exactly_one_each(TEXTS)
+
+
 def test_a_mount_point_is_recognized(tmp_path: Path) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(

@@ -16,7 +16,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded
-from reconciler.state.session import read_state
+from reconciler.state.session import Claim, read_state
 from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
@@ -173,6 +173,27 @@ def test_a_change_by_another_program_is_not_overwritten(path: Path, rewritten: i
     with open_at(path) as session:
         assert record(9).ref in session.state.records
     assert not sibling(path, ".journal").exists()
+
+
+@pytest.mark.parametrize("found", ["nothing", "own events", "an incomplete line"])
+def test_events_of_a_run_that_had_a_removed_lock_meanwhile_are_kept(path: Path, found: str) -> None:
+    save_history(path)
+    if found == "an incomplete line":
+        sibling(path, ".journal").write_bytes(b"0123")
+    first = open_at(path)
+    if found == "own events":
+        first.append(Recorded(record(8)))
+    sibling(path, ".lock").unlink()
+    held = LocalState(path).take(Claim(BACKEND, "a test"))
+    held.log(lambda _: None).append([Attempted(attempt(7))])
+    held.release()  # as if it were killed
+    with raises_with(StateError, "was removed or replaced"):
+        first.append(Recorded(record(9)))
+    with raises_with(StateError, "was removed or replaced"):
+        first.close()
+    state = read_state(LocalState(path), backend=BACKEND)
+    assert mark_at(7) in state.attempts
+    assert record(9).ref not in state.records
 
 
 def test_a_touched_but_unchanged_file_is_overwritten(path: Path) -> None:
