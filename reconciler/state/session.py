@@ -253,9 +253,9 @@ class Session:
         held.clear_log()
 
     def _is_worth_saving(self, state: State) -> bool:
-        if not self._held.exists and not (state.records or state.attempts or state.keys):
-            return False
-        return state != self._saved
+        """A new state without content needs no file."""
+        has_content = state.records or state.attempts or state.keys or state.retired
+        return bool(self._held.exists or has_content) and state != self._saved
 
     def _with_compared(self, state: State) -> State:
         if not self._compared:

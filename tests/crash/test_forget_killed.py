@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.crash_points import Run, run
-from tests.support.fault_server import FaultServer, Habits
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
@@ -146,3 +146,21 @@ def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
             assert here.run("apply").code == 0
             assert here.recorded() == {}
             assert list(here.state().get("retired", {})) == created
+
+
+def test_a_task_forgotten_before_the_first_save_is_not_adopted_later(tmp_path: Path) -> None:
+    """The apply that created it was killed, so it is only in the journal."""
+    with FaultServer([Rule("patch", Fault(before=600))], Habits(tokens={TOKEN: "me"})) as server:
+        here = Sandbox(tmp_path, server, "2s")
+        here.write(as_tasks(prompts(1), named=["k0"]))
+        process = here.start("apply")
+        process.until(lambda: server.of("patch"))
+        process.kill()
+        process.communicate()
+        server.set_rules()
+        here.write({}, removed=["k*"])
+        assert here.run("apply").results() == {"k0": "forgotten"}
+        (old,) = server.tasks_by_work()["do 0"]
+        here.write(as_tasks(prompts(1)))
+        assert here.run("apply").results() == {"k0": "created"}
+        assert old not in here.recorded().values()

@@ -61,11 +61,13 @@ class Sandbox:
         """The directory of the cache."""
         return Path(f"{self.folder}-cache")
 
-    def write(self, tasks: Mapping[str, Mapping[str, Any]], name: str = "all") -> None:
-        """Writes the manifest `tasks/NAME.yaml` (JSON is YAML)."""
+    def write(
+        self, tasks: Mapping[str, Mapping[str, Any]], name: str = "all", **members: Any
+    ) -> None:
+        """Writes the manifest `tasks/NAME.yaml` (JSON is YAML), with further `members`."""
         path = self.folder / "tasks" / f"{name}.yaml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
+        path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks, **members}))
 
     def arguments(self, command: str, *more: str) -> list[str]:
         options = ["--backend", self.server.url]
