@@ -110,9 +110,9 @@ class GroupCommit:
             with self._lock:
                 batch, self._callers = self._callers, []
             self._write([text for caller in batch for text in caller.texts])
-            failure = None
             for caller in batch:
                 self._durable(caller.events)
+            failure = None
         except StateError as problem:
             failure = problem
         finally:

@@ -4,7 +4,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import pytest
 
 from reconciler import disk
 from reconciler.model.diagnostics import StateError
-from reconciler.state.model import Closed
+from reconciler.state.commit import GroupCommit
+from reconciler.state.model import Closed, Event
 from tests.support.diagnostics import explanation, raises_with, words_of
 from tests.support.state_files import HEADER, JournalFile
 from tests.support.state_samples import mark_at
@@ -170,6 +171,34 @@ def test_a_failed_write_fails_every_waiting_append(
     assert all("Input/output error" in words for words in said)
     assert slow.count == 1
     assert journal_file.durable == [Closed(mark_at(0), "kept")]
+
+
+def test_if_events_of_a_write_cannot_be_applied_none_of_its_callers_continues() -> None:
+    """The state lacks them, and is saved in place of the journal: an attempt in it must not have
+    been sent."""
+    writing, gate = threading.Event(), threading.Event()
+
+    def write(texts: Sequence[bytes]) -> None:
+        writing.set()
+        assert gate.wait()
+
+    def durable(events: Sequence[Event]) -> None:
+        if Closed(mark_at(1), "x") in events:
+            raise MemoryError
+
+    log = GroupCommit(write, durable, display_name="x")
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(log.append, [Closed(mark_at(0), "x")])
+        assert writing.wait()
+        others = []
+        for number in (1, 2):
+            others.append(pool.submit(log.append, [Closed(mark_at(number), "x")]))
+            until(lambda: log.waiting == len(others))
+        gate.set()
+        first.result()
+        for other, problem in zip(others, (MemoryError, StateError), strict=True):
+            with pytest.raises(problem):
+                other.result()
 
 
 def test_after_a_failed_sync_the_journal_is_unusable(
