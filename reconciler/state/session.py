@@ -224,7 +224,7 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        with ExitStack() as then, self._log.paused():
+        with self._log.paused(), ExitStack() as then:
             then.callback(self._held.release)
             self._save(last=True)
 

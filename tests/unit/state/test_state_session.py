@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark
 from reconciler.model.remote_task import RemoteTask
+from reconciler.state.commit import Durable
+from reconciler.state.journal import Journal
 from reconciler.state.ledger import fold
-from reconciler.state.local import LocalState
+from reconciler.state.local import HeldFile, LocalState
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State
 from reconciler.state.session import Claim, Session, StatePlace, read_state
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
@@ -205,6 +208,34 @@ def test_nothing_is_written_after_close(path: Path) -> None:
         session.append(Recorded(record(1)))
     session.close()
     assert set(read_state(LocalState(path), backend=BACKEND).records) == {record(0).ref}
+    assert not sibling(path, ".journal").exists()
+
+
+def test_nothing_is_written_while_the_lock_is_released(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An append could write to a file that is being closed."""
+    open_log, release = HeldFile.log, HeldFile.release
+    logs: list[Journal] = []
+    late: list[Future[None]] = []
+
+    def log(held: HeldFile, durable: Durable) -> Journal:
+        logs.append(open_log(held, durable))
+        return logs[0]
+
+    def release_slowly(held: HeldFile) -> None:
+        late.append(pool.submit(session.append, Recorded(record(1))))
+        while not (logs[0].waiting or late[0].done()):
+            time.sleep(0.001)
+        release(held)
+
+    monkeypatch.setattr(HeldFile, "log", log)
+    monkeypatch.setattr(HeldFile, "release", release_slowly)
+    session = open_at(path)
+    with ThreadPoolExecutor(1) as pool:
+        session.close()
+    with pytest.raises(StateError):
+        late[0].result()
     assert not sibling(path, ".journal").exists()
 
 
