@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET
+from msgspec import UNSET, json
 
 if TYPE_CHECKING:
     from json import JSONEncoder
@@ -17,6 +17,12 @@ def _encoder() -> JSONEncoder:
     from json import JSONEncoder  # costs a millisecond, and `taskctl validate` mostly needs none
 
     return JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def json_value(text: str) -> Any:
+    """The value of a text that is part of the package: the standard library's `json`, which
+    `taskctl validate` does not need otherwise, takes a millisecond to import."""
+    return json.decode(text)
 
 
 def canonical_json(value: object) -> bytes:
