@@ -6,7 +6,7 @@ count decides wherever it can, never a time: a busy machine must not change a ve
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from reconciler.model.value import Value
 
 MIB = 1 << 20
 
@@ -54,7 +54,7 @@ RESPONSE_VALUES = 2_000_000
 LIST_PAGES = 2_000
 
 
-class Limit(NamedTuple):
+class Limit(Value, frozen=True):
     """A row of the table: what is limited, to how much, and for what."""
 
     what: str

@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from reconciler import limits
 from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
+from reconciler.model.value import Value
 from reconciler.system_clock import SystemClock
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from reconciler.user_cache import UserCache
 
 
-class Settings(NamedTuple):
+class Settings(Value, frozen=True):
     """The working directory `root`, and what the configuration file sets besides the defaults of
     options.
 
@@ -55,14 +56,14 @@ class Settings(NamedTuple):
         return self.root / text
 
 
-class ReportFile(NamedTuple):
+class ReportFile(Value, frozen=True):
     """A `--report`: its format, and the file as the user typed it (None: stdout)."""
 
     format: str
     file: str | None
 
 
-class Connection(NamedTuple):
+class Connection(Value, frozen=True):
     """The options for the service and the state. None: resolved as in
     docs/configuration.md."""
 

@@ -83,7 +83,7 @@ def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) ->
     warning = Diagnostic(Code.CLOCK_SKEW, Severity.WARNING, "periods", dates)
     if any(each.due(earlier) != each.due(machine) for each in recurrences):
         manifests = ctx.read(paths, lambda: earlier)
-    return manifests._replace(diagnostics=(*manifests.diagnostics, warning))
+    return replace(manifests, diagnostics=(*manifests.diagnostics, warning))
 
 
 def refuse_other_periods(ctx: Context, space: Workspace) -> None:

@@ -19,6 +19,7 @@ from reconciler.cli.help import NAMES, Examples, WithExamples
 from reconciler.cli.usage import UsageError
 from reconciler.messages.commands import use_command_line
 from reconciler.model.diagnostics import MAX_ALIKE, MAX_NOTES
+from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Run = Callable[..., int | None]
 
 _TYPED = "reconciler.cli.command.typed"
 _STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
-_COLLECTED = {*options.PLAN_NAMES, *Connection._fields, *NAMES, "reports", "all_problems"}
+_COLLECTED = {*options.PLAN_NAMES, *Connection.__struct_fields__, *NAMES, "reports", "all_problems"}
 
 
 class Call:
@@ -183,7 +184,7 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
             verbose=bool(after["verbose"] or before.get("verbose")),
             reports=tuple(r for r in after.get("reports", ()) if r.file is not None),
         ),
-        config.settings(Path(root))._replace(all_problems=bool(after.get("all_problems"))),
+        replace(config.settings(Path(root)), all_problems=bool(after.get("all_problems"))),
     )
 
 

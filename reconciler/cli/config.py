@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -28,6 +28,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
 from reconciler.model.options import AdoptScope, parse_duration
 from reconciler.model.remarks import Arg
+from reconciler.model.value import Value
 
 NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"
@@ -51,7 +52,7 @@ class ConfigError(ValueError):
         self.case, self.facts = case, facts
 
 
-class ConfigLocation(NamedTuple):
+class ConfigLocation(Value, frozen=True):
     """The directory of a configuration file (`home`), and that of the command (`folder`)."""
 
     home: Path
@@ -159,7 +160,7 @@ FORBIDDEN = frozenset({"backend", "token", "org"})
 # The file
 
 
-class Config(NamedTuple):
+class Config(Value, frozen=True):
     """The values of a file, by parameter name. `file` is the file as the user would write it, None
     if there is none; paths are relative to the command's directory."""
 

@@ -15,6 +15,7 @@ from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place, TaskctlError
 from reconciler.model.diagnostics import error as diagnostic
+from reconciler.model.value import replace
 from reconciler.render import FORMATS, safe
 
 
@@ -119,9 +120,9 @@ def _output_options(arguments: Sequence[str], called: click.Context | None) -> O
         if not equals:
             value = "".join(words[index + 1 : index + 2])
         if name in ("--format", "--report") and value in formats and value in FORMATS:
-            found = found._replace(format=value)
+            found = replace(found, format=value)
         elif name == "--color" and value in ("auto", "always", "never"):
-            found = found._replace(color=value)
+            found = replace(found, color=value)
         elif word in ("-v", "--verbose"):
-            found = found._replace(verbose=True)
+            found = replace(found, verbose=True)
     return found

@@ -247,7 +247,7 @@ PLAN_FAIL_ON = option(
 def connection_of(ctx: click.Context) -> Connection:
     """The command's connection. A backend or organization from the environment is resolved later,
     with its source."""
-    own = {name: ctx.params[name] for name in Connection._fields if name in ctx.params}
+    own = {name: ctx.params[name] for name in Connection.__struct_fields__ if name in ctx.params}
     for name in ("backend", "org"):
         if ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
             own[name] = None

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reconciler import limits
 from reconciler.manifest.discovery import shown_name
@@ -30,6 +30,7 @@ from reconciler.manifest.repository import (
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+from reconciler.model.value import Value
 
 if TYPE_CHECKING:
     from reconciler.manifest.ignored import IgnoredFiles
@@ -39,7 +40,7 @@ _PATH = re.compile(r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}")
 """What may be the path of a file: few prompts are one line that ends with a suffix, or one word."""
 
 
-class NamedFile(NamedTuple):
+class NamedFile(Value, frozen=True):
     """`name` is the file's name in messages; `content` has at most one byte too many."""
 
     name: str

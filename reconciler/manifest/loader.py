@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reconciler import limits, memory
 from reconciler.manifest.build import build
@@ -26,7 +26,7 @@ from reconciler.manifest.schema import check
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
 from reconciler.model.task import DesiredTask, Removal
-from reconciler.model.value import replace
+from reconciler.model.value import Value, replace
 
 if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.policy import Policy
 
 
-class Manifests(NamedTuple):
+class Manifests(Value, frozen=True):
     """The declarations of all files, in the order of the files' names.
 
     With errors among `diagnostics`, the tasks must not be used: some may be missing.
@@ -74,7 +74,7 @@ class Manifests(NamedTuple):
             for task in self.tasks
         )
         removed = tuple(
-            removal if removal.org_name is not None else removal._replace(org_name=org_name)
+            removal if removal.org_name is not None else replace(removal, org_name=org_name)
             for removal in self.removed
         )
         changed = {task.org_from_manifest for task in tasks if task.org_name == org_name}
@@ -92,7 +92,7 @@ class Manifests(NamedTuple):
         upcoming: Upcoming = {
             (org or org_name, entry): periods for (org, entry), periods in self.upcoming.items()
         }
-        return self._replace(tasks=tasks, diagnostics=found, removed=removed, upcoming=upcoming)
+        return replace(self, tasks=tasks, diagnostics=found, removed=removed, upcoming=upcoming)
 
 
 def _machine_time() -> datetime:

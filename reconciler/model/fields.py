@@ -9,10 +9,12 @@ docs/changed-tasks.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from reconciler.model.value import Value
 
 
-class Field(NamedTuple):
+class Field(Value, frozen=True):
     """One setting, by Pulumi's own name.
 
     - `choices`: all its values, if it is an enumeration.

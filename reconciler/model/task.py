@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Generated, TaskOrigin
-from reconciler.model.value import Stored
+from reconciler.model.value import Stored, Value
 
 Inputs = Mapping[str, Any]
 """The settings that a task is created with: JSON values under Pulumi's own names.
@@ -95,7 +95,7 @@ class DesiredTask(Stored, frozen=True):
         return TaskRef(self.org_name or "", self.key)
 
 
-class Removal(NamedTuple):
+class Removal(Value, frozen=True):
     """An item of `removed` in a manifest: a key, or a glob of keys, in one organization (None: the
     default one)."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partialmethod
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import DesiredTask
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport
@@ -73,7 +73,7 @@ _COLORS = {
 }
 
 
-class Style(NamedTuple):
+class Style(Value, frozen=True):
     """The appearance of a report; formats for programs ignore most of it.
 
     `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
@@ -107,4 +107,4 @@ class Style(NamedTuple):
         return linked(text, url)
 
     def indented(self, columns: int) -> Style:
-        return self._replace(width=self.width - columns)
+        return replace(self, width=self.width - columns)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.value import Value
 from reconciler.render.reports import Locate, Style
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.render.task_view import TaskView
 
 
-class Count(NamedTuple):
+class Count(Value, frozen=True):
     """The number of tasks with an action, result or status: `word` is its name in documents,
     `label` its name for readers, and `done` what it is in a headline (`3 to create`)."""
 

@@ -8,6 +8,7 @@ from reconciler.app.context import ReportFile
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import INTERVAL, READS, SELECTION, STOP_ON, TIMEOUT, option
+from reconciler.model.value import replace
 
 
 @make_command(
@@ -48,7 +49,7 @@ def command(
     out = call.out
     if junit is not None:
         reports = (*out.options.reports, ReportFile("junit", junit))
-        out.options = out.options._replace(reports=reports)
+        out.options = replace(out.options, reports=reports)
     report, signal = wait(call.ctx, selectors, WaitOptions(timeout, interval, stop_on is not None))
     out.waited(report)
     return report.code if signal is None else signal

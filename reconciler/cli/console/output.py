@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from reconciler.app.context import ReportFile, Settings
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
-from reconciler.model.value import replace
+from reconciler.model.value import Value, replace
 from reconciler.render import BASIC_FORMATS, render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reconciler.tasks.status import OpenRequest, TaskStatus
 
 
-class OutputOptions(NamedTuple):
+class OutputOptions(Value, frozen=True):
     """How a command writes. `reports` are additional files."""
 
     format: str = "text"
@@ -187,7 +187,7 @@ class Output:
             shown = list(concealed(shown, self._secrets))
         from reconciler.render.diagnostics import render_all
 
-        style = self.style(sys.stderr)._replace(source=self._source_line)
+        style = replace(self.style(sys.stderr), source=self._source_line)
         write_stderr(self._wrapped(render_all(shown, style)))
 
     def note(self, note: str, **facts: Arg) -> None:
@@ -318,7 +318,7 @@ class Output:
             return style
         from reconciler.app.files import locator
 
-        return style._replace(locate=locator(self.settings.root))
+        return replace(style, locate=locator(self.settings.root))
 
     def _source_line(self, file: str, line: int) -> str | None:
         """Only on a terminal."""

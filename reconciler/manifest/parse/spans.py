@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
@@ -21,6 +21,7 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.model.diagnostics import Path
+from reconciler.model.value import Value
 
 NextEvent = Callable[[], Any]
 """Returns the next parser event or scanner token, None after the last."""
@@ -32,7 +33,7 @@ Position = tuple[int, int]
 """A line and a column, both from 1; columns count characters."""
 
 
-class SourceSpan(NamedTuple):
+class SourceSpan(Value, frozen=True):
     """The start of a value's key (of the value itself in a list), and its own first and last line.
 
     Lines and columns count from 1, columns in characters.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word_remarks
+from reconciler.model.value import replace
 from reconciler.render import safe
 from reconciler.render.apply.summary import apply_summary
 from reconciler.render.diagnostics import place_of
@@ -57,4 +58,4 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     problems = word_remarks(task.problems)
     if problems.note:
         yield f"    {safe.line(problems.note)}"
-    yield from (f"    {row}" for row in hint_rows(problems.hints, style._replace(width=_COLUMNS)))
+    yield from (f"    {row}" for row in hint_rows(problems.hints, replace(style, width=_COLUMNS)))

@@ -46,13 +46,13 @@ def test_text_is_inert(report: Report, style: Style) -> None:
 
 @given(some.plans(), styles)
 def test_color_adds_only_color(plan: Plan, style: Style) -> None:
-    painted, plain = (render("text", plan, style._replace(color=color)) for color in (True, False))
+    painted, plain = (render("text", plan, replace(style, color=color)) for color in (True, False))
     assert PAINT.sub("", painted) == plain
 
 
 @given(some.plans(), styles)
 def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
-    shown = render("text", plan, style._replace(color=False, quiet=False, diagnostics=False))
+    shown = render("text", plan, replace(style, color=False, quiet=False, diagnostics=False))
     last = shown.splitlines()[-1]
     assert last == plan_summary(plan)
     counted = last.partition(".")[0]
