@@ -76,8 +76,38 @@ def test_an_entry_has_the_settings_of_a_task_and_its_options() -> None:
     entry = SCHEMA["definitions"]["entry"]["properties"]
     assert entry.keys() - task.keys() == OPTIONS
     assert task.keys() <= entry.keys()
-    offered = SCHEMA["definitions"]["taskOrEntry"]["properties"]  # an editor completes them
-    assert offered.keys() == OPTIONS
+    _, offered = SCHEMA["definitions"]["taskOrEntry"]["else"]["allOf"]  # an editor completes them
+    assert offered["properties"].keys() == OPTIONS
+
+
+def applying(node: Any, value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The schemas that apply to a value and to the values in it, by their paths."""
+    if "$ref" in node:
+        yield from applying(SCHEMA["definitions"][node["$ref"].split("/")[-1]], value, path)
+        return
+    yield path, node
+    chosen = []
+    if "if" in node:
+        condition = Draft7Validator({**node["if"], "definitions": SCHEMA["definitions"]})
+        chosen = [node.get("then" if condition.is_valid(value) else "else", {})]
+    for part in [*node.get("allOf", ()), *chosen]:
+        yield from applying(part, value, path)
+    named = node.get("properties", {})
+    others = node.get("additionalProperties") or {}
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield from applying(named.get(name, others), inner, f"{path}/{name}")
+    for index, inner in enumerate(value) if isinstance(value, list) else ():
+        yield from applying(node.get("items", {}), inner, f"{path}/{index}")
+
+
+def test_an_editor_shows_each_example_once() -> None:
+    """It shows those of all schemas that apply to a value."""
+    examples: dict[str, list[Any]] = {}
+    for path, node in applying(SCHEMA, GOOD):
+        examples.setdefault(path, []).extend(node.get("examples", ()))
+    assert examples["/tasks/d/forEach"]
+    for path, shown in examples.items():
+        assert len({json.dumps(each) for each in shown}) == len(shown), path
 
 
 GOOD: dict[str, Any] = {
