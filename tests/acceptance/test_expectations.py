@@ -82,6 +82,8 @@ def test_a_task_that_does_not_is_unmet(
     assert "SECRET" not in out
     assert place.run("wait")[0] == 1
     assert place.run("status", "--status", "unmet", "--exit-code")[0] == 1
+    code, out, err = place.run("results", "--report", "sarif")
+    assert (code, '"ruleId": "task/unmet"' in out) == (0, True), err
     found = place.document("results")["tasks"][0]["unmet"][0]
     assert found["code"].startswith("TC75")
     assert (found["file"], found["key"]) == ("tasks/all.yaml", "up")

@@ -9,6 +9,9 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
 from reconciler.render.reports import FailureReport, Report, ValidateReport
+from reconciler.render.wait.report import End, WaitedReport
+from reconciler.tasks.events import EventSummary, Last
+from reconciler.tasks.status import TaskState, TaskStatus
 from tests.support import plan_strategies as some
 from tests.support.remark_cases import remarks
 
@@ -66,6 +69,30 @@ _results = st.builds(
     line=some.lines,
 )
 
+_repositories = st.fixed_dictionaries(
+    {"type": st.just("repository"), "org": text, "name": text},
+    optional={"forge": st.sampled_from(["github", "gitlab"]) | text, "host": text},
+)
+_pull_requests = st.fixed_dictionaries(
+    {
+        "type": st.just("pull_request"),
+        "number": st.integers(-1, 9),
+        "merged": st.booleans(),
+        "repo": _repositories,
+    }
+)
+_statuses = st.builds(
+    TaskStatus,
+    ref=st.builds(TaskRef, text, text),
+    state=st.sampled_from(TaskState),
+    file=text,
+    task_id=st.none() | text,
+    url=st.none() | text,
+    raw=st.fixed_dictionaries({"entities": st.lists(_pull_requests, max_size=2)}),
+    summary=st.builds(EventSummary, last=st.sampled_from(Last), words=long_text),
+    unmet=_problems,
+)
+
 
 @st.composite
 def hostile_plans(draw: st.DrawFn) -> Plan:
@@ -98,6 +125,15 @@ reports: st.SearchStrategy[Report] = st.one_of(
         ApplyReport,
         st.lists(_results, max_size=4, unique_by=lambda r: (r.org_name, r.key)).map(tuple),
         _problems,
+    ),
+    st.builds(
+        WaitedReport,
+        st.just(()) | st.lists(_results, max_size=2, unique_by=lambda r: r.ref).map(tuple),
+        _problems,
+        statuses=st.lists(_statuses, max_size=4, unique_by=lambda s: s.ref).map(tuple),
+        end=st.sampled_from(End),
+        command=st.sampled_from(["apply", "wait", "results"]),
+        missing=st.integers(0, 2),
     ),
     st.builds(
         ValidateReport,

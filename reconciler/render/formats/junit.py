@@ -76,7 +76,7 @@ class _Suites:
         is_settling = isinstance(view, PlannedView) and view.task.reason is Reason.SETTLING
         if is_settling or view.word in (Result.NOT_STARTED, Action.HELD):
             case.skipped = text
-        elif view.level is Severity.ERROR or view.word in (Result.FAILED, Action.UNRESOLVED):
+        elif view.level is Severity.ERROR or view.word == Action.UNRESOLVED:
             case.failures.append(text)
             case.is_error = view.is_broken
         elif view.level is not None:

@@ -38,11 +38,15 @@ _TASK_RULES = {
         "It is recorded. Apply creates it again only with --allow-recreate.",
     ),
     "task/failed": (
-        "A task was not created",
-        "The service rejected it; see the message for the reason.",
+        "A task failed",
+        "Apply could not carry it out, or its agent ended with an error: see the message.",
+    ),
+    "task/unmet": (
+        "A task did not deliver what is expected",
+        "Its agent has finished without a part of what `expect` in its manifest requires.",
     ),
     "task/waiting": ("A task waits for a person", "Respond with taskctl approve or reject."),
-    "task/running": ("A task is still running", "The wait timed out."),
+    "task/running": ("A task is still running", "It had not finished when the report was written."),
     "task/stopped": ("A task stopped early", "Its session ended without a final message."),
     "task/cancelled": ("A task was cancelled", "Someone cancelled it."),
     "task/notVisible": (

@@ -21,6 +21,8 @@ from reconciler.model.task import TaskRef
 from reconciler.render import render
 from reconciler.render.formats.sarif import FINGERPRINT
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.wait.report import WaitedReport
+from reconciler.tasks.status import TaskState, TaskStatus
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN
@@ -127,3 +129,12 @@ def test_unresolved_and_gone_tasks_are_results() -> None:
         ("task/failed", "error"),
         ("task/notStarted", "warning"),
     ]
+
+
+def test_every_status_has_a_rule() -> None:
+    statuses = tuple(TaskStatus(TaskRef("acme", state), state, "a.yaml") for state in TaskState)
+    run = run_of(WaitedReport((), statuses=statuses))
+    assert {result["ruleId"] for result in run["results"]} == {
+        f"task/{state}" for state in TaskState if state is not TaskState.DONE
+    }
+    assert all(rule["help"]["text"] for rule in run["tool"]["driver"]["rules"])
