@@ -265,11 +265,9 @@ class Loop:
                 continue
             results.append(result)
             at = Place(result.file, result.line, key=ref.key)
-            errors = result.problems if result.result in _DONE else ()
-            for report, remarks in ((error, errors), (warning, result.warnings)):
-                if remarks:
-                    facts = {"why": remarks, "hint": remarks}
-                    diagnostics.append(report(Code.TASK_PROBLEM, at=at, key=ref.key, **facts))
+            if result.result in _DONE and result.problems:
+                facts = {"why": result.problems, "hint": result.problems}
+                diagnostics.append(error(Code.TASK_PROBLEM, at=at, key=ref.key, **facts))
         return ApplyReport(tuple(results), tuple(diagnostics))
 
     def _result(self, task: PlannedTask) -> TaskResult | None:

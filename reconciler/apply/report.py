@@ -47,7 +47,6 @@ class TaskResult(Value, frozen=True):
     line: int | None = None
     replaced: str | None = None
     updated: tuple[str, ...] = ()
-    warnings: tuple[Remark, ...] = ()
     cancelled: str | None = None
 
     @property

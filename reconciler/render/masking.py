@@ -49,12 +49,7 @@ def masked(report: Report, secrets: Secrets) -> Report:
     if isinstance(report, Plan):
         return _plan(report, secrets)
     tasks = tuple(
-        replace(
-            task,
-            problems=concealed_remarks(task.problems, secrets),
-            warnings=concealed_remarks(task.warnings, secrets),
-        )
-        for task in report.tasks
+        replace(task, problems=concealed_remarks(task.problems, secrets)) for task in report.tasks
     )
     return replace(report, diagnostics=diagnostics, tasks=tasks)
 

@@ -65,5 +65,5 @@ class ApplyView(ReportView):
 
 def result_view(task: TaskResult, locate: Locate) -> TaskView:
     sign, level = _RESULTS[task.result]
-    words = word_remarks(task.problems or task.warnings)
+    words = word_remarks(task.problems)
     return replace(view_of_task(task, task.result, sign, level, words, locate), line=task.line)
