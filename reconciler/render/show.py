@@ -37,6 +37,7 @@ from reconciler.render.status.document import (
     status_counts,
     status_members,
 )
+from reconciler.render.status.table import reason_rows
 from reconciler.render.values import change_rows, flow, setting_rows
 from reconciler.state.model import State
 from reconciler.tasks.status import TaskStatus
@@ -134,6 +135,7 @@ def _status_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[st
     created = status.created_at
     since = f", {age(now - created)} old" if created else ""
     yield f"  at the service: {status.state.value}{since}"
+    yield from (f"    {row}" for row in reason_rows(status, style.indented(2)))
     pad = max(map(len, status.raw), default=0) + 1
     for name, value in sorted(status.raw.items()):
         yield f"    {style.palette.dim(f'{safe.line(name)}:'.ljust(pad))} {flow(value)}"

@@ -84,9 +84,11 @@ def test_a_task_that_does_not_is_unmet(
     assert place.run("status", "--status", "unmet", "--exit-code")[0] == 1
     code, out, err = place.run("results", "--report", "sarif")
     assert (code, '"ruleId": "task/unmet"' in out) == (0, True), err
-    found = place.document("results")["tasks"][0]["unmet"][0]
-    assert found["code"].startswith("TC75")
-    assert (found["file"], found["key"]) == ("tasks/all.yaml", "up")
+    for command in (["results"], ["status"], ["wait"], ["show", "up"]):
+        (found,) = place.document(*command)["tasks"][0]["unmet"]
+        assert found["code"].startswith("TC75"), command
+        assert (found["file"], found["key"]) == ("tasks/all.yaml", "up")
+    assert reason in " ".join(place.run("show", "up")[1].split())
 
 
 def test_unmet_counts_as_failed(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:

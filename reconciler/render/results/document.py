@@ -12,7 +12,6 @@ from reconciler.render.csv_text import csv_text
 from reconciler.render.parts import (
     CommandDocument,
     Count,
-    DiagnosticItem,
     File,
     Part,
     TaskID,
@@ -23,6 +22,7 @@ from reconciler.render.parts import (
 from reconciler.render.status.document import (
     ReadAt,
     StatusSummary,
+    Unmet,
     read_at,
     status_counts,
 )
@@ -83,10 +83,7 @@ class ResultTask(TaskPart, kw_only=True):
         Meta(description="The pull requests of the task, without those that a message added."),
     ]
     error: Annotated[str, Meta(description="The reason that the agent gave when it failed.")]
-    unmet: Annotated[
-        list[DiagnosticItem],
-        Meta(description="The parts of the expected result that are missing."),
-    ]
+    unmet: Unmet
 
 
 class ResultsDocument(CommandDocument, kw_only=True):

@@ -15,6 +15,7 @@ from reconciler.model.task import rfc3339
 from reconciler.render.parts import (
     CommandDocument,
     Count,
+    DiagnosticItem,
     File,
     Part,
     TaskID,
@@ -30,7 +31,7 @@ ReadAt = Annotated[
     str,
     Meta(
         description="When the tasks were read, by the service's clock (RFC 3339).",
-        examples=["2026-11-24T14:44:49.000000Z"],
+        examples=["2026-11-24T14:44:49.123Z"],
     ),
 ]
 StatusSummary = Annotated[
@@ -39,6 +40,10 @@ StatusSummary = Annotated[
         description="The number of tasks for each status that occurs.",
         examples=[{"waiting": 1, "done": 7}],
     ),
+]
+Unmet = Annotated[
+    list[DiagnosticItem],
+    Meta(description="The parts of the expected result that are missing."),
 ]
 Wants = Annotated[
     str,
@@ -106,6 +111,7 @@ class StatusTask(TaskPart, kw_only=True):
             examples=[
                 "waiting",
                 "failed",
+                "unmet",
                 "gone",
                 "notVisible",
                 "unresolved",
@@ -125,6 +131,7 @@ class StatusTask(TaskPart, kw_only=True):
     last_event: Annotated[
         LastEvent, Meta(description="The newest event that matters for the status.")
     ]
+    unmet: Unmet
     waiting_for: Annotated[list[RequestItem], Meta(description="The open requests, oldest first.")]
     approvals: Annotated[
         list[dict[str, Any]],
@@ -225,6 +232,7 @@ def status_members(status: TaskStatus) -> dict[str, Any]:
             timestamp=timestamp(event.at),
             words=event.words or None,
         ),
+        "unmet": diagnostic_items(status.unmet),
         "waiting_for": [RequestItem(**_request(request)) for request in open_requests(status)],
         "approvals": [dict(approval.body) for approval in status.approvals],
         "tool_calls": [
