@@ -93,6 +93,20 @@ def test_several_urls_for_pushes_are_refused(here: Runner) -> None:
         here.engine()
 
 
+@pytest.mark.parametrize("name", [b"new\nline", b"latin\xe9", b"a:b", b'"quoted"'])
+def test_repositories_and_remotes_with_unusual_paths(
+    tmp_path: Path, served: Served, here: Runner, bare: Path, name: bytes
+) -> None:
+    """Git prints the absolute path of the repository in a worktree."""
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    remote = bare.rename(folder / "team.git") if b"\n" not in name else bare
+    git(here.folder, "remote", "set-url", "origin", str(remote))
+    clone = here.folder.rename(folder / "clone")
+    git(clone, "worktree", "add", "-q", "../worktree")
+    swapped_twice(Runner(folder / "worktree", here.address, here.env).engine())
+
+
 @pytest.mark.parametrize("fetched", ["+refs/*:refs/*", "+refs/heads/*:refs/remotes/origin/*"])
 def test_no_ref_of_the_clone_names_a_commit_that_it_lacks(
     served: Served, here: Runner, fetched: str

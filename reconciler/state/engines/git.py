@@ -8,6 +8,7 @@ are used.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 import subprocess
@@ -88,13 +89,13 @@ class _Clone(NamedTuple):
         done = _run(folder, "rev-parse", *asked, env=env)
         if done.returncode:
             raise git_fault(done.stderr)
-        objects, algorithm = done.stdout.decode().splitlines()
+        objects, _, algorithm = os.fsdecode(done.stdout).rstrip("\n").rpartition("\n")
         return cls(folder, (folder / objects).resolve(), algorithm)
 
     def url(self, remote: str, env: Mapping[str, str]) -> str:
         """Where a remote's pushes go, as configured. Raises Denied."""
         words = ("config", "-z", "--get-regexp", r"^remote\..*\.(url|pushurl)$")
-        listed = _run(self.folder, *words, env=env).stdout.decode(errors="replace")
+        listed = os.fsdecode(_run(self.folder, *words, env=env).stdout)
         known: dict[str, dict[str, list[str]]] = {}
         for entry in filter(None, listed.split("\0")):
             key, _, url = entry.partition("\n")
