@@ -13,13 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = [
-    "collection_paused",
-    "resume_collection",
-    "share",
-    "share_parts",
-]
-
 MAX_SHARED = 10_000
 _objects: dict[str, dict[str, Any]] = {}
 _texts: dict[str, str] = {}

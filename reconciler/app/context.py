@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from reconciler.model.budget import Budget
     from reconciler.model.clock import Clock
     from reconciler.model.task import DesiredTask
+    from reconciler.remote.addresses import Backend
     from reconciler.remote.client import Client
-    from reconciler.remote.credentials import Backend, Resolved
+    from reconciler.remote.credentials import Resolved
     from reconciler.state.model import State
     from reconciler.state.session import Session, StatePlace
     from reconciler.user_cache import UserCache

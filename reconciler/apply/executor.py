@@ -1,8 +1,8 @@
 """Executes planned tasks; whatever happens, no task is created twice.
 
 The guarantee depends on the order: the attempt is durable before its request is sent, and the ID is
-durable before it is shown (docs/exactly-once.md). `plan.recovery` resolves what is left
-open in between.
+durable before it is shown (docs/exactly-once.md). `plan.recovery` resolves what is left open in
+between.
 """
 
 from __future__ import annotations

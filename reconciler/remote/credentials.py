@@ -16,8 +16,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError, note
 from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, service_url
 
-__all__ = ["AccessToken", "Backend", "Resolved", "resolve_backend", "resolve_org", "resolve_token"]
-
 LOCAL_IDENTITY = "local"
 _ENCRYPTED = "$pulumiSecureStore"
 

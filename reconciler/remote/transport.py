@@ -8,8 +8,8 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 
 import requests
@@ -33,15 +33,12 @@ from reconciler.remote.exchange import (
     Timeouts,
     TooLargeError,
     TooLateError,
-    current,
     watched,
 )
 from reconciler.remote.network import ca_bundle, proxies_for
 from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
-
-__all__ = ["NoResponseError", "Request", "ServiceResponse", "Timeouts", "Transport", "WSGIApp"]
 
 HEADERS = {
     "Accept": "application/vnd.pulumi+8",
@@ -159,13 +156,15 @@ class Transport:
 
     def _send(self, request: Request, exchange: Exchange) -> ServiceResponse:
         started = self.clock()
-        with self._sending(request, exchange):
-            response = self._open(request, {})
-            try:
+        try:
+            with watched(exchange), closing(self._open(request, exchange)) as response:
                 received = self.clock()
                 body = self._body(response, exchange, is_list=request.is_list)
-            finally:
-                response.close()
+        except _FAILURES as exc:
+            spent = (self.clock() - started) * 1000
+            why = type(exc).__name__
+            log.info("%s %s -> %s, %.0f ms", request.method, self._path(request), why, spent)
+            raise NoResponseError(exc, begun=exchange.begun) from None
         answer = ServiceResponse(response.status_code, response.headers, body, received)
         if log.isEnabledFor(logging.INFO):
             log.info(
@@ -178,25 +177,9 @@ class Transport:
             )
         return answer
 
-    @contextmanager
-    def _sending(self, request: Request, exchange: Exchange) -> Iterator[None]:
-        """Raises NoResponseError for every failure within it."""
-        started = self.clock()
-        try:
-            with watched(exchange):
-                yield
-        except _FAILURES as exc:
-            spent = (self.clock() - started) * 1000
-            why = type(exc).__name__
-            log.info("%s %s -> %s, %.0f ms", request.method, self._path(request), why, spent)
-            raise NoResponseError(exc, begun=exchange.begun) from None
-
-    def _open(self, request: Request, headers: Mapping[str, str]) -> requests.Response:
-        exchange = current()
-        prepared = self._prepare(request)
-        prepared.headers.update(headers)
+    def _open(self, request: Request, exchange: Exchange) -> requests.Response:
         return self._adapter.send(
-            prepared,
+            self._prepare(request),
             stream=True,
             timeout=(exchange.connect, exchange.read),
             verify=self._verify,

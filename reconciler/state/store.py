@@ -1,8 +1,8 @@
 """The contents of a shared state: the head, and the blobs that it names, encrypted and verified.
 
-The head is one line of JSON with a checksum. `tail` has the newest
-journal entries: an array, or its encrypted form in base64. Everything else stays readable, so that
-a process without a key can see who holds the lock.
+The head is one line of JSON with a checksum. `tail` has the newest journal entries: an array, or
+its encrypted form in base64. Everything else stays readable, so that a process without a key can
+see who holds the lock.
 """
 
 from __future__ import annotations

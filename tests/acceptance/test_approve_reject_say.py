@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.model.value import replace
 from reconciler.remote.client import Client
-from reconciler.remote.transport import NoResponseError, ServiceResponse
+from reconciler.remote.exchange import NoResponseError, ServiceResponse
 from reconciler.tasks import events
 from reconciler.tasks.events import Approval, approval_in
 from tests.support.live_tasks import LiveTasks

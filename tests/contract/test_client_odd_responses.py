@@ -17,8 +17,9 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import Created, Unknown
 from reconciler.remote.client import Client
+from reconciler.remote.exchange import NoResponseError, Request, Timeouts
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.transport import NoResponseError, Request, Timeouts, Transport
+from reconciler.remote.transport import Transport
 from tests.support.client_tools import OPEN, TOKEN, FakeTime, cause, create_body, make_client
 from tests.support.fault_server import Fault, FaultServer, Rule
 

@@ -13,8 +13,8 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import TaskPage
+from reconciler.remote.exchange import Timeouts
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.transport import Timeouts
 from tests.support.client_tools import (
     OPEN,
     PATIENT,

@@ -16,8 +16,8 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.identity import Identity
 from reconciler.model.service import Created, CreateOutcome
 from reconciler.remote.client import Client
+from reconciler.remote.exchange import Timeouts
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.transport import Timeouts
 from reconciler.user_cache import UserCache
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 

@@ -9,8 +9,9 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.remote.client import Client
+from reconciler.remote.exchange import Timeouts
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.transport import Timeouts, Transport
+from reconciler.remote.transport import Transport
 
 TOKEN = "pul-0123456789abcdef-the-token"
 PATIENT = Timeouts(connect=300, read=300, create=300, whole=300)

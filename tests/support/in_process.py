@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.remote import transport
+from reconciler.remote.exchange import Timeouts
 from reconciler.remote.retries import RetryPolicy
 from tests.support.fault_server import FaultServer, Habits
 from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks, prompts, shared_sandbox
@@ -63,7 +64,7 @@ def in_process(
     """Four tasks, one of them with a name and shared. The state is a file in `folder`, or on the
     server of an engine. A create times out after half a second, and reads are retried as often as
     usual, but with short pauses, and the settle time passes at once."""
-    monkeypatch.setattr(transport, "Timeouts", partial(transport.Timeouts, create=0.5))
+    monkeypatch.setattr(transport, "Timeouts", partial(Timeouts, create=0.5))
     monkeypatch.setattr(transport, "RetryPolicy", partial(RetryPolicy, base=0.02))
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server, skipped_time():
         sandbox = shared_sandbox(served, server) if served else Sandbox(folder, server)
