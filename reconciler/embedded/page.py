@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.embedded.handlers import ServiceContext
@@ -22,7 +23,11 @@ from reconciler.embedded.wsgi import (
     User,
     json_response,
 )
+from reconciler.model.task import TaskRef
 from reconciler.resources import inline_digests
+from reconciler.tasks.events import EventSummary, advance
+from reconciler.tasks.results import first_line, pull_requests
+from reconciler.tasks.status import TaskState, TaskStatus
 
 MAX_TASKS = 200
 _MAX_LINE = 300
@@ -79,8 +84,6 @@ def _overview(connection: sqlite3.Connection, user: User, now_ms: int) -> JsonOb
 def _summary(
     connection: sqlite3.Connection, task: StoredTask, org_name: str, created_ms: int, now_ms: int
 ) -> JsonObject:
-    from reconciler.tasks.results import first_line
-
     question = ""
     if task.open_approval(now_ms):
         question = _question(connection, task)
@@ -109,11 +112,6 @@ class _Outcome(NamedTuple):
 
 
 def _outcome(connection: sqlite3.Connection, task: StoredTask, now_ms: int) -> _Outcome:
-    from reconciler.model.task import TaskRef
-    from reconciler.tasks.events import EventSummary, advance
-    from reconciler.tasks.results import pull_requests
-    from reconciler.tasks.status import TaskState, TaskStatus
-
     row = connection.execute(_LAST_EVENT, (task.seq, now_ms)).fetchone()
     last = json.loads(row[0]) if row else {}
     state = _state(task, last.get("eventBody", {}), now_ms)
@@ -158,9 +156,7 @@ def _question(connection: sqlite3.Connection, task: StoredTask) -> str:
 
 @cache
 def _document() -> bytes:
-    from importlib.resources import files
-
-    return files(__package__).joinpath("page.html").read_bytes()
+    return Path(__file__).with_name("page.html").read_bytes()
 
 
 def _policy() -> str:

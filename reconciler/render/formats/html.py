@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from reconciler import __version__
 from reconciler.messages import word
@@ -47,7 +47,7 @@ def render(view: ReportView, style: Style) -> str:
 
 @cache
 def template() -> str:
-    return files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    return Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 
 
 def policy() -> str:
