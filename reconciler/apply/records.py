@@ -7,13 +7,21 @@ from collections.abc import Mapping
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
+from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask
-from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, Owed, kept_outputs
+from reconciler.state.attempt import (
+    Attempt,
+    HistoryEntry,
+    HistoryKind,
+    Owed,
+    RetiredTask,
+    kept_outputs,
+)
 from reconciler.state.model import Event, Forgotten, Record, Recorded, Retired
 
 
@@ -45,7 +53,7 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
         file=task.file,
         inputs=inputs,
         digest=digest(inputs),
-        identity=source.identity if source is not None else ctx.identity,
+        identity=_creator(source, remote, ctx.identity),
         created_at=ctx.clocks().moment,
         marks=tuple(dict.fromkeys((*before, *_closed_marks(task, ctx), *tried))),
         duplicates=task.duplicates,
@@ -61,6 +69,14 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
     if task.cancels and task.record is not None:
         record = replace(record, owed=(*record.owed, Owed(task.record.task_id, ctx.identity)))
     return record
+
+
+def _creator(
+    known: Attempt | RetiredTask | None, remote: RemoteTask | None, caller: Identity
+) -> Identity:
+    if known is not None:
+        return known.identity
+    return remote.owner(caller) if remote is not None else caller
 
 
 def _refs(task: PlannedTask) -> set[TaskRef | None]:

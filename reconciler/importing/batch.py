@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.importing.declaration import UNNAMED, Opening, declare, owner
+from reconciler.importing.declaration import UNNAMED, Opening, declare
 from reconciler.importing.pulumi import Resource
 from reconciler.importing.report import ImportedTask, ImportResult, SkipReason
 from reconciler.manifest.insertion import NewTask
@@ -21,7 +21,7 @@ from reconciler.model.shell import MAX_KEY
 from reconciler.model.task import DesiredTask, TaskRef, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import Work, comparable_text, compare_work
-from reconciler.plan.lookup import is_own, settings_agree
+from reconciler.plan.lookup import settings_agree
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 
@@ -160,7 +160,7 @@ class Batch:
     def records(self, identity: Identity, now: datetime) -> Iterator[Record]:
         """The records of all known tasks that are not recorded yet."""
         for desired, task in self.listed:
-            record = Record.of(desired, task.id, owner(task, identity), now)
+            record = Record.of(desired, task.id, task.owner(identity), now)
             ref = TaskRef(task.org_name, desired.key)
             yield replace(record, ref=ref, outputs=kept_outputs(task.raw))
 
@@ -180,7 +180,7 @@ def adoptions(
     found = {}
     for task, opening in reversed(read):
         message = opening.first_message
-        if message is None or not is_own(task, identity):
+        if message is None or not task.may_be_of(identity):
             continue
         alike = by_text.get((task.org_name, comparable_text(message.text)), [])
         for desired in alike:

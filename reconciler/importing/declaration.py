@@ -15,7 +15,6 @@ from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
-from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.value import Value
 from reconciler.model.wire import first_message, first_user_message
@@ -149,12 +148,3 @@ def _without_empty(value: Any) -> object:
         inner = {name: _without_empty(part) for name, part in value.items()}
         return {name: part for name, part in inner.items() if part not in (None, [], {})}
     return [_without_empty(part) for part in value] if isinstance(value, list) else value
-
-
-def owner(task: RemoteTask, identity: Identity) -> Identity:
-    """The owner of a task. The service returns only the login of other users; they get an identity
-    that matches no other, so that a 404 proves nothing (docs/exactly-once.md)."""
-    login = task.creator_login
-    if login is None or not identity.login or login == identity.login:
-        return identity
-    return Identity(id=f"login:{login}", login=login)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from reconciler.model.identity import Identity
 from reconciler.model.task import instant
 from reconciler.model.value import Stored
 
@@ -29,6 +30,19 @@ class RemoteTask(Stored, frozen=True):
         creator = self.raw.get("createdBy")
         login = creator.get("githubLogin") if isinstance(creator, Mapping) else None
         return login if isinstance(login, str) and login else None
+
+    def may_be_of(self, caller: Identity) -> bool:
+        """Whether this user may have created the task; the service returns only the login."""
+        login = self.creator_login
+        return login is None or not caller.login or login == caller.login
+
+    def owner(self, caller: Identity) -> Identity:
+        """The creator, as seen by this user. Other users get an identity that matches no other, so
+        that a 404 proves nothing (docs/exactly-once.md)."""
+        login = self.creator_login
+        if login is None or self.may_be_of(caller):
+            return caller
+        return Identity(id=f"login:{login}", login=login)
 
 
 class FirstMessage(Stored, frozen=True):

@@ -15,7 +15,7 @@ from reconciler.model.task import DesiredTask, TaskId, TaskRef, text_of
 from reconciler.model.value import replace
 from reconciler.model.wire import console_url
 from reconciler.model.work import REDACTED, Work, comparable_text, compare_work, message_of
-from reconciler.plan.lookup import adopt_depth, is_comparable, is_own, settings_agree
+from reconciler.plan.lookup import adopt_depth, is_comparable, settings_agree
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, Owners, Unresolved, Verdict, Wait
@@ -191,7 +191,7 @@ class _Pool:
         for task_id, task in newest_first:
             if task.id in owners.ids or task.id in owners.named or task.id in found:
                 continue
-            if not is_own(task, view.identity):
+            if not task.may_be_of(view.identity):
                 continue
             if task_id in view.unreadable:
                 self.unread.setdefault(task.org_name, []).append(task_id)

@@ -107,7 +107,7 @@ class Lookup(Value, frozen=True):
             return True
         if task.id in self.named or not self.missing or self.adopt_depth.excludes(task.id, seen):
             return False
-        return is_own(task, identity) and _settings(task.raw) in self.settings
+        return task.may_be_of(identity) and _settings(task.raw) in self.settings
 
     def may_be_attempted(self, task: RemoteTask, seen: Collection[str]) -> bool:
         """Whether one of the attempts may have created this task."""
@@ -283,12 +283,6 @@ def record_of(task: DesiredTask, state: State) -> Record | None:
 
 def moved_ref(task: DesiredTask) -> TaskRef | None:
     return TaskRef(task.ref.org_name, task.moved_from) if task.moved_from else None
-
-
-def is_own(task: RemoteTask, identity: Identity) -> bool:
-    """Whether this user may have created the task; the service returns only the login."""
-    shown = task.creator_login
-    return not (shown and identity.login and shown != identity.login)
 
 
 def settings_agree(inputs: Inputs, task: RemoteTask) -> bool:

@@ -257,11 +257,12 @@ def is_known(state: State, name: str) -> bool:
 
 
 def record_existing(
-    state: State, task: DesiredTask, remote: RemoteTask, identity: Identity, *, at: datetime
+    state: State, task: DesiredTask, remote: RemoteTask, caller: Identity, *, at: datetime
 ) -> list[Event]:
     """Records `remote` as the task of a manifest that has no record yet; `at` is now."""
     _check_free(state, task.ref, remote.id)
-    record = replace(Record.of(task, remote.id, identity, at), outputs=kept_outputs(remote.raw))
+    owner = remote.owner(caller)
+    record = replace(Record.of(task, remote.id, owner, at), outputs=kept_outputs(remote.raw))
     return [Recorded(with_marks(state, record))]
 
 

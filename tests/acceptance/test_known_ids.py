@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
+from tests.support.embedded_client import Api
 from tests.support.in_process import InProcess
+from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import as_tasks
 
 
@@ -51,3 +57,30 @@ def test_another_key_never_repeats_a_removed_record(here: InProcess) -> None:
     here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 3", "other": "do 1"}))
     assert here.run("apply").results() == {"other": "unresolved"}
     assert len(here.server.tasks_by_work()["do 1"]) == 1
+
+
+@pytest.mark.parametrize("how", ["taskID", "state resolve"])
+def test_a_task_of_another_user_is_not_gone_if_it_is_no_longer_shared(
+    place: LiveTasks, how: str
+) -> None:
+    other = Api(place.api.app, token="another")
+    body = {"message": {"type": "user_message", "content": "finishing theirs"}}
+    task_id = other.call("POST", other.tasks, body).json["taskId"]
+    path = f"{other.tasks}/{task_id}"
+    assert other.call("PATCH", path, {"isShared": True}).status == 200
+    mine = {"message": "finishing theirs"}
+    named = {**mine, "taskID": task_id} if how == "taskID" else mine
+
+    def declare(task: dict[str, str]) -> None:
+        (place.folder / "tasks").mkdir(exist_ok=True)
+        text = json.dumps({"version": 1, "orgName": "acme", "tasks": {"k": task}})
+        (place.folder / "tasks" / "all.yaml").write_text(text)
+
+    declare(named)
+    words = ("state", "resolve", "k", "--task-id", task_id) if how != "taskID" else ("apply", "-y")
+    assert place.run(*words)[0] == 0
+    declare(mine)
+    assert place.document("plan")["summary"]["unchanged"] == 1
+    assert other.call("PATCH", path, {"isShared": False}).status == 200
+    (task,) = place.document("plan")["tasks"]
+    assert (task["action"], task["reason"]) == ("unchanged", "notVisible")

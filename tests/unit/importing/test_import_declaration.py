@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.importing.declaration import Opening, declare, owner, read_opening
+from reconciler.importing.declaration import Opening, declare, read_opening
 from reconciler.manifest.insertion import NewTask, insert
 from reconciler.model.identity import Identity
 from reconciler.model.paths import shown
@@ -132,8 +132,8 @@ def test_only_the_needed_events_are_read() -> None:
 
 
 def test_the_creator_of_a_task_is_determined() -> None:
-    assert owner(task(), ME) == ME
-    assert owner(task(createdBy={"githubLogin": "me"}), ME) == ME
-    theirs = owner(task(createdBy={"githubLogin": "them"}), ME)
+    assert task().owner(ME) == ME
+    assert task(createdBy={"githubLogin": "me"}).owner(ME) == ME
+    theirs = task(createdBy={"githubLogin": "them"}).owner(ME)
     assert theirs == Identity("login:them", login="them")
     assert not theirs.same_as(Identity("2", login="them"))
