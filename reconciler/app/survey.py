@@ -129,7 +129,8 @@ class _Organization:
                 self._add(task, listed)
             if self._is_enough(listed):
                 break
-        found.newest.setdefault(org_name, tuple(listed)[:BASELINE_SIZE])
+        if org_name not in found.unlisted:
+            found.newest.setdefault(org_name, tuple(listed)[:BASELINE_SIZE])
         self._keep_newest()
         return read
 

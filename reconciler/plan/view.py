@@ -27,7 +27,7 @@ class RemoteView(Value, frozen=True):
     `cut_short`: the organizations whose lookup ended at its limit.
     `refused`: why the organization could not be read at all.
     `unlisted`: why the organization's list does not prove that a task is absent.
-    `newest`: the IDs of the newest tasks, newest first.
+    `newest`: the IDs of the newest tasks, newest first; only of organizations with a valid list.
     """
 
     identity: Identity

@@ -52,6 +52,16 @@ def test_a_response_that_repeats_an_older_task_is_no_proof(here: InProcess) -> N
     assert here.server.tasks_by_work()["do 2"] == [here.sandbox.recorded()["k2"]]
 
 
+def test_no_create_is_sent_after_an_invalid_list(here: InProcess) -> None:
+    """It is no baseline: a task that it hides would pass for a new one."""
+    here.sandbox.write({"k1": {"message": "do 1"}, "k2": {"message": "do 2", "adopt": False}})
+    head = {"Content-Type": "application/json"}
+    odd = Fault("raw", status=200, text='{"tasks": [null]}', headers=head)
+    set_rules(here, Rule("list", odd))
+    assert here.run("apply").results() == {"k1": "unresolved", "k2": "failed"}
+    assert not here.server.posts
+
+
 def test_a_second_delivery_is_reported_by_the_apply_that_finds_it(here: InProcess) -> None:
     here.sandbox.write(as_tasks(ONE))
 
