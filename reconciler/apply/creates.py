@@ -40,7 +40,7 @@ class TaskCreator:
     def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
         self._ctx = ctx
         self._throttle = throttle
-        self._out_of_reach = threading.Event()
+        self._gave_up: Remark | None = None
         self._lock, self._baseline_lock = threading.Lock(), threading.Lock()
         state = ctx.log.state
         self._known_ids = {*state.recorded_ids(), *state.retired}
@@ -77,6 +77,7 @@ class TaskCreator:
         except RemoteError as problem:
             return ctx.result(task, Result.FAILED, remark("apply.no_list", why=problem.causes))
         unsent: list[str] = []
+        late: Remark | None = None
         why = remark("apply.not_sent", why="")
         for tries in range(1, TRIES + 1):
             generation = self._throttle.enter()
@@ -93,14 +94,12 @@ class TaskCreator:
                 self._throttle.leave()
             if not isinstance(outcome, NotSent):
                 return self._outcome(task, attempt, outcome, baseline)
-            unsent, why = (
-                [attempt.mark],
-                window.why_late() or remark("apply.not_sent", why=outcome.why),
-            )
+            unsent, late = [attempt.mark], window.why_late()
+            why = late or remark("apply.not_sent", why=outcome.why)
             if window.is_hopeless:
                 break
             self._throttle.pause(0.25 * 2.0**tries)
-        self._out_of_reach.set()
+        self._gave_up = late or remark("apply.unreachable")
         self._close(task, unsent)
         return ctx.result(task, Result.FAILED, why)
 
@@ -117,11 +116,11 @@ class TaskCreator:
             return self._ctx.baselines[org_name]
 
     def _is_over(self, ref: TaskRef) -> bool:
-        return self._out_of_reach.is_set() or ref.org_name in self._used_up
+        return self._gave_up is not None or ref.org_name in self._used_up
 
     def _why_not_started(self, task: DesiredTask) -> Iterable[Remark]:
-        if self._out_of_reach.is_set():
-            yield remark("apply.unreachable")
+        if self._gave_up is not None:
+            yield self._gave_up
         elif task.org_name in self._used_up:
             yield remark("apply.used_up")
         elif self._throttle.is_exhausted:

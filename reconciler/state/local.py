@@ -126,7 +126,7 @@ class LocalState:
 
     def replace(self, data: bytes) -> None:
         """Replaces the state file durably, and keeps its previous content as the backup. Raises
-        OSError; the file is unchanged then."""
+        OSError as `disk.replace_file` does."""
         known = disk.read_file(self.path)
         if known is not None:
             _replace(self.backup, known)

@@ -135,9 +135,10 @@ def test_an_attempt_that_took_too_long_to_journal_is_not_sent() -> None:
     the storage alone needs longer than the window, a second try would not help."""
     world = World()
     world.log.slow = lambda: setattr(world, "passed", world.passed + SEND_WINDOW)
-    result = world.run(*world.planned(desired("a")))["a"]
-    assert result.result is Result.FAILED
-    assert cases(result.problems) == ["apply.slow_storage"]
+    results = world.run(*world.planned(desired("a"), desired("b")))
+    assert (results["a"].result, results["b"].result) == (Result.FAILED, Result.NOT_STARTED)
+    for result in results.values():
+        assert cases(result.problems) == ["apply.slow_storage"]
     assert world.calls.of("create") == []
     first, second = world.calls.of("append")
     assert kinds(second) == ["Closed"]
