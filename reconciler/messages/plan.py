@@ -41,6 +41,9 @@ WILL_FAIL = "Apply will exit 1: {reasons}."
 WILL_FAIL_PARTLY = "Apply will exit 1: {reasons}. It still does the rest."
 WILL_FAIL_EARLY = "Apply will exit 1 before it does anything: {reasons}."
 
+CLOSES = "Apply records that {count:n} earlier attempt{count:s} created no task."
+"""What apply does if it only resolves attempts for keys that no manifest declares."""
+
 SETTLING = "an earlier attempt may still create it; apply waits"
 """What `unresolved` means if all open attempts are younger than the settle time."""
 

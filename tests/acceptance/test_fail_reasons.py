@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from reconciler.model.canonical import digest
 from tests.support.live_tasks import LiveTasks
 
 TWO = {"one": {"message": "finishing one"}, "two": {"message": "finishing two"}}
@@ -44,6 +45,38 @@ def test_a_removal_and_a_move_are_changes(place: LiveTasks) -> None:
     declare(place, {"one": TWO["one"], "2": {**TWO["two"], "movedFrom": "two"}})
     assert place.run("plan", "--detailed-exitcode")[0] == 2
     assert place.document("plan")["hasChanges"]
+
+
+def test_closing_an_attempt_that_created_no_task_is_a_change(place: LiveTasks) -> None:
+    """Its key has left the manifests, so no task of the plan shows it."""
+    declare(place, TWO)
+    assert place.run("apply", "--yes")[0] == 0
+    path = place.folder / "taskctl.state.json"
+    state = json.loads(path.read_text())
+    inputs = {"message": {"content": "finishing three"}}
+    attempt = {
+        "task": "acme/three",
+        "inputs": inputs,
+        "digest": digest(inputs),
+        "identity": state["tasks"]["acme/one"]["identity"],
+        "file": "tasks/all.yaml",
+        "startedAt": "2026-11-01T10:00:00.123456Z",
+        "settleTime": 150,
+        "waited": 1000,
+    }
+    del state["checksum"]
+    path.write_text(json.dumps({**state, "attempts": {attempt["startedAt"]: attempt}}))
+    code, out, _ = place.run("plan", "--detailed-exitcode")
+    assert (code, place.document("plan")["hasChanges"]) == (2, True)
+    assert out.splitlines()[-2:] == [
+        "Apply records that 1 earlier attempt created no task.",
+        "Plan: 0 to create, 2 unchanged.",
+    ]
+    for report in ("text", "markdown", "html"):
+        assert "No changes" not in place.run("plan", "--report", report)[1]
+    assert place.run("apply", "--yes")[0] == 0
+    code, out, _ = place.run("plan", "--detailed-exitcode")
+    assert (code, "No changes. All declared tasks exist." in out) == (0, True)
 
 
 def test_an_unresolved_key_fails_the_plan_and_apply_does_the_rest(place: LiveTasks) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from reconciler.messages.catalog import entry
 from reconciler.messages.plan import (
+    CLOSES,
     COUNTED,
     FAILURES,
     SHORTENED,
@@ -76,13 +77,17 @@ def who(identity: Identity) -> str:
 
 
 def outcome(plan: Plan) -> str:
-    """Says that apply would do nothing; empty otherwise."""
+    """What apply would do if it acts on no task: nothing, or only resolve attempts; empty
+    otherwise."""
+    if plan.has_changes():
+        acts = plan.followers or any(task.applies for task in plan.tasks)
+        return "" if acts else fill(CLOSES, {"count": len(plan.closed)})
     if not plan.tasks:
         return "No tasks selected." if plan.is_restricted else "No changes. There are no tasks."
     if all(task.action is Action.UNCHANGED for task in plan.tasks):
         which = "selected" if plan.is_restricted else "declared"
         return f"No changes. All {which} tasks exist."
-    return "" if plan.has_changes() or plan.apply_will_fail() else "Apply would make no changes."
+    return "" if plan.apply_will_fail() else "Apply would make no changes."
 
 
 def shortened_count(plan: Plan, *, verbose: bool) -> str:

@@ -53,7 +53,9 @@ class PlanView(ReportView):
 
     def headline(self) -> str:
         counts = [f"{c.number:,} {c.done}" for c in self.counts() if c.word != Action.UNCHANGED]
-        return ", ".join(counts) or "No changes"
+        if counts:
+            return ", ".join(counts)
+        return outcome(self.plan).removesuffix(".") if self.plan.has_changes() else "No changes"
 
     def counts(self) -> Iterable[Count]:
         for word, number in self.plan.summary().items():
