@@ -6,7 +6,7 @@ Runs on the main thread, where a signal can stop a schema that would take foreve
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,11 +74,12 @@ def is_unreached(status: TaskStatus) -> bool:
 
 class Expectations:
     """Finds the expectations of recorded tasks in the manifests that declare them now: the recorded
-    file, or else one of those that are read without a PATH. Entries are not expanded."""
+    file, or else one of those that are read without a PATH, which are at `paths` (empty: the
+    default locations). Entries are not expanded."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, paths: Sequence[str] = ()) -> None:
         self.problems: list[Diagnostic] = []
-        self._root = root
+        self._root, self._paths = root, paths
         self._files: dict[str, Declared | None] = {}
         self._others: Sequence[str] | None = None
         self._schemas: Schemas | None = None
@@ -97,22 +98,31 @@ class Expectations:
         ]
 
     def _find(self, record: Record) -> Expectation | None:
+        """The expectation; None if there is none, or if a manifest that may declare it is not
+        valid, which is a problem if the task was created with one."""
         made = record.generated
         name = made.entry if made is not None else record.ref.key
-        declared = self._declared(record.file)
-        if declared is not None and declared.problems and record.expects:
-            ref, file = str(record.ref), record.file
-            self.problems.append(error(Code.UNKNOWN_EXPECTATION, ref=ref, file=file))
-            return None
-        if declared is not None and name in declared.expectations:
-            return declared.expectations[name]
+        own = self._declared(record.file)
         if not record.expects:
-            return None
-        for file in self._default_files():
-            other = self._declared(file)
-            if other is not None and name in other.expectations:
-                return other.expectations[name]
+            return own.expectations.get(name) if own is not None else None
+        invalid = []
+        for file in self._files_of(record):
+            declared = self._declared(file)
+            if declared is not None and declared.problems:
+                invalid.append(file)
+            elif declared is not None and name in declared.expectations:
+                return declared.expectations[name]
+        if invalid:
+            ref = str(record.ref)
+            self.problems.append(error(Code.UNKNOWN_EXPECTATION, ref=ref, file=invalid[0]))
         return None
+
+    def _files_of(self, record: Record) -> Iterator[str]:
+        """The manifests that may declare a task, its own first."""
+        yield record.file
+        own = self._declared(record.file)
+        if own is None or not own.problems:
+            yield from self._default_files()
 
     def _declared(self, file: str) -> Declared | None:
         if file not in self._files:
@@ -123,10 +133,12 @@ class Expectations:
         return self._files[file]
 
     def _default_files(self) -> Sequence[str]:
+        """The manifests that are read without a PATH, also those that cannot be read."""
         if self._others is None:
             from reconciler.manifest.discovery import Finder
 
             finder = Finder(self._root)
-            finder.find(())
-            self._others = sorted(finder.files)
+            finder.find(self._paths)
+            unreadable = (problem.file for problem in finder.diagnostics)
+            self._others = sorted({*finder.files, *filter(None, unreadable)})
         return self._others

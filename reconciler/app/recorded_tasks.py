@@ -35,7 +35,7 @@ class RecordedTasks(Value, frozen=True):
 
     @classmethod
     def of(cls, ctx: Context, state: State) -> RecordedTasks:
-        return cls(ctx, state, Expectations(ctx.settings.root))
+        return cls(ctx, state, Expectations(ctx.settings.root, ctx.settings.paths))
 
     @classmethod
     def open(cls, ctx: Context, selectors: Sequence[str] = ()) -> RecordedTasks:

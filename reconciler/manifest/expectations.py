@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from reconciler import limits
+from reconciler.manifest.discovery import unreadable_file
 from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
@@ -191,8 +192,10 @@ def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
     path = root / file
     try:
         content = read_regular(path, limits.MANIFEST_BYTES)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as problem:
+        return Declared({}, (unreadable_file(file, problem),))
     source = read_source(content)
     document = Document(source, file, path.parent)
     if document.is_complete:

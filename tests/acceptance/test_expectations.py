@@ -284,3 +284,32 @@ def test_saved_plans_digests_and_policies_see_an_expectation(place: LiveTasks) -
     assert validated(place)[0] == 0
     write(place, up={"message": "x"})
     assert "policy" in validated(place)[1]
+
+
+@pytest.mark.parametrize("wrong", ['{"version": 1, "tasks": [', "number"])
+def test_an_expectation_that_moved_to_an_invalid_manifest_is_unknown(
+    place: LiveTasks, wrong: str
+) -> None:
+    up = task("answering JSON", pullRequests=2)
+    applied(place, up=up)
+    place.finish(up="unmet")
+    tasks = place.folder / "tasks"
+    (tasks / "all.yaml").rename(tasks / "moved.yaml")
+    assert place.run("wait")[0] == 1
+    if wrong == "number":
+        up = task("answering JSON", pullRequests="two")
+        wrong = json.dumps({"version": 1, "orgName": "acme", "tasks": {"up": up}})
+    (tasks / "moved.yaml").write_text(wrong)
+    for command in (["wait"], ["results", "--exit-code"], ["status", "--exit-code"]):
+        code, _, err = place.run(*command)
+        assert (code, "tasks/moved.yaml is not valid [TC754]" in err) == (1, True), command
+    code, _, err = place.run("status")
+    assert (code, "warning: " in err) == (0, True)
+
+
+def test_an_expectation_is_also_found_at_the_paths_of_the_configuration(place: LiveTasks) -> None:
+    applied(place, up=task("answering JSON", pullRequests=2))
+    place.finish(up="unmet")
+    (place.folder / "taskctl.toml").write_text('paths = ["agents"]')
+    (place.folder / "tasks").rename(place.folder / "agents")
+    assert place.run("wait")[0] == 1
