@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
-from reconciler.model.diagnostics import has_errors
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Severity
 from reconciler.model.task import TaskRef
 from reconciler.render.wait.report import WaitedReport
 from reconciler.state.edit import known_refs
+from reconciler.state.model import State
 from reconciler.tasks.status import TaskStatus, natural
 
 
@@ -17,25 +19,40 @@ def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:
     """The results of the selected tasks, in the order of the manifests, orphans last. Without
     `selectors`, the tasks that are not created yet are counted. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
-    declared = declared_refs(ctx)
-    statuses = in_manifest_order(tasks.statuses(refs), declared)
-    missing = 0 if selectors else len(set(declared) - known_refs(tasks.state))
+    declared = declared_refs(ctx, tasks.state)
+    missing = None
+    if declared is None:
+        ctx.ui.note("not_counted")
+    elif not selectors:
+        missing = len(set(declared) - known_refs(tasks.state))
     return WaitedReport(
         (),
         tuple(tasks.expectations.problems),
-        statuses=statuses,
+        statuses=in_manifest_order(tasks.statuses(refs), declared or ()),
         read_at=ctx.now(),
         command="results",
         missing=missing,
     )
 
 
-def declared_refs(ctx: Context) -> tuple[TaskRef, ...]:
-    """The tasks of the manifests at the standard locations; empty if these have errors."""
-    manifests = ctx.load(())
-    if has_errors(manifests.diagnostics):
-        return ()
-    return tuple(task.ref for task in ctx.with_organizations(manifests).tasks)
+def declared_refs(ctx: Context, state: State) -> tuple[TaskRef, ...] | None:
+    """The tasks of the manifests that are read without a PATH; None if these have errors. The
+    policy does not matter. If a manifest names no organization, its tasks are those with their keys
+    in the state: only apply needs to know which organization it is."""
+    from reconciler.manifest.loader import load
+
+    manifests = load(ctx.settings.paths, root=ctx.settings.root, now=ctx.clock.now)
+    errors = {d.code for d in manifests.diagnostics if d.severity is Severity.ERROR}
+    if errors - {Code.NO_MANIFESTS}:
+        return None
+    named = {task.ref for task in manifests.tasks if task.org_name is not None}
+    recorded: dict[str, list[TaskRef]] = {}
+    for ref in sorted(known_refs(state) - named):
+        recorded.setdefault(ref.key, []).append(ref)
+    found: list[TaskRef] = []
+    for task in manifests.tasks:
+        found += [task.ref] if task.ref in named else recorded.get(task.key, [task.ref])
+    return tuple(found)
 
 
 def in_manifest_order(

@@ -54,7 +54,7 @@ def wait(
     if end is End.TIMEOUT:
         ctx.ui.note("timed_out")
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
-    found = in_manifest_order(found, declared_refs(ctx))
+    found = in_manifest_order(found, declared_refs(ctx, tasks.state) or ())
     report = WaitedReport((), problems, statuses=found, end=end, read_at=ctx.now())
     return report, stop.exit_code
 

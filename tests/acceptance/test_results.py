@@ -62,6 +62,37 @@ def test_the_table_shows_pull_requests_and_answers_in_manifest_order(ended: Live
     assert '  {"upgraded": ["aws"], "skipped": []}' in ended.run("results", "-v")[1]
 
 
+def test_tasks_in_an_organization_of_the_command_line_are_created(place: LiveTasks) -> None:
+    """Only apply was told which organization the tasks are in."""
+    tasks = {key: {"message": "finishing"} for key in ("up", "apart")}
+    (place.folder / "tasks").mkdir()
+    manifest = {"version": 1, "tasks": {**tasks, "later": {"message": "finishing later"}}}
+    (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+    assert place.run("apply", "--yes", "--org", "zeta", "--exclude", "later")[0] == 0
+    place.finish(up="done", apart="done")
+    found = place.document("results")
+    assert [task["key"] for task in found["tasks"]] == ["up", "apart"]
+    assert found["notCreated"] == 1
+    rows = place.run("wait")[1].splitlines()
+    assert [row.split()[0] for row in rows[1:3]] == ["up", "apart"]
+
+
+def test_what_is_not_created_is_counted_only_if_it_is_known(ended: LiveTasks) -> None:
+    assert ended.document("results")["notCreated"] == 0
+    assert ended.document("results", "up2")["notCreated"] is None
+    (ended.folder / "tasks" / "other.yaml").write_text("version: 1\ntasks: {later: 5}\n")
+    assert ended.document("results")["notCreated"] is None
+    code, out, err = ended.run("results")
+    assert (code, "not created yet" in out) == (0, False)
+    assert "taskctl validate" in err
+    (ended.folder / "tasks" / "other.yaml").unlink()
+    (ended.folder / "taskctl.toml").write_text('policy = "missing.yaml"')
+    assert ended.document("results")["notCreated"] == 0
+    assert ended.run("wait")[0] == 1
+    (ended.folder / "tasks" / "all.yaml").unlink()
+    assert ended.document("results")["notCreated"] == 0
+
+
 def test_json_has_the_data_and_pulumis_shape_of_pull_requests(ended: LiveTasks) -> None:
     found = results(ended)
     assert found["up10"]["data"] == {"upgraded": ["aws"], "skipped": []}

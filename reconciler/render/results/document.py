@@ -95,7 +95,11 @@ class ResultsDocument(CommandDocument, kw_only=True):
     read_at: ReadAt
     summary: StatusSummary
     not_created: Annotated[
-        Count, Meta(description="The number of declared tasks that are not created yet.")
+        Count | None,
+        Meta(
+            description="The number of declared tasks that are not created yet; null if only some "
+            "tasks were selected, or if a manifest has errors."
+        ),
     ]
     tasks: Annotated[
         list[ResultTask],

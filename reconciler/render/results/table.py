@@ -24,7 +24,7 @@ _MIN_ANSWER = 24  # columns
 
 
 def result_rows(
-    statuses: Sequence[TaskStatus], style: Style, now: datetime, missing: int = 0
+    statuses: Sequence[TaskStatus], style: Style, now: datetime, missing: int | None = None
 ) -> list[str]:
     """A row per task in the given order, and below it what a person should know or do; with
     `verbose`, its address and the whole answer. The last row counts the tasks, also the `missing`

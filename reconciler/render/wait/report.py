@@ -22,16 +22,16 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class WaitedReport(ApplyReport, frozen=True):
-    """`statuses` are in the table's order, as they were `read_at`. `command` is `apply` or `wait`;
-    a report of `wait` has no `tasks`. `held_tasks` were not created. For `results`, `missing` is
-    the number of tasks that are not created yet."""
+    """`statuses` are in the table's order, as they were `read_at`. `command` is `apply`, `wait` or
+    `results`; only a report of `apply` has `tasks`, and `held_tasks`, which were not created. For
+    `results`, `missing` is the number of tasks that are not created yet, None if not counted."""
 
     statuses: tuple[TaskStatus, ...] = ()
     end: End = End.FINISHED
     read_at: datetime = _NEVER
     command: str = "wait"
     held_tasks: tuple[PlannedTask, ...] = ()
-    missing: int = 0
+    missing: int | None = None
 
     @property
     def code(self) -> int:
