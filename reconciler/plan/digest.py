@@ -18,12 +18,6 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 VERSION = 1
 """To be increased when equal plans get a different digest."""
 
-_LATER = (
-    *("target", "exclude", "overBudget", "update", "replace", "cancelReplaced", "cancelRemoved"),
-    "wait",
-)
-"""Options that are newer than the first digests; they count only if they are set."""
-
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
 
@@ -39,7 +33,7 @@ def plan_digest(plan: Plan) -> str:
             "backend": plan.backend,
             "identity": [who.id, who.organization or None, who.team or None] if who else None,
             "scope": sorted(plan.scope),
-            "options": {n: v for n, v in plan.options.items() if v or n not in _LATER},
+            "options": dict(plan.options),
             "tasks": [
                 _done(task)
                 for task in sorted(plan.tasks, key=lambda t: t.ref)
