@@ -14,7 +14,7 @@ from reconciler.render.results.document import ResultsDocument
 from reconciler.render.show import ShowDocument
 from reconciler.render.state.document import StateDocument
 from reconciler.render.status.document import InboxDocument, StatusDocument
-from reconciler.render.validate_document import ValidateDocument
+from reconciler.render.validate.document import ValidateDocument
 from reconciler.render.wait.document import WaitDocument
 
 DOCUMENTS: dict[str, tuple[type[Part], str]] = {

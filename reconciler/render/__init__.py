@@ -1,8 +1,8 @@
 """Reports in every format.
 
-All outputs of a command are in one place: a package (`plan/`, `apply/`, `wait/`, `status/`,
-`state/`) or a module (`validate.py`, `fmt.py`, ...). What reports about tasks have in common in a
-format is in `formats/`. Modules are imported when they are used.
+All outputs of a command are in one place: a package (`validate/`, `plan/`, `apply/`, `wait/`,
+`results/`, `status/`, `state/`) or a module (`fmt.py`, `show.py`, ...). What reports have in common
+in a format is in `formats/`. Modules are imported when they are used.
 """
 
 from __future__ import annotations
@@ -33,23 +33,34 @@ def view_of(report: Report) -> ReportView:
     """The view of the report's kind."""
     from reconciler.render.reports import FailureReport, ValidateReport
 
-    if isinstance(report, ValidateReport | FailureReport):
-        from reconciler.render import validate
+    if isinstance(report, ValidateReport):
+        from reconciler.render.validate.view import ValidateView
 
-        if isinstance(report, ValidateReport):
-            return validate.ValidateView(report)
-        return validate.FailureView(report)
+        return ValidateView(report)
+    if isinstance(report, FailureReport):
+        from reconciler.render.failure import FailureView
+
+        return FailureView(report)
     from reconciler.plan.plan import Plan
 
     if isinstance(report, Plan):
         from reconciler.render.plan.view import PlanView
 
         return PlanView(report)
-    from reconciler.render.apply.view import ApplyView
     from reconciler.render.wait.report import WaitedReport
 
-    if isinstance(report, WaitedReport):
-        from reconciler.render.wait.view import WaitView
+    if not isinstance(report, WaitedReport):
+        from reconciler.render.apply.view import ApplyView
 
-        return WaitView(report)
-    return ApplyView(report)
+        return ApplyView(report)
+    if report.command == "results":
+        from reconciler.render.results.view import ResultsView
+
+        return ResultsView(report)
+    if report.command == "apply":
+        from reconciler.render.apply.waited import ApplyWaitView
+
+        return ApplyWaitView(report)
+    from reconciler.render.wait.view import WaitView
+
+    return WaitView(report)

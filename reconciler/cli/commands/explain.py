@@ -7,11 +7,11 @@ import difflib
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import argument
-from reconciler.messages.catalog import entry
-from reconciler.messages.explanation import codes, messages_of, section
+from reconciler.messages.explanation import codes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.render.document import dump, json_document
+from reconciler.render.document import dump
+from reconciler.render.explain import code_document, code_text, codes_document, codes_text
 
 
 @make_command(
@@ -28,30 +28,13 @@ def command(call: Call, code: str | None) -> int:
     Diagnostics end with their code, in brackets. Codes are stable, so programs can rely on them;
     the wording of messages may change.
     """
-    as_json = call.out.options.format == "json"
-    if code is None and as_json:
-        listed = [{"code": each.value, "title": entry(each).title} for each in codes()]
-        text = dump(json_document(codes=listed))
-    elif code is None:
-        text = "".join(f"{each.value}  {entry(each).title}\n" for each in codes())
-    elif as_json:
-        text = dump(_document(_code(code)))
+    found = None if code is None else _code(code)
+    if call.out.options.format == "json":
+        document = codes_document() if found is None else code_document(found)
+        call.out.document(dump(document))
     else:
-        found = _code(code)
-        text = f"{found.value}: {entry(found).title}\n\n{section(found)}"
-    call.out.document(text)
+        call.out.document(codes_text() if found is None else code_text(found))
     return 0
-
-
-def _document(code: Code) -> dict[str, object]:
-    found = entry(code)
-    return json_document(
-        code=code.value,
-        title=found.title,
-        why=found.why,
-        fix=found.fix,
-        messages=messages_of(code),
-    )
 
 
 def _code(text: str) -> Code:

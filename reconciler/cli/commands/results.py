@@ -45,5 +45,5 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
         out.document(results_csv(report.statuses))
         out.keep(report.diagnostics)
     else:
-        out.waited(report)
+        out.report(report)
     return report.code if exits else 0

@@ -51,5 +51,5 @@ def command(
         reports = (*out.options.reports, ReportFile("junit", junit))
         out.options = replace(out.options, reports=reports)
     report, signal = wait(call.ctx, selectors, WaitOptions(timeout, interval, stop_on is not None))
-    out.waited(report)
+    out.report(report)
     return report.code if signal is None else signal

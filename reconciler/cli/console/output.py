@@ -90,14 +90,14 @@ class Output:
         self.kept = self.masked(report)
         self._write(self.kept)
 
-    def waited(self, report: WaitedReport, *, total: bool = False) -> None:
-        """Writes the result of a wait; as text only the table, because the rest was already shown.
-        `total`: also what all waves of an apply did together."""
+    def waited(self, report: WaitedReport, *, total: bool) -> None:
+        """Writes the result of an apply and the wait after it; as text only the wait, because the
+        rest was already shown. `total`: also what all waves of the apply did together."""
         if self.options.format != "text":
             self.report(report)
             return
         from reconciler.render.apply.summary import apply_summary
-        from reconciler.render.wait.view import waited_rows
+        from reconciler.render.apply.waited import waited_rows
 
         self.kept = self.masked(report)
         self.diagnostics(self.kept.diagnostics)

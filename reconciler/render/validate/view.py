@@ -1,4 +1,4 @@
-"""The result of `validate`, and of a command that failed early."""
+"""The result of `validate` for all formats."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostics import Severity, count
 from reconciler.render.counts import counted
-from reconciler.render.reports import FailureReport, Style, ValidateReport
+from reconciler.render.reports import Style, ValidateReport
 from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ValidateView(ReportView):
         return () if style.quiet else (f"{self.summary()}.",)
 
     def document(self) -> Part:
-        from reconciler.render.validate_document import validate_document  # most runs write text
+        from reconciler.render.validate.document import validate_document  # most runs write text
 
         return validate_document(self.report)
 
@@ -48,22 +48,3 @@ class ValidateView(ReportView):
     def markdown_head(self, shown: Sequence[TaskView]) -> Iterator[str]:
         del shown
         yield f"### Validate: {self.summary()}"
-
-
-class FailureView(ReportView):
-    command = ""
-
-    def __init__(self, report: FailureReport) -> None:
-        self.diagnostics = report.diagnostics
-
-    def rows(self, style: Style) -> Iterable[str]:
-        del style
-        return ()
-
-    def document(self) -> Part:
-        from reconciler.render.parts import CommandDocument, diagnostic_items
-
-        return CommandDocument(diagnostics=diagnostic_items(self.diagnostics))
-
-    def summary(self) -> str:
-        return f"Failed: {counted(count(self.diagnostics, Severity.ERROR), 'error')}"

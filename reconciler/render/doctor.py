@@ -1,0 +1,80 @@
+"""The checks of `doctor` as text and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+
+from reconciler.messages import word
+from reconciler.messages.remarks import word_remarks
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.remarks import Remark, remark
+from reconciler.model.value import Value
+from reconciler.render import cells, safe
+from reconciler.render.diagnostics import place_of
+from reconciler.render.document import json_document
+from reconciler.render.reports import Palette, Style
+
+_INDENT = "    "
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Check(Value, frozen=True):
+    """The result of one check. `remark` says what it found, or why it was skipped; `diagnostics`
+    are why it failed."""
+
+    name: str
+    outcome: Outcome
+    remark: Remark | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+_PAINT: dict[Outcome, Callable[[Palette], Callable[[str], str]]] = {
+    Outcome.OK: lambda palette: palette.green,
+    Outcome.FAILED: lambda palette: palette.red,
+    Outcome.SKIPPED: lambda palette: palette.dim,
+}
+
+
+def checks_document(checks: Sequence[Check]) -> dict[str, object]:
+    problems = [problem for check in checks for problem in check.diagnostics]
+    return json_document(
+        problems,
+        checks=[
+            {"name": check.name, "outcome": check.outcome.value, "summary": _summary(check)}
+            for check in checks
+        ],
+    )
+
+
+def checks_text(checks: Sequence[Check], style: Style) -> str:
+    return "".join(f"{row}\n" for check in checks for row in _rows(check, style))
+
+
+def _rows(check: Check, style: Style) -> Iterator[str]:
+    """The check and what it found, or why it failed and what to do."""
+    paint = _PAINT[check.outcome](style.palette)
+    title = word_remarks([remark(f"check.{check.name}")]).note
+    start = f"{paint(f'{check.outcome.value:<8}')} {title:<13} "
+    if check.outcome is not Outcome.FAILED:
+        yield f"{start}{safe.line(_summary(check))}".rstrip()
+        return
+    for problem in check.diagnostics:
+        message = word(problem)
+        at = place_of(problem.file, problem.line, problem.column)
+        yield f"{start}{at}{': ' * bool(at)}{safe.line(message.summary)} [{problem.code}]"
+        start = " " * cells.width(start)
+        text = cells.wrap_sentences(safe.block(message.explanation), style.width - len(_INDENT))
+        yield from (f"{_INDENT}{row}" for row in text.split("\n") if row)
+
+
+def _summary(check: Check) -> str:
+    """What it found, why it was skipped, or the codes of its problems."""
+    if check.remark is not None:
+        return word_remarks([check.remark]).note
+    return ", ".join(problem.code.value for problem in check.diagnostics)

@@ -1,0 +1,33 @@
+"""A command that failed before it had a result, for all formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from reconciler.model.diagnostics import Severity, count
+from reconciler.render.counts import counted
+from reconciler.render.reports import FailureReport, Style
+from reconciler.render.view import ReportView
+
+if TYPE_CHECKING:
+    from reconciler.render.parts import Part
+
+
+class FailureView(ReportView):
+    command = ""
+
+    def __init__(self, report: FailureReport) -> None:
+        self.diagnostics = report.diagnostics
+
+    def rows(self, style: Style) -> Iterable[str]:
+        del style
+        return ()
+
+    def document(self) -> Part:
+        from reconciler.render.parts import CommandDocument, diagnostic_items
+
+        return CommandDocument(diagnostics=diagnostic_items(self.diagnostics))
+
+    def summary(self) -> str:
+        return f"Failed: {counted(count(self.diagnostics, Severity.ERROR), 'error')}"
