@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import Position
+from reconciler.model.value import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +122,7 @@ def at_entry(found: Finding, origin: TaskOrigin | None) -> Finding:
     shown = found.shown_path
     shown = ("tasks", name, *shown[2:]) if shown[:1] == ("tasks",) else shown
     path = found.path if found.task is None else ("tasks", name, *found.path[2:])
-    moved = found._replace(path=path, shown=shown, key=found.task)
+    moved = replace(found, path=path, shown=shown, key=found.task)
     if origin.row_line is None or moved.row is not None:
         return moved
     return moved.at_row(origin.row_file, origin.row_line)

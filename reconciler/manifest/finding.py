@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import MAX_ALIKE, DataRow, Diagnostic, Path, Place, Severity
 from reconciler.model.remarks import Arg
+from reconciler.model.value import Value, replace
 
 Facts = Mapping[str, Arg]
 NO_FACTS: Facts = MappingProxyType({})
 
 
-class Finding(NamedTuple):
+class Finding(Value, frozen=True):
     """A problem at the value of `path`, or at its key if `on_key`. `position` is known for some.
 
     Messages name the path `shown`, if it is given. `secret` is a part of the value that must never
@@ -64,15 +64,15 @@ class Finding(NamedTuple):
 
     def at_path(self, path: Path) -> Finding:
         """The same finding at another path."""
-        return self._replace(path=path, shown=None)
+        return replace(self, path=path, shown=None)
 
     def at_position(self, line: int, column: int) -> Finding:
         """The same finding with a known position."""
-        return self._replace(position=(line, column))
+        return replace(self, position=(line, column))
 
     def at_row(self, file: str | None, line: int) -> Finding:
         """The same finding about a task generated from that row, of the manifest without `file`."""
-        return self._replace(row=DataRow(file or "", line))
+        return replace(self, row=DataRow(file or "", line))
 
     def in_file(self, file: str, line: int, column: int) -> Diagnostic:
         """Its diagnostic, located there."""

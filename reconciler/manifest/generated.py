@@ -32,6 +32,7 @@ from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+from reconciler.model.value import replace
 
 
 class Entries:
@@ -96,7 +97,7 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
         unreadable = next(iter(source.findings), None)
     if unreadable is not None:  # reported in the manifest that names the file
         line, _ = unreadable.position or (1, 1)
-        return unreadable._replace(position=None).at_row(file.name, line)
+        return replace(unreadable, position=None).at_row(file.name, line)
 
     def nodes() -> Node | None:
         return read_nodes(source.events()) if source is not None else None

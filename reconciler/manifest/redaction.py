@@ -14,6 +14,7 @@ from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import locate
 from reconciler.model.diagnostics import MAX_ALIKE
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import replace
 
 
 def sensitive_keys(tasks: Iterable[DesiredTask]) -> dict[str, set[str]]:
@@ -30,7 +31,7 @@ def without_name(found: Finding, keys: Collection[str]) -> Finding:
     path = found.path
     in_task = found.task in keys and len(path) > len(("tasks", "KEY"))
     if in_task and found.on_key and found.shown_path == path:
-        return found._replace(shown=path[:-1])
+        return replace(found, shown=path[:-1])
     return found
 
 
