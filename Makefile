@@ -98,7 +98,7 @@ $(BENCH_STAMP): $(STAMP)
 	@touch $@
 
 bench: $(BENCH_STAMP) ## Compare the speed with similar tools; prints ratios
-	$(BIN)/python -m bench $(ROWS)
+	PATH="$(CURDIR)/.cache/servers/bin:$$PATH" $(BIN)/python -m bench $(ROWS)
 
 release: $(STAMP) ## Build the files of a release into dist/, twice, and compare them
 	$(BIN)/python -m tools.release
