@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from reconciler.remote.addresses import Backend
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Resolved
-    from reconciler.state.model import State
+    from reconciler.state.attempt import Attempt
+    from reconciler.state.model import Record, State
     from reconciler.state.session import Session, StatePlace
     from reconciler.user_cache import UserCache
 
@@ -123,12 +124,13 @@ class Context:
             raise ManifestError(manifests.diagnostics)
         return manifests
 
-    def protect(self, tasks: Sequence[DesiredTask]) -> None:
+    def protect(self, tasks: Iterable[DesiredTask | Record | Attempt]) -> None:
         """Masks the prompts of sensitive tasks in all further output."""
-        if any(task.sensitive for task in tasks):
-            from reconciler.render.masking import secrets_in
+        self.ui.protect({task.ref.key for task in tasks if task.sensitive})
 
-            self.ui.protect(secrets_in(tasks))
+    def _protect_recorded(self, state: State) -> None:
+        self.protect(state.records.values())
+        self.protect(state.attempts.values())
 
     @cached_property
     def policy(self) -> Policy | None:
@@ -206,7 +208,9 @@ class Context:
         """The state with its journal folded in; takes no lock and writes nothing. StateError."""
         from reconciler.state.session import read_state
 
-        return read_state(self.place, backend=self.backend.name)
+        state = read_state(self.place, backend=self.backend.name)
+        self._protect_recorded(state)
+        return state
 
     def open_state(
         self, purpose: str, place: StatePlace | None = None, *, moves: bool = False
@@ -224,6 +228,7 @@ class Context:
             lambda holder: self.ui.note(note, holder=holder),
         )
         session = Session.open(place or self.place, claim, moves=moves)
+        self._protect_recorded(session.state)
         self.ui.diagnostics(session.warnings())
         return session
 
@@ -321,14 +326,14 @@ class Context:
         from reconciler.app.task_reader import TaskReader, event_cache
 
         cache = event_cache(self.caches, self.service, self.client.identity())
-        return TaskReader(self.client, cache, self.ui.conceal)
+        return TaskReader(self.client, cache)
 
     @cached_property
     def fresh_reader(self) -> TaskReader:
         """A reader without a cache, for what decides about creates."""
         from reconciler.app.task_reader import TaskReader
 
-        return TaskReader(self.client, None, self.ui.conceal)
+        return TaskReader(self.client, None)
 
     def budget(self, org_name: str) -> Budget | None:
         """The Neo token budget of an organization, None if it has none."""

@@ -10,6 +10,7 @@ from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, since_when
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.render.masking import without_prompt
 from reconciler.tasks.conversation import Conversation, ConversationEntry
 from reconciler.tasks.events import time_of
 
@@ -46,7 +47,8 @@ def _entries(
     tasks: RecordedTasks, record: Record, begin: datetime | None, *, follow: bool
 ) -> Entries:
     conversation = Conversation()
-    for event in _events(tasks, record, follow=follow):
+    events = _events(tasks, record, follow=follow)
+    for event in without_prompt(events, record) if record.sensitive else events:
         entries = tuple(conversation.entries(event))
         at = time_of(event)
         if begin is None or at is None or at >= begin:

@@ -18,7 +18,6 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.plan.selection import matches_key
-from reconciler.render.masking import secrets_in
 from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State, is_in
@@ -42,7 +41,6 @@ class RecordedTasks(Value, frozen=True):
         """Reads the state without a lock, and connects. `selectors` may include task IDs.
         TaskctlError."""
         state = with_named_ids(ctx.read_state(), selectors)
-        ctx.ui.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
         _ = ctx.client
         memory.resume_collection()  # runs for days; failed requests leave reference cycles
         return cls.of(ctx, state)

@@ -109,7 +109,8 @@ class Recipient(Value, frozen=True):
         if failed is None:
             return
         if forced and isinstance(failed, Refusal) and failed.status == 409:
-            raise TaskctlError.of(Code.STILL_BUSY, ref=self.name, words=failed.answer)
+            place = Place(key=self.record.ref.key)
+            raise TaskctlError.of(Code.STILL_BUSY, at=place, ref=self.name, words=failed.answer)
         caller = self.tasks.ctx.client.identity()
         problem = delivery_error(
             failed, self.record, caller, f"the {what}", cancels=what == "cancellation"

@@ -65,7 +65,7 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     """The task as its recorded manifest declares it now, without sensitive prompts, and the
     problems of that manifest. The policy is not checked."""
     from reconciler.manifest.loader import load
-    from reconciler.render.masking import redact, secrets_in
+    from reconciler.render.masking import redact
 
     settings, ref = ctx.settings, record.ref
     if record.file and not is_inside(settings.root, record.file):
@@ -79,6 +79,6 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     for task in manifests.tasks:
         if task.key == ref.key and task.org_name in (None, ref.org_name):
             declared = replace(task, sensitive=task.sensitive or record.sensitive)
-            ctx.ui.protect(secrets_in([declared]))
+            ctx.protect([declared])
             return (redact(declared) if declared.sensitive else declared), ()
     return None, ()

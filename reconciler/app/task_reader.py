@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.app.survey import FEW
-from reconciler.model.canonical import digest, map_texts
+from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
@@ -16,14 +16,13 @@ from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError
+from reconciler.render.masking import masked_outputs
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
 from reconciler.tasks.status import FINISHED, TaskState, TaskStatus, state_of
 from reconciler.user_cache import UserCache
-
-Conceal = Callable[[str], str]
 
 
 class ReadPosition(Stored, frozen=True):
@@ -51,8 +50,8 @@ def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[R
 
 
 class TaskReader:
-    """Reads existing tasks and sends messages to them. `conceal` removes secrets from texts of the
-    service. Without a `cache`, all events are read. Thread-safe.
+    """Reads existing tasks and sends messages to them. Without a `cache`, all events are read.
+    Thread-safe.
 
     The API does not say how a task ended: it is idle if it is done, failed, stopped or waiting for
     a person. Only its events tell. But an agent cannot work, and nobody can send it a message,
@@ -60,12 +59,9 @@ class TaskReader:
     events of a finished task are not read again while all its outputs stay the same.
     """
 
-    def __init__(
-        self, client: Client, cache: TaskCache[ReadPosition] | None, conceal: Conceal
-    ) -> None:
+    def __init__(self, client: Client, cache: TaskCache[ReadPosition] | None) -> None:
         self._client = client
         self._cache = cache
-        self._conceal = conceal
 
     def statuses(
         self,
@@ -136,7 +132,7 @@ class TaskReader:
             mine = self._client.identity().same_as(record.identity)
             return self._status_of(record, TaskState.GONE if mine else TaskState.NOT_VISIBLE)
         summary = self._summary(record, raw) if summary is None else summary
-        return self._status_of(record, state_of(raw, summary), self.without_secrets(raw), summary)
+        return self._status_of(record, state_of(raw, summary), raw, summary)
 
     def _status_of(
         self,
@@ -147,8 +143,11 @@ class TaskReader:
     ) -> TaskStatus:
         ref, task_id = record.ref, record.task_id
         url = self._client.task_url(ref.org_name, task_id)
-        summary = summary or EventSummary()
-        return TaskStatus(ref, state, record.file, task_id, url, raw or {}, summary)
+        raw, summary = raw or {}, summary or EventSummary()
+        if record.sensitive:
+            raw = masked_outputs(raw, (record.inputs.get("name"),))
+            summary = replace(summary, words="")
+        return TaskStatus(ref, state, record.file, task_id, url, raw, summary)
 
     def _ended(self, record: Record) -> TaskStatus | None:
         """The status of a task that is known to have ended; None if it is not known."""
@@ -156,7 +155,7 @@ class TaskReader:
         if position is not None and position.outputs and position.shown:
             state = state_of(position.shown, position.summary)
             if state in FINISHED:
-                shown = {**self.without_secrets(position.shown), "id": record.task_id}
+                shown = {**position.shown, "id": record.task_id}
                 return self._status_of(record, state, shown, position.summary)
         if record.done:
             shown = {**record.outputs, "id": record.task_id}
@@ -211,7 +210,7 @@ class TaskReader:
         found: list[Event] = []
         last = token
         for entries, following in self._client.event_pages(org_name, task_id, token):
-            found += [self.without_secrets(e) for e in entries if isinstance(e, Mapping)]
+            found += [event for event in entries if isinstance(event, Mapping)]
             last, token = token, following
         return found, last
 
@@ -258,13 +257,6 @@ class TaskReader:
         if 200 <= response.status < 300:
             return None
         status, message = responses.refusal(response, self._client.scrub)
-        message = self._conceal(message)
         if response.status >= 500 or response.status in (408, 425):
             return Lost(message)
         return Refusal(status, message)
-
-    def without_secrets(self, values: Mapping[str, object]) -> dict[str, object]:
-        clean: dict[str, object] = map_texts(
-            lambda text: self._conceal(self._client.scrub(text)), values, names=True
-        )
-        return clean

@@ -6,7 +6,7 @@ do not depend on terminals, streams or exit codes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from reconciler.model.remarks import Arg
     from reconciler.model.task import TaskRef
     from reconciler.render.reports import Report
-    from reconciler.render.secrets import Secrets
     from reconciler.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
@@ -93,11 +92,8 @@ class Ui(Protocol):
     def ask(self, question: str, *, strict: bool, **facts: Arg) -> bool:
         """Whether the answer is yes; `strict`: only the full word `yes` counts."""
 
-    def protect(self, secrets: Secrets) -> None:
-        """Masks these prompts in all further output."""
-
-    def conceal(self, text: str) -> str:
-        """External text, such as the service's, without the protected prompts."""
+    def protect(self, keys: Collection[str]) -> None:
+        """Masks the prompts of sensitive tasks with these keys in all further output."""
 
     def show_sources(self, source: Source) -> None:
         """Sets where to find the source lines of diagnostics."""

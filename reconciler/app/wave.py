@@ -39,7 +39,6 @@ from reconciler.plan.excess import refuse_more
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.render.masking import secrets_of
 from reconciler.render.plan.summary import shortened_count, to_confirm
 from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
@@ -139,7 +138,6 @@ class Wave:
         is_first = self._follows is None
         plan = self._plan() if is_first else self._plan_again()
         ui = self._ctx.ui
-        ui.protect(secrets_of(plan))
         first_view = self._planning.view
         # Errors, which stop the run, are shown last.
         hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)

@@ -75,7 +75,7 @@ class Command(WithExamples):
         _use_command_line(ctx)
         if (file := call.out.settings.config_file) is not None:
             call.out.detail("config", file=file)
-        with ctx.scope(cleanup=False), _log(ctx, before, call.out), call.ctx:
+        with ctx.scope(cleanup=False), _log(ctx, before), call.ctx:
             return self.callback(call, **own) if self.callback is not None else None
 
 
@@ -188,12 +188,12 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
     )
 
 
-def _log(ctx: click.Context, before: dict[str, Any], out: Output) -> AbstractContextManager[None]:
+def _log(ctx: click.Context, before: dict[str, Any]) -> AbstractContextManager[None]:
     if not (ctx.params["debug"] or before.get("debug")):
         return nullcontext()
     from reconciler.cli.console.request_log import request_log
 
-    return request_log(out)
+    return request_log()
 
 
 def _result_format(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) -> str:

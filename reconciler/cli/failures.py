@@ -58,13 +58,23 @@ def _failure_of(
             place = Place(os.fsdecode(file)) if isinstance(file, str | bytes) else NOWHERE
             return 1, [diagnostic(Code.OS_ERROR, at=place, why=why)]
     if out.options.verbose:
-        import traceback
-
-        trace = out.conceal("".join(traceback.format_exception(error)))
-        write_stderr(safe.block(_without_token(trace)))
-    what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
+        write_stderr(safe.block(_without_token("".join(_trace(error, out)))))
+    what = type(error).__name__ if out.protects else repr(error)
+    if str(error) and not out.protects:
+        what = f"{type(error).__name__}: {error}"
+    what = _without_token(what)
     case = "verbose" if out.options.verbose else ""
     return 1, [diagnostic(Code.INTERNAL_ERROR, case, what=what)]
+
+
+def _trace(error: BaseException, out: Output) -> list[str]:
+    """The traceback; without the error's text, which may contain anything, if prompts must not be
+    shown."""
+    import traceback
+
+    if out.protects:
+        return traceback.format_tb(error.__traceback__)
+    return traceback.format_exception(error)
 
 
 def _usage_problem(error: click.ClickException, called: click.Context | None) -> Diagnostic:

@@ -20,7 +20,13 @@ from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.quick_check import SMALL
-from reconciler.manifest.redaction import mask_secrets, mask_tasks, sensitive_keys, without_name
+from reconciler.manifest.redaction import (
+    mask_secrets,
+    mask_tasks,
+    redacted,
+    sensitive_keys,
+    without_quotes,
+)
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
 from reconciler.model.codes import Code
@@ -237,7 +243,7 @@ class _Loading:
         for name, document in self._documents.items():
             keys, ignores = sensitive.get(name, set()), document.ignores
             found_here = at_entries(document.findings, document.origins)
-            findings = [without_name(f, keys) for f in found_here if not _is_ignored(f, ignores)]
+            findings = [redacted(f, keys) for f in found_here if not _is_ignored(f, ignores)]
             findings += ignores.unused(found_here) if ignores is not None else ()
             if findings:
                 self._locate(document, findings)
@@ -245,8 +251,10 @@ class _Loading:
                 texts[name] = mask_tasks(body, document, keys)
         for name, file in self.named.prompts.items():
             findings = in_prompts[name]
+            is_sensitive = any(key in sensitive.get(manifest, ()) for manifest, key in file.users)
+            findings = [without_quotes(f) for f in findings] if is_sensitive else findings
             self._diagnostics += located(findings, file=name)
-            if any(key in sensitive.get(manifest, ()) for manifest, key in file.users):
+            if is_sensitive:
                 texts.pop(name, None)
             elif findings:
                 texts[name] = mask_secrets(texts.get(name, file.body), file.findings)

@@ -1,4 +1,5 @@
-"""Redaction: no message shows a credential, a line of a sensitive task, or an unknown name in one.
+"""Redaction: no message shows a credential, or a line, a part or an unknown name of a sensitive
+task.
 
 Whole tasks are redacted, not just messages: in a file with wrong indentation or another error, a
 line of a prompt can be anywhere in its task.
@@ -13,6 +14,7 @@ from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import locate
 from reconciler.model.diagnostics import MAX_ALIKE
+from reconciler.model.fields import STAND_IN
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import replace
 
@@ -26,13 +28,26 @@ def sensitive_keys(tasks: Iterable[DesiredTask]) -> dict[str, set[str]]:
     return keys
 
 
-def without_name(found: Finding, keys: Collection[str]) -> Finding:
-    """The finding; if it is about an unknown name in one of the tasks `keys`, without that name."""
+_QUOTED = ("text", "value")
+"""The facts of findings in a message that are parts of it."""
+
+
+def redacted(found: Finding, keys: Collection[str]) -> Finding:
+    """The finding; if it is about an unknown name in one of the tasks `keys`, without that name,
+    and about a message, without what it quotes."""
     path = found.path
-    in_task = found.task in keys and len(path) > len(("tasks", "KEY"))
-    if in_task and found.on_key and found.shown_path == path:
+    if found.task not in keys or len(path) <= len(("tasks", "KEY")):
+        return found
+    if path[2] == "message":
+        found = without_quotes(found)
+    if found.on_key and found.shown_path == path:
         return replace(found, shown=path[:-1])
     return found
+
+
+def without_quotes(found: Finding) -> Finding:
+    quoted = {name: STAND_IN for name in _QUOTED if name in found.facts}
+    return replace(found, facts={**found.facts, **quoted}) if quoted else found
 
 
 def mask_secrets(body: bytes, findings: Iterable[Finding]) -> bytes:

@@ -62,6 +62,8 @@ def _line(value: object) -> str:
 
 
 def _items(value: Fact) -> tuple[str, ...]:
+    if isinstance(value, Words):
+        return (value.note,)
     return tuple(map(_line, value)) if isinstance(value, tuple) else (_line(value),)
 
 

@@ -94,6 +94,8 @@ NOT_RETURNED = _names(lambda field: not field.returned and field.name != "messag
 IDENTIFYING = _names(lambda field: field.identifies)
 IMPORTED = _names(lambda field: field.imported)
 HIDDEN = _names(lambda field: field.hidden)
+STAND_IN = "(sensitive)"
+"""What reports of sensitive tasks show instead of texts that may be parts of hidden fields."""
 CHOSEN = _names(lambda field: bool(field.choices))
 ENUMERATED = (*CHOSEN, "runtimePhase", "status", "taskType")
 """Settings and outputs with few different values."""

@@ -29,6 +29,15 @@ def remark(case: str, /, **facts: Arg) -> Remark:
     return Remark(case, facts)
 
 
+SAID = "said"
+
+
+def said(text: str) -> Remark:
+    """The service's own words in an error. They may repeat what it was sent, so reports withhold
+    them if a sensitive task may be the cause (`render/masking.py`)."""
+    return Remark(SAID, {"text": text})
+
+
 def map_fact(change: Callable[[Any], Any], kind: type, fact: Any) -> Any:
     """The fact, with each value of that kind changed; a tuple has several."""
     if isinstance(fact, tuple):

@@ -35,7 +35,7 @@ class NotSent(NamedTuple):
 class Refused(NamedTuple):
     """The service itself rejected the create and created nothing. `why` is its message."""
 
-    why: str
+    why: Arg
     status: int
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from reconciler.model.fields import NOT_RETURNED
 from reconciler.model.options import AdoptScope
-from reconciler.model.remarks import Remark, remark
+from reconciler.model.remarks import Remark, remark, said
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, text_of
 from reconciler.model.value import replace
@@ -153,7 +153,7 @@ def described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Re
     """Which task it is, how old, and who created it."""
     url = console_url(backend, remote.org_name, remote.id)
     case = "adopt.local" if url is None else "adopt.named" if remote.name else "adopt.unnamed"
-    yield remark(case, name=remote.name, task_id=remote.id, url=url)
+    yield remark(case, name=said(remote.name), task_id=remote.id, url=url)
     login = remote.creator_login
     if remote.created_at is not None:
         age = view.clocks.moment - remote.created_at

@@ -96,8 +96,7 @@ class Client:
         if responses.service_sent(response, 404):
             return remark("budget.none")
         if not 200 <= response.status < 300:
-            answer = self.scrub(responses.response_name(response))
-            return remark("budget.refused", answer=answer)
+            return remark("budget.refused", answer=responses.answer(response, self.scrub))
         try:
             data = self.scrub.values(responses.decode(response.body), response.body)
             found = read_budget(org_name, data)

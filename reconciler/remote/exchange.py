@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from urllib3.exceptions import ProtocolError
 
 from reconciler.model.service import SendWindow
 from reconciler.model.value import Value
-from reconciler.remote.sanitize import shown_text
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
 
 class Timeouts(Value, frozen=True):
@@ -58,7 +60,10 @@ class ServiceResponse(Value, frozen=True):
 
     @property
     def request_id(self) -> str:
-        return shown_text(self.headers.get("X-Pulumi-Request-ID", ""), 80)
+        """Empty if it is missing, or not a plain word: it is shown where no other text of the
+        service is."""
+        found = self.headers.get("X-Pulumi-Request-ID", "")
+        return found if _REQUEST_ID.fullmatch(found) else ""
 
 
 class NoResponseError(Exception):

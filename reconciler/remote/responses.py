@@ -26,8 +26,9 @@ from reconciler import limits
 from reconciler.model import wire
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, error
-from reconciler.model.remarks import Arg, Remark
+from reconciler.model.remarks import Arg, Remark, map_fact, remark, said
 from reconciler.model.service import Created, CreateOutcome, Refused, Unknown
+from reconciler.model.value import replace
 from reconciler.remote.exchange import (
     NoResponseError,
     Request,
@@ -91,17 +92,24 @@ def read(response: ServiceResponse, request: Request, where: str, scrub: Scrubbe
             return scrub.values(decode(response.body), response.body)
     else:
         classified = _classified(response, request)
-    problem = _diagnostic(classified, scrub, where=where, answer=response_name(response))
+    problem = _diagnostic(classified, scrub, where=where, answer=answer(response, scrub))
     kind = NotFoundError if service_sent(response, 404) else RemoteError
     raise kind([problem], response.status)
 
 
 def _diagnostic(classified: _Classified, scrub: Scrubber, **facts: Arg) -> Diagnostic:
     code, case, more = classified
-    clean: dict[str, Any] = {
-        name: scrub(arg) if isinstance(arg, str) else arg for name, arg in {**facts, **more}.items()
+    return error(code, case, **_scrubbed({**facts, **more}, scrub))
+
+
+def _scrubbed(facts: Mapping[str, Arg], scrub: Scrubber) -> dict[str, Any]:
+    def clean(found: Remark) -> Remark:
+        return replace(found, facts=_scrubbed(found.facts, scrub))
+
+    return {
+        name: scrub(fact) if isinstance(fact, str) else map_fact(clean, Remark, fact)
+        for name, fact in facts.items()
     }
-    return error(code, case, **clean)
 
 
 _BY_STATUS = {
@@ -117,7 +125,7 @@ def _classified(response: ServiceResponse, request: Request) -> _Classified:
         return (*_BY_STATUS[status], {})
     if 300 <= status < 400:
         target = bare_url(response.headers.get("Location", "")) or "nowhere"
-        return Code.REDIRECTED, "", {"status": status, "target": target}
+        return Code.REDIRECTED, "", {"status": status, "target": said(target)}
     if status == 404:
         if request.is_task or request.org_name is None:
             return Code.NOT_FOUND, "task" if request.is_task else "", {}
@@ -135,10 +143,10 @@ def service_sent(response: ServiceResponse, *statuses: int) -> bool:
     return response.status in statuses and _message(response) is not None
 
 
-def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, str]:
+def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, Remark]:
     """Status and message of a rejection. Status 0 if the response is not the service's."""
     message = _message(response)
-    return (response.status, scrub(message)) if message else (0, scrub(response_name(response)))
+    return (response.status, said(scrub(message))) if message else (0, answer(response, scrub))
 
 
 def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
@@ -147,15 +155,15 @@ def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
     task_id = wire.created_task_id(data) if 200 <= status < 300 else None
     if task_id is not None and scrub(task_id) == task_id:
         return Created(task_id)
-    name = scrub(response_name(response))
     if status == 429:
-        return Unknown(name, retry_after(response.headers, datetime.now(UTC)), throttled=True)
+        why = answer(response, scrub)
+        return Unknown(why, retry_after(response.headers, datetime.now(UTC)), throttled=True)
     # A gateway's page with the same status proves nothing: the service repeats the status as JSON.
     code, message = data.get("code"), data.get("message")
     is_proof = type(code) is int and code == status and status not in MAY_HAVE_CREATED
     if 400 <= status < 500 and is_proof and isinstance(message, str) and message.strip():
-        return Refused(scrub(shown_text(message)), status)
-    return Unknown(name)
+        return Refused(said(scrub(shown_text(message))), status)
+    return Unknown(answer(response, scrub))
 
 
 def _object(response: ServiceResponse) -> Mapping[str, Any]:
@@ -177,19 +185,17 @@ def _message(response: ServiceResponse) -> str | None:
     return shown_text(str(message)) if has_text else "no reason given"
 
 
-def response_name(response: ServiceResponse) -> str:
+def answer(response: ServiceResponse, scrub: Scrubber) -> Remark:
     """A response in a few words: the status, the message or the beginning of the body, and the
     request ID of a failure."""
-    message = _message(response)
-    if message is not None:
-        text = f"{response.status}: {message}"
-    else:
+    case, text = "answer", _message(response)
+    if text is None:
         kind = shown_text(response.headers.get("Content-Type", "no content type"), 80)
         beginning = shown_text(response.body[:400].decode("utf-8", "replace"), 80)
-        text = f"{response.status}, {kind}{f': {beginning}' if beginning else ', empty'}"
-    if response.status < 500 or not response.request_id:
-        return text
-    return f"{text} (X-Pulumi-Request-ID {response.request_id})"
+        case, text = "answer.other", f"{kind}{f': {beginning}' if beginning else ', empty'}"
+    request_id = response.request_id if response.status >= 500 else ""
+    request = remark("answer.request", id=scrub(request_id)) if request_id else ""
+    return remark(case, status=response.status, text=said(scrub(text)), request=request)
 
 
 def failure(lost: NoResponseError, scrub: Scrubber, where: str = "") -> Diagnostic:
@@ -214,7 +220,7 @@ def _classified_failure(lost: NoResponseError) -> _Classified:
         if known is not None:
             return known
     last = next((str(c) for c in reversed(found) if str(c)), type(lost.cause).__name__)
-    return Code.NO_RESPONSE, "other", {"reason": shown_text(last, _REASON_LIMIT)}
+    return Code.NO_RESPONSE, "other", {"reason": said(shown_text(last, _REASON_LIMIT))}
 
 
 def _known(cause: BaseException) -> _Classified | None:

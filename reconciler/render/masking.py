@@ -1,25 +1,28 @@
 """Removes the prompts of sensitive tasks from reports, before any format sees them.
 
 Values that are prompts become a digest (the beginning of the SHA-256 of the UTF-8 text), which
-shows whether a prompt changed. In text that may repeat a prompt, such as the service's messages, it
-becomes a placeholder. Names and entities are not part of the prompt.
+shows whether a prompt changed. The service's own words in an error may repeat a prompt in any form:
+they are withheld as a whole, unless they are about another task. Entities, and names that the
+manifest sets, are not part of the prompt.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reconciler.model.canonical import map_texts, texts_in
+from reconciler.model.canonical import map_texts
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.fields import HIDDEN
+from reconciler.model.fields import HIDDEN, NAMES, STAND_IN
 from reconciler.model.generated import Generated
-from reconciler.model.remarks import Arg, Remark, map_fact
+from reconciler.model.remarks import SAID, Arg, Remark, map_fact, said
 from reconciler.model.task import DesiredTask, Inputs
 from reconciler.model.value import replace
+from reconciler.model.wire import first_user_message
 from reconciler.render.reports import FailureReport, Report, ValidateReport
-from reconciler.render.secrets import STAND_IN, Secrets
+from reconciler.state.attempt import OUTPUTS
 
 if TYPE_CHECKING:
     from reconciler.plan.plan import Change, Plan, PlannedTask
@@ -27,18 +30,56 @@ if TYPE_CHECKING:
     from reconciler.state.model import Record, State
 
 R = TypeVar("R", bound="DesiredTask | Record | Attempt")
+Keys = frozenset[str]
+"""The keys of sensitive tasks."""
+
+_WITHHELD = said(STAND_IN)
+_OWN_REQUESTS = frozenset(
+    {
+        "adopt.named",
+        "apply.cancel_refused",
+        "apply.not_cancelled",
+        "apply.not_sent",
+        "apply.refused",
+        "apply.unknown",
+        "patch.failed",
+        "patch.unfinished",
+        Code.DELIVERY_REJECTED,
+        Code.DELIVERY_UNKNOWN,
+        Code.NOT_THE_CREATOR,
+        Code.STILL_BUSY,
+        Code.TASK_BUSY,
+        Code.TASK_GONE,
+    }
+)
+"""The remarks and codes whose cause can only be the task that they are about. All others may be
+about a list, or about the task of another key."""
 
 _HIDDEN = re.compile(r"\(sensitive\) sha256:[0-9a-f]{32}")
 _DIGITS = 32  # half a digest fits into a row beside its label, and identifies a text
-_SHOWN_OF_MESSAGE = "entity_diff"
+_SHOWN_OF_MESSAGE = frozenset({"entity_diff", "timestamp", "type"})
+_SHOWN_OUTPUTS = frozenset({"id", *OUTPUTS, *NAMES}) - {"name", *HIDDEN}
 
 
-def masked(report: Report, secrets: Secrets) -> Report:
-    """The report without `secrets` and without the prompts of its own sensitive tasks."""
-    secrets |= secrets_of(report)
-    if not secrets:
+def keys_in(report: Report) -> Keys:
+    """The keys of a report's sensitive tasks."""
+    if isinstance(report, FailureReport):
+        return frozenset()
+    if isinstance(report, ValidateReport):
+        return frozenset(task.key for task in report.listed if task.sensitive)
+    from reconciler.plan.plan import Plan
+
+    if not isinstance(report, Plan):
+        return frozenset()
+    return frozenset(task.ref.key for task in report.tasks if task.sensitive)
+
+
+def masked(report: Report, keys: Keys) -> Report:
+    """The report without what may show a prompt of its own sensitive tasks, or of `keys`."""
+    keys |= keys_in(report)
+    if not keys:
         return report
-    diagnostics = concealed(report.diagnostics, secrets)
+    diagnostics = withheld_in(report.diagnostics, keys)
     if isinstance(report, FailureReport):
         return replace(report, diagnostics=diagnostics)
     if isinstance(report, ValidateReport):
@@ -47,51 +88,23 @@ def masked(report: Report, secrets: Secrets) -> Report:
     from reconciler.plan.plan import Plan
 
     if isinstance(report, Plan):
-        return _plan(report, secrets)
+        return _plan(report, keys)
     tasks = tuple(
-        replace(task, problems=concealed_remarks(task.problems, secrets)) for task in report.tasks
+        replace(task, problems=_remarks(task.problems, task.ref.key, keys)) for task in report.tasks
     )
     return replace(report, diagnostics=diagnostics, tasks=tasks)
 
 
 def masked_plan(plan: Plan) -> Plan:
     """The plan to save: apply takes prompts from the manifests, never from a plan."""
-    secrets = secrets_of(plan)
-    return _plan(plan, secrets) if secrets else plan
-
-
-def secrets_of(report: Report) -> Secrets:
-    """The prompts of a report's sensitive tasks."""
-    if isinstance(report, FailureReport):
-        return Secrets()
-    if isinstance(report, ValidateReport):
-        return secrets_in(report.listed)
-    from reconciler.plan.plan import Plan
-
-    if not isinstance(report, Plan):
-        return Secrets()
-    return Secrets(
-        text
-        for task in report.tasks
-        if task.sensitive
-        for known in (task.desired, task.record, task.attempt)
-        if known is not None
-        for text in _texts(known.inputs)
-    )
-
-
-def secrets_in(tasks: Iterable[DesiredTask | Record | Attempt]) -> Secrets:
-    """The prompts of the sensitive tasks, including those of commands."""
-    return Secrets(text for task in tasks if task.sensitive for text in _texts(task.inputs))
+    keys = keys_in(plan)
+    return _plan(plan, keys) if keys else plan
 
 
 def masked_state(state: State) -> State:
     """The state without the prompts of sensitive tasks."""
-    secrets = secrets_in(state.records.values()) | secrets_in(state.attempts.values())
-    if not secrets:
-        return state
     records = {
-        ref: _record(record, secrets) if record.sensitive else record
+        ref: _record(record) if record.sensitive else record
         for ref, record in state.records.items()
     }
     attempts = {
@@ -101,75 +114,103 @@ def masked_state(state: State) -> State:
     return replace(state, records=records, attempts=attempts)
 
 
-def concealed(diagnostics: Iterable[Diagnostic], secrets: Secrets) -> tuple[Diagnostic, ...]:
-    return tuple(replace(d, args=_facts(d.args, secrets)) for d in diagnostics)
+# The service's words
 
 
-def concealed_remarks(remarks: Iterable[Remark], secrets: Secrets) -> tuple[Remark, ...]:
-    return tuple(_remark(r, secrets) for r in remarks)
+def withheld_in(diagnostics: Iterable[Diagnostic], keys: Keys) -> tuple[Diagnostic, ...]:
+    """The diagnostics without the service's words, except about tasks that are not sensitive."""
+    return tuple(_diagnostic(diagnostic, keys) for diagnostic in diagnostics)
 
 
-def _remark(remark: Remark, secrets: Secrets) -> Remark:
-    return replace(remark, facts=_facts(remark.facts, secrets))
-
-
-def _facts(facts: Mapping[str, Arg], secrets: Secrets) -> dict[str, Arg]:
+def withheld(facts: Mapping[str, Arg], own: Collection[str] = ()) -> dict[str, Arg]:
+    """The facts without the service's words, except those in a remark of a kind in `own`."""
     return {
-        name: secrets.conceal(fact)
-        if isinstance(fact, str)
-        else map_fact(lambda remark: _remark(remark, secrets), Remark, fact)
+        name: map_fact(lambda remark: _remark(remark, own), Remark, fact)
         for name, fact in facts.items()
     }
 
 
-def _texts(value: Inputs) -> Iterable[str]:
-    message = value.get("message") or {}
-    shown = (texts_in(part) for name, part in message.items() if name != _SHOWN_OF_MESSAGE)
-    return (text for texts in shown for text in texts if not _HIDDEN.fullmatch(text))
+def _diagnostic(diagnostic: Diagnostic, keys: Keys) -> Diagnostic:
+    own = _own(diagnostic.key, keys)
+    if diagnostic.code in own:
+        return diagnostic
+    return replace(diagnostic, args=withheld(diagnostic.args, own))
 
 
-def _plan(plan: Plan, secrets: Secrets) -> Plan:
+def _remarks(remarks: Iterable[Remark], key: str, keys: Keys) -> tuple[Remark, ...]:
+    return tuple(_remark(remark, _own(key, keys)) for remark in remarks)
+
+
+def _remark(remark: Remark, own: Collection[str]) -> Remark:
+    if remark.case in own or remark.code in own:
+        return remark
+    return _WITHHELD if remark.case == SAID else replace(remark, facts=withheld(remark.facts, own))
+
+
+def _own(key: str | None, keys: Keys) -> Collection[str]:
+    """The kinds of remarks about a task whose causes may be shown."""
+    return () if key is None or key in keys else _OWN_REQUESTS
+
+
+# Plans and records
+
+
+def _plan(plan: Plan, keys: Keys) -> Plan:
     from reconciler.plan.digest import plan_digest
 
     return replace(
         plan,
-        tasks=tuple(_task(task, secrets) for task in plan.tasks),
-        diagnostics=concealed(plan.diagnostics, secrets),
+        tasks=tuple(_task(task, keys) for task in plan.tasks),
+        diagnostics=withheld_in(plan.diagnostics, keys),
         shown_digest=plan_digest(plan),
     )
 
 
-def _task(task: PlannedTask, secrets: Secrets) -> PlannedTask:
-    task = replace(task, remarks=concealed_remarks(task.remarks, secrets))
+def _task(task: PlannedTask, keys: Keys) -> PlannedTask:
+    task = replace(task, remarks=_remarks(task.remarks, task.ref.key, keys))
     if not task.sensitive:
         return task
-    remote, name = task.remote, _name(task.desired) or _name(task.record)
+    remote, names = task.remote, (_name(task.desired), _name(task.record))
     return replace(
         task,
-        diff=tuple(_change(change, secrets, name) for change in task.diff),
+        diff=tuple(_change(change, names) for change in task.diff),
         desired=redact(task.desired) if task.desired is not None else None,
-        record=_record(task.record, secrets) if task.record is not None else None,
+        record=_record(task.record, names) if task.record is not None else None,
         attempt=redact(task.attempt) if task.attempt is not None else None,
-        remote=replace(remote, raw=_conceal(remote.raw, secrets, name)) if remote else None,
+        remote=replace(remote, raw=masked_outputs(remote.raw, names)) if remote else None,
     )
 
 
-def _change(change: Change, secrets: Secrets, name: str | None) -> Change:
+def _change(change: Change, names: Collection[object]) -> Change:
     """Prompts as digests, also in a message that was added or removed as a whole."""
     sides = (change.before, change.after)
     if change.path == "message":
         before, after = (_redact_message(s) if isinstance(s, Mapping) else s for s in sides)
     elif re.match(r"message\b(?!\.entity_diff)", change.path):
         before, after = map(_digests, sides)
+    elif change.path == "name":
+        before, after = (side if side in names else _without_texts(side) for side in sides)
     else:
-        before, after = (_conceal(side, secrets, name) for side in sides)
+        return change
     return replace(change, before=before, after=after)
 
 
-def _record(record: Record, secrets: Secrets) -> Record:
-    """The service may derive a task's name from its prompt."""
-    outputs = _conceal(record.outputs, secrets, _name(record))
+def _record(record: Record, names: Collection[object] = ()) -> Record:
+    outputs = masked_outputs(record.outputs, (*names, _name(record)))
     return replace(redact(record), outputs=outputs)
+
+
+def masked_outputs(outputs: Mapping[str, object], names: Collection[object]) -> dict[str, Any]:
+    """The outputs of a task without what the service may derive from its prompt: texts in unknown
+    outputs, and the name unless it is one of the `names` that its manifest sets."""
+    return {
+        name: value if name in _SHOWN_OUTPUTS or value in names else _without_texts(value)
+        for name, value in outputs.items()
+    }
+
+
+def _without_texts(value: object) -> Any:
+    return map_texts(lambda _: STAND_IN, value)
 
 
 def redact(task: R) -> R:
@@ -188,6 +229,24 @@ def redact(task: R) -> R:
     return replace(task, inputs=inputs, origin=origin)
 
 
+def without_prompt(
+    events: Iterable[Mapping[str, Any]], task: Record
+) -> Iterator[Mapping[str, Any]]:
+    """The events of a sensitive task, from the first on. The message that it was created with
+    is a digest, also where it is repeated; what its agent says is needed to follow it."""
+    prompt, is_begun = (task.inputs.get("message") or {}).get("content"), False
+    for event in events:
+        body: Any = event.get("eventBody")
+        match body:
+            case {"type": "user_message", **more} if not is_begun or more.get("content") == prompt:
+                is_begun = is_begun or first_user_message([event]) is not None
+                yield {**event, "eventBody": _redact_message(body)}
+            case {"type": "set_task_name", "name": name} if name != task.inputs.get("name"):
+                yield {**event, "eventBody": {**body, "name": _without_texts(name)}}
+            case _:
+                yield event
+
+
 def _redact_values(generated: Generated) -> Generated:
     """Values are too short for digests, which could be guessed."""
     return replace(generated, values=dict.fromkeys(generated.values, STAND_IN))
@@ -201,7 +260,7 @@ def _redact_message(message: object) -> object:
     if not isinstance(message, Mapping):
         return _digests(message)
     return {
-        name: part if name == _SHOWN_OF_MESSAGE else _digests(part)
+        name: part if name in _SHOWN_OF_MESSAGE else _digests(part)
         for name, part in message.items()
     }
 
@@ -218,11 +277,5 @@ def _digest(text: str) -> str:
     return f"(sensitive) sha256:{hexadecimal[:_DIGITS]}"
 
 
-def _conceal(value: object, secrets: Secrets, name: str | None) -> Any:
-    """The value with prompts removed from its texts, except the `name` from the manifest."""
-    return map_texts(lambda text: text if text == name else secrets.conceal(text), value)
-
-
-def _name(task: DesiredTask | Record | None) -> str | None:
-    name = task.inputs.get("name") if task is not None else None
-    return name if isinstance(name, str) else None
+def _name(task: DesiredTask | Record | None) -> object:
+    return task.inputs.get("name") if task is not None else None

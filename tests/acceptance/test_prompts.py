@@ -189,8 +189,7 @@ def test_an_error_of_the_service_that_repeats_the_prompt_is_masked(
     sandbox.write(in_file(sensitive=True))
     applied = sandbox.run("apply", "-v", *all_reports("apply"))
     assert applied.results() == {"offer": "failed"}
-    assert "field 'message'" in applied.document["tasks"][0]["error"]
-    assert "(sensitive)" in applied.document["tasks"][0]["error"]
+    assert applied.document["tasks"][0]["error"] == "(sensitive) (HTTP 400)"
     assert_silent(everything_said(sandbox, applied))
 
 
@@ -216,4 +215,17 @@ def test_diagnostics_of_a_sensitive_task_show_no_source_line(sandbox: Desk) -> N
     validated = sandbox.run("validate", *all_reports("validate"))
     assert validated.code == 1
     assert '"tasks/prompts/offer.md"' in validated.stdout
+    assert_silent(everything_said(sandbox, validated))
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_diagnostics_of_a_sensitive_task_quote_nothing(sandbox: Desk, inline: bool) -> None:
+    text = "Tell {{ Globex.legal }} about ${vermeiden}."
+    prompt_file(sandbox).write_text(text)
+    sandbox.write(
+        {"offer": {"message": text, "sensitive": True}} if inline else in_file(sensitive=True)
+    )
+    validated = sandbox.run("validate", *all_reports("validate"))
+    assert [d["code"] for d in validated.document["diagnostics"]] == ["TC311", "TC403"]
+    assert "`(sensitive)` is sent to the agent literally" in validated.stdout
     assert_silent(everything_said(sandbox, validated))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from pathlib import Path
 
 from tests.support.live_tasks import LONGER, LiveTasks
@@ -54,7 +56,7 @@ def test_the_prompt_of_a_sensitive_task_is_never_shown(
     place.apply({"good": secret}, sensitive=True)
     place.time.advance(LONGER)
     place.write({"good": secret + " in the bay of wonders tomorrow"}, sensitive=True)
-    for command in (("show", "good"), ("logs", "good"), ("status",), ("wait", "good")):
+    for command in (("show", "good"), ("status",), ("wait", "good")):
         for form in ("text", "json"):
             for verbose in ((), ("-v",)):
                 _, out, err = place.run(*command, "--format", form, *verbose)
@@ -62,6 +64,24 @@ def test_the_prompt_of_a_sensitive_task_is_never_shown(
                 assert "wonders" not in out + err, command
     (cached,) = cache_folder.glob("events-*")
     assert "submarine" not in cached.read_text()
+
+
+def test_the_log_of_a_sensitive_task_shows_what_its_agent_says(place: LiveTasks) -> None:
+    """But neither the prompt nor a name made from it."""
+    secret = "finishing the launch of the yellow submarine"
+    place.apply({"good": secret}, sensitive=True)
+    for more in ("finishing the launch", secret):
+        place.time.advance(LONGER)
+        assert place.run("say", "good", more)[0] == 0
+    place.time.advance(LONGER)
+    digest = f"(sensitive) sha256:{sha256(secret.encode()).hexdigest()[:32]}"
+    for follow in ((), ("--follow",)):
+        out = place.run("logs", "good", "--format", "json", *follow)[1]
+        events = [json.loads(line) for line in out.splitlines()]
+        sent = [event["eventBody"]["content"] for event in events if event["type"] == "userInput"]
+        assert sent == [digest, "finishing the launch", digest]
+        shown = [event for event in events if secret in str(event)]
+        assert {event["eventBody"]["type"] for event in shown} == {"assistant_message"}
 
 
 def test_an_argument_that_is_neither_a_plan_nor_a_key_is_an_error(place: LiveTasks) -> None:

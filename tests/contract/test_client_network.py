@@ -15,7 +15,7 @@ from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.service import Created, NotSent, Unknown
 from reconciler.remote.client import Client
 from tests.support.client_tools import OPEN, QUICK, TOKEN, cause, create_body, make_client
-from tests.support.diagnostics import in_words, raises_with
+from tests.support.diagnostics import in_words, raises_with, worded
 from tests.support.fault_network import Proxy, certificate, closed_port, full_port, silent_port
 from tests.support.fault_server import Fault, FaultServer, Rule
 
@@ -40,12 +40,6 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def secure(tls: tuple[Path, ssl.SSLContext]) -> Iterator[FaultServer]:
     with FaultServer(tls=tls[1]) as server:
         yield server
-
-
-def worded(outcome: object) -> NotSent | Unknown:
-    """An outcome whose cause is in words."""
-    assert isinstance(outcome, NotSent | Unknown)
-    return outcome._replace(why=in_words(outcome.why))
 
 
 def problem_of(client: Client) -> tuple[Code, str]:

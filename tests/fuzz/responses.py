@@ -61,7 +61,7 @@ def _follow(client: Client, folder: Path) -> list[object]:
         if next(naps, None) is None:
             raise EnoughError
 
-    reader = TaskReader(client, event_cache(UserCache(folder), "local", Identity("me")), str)
+    reader = TaskReader(client, event_cache(UserCache(folder), "local", Identity("me")))
     found: list[object] = []
     with suppress(EnoughError):
         found.extend(follow(client, reader, "acme", "t1", sleep))

@@ -14,13 +14,14 @@ from reconciler.messages.remarks import fill_in
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError
 from reconciler.model.remarks import Arg
+from reconciler.model.service import Created, CreateOutcome
 
 Failure = TypeVar("Failure", bound=TaskctlError)
 
 
 def error(
-    summary: str,
-    detail: str = "",
+    summary: Arg,
+    detail: Arg = "",
     *,
     severity: Severity = Severity.ERROR,
     file: str | None = None,
@@ -28,13 +29,13 @@ def error(
     column: int | None = None,
     key: str | None = None,
 ) -> Diagnostic:
-    facts = {"key": "", "why": summary, "hint": detail}
+    facts: dict[str, Arg] = {"key": "", "why": summary, "hint": detail}
     return Diagnostic(Code.TASK_PROBLEM, severity, "", facts, Place(file, line, column, key))
 
 
 def warning(
-    summary: str,
-    detail: str = "",
+    summary: Arg,
+    detail: Arg = "",
     *,
     file: str | None = None,
     line: int | None = None,
@@ -62,6 +63,11 @@ def explanation(diagnostic: Diagnostic) -> str:
 
 def in_words(fact: Arg) -> str:
     return fill_in("{fact}", {"fact": fact})
+
+
+def worded(outcome: CreateOutcome) -> CreateOutcome:
+    """The outcome of a create, with its cause in words."""
+    return outcome if isinstance(outcome, Created) else outcome._replace(why=in_words(outcome.why))
 
 
 def words_of(problem: TaskctlError) -> str:

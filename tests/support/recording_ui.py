@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,6 @@ from reconciler.app.context import Connection, Context, Settings
 from reconciler.app.ui import ApplyProgress, Source
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render.reports import Report
-from reconciler.render.secrets import Secrets
 from reconciler.stop import Stop
 from reconciler.tasks.status import TaskStatus
 
@@ -65,10 +64,7 @@ class RecordingUi:
         self.notes.append(question)
         return bool(self.answer)
 
-    def protect(self, secrets: Secrets) -> None: ...
-
-    def conceal(self, text: str) -> str:
-        return text
+    def protect(self, keys: Collection[str]) -> None: ...
 
     def show_sources(self, source: Source) -> None: ...
 

@@ -190,5 +190,5 @@ def _show(out: Output, sent: Responses, *, skippable: bool = False) -> int:
     if not as_text:
         from reconciler.render.document import dump
 
-        out.document(dump(responses_document(responses, problems)))
+        out.document(dump(responses_document(responses, out.withheld(problems))))
     return int(bool(problems) or not (responses or skippable))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from reconciler.app.ui import ApplyProgress, Source, Watch
     from reconciler.model.task import TaskRef
     from reconciler.render.parts import Part
-    from reconciler.render.secrets import Secrets
     from reconciler.render.wait.report import WaitedReport
     from reconciler.stop import Stop
     from reconciler.tasks.events import Approval
@@ -42,8 +41,8 @@ class OutputOptions(Value, frozen=True):
 
 
 class Output:
-    """The stdout and stderr of a command. Prompts of sensitive tasks are masked in everything it
-    writes.
+    """The stdout and stderr of a command. Whatever it writes does not show the prompts of
+    sensitive tasks, once it knows their keys.
 
     `has_result`: the result was written. `kept` is the content of the report files.
     """
@@ -57,31 +56,48 @@ class Output:
         self.kept: Report | None = None
         self._source: Source | None = None
         self._lines: dict[str, list[str]] = {}  # of one file, because diagnostics are sorted
-        self._secrets: Secrets | None = None
+        self._sensitive: frozenset[str] = frozenset()
         self._shown: set[Diagnostic] = set()
 
     # Masking
 
-    def protect(self, secrets: Secrets) -> None:
-        if secrets:
-            self._secrets = secrets if self._secrets is None else self._secrets | secrets
+    def protect(self, keys: Collection[str]) -> None:
+        self._sensitive = self._sensitive.union(keys)
+
+    @property
+    def protects(self) -> bool:
+        """Whether there are sensitive tasks."""
+        return bool(self._sensitive)
 
     def masked(self, report: Report) -> Report:
         """The report with sensitive prompts masked, here and in all further output, and with a
         limited number of similar diagnostics."""
         if not self.settings.all_problems:
             report = replace(report, diagnostics=limited(report.diagnostics))
-        if self._secrets is None and isinstance(report, FailureReport | ValidateReport):
+        if not self._sensitive and isinstance(report, FailureReport | ValidateReport):
             listed = report.listed if isinstance(report, ValidateReport) else ()
             if not any(task.sensitive for task in listed):
                 return report
         from reconciler.render import masking
 
-        self.protect(masking.secrets_of(report))
-        return report if self._secrets is None else masking.masked(report, self._secrets)
+        self.protect(masking.keys_in(report))
+        return masking.masked(report, self._sensitive)
 
-    def conceal(self, text: str) -> str:
-        return text if self._secrets is None else self._secrets.conceal(text)
+    def withhold(self, facts: Mapping[str, Arg]) -> Mapping[str, Arg]:
+        """The facts without the service's words, if there are sensitive tasks."""
+        if not self._sensitive:
+            return facts
+        from reconciler.render.masking import withheld
+
+        return withheld(facts)
+
+    def withheld(self, diagnostics: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
+        """The diagnostics without the service's words about sensitive tasks."""
+        if not self._sensitive:
+            return diagnostics
+        from reconciler.render.masking import withheld_in
+
+        return withheld_in(diagnostics, self._sensitive)
 
     # Results
 
@@ -181,10 +197,7 @@ class Output:
         self._shown.update(shown)
         if not shown:
             return
-        if self._secrets is not None:
-            from reconciler.render.masking import concealed
-
-            shown = list(concealed(shown, self._secrets))
+        shown = list(self.withheld(shown))
         from reconciler.render.diagnostics import render_all
 
         style = replace(self.style(sys.stderr), source=self._source_line)
@@ -207,12 +220,12 @@ class Output:
         return wrap_sentences(text, columns())
 
     def _text(self, note: str, **facts: Arg) -> str:
-        """The text of a note, made safe and without protected prompts."""
+        """The text of a note, made safe."""
         from reconciler.messages.commands import completed
         from reconciler.messages.remarks import note_text
         from reconciler.render import safe
 
-        return safe.block(completed(self.conceal(note_text(note, facts))))
+        return safe.block(completed(note_text(note, self.withhold(facts))))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
         from reconciler.render import safe
@@ -260,8 +273,8 @@ class Output:
             return ApplyProgress()
         clock = SystemClock().now
         if total and sys.stderr.isatty() and self.options.format == "text":
-            return Bar(total, clock, self.conceal, color=self.colored(sys.stderr))
-        return Lines(total, clock, self.conceal)
+            return Bar(total, clock, self.withhold, color=self.colored(sys.stderr))
+        return Lines(total, clock, self.withhold)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.watch import LiveTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.app.ui import ApplyProgress
@@ -12,7 +12,8 @@ from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.stderr import write_stderr
-from reconciler.messages.remarks import word_remarks
+from reconciler.messages.remarks import fill_in
+from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 from reconciler.render.reports import Palette
@@ -26,6 +27,9 @@ NAMED = 3
 BETWEEN_LINES = timedelta(seconds=30)
 """The time between two lines about the same wait."""
 
+Withhold = Callable[[Mapping[str, Arg]], Mapping[str, Arg]]
+"""Removes from facts what sensitive tasks must not show."""
+
 WIDTH = 24
 """The width of a bar, in columns."""
 
@@ -34,9 +38,9 @@ class Lines(ApplyProgress):
     """A line for each tenth of many tasks, and for each wait. The result has a line per task."""
 
     def __init__(
-        self, total: int, clock: Callable[[], datetime], conceal: Callable[[str], str] = str
+        self, total: int, clock: Callable[[], datetime], withhold: Withhold = dict
     ) -> None:
-        self._clock, self._conceal = clock, conceal
+        self._clock, self._withhold = clock, withhold
         self._awaited: tuple[TaskRef, ...] = ()
         self._told = clock()
         self._total, self._step = total, max(MANY, total // 10)
@@ -56,7 +60,7 @@ class Lines(ApplyProgress):
         refs, now = tuple(waiting.attempts), self._clock()
         if refs != self._awaited or now - self._told >= BETWEEN_LINES:
             self._awaited, self._told = refs, now
-            write_stderr(safe.line(self._conceal(_waiting(waiting, self._clock()))) + "\n")
+            write_stderr(safe.line(_waiting(waiting, self._clock(), self._withhold)) + "\n")
 
     def held(self, seconds: float) -> None:
         write_stderr(f"{_held(seconds)}\n")
@@ -69,11 +73,11 @@ class Bar(ApplyProgress):
         self,
         total: int,
         clock: Callable[[], datetime],
-        conceal: Callable[[str], str] = str,
+        withhold: Withhold = dict,
         *,
         color: bool,
     ) -> None:
-        self._clock, self._conceal = clock, conceal
+        self._clock, self._withhold = clock, withhold
         self._palette = Palette(on=color)
         self._screen = Screen(sys.stderr, in_place=sys.stderr.isatty())
         self._lock = threading.Lock()
@@ -96,7 +100,7 @@ class Bar(ApplyProgress):
 
     def waiting(self, waiting: Waiting) -> None:
         with self._lock:
-            self._show(self._conceal(_waiting(waiting, self._clock())))
+            self._show(_waiting(waiting, self._clock(), self._withhold))
 
     def held(self, seconds: float) -> None:
         with self._lock:
@@ -127,10 +131,11 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _waiting(waiting: Waiting, now: datetime) -> str:
+def _waiting(waiting: Waiting, now: datetime, withhold: Withhold) -> str:
     left = max(0, round((waiting.until - now).total_seconds()))
     keys = _named([f"{ref.key} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
     text = f"no response yet for {keys}; checking whether the task exists, up to {left} s left"
     if not waiting.problem:
         return text
-    return f"{text} (the service does not respond: {word_remarks(waiting.problem).note})"
+    why = fill_in("{why}", withhold({"why": waiting.problem}))
+    return f"{text} (the service does not respond: {why})"

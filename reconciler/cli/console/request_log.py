@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconciler.cli.console.output import Output
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.render import safe
 
@@ -15,18 +14,14 @@ LOGGER = "taskctl.remote"
 
 
 class _Handler(logging.Handler):
-    def __init__(self, out: Output) -> None:
-        super().__init__(logging.INFO)
-        self._out = out
-
     def emit(self, record: logging.LogRecord) -> None:
-        write_stderr(f"{safe.line(self._out.conceal(record.getMessage()))}\n")
+        write_stderr(f"{safe.line(record.getMessage())}\n")
 
 
 @contextmanager
-def request_log(out: Output) -> Iterator[None]:
+def request_log() -> Iterator[None]:
     """Prints each request, until the block ends."""
-    logger, handler = logging.getLogger(LOGGER), _Handler(out)
+    logger, handler = logging.getLogger(LOGGER), _Handler(logging.INFO)
     before = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from reconciler.messages.plan import COUNTED
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import ABSENT, digest
+from reconciler.model.fields import STAND_IN
 from reconciler.model.remarks import Arg, Remark
 from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.model.value import Value, replace
@@ -17,7 +18,6 @@ from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.counts import labelled
 from reconciler.render.plan.tasks import ORDER, PlannedView
 from reconciler.render.prompt_diff import OF_MANY, USUAL, Excerpt
-from reconciler.render.secrets import STAND_IN
 from reconciler.render.task_view import TaskView
 
 V = TypeVar("V", bound=TaskView)

@@ -13,6 +13,7 @@ from reconciler.remote.exchange import Exchange, watched
 from reconciler.remote.transport import Transport
 from reconciler.remote.wsgi_adapter import WSGIAdapter
 from tests.support.client_tools import OPEN, TOKEN, Window, create_body
+from tests.support.diagnostics import worded
 
 Start = Callable[..., Any]
 Environ = dict[str, Any]
@@ -105,7 +106,7 @@ def test_a_client_works_over_wsgi(status: str, body: bytes, outcome: object) -> 
         return [body]
 
     with Client(Transport("local", TOKEN, app=app)) as client:
-        assert client.create_task("acme", create_body(), OPEN) == outcome
+        assert worded(client.create_task("acme", create_body(), OPEN)) == outcome
         assert client.backend == "local"
         assert (client.service_clock() is None) == (status[0] != "2")
 

@@ -9,13 +9,13 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.canonical import digest
-from reconciler.model.remarks import remark
+from reconciler.model.fields import STAND_IN
+from reconciler.model.remarks import remark, said
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import replace
@@ -27,7 +27,6 @@ from reconciler.render import FORMATS, render
 from reconciler.render.document import dump
 from reconciler.render.masking import masked, masked_plan, masked_state
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
-from reconciler.render.secrets import STAND_IN, Secrets
 from reconciler.render.state.document import state_document
 from reconciler.render.state.records import state_table, task_text
 from reconciler.state.attempt import Attempt
@@ -97,7 +96,7 @@ def planned(key: str, action: Action, reason: Reason, **more: Any) -> PlannedTas
     return PlannedTask(TaskRef("acme", key), action, reason, "tasks/a.yaml", 3, **more)
 
 
-def a_plan(before: str, after: str, said: str) -> Plan:
+def a_plan(before: str, after: str, words: str) -> Plan:
     """One of each: to create, changed on either side, orphaned, unresolved, found again."""
     old, new = record("b", before), desired("b", after)
     whole = Change("message", {"content": before}, {"content": after}, Origin.MANIFEST)
@@ -110,38 +109,46 @@ def a_plan(before: str, after: str, said: str) -> Plan:
         ),
         planned("c", Action.CHANGED, Reason.DIFFERS, record=record("c", before), diff=(whole,)),
         planned("d", Action.ORPHANED, Reason.REMOVED, record=record("d", before),
-            remarks=(remark("unsure.unreadable", task_id="t", why=said),)),
+            remarks=(remark("unsure.unreadable", task_id="t", why=said(words)),)),
         planned(
             "e", Action.ADOPT, Reason.ATTEMPT, attempt=attempt("e", before), remote=remote,
-            remarks=(remark("adopt.named", name=after[:40], url="u"),),
+            remarks=(remark("adopt.named", name=said(after[:40]), url="u"),),
             desired=desired("e", after, sensitive=False),
         ),
         planned(
             "f", Action.UNRESOLVED, Reason.UNREADABLE,
-            remarks=(remark("unsure.unreadable", task_id="t", why=said),),
+            remarks=(remark("unsure.unreadable", task_id="t", why=said(words)),),
         ),
     )  # fmt: skip
-    noted = (warning(said, detail=said, file="tasks/a.yaml", line=3, column=3, key="a"),)
+    noted = (
+        warning(said(words), detail=said(words), file="tasks/a.yaml", line=3, column=3, key="a"),
+    )
     return Plan("local", (), tasks, ME, diagnostics=noted)
 
 
-def reports(before: str, after: str, said: str) -> Iterator[Report]:
-    yield a_plan(before, after, said)
-    yield FailureReport((error(said, said),))
-    yield ValidateReport(1, 1, (error(said),), (desired("a", after), desired("b", before)), ("a",))
+def reports(before: str, after: str, words: str) -> Iterator[Report]:
+    yield a_plan(before, after, words)
+    yield FailureReport((error(said(words), said(words)),))
+    yield ValidateReport(
+        1, 1, (error(said(words)),), (desired("a", after), desired("b", before)), ("a",)
+    )
     results = tuple(
         TaskResult(
             TaskRef("acme", f"k{n}"),
             result,
             "id",
             "https://x",
-            (remark("apply.unknown", why=said),),
+            (remark("apply.unknown", why=said(words)),),
             "tasks/a.yaml",
             3,
         )
         for n, result in enumerate(Result)
     )
-    yield ApplyReport(results, (error(f"k1: {said}"),))
+    yield ApplyReport(results, (error(said(f"k1: {words}")),))
+
+
+KEYS = frozenset("abcdef") | {f"k{number}" for number in range(len(Result))}
+"""Those of the reports: sensitive tasks, and tasks that may be about one."""
 
 
 def shown(report: Report) -> Iterator[tuple[str, str]]:
@@ -162,10 +169,10 @@ def assert_none(text: str, secrets: set[str], where: object) -> None:
 @settings(max_examples=15)
 @given(prompts, prompts, st.data())
 def test_no_format_shows_a_sensitive_prompt(before: str, after: str, data: st.DataObject) -> None:
-    said = data.draw(st.sampled_from([*echoes(before), *echoes(after)]))
+    words = data.draw(st.sampled_from([*echoes(before), *echoes(after)]))
     secrets = pieces(before, after)
-    for report in reports(before, after, said):
-        hidden = masked(report, Secrets([before, after]))
+    for report in reports(before, after, words):
+        hidden = masked(report, KEYS)
         for name, text in shown(hidden):
             assert_none(text, secrets, (type(report).__name__, name))
         assert_none(repr(hidden), secrets, type(report).__name__)
@@ -175,9 +182,9 @@ def test_no_format_shows_a_sensitive_prompt(before: str, after: str, data: st.Da
 @given(prompts, prompts)
 def test_a_plan_masks_sensitive_prompts_by_itself(before: str, after: str) -> None:
     plan = a_plan(before, after, f"refused: {before}")
-    hidden = masked(plan, Secrets())
+    hidden = masked(plan, frozenset())
     assert hidden == masked_plan(plan)
-    assert masked(hidden, Secrets([before])) == hidden
+    assert masked(hidden, KEYS) == hidden
     assert_none(repr(hidden), pieces(before, after), "plan")
 
 
@@ -206,10 +213,10 @@ def test_other_prompts_are_unchanged() -> None:
         planned("a", Action.CREATE, Reason.NEW, desired=desired("a", "x" * 40, sensitive=False)),
     )
     plan = replace(plan, tasks=tasks)
-    assert masked(plan, Secrets()) is plan
+    assert masked(plan, frozenset()) is plan
     assert masked_plan(plan) is plan
     report = FailureReport((error("x"),))
-    assert masked(report, Secrets()) is report
+    assert masked(report, frozenset()) is report
 
 
 def test_another_task_with_the_same_prompt_is_not_masked() -> None:
@@ -231,57 +238,11 @@ def test_the_state_shows_no_sensitive_prompt(before: str, after: str) -> None:
     state = State("l", 1, "local", known, {"m": attempt("c", after)})
     hidden = masked_state(state)
     refs = [*known, TaskRef("acme", "c")]
-    said = dump(state_document(hidden, refs)) + state_table(hidden, refs, Style())
-    said += "".join(task_text(hidden, ref, Style(verbose=True)) for ref in refs)
-    assert_none(said, pieces(before, after), "state")
+    text = dump(state_document(hidden, refs)) + state_table(hidden, refs, Style())
+    text += "".join(task_text(hidden, ref, Style(verbose=True)) for ref in refs)
+    assert_none(text, pieces(before, after), "state")
     assert_none(repr(hidden), pieces(before, after), "state")
-    assert "Say hello." in said
-
-
-# Prompts in external text
-
-
-@settings(max_examples=60)
-@given(prompts)
-def test_an_echo_is_masked_in_every_form(text: str) -> None:
-    for said in echoes(text):
-        assert_none(Secrets([text]).conceal(said), pieces(text), said)
-
-
-@given(st.text(max_size=200), prompts)
-@example("", "qqq zzz xxx\n")
-def test_unrelated_text_is_not_masked(said: str, text: str) -> None:
-    letters = set(filter(str.isalnum, text))
-    if not letters & set(said):
-        assert Secrets([text]).conceal(said) == said
-
-
-@pytest.mark.parametrize(
-    ("said", "left"),
-    [
-        ("no such stack", "no such stack"),
-        ("refused: Move the offer of Globex!", f"refused: {STAND_IN}!"),
-        ("bad 'Move the offer of Gl...' (400)", f"bad '{STAND_IN}...' (400)"),
-        (r"bad \"Move the\noffer of Globex\nto\" x", rf"bad \"{STAND_IN}\" x"),
-        ("a &quot;Move the&#32;offer of Globex&quot; b", f"a &quot;{STAND_IN}&quot; b"),
-        ("ask for \\u0047lobex vault 7 now", f"ask for {STAND_IN} now"),
-        ("the offer is refused", "the offer is refused"),
-    ],
-)
-def test_a_partial_echo_is_masked(said: str, left: str) -> None:
-    secrets = Secrets(["Move the offer of Globex\nto the vault.\nGlobex vault 7\n"])
-    assert secrets.conceal(said) == left
-
-
-def test_a_short_line_alone_is_not_masked() -> None:
-    assert Secrets(["fix\nit\n"]).conceal("cannot fix it") == "cannot fix it"
-    assert Secrets().conceal("Move the offer") == "Move the offer"
-
-
-def test_a_long_prompt_is_searched_quickly() -> None:
-    text = "".join(f"line {number} of a prompt that goes on and on\n" for number in range(20_000))
-    said = "the service says something that is not in it at all, " * 20
-    assert Secrets([text]).conceal(said) == said
+    assert "Say hello." in text
 
 
 # Saved plans
@@ -318,9 +279,9 @@ def test_the_prompt_and_values_of_a_sensitive_entry_are_masked() -> None:
     plan = plan_of([*tasks, gone])
     for form in FORMATS:
         for verbose in (False, True):
-            shown = render(form, masked(plan, Secrets()), Style(verbose=verbose))
+            shown = render(form, masked(plan, frozenset()), Style(verbose=verbose))
             assert "Qzxj" not in shown, form
-    text = render("text", masked(plan, Secrets()), Style())
+    text = render("text", masked(plan, frozenset()), Style())
     assert f"{STAND_IN}: repo.name, repo.owner" in text
     state = State("lineage", 1, "https://api.pulumi.com", records={lost.ref: record})
     saved = SavedPlan(masked_plan(plan), basis_of(plan, [lost], state))
