@@ -71,23 +71,33 @@ def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> byt
     Raises OSError for anything else: NotRegularError, FileTooLargeError, or a link without
     `follow`.
     """
-    flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
     try:
-        fd = os.open(path, os.O_RDONLY | _NO_WAIT | flags)
+        fd = _open_regular(path, follow=follow)
     except FileNotFoundError:
         return None
-    try:
-        found = os.fstat(fd)
-        if stat.S_ISDIR(found.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(found.st_mode):
-            raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
-        if found.st_size > most:
+    with os.fdopen(fd, "rb") as file:
+        if os.fstat(fd).st_size > most:
             raise FileTooLargeError(errno.EFBIG, f"larger than {most} bytes", str(path))
-        with open(fd, "rb", closefd=False) as file:
-            return file.read(most + 1)
-    finally:
-        os.close(fd)
+        return file.read(most + 1)
+
+
+def read_start(path: Path, limit: int) -> bytes:
+    """The first `limit` + 1 bytes of a regular file; links are followed. Never blocks on a pipe or
+    device. Raises OSError, also if there is none."""
+    with os.fdopen(_open_regular(path, follow=True), "rb") as file:
+        return file.read(limit + 1)
+
+
+def _open_regular(path: Path, *, follow: bool) -> int:
+    flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
+    fd = os.open(path, os.O_RDONLY | _NO_WAIT | flags)
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISREG(mode):
+        return fd
+    os.close(fd)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
 
 
 def create(path: Path, mode: int = PRIVATE) -> int:

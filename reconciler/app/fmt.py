@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler import limits
+from reconciler import disk, limits
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.fmt import Formatted, format_manifest
-from reconciler.manifest.repository import read_regular
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.render.fmt import FmtReport
@@ -45,7 +44,7 @@ def _format(report: FmtReport, name: str, content: bytes) -> Formatted:
 
 def _format_file(root: Path, report: FmtReport, name: str, finder: Finder, *, write: bool) -> None:
     try:
-        found = _format(report, name, read_regular(finder.files[name], limits.MANIFEST_BYTES))
+        found = _format(report, name, disk.read_start(finder.files[name], limits.MANIFEST_BYTES))
     except OSError as problem:
         report.diagnostics.append(unreadable_file(name, problem))
         return

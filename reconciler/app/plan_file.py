@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from reconciler import disk, limits
-from reconciler.manifest.repository import read_regular
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.plan.codec import SavedPlan, encode_saved_plan, is_saved_plan, read_saved_plan
@@ -19,7 +18,7 @@ PREFIX_BYTES = 256
 def is_plan_file(path: Path) -> bool:
     """Whether a PATH is a saved plan: its first key is `formatVersion`."""
     try:
-        return is_saved_plan(read_regular(path, PREFIX_BYTES))
+        return is_saved_plan(disk.read_start(path, PREFIX_BYTES))
     except OSError:
         return False
 

@@ -15,12 +15,11 @@ from typing import Any
 
 import click
 
-from reconciler import limits
+from reconciler import disk, limits
 from reconciler.app.context import Settings
 from reconciler.manifest.repository import (
     in_git,
     is_hidden,
-    read_regular,
     refuse_link_out,
     repository_root,
 )
@@ -218,7 +217,7 @@ def _read(path: Path, folder: Path) -> Config | None:
     is_own = path.name == NAME
     refuse_link_out(folder, shown, "config")
     try:
-        data = read_regular(path, limits.CONFIG_BYTES)
+        data = disk.read_start(path, limits.CONFIG_BYTES)
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise TaskctlError([_problem("unreadable", Place(shown), why=why)]) from problem

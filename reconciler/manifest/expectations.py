@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path as FilePath
 from typing import Any
 
-from reconciler import limits
+from reconciler import disk, limits
 from reconciler.manifest.discovery import unreadable_file
 from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
@@ -19,7 +19,7 @@ from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, FindingError, warning_finding
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.policy import Timer, check_references
-from reconciler.manifest.repository import is_inside, read_regular
+from reconciler.manifest.repository import is_inside
 from reconciler.manifest.schema import check, check_targets, count_values, validator_of
 from reconciler.manifest.violation import Violation
 from reconciler.model.canonical import digest
@@ -191,7 +191,7 @@ def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
         return Declared({}, (error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file)),))
     path = root / file
     try:
-        content = read_regular(path, limits.MANIFEST_BYTES)
+        content = disk.read_start(path, limits.MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:

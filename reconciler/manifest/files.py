@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
-from reconciler import limits
+from reconciler import disk, limits
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
@@ -23,7 +23,6 @@ from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.repository import (
     in_git,
     is_hidden,
-    read_regular,
     repository_root,
     resolved,
 )
@@ -88,7 +87,7 @@ class NamedFiles:
                 name = shown_name(self._root, str(FilePath(document.file).parent / given))
                 if resolved(self._root / name) != real:  # a link leads elsewhere
                     name = shown_name(resolved(self._root), str(real))
-                self._files[real] = NamedFile(name, read_regular(real, limits.NAMED_FILE_BYTES))
+                self._files[real] = NamedFile(name, disk.read_start(real, limits.NAMED_FILE_BYTES))
         except OSError as problem:
             reason = problem.strerror or str(problem)
             return Finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})

@@ -8,9 +8,7 @@ plus the new tasks; otherwise the file is rejected and left unchanged.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.schema import check
-from reconciler.model.canonical import map_texts
+from reconciler.model.canonical import INVISIBLE, map_texts, visible
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Place, error
 from reconciler.model.task import DesiredTask
@@ -225,9 +223,7 @@ _WORDS_OF_YAML_1_1 = frozenset({"y", "n", "yes", "no", "on", "off", "true", "fal
 _PLAIN = re.compile(r"[^\W\d_](?:[^\n\t:#]|:(?=[^\s:])|(?<=[^\s#])#(?!#))*")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # text in YAML 1.1 too
 _COMMAND = re.compile(r"::|##")  # a line with it may be a command to a workflow runner
-_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0]")
+_HIDDEN = re.compile(f"[\n{INVISIBLE}]")
 
 
 def mapping_lines(values: Mapping[str, object], column: int) -> list[str]:
@@ -280,7 +276,7 @@ def _is_plain(text: str) -> bool:
         and _PLAIN.fullmatch(text) is not None
         and not text.endswith(" ")
         and scalars.plain(text) == text
-        and not _hides(text)
+        and not _HIDDEN.search(text)
     )
 
 
@@ -289,7 +285,7 @@ def _is_block(text: str) -> bool:
     line."""
     last = text.removesuffix("\n").rpartition("\n")[2]
     bare = text.replace("\n", "").replace("\t", "")
-    return bool(last.strip()) and not _COMMAND.search(text) and not _hides(bare)
+    return bool(last.strip()) and not _COMMAND.search(text) and not _HIDDEN.search(bare)
 
 
 def _block(text: str, column: int) -> list[str]:
@@ -308,36 +304,5 @@ def _folded(text: str, column: int) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    text = "".join(
-        f"\\{char}" if char in '"\\' else _escape(char) if _is_hidden(char) else char
-        for char in text
-    )
+    text = visible(re.sub(r'(["\\])', r"\\\1", text), f"\n{INVISIBLE}")
     return _COMMAND.sub(lambda found: "\\x3a:" if found[0] == "::" else "\\x23#", text)
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if char in _NAMED:
-        return _NAMED[char]
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _hides(text: str) -> bool:
-    if text.isascii():
-        return not text.isprintable()
-    return any(_is_hidden(char) for char in set(text))
-
-
-@cache
-def _is_hidden(char: str) -> bool:
-    """Whether a character is invisible, moves others, or may not be in a manifest unescaped.
-
-    U+FE0F is fine: it only makes a symbol an emoji.
-    """
-    return (
-        unicodedata.category(char) in _HIDDEN
-        or _IGNORABLE.match(char) is not None
-        or 0xE0000 <= ord(char) <= 0xE0FFF
-    )

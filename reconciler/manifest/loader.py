@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reconciler import limits, memory
+from reconciler import disk, limits, memory
 from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
@@ -27,7 +27,6 @@ from reconciler.manifest.redaction import (
     sensitive_keys,
     without_quotes,
 )
-from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
@@ -155,7 +154,7 @@ class _Loading:
                 if case is not None:
                     self._diagnostics.append(error(Code.OUTSIDE_REPOSITORY, case, at=Place(name)))
                     continue
-                content = read_regular(files[name], limits.MANIFEST_BYTES)
+                content = disk.read_start(files[name], limits.MANIFEST_BYTES)
             except OSError as problem:
                 self._diagnostics.append(unreadable_file(name, problem))
             else:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path as File
 from typing import Any, TypeVar
 
-from reconciler import limits
+from reconciler import disk, limits
 from reconciler.manifest.finding import Finding, FindingError
 from reconciler.manifest.parse.source import read_source
-from reconciler.manifest.repository import read_regular, repository_root, resolved
+from reconciler.manifest.repository import repository_root, resolved
 from reconciler.manifest.schema import count_values, validator_of
 from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
@@ -147,7 +147,7 @@ def read_policy(path: File, name: str, config: str) -> Policy:
     that configures it, both as shown in messages. Raises ManifestError."""
     _refuse_ignored(path, name)
     try:
-        content = read_regular(path, limits.MANIFEST_BYTES)
+        content = disk.read_start(path, limits.MANIFEST_BYTES)
     except OSError as problem:
         unreadable = error(
             Code.UNREADABLE_FILE, "policy", at=Place(name), reason=problem.strerror, config=config

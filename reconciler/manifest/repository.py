@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from reconciler.model.codes import Code
@@ -31,17 +30,6 @@ def is_hidden(path: Path) -> bool:
     """Whether a part of a path below the repository's root starts with a dot: such files are for
     tools and secrets. Those in `.github` are not."""
     return any(part.startswith(".") and part != ".github" for part in path.parts)
-
-
-def read_regular(path: Path, limit: int) -> bytes:
-    """The content of a regular file, at most `limit` + 1 bytes. Raises OSError; never waits for a
-    pipe or a device."""
-    # Non-blocking: opening a pipe without a writer would block before it can be checked.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "not a regular file")
-        return file.read(limit + 1)
 
 
 def is_inside(root: Path, name: str) -> bool:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, quote_plus, urlsplit
 
-from reconciler.model.canonical import map_texts
+from reconciler.model.canonical import map_texts, visible
 from reconciler.model.work import REDACTED
 
 _SHOWN = 400
 
 
 def shown_text(text: str, limit: int = _SHOWN) -> str:
-    """One line: whitespace folded, unprintable characters escaped, shortened."""
-    plain = " ".join(text[: 4 * limit].split())
-    if not plain.isprintable():
-        plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in plain)
+    """One line: whitespace folded, invisible characters escaped, shortened."""
+    plain = visible(" ".join(text[: 4 * limit].split()))
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 

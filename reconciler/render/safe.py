@@ -10,25 +10,21 @@ from __future__ import annotations
 
 import re
 
-from reconciler.model.canonical import INVISIBLE
+from reconciler.model.canonical import INVISIBLE, visible
 
-_IN_BLOCK = f"[{INVISIBLE}]"  # compiled on first use: most text needs neither
-_IN_LINE = f"[\n{INVISIBLE}]"
-_VISIBLE = "\ufffc\ufffd"  # the object and replacement characters are visible
-_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _COMMAND = r"(?m)^(?P<space>[^\S\n]*+(?:\ufe0f++[^\S\n]*+)?)::|##(?=\w*\[)"
 
 
 def line(text: str) -> str:
     """On one line: line ends and tabs are escaped too."""
     if not (text.isascii() and text.isprintable()):
-        text = re.sub(_IN_LINE, _escape, text)
+        text = visible(text, f"\n{INVISIBLE}")
     return without_commands(text)
 
 
 def block(text: str) -> str:
     """As lines: line feeds are kept; a carriage return before one is dropped."""
-    return without_commands(re.sub(_IN_BLOCK, _escape, text.replace("\r\n", "\n")))
+    return without_commands(visible(text.replace("\r\n", "\n")))
 
 
 def without_commands(text: str) -> str:
@@ -48,18 +44,6 @@ def html(text: str) -> str:
 def inline(text: str) -> str:
     """Text or a quoted attribute of an HTML page, on one line."""
     return html(line(text))
-
-
-def _escape(found: re.Match[str]) -> str:
-    character = found[0]
-    if character in _NAMED:
-        return _NAMED[character]
-    if character in _VISIBLE:
-        return character
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _break(found: re.Match[str]) -> str:

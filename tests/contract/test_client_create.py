@@ -94,7 +94,7 @@ def test_other_4xx_are_refusals_with_the_message_of_the_service(status: int) -> 
     outcome, server = create_with(Fault("status", status=status, text="prompt\tis bad \x1b[0m"))
     assert isinstance(outcome, Refused)
     assert outcome.status == status
-    assert in_words(outcome.why) == r"prompt is bad \u001b[0m"
+    assert in_words(outcome.why) == r"prompt is bad \x1b[0m"
     assert len(server.posts) == 1
 
 

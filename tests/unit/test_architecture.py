@@ -296,6 +296,7 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 
 MAY_VALIDATE = {
     "address",
+    "disk",
     *("model.codes", "model.paths"),
     "messages",
     "messages.commands",

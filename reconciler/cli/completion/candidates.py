@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import disk
 from reconciler.cli.config import NO_CONFIG, Config, config_of, folder_of
-from reconciler.manifest.repository import link_out, read_regular
+from reconciler.manifest.repository import link_out
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
 
@@ -95,7 +96,7 @@ def _recorded(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRe
 def _content(path: Path) -> bytes:
     """The content of a file; empty if it is unreadable or too large."""
     try:
-        content = read_regular(path, MAX_BYTES)
+        content = disk.read_start(path, MAX_BYTES)
     except OSError:
         return b""
     return content if len(content) <= MAX_BYTES else b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from html import escape
 
 from reconciler.messages import wording
 from reconciler.messages.commands import completed
@@ -63,4 +64,4 @@ def _news_item(status: TaskStatus, text: str) -> str:
 
 def _inert(text: str) -> str:
     """Slack's escapes against mentions, links and commands."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(text, quote=False)
