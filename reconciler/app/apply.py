@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import is_plan_file, read_plan_file
-from reconciler.app.planner import Workspace, open_workspace, progress_of
+from reconciler.app.planner import Workspace, open_workspace
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import in_manifest_order
 from reconciler.app.wait import Expected, TaskWait, WaitOptions, is_unavailable
@@ -18,14 +18,13 @@ from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import of_both_waves
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
+from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.plan import Action, Plan, PlannedTask
-from reconciler.plan.rollout import Progress
 from reconciler.render.masking import masked_plan
 from reconciler.render.wait.report import End, WaitedReport
 from reconciler.state.edit import known_refs
-from reconciler.tasks.status import TaskState
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
@@ -161,7 +160,7 @@ class _LaterWaves:
         """Whether a task that held ones wait for has made progress since the last plan."""
         progress, blocking = self._wave.progress, self._blocking if self._follows else ()
         return any(
-            progress_of(status.state) is not progress.get(status.ref, _UNKNOWN).progress
+            status.state.traits.progress is not progress.get(status.ref, _UNKNOWN).progress
             for status in statuses
             if status.ref in blocking
         )

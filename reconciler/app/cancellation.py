@@ -8,8 +8,8 @@ from reconciler.app.context import Context
 from reconciler.apply.context import Cancellation
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.task import rfc3339
+from reconciler.model.task_state import TaskState
 from reconciler.tasks.delivery import Refusal, delivery_error
-from reconciler.tasks.status import FINISHED, TaskState
 
 if TYPE_CHECKING:
     from reconciler.state.model import Record
@@ -22,7 +22,7 @@ def send_cancellation(ctx: Context, record: Record) -> Cancellation:
     caller = ctx.client.identity()
     try:
         status = ctx.reader.status(record)
-        if status.state in FINISHED and status.state is not TaskState.NOT_VISIBLE:
+        if status.state.is_finished and status.state is not TaskState.NOT_VISIBLE:
             return Cancellation()
         event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
         failed = ctx.reader.respond(record.ref.org_name, record.task_id, event)

@@ -17,10 +17,11 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.expectation import Expectation
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.state.model import Record
 from reconciler.tasks.results import result_of
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 
 if TYPE_CHECKING:
     from reconciler.manifest.expectations import Declared, Schemas

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from reconciler.app.task_reader import TaskReader
 from reconciler.remote.client import Client
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
-from reconciler.tasks.status import FINISHED, state_of
+from reconciler.tasks.status import state_of
 
 POLL_SECONDS = 2.0
 
@@ -33,6 +33,6 @@ def follow(
                 seen.add(known)
                 summary = advance(summary, [event])
                 yield event
-        if remote is None or state_of(remote.raw, summary) in FINISHED:
+        if remote is None or state_of(remote.raw, summary).is_finished:
             return
         sleep(POLL_SECONDS)

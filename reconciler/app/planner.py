@@ -15,14 +15,14 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError, error
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
+from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import Followed, PlanInputs, make_plan, needs_of
-from reconciler.plan.rollout import Progress
 from reconciler.plan.view import RemoteView
-from reconciler.tasks.status import TaskState, TaskStatus, open_requests
+from reconciler.tasks.status import TaskStatus, open_requests
 
 if TYPE_CHECKING:
     from reconciler.manifest.loader import Manifests
@@ -115,26 +115,13 @@ def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-_PROGRESS = {
-    TaskState.DONE: Progress.DONE,
-    TaskState.RUNNING: Progress.UNFINISHED,
-    TaskState.WAITING: Progress.UNFINISHED,
-    TaskState.NOT_VISIBLE: Progress.UNFINISHED,
-}
-"""The rollout progress for each status; any other status counts as failed."""
-
-
-def progress_of(state: TaskState) -> Progress:
-    return _PROGRESS.get(state, Progress.FAILED)
-
-
 def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
     """The progress of a task, and since when it has been running or waiting."""
     since = status.created_at if status.state is TaskState.RUNNING else None
     if status.state is TaskState.WAITING:
         since = next((request.since for request in open_requests(status)), None)
     seconds = None if since is None else max(0, int((now - since).total_seconds()))
-    progress = Progress.UNFINISHED if is_unreached(status) else progress_of(status.state)
+    progress = Progress.UNFINISHED if is_unreached(status) else status.state.traits.progress
     is_evaluated = status.state in (TaskState.DONE, TaskState.UNMET)
     return TaskProgress(progress, status.state.value, seconds, is_evaluated)
 

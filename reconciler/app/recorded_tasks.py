@@ -15,6 +15,7 @@ from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.plan.selection import matches_key
@@ -22,7 +23,7 @@ from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State, is_in
 from reconciler.tasks.delivery import Refusal, delivery_error
-from reconciler.tasks.status import TaskState, TaskStatus, by_state
+from reconciler.tasks.status import TaskStatus, by_state
 
 
 class RecordedTasks(Value, frozen=True):

@@ -10,15 +10,12 @@ from reconciler.app.recorded_tasks import RecordedTasks, confirm
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import rfc3339
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.render.respond import Response
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 from reconciler.tasks.events import Approval, body_of, is_user_event
-from reconciler.tasks.status import (
-    FINISHED,
-    TaskState,
-    TaskStatus,
-)
+from reconciler.tasks.status import TaskStatus
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
@@ -271,7 +268,7 @@ def cancel(
 def _cancel(task: Recipient, task_id: str | None, *, force: bool, yes: bool) -> Iterator[Response]:
     ctx, record = task.tasks.ctx, task.record
     task.show_last_message()
-    if task.status.state in FINISHED and not force:
+    if task.status.state.is_finished and not force:
         yield Response(record, task.status, "nothingToCancel")
         return
     question = "ask.force_cancel" if force else "ask.cancel"

@@ -13,10 +13,11 @@ from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import TaskId
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.state.edit import known_refs
-from reconciler.tasks.status import FINISHED, TaskState, TaskStatus, find_news
+from reconciler.tasks.status import TaskStatus, find_news
 from reconciler.tasks.totals import By, Totals, known_usages, totals
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"
@@ -56,7 +57,7 @@ def status(
         if notify_since is not None:
             _notify(tasks, report, notify_since)
         yield report
-        if interval is None or all(status.state in FINISHED for status in found):
+        if interval is None or all(status.state.is_finished for status in found):
             return
         time.sleep(max(SHORTEST_PAUSE, interval.total_seconds()))
 

@@ -11,6 +11,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskId, TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Stored, field, replace
 from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache
@@ -21,7 +22,7 @@ from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
-from reconciler.tasks.status import FINISHED, TaskState, TaskStatus, state_of
+from reconciler.tasks.status import TaskStatus, state_of
 from reconciler.user_cache import UserCache
 
 
@@ -154,7 +155,7 @@ class TaskReader:
         position = self._position(TaskId(record.ref.org_name, record.task_id))
         if position is not None and position.outputs and position.shown:
             state = state_of(position.shown, position.summary)
-            if state in FINISHED:
+            if state.is_finished:
                 shown = {**position.shown, "id": record.task_id}
                 return self._status_of(record, state, shown, position.summary)
         if record.done:
@@ -182,7 +183,7 @@ class TaskReader:
             summary = replace(summary, words="")
         if self._cache is not None and len(summary.words) <= MAX_CACHED_WORDS:
             recurs = record.generated is not None and record.generated.period is not None
-            ended = recurs and state_of(raw, summary) in FINISHED
+            ended = recurs and state_of(raw, summary).is_finished
             shown = kept_outputs(raw) if ended else {}
             self._cache.put(task, ReadPosition(summary, token, outputs, shown))
         return summary
@@ -192,7 +193,7 @@ class TaskReader:
         position = self._position(TaskId(record.ref.org_name, record.task_id))
         if position is None or position.outputs != digest(raw):
             return None
-        return position.summary if state_of(raw, position.summary) in FINISHED else None
+        return position.summary if state_of(raw, position.summary).is_finished else None
 
     def _expect_events(self, task: TaskId) -> None:
         """Reads the task's events next time, even if its outputs are the same: the list may show

@@ -12,11 +12,12 @@ from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import declared_refs, in_manifest_order
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError, error
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait.report import End, WaitedReport
-from reconciler.tasks.status import FINISHED, TaskState, by_state
+from reconciler.tasks.status import by_state
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Watch
@@ -111,7 +112,7 @@ class TaskWait:
             watch.close()
 
     def _is_over(self, found: Sequence[TaskStatus]) -> bool:
-        if self._expected.is_enough(found) or all(status.state in FINISHED for status in found):
+        if self._expected.is_enough(found) or all(status.state.is_finished for status in found):
             return True
         return self._options.stop_on_waiting and all(
             status.state is not TaskState.RUNNING for status in found

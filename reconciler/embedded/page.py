@@ -24,10 +24,11 @@ from reconciler.embedded.wsgi import (
     json_response,
 )
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.resources import inline_digests
 from reconciler.tasks.events import EventSummary, advance
 from reconciler.tasks.results import first_line, pull_requests
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 
 MAX_TASKS = 200
 _MAX_LINE = 300

@@ -93,12 +93,8 @@ _FORMATS: dict[str, Callable[[Fact], str]] = {
 }
 
 
-_STATES = {
-    "missing": "not created yet",
-    "notVisible": "not visible",
-    "waiting": "waiting for an answer",
-}
-"""States that are not shown by their name."""
+_STANDING = {"missing": "not created yet", "waiting": "waiting for an answer"}
+"""What is said of tasks that others wait for, instead of the label of their status."""
 
 
 def _tasks(facts: tuple[str, ...]) -> str:
@@ -111,7 +107,13 @@ def _standing(state: str, seconds: str) -> str:
     if not state:
         return ""
     lasted = f" for {_age(int(seconds))}" if seconds else ""
-    return f" ({_STATES.get(state, state)}{lasted})"
+    return f" ({_STANDING.get(state) or _label(state)}{lasted})"
+
+
+def _label(state: str) -> str:
+    from reconciler.model.task_state import TaskState  # few messages need it
+
+    return TaskState(state).label
 
 
 def _age(seconds: int) -> str:

@@ -17,11 +17,12 @@ from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task_state import Progress
 from reconciler.model.value import replace
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.periods import Upcoming, is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
-from reconciler.plan.rollout import Member, Progress, held
+from reconciler.plan.rollout import Member, held
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 

@@ -7,22 +7,12 @@ point and run again decides the same.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 from reconciler.model.generated import Rollout
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import Progress
 from reconciler.plan.plan import Reason
-
-
-class Progress(StrEnum):
-    """The progress of a task. A task that waits for a person, or that may exist (unresolved), is
-    unfinished. Failed, cancelled and gone tasks have failed."""
-
-    MISSING = "missing"
-    UNFINISHED = "unfinished"
-    DONE = "done"
-    FAILED = "failed"
 
 
 class Member(NamedTuple):

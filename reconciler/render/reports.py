@@ -58,15 +58,15 @@ class Palette:
     added_word = partialmethod(_paint, "1;32;7")
 
     def of(self, word: str) -> Callable[[str], str]:
-        """The color of an action, result or status."""
+        """The color of an action or result."""
         paint: Callable[[str], str] = getattr(self, _COLORS.get(word, "dim"))
         return paint
 
 
 _COLORS = {
-    **dict.fromkeys(("create", "created", "replace", "replaced", "done"), "green"),
-    **dict.fromkeys(("adopt", "adopted", "move", "moved", "forgotten", "running"), "cyan"),
-    **dict.fromkeys(("update", "updated", "changed", "waiting"), "yellow"),
+    **dict.fromkeys(("create", "created", "replace", "replaced"), "green"),
+    **dict.fromkeys(("adopt", "adopted", "move", "moved", "forgotten"), "cyan"),
+    **dict.fromkeys(("update", "updated", "changed"), "yellow"),
     **dict.fromkeys(("failed", "forget", "gone"), "red"),
     **dict.fromkeys(("held", "orphaned"), "blue"),
     "unresolved": "magenta",

@@ -8,11 +8,12 @@ from reconciler.apply.report import Result, TaskResult
 from reconciler.messages.template import Hint, Words
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task import Inputs, TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.plan.plan import Change
 from reconciler.render.reports import Locate
 from reconciler.tasks.results import ListedPullRequest
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 
 LABELS = {"notStarted": "not started", "changed": "differs"}
 """Actions and results that are not shown by their name in documents."""

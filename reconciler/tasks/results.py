@@ -13,10 +13,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from reconciler.model.canonical import ABSENT
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.model.wire import pull_request_id
 from reconciler.tasks.events import MAX_WORDS, Last
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 
 MAX_LEVELS = 100
 MAX_DIGITS = 100  # characters

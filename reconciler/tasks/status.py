@@ -13,30 +13,11 @@ from enum import StrEnum
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.shell import id_word, is_task_id, key_word, shell_word
 from reconciler.model.task import TaskRef, instant
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, field, replace
 from reconciler.tasks.events import Approval, EventSummary, Last, ToolCall
 
-
-class TaskState(StrEnum):
-    """In the order of tables: states that need a person come first."""
-
-    WAITING = "waiting"
-    FAILED = "failed"
-    UNMET = "unmet"
-    GONE = "gone"
-    NOT_VISIBLE = "notVisible"
-    UNRESOLVED = "unresolved"
-    STOPPED = "stopped"
-    CANCELLED = "cancelled"
-    RUNNING = "running"
-    DONE = "done"
-
-
-FINISHED = frozenset(TaskState) - {TaskState.RUNNING, TaskState.WAITING}
-"""States that do not change without user input."""
-
 _MAX_INT64 = 2**63 - 1
-_BAD = FINISHED - {TaskState.DONE}
 
 
 class TaskStatus(Value, frozen=True):
@@ -134,12 +115,8 @@ def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
 def exit_code(statuses: Iterable[TaskStatus]) -> int:
     """1 if any task was unsuccessful; else 3 if any is waiting; 2 if any is running; 0
     otherwise."""
-    found = {status.state for status in statuses}
-    if found & _BAD:
-        return 1
-    if TaskState.WAITING in found:
-        return 3
-    return 2 if TaskState.RUNNING in found else 0
+    codes = (status.state.traits.exit_code for status in statuses)
+    return max(codes, key=(0, 2, 3, 1).index, default=0)
 
 
 def count_in(outputs: Mapping[str, object], name: str) -> int | None:
@@ -204,8 +181,7 @@ def find_news(statuses: Iterable[TaskStatus], since: datetime) -> News:
     notification is better than none."""
     known = list(statuses)
     requests = (request for status in known for request in open_requests(status))
-    bad = (TaskState.FAILED, TaskState.UNMET, TaskState.STOPPED)
-    failed = (status for status in known if status.state in bad)
+    failed = (status for status in known if status.state.traits.is_news)
     return News(
         tuple(r for r in requests if r.since is None or r.since >= since),
         tuple(s for s in failed if s.summary.at is None or s.summary.at >= since),

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.render.wait.report import End, WaitedReport
 from reconciler.tasks.events import EventSummary, Last
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 from tests.support import plan_strategies as some
 from tests.support.remark_cases import remarks
 

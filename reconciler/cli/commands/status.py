@@ -16,12 +16,13 @@ from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render.document import dump, json_document
 from reconciler.render.status.document import status_document
 from reconciler.render.status.table import status_rows
 from reconciler.render.status.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
-from reconciler.tasks.status import TaskState, exit_code
+from reconciler.tasks.status import exit_code
 from reconciler.tasks.totals import By
 
 _STATUSES = {state.value: state for state in TaskState}

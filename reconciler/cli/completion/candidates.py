@@ -130,7 +130,7 @@ def task_statuses(
     """Statuses of tasks; the last one of a list."""
     from click.shell_completion import CompletionItem
 
-    from reconciler.tasks.status import TaskState
+    from reconciler.model.task_state import TaskState
 
     before, comma, last = incomplete.rpartition(",")
     return [

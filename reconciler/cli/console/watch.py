@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.cli.console.live import Screen
 from reconciler.model.remarks import Arg
+from reconciler.model.task_state import TaskState
 from reconciler.render.reports import Style
 from reconciler.render.status.table import status_rows
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef

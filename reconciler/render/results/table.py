@@ -8,7 +8,6 @@ from datetime import datetime
 from reconciler.render import cells, safe
 from reconciler.render.reports import Style
 from reconciler.render.status.table import (
-    LABELS,
     address_rows,
     paint_of,
     reason_rows,
@@ -48,7 +47,7 @@ def result_rows(
 def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]:
     result = result_of(status)
     key = safe.line(str(status.ref) if with_org else status.ref.key)
-    label = safe.line(LABELS.get(status.state, status.state.value))
+    label = safe.line(status.state.label)
     return (
         style.link(key, status.url),
         paint_of(status.state, style.palette)(label),

@@ -12,6 +12,7 @@ from msgspec import Meta
 from reconciler.messages.commands import completed
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
+from reconciler.model.task_state import TaskState
 from reconciler.render.parts import (
     CommandDocument,
     Count,
@@ -108,18 +109,7 @@ class StatusTask(TaskPart, kw_only=True):
         Meta(
             description="The status, derived from the outputs and events of the task. More may be "
             "added.",
-            examples=[
-                "waiting",
-                "failed",
-                "unmet",
-                "gone",
-                "notVisible",
-                "unresolved",
-                "stopped",
-                "cancelled",
-                "running",
-                "done",
-            ],
+            examples=[state.value for state in TaskState],
         ),
     ]
     task_id: TaskID

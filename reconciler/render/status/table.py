@@ -7,23 +7,17 @@ from datetime import datetime
 
 from reconciler.messages import wording
 from reconciler.messages.commands import completed
+from reconciler.model.task_state import TaskState
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age
 from reconciler.render.reports import Palette, Style
 from reconciler.render.status.inbox import request_line
-from reconciler.tasks.status import (
-    TaskState,
-    TaskStatus,
-    counts,
-    open_requests,
-)
+from reconciler.tasks.status import TaskStatus, counts, open_requests
 
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT")
 _RIGHT = frozenset({3, 4, 5})
 _MIN_COLUMNS = 2  # the key and the status are always shown
 _MAX_PHASE = 16  # columns: the service chooses the word
-
-LABELS = {TaskState.UNRESOLVED: "no outcome", TaskState.NOT_VISIBLE: "not visible"}
 
 
 def status_rows(
@@ -75,7 +69,7 @@ def _rows_below(status: TaskStatus, style: Style, now: datetime) -> Iterator[str
 
 def status_summary(statuses: Sequence[TaskStatus]) -> str:
     """`1 waiting, 2 running, 3 done.`"""
-    parts = [f"{n} {LABELS.get(state, state.value)}" for state, n in counts(statuses).items()]
+    parts = [f"{n} {state.label}" for state, n in counts(statuses).items()]
     return f"{', '.join(parts) or 'No tasks'}."
 
 
@@ -85,7 +79,7 @@ def _status_row(
     created, tokens, used = status.created_at, status.tokens_used, status.context_percent
     texts = (
         str(status.ref) if with_org else status.ref.key,
-        LABELS.get(status.state, status.state.value),
+        status.state.label,
         cells.shorten(safe.line(status.phase), _MAX_PHASE) or "-",
         age(now - created) if created else "-",
         f"{tokens:,}" if tokens is not None else "-",
@@ -103,8 +97,8 @@ def address_rows(status: TaskStatus, style: Style) -> Iterator[str]:
 
 def paint_of(state: TaskState, palette: Palette) -> Callable[[str], str]:
     """The color of a status."""
-    usual = (TaskState.WAITING, TaskState.RUNNING, TaskState.DONE)
-    return palette.of(state) if state in usual else palette.red
+    paint: Callable[[str], str] = getattr(palette, state.traits.color)
+    return paint
 
 
 def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:

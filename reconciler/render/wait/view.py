@@ -9,6 +9,7 @@ from reconciler.messages import word
 from reconciler.messages.commands import completed
 from reconciler.messages.template import Hint, Words
 from reconciler.model.diagnostics import Severity
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render.reports import Locate, Style
 from reconciler.render.results.table import result_rows
@@ -17,17 +18,13 @@ from reconciler.render.task_view import TaskView, view_of_task
 from reconciler.render.view import Count, ReportView
 from reconciler.render.wait.report import WaitedReport
 from reconciler.tasks.results import result_of
-from reconciler.tasks.status import TaskState, TaskStatus, counts, open_requests
+from reconciler.tasks.status import TaskStatus, counts, open_requests
 
 if TYPE_CHECKING:
     from reconciler.render.parts import Part
 
-_STATES: dict[TaskState, tuple[str, Severity | None]] = {
-    TaskState.DONE: ("=", None),
-    TaskState.RUNNING: ("~", Severity.WARNING),
-    TaskState.WAITING: ("?", Severity.WARNING),
-}
-"""All other states are failures."""
+_LEVELS = {0: None, 1: Severity.ERROR, 2: Severity.WARNING, 3: Severity.WARNING}
+"""By exit code."""
 
 
 class WaitView(ReportView):
@@ -62,13 +59,14 @@ class WaitView(ReportView):
 
 def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
     """A task that was waited for."""
-    sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
+    traits = status.state.traits
+    level = _LEVELS[traits.exit_code]
     commands: Sequence[str] = [completed(request.command_line) for request in open_requests(status)]
     hints = tuple(Hint("", (command,)) for command in commands[:1] if command)
     result, reasons = result_of(status), [word(reason) for reason in status.unmet]
     repairs = (Hint(why.detail, tuple(why.command.split("\n"))) for why in reasons if why.command)
     hints = (*hints, *dict.fromkeys(repairs))
     why = "\n".join([*(reason.summary for reason in reasons), *filter(None, [result.error])])
-    view = view_of_task(status, status.state, sign, level, Words(why, hints), locate)
+    view = view_of_task(status, status.state, traits.sign, level, Words(why, hints), locate)
     broken = level is Severity.ERROR and status.state is not TaskState.UNMET
     return replace(view, pull_requests=result.pull_requests, answer=result.answer, is_broken=broken)

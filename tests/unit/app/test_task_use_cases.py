@@ -20,11 +20,12 @@ from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.task_state import TaskState
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render.respond import Response
 from reconciler.tasks.events import Approval, EventSummary
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.plan_values import record
 from tests.support.recording_ui import RecordingUi, context

@@ -10,11 +10,11 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.generated import Rollout
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import Progress
 from reconciler.model.value import replace
 from reconciler.plan.hold import TaskProgress, records_to_check
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
-from reconciler.plan.rollout import Progress
 from tests.support.generated_tasks import DUE, ids, made, review, reviewed, rows, trying
 from tests.support.plan_values import SOMEONE, ago, message, plan, record, remote, state, view
 from tests.support.remark_cases import cases

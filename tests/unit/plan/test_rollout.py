@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from reconciler.model.generated import Rollout
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import Progress
 from reconciler.plan.plan import Reason
-from reconciler.plan.rollout import Member, Progress, held
+from reconciler.plan.rollout import Member, held
 
 P = Progress
 

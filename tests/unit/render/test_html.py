@@ -11,11 +11,11 @@ from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action
 from reconciler.render import render, view_of
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
-from reconciler.tasks.status import TaskState
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, desired

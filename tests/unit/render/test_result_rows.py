@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.render import cells
 from reconciler.render.reports import Style
 from reconciler.render.results.table import result_rows
 from reconciler.tasks.events import EventSummary, Last
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ANSWER = "word " * 60

@@ -18,11 +18,12 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.render import render
 from reconciler.render.formats.sarif import FINGERPRINT
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.wait.report import WaitedReport
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.render import cells
 from reconciler.render.reports import Style
 from reconciler.render.status.table import status_rows
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskStatus
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 URL = "https://app.pulumi.com/acme/neo/tasks/0de65a14-1e01-4e18-9cbb-c9a53411f70a"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model.task import TaskRef, rfc3339
+from reconciler.model.task_state import TaskState
 from reconciler.render.status.notification import MAX_NEWS, notification_text
 from reconciler.tasks.events import Approval, EventSummary, Last
-from reconciler.tasks.status import TaskState, TaskStatus, find_news
+from reconciler.tasks.status import TaskStatus, find_news
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

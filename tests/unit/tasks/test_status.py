@@ -11,16 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.model.typed_json import ShapeError, builtins_of, convert_to
 from reconciler.tasks.events import EventSummary, Last, advance, approval_in
-from reconciler.tasks.status import (
-    TaskState,
-    TaskStatus,
-    by_state,
-    counts,
-    exit_code,
-    state_of,
-)
+from reconciler.tasks.status import TaskStatus, by_state, counts, exit_code, state_of
 from tests.support.agent_events import (
     agent_event,
     agent_message,

@@ -1,0 +1,77 @@
+"""The statuses of tasks, and everything that depends on the status alone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Progress(StrEnum):
+    """The progress of a task that others wait for. A task that waits for a person, or that may
+    exist (unresolved), is unfinished. Failed, cancelled and gone tasks have failed."""
+
+    MISSING = "missing"
+    UNFINISHED = "unfinished"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class TaskState(StrEnum):
+    """In the order of tables: states that need a person come first."""
+
+    WAITING = "waiting"
+    FAILED = "failed"
+    UNMET = "unmet"
+    GONE = "gone"
+    NOT_VISIBLE = "notVisible"
+    UNRESOLVED = "unresolved"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    RUNNING = "running"
+    DONE = "done"
+
+    @property
+    def traits(self) -> Traits:
+        return TRAITS[self]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it does not change without user input."""
+        return self.traits.exit_code not in (2, 3)
+
+    @property
+    def label(self) -> str:
+        """The status for readers."""
+        return self.traits.label or self.value
+
+
+class Traits(NamedTuple):
+    """What a status means.
+
+    - `exit_code`: of `--exit-code` for such a task: 0 done, 1 unsuccessful, 2 running, 3 waiting
+    - `progress`: for the tasks that wait for it
+    - `sign`, `color`: in reports; a color of `Palette`
+    - `is_news`: notifications report it as a failure
+    - `label`: for readers; empty if it is the value
+    """
+
+    exit_code: int
+    progress: Progress
+    sign: str
+    color: str
+    is_news: bool = False
+    label: str = ""
+
+
+TRAITS = {
+    TaskState.WAITING: Traits(3, Progress.UNFINISHED, "?", "yellow"),
+    TaskState.FAILED: Traits(1, Progress.FAILED, "x", "red", is_news=True),
+    TaskState.UNMET: Traits(1, Progress.FAILED, "x", "red", is_news=True),
+    TaskState.GONE: Traits(1, Progress.FAILED, "x", "red"),
+    TaskState.NOT_VISIBLE: Traits(1, Progress.UNFINISHED, "x", "red", label="not visible"),
+    TaskState.UNRESOLVED: Traits(1, Progress.FAILED, "x", "red", label="no outcome"),
+    TaskState.STOPPED: Traits(1, Progress.FAILED, "x", "red", is_news=True),
+    TaskState.CANCELLED: Traits(1, Progress.FAILED, "x", "red"),
+    TaskState.RUNNING: Traits(2, Progress.UNFINISHED, "~", "cyan"),
+    TaskState.DONE: Traits(0, Progress.DONE, "=", "green"),
+}
