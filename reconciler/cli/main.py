@@ -64,13 +64,6 @@ GROUPS = {
 }
 """The sections of the help."""
 
-_SHARED_MODULES = {
-    **dict.fromkeys(("inbox", "approve", "reject", "say", "cancel"), "respond"),
-    **dict.fromkeys(("schema", "completion", "help", "version"), "about"),
-}
-"""The modules of `reconciler.cli.commands` with several commands, each a `NAME_command`. Any other
-command is the `command` of the module NAME."""
-
 EXAMPLES = (
     ("taskctl validate", "check the manifests in tasks/ and *.tasks.yaml"),
     ("taskctl plan --backend local", "show a plan, on the embedded service; no account needed"),
@@ -90,7 +83,8 @@ class Terminated(SystemExit):
 
 
 class Commands(WithExamples, click.Group):
-    """The commands; each is imported when it is called."""
+    """The commands; each is the `command` of the module with its name, imported when it is
+    called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -101,10 +95,9 @@ class Commands(WithExamples, click.Group):
             return super().get_command(ctx, cmd_name)
         from importlib import import_module
 
-        shared = _SHARED_MODULES.get(cmd_name)
-        module = import_module(f"reconciler.cli.commands.{shared or cmd_name}")
-        command = getattr(module, f"{cmd_name}_command" if shared else "command")
-        return command if isinstance(command, click.Command) else None
+        module = import_module(f"reconciler.cli.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

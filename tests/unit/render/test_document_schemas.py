@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconciler.cli.commands.about import SCHEMAS
+from reconciler.cli.commands.schema import SCHEMAS
 from tools.schemas import DOCUMENTS
 
 FOLDER = Path(__file__).resolve().parents[3] / "schemas"

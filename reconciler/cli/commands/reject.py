@@ -1,0 +1,35 @@
+"""`taskctl reject`: rejects what tasks ask for."""
+
+from __future__ import annotations
+
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import BACKEND, SELECTED, STATE, YES, option
+from reconciler.cli.responses import REQUEST, message_text, show_responses
+from reconciler.cli.usage import UsageError
+
+
+@make_command(
+    "reject",
+    SELECTED,
+    option("-m", "--message", required=True, metavar="TEXT", help="What to do instead."),
+    *(REQUEST, YES, BACKEND, STATE),
+    examples=[
+        ('taskctl reject rotate-iam-keys -m "Not in production."', "and say what to do instead"),
+        ("taskctl reject 'rotate-*' -m \"Not today.\"", "one waiting task after the other"),
+    ],
+)
+def command(
+    call: Call, selectors: tuple[str, ...], message: str, request: str | None, yes: bool
+) -> int:
+    """Reject the open requests of tasks. Each request is shown first, on stderr.
+
+    If several tasks have open requests, asks for confirmation of each.
+    """
+    from reconciler.app import respond
+
+    if request is not None and len(selectors) > 1:
+        raise UsageError("oneKey", option="--request")
+    text = message_text(message, "-m TEXT")
+    return show_responses(
+        call.out, respond.reject(call.ctx, selectors, text, request_id=request, yes=yes)
+    )

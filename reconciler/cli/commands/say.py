@@ -1,0 +1,34 @@
+"""`taskctl say`: sends tasks a message."""
+
+from __future__ import annotations
+
+import sys
+
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.completion import candidates
+from reconciler.cli.options import BACKEND, STATE, YES, argument
+from reconciler.cli.responses import message_text, show_responses
+
+
+@make_command(
+    "say",
+    argument("key", "KEY|GLOB|PATH", candidates.keys_or_files),
+    *(argument("text", "TEXT|-"), YES, BACKEND, STATE),
+    examples=[
+        ('taskctl say rotate-iam-keys "The audit role as well."', "to a task that is idle"),
+        ("taskctl say 'rotate-*' \"The audit role as well.\"", "to several, after confirmation"),
+        ("taskctl say rotate-iam-keys - < note.md", "the contents of a file"),
+    ],
+)
+def command(call: Call, key: str, text: str, yes: bool) -> int:
+    """Send a follow-up message to a task. The task resumes work, which spends tokens.
+
+    The message is sent once; a busy task rejects it. The last message of the task is shown first,
+    on stderr.
+    """
+    from reconciler.app import respond
+
+    stdin = text == "-"
+    given = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if stdin else text
+    message = message_text(given, "TEXT")
+    return show_responses(call.out, respond.say(call.ctx, key, message, yes=yes))

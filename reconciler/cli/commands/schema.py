@@ -1,0 +1,42 @@
+"""`taskctl schema`: prints a JSON Schema."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import argument
+
+SCHEMAS = (
+    *("manifest", "state"),
+    *("plan", "apply", "status", "wait", "results", "inbox", "show", "state-list", "validate"),
+)
+"""The names of the schemas: two for files, then one for each document of `--format json`."""
+
+
+@make_command(
+    "schema",
+    argument(
+        "name",
+        "[NAME]",
+        type=click.Choice(SCHEMAS),
+        default="manifest",
+    ),
+    examples=[
+        ("taskctl schema > manifest.schema.json", "the schema of manifests, for an editor"),
+        ("taskctl schema plan", "the schema of `taskctl plan --format json`"),
+    ],
+)
+def command(call: Call, name: str) -> int:
+    """Print a JSON Schema: of manifests, of the state file, or of the output of a command.
+
+    NAME is manifest (the default), state, or a command whose `--format json` it describes: plan,
+    apply, status, wait, results, inbox, show (of a key), state-list, or validate.
+
+    An editor with yaml-language-server uses it for a manifest that begins with
+    `# yaml-language-server: $schema=PATH`.
+    """
+    from reconciler.resources import schema_text
+
+    call.out.document(schema_text(name))
+    return 0

@@ -1,0 +1,49 @@
+"""Shows responses to tasks, for the commands that send them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.cli.options import option
+from reconciler.cli.usage import UsageError
+from reconciler.render.respond import Response, response_text, responses_document
+
+if TYPE_CHECKING:
+    from reconciler.app.respond import Responses
+    from reconciler.cli.console.output import Output
+    from reconciler.model.diagnostics import Diagnostic
+
+REQUEST = option("--request", metavar="ID", help="The request to answer, if there are several.")
+
+
+def message_text(text: str, name: str) -> str:
+    """The text of a message. UsageError if it is empty or not valid UTF-8."""
+    if not text.strip():
+        raise UsageError("empty", name=name)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as problem:
+        raise UsageError("utf8", name=name) from problem
+    return text
+
+
+def show_responses(out: Output, sent: Responses, *, skippable: bool = False) -> int:
+    """Shows each response and problem as it arrives, or one document at the end. Returns exit code
+    1 if there is a problem, or if nothing was sent, unless `skippable`."""
+    responses: list[Response] = []
+    problems: list[Diagnostic] = []
+    as_text = out.options.format == "text"
+    for outcome in sent:
+        if isinstance(outcome, Response):
+            responses.append(outcome)
+            if as_text and not out.options.quiet:
+                out.document(response_text(outcome))
+            continue
+        problems += outcome.diagnostics
+        if as_text:
+            out.diagnostics(outcome.diagnostics)
+    if not as_text:
+        from reconciler.render.document import dump
+
+        out.document(dump(responses_document(responses, out.withheld(problems))))
+    return int(bool(problems) or not (responses or skippable))
