@@ -84,7 +84,7 @@ class TaskCreator:
             if generation is None or self._is_over(task.ref) or not ctx.is_due(desired):
                 if generation is not None:
                     self._throttle.leave()
-                self._close(task, unsent)
+                self._settle(task, unsent, "not sent")
                 return ctx.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
             window = Window(ctx.clock, ctx.window, ctx.log.check_held)
             try:
@@ -100,7 +100,7 @@ class TaskCreator:
                 break
             self._throttle.pause(0.25 * 2.0**tries)
         self._gave_up = late or remark("apply.unreachable")
-        self._close(task, unsent)
+        self._settle(task, unsent, "not sent")
         return ctx.result(task, Result.FAILED, why)
 
     def _baseline(self, org_name: str) -> Baseline:
@@ -239,10 +239,6 @@ class TaskCreator:
             return self._ctx.result(task, Result.UNRESOLVED, why)
         self.count(task.ref)
         return record
-
-    def _close(self, task: PlannedTask, marks: Iterable[str]) -> None:
-        """Closes attempts of this apply that were never sent; earlier ones stay open."""
-        self._settle(task, [mark for mark in marks if mark in self.own_marks], "not sent")
 
     def _settle(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
         """Closes attempts. If the key has a record, its history keeps them."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -176,6 +177,25 @@ def test_a_holder_on_another_machine_never_counts_as_dead(path: Path) -> None:
         there = {"pid": 2**22 + 1, "host": "far-away", "user": "x", "started": "y", "purpose": "z"}
         lock.write_text(json.dumps(there))
         with raises_with(StateError, "on far-away"):
+            open_at(path)
+
+
+def test_a_lock_file_that_is_removed_before_it_is_locked_is_not_used(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process would lock a new file."""
+    real, locked = fcntl.flock, list[int]()
+
+    def flock(fd: int, operation: int) -> None:
+        if not locked:
+            path.with_name(path.name + ".lock").unlink()
+        locked.append(fd)
+        real(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with open_at(path) as session:
+        session.check_held()
+        with raises_with(StateError, "locked"):
             open_at(path)
 
 

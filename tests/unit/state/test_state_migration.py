@@ -176,6 +176,41 @@ def test_another_state_is_not_overwritten(world: World) -> None:
     assert world.target.read(BACKEND) == other
 
 
+def test_a_source_that_comes_back_does_not_overwrite_the_moved_state(world: World) -> None:
+    """An older commit of it was checked out."""
+    old = world.source.read(BACKEND)
+    world.migrate()
+    with world.opened(world.target) as session:
+        session.append(Recorded(record(5)))
+    with world.opened(world.source) as session:
+        session.put(old)
+    with pytest.raises(StateError) as problem:
+        world.migrate()
+    assert problem.value.diagnostics[0].code is Code.STATE_MIGRATION
+    assert record(5).ref in read_state(world.target, backend=BACKEND).records
+
+
+def test_a_target_that_changes_meanwhile_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(("file", "engine"), tmp_path, monkeypatch)
+    source, target = world.places(Process())
+    assert isinstance(target, SharedState)
+    read = target.read
+
+    def changed(backend: str) -> State:
+        target.unlock(target.head().epoch)
+        with world.opened(target) as session:
+            session.append(Recorded(record(5)))
+        return read(backend)
+
+    monkeypatch.setattr(target, "read", changed)
+    with pytest.raises(StateError):
+        migrate(source, target, world.opened)
+    assert world.usable() == ["source"]
+    assert_whole(read_state(world.source, backend=BACKEND))
+
+
 def test_a_missing_state_is_not_moved(tmp_path: Path, world: World) -> None:
     with pytest.raises(StateError) as problem:
         migrate(LocalState(tmp_path / "none.json"), world.target, world.opened)
