@@ -182,6 +182,7 @@ class State(Value, frozen=True):
     unreported: frozenset[TaskRef] = frozenset()
 
     def __eq__(self, other: object) -> bool:
+        """Without the last two fields, which follow from how the state was read."""
         return isinstance(other, State) and astuple(self)[:-2] == astuple(other)[:-2]
 
     def __hash__(self) -> int:
