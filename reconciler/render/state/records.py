@@ -50,7 +50,7 @@ def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True)
 
 def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mapping[str, str]:
     facts = {
-        "task id": record.task_id,
+        "task ID": record.task_id,
         "link": console_url(state.backend, record.ref.org_name, record.task_id) or "",
         "manifest": record.file,
         "created by": record.identity.login or record.identity.id,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
 
 from reconciler.cli.commands.schema import SCHEMAS
+from reconciler.render import render, view_of
+from reconciler.render.reports import Report, Style
+from reconciler.resources import schema_text
+from tests.support.report_strategies import reports
 from tools.schemas import DOCUMENTS
 
 FOLDER = Path(__file__).resolve().parents[3] / "schemas"
@@ -43,3 +49,15 @@ def test_a_schema_is_valid_and_describes_every_property_in_a_sentence(name: str)
         assert text[:1].isupper() or text.startswith("`"), key
         assert text.endswith("."), key
         assert "  " not in text, key
+
+
+@cache
+def validator_of(name: str) -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(json.loads(schema_text(name)))
+
+
+@given(reports)
+def test_the_document_of_any_report_satisfies_its_schema(report: Report) -> None:
+    document = json.loads(render("json", report, Style()))
+    if command := view_of(report).command:
+        validator_of(command).validate(document)
