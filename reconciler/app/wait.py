@@ -96,8 +96,8 @@ class TaskWait:
             while True:
                 found = self._read() if found is None else self._read_again(found, watch)
                 watch.show(found, self._tasks.ctx.now())
-                if self._is_over(found):
-                    return found, End.FINISHED
+                if (end := self._end_of(found)) is not None:
+                    return found, end
                 waited = time.monotonic() - self._started
                 left = self._options.timeout.total_seconds() - waited
                 if left <= 0 and self._failure is not None:
@@ -111,12 +111,12 @@ class TaskWait:
         finally:
             watch.close()
 
-    def _is_over(self, found: Sequence[TaskStatus]) -> bool:
+    def _end_of(self, found: Sequence[TaskStatus]) -> End | None:
+        """Why the wait is over with these statuses; None if it is not."""
         if self._expected.is_enough(found) or all(status.state.is_finished for status in found):
-            return True
-        return self._options.stop_on_waiting and all(
-            status.state is not TaskState.RUNNING for status in found
-        )
+            return End.FINISHED
+        runs = any(status.state is TaskState.RUNNING for status in found)
+        return End.WAITING if self._options.stop_on_waiting and not runs else None
 
     def _read_again(self, before: tuple[TaskStatus, ...], watch: Watch) -> tuple[TaskStatus, ...]:
         """The statuses; those from `before` while the service does not respond."""

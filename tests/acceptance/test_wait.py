@@ -32,6 +32,15 @@ def test_wait_ends_at_the_timeout(place: LiveTasks) -> None:
     assert "Timed out" in err
 
 
+def test_wait_can_stop_once_only_people_are_waited_for(place: LiveTasks) -> None:
+    place.apply({"asks": "approving of it", "good": "finishing"})
+    document = place.document("wait", "--stop-on", "waiting", "--interval", "100ms")
+    assert (document["end"], document["summary"]) == ("waiting", {"waiting": 1, "done": 1})
+    place.run("approve", "asks", "--yes")
+    document = place.document("wait", "--stop-on", "waiting", "--interval", "100ms")
+    assert (document["end"], document["summary"]) == ("finished", {"done": 2})
+
+
 def test_wait_writes_a_junit_report(place: LiveTasks) -> None:
     place.apply({"bad": "failing", "good": "finishing", "asks": "approving"})
     report = place.folder / "wait.xml"

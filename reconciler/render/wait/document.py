@@ -28,8 +28,9 @@ from reconciler.render.wait.report import WaitedReport
 Ended = Annotated[
     str,
     Meta(
-        description="Why the wait ended. `finished`: no task is running or waiting for a person.",
-        examples=["finished", "timeout", "interrupted"],
+        description="Why the wait ended. `finished`: no task is running or waiting for a person. "
+        "`waiting`: no task is running, and `--stop-on waiting` was given.",
+        examples=["finished", "waiting", "timeout", "interrupted"],
     ),
 ]
 Tasks = Annotated[list[StatusTask], Meta(description="The tasks, those that need a person first.")]

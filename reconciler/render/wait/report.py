@@ -14,6 +14,7 @@ class End(StrEnum):
     """Why the wait ended."""
 
     FINISHED = "finished"  # no task runs or waits for a person
+    WAITING = "waiting"  # no task runs, and `--stop-on waiting` was given
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
 
