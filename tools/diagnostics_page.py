@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from itertools import groupby
 
-from reconciler.messages.catalog import entry
-from reconciler.messages.explanation import AREA_TITLES, codes, section
+from reconciler.messages.catalog import AREAS, entry, title
+from reconciler.messages.explanation import codes, section
 
 HEAD = """\
 # Diagnostic codes
@@ -22,7 +22,7 @@ rule ID in SARIF, and at the end of a GitHub annotation. Codes are stable; wordi
 def diagnostics_page() -> str:
     parts = [HEAD]
     for area, members in groupby(codes(), key=lambda code: code.value[2]):
-        parts.append(f"## {AREA_TITLES[area]}\n")
+        parts.append(f"## {title(AREAS[area][0])}\n")
         for code in members:
             anchor = f'<a id="{code.value.lower()}"></a>'
             text = escape(section(code), quote=False)

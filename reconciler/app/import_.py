@@ -241,7 +241,7 @@ def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReaso
     record = state.records.get(ref)
     if record is None:
         return SkipReason.REPLACING, None
-    return SkipReason.RECORDED if record.task_id == task_id else SkipReason.FORMER, record.file
+    return SkipReason.RECORDED if record.task_id == task_id else SkipReason.REPLACED, record.file
 
 
 def _refuse_attempted(tasks: Sequence[RemoteTask], state: State) -> None:

@@ -21,11 +21,11 @@ class ImportResult(StrEnum):
 class SkipReason(StrEnum):
     """Why a task was skipped."""
 
-    RECORDED = "already recorded"
-    FORMER = "replaced by another task of this key"
-    REPLACING = "about to be replaced by an unresolved attempt"
-    KEY_TAKEN = "its key has another task"
-    KEY_IN_USE = "key already in use"
+    RECORDED = "recorded"
+    REPLACED = "replaced"
+    REPLACING = "replacing"
+    KEY_TAKEN = "keyTaken"
+    KEY_IN_USE = "keyInUse"
 
 
 class ImportedTask(Value, frozen=True):

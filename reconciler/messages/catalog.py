@@ -56,11 +56,19 @@ class Entry(NamedTuple):
 @cache
 def sections(name: str) -> dict[str, Entry]:
     """The sections of a file of this package, by the first word of their headings."""
-    text = Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
-    head, *parts = text.split("\n## ")
+    head, *parts = _text_of(name).split("\n## ")
     for found in reversed(re.findall(r"^\[(\w+)\]: (.+(?:\n  .+)*)", head, re.MULTILINE)):
         parts = [part.replace(f"[{found[0]}]", found[1]) for part in parts]
     return {part.split(maxsplit=1)[0]: _entry(part) for part in parts}
+
+
+def title(name: str) -> str:
+    """The heading of a file of this package."""
+    return _text_of(name).partition("\n")[0].removeprefix("# ")
+
+
+def _text_of(name: str) -> str:
+    return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
 
 
 def _entry(text: str) -> Entry:
@@ -110,7 +118,8 @@ AREAS = {
     "7": ("service", "tasks"),
     "8": ("usage", "importing", "planning", "environment"),
 }
-"""The first digit of a code, and the files of this package that have its section."""
+"""The first digit of a code, and the files of this package that have its section. The first file is
+that of the area, with its title."""
 
 
 def entry(code: Code) -> Entry:

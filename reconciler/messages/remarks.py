@@ -24,6 +24,11 @@ def word_remarks(remarks: Iterable[Remark]) -> Words:
     return Words("; ".join(note for note in notes if note), tuple(dict.fromkeys(hints)))
 
 
+def phrase(case: str, /, **facts: Arg) -> str:
+    """The note of one remark."""
+    return fill_in(templates("remarks")[case].summary, facts)
+
+
 def _template(remark: Remark) -> Message:
     if remark.code is not None:
         return entry(remark.code).cases[remark.case]

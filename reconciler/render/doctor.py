@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 from reconciler.messages import word
-from reconciler.messages.remarks import word_remarks
+from reconciler.messages.remarks import phrase, word_remarks
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.remarks import Remark, remark
+from reconciler.model.remarks import Remark
 from reconciler.model.value import Value
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import place_of
@@ -59,7 +59,7 @@ def checks_text(checks: Sequence[Check], style: Style) -> str:
 def _rows(check: Check, style: Style) -> Iterator[str]:
     """The check and what it found, or why it failed and what to do."""
     paint = _PAINT[check.outcome](style.palette)
-    title = word_remarks([remark(f"check.{check.name}")]).note
+    title = phrase(f"check.{check.name}")
     start = f"{paint(f'{check.outcome.value:<8}')} {title:<13} "
     if check.outcome is not Outcome.FAILED:
         yield f"{start}{safe.line(_summary(check))}".rstrip()

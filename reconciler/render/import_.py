@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult
+from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import has_errors, in_order
 from reconciler.render import cells, safe
 from reconciler.render.document import json_document
@@ -26,7 +27,7 @@ def import_document(report: ImportReport) -> dict[str, Any]:
                 "file": task.file,
                 "line": task.line,
                 "result": task.result.value,
-                "why": task.why,
+                "why": _why(task),
             }
             for task in report.tasks
         ],
@@ -66,11 +67,15 @@ def import_summary(report: ImportReport) -> str:
     return "Nothing was imported." if problem else "No matching tasks; nothing was imported."
 
 
+def _why(task: ImportedTask) -> str | None:
+    return phrase(f"skipped.{task.why}") if task.why is not None else None
+
+
 def _row(task: ImportedTask, width: int) -> str:
     parts = [
         f"task {task.task_id}" if task.task_id else "",
         f"{task.file}:{task.line}" if task.file and task.line else task.file or "",
-        task.why.value if task.why else "",
+        _why(task) or "",
     ]
     key = cells.pad(safe.line(task.key), width)
     return "  ".join([key, *(safe.line(part) for part in parts if part)]).rstrip()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.messages.remarks import word_remarks
+from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.remarks import remark
 from reconciler.model.value import Value
 from reconciler.render import safe
 from reconciler.render.document import json_document
@@ -26,7 +25,7 @@ class Response(Value, frozen=True):
 
 
 def response_text(response: Response) -> str:
-    done = word_remarks([remark(f"done.{response.done}")]).note
+    done = phrase(f"done.{response.done}")
     return f"{safe.line(str(response.record.ref))}: {done}\n"
 
 

@@ -18,6 +18,8 @@ from reconciler.tasks.status import TaskStatus
 LABELS = {"notStarted": "not started", "changed": "differs"}
 """Actions and results that are not shown by their name in documents."""
 
+UNATTENDED = "unattended"
+
 
 class TaskView(Value, frozen=True):
     """One task. `word` is its action, result or status. `level` is set if someone should look at

@@ -47,7 +47,7 @@ def remarks(draw: st.DrawFn, text: st.SearchStrategy[str]) -> Remark:
                     text, st.sampled_from(["", "waiting"]), st.sampled_from(["", "9"])
                 )
                 facts[name] = sum(draw(st.lists(ahead, min_size=1, max_size=3)), ())
-            case "age" | "more":
+            case "age" | "more" | "n" | "s":
                 facts[name] = draw(st.integers(0, 10**9))
             case _ if name == "why":
                 facts[name] = draw(text | causes(text))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconciler import __version__
 from reconciler.messages import word
-from reconciler.messages.plan import UNATTENDED, UNATTENDED_MEANS
+from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
@@ -22,7 +22,7 @@ from reconciler.render.issues import diagnostics_of
 from reconciler.render.markdown_text import prose
 from reconciler.render.plan.items import EntryView
 from reconciler.render.reports import Style
-from reconciler.render.task_view import TaskView
+from reconciler.render.task_view import UNATTENDED, TaskView
 from reconciler.render.view import ReportView
 from reconciler.resources import inline_digests
 
@@ -102,7 +102,7 @@ def _tasks(view: ReportView, tasks: list[TaskView]) -> Iterator[str]:
     yield '<h2 class="visually-hidden">Task list</h2>' if shown else ""
     if any(task.unattended for task in tasks):
         mark = f'<span class="unattended">{UNATTENDED}</span>'
-        yield f'<p class="about legend">{mark} {UNATTENDED_MEANS}.</p>'
+        yield f'<p class="about legend">{mark} {phrase("unattended")}.</p>'
     yield from _list(view.items(shown), several=several, unfolded=len(shown) <= UNFOLDED)
     if sentence := view.page_end():
         yield f"<p>{sentence}</p>"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.messages.plan import UNATTENDED
 from reconciler.messages.template import Hint
 from reconciler.model.canonical import ABSENT
 from reconciler.model.task import Inputs
@@ -16,7 +15,7 @@ from reconciler.render.hyperlinks import web_address
 from reconciler.render.markdown_text import prose
 from reconciler.render.plan.items import EntryView
 from reconciler.render.plan.tasks import PlannedView
-from reconciler.render.task_view import TaskView, merged
+from reconciler.render.task_view import UNATTENDED, TaskView, merged
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
 from reconciler.tasks.results import ListedPullRequest

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.messages.commands import completed, see_whole_plan
-from reconciler.messages.plan import UNATTENDED
 from reconciler.messages.template import Hint
 from reconciler.model.task import Inputs
 from reconciler.model.value import replace
@@ -16,7 +15,7 @@ from reconciler.render.issues import diagnostics_of
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
 from reconciler.render.plan.items import EntryView
 from reconciler.render.reports import Style
-from reconciler.render.task_view import TaskView
+from reconciler.render.task_view import UNATTENDED, TaskView
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, setting_rows, side_text
 from reconciler.render.view import ReportView

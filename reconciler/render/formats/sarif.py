@@ -16,6 +16,7 @@ from urllib.parse import quote
 from reconciler import __version__
 from reconciler.messages import word
 from reconciler.messages.catalog import entry as entry_of
+from reconciler.messages.remarks import templates
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
@@ -27,37 +28,6 @@ from reconciler.render.view import ReportView
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "taskctlProblem/v1"
-
-_TASK_RULES = {
-    "task/unresolved": (
-        "A task may already exist",
-        "Apply does not create it until this is resolved: a second task could not be deleted.",
-    ),
-    "task/gone": (
-        "A task no longer exists at the service",
-        "It is recorded. Apply creates it again only with --allow-recreate.",
-    ),
-    "task/failed": (
-        "A task failed",
-        "Apply could not carry it out, or its agent ended with an error: see the message.",
-    ),
-    "task/unmet": (
-        "A task did not deliver what is expected",
-        "Its agent has finished without a part of what `expect` in its manifest requires.",
-    ),
-    "task/waiting": ("A task waits for a person", "Respond with taskctl approve or reject."),
-    "task/running": ("A task is still running", "It had not finished when the report was written."),
-    "task/stopped": ("A task stopped early", "Its session ended without a final message."),
-    "task/cancelled": ("A task was cancelled", "Someone cancelled it."),
-    "task/notVisible": (
-        "A task is not visible",
-        "Another identity created it without sharing it.",
-    ),
-    "task/notStarted": (
-        "A task was not started",
-        "Apply ended before it was started; run it again.",
-    ),
-}
 
 
 def render(view: ReportView, style: Style) -> str:
@@ -141,8 +111,8 @@ def _worded(problem: Diagnostic) -> str:
 
 
 def _rule(rule: str) -> dict[str, Any]:
-    if rule in _TASK_RULES:
-        title, why = _TASK_RULES[rule]
+    if (known := templates("remarks").get(rule)) is not None:
+        title, why, _ = known
         name, fix = rule, why
     else:
         title, why, fix, _ = entry_of(Code(rule))

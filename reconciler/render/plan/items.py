@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from reconciler.messages.plan import COUNTED
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.fields import STAND_IN
@@ -23,6 +22,17 @@ from reconciler.render.task_view import TaskView
 V = TypeVar("V", bound=TaskView)
 
 EMPTY = '""'
+COUNTED = {
+    "create": "to create",
+    "adopt": "to adopt",
+    "replace": "to replace",
+    "move": "to move",
+    "update": "to update",
+    "changed": "differ{s}",
+    "forget": "to forget",
+}
+"""How counts name an action, if not by its own name; `{s}` is an s if there is one."""
+
 SIMILAR = 4
 """From this number on, similar tasks are one group with one line each."""
 

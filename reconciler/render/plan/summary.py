@@ -6,22 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 
 from reconciler.messages.catalog import entry
-from reconciler.messages.plan import (
-    CLOSES,
-    COUNTED,
-    FAILURES,
-    SHORTENED,
-    WILL_FAIL,
-    WILL_FAIL_EARLY,
-    WILL_FAIL_PARTLY,
-)
-from reconciler.messages.template import fill
+from reconciler.messages.remarks import phrase, templates
 from reconciler.model.codes import Code
 from reconciler.model.identity import Identity
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
-from reconciler.render.counts import listed
-from reconciler.render.plan.items import items_of
+from reconciler.render.counts import counted, listed
+from reconciler.render.plan.items import COUNTED, items_of
 from reconciler.render.plan.tasks import planned_view
 
 _EMBEDDED = "local"  # the backend of the embedded service
@@ -41,13 +32,14 @@ def fail_sentence(plan: Plan) -> str:
     counts = Counter(reason.code for reason in reasons)
     words = ", ".join(_reason(code, number) for code, number in counts.items())
     if any(reason.blocking for reason in reasons):
-        return fill(WILL_FAIL_EARLY, {"reasons": words})
-    return fill(WILL_FAIL_PARTLY if plan.has_changes() else WILL_FAIL, {"reasons": words})
+        return f"Apply will exit 1 before it does anything: {words}."
+    rest = " It still does the rest." if plan.has_changes() else ""
+    return f"Apply will exit 1: {words}.{rest}"
 
 
 def _reason(code: Code, number: int) -> str:
-    if code in FAILURES:
-        return fill(FAILURES[code], {"count": number})
+    if (case := f"fails.{code}") in templates("remarks"):
+        return phrase(case, count=number)
     title = entry(code).title
     return title[:1].lower() + title[1:]
 
@@ -80,8 +72,9 @@ def outcome(plan: Plan) -> str:
     """What apply would do if it acts on no task: nothing, or only resolve attempts; empty
     otherwise."""
     if plan.has_changes():
-        acts = plan.followers or any(task.applies for task in plan.tasks)
-        return "" if acts else fill(CLOSES, {"count": len(plan.closed)})
+        if plan.followers or any(task.applies for task in plan.tasks):
+            return ""
+        return f"Apply records that {counted(len(plan.closed), 'earlier attempt')} created no task."
     if not plan.tasks:
         return "No tasks selected." if plan.is_restricted else "No changes. There are no tasks."
     if all(task.action is Action.UNCHANGED for task in plan.tasks):
@@ -95,8 +88,8 @@ def shortened_count(plan: Plan, *, verbose: bool) -> str:
     if verbose:
         return ""
     number = items_of(plan, [planned_view(plan, task, str) for task in plan.tasks]).shortened()
-    are = "is" if number == 1 else "are"
-    return fill(SHORTENED, {"count": number, "are": are}) if number else ""
+    prompts = "prompt is" if number == 1 else "prompts are"
+    return f" {number:,} {prompts} shortened; -v shows them." if number else ""
 
 
 def to_confirm(plan: Plan) -> str:

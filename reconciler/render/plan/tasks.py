@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.messages.plan import ACTIONS
-from reconciler.messages.remarks import word_remarks
+from reconciler.messages.remarks import templates, word_remarks
 from reconciler.model.diagnostics import Severity
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Plan, PlannedTask
@@ -24,7 +23,7 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
     @property
     def note(self) -> str:
         """The reason, unless the legend already has it."""
-        return "" if self.why == ACTIONS.get(self.word) else self.why
+        return "" if self.why == meaning(self.task.action) else self.why
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -37,6 +36,12 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
         paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}
         cases = [remark.case for remark in task.remarks]
         return [task.action.value, task.reason.value, cases, sorted(paths)]
+
+
+def meaning(action: Action) -> str:
+    """What an action means, for the legend; empty for `unchanged`."""
+    known = templates("remarks").get(f"action.{action}")
+    return known.summary if known is not None else ""
 
 
 SIGNS = {

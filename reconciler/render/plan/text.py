@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from reconciler.messages.commands import see_whole_prompt
-from reconciler.messages.plan import ACTIONS, SETTLING, UNATTENDED, UNATTENDED_MEANS
+from reconciler.messages.remarks import phrase
 from reconciler.model.remarks import mention
 from reconciler.model.task import TaskRef, text_of
 from reconciler.model.value import Value
@@ -22,10 +22,10 @@ from reconciler.render.plan.items import (
     items_of,
 )
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target
-from reconciler.render.plan.tasks import SIGNS, PlannedView, planned_view, urgency
+from reconciler.render.plan.tasks import SIGNS, PlannedView, meaning, planned_view, urgency
 from reconciler.render.prompt_diff import USUAL, Excerpt
 from reconciler.render.reports import Palette, Style
-from reconciler.render.task_view import LABELS
+from reconciler.render.task_view import LABELS, UNATTENDED
 from reconciler.render.values import change_rows, flow, hint_rows, message_rows, setting_rows
 
 _INDENT = "      "
@@ -82,9 +82,11 @@ class _Writer(Value, frozen=True):
         """The target of the plan, and the meaning of the actions in it."""
         yield self.palette.bold(f"Plan{plan_target(self.plan)}")
         present = {view.task.action for view in shown}
-        meant = {action: ACTIONS[action] for action in Action if action in present & ACTIONS.keys()}
+        meant = {
+            action: text for action in Action if action in present and (text := meaning(action))
+        }
         if Action.UNRESOLVED in meant and not self.plan.apply_will_fail():
-            meant[Action.UNRESOLVED] = SETTLING
+            meant[Action.UNRESOLVED] = phrase("action.settling")
         if meant:
             yield ""
         labels = {action: LABELS.get(action, action.value) for action in meant}
@@ -94,7 +96,7 @@ class _Writer(Value, frozen=True):
             sign = self.palette.of(action)(f"{SIGNS[action]:{width}} {labels[action]:{pad}}")
             yield from self._legend(sign, text)
         if any(view.unattended for view in shown):
-            yield from self._legend(self._unattended(), UNATTENDED_MEANS)
+            yield from self._legend(self._unattended(), phrase("unattended"))
 
     def _legend(self, sign: str, text: str) -> Iterator[str]:
         head = f"  {sign}  "

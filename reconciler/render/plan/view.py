@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reconciler.messages.plan import ACTIONS, COUNTED, UNATTENDED, UNATTENDED_MEANS
+from reconciler.messages.remarks import phrase
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.budget import budget_lines
 from reconciler.render.counts import labelled
 from reconciler.render.markdown_text import span
-from reconciler.render.plan.items import EntryView, fold_entries
+from reconciler.render.plan.items import COUNTED, EntryView, fold_entries
 from reconciler.render.plan.summary import (
     fail_sentence,
     outcome,
@@ -21,9 +21,9 @@ from reconciler.render.plan.summary import (
     service_of,
     who,
 )
-from reconciler.render.plan.tasks import planned_view, urgency
+from reconciler.render.plan.tasks import meaning, planned_view, urgency
 from reconciler.render.reports import Locate, Style
-from reconciler.render.task_view import LABELS, TaskView
+from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
 
 if TYPE_CHECKING:
@@ -84,12 +84,12 @@ class PlanView(ReportView):
             yield sentence
         used = {view.word for view in shown}
         meant = [
-            f"**{LABELS.get(action, action)}**: {why}"
-            for action, why in ACTIONS.items()
-            if action in used
+            f"**{LABELS.get(action, action)}**: {text}"
+            for action in Action
+            if action in used and (text := meaning(action))
         ]
         if any(view.unattended for view in shown):
-            meant.append(f"**[{UNATTENDED}]**: {UNATTENDED_MEANS}")
+            meant.append(f"**[{UNATTENDED}]**: {phrase('unattended')}")
         if meant:
             yield "<br>\n".join(meant)
         if plan.has_changes():

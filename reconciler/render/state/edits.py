@@ -5,33 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from reconciler.model.shell import shell_word
+from reconciler.messages.remarks import phrase
 from reconciler.model.task import TaskRef
 from reconciler.model.value import Value
 from reconciler.render import safe
 from reconciler.render.document import inert, json_document
-
-_EDITS = {
-    "moved": "Renamed {ref} to {to}.",
-    "removed": "Removed {ref} from the state. The task keeps running.",
-    "accepted": "Accepted the inputs of {to} for {ref}.",
-    "resolved": "Recorded task {to} for {ref}.",
-    "notCreated": "Recorded that no task was created for {ref}. The next apply creates it.",
-    "keptTask": "Recorded that no new task was created for {ref}. It keeps its task.",
-}
-_CHANGES = {
-    "created": "Created the state {place}.",
-    "exists": "The state {place} already exists.",
-    "unlocked": "Released the lock of {place}, which was held by {who}.",
-    "notLocked": "The state {place} is not locked.",
-    "pushed": "Replaced the state {place} with the contents of {who}.",
-    "moved": "Moved the state {place} to {who}.",
-    "movedBefore": "The state {place} was already moved to {who}.",
-    "moveUndone": "The state {place} is no longer being moved.",
-    "notMoving": "The state {place} is not being moved.",
-}
-_USE = "To use it, pass `--state {word}`, or set TASKCTL_STATE."
-_USE_IN_FILE = "To use it, pass `--state {word}`, set TASKCTL_STATE, or add to taskctl.toml:"
 
 
 class Edit(Value, frozen=True):
@@ -57,8 +35,7 @@ class PlaceChange(Value, frozen=True):
 
 
 def edit_text(edit: Edit) -> str:
-    facts = {"ref": str(edit.ref), "to": edit.to}
-    return safe.line(_EDITS[edit.done].format_map(facts)) + "\n"
+    return safe.line(phrase(f"edit.{edit.done}", ref=str(edit.ref), to=edit.to)) + "\n"
 
 
 def edits_document(edits: Iterable[Edit]) -> dict[str, object]:
@@ -77,12 +54,13 @@ def edits_document(edits: Iterable[Edit]) -> dict[str, object]:
 
 
 def place_text(change: PlaceChange) -> str:
-    lines = [_CHANGES[change.done]]
+    lines = [phrase(f"state.{change.done}", place=change.place, who=change.who)]
     used = change.who if change.done == "moved" else change.place
-    if not change.is_used:
-        lines += [_USE_IN_FILE, '    state = "{used}"'] if _may_be_in_file(used) else [_USE]
-    facts = {"place": change.place, "who": change.who, "used": used, "word": shell_word(used)}
-    return "".join(safe.line(line.format_map(facts)) + "\n" for line in lines)
+    if not change.is_used and _may_be_in_file(used):
+        lines += [phrase("state.useInFile", place=used), f'    state = "{used}"']
+    elif not change.is_used:
+        lines.append(phrase("state.use", place=used))
+    return "".join(safe.line(line) + "\n" for line in lines)
 
 
 def _may_be_in_file(place: str) -> bool:
