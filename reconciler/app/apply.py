@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -103,7 +102,7 @@ class _LaterWaves:
         self._follows = plan.followers
         self._fresh = {task.ref for task in applied.report.tasks}
         self._done: dict[TaskRef, TaskStatus] = {}
-        self._ends_at = time.monotonic() + options.timeout.total_seconds()
+        self._ends_at = ctx.clock.boot() + options.timeout.total_seconds()
         self._is_delayed = False
 
     def run(self) -> Applied:
@@ -130,7 +129,7 @@ class _LaterWaves:
 
     def _wait(self) -> End:
         """Waits until all tasks have finished, or a held one may be created. RemoteError."""
-        state, left = self._wave.state, self._ends_at - time.monotonic()
+        state, left = self._wave.state, self._ends_at - self._ctx.clock.boot()
         refs = sorted({*self._refs, *self._blocking} & known_refs(state))
         done = [self._done[ref] for ref in refs if ref in self._done]
         patience = self._space.options.settle_time.total_seconds()

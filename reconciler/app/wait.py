@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -85,7 +84,7 @@ class TaskWait:
     ) -> None:
         self._tasks, self._refs, self._options, self._expected = tasks, refs, options, expected
         self._done = {status.ref: status for status in expected.done}
-        self._started = time.monotonic()
+        self._started = tasks.ctx.clock.boot()
         self._failure: RemoteError | None = None
 
     def run(self, stop: Stop) -> tuple[tuple[TaskStatus, ...], End]:
@@ -98,7 +97,7 @@ class TaskWait:
                 watch.show(found, self._tasks.ctx.now())
                 if (end := self._end_of(found)) is not None:
                     return found, end
-                waited = time.monotonic() - self._started
+                waited = self._tasks.ctx.clock.boot() - self._started
                 left = self._options.timeout.total_seconds() - waited
                 if left <= 0 and self._failure is not None:
                     raise self._failure
@@ -137,7 +136,8 @@ class TaskWait:
         found = by_state([*self._tasks.statuses(unfinished), *self._done.values()])
         self._done = {status.ref: status for status in found if status.state is TaskState.DONE}
         fresh = self._expected.fresh
-        if not fresh or time.monotonic() - self._started > self._expected.patience:
+        waited = self._tasks.ctx.clock.boot() - self._started
+        if not fresh or waited > self._expected.patience:
             return found
         return by_state(
             replace(status, state=TaskState.RUNNING)
