@@ -1,0 +1,71 @@
+"""Policies and schemas that take hours to check or to evaluate are refused early."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.measured import MAX_SECONDS, Measure, measure, write_tasks
+
+__all__ = ["measure"]
+
+_TWICE = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)}
+POLICIES: dict[str, Any] = {
+    "endless": {"$defs": {**_TWICE, "s40": {}}, "$ref": "#/$defs/s0"},
+    "slow": {"$defs": {**_TWICE, "s12": {}}, "$ref": "#/$defs/s0"},
+    "expression": {"properties": {"key": {"pattern": "^(.|[a-z])*!$"}}},
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("count", [1, 20])
+def test_the_work_of_a_policy_is_limited(
+    tmp_path: Path, measure: Measure, policy: Any, count: int
+) -> None:
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
+    write_tasks(tmp_path, "".join(f"  {'a' * 40}{n}: {{message: x}}\n" for n in range(count)))
+    if count == 1 and policy is POLICIES["slow"]:
+        assert measure("validate").code == 0
+    else:
+        measure("validate").assert_refused("TC502")
+
+
+def test_a_policy_for_10000_tasks_is_evaluated(tmp_path: Path, measure: Measure) -> None:
+    rules = {f"x{n}": {"type": "string"} for n in range(50)}
+    wide = {"allOf": [{"properties": {"key": {"pattern": "^[a-z0-9]+$"}, **rules}}] * 20}
+    (tmp_path / "policy.json").write_text(json.dumps(wide))
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
+    write_tasks(tmp_path, "".join(f"  a{n}: {{message: x}}\n" for n in range(10_000)))
+    assert measure("validate").code == 0
+
+
+def test_checking_a_policy_is_limited(tmp_path: Path, measure: Measure) -> None:
+    """The check of the schema itself takes a time for each of its values."""
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.yaml"\n')
+    write_tasks(tmp_path, "  a: {message: do it}\n")
+    twice = "".join(f"  a{n}: &a{n} {{allOf: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 16))
+    (tmp_path / "policy.yaml").write_text("$defs:\n  a0: &a0 {minLength: 1}\n" + twice)
+    measure("validate").assert_refused("TC502")
+
+
+def test_checking_all_schemas_is_limited(tmp_path: Path, measure: Measure) -> None:
+    tasks = "".join(f"  t{n}: {{message: x, expect: {{data: ../s{n}.json}}}}\n" for n in range(9))
+    for n in range(9):
+        schema = {"title": str(n), "allOf": [{"minLength": 1}] * 4_000}
+        (tmp_path / f"s{n}.json").write_text(json.dumps(schema))
+    write_tasks(tmp_path, tasks)
+    measure("validate").assert_refused("TC319")
+
+
+def test_a_schema_is_checked_once_for_all_its_tasks(tmp_path: Path, measure: Measure) -> None:
+    tasks = "".join(f"  t{n}: {{message: x, expect: {{data: ../s.json}}}}\n" for n in range(5_000))
+    schema = {"allOf": [{"minLength": 1}] * 4_000}
+    (tmp_path / "s.json").write_text(json.dumps(schema))
+    write_tasks(tmp_path, tasks)
+    ended = measure("validate")
+    assert ended.code == 0
+    assert ended.seconds < MAX_SECONDS

@@ -1,0 +1,81 @@
+"""The CPU time and the memory of a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from reconciler import limits
+from reconciler.cli.main import run
+from tests.support.forked import Forked
+from tests.support.sandbox import TOKEN
+
+MAX_SECONDS, MAX_MIB = 30, 250
+"""Of CPU time, of which a busy machine needs more. Without limits, it would be hours."""
+
+
+class Measured(NamedTuple):
+    """A finished command: its exit code, the codes of its errors, its CPU time in seconds, and
+    the memory in MiB that it needed beyond that of its imports."""
+
+    code: int
+    codes: list[str]
+    seconds: float
+    mib: int
+
+    def assert_refused(self, code: str) -> None:
+        assert (self.code, set(self.codes)) == (1, {code})
+        assert self.seconds < MAX_SECONDS
+        assert self.mib < MAX_MIB
+
+
+Measure = Callable[..., Measured]
+
+
+@pytest.fixture
+def measure(tmp_path: Path) -> Measure:
+    """Runs commands in an empty repository, which is the test's directory. `lower` replaces
+    limits by smaller ones."""
+    for name in (".git", "tasks", "data"):
+        (tmp_path / name).mkdir()
+
+    def measure(*arguments: str, **lower: int) -> Measured:
+        env = {**os.environ, "PULUMI_ACCESS_TOKEN": TOKEN, "PULUMI_HOME": str(tmp_path / "home")}
+        words = [*arguments, "--format", "json"]
+        with Forked(_measured, words, lower, cwd=tmp_path, env=env) as process:
+            out, err = process.communicate()
+        assert process.returncode == 0, err
+        code, seconds, mib = json.loads(err.splitlines()[-1])
+        found = json.loads(out)["diagnostics"]
+        errors = [each["code"] for each in found if each["severity"] == "error"]
+        return Measured(code, errors, seconds, mib)
+
+    return measure
+
+
+def write_tasks(folder: Path, tasks: str, name: str = "a") -> None:
+    text = f"version: 1\norgName: acme\ntasks:\n{tasks}"
+    (folder / "tasks" / f"{name}.yaml").write_text(text)
+
+
+def _measured(words: Sequence[str], lower: Mapping[str, int]) -> None:
+    for name, value in {"POLICY_SECONDS": 0.2, **lower}.items():
+        assert value < getattr(limits, name)
+        setattr(limits, name, value)
+    before = _mib()
+    code = run(words)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    result = [code, used.ru_utime + used.ru_stime, _mib() - before]
+    print(json.dumps(result), file=sys.stderr)
+
+
+def _mib() -> int:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
