@@ -60,9 +60,9 @@ at_a_terminal() { # the tests of completion that need this shell
   python -m pytest tests/acceptance/test_completion.py --no-cov -p no:cacheprovider -m tools -k "$1"
 }
 
-documents() { # what the tests mark as `tools`, other than completion
+documents() { # what the tests mark as `tools`, other than completion and PostgreSQL
   python -m pytest tests/acceptance --no-cov -p no:cacheprovider -n auto -m tools \
-    --ignore=tests/acceptance/test_completion.py
+    --ignore=tests/acceptance/test_completion.py --ignore=tests/acceptance/test_state_errors.py
 }
 
 # All workflows, where linters look for them: those of this repository, of docs/ci-state.md and of

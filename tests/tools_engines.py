@@ -20,6 +20,7 @@ GO = {
     "versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
 }
 NPM = {"azurite-blob": "azurite@3"}
+ON_POSTGRES = "test_a_role_or_a_database_that_does_not_exist"
 
 
 def _run(words: list[str], **more: str) -> bool:
@@ -57,6 +58,8 @@ def main() -> int:
     for line in install(folder):
         print(f"NOT RUN   state engine on {line}")
     suite = ["tests/contract/test_engines.py", "tests/contract/test_engine_faults.py"]
+    if postgres_programs() is not None:
+        suite.append(f"tests/acceptance/test_state_errors.py::{ON_POSTGRES}")
     suite += ["--no-cov", "-p", "no:cacheprovider"]
     return subprocess.run([sys.executable, "-m", "pytest", *suite], check=False).returncode
 

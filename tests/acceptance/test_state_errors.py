@@ -267,7 +267,7 @@ def test_a_bucket_or_repository_that_does_not_exist(clone: Clone) -> None:
     assert (code, "gone.git" in text) == (Code.STATE_CONTAINER_MISSING, True), text
 
 
-@pytest.mark.skipif(postgres_programs() is None, reason="PostgreSQL is not installed")
+@pytest.mark.tools
 def test_a_role_or_a_database_that_does_not_exist(clone: Clone) -> None:
     programs = postgres_programs()
     assert programs is not None
