@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from reconciler.app.doctor import CI_SYSTEMS
 from tests.support import quick_disk
+from tests.support.skipped_time import skipped_time
 
 # Every run uses the same examples, so that a change never fails because of another one; `make soak`
 # draws new ones, and more of them. There are no time limits: machines are shared.
@@ -64,6 +65,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _do_not_wait_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", quick_disk.fsync)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _do_not_wait() -> Iterator[None]:
+    with skipped_time():
         yield
 
 

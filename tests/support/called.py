@@ -6,15 +6,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
-from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from unittest.mock import patch
 
 from reconciler.cli.main import run
-from reconciler.remote import transport
-from reconciler.remote.retries import RetryPolicy
-from tests.support.skipped_time import skipped_time
 
 
 def call(
@@ -23,9 +19,8 @@ def call(
     env: Mapping[str, str],
     function: Callable[[Sequence[str]], int] = run,
 ) -> tuple[int, str, str]:
-    """The exit code, stdout and stderr. `env` is the whole environment, and stdin is empty. Reads
-    are retried as often as usual, with short pauses, and the settle time passes at once. Only for
-    the main thread."""
+    """The exit code, stdout and stderr. `env` is the whole environment, and stdin is empty. Only
+    for the main thread."""
     out, err = _stream(), _stream()
     with (
         chdir(folder),
@@ -33,8 +28,6 @@ def call(
         patch.object(sys, "stdin", _stream()),
         patch.object(sys, "stdout", out),
         patch.object(sys, "stderr", err),
-        patch.object(transport, "RetryPolicy", partial(RetryPolicy, base=0.02)),
-        skipped_time(),
     ):
         code = function(words)
     return code, _text(out), _text(err)

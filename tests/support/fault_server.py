@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.support.fault_http import Handler
 from tests.support.fault_script import Call, Chooser, Fault, Rule, Script
 from tests.support.fault_world import Habits, World
-from tests.support.skipped_time import now
+from tests.support.skipped_time import skipped_epoch
 
 __all__ = ["Call", "Fault", "FaultServer", "Habits", "Rule"]
 
@@ -51,7 +51,7 @@ class FaultServer:
         habits: Habits | None = None,
         *,
         port: int = 0,
-        clock: Callable[[], float] = now,
+        clock: Callable[[], float] = skipped_epoch,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.habits = habits or Habits()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import reconciler
 from reconciler.cli.main import main
-from tests.support import quick_disk
+from tests.support import quick_disk, skipped_time
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
@@ -36,8 +36,9 @@ _starting_or_ending = threading.Lock()
 
 
 class Forked:
-    """A process that calls `target`, as the leader of a process group. Its stdin is empty, and
-    `env` is its whole environment. Thread-safe."""
+    """A process that calls `target`, as the leader of a process group. Its stdin is empty, its
+    clocks are set ahead as those of this process, and `env` is its whole environment. Thread-safe.
+    """
 
     def __init__(
         self, target: Callable[..., object], *args: object, cwd: Path, env: Mapping[str, str]
@@ -49,7 +50,9 @@ class Forked:
             path.touch()
         self.returncode: int | None = None
         self._process = _forks.Process(
-            target=_run, args=(self._streams, cwd, dict(env), target, args), daemon=True
+            target=_run,
+            args=(self._streams, cwd, dict(env), skipped_time.seconds(), target, args),
+            daemon=True,
         )
         with _starting_or_ending:
             self._process.start()
@@ -124,6 +127,7 @@ def _run(
     streams: Sequence[Path],
     cwd: Path,
     env: Mapping[str, str],
+    skipped: float,
     target: Callable[..., object],
     args: Sequence[object],
 ) -> None:
@@ -136,4 +140,5 @@ def _run(
         with path.open("w" if number else "r") as file:
             os.dup2(file.fileno(), number)
     os.fsync = quick_disk.fsync  # type: ignore[assignment]
+    skipped_time.set_ahead(skipped)
     target(*args)

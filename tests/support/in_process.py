@@ -13,10 +13,8 @@ import pytest
 from reconciler.cli import main
 from reconciler.remote import transport
 from reconciler.remote.exchange import Timeouts
-from reconciler.remote.retries import RetryPolicy
 from tests.support.fault_server import FaultServer, Habits
 from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks, prompts, shared_sandbox
-from tests.support.skipped_time import skipped_time
 from tests.support.state_engines import Served
 
 TEXTS = prompts(4)
@@ -62,11 +60,9 @@ def in_process(
     served: Served | None = None,
 ) -> Iterator[InProcess]:
     """Four tasks, one of them with a name and shared. The state is a file in `folder`, or on the
-    server of an engine. A create times out after half a second, and reads are retried as often as
-    usual, but with short pauses, and the settle time passes at once."""
+    server of an engine. A create times out after half a second."""
     monkeypatch.setattr(transport, "Timeouts", partial(Timeouts, create=0.5))
-    monkeypatch.setattr(transport, "RetryPolicy", partial(RetryPolicy, base=0.02))
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server, skipped_time():
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         sandbox = shared_sandbox(served, server) if served else Sandbox(folder, server)
         monkeypatch.chdir(sandbox.folder)
         for name, value in sandbox.environment().items():

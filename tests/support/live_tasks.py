@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from reconciler.embedded.server import Server
 from tests.support.embedded_client import Api
 from tests.support.forked import Forked, start
 from tests.support.sandbox import TOKEN
+from tests.support.skipped_time import skipped_now
 
 WORK_SECONDS = 0.05
 LONGER = 0.2
@@ -30,17 +31,17 @@ LONGER = 0.2
 
 @dataclass
 class ServiceTime:
-    """The service's clock, some time ahead of the machine's. Stopped, it keeps a task running
+    """The service's clock, some time ahead of this process's. Stopped, it keeps a task running
     however slow the machine is."""
 
     ahead: timedelta = timedelta()
     stopped: datetime | None = None
 
     def __call__(self) -> datetime:
-        return (self.stopped or datetime.now(UTC)) + self.ahead
+        return (self.stopped or skipped_now()) + self.ahead
 
     def stop(self) -> None:
-        self.stopped = datetime.now(UTC)
+        self.stopped = skipped_now()
 
     def advance(self, seconds: float) -> None:
         self.ahead += timedelta(seconds=seconds)
@@ -48,7 +49,8 @@ class ServiceTime:
 
 @dataclass
 class LiveTasks:
-    """A repository before a service; commands run in this process."""
+    """A repository before a service; commands run in this process, and where one would wait, the
+    clocks of both are set ahead."""
 
     folder: Path
     url: str

@@ -1,7 +1,8 @@
 """Time that passes without waiting: where a command would wait, this process's clock is set ahead.
 
 The settle time can then be long, so that no slow machine misses the window of a request, and costs
-nothing. The clock of a fault server in this process is set ahead, too. What a server delays
+nothing; reads are retried as often as usual, without pauses. The clocks of the services in this
+process, and of the processes that it starts, are set ahead, too. What a server delays
 (`Fault.before`) takes as long as it says: a test in which that matters starts processes.
 """
 
@@ -14,10 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
+from reconciler.remote.transport import Transport
+from reconciler.state.shared import SharedState
 from reconciler.stop import Stop
 from reconciler.system_clock import SystemClock
 
 _clock, _boot, _now = SystemClock(), SystemClock.boot, SystemClock.now
+really_wait = Stop.wait
 
 
 @dataclass
@@ -50,15 +54,34 @@ class Skipped:
 _skipped = Skipped()
 
 
-def now() -> float:
-    """Seconds since the epoch."""
+def skipped_now() -> datetime:
+    """The time, UTC, with all that was skipped."""
+    return _skipped.now()
+
+
+def skipped_epoch() -> float:
+    """The same in seconds since the epoch."""
     return _skipped.now().timestamp()
+
+
+def seconds() -> float:
+    """How far the clocks are ahead."""
+    return _skipped.seconds
+
+
+def set_ahead(seconds: float) -> None:
+    """Sets the clocks of a new process ahead. It waits as usual, except in `skipped_time`."""
+    _skipped.seconds = seconds
+    patch.object(SystemClock, "boot", lambda _: _skipped.boot()).start()
+    patch.object(SystemClock, "now", lambda _: _skipped.now()).start()
 
 
 @contextmanager
 def skipped_time() -> Iterator[None]:
-    """Commands in this process do not wait for the settle time."""
+    """Commands in this process wait neither for the settle time nor between retries."""
     with (
+        patch.dict(Transport.__init__.__kwdefaults__ or {}, sleep=_yield),
+        patch.dict(SharedState.__init__.__kwdefaults__ or {}, wait=_skip),
         patch.object(Stop, "wait", _wait),
         patch.object(SystemClock, "boot", lambda _: _skipped.boot()),
         patch.object(SystemClock, "now", lambda _: _skipped.now()),
@@ -78,8 +101,16 @@ def stopped_time() -> Iterator[Skipped]:
 
 def _wait(self: Stop, seconds: float) -> bool:
     if seconds > 0 and self.exit_code is None:
-        time.sleep(0.001)  # what is ready to run does
-        _skipped.seconds += seconds
+        _skip(seconds)
         if _skipped.signal_at is not None and _skipped.seconds >= _skipped.signal_at:
             self.set(143)
     return self.exit_code is None
+
+
+def _skip(seconds: float) -> None:
+    _yield()
+    _skipped.seconds += seconds
+
+
+def _yield(_: float = 0.0) -> None:
+    time.sleep(0.001)  # what is ready to run does

@@ -11,9 +11,11 @@ from types import FrameType
 import pytest
 
 from reconciler.cli.signals import Interrupts
+from reconciler.stop import Stop
+from tests.support.skipped_time import really_wait
 
 
-def test_a_signal_ends_a_wait() -> None:
+def test_a_signal_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """The signal arrives as the wait starts, while it holds its lock."""
 
     def begun(frame: FrameType, event: str, _argument: object) -> None:
@@ -21,6 +23,7 @@ def test_a_signal_ends_a_wait() -> None:
             sys.setprofile(None)
             signal.raise_signal(signal.SIGINT)
 
+    monkeypatch.setattr(Stop, "wait", really_wait)
     with Interrupts("") as stop:
         sys.setprofile(begun)
         try:
@@ -36,6 +39,8 @@ import hashlib, sys
 import pytest
 
 from reconciler.cli.signals import Interrupts
+from reconciler.stop import Stop
+from tests.support.skipped_time import really_wait
 with Interrupts("stopping\\n", "the result"):
     sys.stderr.write("ready\\n"); sys.stderr.flush()
     hashlib.pbkdf2_hmac("sha256", b"a", b"b", 2**31 - 1)  # no handler runs before it returns
