@@ -19,7 +19,7 @@ def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:
     """The results of the selected tasks, in the order of the manifests, orphans last. Without
     `selectors`, the tasks that are not created yet are counted. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
-    declared = declared_refs(ctx, tasks.state)
+    statuses, declared = tasks.statuses(refs), declared_refs(ctx, tasks.state)
     missing = None
     if declared is None:
         ctx.ui.note("not_counted")
@@ -28,7 +28,7 @@ def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:
     return WaitedReport(
         (),
         tuple(tasks.expectations.problems),
-        statuses=in_manifest_order(tasks.statuses(refs), declared or ()),
+        statuses=in_manifest_order(statuses, declared or ()),
         read_at=ctx.now(),
         command="results",
         missing=missing,
