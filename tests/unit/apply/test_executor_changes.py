@@ -15,8 +15,10 @@ from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.remarks import remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Refused
+from reconciler.model.task import Removal
 from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
+from reconciler.plan.plan import Action
 from reconciler.state.attempt import Owed
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, Recorded
@@ -328,3 +330,16 @@ def test_a_name_that_is_trimmed_or_not_returned_was_accepted(
     monkeypatch.setattr(world.service, "patch_task", lambda *_: answer)
     assert world.run(*planned)["a"].result is Result.UPDATED
     assert kept(world).inputs["name"] == "N "
+
+
+def test_a_record_is_not_removed_while_an_attempt_of_its_key_is_open() -> None:
+    """The attempt moves with its key, so that the plan does not show it under the old one."""
+    known = [record("old", "t1"), record("new", "t2")]
+    world = World(state(known, attempts=[attempt("old", ago(seconds=1))]))
+    seen = view([remote("t1"), remote("t2")])
+    removed = [Removal("old", "acme", "tasks/a.yaml")]
+    planned = world.planned(desired("new", moved_from="old"), seen=seen, removed=removed)
+    forget = [task for task in planned if task.action is Action.FORGET]
+    assert [task.ref.key for task in forget] == ["old"]
+    assert world.run(*forget)["old"].result is Result.UNRESOLVED
+    assert len(world.log.state.records) == 2
