@@ -18,7 +18,7 @@ from reconciler.apply.patches import TaskPatcher
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
 from reconciler.model.diagnostics import StateError
-from reconciler.model.remarks import Remark, remark
+from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
@@ -178,18 +178,24 @@ class Executor:
     def _cancel(self, record: Record, owed: Owed) -> tuple[str | None, Remark | None]:
         """The task ID unless the task had already ended, and what failed. The record owes the
         cancellation until the task has ended or the service has accepted or refused it."""
-        self._ctx.log.check_held()
-        task_id = owed.task_id
+        task_id, cancelled = owed.task_id, None
         maker = record.identity if task_id == record.task_id else owed.identity
-        done = self._ctx.cancel(replace(record, task_id=task_id, identity=maker))
-        if done.problem is None or done.is_refused:
-            left = tuple(each for each in record.owed if each.task_id != task_id)
-            self._ctx.log.append(Recorded(replace(record, owed=left)))
+        facts: dict[str, Arg] = {"old": task_id, "ref": str(record.ref)}
+        try:
+            self._ctx.log.check_held()
+            done = self._ctx.cancel(replace(record, task_id=task_id, identity=maker))
+            cancelled = task_id if done.sent else None
+            if done.problem is None or done.is_refused:
+                left = tuple(each for each in record.owed if each.task_id != task_id)
+                self._ctx.log.append(Recorded(replace(record, owed=left)))
+        except StateError as problem:  # the new task is still reported
+            if cancelled is not None:
+                return cancelled, remark("apply.state", why=problem.causes)
+            return None, remark("apply.not_cancelled", why=problem.causes, **facts)
         if done.problem is None:
-            return task_id if done.sent else None, None
+            return cancelled, None
         case = "apply.cancel_refused" if done.is_refused else "apply.not_cancelled"
-        why = done.problem.cause
-        return None, remark(case, old=task_id, why=why, ref=str(record.ref))
+        return None, remark(case, why=done.problem.cause, **facts)
 
     def _adopted_as(self, task: PlannedTask) -> Result:
         """A task that an attempt of this apply created counts as created, not as adopted."""

@@ -48,6 +48,8 @@ class TaskPatcher:
             shown = self._patch(record, patch) if patch else task.remote
         except RemoteError as failed:
             return (), (self._why(record, failed),)
+        except StateError as failed:
+            return (), (remark("patch.failed", why=failed.causes),)
         ignored = tuple(
             name
             for name in sorted(patch)

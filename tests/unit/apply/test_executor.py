@@ -233,6 +233,17 @@ def test_an_id_of_another_key_is_not_an_outcome() -> None:
     assert sorted(r.result.value for r in results.values()) == ["created", "unresolved"]
 
 
+def test_an_id_that_this_apply_has_adopted_is_not_an_outcome() -> None:
+    seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
+    world = World()
+    world.service.then = Created("t")
+    options = PlanOptions(adopt=AdoptScope.ALL)
+    results = world.run(*world.planned(desired("a"), desired("b"), seen=seen, options=options))
+    assert results["a"].result is Result.ADOPTED
+    assert results["b"].result is Result.UNRESOLVED
+    assert cases(results["b"].problems) == ["apply.known_id"]
+
+
 def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
     world = World()
     world.ctx.baselines.clear()

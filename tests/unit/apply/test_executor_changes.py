@@ -11,7 +11,7 @@ from reconciler.apply.context import Cancellation
 from reconciler.apply.report import Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import RemoteError, TaskctlError
+from reconciler.model.diagnostics import RemoteError, StateError, TaskctlError
 from reconciler.model.remarks import remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Refused
@@ -133,6 +133,19 @@ def test_pending_settings_are_sent_with_an_update() -> None:
 # A new task in the place of another
 
 
+def test_a_move_is_reported_even_if_the_lock_is_lost_before_its_update() -> None:
+    world = World(state([record("old", "t", approvalMode="manual")]))
+    declared = desired("new", "work of old", moved_from="old", approvalMode="auto")
+    seen = view([remote("t", approvalMode="manual")])
+    planned = world.planned(declared, seen=seen, options=UPDATE)
+    world.log.lost = True
+    result = world.run(*planned)["new"]
+    assert (result.result, result.task_id, result.updated) == (Result.MOVED, "t", ())
+    assert [remark.case for remark in result.problems] == ["patch.failed"]
+    assert world.calls.of("patch") == []
+    assert kept(world).ref.key == "new"
+
+
 def replacing(**more: Any) -> tuple[World, tuple[Any, ...]]:
     world = World(state([record("a", "old", marks=("2026-11-01T00:00:00.000Z",), **more)]))
     declared = desired("a", name="N")
@@ -184,6 +197,32 @@ def test_a_cancellation_that_fails_is_an_error_and_stays_owed() -> None:
     assert (done.result, done.cancelled) == (Result.CANCELLED, "old")
     assert kept(world).owed == ()
     assert not world.planned(desired("a"))[0].owed
+
+
+def test_no_cancellation_is_sent_once_the_lock_is_lost() -> None:
+    """What was created is still reported."""
+    world, planned = replacing()
+    held = [True, True]  # for the create and the patch
+
+    def check_held() -> None:
+        if not (held and held.pop()):
+            raise failed(StateError, "the lock file was removed")
+
+    world.log.check_held = check_held  # type: ignore[method-assign]
+    result = world.run(*planned)["a"]
+    assert (result.result, result.task_id, result.cancelled) == (Result.REPLACED, "id-a", None)
+    assert [remark.case for remark in result.problems] == ["apply.not_cancelled"]
+    assert world.calls.of("cancel") == []
+    assert kept(world).owed == (Owed("old", ME),)
+
+
+def test_a_cancellation_that_cannot_be_recorded_stays_owed() -> None:
+    world, planned = replacing()
+    world.log.full = lambda events: bool(world.calls.of("cancel"))
+    result = world.run(*planned)["a"]
+    assert (result.result, result.task_id, result.cancelled) == (Result.REPLACED, "id-a", "old")
+    assert [remark.case for remark in result.problems] == ["apply.state"]
+    assert kept(world).owed == (Owed("old", ME),)
 
 
 def test_a_cancellation_that_is_refused_is_reported_once() -> None:
