@@ -5,43 +5,26 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 
 import click
 
-from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place, TaskctlError
 from reconciler.model.diagnostics import error as diagnostic
-from reconciler.model.value import replace
-from reconciler.render import FORMATS, safe
+from reconciler.render import safe
 
 
-def show_failure(
-    error: BaseException, context: click.Context | None, arguments: Sequence[str]
-) -> int:
-    """Shows why a command failed: on stderr, and for programs on stdout, unless a document was
-    already written there. `context` is that of the program, None if the arguments were invalid.
-    Returns the exit code."""
-    called = getattr(error, "ctx", None) or context  # the command of a usage error
-    out = context.obj if context is not None else None
-    if not isinstance(out, Output):  # no command was called yet
-        out = Output(_output_options(arguments, called))
-    code, diagnostics = _failure_of(error, called, out)
-    out.keep(diagnostics)
-    if out.has_result or out.options.format in ("text", "csv"):
-        out.diagnostics(diagnostics)
-    else:
-        with suppress(BrokenPipeError):
-            out.failure(diagnostics)
-    return code
-
-
-def _failure_of(
-    error: BaseException, called: click.Context | None, out: Output
+def failure_of(
+    error: BaseException,
+    called: click.Context | None = None,
+    *,
+    verbose: bool = False,
+    protects: bool = False,
 ) -> tuple[int, Sequence[Diagnostic]]:
+    """The exit code, and why the command `called` failed (None if it is not known). `verbose`: also
+    shows the traceback of an unexpected error. `protects`: prompts must not be shown."""
     match error:
         case KeyboardInterrupt():
             return 130, [diagnostic(Code.INTERRUPTED)]
@@ -57,22 +40,23 @@ def _failure_of(
             why, file = error.strerror or str(error) or type(error).__name__, error.filename
             place = Place(os.fsdecode(file)) if isinstance(file, str | bytes) else NOWHERE
             return 1, [diagnostic(Code.OS_ERROR, at=place, why=why)]
-    if out.options.verbose:
-        write_stderr(safe.block(_without_token("".join(_trace(error, out)))))
-    what = type(error).__name__ if out.protects else repr(error)
-    if str(error) and not out.protects:
+    if verbose:
+        trace = _trace(error, protects=protects)
+        write_stderr(safe.block(_without_token("".join(trace))))
+    what = type(error).__name__ if protects else repr(error)
+    if str(error) and not protects:
         what = f"{type(error).__name__}: {error}"
     what = _without_token(what)
-    case = "verbose" if out.options.verbose else ""
+    case = "verbose" if verbose else ""
     return 1, [diagnostic(Code.INTERNAL_ERROR, case, what=what)]
 
 
-def _trace(error: BaseException, out: Output) -> list[str]:
+def _trace(error: BaseException, *, protects: bool) -> list[str]:
     """The traceback; without the error's text, which may contain anything, if prompts must not be
     shown."""
     import traceback
 
-    if out.protects:
+    if protects:
         return traceback.format_tb(error.__traceback__)
     return traceback.format_exception(error)
 
@@ -117,22 +101,3 @@ def _requoted(found: re.Match[str]) -> str:
 def _without_token(text: str) -> str:
     token = os.environ.get("PULUMI_ACCESS_TOKEN", "").strip()
     return text.replace(token, "[REDACTED]") if token else text
-
-
-def _output_options(arguments: Sequence[str], called: click.Context | None) -> OutputOptions:
-    """Format, color and verbosity of arguments that may be invalid."""
-    command = called.command if called is not None else None
-    formats = getattr(command, "formats", ()) or FORMATS
-    found = OutputOptions()
-    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-    for index, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if not equals:
-            value = "".join(words[index + 1 : index + 2])
-        if name in ("--format", "--report") and value in formats and value in FORMATS:
-            found = replace(found, format=value)
-        elif name == "--color" and value in ("auto", "always", "never"):
-            found = replace(found, color=value)
-        elif word in ("-v", "--verbose"):
-            found = replace(found, verbose=True)
-    return found

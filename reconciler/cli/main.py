@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,7 +24,7 @@ from reconciler.render import FORMATS
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from reconciler.cli.console.output import Output
+    from reconciler.cli.console.output import Output, OutputOptions
 
 COMMANDS = {
     "validate": "Check manifests, offline.",
@@ -183,9 +183,47 @@ class ExitHandler:
                 return error.code if isinstance(error.code, int) else int(error.code is not None)
             case BrokenPipeError():
                 return 1
-        from reconciler.cli.failures import show_failure
+        return self._show(error)
 
-        return show_failure(error, self.context, self.arguments)
+    def _show(self, error: BaseException) -> int:
+        """Shows why the command failed: on stderr, and for programs on stdout, unless a document
+        was already written there."""
+        from reconciler.cli.console.output import Output
+        from reconciler.cli.failures import failure_of
+
+        called = getattr(error, "ctx", None) or self.context  # the command of a usage error
+        out = self.context.obj if self.context is not None else None
+        if not isinstance(out, Output):  # no command was called yet
+            out = Output(_output_options(self.arguments, called))
+        code, diagnostics = failure_of(error, called, verbose=out.verbose, protects=out.protects)
+        out.keep(diagnostics)
+        if out.has_result or out.options.format in ("text", "csv"):
+            out.diagnostics(diagnostics)
+        else:
+            with suppress(BrokenPipeError):
+                out.failure(diagnostics)
+        return code
+
+
+def _output_options(arguments: Sequence[str], called: click.Context | None) -> OutputOptions:
+    """Format, color and verbosity of arguments that may be invalid."""
+    from reconciler.cli.console.output import OutputOptions
+
+    command = called.command if called is not None else None
+    formats = getattr(command, "formats", ()) or FORMATS
+    found: dict[str, Any] = {}
+    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    for index, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if not equals:
+            value = "".join(words[index + 1 : index + 2])
+        if name in ("--format", "--report") and value in formats and value in FORMATS:
+            found["format"] = value
+        elif name == "--color" and value in ("auto", "always", "never"):
+            found["color"] = value
+        elif word in ("-v", "--verbose"):
+            found["verbose"] = True
+    return OutputOptions(**found)
 
 
 def _forget_command_line() -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
 
 from reconciler.app.context import ReportFile, Settings
@@ -297,12 +296,12 @@ class Output:
         """Loads whatever words and renders results: an apply that later can open no file must still
         report what it has done."""
         from reconciler.apply.report import ApplyReport
+        from reconciler.cli.failures import failure_of
         from reconciler.messages import load_all
 
         load_all()
-        import_module("reconciler.cli.failures")
-        import_module("reconciler.render.masking")
-        render(self.options.format, ApplyReport(()), self.style_of_result())
+        failure_of(OSError())
+        render(self.options.format, self.masked(ApplyReport(())), self.style_of_result())
 
     # Style
 
