@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import translate
 
@@ -45,6 +45,8 @@ from reconciler.state.model import (
     State,
 )
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
 
 def find(state: State, name: str) -> TaskRef:
     """The recorded or attempted task that `KEY` or `ORG/KEY` names."""
@@ -61,10 +63,10 @@ def find(state: State, name: str) -> TaskRef:
         refs, at = tuple(map(str, found)), Place(key=name)
         facts: dict[str, Arg] = {"name": name, "refs": refs, "count": len(refs)}
         raise StateError.of(Code.UNKNOWN_TASK, "ambiguous", at=at, **facts)
-    retired = [t.task_id for t in state.retired.values() if t.ref.key == name]
+    retired = [(t.at or _LONG_AGO, t.task_id) for t in state.retired.values() if t.ref.key == name]
     if retired:
-        at = Place(key=name)
-        raise StateError.of(Code.UNKNOWN_TASK, "retired", at=at, name=name, id=retired[-1])
+        at, (_, last) = Place(key=name), max(retired)
+        raise StateError.of(Code.UNKNOWN_TASK, "retired", at=at, name=name, id=last)
     raise _unknown(name, [*(ref.key for ref in known), *known])
 
 

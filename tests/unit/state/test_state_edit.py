@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,6 +52,17 @@ def refusal(action: Callable[[], object]) -> tuple[Code, str, Mapping[str, Arg]]
     (said,) = caught.value.diagnostics
     assert explanation(said)
     return said.code, said.case, said.args
+
+
+def test_the_task_that_a_key_had_last_is_named() -> None:
+    """Whatever the order of the IDs, by which the file is sorted."""
+    both = [(record(1, "a"), NOON + timedelta(days=1)), (record(2, "a"), NOON)]
+    known = fold(empty(), [Retired(r.retired(at, adoptable=False)) for r, at in both])
+    assert refusal(lambda: find(known, "a")) == (
+        Code.UNKNOWN_TASK,
+        "retired",
+        {"name": "a", "id": "id-1"},
+    )
 
 
 def test_a_task_is_found_by_its_key_or_its_full_name(state: State) -> None:
