@@ -12,7 +12,7 @@ from reconciler.app.planner import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.options import parse_duration
-from reconciler.model.remarks import Arg
+from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
@@ -178,5 +178,5 @@ def since_when(text: str, now: datetime) -> datetime:
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     try:
         return now - parse_duration(text)
-    except (TaskctlError, OverflowError):
+    except (RemarkError, OverflowError):
         raise TaskctlError.of(Code.INVALID_TIME, text=text) from None

@@ -26,7 +26,7 @@ from reconciler.manifest.repository import (
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
 from reconciler.model.options import AdoptScope, parse_duration
-from reconciler.model.remarks import Arg
+from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.value import Value
 
 NAME = "taskctl.toml"
@@ -43,12 +43,8 @@ _LONG_KEY = rb"(?<![\w.-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*
 # Values
 
 
-class ConfigError(ValueError):
-    """An invalid value: the case of the diagnostic, and its facts."""
-
-    def __init__(self, case: str, **facts: Arg) -> None:
-        super().__init__(case)
-        self.case, self.facts = case, facts
+def _invalid(case: str, **facts: Arg) -> RemarkError:
+    return RemarkError(Code.INVALID_CONFIG, case, **facts)
 
 
 class ConfigLocation(Value, frozen=True):
@@ -58,37 +54,37 @@ class ConfigLocation(Value, frozen=True):
     folder: Path
 
     def path(self, value: object, *, may_be_hidden: bool = True) -> str:
-        """A path relative to `folder`. ConfigError if it is outside the repository, or hidden
+        """A path relative to `folder`. RemarkError if it is outside the repository, or hidden
         although it must not be."""
         if not isinstance(value, str) or not 0 < len(value) <= limits.PATH_CHARACTERS:
-            raise ConfigError("path")
+            raise _invalid("path")
         top = repository_root(self.home) or self.home.resolve()
         try:
             real = (self.home / value).resolve()
         except (OSError, ValueError, RuntimeError) as problem:
-            raise ConfigError("path") from problem
+            raise _invalid("path") from problem
         if not real.is_relative_to(top) or in_git(real.relative_to(top)):
-            raise ConfigError("outside", value=value, top=str(top))
+            raise _invalid("outside", value=value, top=str(top))
         if not may_be_hidden and is_hidden(real.relative_to(top)):
-            raise ConfigError("hidden", value=value)
+            raise _invalid("hidden", value=value)
         path = os.path.relpath(self.home.resolve() / value, self.folder.resolve())
         return Path(path).as_posix()
 
 
 def _paths(value: object, where: ConfigLocation) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ConfigError("paths")
+        raise _invalid("paths")
     if len(value) > _MAX_PATHS:
-        raise ConfigError("many", most=_MAX_PATHS)
+        raise _invalid("many", most=_MAX_PATHS)
     return tuple(where.path(each, may_be_hidden=False) for each in value)
 
 
 def _number(least: int, most: int | None = None) -> Callable[[object, ConfigLocation], int]:
     def read(value: object, _where: ConfigLocation) -> int:
         if type(value) is not int or value < least:
-            raise ConfigError("number", least=least)
+            raise _invalid("number", least=least)
         if most is not None and value > most:
-            raise ConfigError("large", most=most)
+            raise _invalid("large", most=most)
         return value
 
     return read
@@ -98,17 +94,17 @@ def _duration(value: object, _where: ConfigLocation) -> str:
     if isinstance(value, str):
         try:
             parse_duration(value)
-        except TaskctlError:
+        except RemarkError:
             pass
         else:
             return value
-    raise ConfigError("duration")
+    raise _invalid("duration")
 
 
 def _choice(*choices: str) -> Callable[[object, ConfigLocation], str]:
     def read(value: object, _where: ConfigLocation) -> str:
         if not isinstance(value, str) or value not in choices:
-            raise ConfigError("choice", choices=choices)
+            raise _invalid("choice", choices=choices)
         return value
 
     return read
@@ -117,7 +113,7 @@ def _choice(*choices: str) -> Callable[[object, ConfigLocation], str]:
 def _identity(value: object, _where: ConfigLocation) -> str:
     kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
     if kind not in APPLY_AS or not name.strip():
-        raise ConfigError("identity")
+        raise _invalid("identity")
     return f"{kind}:{name.strip()}"
 
 
@@ -129,7 +125,7 @@ def _state(value: object, where: ConfigLocation) -> str:
     if not isinstance(value, str) or not is_address(value):
         return where.path(value)
     if not value.startswith("git:"):
-        raise ConfigError("address")
+        raise _invalid("address")
     return value
 
 
@@ -278,7 +274,7 @@ def _checked(
     else:
         try:
             values[key.replace("-", "_")] = KEYS[key](value, where)
-        except ConfigError as problem:
+        except RemarkError as problem:
             yield _problem(problem.case, place, setting=key, **problem.facts)
 
 

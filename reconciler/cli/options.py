@@ -14,9 +14,9 @@ from reconciler.app.context import Connection
 from reconciler.cli.completion import candidates
 from reconciler.cli.completion.candidates import Complete
 from reconciler.cli.usage import UsageError
-from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.fields import PATCHED
 from reconciler.model.options import AdoptScope, parse_duration, parse_settle_time
+from reconciler.model.remarks import RemarkError
 
 if TYPE_CHECKING:
     from reconciler.plan.options import PlanOptions
@@ -48,9 +48,8 @@ def _parsed(value: str | timedelta, parse: Callable[[str], timedelta]) -> timede
         return value
     try:
         return parse(value)
-    except TaskctlError as problem:
-        (cause,) = problem.causes
-        raise UsageError(cause.case, **cause.facts) from problem
+    except RemarkError as problem:
+        raise UsageError(problem.case, **problem.facts) from problem
 
 
 def time(value: str) -> datetime:

@@ -16,7 +16,7 @@ from reconciler.manifest.discovery import unreadable_file
 from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
-from reconciler.manifest.finding import Finding, FindingError, warning_finding
+from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.policy import Timer, check_references
 from reconciler.manifest.repository import is_inside
@@ -26,6 +26,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, error
 from reconciler.model.expectation import Expectation
+from reconciler.model.remarks import RemarkError
 from reconciler.model.value import Value
 
 MAX_REASONS = 20
@@ -60,8 +61,8 @@ class Schemas:
                 self._left -= count_values(schema, self._left)
                 self._timer.run(lambda: check_schema(schema))
         except RecursionError:
-            return _invalid(FindingError(Code.INVALID_POLICY, "depth"))
-        except FindingError as fault:
+            return _invalid(RemarkError(Code.INVALID_POLICY, "depth"))
+        except RemarkError as fault:
             self._found[name] = _invalid(fault)
         return self._found[name]
 
@@ -137,16 +138,16 @@ def _parsed(file: NamedFile) -> dict[str, object] | Finding:
 
 
 def check_schema(schema: Mapping[str, object]) -> None:
-    """Raises FindingError for a schema that is invalid, or that refers to anything else."""
+    """Raises RemarkError for a schema that is invalid, or that refers to anything else."""
     try:
         check_references(schema, ())
         validator_of(schema)
         check_targets(schema)
     except RecursionError as fault:
-        raise FindingError(Code.INVALID_POLICY, "depth") from fault
+        raise RemarkError(Code.INVALID_POLICY, "depth") from fault
 
 
-def _invalid(fault: FindingError) -> Finding:
+def _invalid(fault: RemarkError) -> Finding:
     """The fault of a schema, which is worded for policies, as a finding without a path."""
     if fault.code is Code.POLICY_REFERENCE:
         target = {"target": fault.facts.get("target")}
@@ -218,7 +219,7 @@ def reasons(
     `seconds`, the only reason is that it could not be checked."""
     try:
         found = Timer(seconds).run(lambda: validator_of(schema, limits.RESULT_STEPS)(data))
-    except (FindingError, RecursionError, MemoryError):
+    except (RemarkError, RecursionError, MemoryError):
         return [("unchecked", {"limit": f"{seconds:g}"})]
     names = set(_names(schema))
     return [_reason(violation, names) for violation in found[:MAX_REASONS]]

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import MAX_ALIKE, DataRow, Diagnostic, Path, Place, Severity
-from reconciler.model.remarks import Arg
+from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.value import Value, replace
 
 Facts = Mapping[str, Arg]
@@ -62,6 +62,10 @@ class Finding(Value, frozen=True):
         manifest may accept that."""
         return self.is_error and self.code is not Code.CREDENTIAL
 
+    @classmethod
+    def of(cls, problem: RemarkError, path: Path, position: Position | None = None) -> Finding:
+        return cls(problem.code, path, problem.case, problem.facts, position=position)
+
     def at_path(self, path: Path) -> Finding:
         """The same finding at another path."""
         return replace(self, path=path, shown=None)
@@ -86,18 +90,6 @@ def warning_finding(
     code: Code, path: Path, case: str = "", facts: Facts = NO_FACTS, *, on_key: bool = False
 ) -> Finding:
     return Finding(code, path, case, facts, Severity.WARNING, on_key)
-
-
-class FindingError(ValueError):
-    """A finding without a path, which the caller adds."""
-
-    def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
-        super().__init__(code.value, case)
-        self.code, self.case = code, case
-        self.facts: Facts = facts
-
-    def at(self, path: Path, position: Position | None = None) -> Finding:
-        return Finding(self.code, path, self.case, self.facts, position=position)
 
 
 def _task_key(path: Path) -> str | None:

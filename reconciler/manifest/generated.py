@@ -105,7 +105,7 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
     try:
         return rows_of_file(file.name, body.decode("utf-8"), nodes)
     except RowError as problem:
-        return problem.at(()).at_row(file.name, problem.line)
+        return Finding.of(problem, ()).at_row(file.name, problem.line)
 
 
 # Prompt files

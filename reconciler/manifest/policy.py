@@ -14,7 +14,7 @@ from pathlib import Path as File
 from typing import Any, TypeVar
 
 from reconciler import disk, limits
-from reconciler.manifest.finding import Finding, FindingError
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.manifest.schema import count_values, validator_of
@@ -22,7 +22,7 @@ from reconciler.manifest.violation import Violation
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place, Severity, error
 from reconciler.model.paths import shown
-from reconciler.model.remarks import Arg
+from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value, field
 
@@ -44,20 +44,20 @@ class Timer:
         self._left = seconds
 
     def run(self, work: Callable[[], _T], more: float = 0.0) -> _T:
-        """What `work` returns; it has `more` seconds in addition. Raises FindingError when none
+        """What `work` returns; it has `more` seconds in addition. Raises RemarkError when none
         are left."""
         self._left += more
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or not hasattr(signal, "ITIMER_VIRTUAL"):
             return work()
         if self._left <= 0:
-            raise FindingError(Code.INVALID_POLICY, "time")
+            raise RemarkError(Code.INVALID_POLICY, "time")
         has_returned = False
 
         def over(*_: object) -> None:
             self._left = 0.0
             if not has_returned:
-                raise FindingError(Code.INVALID_POLICY, "time")
+                raise RemarkError(Code.INVALID_POLICY, "time")
 
         outer = signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         handler = signal.getsignal(signal.SIGVTALRM)
@@ -97,7 +97,7 @@ class Policy(Value, frozen=True):
 
         try:
             self.timer.run(check, len(tasks) * limits.POLICY_SECONDS_PER_TASK)
-        except FindingError as fault:
+        except RemarkError as fault:
             raise _unusable(fault, self.file, self.config) from fault
         return list(found)
 
@@ -156,14 +156,14 @@ def read_policy(path: File, name: str, config: str) -> Policy:
     try:
         schema = _yaml(content, name) if path.suffix in (".yaml", ".yml") else _json(content, name)
         if not isinstance(schema, dict):
-            raise FindingError(Code.INVALID_POLICY, "type")
+            raise RemarkError(Code.INVALID_POLICY, "type")
         count_values(schema, limits.SCHEMA_VALUES)
         check_references(schema, ())
         violations = Timer(limits.SCHEMA_SECONDS).run(lambda: validator_of(schema))
         return Policy(name, config, violations)
     except RecursionError as fault:
-        raise _unusable(FindingError(Code.INVALID_POLICY, "depth"), name, config) from fault
-    except FindingError as fault:
+        raise _unusable(RemarkError(Code.INVALID_POLICY, "depth"), name, config) from fault
+    except RemarkError as fault:
         raise _unusable(fault, name, config) from fault
 
 
@@ -192,14 +192,14 @@ def _json(content: bytes, name: str) -> object:
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
-        raise FindingError(Code.INVALID_POLICY, "encoding") from problem
+        raise RemarkError(Code.INVALID_POLICY, "encoding") from problem
     except json.JSONDecodeError as problem:
         at = Place(name, problem.lineno, problem.colno)
         reason = problem.msg[:1].lower() + problem.msg[1:]
         invalid = error(Code.INVALID_POLICY, "json", at=at, reason=reason)
         raise ManifestError([invalid]) from problem
     except ValueError as problem:
-        raise FindingError(Code.INVALID_POLICY, "number") from problem
+        raise RemarkError(Code.INVALID_POLICY, "number") from problem
 
 
 def _yaml(content: bytes, name: str) -> object:
@@ -210,19 +210,19 @@ def _yaml(content: bytes, name: str) -> object:
 
 
 def check_references(value: object, path: Path, *, is_schema: bool = True) -> None:
-    """Raises FindingError for a valid schema that is not a valid policy. No value may contain a
+    """Raises RemarkError for a valid schema that is not a valid policy. No value may contain a
     reference out of the policy, even if it is not a schema: another reference may make it one."""
     if isinstance(value, str) and path[-1:] in _REFERENCES and not value.startswith("#"):
-        raise FindingError(Code.POLICY_REFERENCE, where=shown(path), target=value)
+        raise RemarkError(Code.POLICY_REFERENCE, where=shown(path), target=value)
     if isinstance(value, list):
         for index, part in enumerate(value):
             check_references(part, (*path, index), is_schema=is_schema)
     if not isinstance(value, Mapping):
         return
     if is_schema and not isinstance(value.get(MESSAGE, ""), str):
-        raise FindingError(Code.INVALID_POLICY, "message", where=shown((*path, MESSAGE)))
+        raise RemarkError(Code.INVALID_POLICY, "message", where=shown((*path, MESSAGE)))
     if is_schema and value.get(SEVERITY, "error") not in SEVERITIES:
-        raise FindingError(Code.INVALID_POLICY, "severity", where=shown((*path, SEVERITY)))
+        raise RemarkError(Code.INVALID_POLICY, "severity", where=shown((*path, SEVERITY)))
     for name, part in value.items():
         below = (*path, name)
         if is_schema and name in _NAMED_SCHEMAS and isinstance(part, Mapping):
@@ -259,6 +259,6 @@ def _default_case(violation: Violation) -> tuple[str, dict[str, Arg]]:
     return "", {"rule": violation.rule, "wants": expected}
 
 
-def _unusable(fault: FindingError, name: str, config: str) -> ManifestError:
+def _unusable(fault: RemarkError, name: str, config: str) -> ManifestError:
     facts = {**fault.facts, "config": config}
     return ManifestError([Diagnostic(fault.code, Severity.ERROR, fault.case, facts, Place(name))])

@@ -13,12 +13,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler import limits
-from reconciler.manifest.finding import Finding, FindingError
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.quick_check import QuickCheck
 from reconciler.manifest.violation import Violation
 from reconciler.model.canonical import json_value
 from reconciler.model.codes import Code
-from reconciler.model.remarks import Arg
+from reconciler.model.remarks import Arg, RemarkError
 from reconciler.resources import schema_text
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def validator_of(
     schema: Mapping[str, object], most: int | None = None
 ) -> Callable[[object], list[Violation]]:
     """A function that returns a value's violations of a schema; all `$ref`s must stay within the
-    schema. Both may raise FindingError, also after `most` keywords (by default, the limit of
+    schema. Both may raise RemarkError, also after `most` keywords (by default, the limit of
     policies). Always uses the reference validator, so that results are the same everywhere."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
@@ -110,7 +110,7 @@ def validator_of(
         if named is not None:
             kind = validator_for({"$schema": str(named)}, unknown)
         if kind is None:
-            raise FindingError(Code.INVALID_POLICY, "dialect", dialect=str(named))
+            raise RemarkError(Code.INVALID_POLICY, "dialect", dialect=str(named))
         kind.check_schema(schema)
         # Without a registry, the library would fetch URLs and open files.
         validator = _observed(kind, steps)(schema, registry=Registry())
@@ -125,12 +125,12 @@ def validator_of(
 
 def count_values(schema: object, most: int) -> int:
     """How many names and values a schema has, each as often as an alias repeats it: a check takes
-    up to 0.2 ms for each. Raises FindingError for more than `most`, or too many levels."""
+    up to 0.2 ms for each. Raises RemarkError for more than `most`, or too many levels."""
     count, waiting = 0, [(0, schema)]
     while waiting:
         depth, part = waiting.pop()
         if depth > limits.SCHEMA_DEPTH:
-            raise FindingError(Code.INVALID_POLICY, "depth")
+            raise RemarkError(Code.INVALID_POLICY, "depth")
         if isinstance(part, Mapping):
             waiting += [(depth + 1, value) for value in part.values()]
             count += len(part)
@@ -138,12 +138,12 @@ def count_values(schema: object, most: int) -> int:
             waiting += [(depth + 1, value) for value in part]
         count += 1
         if count > most:
-            raise FindingError(Code.INVALID_POLICY, "values", most=limits.SCHEMA_VALUES)
+            raise RemarkError(Code.INVALID_POLICY, "values", most=limits.SCHEMA_VALUES)
     return count
 
 
 def check_targets(schema: Mapping[str, object]) -> None:
-    """Raises FindingError for a `$ref` without a target, which `validator_of` reports only once it
+    """Raises RemarkError for a `$ref` without a target, which `validator_of` reports only once it
     is needed. Not for schemas that contain others with an `$id` of their own."""
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
@@ -169,7 +169,7 @@ def check_targets(schema: Mapping[str, object]) -> None:
 
 @contextmanager
 def _faults() -> Iterator[None]:
-    """Converts every exception of the library to FindingError: the schema causes them."""
+    """Converts every exception of the library to RemarkError: the schema causes them."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
@@ -177,21 +177,21 @@ def _faults() -> Iterator[None]:
 
     try:
         yield
-    except FindingError:
+    except RemarkError:
         raise
     except SchemaError as problem:
         path = tuple(problem.absolute_path)
         facts: dict[str, Arg] = {"where": shown(path), "reason": problem.message}
         case = "schema" if path else "schema-root"
-        raise FindingError(Code.INVALID_POLICY, case, **facts) from problem
+        raise RemarkError(Code.INVALID_POLICY, case, **facts) from problem
     except Unresolvable as problem:
         target = str(problem.ref)
-        raise FindingError(Code.POLICY_REFERENCE, "unresolved", target=target) from problem
+        raise RemarkError(Code.POLICY_REFERENCE, "unresolved", target=target) from problem
     except RecursionError as problem:
-        raise FindingError(Code.INVALID_POLICY, "recursion") from problem
+        raise RemarkError(Code.INVALID_POLICY, "recursion") from problem
     except Exception as problem:
         reason = f"{type(problem).__name__}: {problem}".partition("\n")[0]
-        raise FindingError(Code.INVALID_POLICY, "failure", reason=reason) from problem
+        raise RemarkError(Code.INVALID_POLICY, "failure", reason=reason) from problem
 
 
 def _violation(error: ValidationError) -> Violation:
@@ -218,9 +218,9 @@ def _observed(kind: Any, steps: list[int]) -> Any:
             nonlocal depth
             steps[0] -= 1
             if steps[0] < 0:
-                raise FindingError(Code.INVALID_POLICY, "steps")
+                raise RemarkError(Code.INVALID_POLICY, "steps")
             if depth == limits.NESTED_KEYWORDS:
-                raise FindingError(Code.INVALID_POLICY, "recursion")
+                raise RemarkError(Code.INVALID_POLICY, "recursion")
             if name == "properties":  # for `false`, the library does not say which one it is
                 expected = {n: _NEVER if s is False else s for n, s in expected.items()}
             depth += 1

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.remarks import RemarkError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -18,15 +18,15 @@ _PART = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)"
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parses `150s`, `2m30s`, `1.5h`, `7d` or `0`. Raises TaskctlError for anything else, and for
+    """Parses `150s`, `2m30s`, `1.5h`, `7d` or `0`. Raises RemarkError for anything else, and for
     more than MAX_DURATION."""
     if text.strip() == "0":
         return timedelta()
     if not re.fullmatch(f"(?:{_PART})+", text.strip()):
-        raise TaskctlError.of(Code.USAGE, "duration", text=text)
+        raise RemarkError(Code.USAGE, "duration", text=text)
     seconds = sum(float(n) * _UNITS[unit] for n, unit in re.findall(_PART, text))
     if seconds > MAX_DURATION.total_seconds():
-        raise TaskctlError.of(Code.USAGE, "longDuration", text=text, days=MAX_DURATION.days)
+        raise RemarkError(Code.USAGE, "longDuration", text=text, days=MAX_DURATION.days)
     return timedelta(seconds=seconds)
 
 
@@ -35,10 +35,10 @@ MIN_SETTLE_TIME = timedelta(milliseconds=100)
 
 
 def parse_settle_time(text: str) -> timedelta:
-    """Parses a settle time. Raises TaskctlError for anything else, and if it is too short."""
+    """Parses a settle time. Raises RemarkError for anything else, and if it is too short."""
     found = parse_duration(text)
     if found < MIN_SETTLE_TIME:
-        raise TaskctlError.of(Code.USAGE, "settleTime", text=text)
+        raise RemarkError(Code.USAGE, "settleTime", text=text)
     return found
 
 

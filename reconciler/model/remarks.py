@@ -29,6 +29,15 @@ def remark(case: str, /, **facts: Arg) -> Remark:
     return Remark(case, facts)
 
 
+class RemarkError(ValueError):
+    """A problem whose place its caller knows, and reports it there."""
+
+    def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
+        super().__init__(code.value, case)
+        self.code, self.case = code, case
+        self.facts: Mapping[str, Arg] = facts
+
+
 SAID = "said"
 
 

@@ -170,12 +170,6 @@ def first_line(answer: str) -> str:
     return ""
 
 
-class _InvalidError(ValueError):
-    def __init__(self, why: NoData) -> None:
-        super().__init__(why)
-        self.why = why
-
-
 def _parsed(text: str) -> Any:
     """The value, or the NoData. The depth is checked before parsing."""
     depth = 0
@@ -193,27 +187,26 @@ def _parsed(text: str) -> Any:
         return json.loads(
             text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_finite
         )
-    except _InvalidError as problem:
-        return problem.why
-    except (ValueError, RecursionError):
-        return NoData.SYNTAX
+    except (ValueError, RecursionError) as problem:
+        why = problem.args[0] if problem.args else None
+        return why if isinstance(why, NoData) else NoData.SYNTAX
 
 
 def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise _InvalidError(NoData.DUPLICATE)
+            raise ValueError(NoData.DUPLICATE)
         found[name] = value
     return found
 
 
 def _constant(_: str) -> Any:
-    raise _InvalidError(NoData.NUMBER)
+    raise ValueError(NoData.NUMBER)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise _InvalidError(NoData.NUMBER)
+        raise ValueError(NoData.NUMBER)
     return number

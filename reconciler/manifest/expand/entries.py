@@ -158,7 +158,7 @@ class _Entry:
             try:
                 self._axes[axis] = rows_of_node(self._at(("forEach", axis)))
             except RowError as problem:
-                self._made.findings.append(problem.at(path, (problem.line, 1)))
+                self._made.findings.append(Finding.of(problem, path, (problem.line, 1)))
 
     def _is_size_valid(self) -> bool:
         """Checks the number of combinations before any is built."""

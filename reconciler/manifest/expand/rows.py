@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 
-from reconciler.manifest.finding import FindingError
 from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.model.codes import Code
+from reconciler.model.remarks import RemarkError
 from reconciler.model.value import Value
 
 Fields = dict[str, str]
@@ -32,7 +32,7 @@ class Row(Value, frozen=True):
         return self.value.get(name) if isinstance(self.value, dict) else None
 
 
-class RowError(FindingError):
+class RowError(RemarkError):
     """Invalid data, and its line (from 1)."""
 
     def __init__(self, case: str, line: int, **facts: str | int) -> None:

@@ -20,11 +20,12 @@ from ruamel.yaml.events import (
 )
 
 from reconciler import limits
-from reconciler.manifest.finding import NO_FACTS, Facts, Finding, FindingError
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.spans import NextEvent, Position
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
+from reconciler.model.remarks import RemarkError
 
 EXPANSION_RATIO = 20
 
@@ -158,7 +159,7 @@ class Construction:
         elif tag is not None and not is_key:
             try:
                 value = scalars.tagged(event.value, tag)
-            except FindingError as error:
+            except RemarkError as error:
                 self._note(event, frame, error.code, error.case, error.facts)
         elif not event.style and not is_key:
             value = self._plain(event, frame)
@@ -177,7 +178,7 @@ class Construction:
         text: str = event.value
         try:
             value = scalars.plain(text)
-        except FindingError as error:
+        except RemarkError as error:
             self._note(event, frame, error.code, error.case, error.facts)
             return text
         if len(text) < _SHORT:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from reconciler.manifest.finding import FindingError
 from reconciler.model.codes import Code
+from reconciler.model.remarks import RemarkError
 
 Scalar = None | bool | int | float | str
 
@@ -25,7 +25,7 @@ CORE = "tag:yaml.org,2002:"
 
 
 def plain(text: str) -> Scalar:
-    """The value of an untagged plain scalar. FindingError for numbers that JSON cannot hold."""
+    """The value of an untagged plain scalar. RemarkError for numbers that JSON cannot hold."""
     if text in NULLS:
         return None
     if text in _TRUE:
@@ -36,20 +36,20 @@ def plain(text: str) -> Scalar:
 
 
 def tagged(text: str, tag: str) -> Scalar:
-    """The value of a scalar with a core tag; FindingError if its text contradicts the tag."""
+    """The value of a scalar with a core tag; RemarkError if its text contradicts the tag."""
     name = tag.removeprefix(CORE)
     if tag == "!" or tag == CORE + "str":  # `!` is the non-specific tag: text as well
         return text
     if name not in _TYPES or not tag.startswith(CORE):
-        raise FindingError(Code.INVALID_TAG, tag=spelled(tag))
+        raise RemarkError(Code.INVALID_TAG, tag=spelled(tag))
     value = plain(text)
     if type(value) not in _TYPES[name]:
-        raise FindingError(Code.INVALID_TAG, "mismatch", tag=f"!!{name}")
+        raise RemarkError(Code.INVALID_TAG, "mismatch", tag=f"!!{name}")
     if name == "float" and type(value) is int:
         try:
             return float(value)
         except OverflowError:
-            raise FindingError(Code.INVALID_NUMBER, "large", text=text) from None
+            raise RemarkError(Code.INVALID_NUMBER, "large", text=text) from None
     return value
 
 
@@ -64,7 +64,7 @@ def _number(text: str) -> Scalar:
     for pattern, read in _FORMS:
         if pattern.fullmatch(text):
             if len(text) > _MAX_DIGITS:
-                raise FindingError(Code.INVALID_NUMBER, "digits", digits=len(text))
+                raise RemarkError(Code.INVALID_NUMBER, "digits", digits=len(text))
             return read(text)
     return text
 
@@ -72,12 +72,12 @@ def _number(text: str) -> Scalar:
 def _finite(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise FindingError(Code.INVALID_NUMBER, "large", text=text)
+        raise RemarkError(Code.INVALID_NUMBER, "large", text=text)
     return value
 
 
 def _special(text: str) -> float:
-    raise FindingError(Code.INVALID_NUMBER, "special", text=text)
+    raise RemarkError(Code.INVALID_NUMBER, "special", text=text)
 
 
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Scalar]], ...] = (

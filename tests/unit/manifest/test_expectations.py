@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.manifest.expectations import MAX_REASONS, check_schema, reasons
-from reconciler.manifest.finding import FindingError
+from reconciler.model.remarks import RemarkError
 
 SCHEMA = {
     "type": "object",
@@ -100,7 +100,7 @@ def test_a_schema_that_takes_forever_is_stopped(schema: dict[str, Any], data: ob
     ],
 )
 def test_a_schema_must_be_valid_and_refer_to_itself(schema: dict[str, Any]) -> None:
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         check_schema(schema)
 
 
@@ -108,7 +108,7 @@ def test_a_very_deep_schema_is_an_error() -> None:
     schema: dict[str, Any] = {}
     for _ in range(5000):
         schema = {"not": schema}
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         check_schema(schema)
 
 

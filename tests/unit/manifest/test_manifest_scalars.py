@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.finding import FindingError
 from reconciler.manifest.parse.scalars import CORE, plain, spelled, tagged
 from reconciler.model.codes import Code
+from reconciler.model.remarks import RemarkError
 
 
 @pytest.mark.parametrize("text", ["", "~", "null", "Null", "NULL"])
@@ -57,7 +57,7 @@ def test_other_plain_scalars_are_text(text: str) -> None:
     "text", [".inf", "-.Inf", "+.INF", ".nan", ".NaN", ".NAN", "1e999", "-1e999", "9" * 401]
 )
 def test_numbers_that_json_cannot_hold_are_rejected(text: str) -> None:
-    with pytest.raises(FindingError) as caught:
+    with pytest.raises(RemarkError) as caught:
         plain(text)
     assert caught.value.code is Code.INVALID_NUMBER
 
@@ -95,7 +95,7 @@ def test_core_tags_set_the_type(tag: str, text: str, value: object) -> None:
     ],
 )
 def test_a_tag_that_does_not_fit_is_rejected(tag: str, text: str) -> None:
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         tagged(text, CORE + tag)
 
 
@@ -117,5 +117,5 @@ def test_every_float_is_read(number: float) -> None:
 
 @given(st.text())
 def test_any_text_is_a_value_or_an_error(text: str) -> None:
-    with suppress(FindingError):
+    with suppress(RemarkError):
         assert plain(text) is None or isinstance(plain(text), bool | int | float | str)

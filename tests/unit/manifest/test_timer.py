@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.manifest.finding import FindingError
 from reconciler.manifest.policy import Timer
+from reconciler.model.remarks import RemarkError
 
 NOTHING = dis.opmap["NOP"]
 """Python handles signals after calls and jumps, never here."""
@@ -44,9 +44,9 @@ def forever() -> None:
 
 def test_work_is_ended_and_a_used_up_timer_starts_none() -> None:
     timer = Timer(0.01)
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         timer.run(forever)
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         timer.run(lambda: pytest.fail("no time is left"))
     assert timer.run(lambda: "more", 10) == "more"
 
@@ -54,7 +54,7 @@ def test_work_is_ended_and_a_used_up_timer_starts_none() -> None:
 def test_all_runs_share_the_time() -> None:
     timer, runs = Timer(0.3), count()
     each = (timer.run(lambda: burn(0.02)) for _ in runs)
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         list(each)
     assert next(runs) < 100
 
@@ -62,11 +62,11 @@ def test_all_runs_share_the_time() -> None:
 def test_an_error_that_something_swallows_is_raised_again() -> None:
     def stubborn() -> None:
         for _ in range(3):
-            with suppress(FindingError):
+            with suppress(RemarkError):
                 forever()
         forever()
 
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         Timer(0.01).run(stubborn)
 
 
@@ -74,7 +74,7 @@ def test_it_never_ends_what_comes_later() -> None:
     assert Timer(0.05).run(lambda: "done") == "done"
     with pytest.raises(ZeroDivisionError):
         Timer(0.05).run(lambda: 1 / 0)
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         Timer(0.05).run(forever)
     burn(0.3)
 
@@ -84,7 +84,7 @@ def test_one_in_another_leaves_the_outer_limit() -> None:
         assert Timer(10).run(lambda: "inner") == "inner"
         forever()
 
-    with pytest.raises(FindingError):
+    with pytest.raises(RemarkError):
         Timer(0.05).run(nested)
 
 
@@ -127,7 +127,7 @@ def ended_at(number: int) -> str:
     try:
         Timer(10).run(lambda: None)
         ended = "done" if left <= 0 else "never"
-    except FindingError:
+    except RemarkError:
         ended = "time"
     finally:
         sys.settrace(before)
