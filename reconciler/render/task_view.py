@@ -22,13 +22,14 @@ UNATTENDED = "unattended"
 
 
 class TaskView(Value, frozen=True):
-    """One task. `word` is its action, result or status. `level` is set if someone should look at
-    it. `inputs` are those of a task that is to be created. `unattended`: it may act without
-    approval. `pull_requests` and `answer` are its results. `is_broken`: it did not finish.
-    The text is not escaped yet."""
+    """One task. `word` is its action, result or status, `label` the same for readers. `level` is
+    set if someone should look at it. `inputs` are those of a task that is to be created.
+    `unattended`: it may act without approval. `pull_requests` and `answer` are its results.
+    `is_broken`: it did not finish. The text is not escaped yet."""
 
     ref: TaskRef
     word: str
+    label: str
     sign: str
     level: Severity | None
     file: str | None
@@ -49,11 +50,6 @@ class TaskView(Value, frozen=True):
         return self.ref.key
 
     @property
-    def label(self) -> str:
-        """`word` for readers."""
-        return LABELS.get(self.word, self.word)
-
-    @property
     def text(self) -> str:
         """The label, the reason and the hints, for plain-text formats."""
         head = f"{self.label}: {self.why}" if self.why else self.label
@@ -69,9 +65,17 @@ def view_of_task(
     locate: Locate,
 ) -> TaskView:
     """The view of a task that was applied or waited for."""
-    file = relative_file(task.file or None, locate)
     return TaskView(
-        task.ref, word.value, sign, level, file, None, *words, task_id=task.task_id, url=task.url
+        task.ref,
+        word.value,
+        word.label if isinstance(word, TaskState) else LABELS.get(word, word.value),
+        sign,
+        level,
+        relative_file(task.file or None, locate),
+        None,
+        *words,
+        task_id=task.task_id,
+        url=task.url,
     )
 
 

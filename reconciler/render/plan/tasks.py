@@ -9,7 +9,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.reports import Locate
-from reconciler.render.task_view import TaskView, relative_file
+from reconciler.render.task_view import LABELS, TaskView, relative_file
 
 ORDER = {action: place for place, action in enumerate(Action)}
 """The most urgent action comes first."""
@@ -75,6 +75,7 @@ def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
         task=task,
         ref=task.ref,
         word=task.action.value,
+        label=LABELS.get(task.action, task.action.value),
         sign=SIGNS[task.action],
         level=level,
         file=relative_file(task.file or None, locate),

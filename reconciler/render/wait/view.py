@@ -51,7 +51,7 @@ class WaitView(ReportView):
 
     def counts(self) -> Iterable[Count]:
         for state, number in counts(self.report.statuses).items():
-            yield Count(state.value, state.value, number, state.value)
+            yield Count(state.value, state.label, number, state.label)
 
     def tasks(self, locate: Locate) -> list[TaskView]:
         return [_status_view(status, locate) for status in self.report.statuses]
