@@ -68,7 +68,13 @@ class AppliedTask(TaskPart, kw_only=True):
     ]
     task_id: TaskID
     url: Url
-    error: Annotated[str | None, Meta(description="Why the task failed or is unresolved.")]
+    error: Annotated[
+        str | None,
+        Meta(
+            description="Why the task failed or is unresolved, or what is left to do although it "
+            "exists."
+        ),
+    ]
     file: File
     line: Line
     replaced: Annotated[

@@ -7,7 +7,7 @@ script by digest; all text is escaped by `safe.html`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def _tasks(view: ReportView, tasks: list[TaskView]) -> Iterator[str]:
     rest = [task for task in tasks if task.word == "unchanged"]
     several = len({task.ref.org_name for task in tasks}) > 1
     yield '<section aria-labelledby="tasks">\n<h2 id="tasks" class="visually-hidden">Tasks</h2>'
-    yield from _filters(view)
+    yield from _filters(view, {task.word for task in tasks})
     yield '<h2 class="visually-hidden">Task list</h2>' if shown else ""
     if any(task.unattended for task in tasks):
         mark = f'<span class="unattended">{UNATTENDED}</span>'
@@ -120,15 +120,15 @@ def _list(items: Sequence[TaskView | EntryView], *, several: bool, unfolded: boo
     yield "</ul>"
 
 
-def _filters(view: ReportView) -> Iterator[str]:
-    """The counts, which the script turns into a filter, next to a text filter."""
+def _filters(view: ReportView, words: Collection[str]) -> Iterator[str]:
+    """The counts, next to a text filter. The script turns those of the listed tasks, which have one
+    of `words`, into a filter."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
     for each in view.counts():
-        yield (
-            f'<button type="button" class="{each.word}" data-word="{each.word}" '
-            f'aria-pressed="false" disabled><b>{each.number:,}</b> {each.label}</button>'
-        )
+        word = f'data-word="{each.word}" aria-pressed="false" ' if each.word in words else ""
+        yield f'<button type="button" class="{each.word}" {word}disabled>'
+        yield f"<b>{each.number:,}</b> {each.label}</button>"
     yield "</div>"
     yield '<div class="search" data-js hidden>'
     yield '<label for="search" class="visually-hidden">Filter by text</label>'
