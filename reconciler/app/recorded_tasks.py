@@ -14,7 +14,7 @@ from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.shell import is_task_id
-from reconciler.model.task import TaskRef
+from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
@@ -129,7 +129,9 @@ def select_keys(state: State, selector: str) -> tuple[TaskRef, ...]:
     are none."""
     found = {ref for ref in known_refs(state) if matches_key(selector, [ref])}
     return (
-        tuple(sorted(found)) if found and set(selector) & set("*?[") else (find(state, selector),)
+        tuple(sorted(found, key=natural))
+        if found and set(selector) & set("*?[")
+        else (find(state, selector),)
     )
 
 
@@ -139,7 +141,7 @@ def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[T
     files = {attempt.ref: attempt.file for attempt in state.attempts.values()}
     files |= {ref: record.file for ref, record in state.records.items()}
     if not selectors:
-        return tuple(sorted(files))
+        return tuple(sorted(files, key=natural))
     found: set[TaskRef] = set()
     for selector in selectors:
         keys = {ref for ref in files if selector in (ref.key, str(ref))}
@@ -153,7 +155,7 @@ def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[T
             ctx.ui.note("no_tasks_in_path", path=selector)
         else:
             find(state, selector)
-    return tuple(sorted(found))
+    return tuple(sorted(found, key=natural))
 
 
 def confirm(

@@ -8,11 +8,11 @@ from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Severity
-from reconciler.model.task import TaskRef
+from reconciler.model.task import TaskRef, natural
 from reconciler.render.wait.report import WaitedReport
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
-from reconciler.tasks.status import TaskStatus, natural
+from reconciler.tasks.status import TaskStatus
 
 
 def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:

@@ -15,7 +15,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, StateError, error, warning
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import TaskRef
+from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import replace
 from reconciler.plan.age import time_left, waited_totals
 from reconciler.plan.lookup import moved_ref
@@ -259,7 +259,7 @@ class Loop:
 
     def _report(self, problems: Sequence[Diagnostic] = ()) -> ApplyReport:
         results, diagnostics = [], [*problems, *self._notes]
-        for ref, task in sorted(self._tasks.items()):
+        for ref, task in sorted(self._tasks.items(), key=lambda item: natural(item[0])):
             result = self._result(task)
             if result is None:
                 continue

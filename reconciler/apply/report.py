@@ -9,7 +9,7 @@ from reconciler.model.budget import Outlook
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.remarks import Remark
-from reconciler.model.task import TaskRef
+from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 
 
@@ -91,6 +91,6 @@ def of_both_waves(before: ApplyReport, after: ApplyReport) -> ApplyReport:
     """The combined report of two waves of an apply."""
     tasks = {task.ref: task for task in (*before.tasks, *after.tasks)}
     new = (d for d in after.diagnostics if d not in before.diagnostics)
-    ordered = tuple(tasks[ref] for ref in sorted(tasks))
+    ordered = tuple(tasks[ref] for ref in sorted(tasks, key=natural))
     budgets = before.budgets or after.budgets
     return ApplyReport(ordered, (*before.diagnostics, *new), budgets, after.held)

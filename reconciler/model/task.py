@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -43,6 +44,20 @@ class TaskRef(NamedTuple):
         """From `ORG/KEY`, the form in the state file."""
         org_name, _, key = text.partition("/")
         return cls(org_name, key)
+
+
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def natural(ref: TaskRef) -> tuple[str, str, str]:
+    """For sorting what people read: numbers in keys as numbers, `repo2` before `repo10`. Files keep
+    the order of texts."""
+    return ref.org_name, _NUMBER.sub(_sortable, ref.key), ref.key
+
+
+def _sortable(number: re.Match[str]) -> str:
+    digits = number[0].lstrip("0")
+    return f"{1000 + len(digits)}{digits}"  # longer numbers come later
 
 
 NO_TASK = TaskRef("", "")

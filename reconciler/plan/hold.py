@@ -16,7 +16,7 @@ from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import DesiredTask, TaskRef, natural
 from reconciler.model.task_state import Progress
 from reconciler.model.value import replace
 from reconciler.plan.lookup import moved_ref, record_of
@@ -265,7 +265,7 @@ class HoldRules(NamedTuple):
     def _overlapped(
         self, task: DesiredTask, blocking: Mapping[TaskRef, Record | None]
     ) -> PlannedTask:
-        planned = self._held(task, Reason.OVERLAP, tuple(sorted(blocking)))
+        planned = self._held(task, Reason.OVERLAP, tuple(sorted(blocking, key=natural)))
         records = (record for record in blocking.values() if record is not None)
         other = next((r for r in records if not self.identity.same_as(r.identity)), None)
         if other is None:

@@ -217,7 +217,7 @@ _WARNED: dict[tuple[Code, str], bool] = {
 
 
 class Plan(Stored, frozen=True):
-    """The tasks of a plan, sorted by organization and key, and the PATHs it was made for.
+    """The tasks of a plan, in the order of `natural`, and the PATHs it was made for.
 
     `closed` are marks of attempts that created no task; apply closes them. `options` are the flags
     that change what apply does. `shown_digest` is the plan's digest if prompts have been removed

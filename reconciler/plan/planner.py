@@ -12,7 +12,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.expectation import Expectation
 from reconciler.model.identity import Identity
-from reconciler.model.task import DesiredTask, Removal, TaskRef
+from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.value import Value, field, replace
 from reconciler.model.wire import console_url
 from reconciler.plan import replacement, updates
@@ -145,7 +145,7 @@ def make_plan(
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
     tasks = {ref: with_owed(task, state, view.identity) for ref, task in tasks.items()}
 
-    ordered = tuple(tasks[ref] for ref in sorted(tasks))
+    ordered = tuple(tasks[ref] for ref in sorted(tasks, key=natural))
     return Plan(
         backend=state.backend,
         scope=inputs.scope,

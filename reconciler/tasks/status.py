@@ -5,14 +5,13 @@ The service itself only reports running or idle.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.shell import id_word, is_task_id, key_word, shell_word
-from reconciler.model.task import TaskRef, instant
+from reconciler.model.task import TaskRef, instant, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, field, replace
 from reconciler.tasks.events import Approval, EventSummary, Last, ToolCall
@@ -100,12 +99,6 @@ def by_state(statuses: Iterable[TaskStatus]) -> tuple[TaskStatus, ...]:
     return tuple(sorted(statuses, key=lambda s: (order.index(s.state), natural(s.ref))))
 
 
-def natural(ref: TaskRef) -> tuple[object, ...]:
-    """Sorts numbers in keys numerically: `repo2` comes before `repo10`."""
-    parts = re.split(r"([0-9]{1,18})", ref.key)
-    return ref.org_name, *(int(p) if n % 2 else p for n, p in enumerate(parts))
-
-
 def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
     """The number of tasks by state, in the order of tables, without zeros."""
     listed = [status.state for status in statuses]
@@ -172,7 +165,9 @@ def open_requests(status: TaskStatus) -> tuple[OpenRequest, ...]:
 def all_requests(statuses: Iterable[TaskStatus]) -> tuple[OpenRequest, ...]:
     """The open requests of several tasks, oldest first; those without a time come last."""
     found = [request for status in statuses for request in open_requests(status)]
-    dated = sorted((r for r in found if r.since is not None), key=lambda r: (r.since, r.status.ref))
+    dated = sorted(
+        (r for r in found if r.since is not None), key=lambda r: (r.since, natural(r.status.ref))
+    )
     return (*dated, *(request for request in found if request.since is None))
 
 

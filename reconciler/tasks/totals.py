@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from reconciler.model.identity import Identity
-from reconciler.model.task import TaskRef, instant
+from reconciler.model.task import TaskRef, instant, natural
 from reconciler.model.value import Value, field
 from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import Record, State
@@ -84,7 +84,7 @@ def known_usages(state: State, refs: frozenset[TaskRef]) -> Iterator[Usage]:
     recorded, replaced, redundant or removed. Also attempts, which may have created a task."""
     found: dict[str, Usage] = {}
     owners: list[Record | RetiredTask] = [
-        state.records[r] for r in sorted(refs & state.records.keys())
+        state.records[r] for r in sorted(refs & state.records.keys(), key=natural)
     ]
     owners += (
         task

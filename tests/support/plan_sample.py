@@ -165,4 +165,9 @@ TASKS = (
         remarks=(remark("attempt.settling", at="2026-11-24 11:59:01 UTC", seconds=42),),
     ),
 )
-PLAN = Plan("https://api.pulumi.com", ("tasks",), TASKS, identity=Identity("user-1", login="ada"))
+PLAN = Plan(
+    "https://api.pulumi.com",
+    ("tasks",),
+    tuple(sorted(TASKS, key=lambda task: task.ref)),
+    identity=Identity("user-1", login="ada"),
+)

@@ -101,7 +101,8 @@ class ApplyDocument(CommandDocument, kw_only=True):
         Budgets | UnsetType, Meta(description="The token budgets, before anything was created.")
     ] = UNSET
     tasks: Annotated[
-        list[AppliedTask], Meta(description="The tasks, sorted by organization and key.")
+        list[AppliedTask],
+        Meta(description="The tasks, sorted by organization and key; numbers in keys as numbers."),
     ]
     wait: Annotated[
         Waited | UnsetType,

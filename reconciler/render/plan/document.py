@@ -251,7 +251,8 @@ class PlanDocument(Part, kw_only=True):
         ),
     ] = UNSET
     tasks: Annotated[
-        list[PlanTask], Meta(description="Every task, sorted by organization and key.")
+        list[PlanTask],
+        Meta(description="Every task, sorted by organization and key; numbers in keys as numbers."),
     ]
 
 
@@ -273,7 +274,7 @@ def plan_document(plan: Plan) -> PlanDocument:
         diagnostics=diagnostic_items(plan.diagnostics),
         summary=PlanSummary(**plan.summary()),
         budget=budget_part(plan.budgets) if plan.budgets else UNSET,
-        tasks=[plan_task(task) for task in sorted(plan.tasks, key=lambda task: task.ref)],
+        tasks=[plan_task(task) for task in plan.tasks],
     )
 
 

@@ -11,7 +11,7 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.fields import STAND_IN
 from reconciler.model.remarks import Arg, Remark
-from reconciler.model.task import Inputs, TaskRef, text_of
+from reconciler.model.task import Inputs, TaskRef, natural, text_of
 from reconciler.model.value import Value, replace
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.counts import labelled
@@ -228,7 +228,7 @@ def _place(view: PlannedView) -> tuple[object, ...]:
     task = view.task
     origin = task.desired.origin if task.desired is not None else None
     period = task.generated.period if task.generated is not None else None
-    return (ORDER[task.action], period or "", origin.position if origin else 0, task.ref)
+    return (ORDER[task.action], period or "", origin.position if origin else 0, natural(task.ref))
 
 
 MANY = 30

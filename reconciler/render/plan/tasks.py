@@ -60,8 +60,8 @@ SIGNS = {
 }
 
 
-def urgency(task: PlannedTask) -> tuple[object, ...]:
-    return (ORDER[task.action], task.ref)
+def urgency(task: PlannedTask) -> int:
+    return ORDER[task.action]
 
 
 def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:

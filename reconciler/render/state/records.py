@@ -18,7 +18,7 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missin
     """A line per task, and per attempt with an unknown outcome; `missing` is the path of a state
     file that does not exist."""
     rows = [("TASK", "TASK ID", "STATUS", "FILE")]
-    for ref in (ref for ref in sorted(refs) if ref in state.records):
+    for ref in (ref for ref in refs if ref in state.records):
         record = state.records[ref]
         status = str(record.outputs.get("status") or "-")
         rows.append((str(ref), record.task_id, status, record.file))

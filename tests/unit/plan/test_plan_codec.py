@@ -140,14 +140,6 @@ def test_an_absent_side_is_left_out_and_null_is_not() -> None:
     assert task["diff"] == [{"path": "role", "after": None, "origin": "manifest", "inPlace": True}]
 
 
-def test_tasks_are_sorted_in_the_document() -> None:
-    tasks = tuple(replace(PLAN.tasks[0], ref=TaskRef(*ref)) for ref in ("ba", "ab", "aa"))
-    document = members_of(view_of(replace(PLAN, tasks=tasks)).document())
-    assert [(t["orgName"], t["key"]) for t in document["tasks"]] == [
-        *map(tuple, ("aa", "ab", "ba"))
-    ]
-
-
 @given(some.plans(), some.states(), st.lists(some.desired_tasks(), max_size=2))
 def test_a_saved_plan_is_read_back_unchanged(plan: Plan, state: State, desired: list[Any]) -> None:
     unique = {task.ref: task for task in desired}.values()

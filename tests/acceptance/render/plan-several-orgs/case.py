@@ -3,10 +3,10 @@ from __future__ import annotations
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from tests.support.plan_sample import PLAN, SAME
+from tests.support.plan_sample import PLAN, SAME, TASKS
 
 REPORT = replace(
     PLAN,
     identity=Identity("user-9", organization="acme", team="platform"),
-    tasks=(*PLAN.tasks[1:3], replace(PLAN.tasks[1], ref=TaskRef("zeta", "upgrade-eks")), SAME),
+    tasks=(*TASKS[1:3], replace(TASKS[1], ref=TaskRef("zeta", "upgrade-eks")), SAME),
 )
