@@ -18,13 +18,14 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.fields import HIDDEN, NAMES, STAND_IN
 from reconciler.model.generated import Generated
 from reconciler.model.remarks import SAID, Arg, Remark, map_fact, said
-from reconciler.model.task import DesiredTask, Inputs
+from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import first_user_message
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.state.attempt import OUTPUTS
 
 if TYPE_CHECKING:
+    from reconciler.model.remote_task import RemoteTask
     from reconciler.plan.plan import Change, Plan, PlannedTask
     from reconciler.state.attempt import Attempt
     from reconciler.state.model import Record, State
@@ -122,8 +123,13 @@ def withheld_in(diagnostics: Iterable[Diagnostic], keys: Keys) -> tuple[Diagnost
     return tuple(_diagnostic(diagnostic, keys) for diagnostic in diagnostics)
 
 
-def withheld(facts: Mapping[str, Arg], own: Collection[str] = ()) -> dict[str, Arg]:
-    """The facts without the service's words, except those in a remark of a kind in `own`."""
+def withheld(facts: Mapping[str, Arg], keys: Keys) -> dict[str, Arg]:
+    """The facts of a note, which may be about the task `ref`, in the same way."""
+    ref = facts.get("ref")
+    return _facts(facts, _own(TaskRef.parse(ref).key if isinstance(ref, str) else None, keys))
+
+
+def _facts(facts: Mapping[str, Arg], own: Collection[str]) -> dict[str, Arg]:
     return {
         name: map_fact(lambda remark: _remark(remark, own), Remark, fact)
         for name, fact in facts.items()
@@ -134,7 +140,7 @@ def _diagnostic(diagnostic: Diagnostic, keys: Keys) -> Diagnostic:
     own = _own(diagnostic.key, keys)
     if diagnostic.code in own:
         return diagnostic
-    return replace(diagnostic, args=withheld(diagnostic.args, own))
+    return replace(diagnostic, args=_facts(diagnostic.args, own))
 
 
 def _remarks(remarks: Iterable[Remark], key: str, keys: Keys) -> tuple[Remark, ...]:
@@ -144,7 +150,7 @@ def _remarks(remarks: Iterable[Remark], key: str, keys: Keys) -> tuple[Remark, .
 def _remark(remark: Remark, own: Collection[str]) -> Remark:
     if remark.case in own or remark.code in own:
         return remark
-    return _WITHHELD if remark.case == SAID else replace(remark, facts=withheld(remark.facts, own))
+    return _WITHHELD if remark.case == SAID else replace(remark, facts=_facts(remark.facts, own))
 
 
 def _own(key: str | None, keys: Keys) -> Collection[str]:
@@ -170,15 +176,20 @@ def _task(task: PlannedTask, keys: Keys) -> PlannedTask:
     task = replace(task, remarks=_remarks(task.remarks, task.ref.key, keys))
     if not task.sensitive:
         return task
-    remote, names = task.remote, (_name(task.desired), _name(task.record))
+    names = (_name(task.desired), _name(task.record))
     return replace(
         task,
         diff=tuple(_change(change, names) for change in task.diff),
         desired=redact(task.desired) if task.desired is not None else None,
         record=_record(task.record, names) if task.record is not None else None,
         attempt=redact(task.attempt) if task.attempt is not None else None,
-        remote=replace(remote, raw=masked_outputs(remote.raw, names)) if remote else None,
+        remote=_remote(task.remote, names),
+        candidate=_remote(task.candidate, names),
     )
+
+
+def _remote(remote: RemoteTask | None, names: Collection[object]) -> RemoteTask | None:
+    return replace(remote, raw=masked_outputs(remote.raw, names)) if remote is not None else None
 
 
 def _change(change: Change, names: Collection[object]) -> Change:

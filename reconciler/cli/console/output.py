@@ -88,7 +88,7 @@ class Output:
             return facts
         from reconciler.render.masking import withheld
 
-        return withheld(facts)
+        return withheld(facts, self._sensitive)
 
     def withheld(self, diagnostics: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
         """The diagnostics without the service's words about sensitive tasks."""

@@ -25,7 +25,7 @@ from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import FORMATS, render
 from reconciler.render.document import dump
-from reconciler.render.masking import masked, masked_plan, masked_state
+from reconciler.render.masking import masked, masked_plan, masked_state, withheld
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.state.document import state_document
 from reconciler.render.state.records import state_table, task_text
@@ -243,6 +243,17 @@ def test_the_state_shows_no_sensitive_prompt(before: str, after: str) -> None:
     assert_none(text, pieces(before, after), "state")
     assert_none(repr(hidden), pieces(before, after), "state")
     assert "Say hello." in text
+
+
+def test_a_question_about_another_task_names_the_candidate() -> None:
+    """A person must see what to decide about; an error of a lookup may be about any task."""
+    note = (
+        remark("adopt.named", name=said("Qzx"), url="u"),
+        remark("unsure.unlisted", why=said("Qzx")),
+    )
+    for ref, shown in (("acme/a", 0), ("acme/b", 1)):
+        facts = withheld({"ref": ref, "note": note}, frozenset("a"))
+        assert str(facts).count("Qzx") == shown
 
 
 # Saved plans
