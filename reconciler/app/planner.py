@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.expectations import Evaluation, is_unreached
+from reconciler.manifest.discovery import normalized
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError, error
@@ -96,11 +97,6 @@ def refuse_other_periods(ctx: Context, space: Workspace) -> None:
     if due_now != due:
         over = tuple(sorted({name for entry in due for name in due[entry] - due_now[entry]}))
         raise TaskctlError.of(Code.ROLLOUT_STOPPED, "period", periods=over)
-
-
-def normalized(path: str) -> str:
-    """A PATH in the form of manifest names: `/`-separated, without `./` or a trailing `/`."""
-    return os.path.normpath(path).replace(os.sep, "/")
 
 
 def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from reconciler import memory
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
-from reconciler.app.planner import normalized
+from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.options import parse_duration

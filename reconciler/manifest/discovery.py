@@ -174,8 +174,13 @@ def shown_name(root: Path, given: str) -> str:
     absolute = os.path.normpath(root.absolute() / given)
     folder = os.path.normpath(root.absolute())
     if absolute == folder or absolute.startswith(folder.rstrip(os.sep) + os.sep):
-        return Path(os.path.relpath(absolute, folder)).as_posix()
-    return Path(os.path.normpath(given)).as_posix()
+        return normalized(os.path.relpath(absolute, folder))
+    return normalized(given)
+
+
+def normalized(path: str) -> str:
+    """A path in the form of manifest names: `/`-separated, without `./` or a trailing `/`."""
+    return os.path.normpath(path).replace(os.sep, "/")
 
 
 def unreadable_file(name: str, problem: OSError | ValueError) -> Diagnostic:

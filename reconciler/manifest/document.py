@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from reconciler.manifest.prompt_file import PromptFile
     from reconciler.model.diagnostics import Path as DataPath
     from reconciler.model.expectation import Expectation
-    from reconciler.model.generated import TaskOrigin
+    from reconciler.model.generated import TaskOrigin, Upcoming
     from reconciler.model.task import DesiredTask, Removal
-
-
-Upcoming = Mapping[tuple[str | None, str], frozenset[str]]
 
 
 def is_entry(task: object) -> bool:

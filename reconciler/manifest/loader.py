@@ -13,7 +13,7 @@ from reconciler import disk, limits, memory
 from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
-from reconciler.manifest.document import Document, Upcoming, at_entries, at_entry, has_entries
+from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.parse.comments import cut_off_prompts
@@ -30,6 +30,7 @@ from reconciler.manifest.redaction import (
 from reconciler.manifest.schema import check
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
+from reconciler.model.generated import Due, Upcoming
 from reconciler.model.task import DesiredTask, Removal
 from reconciler.model.value import Value, replace
 
@@ -56,7 +57,7 @@ class Manifests(Value, frozen=True):
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[str, ...]
     max_creates: int | None = None
-    due: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
+    due: Due = MappingProxyType({})
     upcoming: Upcoming = MappingProxyType({})
     recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
     texts: Mapping[str, bytes] = MappingProxyType({})

@@ -9,6 +9,12 @@ from msgspec import Meta
 
 from reconciler.model.value import Moment, Stored, field
 
+Due = Mapping[tuple[str, str], frozenset[str]]
+"""The names of the periods that may be created, by manifest file and key of the entry."""
+
+Upcoming = Mapping[tuple[str | None, str], frozenset[str]]
+"""The names of the next periods, which are not due yet, by organization and key of the entry."""
+
 
 class Rollout(Stored, frozen=True):
     """How fast the tasks of an entry may be created. At most `at_once` run concurrently (None: no

@@ -1,7 +1,7 @@
-"""Holds generated tasks that must not be created yet: `rollout` and `overlap`. Pure.
+"""Holds tasks that must not be created yet: because of `rollout`, `overlap` or `after`. Pure.
 
-The progress of all tasks of the entry counts, in the state and at the service, even if this run is
-limited to some of them: `--target` never bypasses a rollout.
+The progress of all tasks of an entry counts, in the state and at the service, even if this run is
+limited to some of them: `--target` never bypasses a hold.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import NamedTuple
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
 from reconciler.model.expectation import Expectation
-from reconciler.model.generated import Generated
+from reconciler.model.generated import Generated, Upcoming
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef, natural
 from reconciler.model.task_state import Progress
 from reconciler.model.value import replace
 from reconciler.plan.lookup import moved_ref, record_of
-from reconciler.plan.periods import Upcoming, is_earlier
+from reconciler.plan.periods import is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.rollout import Member, held
 from reconciler.state.attempt import Attempt

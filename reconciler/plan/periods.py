@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from reconciler.model.generated import Generated
+from reconciler.model.generated import Due, Generated
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
-
-Due = Mapping[tuple[str, str], frozenset[str]]
-"""The names of the periods that may be created, by manifest file and key of the entry."""
-
-Upcoming = Mapping[tuple[str | None, str], frozenset[str]]
-"""The names of the next periods, which are not due yet, by organization and key of the entry."""
 
 _DIGIT = re.compile(r"\d")
 

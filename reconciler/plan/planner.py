@@ -11,6 +11,7 @@ from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.expectation import Expectation
+from reconciler.model.generated import Due, Upcoming
 from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.value import Value, field, replace
@@ -23,7 +24,7 @@ from reconciler.plan.hold import HoldRules, TaskProgress, records_to_check, stop
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import with_owed
-from reconciler.plan.periods import Due, Periods, Upcoming
+from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules

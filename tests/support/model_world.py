@@ -24,11 +24,11 @@ from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
 from reconciler.model.diagnostics import StateError
+from reconciler.model.generated import Due
 from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.periods import Due
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
 from reconciler.plan.view import RemoteView
