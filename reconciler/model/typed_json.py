@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from reconciler.model.canonical import INVISIBLE, map_texts
+from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.task import TaskRef
 
 T = TypeVar("T")
@@ -29,16 +30,23 @@ _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) fiel
 
 
 class ShapeError(ValueError):
-    """JSON of an unexpected shape. `path` is the location, such as `tasks[0].file`."""
+    """JSON of an unexpected shape. `path` is the location, such as `tasks[0].file`, and `what` the
+    problem there: a remark `shape.CASE`."""
 
-    def __init__(self, path: str, what: str) -> None:
-        super().__init__(f"{path}: {what}" if path else what)
-        self.path, self.what = path, what
+    def __init__(self, path: str, case: str, /, **facts: Arg) -> None:
+        super().__init__(path, case)
+        self.path, self.what = path, remark(f"shape.{case}", **facts)
 
     def under(self, outer: str) -> ShapeError:
         """The same error, seen from the enclosing value `outer`."""
         dot = "" if not self.path or self.path.startswith("[") else "."
-        return ShapeError(f"{outer}{dot}{self.path}", self.what)
+        self.path = f"{outer}{dot}{self.path}"
+        return self
+
+    @property
+    def cause(self) -> Remark:
+        """The problem with its location, as a fact."""
+        return remark("shape", path=self.path, what=self.what)
 
 
 def encode_json(value: Any) -> bytes:
@@ -105,24 +113,25 @@ def indented(data: bytes) -> bytes:
 def _shape_error(problem: Exception) -> ShapeError:
     """An error of msgspec, with its path as a separate value."""
     if isinstance(problem, UnicodeDecodeError):
-        return ShapeError("", "is not UTF-8")
+        return ShapeError("", "utf8")
     if isinstance(problem, RecursionError):
-        return ShapeError("", "is nested too deeply")
+        return ShapeError("", "deep")
     text = str(problem)
     found = _PLACE.fullmatch(text)
     what, path = found.groups() if found else (text, "")
     if field := _FIELD.fullmatch(what):
-        unknown = what.startswith("Object contains")
-        inner = ShapeError(field[1], "unknown field" if unknown else "required field is missing")
+        case = "unknown" if what.startswith("Object contains") else "missing"
+        inner = ShapeError(field[1], case)
         return inner.under(path) if path else inner
-    return ShapeError(path, what if what[1:2].isupper() else what[:1].lower() + what[1:])
+    what = what if what[1:2].isupper() else what[:1].lower() + what[1:]
+    return ShapeError(path, "other", what=what)
 
 
 def parse_ref(text: str) -> TaskRef:
     """`ORG/KEY`. Raises ShapeError."""
     org_name, slash, key = text.partition("/")
     if not slash:
-        raise ShapeError("", f"expected ORGANIZATION/KEY, got {text!r}")
+        raise ShapeError("", "ref", text=text)
     return TaskRef(intern(org_name), key)
 
 

@@ -181,8 +181,11 @@ def read_saved_plan(data: bytes, file: str) -> SavedPlan:
     try:
         made_by = decode_as(str, whole["taskctl"])
         return SavedPlan(decode_as(Plan, whole["plan"]), decode_as(Basis, whole["basis"]), made_by)
-    except (KeyError, ShapeError) as problem:
-        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=str(problem)) from None
+    except KeyError as problem:
+        missing = ShapeError(str(problem.args[0]), "missing")
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=missing.cause) from None
+    except ShapeError as problem:
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=problem.cause) from None
 
 
 def _members(data: bytes, file: str) -> dict[str, Raw]:
@@ -192,16 +195,16 @@ def _members(data: bytes, file: str) -> dict[str, Raw]:
         return members(data.removeprefix(b"\xef\xbb\xbf"))
     except ShapeError as problem:
         if not is_saved_plan(data):
-            raise _refused(Code.NOT_A_SAVED_PLAN, file, reason=str(problem)) from None
+            raise _refused(Code.NOT_A_SAVED_PLAN, file, reason=problem.cause) from None
         case = "json" if data.rstrip().endswith(b"}") else "truncated"
-        raise _refused(Code.SAVED_PLAN_DAMAGED, file, case, reason=str(problem)) from None
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, case, reason=problem.cause) from None
 
 
 def _check_kind(whole: Mapping[str, Raw], file: str) -> None:
     if "formatVersion" not in whole:
         others = {"lineage": "state", "tasks": "manifest"}
-        case = next((case for name, case in others.items() if name in whole), "")
-        raise _refused(Code.NOT_A_SAVED_PLAN, file, case, reason="it has no formatVersion")
+        case = next((case for name, case in others.items() if name in whole), "formatVersion")
+        raise _refused(Code.NOT_A_SAVED_PLAN, file, case)
     if "kind" not in whole:
         raise _refused(Code.NOT_A_SAVED_PLAN, file, "document")
     try:
@@ -209,11 +212,11 @@ def _check_kind(whole: Mapping[str, Raw], file: str) -> None:
         version = decode_as(int, whole["formatVersion"])
         made_by = decode_as(str, whole.get("taskctl", Raw(b'"of a later version"')))
     except ShapeError as problem:
-        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=str(problem)) from None
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=problem.cause) from None
     if kind != SAVED_KIND:
-        raise _refused(Code.NOT_A_SAVED_PLAN, file, reason="its kind is a different one")
+        raise _refused(Code.NOT_A_SAVED_PLAN, file, "kind")
     if version < 1:
-        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason="its formatVersion is invalid")
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, "formatVersion")
     if version > FORMAT_VERSION:
         known = FORMAT_VERSION
         raise _refused(Code.SAVED_PLAN_NEWER, file, "", format=version, known=known, by=made_by)

@@ -115,7 +115,7 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
                 _refuse_duplicates(data, source)
             state = _read(data)
         except ShapeError as problem:
-            raise source.damaged("shape", path=problem.path, reason=problem.what) from None
+            raise source.damaged("shape", reason=problem.cause) from None
         if stated is not None and not intact and stated not in encode_state(state):
             backup = source.file + ".backup"
             raise StateError.about(source.file, Code.STATE_EDITED, backup=backup)
@@ -147,14 +147,14 @@ def _check_head(whole: Mapping[str, Raw], source: StateSource, backend: str) -> 
     if version > VERSION:
         refuse_newer(version, VERSION, source.file)
     if version < 1:
-        raise ShapeError("version", f"must be {VERSION}")
+        raise ShapeError("version", "version", version=VERSION)
     check_backend(_member(str, whole, "backend"), backend, source.file)
     return _member(str, whole, "checksum").encode() if "checksum" in whole else None
 
 
 def _member(kind: type[T], whole: Mapping[str, Raw], name: str) -> T:
     if name not in whole:
-        raise ShapeError(name, "required field is missing")
+        raise ShapeError(name, "missing")
     try:
         return decode_as(kind, whole[name])
     except ShapeError as problem:
@@ -195,7 +195,7 @@ def _read(data: bytes) -> State:
     keys = dict(_notes(name, raw) for name, raw in file.keys.items())
     retired = {task_id: _retired(task_id, raw) for task_id, raw in file.retired.items()}
     if file.serial < 0 or not file.lineage:
-        raise ShapeError("serial" if file.lineage else "lineage", "invalid value")
+        raise ShapeError("serial" if file.lineage else "lineage", "invalid")
     head = {name: getattr(file, name) for name in _SAME}
     return State(records=records, attempts=read, keys=keys, retired=retired, **head)
 
@@ -204,7 +204,7 @@ def _retired(task_id: str, raw: Raw) -> RetiredTask:
     try:
         task = _without_task(RetiredTask, raw)
         if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
-            raise ShapeError("", "invalid value")
+            raise ShapeError("", "invalid")
     except ShapeError as problem:
         raise problem.under(f"retired[{json.dumps(task_id)}]") from None
     return task
@@ -215,7 +215,7 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
         ref = parse_ref(name)
         record = decode_as(Record, raw)
         if record.ref is not NO_TASK:
-            raise ShapeError("task", "unknown field")
+            raise ShapeError("task", "unknown")
         force_setattr(record, "ref", ref)
         _check_record(record)
         _share(record)
@@ -251,7 +251,7 @@ def _attempt(mark: str, raw: Raw) -> Attempt:
     try:
         attempt = _without_task(Attempt, raw)
         if attempt.mark:
-            raise ShapeError("mark", "unknown field")
+            raise ShapeError("mark", "unknown")
         force_setattr(attempt, "mark", mark)
         _check_attempt(attempt)
     except ShapeError as problem:
@@ -282,9 +282,9 @@ def _check_record(record: Record) -> None:
 
 def _check_attempt(attempt: Attempt) -> None:
     if not is_mark(attempt.mark):
-        raise ShapeError("mark", "must be a time in microseconds")
+        raise ShapeError("mark", "mark")
     if not (attempt.waited >= 0 and attempt.window >= 0 and attempt.settle_time >= 0):
-        raise ShapeError("waited", "must not be negative")
+        raise ShapeError("waited", "negative")
     _check_common(attempt)
 
 
@@ -295,12 +295,12 @@ def _check_common(value: Record | Attempt) -> None:
     if message is None and "message" not in inputs:
         return
     if not isinstance(message, dict):
-        raise ShapeError("inputs.message", "expected an object")
+        raise ShapeError("inputs.message", "object")
     if not isinstance(message.get("content"), str):
-        raise ShapeError("inputs.message.content", "expected text")
+        raise ShapeError("inputs.message.content", "text")
 
 
 def _check_filled(**texts: str) -> None:
     for name, text in texts.items():
         if not text:
-            raise ShapeError(name, "must not be empty")
+            raise ShapeError(name, "empty")

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
+from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json, members
 from reconciler.model.value import Stored
 from reconciler.state.codec import decode_event, refuse_newer
@@ -80,7 +81,7 @@ def read_journal(data: bytes, *, file: str) -> Replay:
     lines = body.split(b"\n")
     rest = lines.pop()
     if not _may_be_cut_off(rest):
-        raise _damaged(file, len(lines) + 1, "it is not the beginning of a line")
+        raise _damaged(file, len(lines) + 1, ShapeError("", "start").cause)
     header: Header | None = None
     events: list[Event] = []
     crc = end = 0
@@ -91,13 +92,13 @@ def read_journal(data: bytes, *, file: str) -> Replay:
                 header = _read_header(text, file)
             else:
                 events.append(decode_event(text))
-        except ValueError as problem:
-            raise _damaged(file, number, str(problem)) from None
+        except ShapeError as problem:
+            raise _damaged(file, number, problem.cause) from None
         end += len(line) + 1
     return Replay(header, tuple(events), end, crc, len(data))
 
 
-def _damaged(file: str, line: int, reason: str) -> StateError:
+def _damaged(file: str, line: int, reason: Arg) -> StateError:
     at, aside = Place(file=file, line=line), f"{file}.bad"
     code = Code.JOURNAL_DAMAGED
     return StateError.of(code, at=at, file=file, aside=aside, line=line, reason=reason)
@@ -121,10 +122,10 @@ def _pack(text: bytes, crc: int) -> tuple[int, bytes]:
 def _unpack(line: bytes, crc: int) -> tuple[int, bytes]:
     crc = zlib.crc32(line[9:], crc)
     if line[:9] != b"%08x " % crc:
-        raise ValueError("its checksum does not match")
+        raise ShapeError("", "checksum")
     length, _, text = line[9:].partition(b" ")
     if length != b"%d" % len(text):
-        raise ValueError("its length does not match")
+        raise ShapeError("", "length")
     return crc, text
 
 
@@ -134,7 +135,7 @@ def _read_header(text: bytes, file: str) -> Header:
         refuse_newer(decode_as(int, version), VERSION, file)
     header = decode_as(Header, text)
     if not (header.lineage and header.backend and header.id):
-        raise ShapeError("lineage, backend or id", "must not be empty")
+        raise ShapeError("lineage, backend or id", "empty")
     return header
 
 

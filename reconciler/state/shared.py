@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
+from reconciler.model.remarks import remark
 from reconciler.model.value import replace
 from reconciler.state.codec import encode_state
 from reconciler.state.encryption import KeyRing
@@ -90,7 +91,7 @@ class SharedState:
                     return self._take_over(snapshot, claim.purpose)
                 except Missing as problem:
                     if self._found()[2] == version:
-                        raise self._store.damaged(str(problem), "it is missing") from problem
+                        raise self._store.damaged(str(problem), remark("shape.absent")) from problem
                 except HeadMovedError:
                     continue
 

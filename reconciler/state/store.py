@@ -20,6 +20,7 @@ from reconciler import limits
 from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
+from reconciler.model.remarks import Arg, remark
 from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, members
 from reconciler.model.value import Stored, Value, replace
 from reconciler.state.codec import StateSource, decode_event, decode_state, refuse_newer
@@ -103,13 +104,13 @@ def decode_head(data: bytes, display_name: str) -> tuple[Head, Tail]:
     fields = encode_json(whole)
     head = decode_as(Head, fields)
     if not (head.format and head.lineage and head.writer):
-        raise ShapeError("format, lineage or writer", "must not be empty")
+        raise ShapeError("format, lineage or writer", "empty")
     if not all(map(_BLOB.fullmatch, (head.base, *head.segments, *head.bases))):
-        raise ShapeError("base, segments or bases", "a name has no valid form")
+        raise ShapeError("base, segments or bases", "name")
     if len({head.base, *head.segments}) <= len(head.segments):
-        raise ShapeError("base or segments", "a name is repeated")
+        raise ShapeError("base or segments", "repeated")
     if not all(0 <= number < _MAX_NUMBER for number in (head.serial, head.epoch, head.seq)):
-        raise ShapeError("serial, epoch or seq", "out of range")
+        raise ShapeError("serial, epoch or seq", "range")
     return head, Tail(tail, fields)
 
 
@@ -121,7 +122,7 @@ def decode_tail(tail: Tail, cipher: Cipher) -> tuple[bytes, ...]:
         try:
             stored = base64.b64decode(decode_as(str, tail.stored), validate=True)
         except (binascii.Error, ValueError):
-            raise ShapeError("tail", "it is not base64") from None
+            raise ShapeError("tail", "base64") from None
     return tuple(map(bytes, decode_as(list[Raw], cipher.unseal(_TAIL, stored, tail.fields))))
 
 
@@ -140,7 +141,7 @@ def _intact(data: bytes) -> dict[str, Raw]:
     """The members of an object, without its checksum. Raises ShapeError if it does not match."""
     whole = members(data)
     if whole.pop("checksum", None) is None or not is_intact(data):
-        raise ShapeError("", "its checksum does not match")
+        raise ShapeError("", "checksum")
     return whole
 
 
@@ -191,7 +192,7 @@ class Store:
                 return self.load(*found, backend)
             except Missing as problem:
                 if reads == _READS - 1:
-                    raise self.damaged(str(problem), "it is missing") from problem
+                    raise self.damaged(str(problem), remark("shape.absent")) from problem
         raise AssertionError
 
     def load(self, data: bytes, version: Version, backend: str) -> Snapshot:
@@ -228,7 +229,7 @@ class Store:
         """Stores a blob, encrypted once, because the content of a name must never change."""
         self.register.put_blob(name, self.cipher(lineage).seal(name, data))
 
-    def damaged(self, part: str, reason: str) -> StateError:
+    def damaged(self, part: str, reason: Arg) -> StateError:
         code = Code.STATE_PART_DAMAGED
         return StateError.of(code, file=self._display_name, part=part, reason=reason)
 
@@ -237,7 +238,7 @@ class Store:
         try:
             yield
         except ShapeError as problem:
-            raise self.damaged(part, str(problem)) from None
+            raise self.damaged(part, problem.cause) from None
 
     def _state(self, head: Head, data: bytes, backend: str) -> State:
         try:
@@ -245,7 +246,7 @@ class Store:
         except StateError as problem:
             if problem.diagnostics[0].code in (Code.STATE_NEWER, Code.STATE_BACKEND):
                 raise
-            raise self.damaged(head.base, str(problem)) from None
+            raise self.damaged(head.base, problem.causes) from None
         if (state.lineage, state.serial) != (head.lineage, head.serial):
-            raise self.damaged(head.base, "it belongs to another state")
+            raise self.damaged(head.base, remark("shape.foreign"))
         return state

@@ -13,7 +13,7 @@ from reconciler.messages import word
 from reconciler.messages.remarks import fill_in
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError
-from reconciler.model.remarks import Arg
+from reconciler.model.remarks import Arg, Remark
 from reconciler.model.service import Created, CreateOutcome
 
 Failure = TypeVar("Failure", bound=TaskctlError)
@@ -80,3 +80,12 @@ def raises_with(kind: type[Failure], words: str) -> Iterator[pytest.ExceptionInf
     with pytest.raises(kind) as caught:
         yield caught
     assert re.search(words, words_of(caught.value)), words_of(caught.value)
+
+
+def damage_of(problem: Diagnostic) -> tuple[Arg, Arg]:
+    """Where stored data is damaged, and the case of what is wrong there."""
+    reason = problem.args["reason"]
+    assert isinstance(reason, Remark)
+    what = reason.facts["what"]
+    assert isinstance(what, Remark)
+    return reason.facts["path"], what.case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -28,6 +29,19 @@ def test_every_case_used_in_the_code_has_a_wording() -> None:
     }
     assert len(named) > 20
     assert named <= CATALOG.keys()
+
+
+def test_every_problem_of_damaged_data_has_a_wording() -> None:
+    """`ShapeError(PATH, CASE)` is the remark `shape.CASE`."""
+    named = set()
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        named |= {case for case in MADE.findall(text) if case.startswith("shape.")}
+        for node in ast.walk(ast.parse(text)):
+            match node:
+                case ast.Call(ast.Name(id="ShapeError"), [_, ast.Constant(value=str(case))]):
+                    named.add(f"shape.{case}")
+    assert named == {case for case in CATALOG if case.startswith("shape.")}
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -36,6 +36,7 @@ from reconciler.render.document import dump, members_of
 from reconciler.resources import schema_text
 from reconciler.state.model import State
 from tests.support import plan_strategies as some
+from tests.support.diagnostics import damage_of
 
 SCHEMA = json.loads(schema_text("plan"))
 VALID = jsonschema.Draft7Validator(SCHEMA)
@@ -261,7 +262,7 @@ BAD = {
     "deep": (b"[" * 200_000, NOT_ONE, ""),
     "a plan document": (dump(view_of(PLAN).document()).encode(), NOT_ONE, "document"),
     "an apply document": (b'{"formatVersion": 1, "tasks": []}', NOT_ONE, "document"),
-    "another kind": (edited(lambda w: w.update(kind="x")), NOT_ONE, ""),
+    "another kind": (edited(lambda w: w.update(kind="x")), NOT_ONE, "kind"),
     "newer": (edited(lambda w: w.update(formatVersion=2, new=1)), Code.SAVED_PLAN_NEWER, ""),
     "no version": (edited(lambda w: w.update(formatVersion=True)), DAMAGED, ""),
     "a part missing": (
@@ -302,7 +303,7 @@ def test_an_invalid_value_is_named_by_its_path(name: str, value: object, path: s
     data = rewritten(json.dumps(whole["basis"]).encode(), changed)
     with pytest.raises(TaskctlError) as refused:
         read_saved_plan(data, "p")
-    assert path in str(refused.value.diagnostics[0].args["reason"])
+    assert path in str(damage_of(refused.value.diagnostics[0])[0])
 
 
 def rewritten(basis: bytes, plan: bytes) -> bytes:

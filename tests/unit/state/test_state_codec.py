@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 from hypothesis import example, given
 
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.model.value import replace
 from reconciler.resources import schema_text
@@ -165,4 +166,4 @@ def test_events_of_every_kind_have_a_line_of_their_own() -> None:
 def test_the_reason_for_an_invalid_value_continues_a_sentence(data: bytes, why: str) -> None:
     with pytest.raises(ShapeError) as caught:
         members(data)
-    assert str(caught.value).startswith(why)
+    assert word_remarks([caught.value.cause]).note.startswith(why)

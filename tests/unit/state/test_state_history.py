@@ -17,7 +17,7 @@ from reconciler.state.ledger import fold, with_unreported
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded, State
 from reconciler.state.session import Claim, Session, read_state
-from tests.support.diagnostics import raises_with
+from tests.support.diagnostics import damage_of, raises_with
 from tests.support.state_golden import GOLDEN, decode, golden_state, refused
 from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
 
@@ -102,7 +102,7 @@ def test_attempts_that_created_no_task_are_in_the_history_once() -> None:
 def test_an_invalid_history_is_rejected_with_its_path(history: object, path: str) -> None:
     broken = json.loads(encode_state(replaced()))
     broken["tasks"]["acme/task-0"]["history"] = history
-    assert refused(json.dumps(broken)).args["path"] == f'tasks["acme/task-0"].{path}'
+    assert damage_of(refused(json.dumps(broken)))[0] == f'tasks["acme/task-0"].{path}'
 
 
 def test_an_unknown_kind_of_entry_is_kept() -> None:

@@ -9,19 +9,21 @@ from hypothesis import strategies as st
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
+from reconciler.model.remarks import Arg
 from reconciler.state.journal import Replay
 from reconciler.state.model import Closed, Event
+from tests.support.diagnostics import damage_of
 from tests.support.state_files import HEADER, JournalFile, journal_of, read
 from tests.support.state_samples import attempt, history, mark_at
 from tests.support.state_strategies import histories
 
 
-def refusal(data: bytes) -> tuple[int | None, str]:
+def refusal(data: bytes) -> tuple[int | None, Arg]:
     with pytest.raises(StateError) as caught:
         read(data)
     (said,) = caught.value.diagnostics
     assert (said.code, said.file) == (Code.JOURNAL_DAMAGED, "x.journal")
-    return said.line, str(said.args["reason"])
+    return said.line, damage_of(said)[1]
 
 
 @pytest.fixture
@@ -139,7 +141,7 @@ def test_moved_and_removed_lines_are_detected(tmp_path: Path) -> None:
     lines = journal_of(tmp_path / "j", history(4)).splitlines(keepends=True)
     for at in range(len(lines) - 1):
         line, said = refusal(b"".join(lines[:at] + lines[at + 1 :]))
-        assert (line, "checksum" in said) == (at + 1, True)
+        assert (line, said) == (at + 1, "shape.checksum")
         swapped = [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]
         assert refusal(b"".join(swapped))[0] == at + 1
         assert refusal(b"".join([*lines[: at + 1], *lines[at:]]))[0] == at + 2
