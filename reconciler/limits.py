@@ -71,7 +71,9 @@ def table() -> tuple[Limit, ...]:
     return (
         Limit("A manifest or a policy", _mib(MANIFEST_BYTES), "file"),
         Limit("A prompt file or a data file", _mib(NAMED_FILE_BYTES), "file"),
-        Limit("`taskctl.toml`, `pyproject.toml`", _mib(CONFIG_BYTES), "file"),
+        Limit(
+            "`taskctl.toml`, `pyproject.toml`; `.gitignore` (`init`)", _mib(CONFIG_BYTES), "file"
+        ),
         Limit("Nested directories below a PATH", f"{FOLDER_DEPTH}", "run"),
         Limit("A path in a file", f"{PATH_CHARACTERS:,} characters", "path"),
         Limit("A saved plan", _mib(SAVED_PLAN_BYTES), "file"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from reconciler import disk, limits
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.repository import repository_root
@@ -70,13 +71,14 @@ class _Starter:
         """Updates the copy that an earlier version of taskctl wrote."""
         path = self._folder / SCHEMA
         text = schema_text("manifest")
-        if path.is_file() and _read(path) != text:
+        if path.is_file() and _read(path) != text.encode():
             self._write(SCHEMA, text.encode())
 
     def add_gitignore(self, *, write: bool) -> None:
         path, text = self._folder / GITIGNORE, template_text("gitignore")
-        before = _read(path).splitlines()
-        missing = [line for line in text.splitlines() if line not in before]
+        before = _read(path)
+        known = before.decode("utf-8", "replace").splitlines()
+        missing = [line for line in text.splitlines() if line not in known]
         if not [line for line in missing if not line.startswith("#")]:
             self.report.kept.append(self._prefix + GITIGNORE)
         elif not write:
@@ -84,9 +86,9 @@ class _Starter:
         elif not path.exists():
             self._create(GITIGNORE, text)
         else:
-            newline = "" if not before or path.read_bytes().endswith(b"\n") else "\n"
+            newline = "" if not before or before.endswith(b"\n") else "\n"
             text = newline + "".join(f"{line}\n" for line in missing)
-            self._write(GITIGNORE, path.read_bytes() + text.encode())
+            self._write(GITIGNORE, before + text.encode())
 
     def create_workflows(self, *, write: bool) -> None:
         for name, template in WORKFLOWS.items():
@@ -114,5 +116,7 @@ class _Starter:
         self.report.written.append(self._prefix + name)
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def _read(path: Path) -> bytes:
+    """The file, empty if there is none. OSError if it is too large."""
+    found = disk.read_file(path, most=limits.CONFIG_BYTES, follow=True) if path.is_file() else None
+    return found or b""

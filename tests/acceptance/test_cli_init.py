@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from reconciler import limits
 from reconciler.cli.main import COMMANDS, app, run
 from reconciler.manifest.fmt import format_manifest
 from reconciler.manifest.loader import load
@@ -32,6 +33,18 @@ ALL = [
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize("name", [".gitignore", "tasks/manifest.schema.json"])
+def test_a_huge_file_is_not_read(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "tasks").mkdir()
+    with (folder / name).open("wb") as file:
+        file.truncate(limits.CONFIG_BYTES + 1)
+    assert run(["init", "--gitignore"]) == 1
+    assert f"{name}: error: larger than 1048576 bytes" in capsys.readouterr().err
+    assert (folder / name).stat().st_size == limits.CONFIG_BYTES + 1
 
 
 def files(folder: Path) -> list[str]:
