@@ -10,7 +10,7 @@ from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.csv_text import csv_text
 from reconciler.render.reports import Style
-from reconciler.tasks.totals import By, GroupTotal, Totals
+from reconciler.tasks.totals import By, GroupTotal, Totals, Usage
 
 BLOCKS = "▏▎▍▌▋▊▉█"
 ASCII = "#"
@@ -57,9 +57,11 @@ def totals_csv(totals: Totals) -> str:
     """A row per group of the first grouping; for `task`, a row per task with everything to group it
     by."""
     (by, sums), *_ = totals.groups.items()
-    rows = _rows(totals, by, sums)
-    columns = list(rows[0]) if rows else [by.value, "tasks", "tokens"]
-    return csv_text([columns, *([row[name] for name in columns] for row in rows)])
+    columns = _TASK_COLUMNS if by is By.TASK else (by.value, "tasks", "tokens")
+    return csv_text([columns, *(list(row.values()) for row in _rows(totals, by, sums))])
+
+
+_TASK_COLUMNS = ("orgName", "key", "taskId", "file", "team", "day", "tokens")
 
 
 def _rows(totals: Totals, by: By, sums: Sequence[GroupTotal]) -> list[dict[str, object]]:
@@ -68,18 +70,12 @@ def _rows(totals: Totals, by: By, sums: Sequence[GroupTotal]) -> list[dict[str, 
             {by.value: group.name or None, "tasks": group.tasks, "tokens": group.tokens}
             for group in sums
         ]
-    return [
-        {
-            "orgName": usage.ref.org_name,
-            "key": usage.ref.key,
-            "taskId": usage.task_id or None,
-            "file": usage.file or None,
-            "team": usage.team or None,
-            "day": usage.day or None,
-            "tokens": usage.tokens,
-        }
-        for usage in totals.usages
-    ]
+    return [dict(zip(_TASK_COLUMNS, _values(usage), strict=True)) for usage in totals.usages]
+
+
+def _values(usage: Usage) -> tuple[object, ...]:
+    ref, optional = usage.ref, (usage.task_id, usage.file, usage.team, usage.day)
+    return ref.org_name, ref.key, *(value or None for value in optional), usage.tokens
 
 
 def bar(value: int, most: int, columns: int, marks: str) -> str:
