@@ -139,6 +139,7 @@ def test_csv_has_a_row_per_task(ended: LiveTasks) -> None:
     assert code == 0
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["key"] for row in rows] == ["up10", "up2", "bad"]
+    assert {row["orgName"] for row in rows} == {"acme"}
     assert rows[0]["answer"] == "answering with"
 
 

@@ -31,7 +31,7 @@ from reconciler.render.wait.report import WaitedReport
 from reconciler.tasks.results import first_line, result_of
 from reconciler.tasks.status import TaskStatus
 
-_COLUMNS = ("org", "key", "status", "pullRequests", "answer", "error", "taskId", "url")
+_COLUMNS = ("orgName", "key", "status", "pullRequests", "answer", "error", "taskId", "url")
 
 
 class PullRequestItem(Part, kw_only=True):
