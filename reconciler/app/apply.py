@@ -36,7 +36,8 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
     saved, paths = _saved_plan(ctx, request), request.paths
     options = replace(request.options, wait=request.wait is not None)
     if saved is not None:
-        paths, options = saved.plan.scope, saved.options(request.explicit)
+        # With --wait, a plan that was made without it is applied, and then only waited for.
+        paths, options = saved.plan.scope, saved.options(replace(request.explicit, wait=False))
         if options.wait and request.wait is None:
             request = replace(request, wait=WaitOptions())
     space = open_workspace(ctx, paths, options)

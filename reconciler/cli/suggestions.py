@@ -15,8 +15,11 @@ import click
 from reconciler.cli.options import PLAN_NAMES
 from reconciler.model.shell import shell_word
 
-CARRIED = ("directory", "backend", "state", "org", "adopt", "target", "exclude")
+CARRIED = frozenset({"directory", "backend", "state", "org", "adopt", "target", "exclude"})
 """The parameters that decide what a command is about."""
+
+_OF_PLANS = CARRIED | PLAN_NAMES | {"at", "with_past"}
+"""The parameters that decide what a plan contains."""
 
 
 class Suggestions:
@@ -26,7 +29,7 @@ class Suggestions:
         self._root, self._name = ctx.find_root(), ctx.command.name
         before = self._root.params.get("directory")
         self.given = {"directory": str(before)} if before else {}
-        self.given |= _typed(ctx.command, ctx, args)
+        self.given |= _typed(ctx.command, self._root, args)
 
     @property
     def plan_file(self) -> str:
@@ -53,12 +56,12 @@ class Suggestions:
         return None if command is None else (command, words)
 
     def _added(self, command: click.Command, own: Mapping[str, Any]) -> Iterator[str]:
-        names: tuple[str, ...] = CARRIED
-        if "expected" in own or "expect_plan" in own:  # the plan must be the same in every respect
-            names += tuple(sorted(PLAN_NAMES - set(CARRIED)))
+        is_plan = command.name == "plan" or "expect_plan" in own
+        runs_again = "yes" in own and command.name == self._name
         for param in command.params:
-            if param.name in names and param.name not in own and param.name in self.given:
-                value = self.given[param.name]
+            is_carried = runs_again or param.name in (_OF_PLANS if is_plan else CARRIED)
+            if isinstance(param, click.Option) and is_carried and param.name not in own:
+                value: Any = self.given.get(param.name or "", [])
                 for each in value if isinstance(value, list) else [value]:
                     yield from _words(param, each)
         if any(param.name == "paths" for param in command.params) and not own.get("paths"):
@@ -75,17 +78,18 @@ class Suggestions:
         yield from (path for path in paths if not is_plan_file(folder / path))
 
 
-def _typed(command: click.Command, ctx: click.Context, args: Sequence[str]) -> dict[str, Any]:
+def _typed(command: click.Command, root: click.Context, args: Sequence[str]) -> dict[str, Any]:
     """The texts of a command's parameters, of those that `args` has."""
-    found, _, _ = _parser(command, ctx).parse_args(list(args))
+    found, _, _ = _parser(command, root).parse_args(list(args))
     kinds = (str, list, tuple, bool)  # not what click uses for a value that is not set
     return {name: value for name, value in found.items() if value and isinstance(value, kinds)}
 
 
 @lru_cache(maxsize=8)
-def _parser(command: click.Command, ctx: click.Context) -> Any:
-    """Making one takes longer than using it, and a plan may suggest a command for each task."""
-    return command.make_parser(ctx)
+def _parser(command: click.Command, root: click.Context) -> Any:
+    """Making one takes longer than using it, and a plan may suggest a command for each task. The
+    context of a command, unlike that of a group, permits options after arguments."""
+    return command.make_parser(click.Context(command, parent=root))
 
 
 def _words(param: click.Parameter, value: object) -> Iterator[str]:

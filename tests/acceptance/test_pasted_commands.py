@@ -119,6 +119,41 @@ def test_the_commands_have_the_options_and_paths_of_the_run(session: Session) ->
     assert "Step 60 of the job." in session.paste(see_all)
 
 
+def test_the_command_for_a_plan_with_wait_applies_that_plan(session: Session) -> None:
+    entry = {"forEach": {"row": ["a", "b"]}, "rollout": {"pilot": 1}, "message": "Do {{ row }}."}
+    session.declare({"rows": entry})
+    _, said = session.run("plan", "ops", "--wait")
+    (apply,) = printed_in(said)
+    assert " --wait " in apply
+    said = session.paste(apply)
+    assert "[TC807]" in said  # all that is missing is --yes
+    (again,) = printed_in(said)
+    assert all(f" {word} " in again for word in ("--wait", "--yes", "--expect-plan"))
+
+
+def test_a_command_to_run_again_has_all_options(session: Session) -> None:
+    session.declare(ONE)
+    assert session.run("apply", "ops", "--yes")[0] == 0
+    session.declare({**ONE, "two": {"message": LONG}})
+    more = ("--replace", "two", "--cancel-replaced", "--report", "json=a.json")
+    _, said = session.run("apply", "ops", *more)
+    see_all, again = printed_in(said)
+    where = "--backend local --state own.state.json"
+    replaced = "--replace two --cancel-replaced"
+    assert see_all == f"taskctl plan -v --target two {replaced} {where} -C repository ops"
+    assert "Step 60 of the job." in session.paste(see_all)
+    report = "--report json=a.json"
+    assert again == f"taskctl apply --yes {replaced} {where} {report} -C repository ops"
+
+
+def test_the_whole_prompt_of_another_day_is_that_of_its_plan(session: Session) -> None:
+    entry = {"every": "month", "message": f"{LONG}\nEnds in {{{{ period.name }}}}."}
+    session.declare({"costs": entry})
+    _, said = session.run("plan", "ops", "--at", "2031-05-06")
+    (see_all,) = printed_in(said)
+    assert "Ends in 2031-05." in session.paste(see_all)
+
+
 def test_a_saved_plan_is_named_where_its_prompts_are_shortened(session: Session) -> None:
     session.declare(ONE)
     session.run("plan", "ops", "-o", "plan.taskctl")

@@ -41,7 +41,7 @@ def _digest(value: str) -> str:
         metavar="DIGEST",
         help="Fail unless the plan has this digest, as `taskctl plan` printed it.",
     ),
-    option("--wait", "waits", is_flag=True, help="After applying, wait until all tasks are done."),
+    option("--wait", is_flag=True, help="After applying, wait until all tasks are done."),
     option(
         "--timeout",
         type=duration,
@@ -65,7 +65,6 @@ def command(
     paths: tuple[str, ...],
     yes: bool,
     expect_plan: str | None,
-    waits: bool,
     timeout: timedelta,
     interval: timedelta,
     stop_on: str | None,
@@ -85,6 +84,7 @@ def command(
     from reconciler.app.wave import ApplyRequest
     from reconciler.render.wait.report import WaitedReport
 
+    waits = call.options.wait
     if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):
         raise UsageError("requires", option=f"--{name.replace('_', '-')}", needed="--wait")
     wait = WaitOptions(timeout, interval, stop_on is not None) if waits else None
