@@ -38,7 +38,7 @@ MAGIC = b"taskctl-encrypted\x00\x01"
 _FAMILY = MAGIC[:-1]
 _KEY_BYTES, _ID_BYTES, _NONCE_BYTES = 32, 8, 12
 _SHORTEST = 16
-_SCRYPT = {"n": 2**15, "r": 8, "p": 3}
+SCRYPT = {"n": 2**15, "r": 8, "p": 3}
 """32 MiB and about a third of a second, once per run."""
 
 _Key = Callable[[str], bytes]
@@ -182,7 +182,7 @@ def _derived(variable: str, text: str) -> _Key:
 
         # A salt must be unique, and the lineage of a state is random.
         salt = b"taskctl state\0" + lineage.encode()
-        key: bytes = Scrypt(salt=salt, length=_KEY_BYTES, **_SCRYPT).derive(text.encode())
+        key: bytes = Scrypt(salt=salt, length=_KEY_BYTES, **SCRYPT).derive(text.encode())
         return key
 
     return derive

@@ -16,6 +16,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.model.codes import Code
+from reconciler.state import encryption
 from reconciler.state.engines import BlobRoom, open_engine
 from tests.support.git_server import git
 from tests.support.shared_places import EACH_PLACE, PLACES, SharedPlace
@@ -24,6 +25,11 @@ KEY, NEWER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 PHRASE = "correct horse battery staple"
 PROMPT = "Do the first thing"
 VARIABLES = ("KEY", "PASSPHRASE", "OLD_KEYS")
+
+
+@pytest.fixture(autouse=True)
+def _quick_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(encryption.SCRYPT, "n", 2)
 
 
 @pytest.fixture(scope="module", params=EACH_PLACE)

@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 from reconciler.messages import plain_text
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
+from reconciler.state import encryption
 from reconciler.state.encryption import MAGIC, Cipher, KeyRing
 
 KEY, OLDER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 PHRASE, OTHER = "correct horse battery staple", "an entirely different one"
+STRETCHED = dict(encryption.SCRYPT)
 LINEAGE = "7d0c1f6d2b6e4b0f8f7e6a5b4c3d2e1f"
+
+
+@pytest.fixture(autouse=True)
+def _quick_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(encryption.SCRYPT, "n", 2)
 
 
 def cipher(lineage: str = LINEAGE, **env: str) -> Cipher:
@@ -40,6 +47,11 @@ def test_encrypted_data_is_decrypted_and_not_visible(data: bytes) -> None:
     assert cipher(key=KEY).unseal("base", sealed) == data
     assert sealed != one.seal("base", data)
     assert len(data) < 8 or data not in sealed[len(MAGIC) :]
+
+
+def test_a_passphrase_takes_long_to_guess() -> None:
+    """The other tests lower this."""
+    assert STRETCHED == {"n": 2**15, "r": 8, "p": 3}
 
 
 def test_a_passphrase_encrypts_with_a_key_per_state() -> None:
