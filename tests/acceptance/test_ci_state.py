@@ -1,7 +1,7 @@
 """The workflow of docs/ci-state.md: each job runs on a new runner.
 
 When the first apply is killed, two tasks are recorded, one was created without a response, one is
-created later, and one request was lost.
+created while the next apply waits, and one request was lost.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
 TEXTS = prompts(5)
-SETTLE = 3
+SETTLE = 60
 FAULTS = [
-    Rule("create", Fault(after=20.0), contains="do 2"),
-    Rule("create", Fault(before=1.5), contains="do 3"),
+    Rule("create", Fault(after=600.0), contains="do 2"),
+    Rule("create", Fault(before=600.0), contains="do 3"),
     Rule("create", Fault("reset"), contains="do 4"),
 ]
 
@@ -63,7 +63,7 @@ def test_the_next_runner_continues_after_a_runner_that_was_lost(
     server.set_rules(*FAULTS)
     assert ci.run(job_steps(), lost=True) == KILLED, ci.said
     shutil.rmtree(ci.folder / f"runner-{ci.runs}")
-    server.set_rules()
+    server.release_at_list(2, 4)
     assert ci.run(job_steps()) == 0, ci.said
     assert_one_each(server)
     assert nothing_to_do(ci)

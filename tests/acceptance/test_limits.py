@@ -109,7 +109,7 @@ CONFIGURATIONS = {
     "key": "a." * 400_000 + "a = 1",
     "quoted key": "'a' .\t" * 100_000 + "a = 1",
     "keys": "".join(f"k{n} = 1\n" for n in range(80_000)),
-    "tables": "".join(f"[a{n}.b]\n" for n in range(80_000)),
+    "tables": "".join(f"[a{n}.b]\n" for n in range(40_000)),
     "paths": "paths = [" + '"a",' * 200_000 + "]",
     "path": f"paths = ['{'a/' * 400_000}']",
     "spaces": f"{' ' * 500_000}x\n",

@@ -34,12 +34,12 @@ def test_the_work_of_a_policy_is_limited(
         measure("validate").assert_refused("TC502")
 
 
-def test_a_policy_for_10000_tasks_is_evaluated(tmp_path: Path, measure: Measure) -> None:
+def test_a_policy_for_3000_tasks_is_evaluated(tmp_path: Path, measure: Measure) -> None:
     rules = {f"x{n}": {"type": "string"} for n in range(50)}
     wide = {"allOf": [{"properties": {"key": {"pattern": "^[a-z0-9]+$"}, **rules}}] * 20}
     (tmp_path / "policy.json").write_text(json.dumps(wide))
     (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
-    write_tasks(tmp_path, "".join(f"  a{n}: {{message: x}}\n" for n in range(10_000)))
+    write_tasks(tmp_path, "".join(f"  a{n}: {{message: x}}\n" for n in range(3_000)))
     assert measure("validate").code == 0
 
 
@@ -55,10 +55,10 @@ def test_checking_a_policy_is_limited(tmp_path: Path, measure: Measure) -> None:
 def test_checking_all_schemas_is_limited(tmp_path: Path, measure: Measure) -> None:
     tasks = "".join(f"  t{n}: {{message: x, expect: {{data: ../s{n}.json}}}}\n" for n in range(9))
     for n in range(9):
-        schema = {"title": str(n), "allOf": [{"minLength": 1}] * 4_000}
+        schema = {"title": str(n), "allOf": [{"minLength": 1}] * 400}
         (tmp_path / f"s{n}.json").write_text(json.dumps(schema))
     write_tasks(tmp_path, tasks)
-    measure("validate").assert_refused("TC319")
+    measure("validate", SCHEMA_VALUES=5_000).assert_refused("TC319")
 
 
 def test_a_schema_is_checked_once_for_all_its_tasks(tmp_path: Path, measure: Measure) -> None:

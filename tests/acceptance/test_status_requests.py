@@ -120,10 +120,10 @@ def test_a_message_makes_the_next_look_read_the_task(sandbox: Sandbox, server: F
     assert statuses(document) == {"done": MANY - 1, "running": 1}
 
 
-def test_results_of_1000_tasks_read_no_more_than_status_and_then_what_is_new(
+def test_results_of_300_tasks_read_no_more_than_status_and_then_what_is_new(
     tmp_path: Path, server: FaultServer
 ) -> None:
-    sandbox, count = Sandbox(tmp_path, server), 1000
+    sandbox, count = Sandbox(tmp_path, server), 300
     sandbox.write(as_tasks(prompts(count)))
     assert sandbox.run("apply").code == 0
     end_all(server)

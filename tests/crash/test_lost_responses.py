@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.fault_server import Fault, Rule
 from tests.support.fault_world import Marks
 from tests.support.in_process import TEXTS, InProcess, in_process
-from tests.support.sandbox import TOKEN, Sandbox, as_tasks
+from tests.support.sandbox import TOKEN, as_tasks
 from tests.support.state_engines import HERE, Served, serving
 
 HTML = {"Content-Type": "text/html"}
@@ -256,20 +256,21 @@ def test_an_attempt_of_another_identity_is_unresolved(
     here.assert_settled()
 
 
-def test_killed_while_the_service_is_still_committing(tmp_path: Path) -> None:
-    """The client dies, the next apply starts, and then the server commits."""
-    slow = [Rule("create", Fault(before=1.5), contains="do 1")]
-    with FaultServer(slow, Habits(tokens={TOKEN: "me"})) as server:
-        sandbox = Sandbox(tmp_path, server, settle="4s")
-        sandbox.write(as_tasks(TEXTS))
-        process = sandbox.start("apply")
-        process.until(lambda: any("do 1" in body for body in server.posts))
-        process.kill()
-        process.communicate()
-        again = sandbox.start("apply")  # which waits
-        out, _ = again.communicate()
-        assert again.returncode == 0, out
-        sandbox.assert_exactly_one_each(TEXTS)
+@pytest.mark.parametrize("here", [FILE], indirect=True)
+def test_killed_while_the_service_is_still_committing(here: InProcess) -> None:
+    """The client dies, the next apply finds no task, and then the server commits."""
+    server = here.server
+    server.set_rules(Rule("create", Fault(before=600), contains="do 1"))
+    process = here.sandbox.start("apply")
+    process.until(lambda: any("do 1" in body for body in server.posts))
+    process.kill()
+    process.communicate()
+    made = sum(map(len, server.tasks_by_work().values()))
+    server.release_at_list(2, made + 1)
+    ended = here.run("apply")
+    assert ended.code == 0, ended.stdout
+    server.wait_for_tasks(made + 1)
+    here.sandbox.assert_exactly_one_each(TEXTS)
 
 
 @pytest.mark.parametrize("here", [FILE], indirect=True)

@@ -54,7 +54,7 @@ def ask() -> None:
     import requests
 
     server = HTTPServer(("127.0.0.1", 0), _Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     requests.get(f"http://127.0.0.1:{server.server_port}/")
     print("answered", flush=True)
     server.shutdown()

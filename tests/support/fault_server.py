@@ -147,6 +147,19 @@ class FaultServer:
         if seconds > 0:
             self._released.wait(seconds)
 
+    def release_at_list(self, nth: int, tasks: int) -> None:
+        """Replaces all rules: the delays end at the `nth` list from now on, which is answered once
+        there are that many tasks."""
+
+        def choose(call: Call) -> None:
+            if (call.endpoint, call.nth) == ("list", nth):
+                self.release()
+                self.wait_for_tasks(tasks)
+
+        with self._lock:
+            self._counts.clear()
+            self.choose = choose
+
     def release(self) -> None:
         """Ends all current and future delays of faults."""
         self._released.set()

@@ -72,7 +72,7 @@ def git_server(root: Path) -> Iterator[str]:
     """Serves the repositories below `root`; yields the base address."""
     handler = type("Handler", (_Handler,), {"root": root})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

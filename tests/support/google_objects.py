@@ -80,7 +80,7 @@ def translator(port: int) -> Iterator[int]:
     """Runs the translator for a fake-gcs-server on `port`; yields its own port."""
     handler = type("Translator", (_Translator,), {"server_port": port})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield server.server_port

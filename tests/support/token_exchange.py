@@ -42,7 +42,7 @@ def token_exchange(db: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
     with closing(App(db, token=ACCESS_TOKEN)) as app:
         server = make_server("127.0.0.1", 0, respond, handler_class=_Quiet)
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}", asked

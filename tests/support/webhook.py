@@ -52,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def webhook() -> Iterator[Webhook]:
     hook = Webhook()
-    thread = threading.Thread(target=hook.serve_forever, daemon=True)
+    thread = threading.Thread(target=hook.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield hook
