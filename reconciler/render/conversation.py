@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, timedelta
 
+from reconciler.messages.remarks import word_remarks
 from reconciler.render import cells, safe
 from reconciler.render.reports import Palette, Style
 from reconciler.tasks.conversation import ConversationEntry, Kind
@@ -53,7 +54,7 @@ class ConversationText:
         return rows + [(" " * _GUTTER + row).rstrip() for row in more]
 
     def _content(self, entry: ConversationEntry) -> list[str]:
-        text = entry.text
+        text = entry.text if entry.note is None else word_remarks([entry.note]).note
         match entry.kind:
             case Kind.CALL:
                 return [self._line(f"{entry.label} {entry.text}")]
@@ -66,7 +67,7 @@ class ConversationText:
             case Kind.UNKNOWN:
                 return [self._line(f"unknown event type {entry.label}")]
             case Kind.CANCELLED:
-                return [self._line(entry.text or "by the user")]
+                return [self._line(text)]
         return _prose(text, self._inner, terminal=self._terminal)
 
     def _tool(self, entry: ConversationEntry) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.value import Value
 from reconciler.tasks.events import (
     Approval,
@@ -39,7 +40,8 @@ class ConversationEntry(Value, frozen=True):
     """One entry. `text` may be Markdown if `kind` is user, assistant, final or approval.
 
     `label` is the name of a tool, the type of an approval, or an unknown event type; `took` is how
-    long a tool ran, None if unknown; `is_bad`: a tool failed, or a request was rejected.
+    long a tool ran, None if unknown; `is_bad`: a tool failed, or a request was rejected. A `note`
+    replaces the text.
     """
 
     kind: Kind
@@ -49,6 +51,11 @@ class ConversationEntry(Value, frozen=True):
     took: timedelta | None = None
     is_bad: bool = False
     approval: Approval | None = None
+    note: Remark | None = None
+
+
+def _note(at: datetime | None, case: str, /, **facts: str) -> ConversationEntry:
+    return ConversationEntry(Kind.NOTE, at, note=remark(f"log.{case}", **facts))
 
 
 Entries = Iterator[ConversationEntry]
@@ -74,9 +81,9 @@ class Conversation:
             case "user_confirmation":
                 return self._answer(body, at)
             case "user_cancel":
-                return ConversationEntry(Kind.NOTE, at, "cancellation requested")
+                return _note(at, "cancelling")
             case "tool_result" | "exec_tool_call":
-                return ConversationEntry(Kind.NOTE, at, "tools ran outside the service")
+                return _note(at, "outside")
             case kind:
                 return ConversationEntry(Kind.UNKNOWN, at, label=kind)
 
@@ -111,13 +118,13 @@ class Conversation:
             case "error":
                 yield ConversationEntry(Kind.ERROR, at, message, is_bad=True)
             case "cancelled":
-                text = "during an operation" if body.get("operation_was_running") is True else ""
-                yield ConversationEntry(Kind.CANCELLED, at, text, is_bad=True)
+                running = body.get("operation_was_running") is True
+                note = remark("log.interrupted" if running else "log.cancelled")
+                yield ConversationEntry(Kind.CANCELLED, at, is_bad=True, note=note)
             case "set_task_name":
-                yield ConversationEntry(Kind.NOTE, at, f"named: {text_in(body, 'name')}")
+                yield _note(at, "named", name=text_in(body, "name"))
             case "context_compression_event":
-                text = f"conversation compressed: {message or text_in(body, 'status')}"
-                yield ConversationEntry(Kind.NOTE, at, text)
+                yield _note(at, "compressed", text=message or text_in(body, "status"))
             case "change_entities":
                 yield from _entities(body, at)
             case kind if kind not in _SILENT:
@@ -150,10 +157,10 @@ class Conversation:
 
 def _entities(body: Mapping[str, object], at: datetime | None) -> Entries:
     changes = body.get("changes")
-    for name, word in (("add", "added"), ("remove", "removed")):
+    for name, case in (("add", "added"), ("remove", "removed")):
         listed = changes.get(name) if isinstance(changes, Mapping) else None
         for entity in listed if isinstance(listed, list) else ():
-            yield ConversationEntry(Kind.NOTE, at, f"{word} entity: {_flat(entity)}")
+            yield _note(at, case, entity=_flat(entity))
 
 
 def _flat(value: object) -> str:

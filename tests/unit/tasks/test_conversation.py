@@ -85,6 +85,25 @@ def test_each_kind_of_event_is_shown() -> None:
     assert entries[5].is_bad
 
 
+def test_notes_are_worded() -> None:
+    text = shown(
+        user_event("user_cancel"),
+        agent_event("cancelled", operation_was_running=True),
+        agent_event("cancelled"),
+        agent_event("set_task_name", name="A name"),
+        agent_event("context_compression_event", message="a\nb"),
+        agent_event("change_entities", changes={"add": [{"name": "x"}]}),
+    )
+    assert [row[10:] for row in text.splitlines()[1:]] == [
+        "note       cancellation requested",
+        "cancelled  during an operation",
+        "cancelled  by the user",
+        "note       named: A name",
+        "note       conversation compressed: a b",
+        'note       added entity: {"name": "x"}',
+    ]
+
+
 def test_a_conversation_is_shown_as_text() -> None:
     text = shown(
         user_event("user_message", content="Do it.\nWell."),
