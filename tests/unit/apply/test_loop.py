@@ -6,6 +6,8 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from reconciler.apply.loop import MAX_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.remarks import word_remarks
@@ -17,7 +19,17 @@ from reconciler.plan.plan import Plan
 from reconciler.state.model import Aged, Closed
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import failed, in_words, summary
-from tests.support.plan_values import ago, attempt, desired, message, plan, remote, state, view
+from tests.support.plan_values import (
+    ago,
+    attempt,
+    desired,
+    message,
+    plan,
+    record,
+    remote,
+    state,
+    view,
+)
 from tests.support.remark_cases import commands
 
 SETTLE = timedelta(seconds=150)
@@ -240,6 +252,24 @@ def test_an_attempt_of_a_removed_key_is_recorded_or_closed() -> None:
     assert results(scenario.apply()) == {"x": Result.ADOPTED}
     assert not world.log.state.attempts
     assert [r.task_id for r in world.log.state.records.values()] == ["t"]
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_a_young_attempt_that_created_no_task_leaves_nothing_to_report(
+    *, is_declared: bool
+) -> None:
+    """It was to replace the task of a key, or its key is in no manifest."""
+    known = [record("a", "t")] if is_declared else []
+    tried = attempt("a", ago(seconds=100), replaces="t" if is_declared else "")
+    world = World(state(known, attempts=[tried]))
+    scenario = Scenario(world, *([desired("a")] if is_declared else ()))
+    if is_declared:
+        scenario.show("t", "work of a", "")
+    report = scenario.apply()
+    assert results(report) == {}
+    assert not report.failed()
+    assert not world.log.state.attempts
+    assert world.calls.of("create") == []
 
 
 def test_a_created_task_that_could_not_be_recorded_is_recorded_after_a_lookup() -> None:
