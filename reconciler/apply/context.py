@@ -17,7 +17,7 @@ from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, field
 from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Action, PlannedTask
-from reconciler.state.attempt import SEND_WINDOW, Baseline
+from reconciler.state.attempt import SEND_WINDOW, Baseline, KeyNotes
 from reconciler.state.model import Event, Record, State
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class AttemptLog(Protocol):
 
     @property
     def state(self) -> State: ...
+
+    def notes_on(self, ref: TaskRef) -> KeyNotes: ...
 
     def next_mark(self, now: datetime) -> str: ...
 

@@ -85,9 +85,8 @@ def _refs(task: PlannedTask) -> set[TaskRef | None]:
 
 def _closed_marks(task: PlannedTask, ctx: ApplyContext) -> tuple[str, ...]:
     """The marks of the key's closed attempts, which stay with it."""
-    state = ctx.log.state
     refs = (ref for ref in _refs(task) if ref is not None)
-    return tuple(mark for ref in sorted(refs) for mark in state.notes_on(ref).marks)
+    return tuple(mark for ref in sorted(refs) for mark in ctx.log.notes_on(ref).marks)
 
 
 def recorded(task: PlannedTask, record: Record) -> list[Event]:

@@ -17,8 +17,9 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.model.mark import mint
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import Baseline, kept_outputs
+from reconciler.state.attempt import Baseline, KeyNotes, kept_outputs
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.ledger import Ledger, with_unreported
 from reconciler.state.model import Event, State
@@ -156,6 +157,11 @@ class Session:
             if self._view is None:
                 self._view = self._ledger.state()
             return self._view
+
+    def notes_on(self, ref: TaskRef) -> KeyNotes:
+        """`state.notes_on`, without a copy of a state that has many records."""
+        with self._guard:
+            return self._ledger.keys.get(ref, KeyNotes())
 
     def next_mark(self, now: datetime) -> str:
         """The mark of the next attempt, unlike any other mark of this state."""

@@ -21,7 +21,7 @@ from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow
 from reconciler.model.task import TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Plan, PlannedTask
-from reconciler.state.attempt import Baseline
+from reconciler.state.attempt import Baseline, KeyNotes
 from reconciler.state.ledger import fold
 from reconciler.state.model import Event, Record, State
 from tests.support.diagnostics import failed
@@ -58,6 +58,9 @@ class AttemptLog:
         self.slow: Callable[[], None] = lambda: None
         self.lost = False
         self._lock = threading.Lock()
+
+    def notes_on(self, ref: TaskRef) -> KeyNotes:
+        return self.state.notes_on(ref)
 
     def next_mark(self, now: datetime) -> str:
         return mint(now)

@@ -35,7 +35,7 @@ from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
 from reconciler.state import edit
-from reconciler.state.attempt import Baseline
+from reconciler.state.attempt import Baseline, KeyNotes
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
 from reconciler.state.local import LocalState
@@ -113,6 +113,9 @@ class _AttemptLog:
     @property
     def state(self) -> State:
         return self._session.state
+
+    def notes_on(self, ref: TaskRef) -> KeyNotes:
+        return self._session.notes_on(ref)
 
     def next_mark(self, now: datetime) -> str:
         return self._session.next_mark(now)

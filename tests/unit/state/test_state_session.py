@@ -12,6 +12,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark
 from reconciler.model.remote_task import RemoteTask
+from reconciler.state.attempt import KeyNotes
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Journal
 from reconciler.state.ledger import fold
@@ -274,3 +275,12 @@ def test_a_state_of_two_thousand_tasks_is_read_back_unchanged(
         known = session.state
     assert read(LocalState(path), backend=BACKEND) == known
     assert len(known.records) == 2000
+
+
+def test_the_notes_on_a_key_are_read_without_a_copy_of_the_state(path: Path) -> None:
+    with open_at(path) as session:
+        session.append(Attempted(attempt(1)), Closed(mark_at(1), "refused"))
+        before = session.state
+        assert session.notes_on(attempt(1).ref) == KeyNotes((mark_at(1),))
+        assert session.notes_on(attempt(2).ref) == KeyNotes()
+        assert session.state is before
