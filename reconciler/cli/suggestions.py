@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import click
@@ -69,9 +70,7 @@ class Suggestions:
 
     def _paths(self) -> Iterator[str]:
         """The PATHs of this run, unless they are a saved plan."""
-        from pathlib import Path
-
-        from reconciler.app.plan_file import is_plan_file
+        from reconciler.app.plan_file import is_plan_file  # few suggestions have PATHs
 
         folder = Path(str(self.given.get("directory") or "."))
         paths = self.given.get("paths") or ()
