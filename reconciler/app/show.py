@@ -56,6 +56,7 @@ def _report(tasks: RecordedTasks, key: str) -> TaskReport:
     if record is None:
         return TaskReport(ref, state, status, None, ())
     desired, problems = _desired(tasks.ctx, record)
+    problems = (*problems, *tasks.expectations.problems)
     remote = RemoteTask(ref.org_name, record.task_id, status.raw) if status.raw else None
     diff = changes(record.inputs, desired.inputs, remote) if desired is not None else ()
     return TaskReport(ref, state, status, desired, diff, problems)
