@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.remote.addresses import Backend
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Resolved
-    from reconciler.state.attempt import Attempt
+    from reconciler.state.attempt import Attempt, RetiredTask
     from reconciler.state.model import Record, State
     from reconciler.state.session import Session, StatePlace
     from reconciler.user_cache import UserCache
@@ -78,7 +78,8 @@ class Connection(Value, frozen=True):
 
 class Context:
     """The dependencies of a use case, each created on first use. As a context manager, it closes
-    the connections to the service and to shared states."""
+    the connections to the service and to shared states. `sensitive` are the keys of sensitive tasks
+    that were read."""
 
     def __init__(
         self,
@@ -91,6 +92,7 @@ class Context:
         self.settings = settings or Settings()
         self.connection = connection or Connection()
         self.clock: Clock = clock or SystemClock()
+        self.sensitive: frozenset[str] = frozenset()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -124,13 +126,14 @@ class Context:
             raise ManifestError(manifests.diagnostics)
         return manifests
 
-    def protect(self, tasks: Iterable[DesiredTask | Record | Attempt]) -> None:
+    def protect(self, tasks: Iterable[DesiredTask | Record | Attempt | RetiredTask]) -> None:
         """Masks the prompts of sensitive tasks in all further output."""
-        self.ui.protect({task.ref.key for task in tasks if task.sensitive})
+        self.sensitive |= {task.ref.key for task in tasks if task.sensitive}
+        self.ui.protect(self.sensitive)
 
     def _protect_recorded(self, state: State) -> None:
-        self.protect(state.records.values())
-        self.protect(state.attempts.values())
+        for tasks in (state.records, state.attempts, state.retired):
+            self.protect(tasks.values())
 
     @cached_property
     def policy(self) -> Policy | None:

@@ -35,7 +35,7 @@ def plan(
     note_if_new(ctx, space, state)
     made = Planning(ctx, space, with_past=with_past).plan(state, space.options)
     if out_file is not None:
-        saved = SavedPlan(masked_plan(made), basis_of(made, space.desired, state))
+        saved = SavedPlan(masked_plan(made, ctx.sensitive), basis_of(made, space.desired, state))
         write_plan_file(ctx.settings.root, out_file, saved)
     return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))
 

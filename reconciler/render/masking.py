@@ -96,9 +96,10 @@ def masked(report: Report, keys: Keys) -> Report:
     return replace(report, diagnostics=diagnostics, tasks=tasks)
 
 
-def masked_plan(plan: Plan) -> Plan:
-    """The plan to save: apply takes prompts from the manifests, never from a plan."""
-    keys = keys_in(plan)
+def masked_plan(plan: Plan, keys: Keys = frozenset()) -> Plan:
+    """The plan to save: apply takes prompts from the manifests, never from a plan. `keys` are those
+    of further sensitive tasks."""
+    keys |= keys_in(plan)
     return _plan(plan, keys) if keys else plan
 
 

@@ -180,6 +180,31 @@ def test_the_error_of_a_lookup_is_withheld_for_all_tasks(sandbox: Sandbox) -> No
     assert_silent(text)
 
 
+def test_a_saved_plan_of_other_tasks_repeats_no_prompt(sandbox: Sandbox) -> None:
+    """A lookup may be about the sensitive task, also if the plan is not."""
+    write(sandbox, plain="Rotate the keys.")
+    assert run(sandbox, "apply")[0].code == 0
+    (sandbox.folder / STATE).unlink()
+    set_rules(sandbox, Rule("events", Fault("status", status=500, text=PROMPT, headers=ID)))
+    planned, text = run(sandbox, "plan", "--target", "plain", "--out", "saved.taskctl")
+    assert planned.actions() == {"plain": "unresolved"}
+    saved = (sandbox.folder / "saved.taskctl").read_text()
+    assert "Rotate the keys." in saved
+    assert_silent(text + saved)
+
+
+def test_the_error_about_a_removed_task_is_withheld(sandbox: Sandbox) -> None:
+    write(sandbox)
+    assert run(sandbox, "apply")[0].code == 0
+    path = sandbox.folder / "tasks" / "all.yaml"
+    path.write_text("version: 1\norgName: acme\ntasks: {}\nremoved: [secret]\n")
+    assert run(sandbox, "apply")[0].results() == {"secret": "forgotten"}
+    set_rules(sandbox, Rule("get", Fault("status", status=500, text=PROMPT, headers=ID)))
+    ended, text = run(sandbox, "status", "--totals")
+    assert ended.code == 1
+    assert_silent(text)
+
+
 def test_an_internal_error_shows_where_and_not_what(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
