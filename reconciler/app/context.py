@@ -296,8 +296,8 @@ class Context:
         found = self.default_org
         if found is None:
             raise TaskctlError.of(Code.NO_ORGANIZATION)
-        for step in found.trace:
-            self.ui.detail("organization_step", step=step)
+        for source in found.trace:
+            self.ui.detail("not_set", source=source)
         self.ui.detail("organization", value=found.value, source=found.source)
         return found.value
 

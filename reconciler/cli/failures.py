@@ -1,4 +1,5 @@
-"""Why a command failed, as an exit code and diagnostics. Imported only when an error occurs."""
+"""Why a command failed, as an exit code and diagnostics. Imported only when an error
+occurs, and before an apply sends."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def resolve_org(
         value = (read() or "").strip()
         if value:
             return Resolved(value, source, tuple(trace))
-        trace.append(f"{source}: not set")
+        trace.append(source)
     return None
 
 

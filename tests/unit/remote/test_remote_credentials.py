@@ -203,7 +203,7 @@ def test_the_service_is_asked_for_the_organization_last(home: Path) -> None:
     assert resolved is not None
     assert resolved.value == "asked"
     assert resolved.source == "the default organization at https://api.pulumi.com"
-    assert [line.partition(":")[0] for line in resolved.trace[:3]] == [
+    assert list(resolved.trace[:3]) == [
         "--org",
         "TASKCTL_ORG",
         "PULUMI_DEFAULT_ORGANIZATION",
