@@ -114,9 +114,11 @@ def make_command(
     examples: Examples,
     reports: bool = False,
     formats: Sequence[str] = (),
+    text_only: bool = False,
 ) -> Callable[[Run], Command]:
     """Turns a function into a command. `reports`: its result is a report, available in every
-    format; `formats` are additional formats."""
+    format; `formats` are additional formats. `text_only`: its result is no document."""
+    basic = FORMATS if reports else BASIC_FORMATS
 
     def decorate(function: Run) -> Command:
         return Command(
@@ -125,7 +127,7 @@ def make_command(
             params=[*params, *([_REPORT, _ALL_PROBLEMS] if reports else [])],
             help=function.__doc__,
             examples=examples,
-            formats=(*(FORMATS if reports else BASIC_FORMATS), *formats),
+            formats=("text",) if text_only else (*basic, *formats),
         )
 
     return decorate
@@ -199,7 +201,7 @@ def _log(ctx: click.Context, before: dict[str, Any]) -> AbstractContextManager[N
 def _result_format(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) -> str:
     """The format of stdout: that of `--format`, or of the `--report` without a file."""
     after = ctx.params
-    asked = after["format_name"] or before.get("format_name")
+    asked = after.get("format_name") or before.get("format_name")
     if asked is not None and asked not in formats:
         raise UsageError("format", known=tuple(formats))
     given = [asked] if asked is not None else []

@@ -123,7 +123,10 @@ def _page(ctx: click.Context) -> str:
     return f"reference/commands/{names[0]}.md" if names else "index.md"
 
 
-def _shared_options(formats: Iterable[str]) -> list[click.Parameter]:
+def _shared_options(formats: Sequence[str]) -> list[click.Parameter]:
+    format_option = click.Option(
+        ["--format", "format_name"], type=click.Choice(formats), help="Output format."
+    )
     return [
         click.Option(
             ["-C", "directory"],
@@ -133,11 +136,7 @@ def _shared_options(formats: Iterable[str]) -> list[click.Parameter]:
             shell_complete=_folders,
             help="Run in this directory.",
         ),
-        click.Option(
-            ["--format", "format_name"],
-            type=click.Choice(list(formats)),
-            help="Output format.",
-        ),
+        *([format_option] if len(formats) > 1 else []),
         click.Option(
             ["--color"],
             type=click.Choice(["auto", "always", "never"]),

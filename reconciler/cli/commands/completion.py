@@ -11,6 +11,7 @@ from reconciler.cli.options import argument
 @make_command(
     "completion",
     argument("shell", "bash|zsh|fish", type=click.Choice(["bash", "zsh", "fish"])),
+    text_only=True,
     examples=[
         (
             "taskctl completion bash > ~/.local/share/bash-completion/completions/taskctl",

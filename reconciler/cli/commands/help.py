@@ -12,6 +12,7 @@ from reconciler.cli.usage import UsageError
 @make_command(
     "help",
     argument("names", "[COMMAND]...", nargs=-1),
+    text_only=True,
     examples=[("taskctl help plan", "options and examples of plan")],
 )
 def command(call: Call, names: tuple[str, ...]) -> int:

@@ -9,7 +9,8 @@ from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, PATHS, PLAN, PLAN_FAIL_ON, PLAN_WAIT, option, time
 from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.diagnostics import Severity, TaskctlError
+from reconciler.model.value import replace
 
 DETAILED = option(
     "--detailed-exitcode",
@@ -80,7 +81,11 @@ def command(
         codes = {each.code for each in problem.diagnostics}
         if not skip_without_token or codes != {Code.MISSING_CREDENTIALS}:
             raise
+        from reconciler.render.document import json_document
+
         call.out.note("without_credentials")
+        found = [replace(each, severity=Severity.NOTE) for each in problem.diagnostics]
+        call.out.result(lambda: json_document(found), lambda _style: "")
         return 0
     call.out.report(made)
     if at is None:

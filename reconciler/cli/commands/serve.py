@@ -91,6 +91,7 @@ def _tokens(value: str) -> int:
         type=duration,
         help="Length of the budget period, which repeats.  [default: unlimited]",
     ),
+    text_only=True,
     examples=[
         ("taskctl serve", "listens on http://127.0.0.1:8765"),
         ("taskctl serve --port 0 --db /tmp/demo.db", "a free port, and a separate file"),

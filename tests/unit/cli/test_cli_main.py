@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -217,3 +218,26 @@ def test_every_command_exists_and_has_examples(
     for part in below:
         assert run([name, *part.split(), "--help"]) == 0
         assert f"Examples:\n  taskctl {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["completion bash", "help plan", "serve --port 0"])
+def test_commands_without_a_document_have_no_option_for_its_format(
+    capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    for words in ([*line.split(), "--format", "json"], ["--format", "json", *line.split()]):
+        assert run(words) == 1
+        out, err = capsys.readouterr()
+        assert (out, "[TC804]" in err) == ("", True)
+
+
+def test_a_plan_that_is_skipped_is_a_document_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PULUMI_ACCESS_TOKEN", raising=False)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    (tmp_path / "a.tasks.yaml").write_text("version: 1\norgName: acme\ntasks: {a: {message: b}}\n")
+    assert run(["plan", "--skip-without-token", "-C", str(tmp_path), "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    (found,) = json.loads(out)["diagnostics"]
+    assert (found["code"], found["severity"]) == ("TC718", "note")
+    assert "Skipped" in err
