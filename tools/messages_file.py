@@ -78,7 +78,7 @@ def _lines(heading: str, found: Entry) -> str:
     for case, message in sorted(found.cases.items()):
         facts = facts_of(message)
         summary, detail, command = (fill(part, facts) for part in message)
-        parts.append(f"  {case or '-'}: {summary}\n")
+        parts.append(f"  {case or '-'}: {summary}".rstrip() + "\n")
         parts += [f"      {row}\n" for row in detail.split("\n") if row]
         parts += [f"      $ {line}\n" for line in command.split("\n") if line]
     return "".join(parts)
