@@ -12,7 +12,7 @@ from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.stderr import write_stderr
-from reconciler.messages.remarks import fill_in
+from reconciler.messages.remarks import note_text
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
@@ -54,7 +54,7 @@ class Lines(ApplyProgress):
             self._ended.add(result.ref)
             done = len(self._ended)
             if done % self._step == 0 and done < self._total:
-                write_stderr(f"{done} of {self._total} tasks done\n")
+                write_stderr(note_text("tasks_done", {"done": done, "total": self._total}) + "\n")
 
     def waiting(self, waiting: Waiting) -> None:
         refs, now = tuple(waiting.attempts), self._clock()
@@ -63,7 +63,7 @@ class Lines(ApplyProgress):
             write_stderr(safe.line(_waiting(waiting, self._clock(), self._withhold)) + "\n")
 
     def held(self, seconds: float) -> None:
-        write_stderr(f"{_held(seconds)}\n")
+        write_stderr(_held(seconds) + "\n")
 
 
 class Bar(ApplyProgress):
@@ -123,7 +123,7 @@ class Bar(ApplyProgress):
 
 
 def _held(seconds: float) -> str:
-    return f"Rate limited by the service: no task is created for {seconds:.0f} s."
+    return note_text("rate_limited", {"seconds": round(seconds)})
 
 
 def _named(names: Sequence[str]) -> str:
@@ -134,8 +134,7 @@ def _named(names: Sequence[str]) -> str:
 def _waiting(waiting: Waiting, now: datetime, withhold: Withhold) -> str:
     left = max(0, round((waiting.until - now).total_seconds()))
     keys = _named([f"{ref.key} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
-    text = f"no response yet for {keys}; checking whether the task exists, up to {left} s left"
+    facts: dict[str, Arg] = {"keys": keys, "seconds": left}
     if not waiting.problem:
-        return text
-    why = fill_in("{why}", withhold({"why": waiting.problem}))
-    return f"{text} (the service does not respond: {why})"
+        return note_text("awaiting", facts)
+    return note_text("awaiting_service", facts | dict(withhold({"why": waiting.problem})))
