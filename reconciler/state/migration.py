@@ -43,10 +43,12 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened) -> bool:
             target.create(moved)
             target_session = stack.enter_context(opened(target))
             _fill(target_session, moved, target)
-            _save(source_session, _emptied(state, Move(Stage.MOVED_TO, target.display_name)))
+            moved_to = Move(Stage.MOVED_TO, target.display_name)
+            _save(source_session, _emptied(source_session.state, moved_to))
         except StateError:
             with suppress(StateError):  # the lock is lost, or the place is unreachable
-                _save(source_session, replace(state, move=None))
+                serial = source_session.state.serial
+                _save(source_session, replace(state, serial=serial, move=None))
             raise
         # From here on, the source must not be used again.
         _save(target_session, replace(target_session.state, move=None))

@@ -176,6 +176,17 @@ def test_another_state_is_not_overwritten(world: World) -> None:
     assert world.target.read(BACKEND) == other
 
 
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_each_write_of_the_source_has_its_own_serial(world: World, *, is_taken: bool) -> None:
+    before = world.source.read(BACKEND).serial
+    if is_taken:
+        world.target.create(replace(empty(), lineage="another"))
+    with suppress(StateError):
+        world.migrate()
+    assert (world.source.read(BACKEND).move is None) == is_taken
+    assert world.source.read(BACKEND).serial == before + 2
+
+
 def test_a_source_that_comes_back_does_not_overwrite_the_moved_state(world: World) -> None:
     """An older commit of it was checked out."""
     old = world.source.read(BACKEND)
