@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isinf
 
 
 @dataclass(frozen=True)
 class Row:
     """A measurement: `value`, its required minimum and its goal.
 
-    `smaller`: lower values are better. `unit` follows each value. `medians` are the times behind
-    the ratio.
+    Either may be infinite: there is none. `smaller`: lower values are better. `unit` follows each
+    value. `medians` are the times behind the ratio.
     """
 
     what: str
@@ -24,15 +25,20 @@ class Row:
 
     @property
     def verdict(self) -> str:
+        if isinf(self.aim):
+            return ""
         if self._reaches(self.aim):
             return "aim"
+        if isinf(self.at_least):
+            return "aim missed"
         return "met" if self._reaches(self.at_least) else "MISSED"
 
     def _reaches(self, mark: float) -> bool:
         return self.value <= mark if self.smaller else self.value >= mark
 
     def cells(self) -> tuple[str, ...]:
-        shown = [_number(number) + self.unit for number in (self.value, self.at_least, self.aim)]
+        numbers = (self.value, self.at_least, self.aim)
+        shown = ["" if isinf(number) else _number(number) + self.unit for number in numbers]
         return (self.what, *shown, self.verdict, self.medians)
 
 
