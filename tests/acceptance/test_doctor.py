@@ -7,7 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,11 @@ from reconciler.embedded.wsgi import ApiError, error_response
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.remarks import remark
-from tests.support.embedded_server import running_app
+from tests.support.embedded_server import running_app, running_server
 from tests.support.fault_network import certificate, closed_port
 from tests.support.fault_server import FaultServer
 from tests.support.in_process import InProcess
+from tests.support.skipped_time import skipped_now
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -87,7 +88,7 @@ class Refusing(App):
 def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     doctor.git("init", "-q")
     before = sorted(doctor.folder.iterdir())
-    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+    with running_server(tmp_path / "service.db") as url:
         code, outcomes, codes = doctor.run(url, "--write-test")
     assert (code, codes) == (0, [])
     assert outcomes.pop("manifests") == outcomes.pop("marks") == "skipped"  # there are none yet
@@ -116,18 +117,21 @@ def test_a_service_that_cannot_be_reached(doctor: Doctor) -> None:
 
 
 def test_a_token_that_is_not_accepted(doctor: Doctor, tmp_path: Path) -> None:
-    with closing(App(tmp_path / "service.db", token="other")) as app, running_app(app) as url:
+    with running_server(tmp_path / "service.db", "other") as url:
         assert doctor.failed(url)[0] == ["identity"]
 
 
 def test_a_clock_that_is_off(doctor: Doctor, tmp_path: Path) -> None:
-    app = App(tmp_path / "service.db", now=lambda: datetime.now(UTC) + timedelta(minutes=3))
+    app = App(tmp_path / "service.db", now=lambda: skipped_now() + timedelta(minutes=3))
     with closing(app), running_app(app) as url:
         assert doctor.failed(url) == (["clock"], [Code.CLOCK_SKEW])
 
 
 def test_an_organization_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
-    with closing(Refusing(tmp_path / "service.db")) as app, running_app(app) as url:
+    with (
+        closing(Refusing(tmp_path / "service.db", now=skipped_now)) as app,
+        running_app(app) as url,
+    ):
         assert doctor.failed(url, "--org", "acme")[0] == ["organization"]
 
 
@@ -138,7 +142,7 @@ def test_the_organizations_of_the_manifests_are_read(
     manifest = doctor.folder / "tasks" / "all.yaml"
     manifest.parent.mkdir()
     manifest.write_text(json.dumps({"version": 1, "tasks": tasks}))
-    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+    with running_server(tmp_path / "service.db") as url:
         run(["doctor", "-C", str(doctor.folder), "--backend", url])
         out = capsys.readouterr().out
     assert re.search(r"^ok +Manifests +2 tasks in 1 file$", out, re.MULTILINE)
@@ -146,14 +150,17 @@ def test_the_organizations_of_the_manifests_are_read(
         r"^ok +Organization +org-0 and org-1 \(from the manifests\)$", out, re.MULTILINE
     )
     manifest.write_text('{"version": 1, "tasks": {"k": {"mesage": "Job."}}}')
-    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+    with running_server(tmp_path / "service.db") as url:
         assert doctor.failed(url)[0] == ["manifests"]
 
 
 def test_details_are_below_the_row_of_a_failed_check(
     doctor: Doctor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with closing(Refusing(tmp_path / "service.db")) as app, running_app(app) as url:
+    with (
+        closing(Refusing(tmp_path / "service.db", now=skipped_now)) as app,
+        running_app(app) as url,
+    ):
         words = ["doctor", "-C", str(doctor.folder), "--backend", url, "--org", "acme"]
         assert run(words) == 1
         said = capsys.readouterr()
@@ -170,7 +177,7 @@ def test_details_are_below_the_row_of_a_failed_check(
 
 def test_a_state_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
     (doctor.folder / "taskctl.state.json").write_text("{")
-    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+    with running_server(tmp_path / "service.db") as url:
         assert doctor.failed(url)[0] == ["state"]
 
 
@@ -212,7 +219,7 @@ def test_a_state_file_in_ci(
     doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITLAB_CI", "true")
-    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+    with running_server(tmp_path / "service.db") as url:
         assert doctor.failed(url) == (["git"], [Code.STATE_ON_RUNNER])
 
 
@@ -234,7 +241,7 @@ def test_a_state_that_cannot_be_written(
 
 def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:
     (doctor.folder / ".git").mkdir()
-    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+    with running_server(tmp_path / "service.db") as url:
         assert doctor.failed(url) == (["git"], [Code.GIT_UNUSABLE])
 
 
@@ -277,7 +284,7 @@ def test_a_shared_state(doctor: Doctor, tmp_path: Path) -> None:
     assert run(["state", "init", "git:origin", "-C", str(doctor.folder), "--backend", "local"]) == 0
     code, outcomes, _ = doctor.run("local", "--state", "git:origin")
     assert (code, outcomes["state"]) == (0, "ok")
-    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+    with running_server(tmp_path / "service.db") as url:
         assert doctor.failed(url, "--state", "git:origin")[0] == [
             "state"
         ]  # it belongs to another backend
