@@ -36,7 +36,7 @@ EXIT_CODES = """\
 | 0 | success |
 | 1 | any error, including incorrect usage; declined at the prompt; a task failed or stayed unresolved |
 | 2 | only `plan --detailed-exitcode`: success, and apply would make changes |
-| 0 to 3 | `wait`, `apply --wait` and `status --exit-code`: all done (0), some failed (1), still running (2), waiting for a person (3) |
+| 0 to 3 | `wait`, `apply --wait`, `status --exit-code` and `results --exit-code`: all done (0), some did not succeed (1), still running (2), waiting for a person (3) |
 | 130 | SIGINT: nothing new was started, in-flight requests finished, the state was saved |
 | 143 | SIGTERM: likewise |
 """
