@@ -8,6 +8,7 @@ from datetime import timedelta
 from reconciler.messages.template import amount
 from reconciler.model.budget import Outlook, minute
 from reconciler.render import safe
+from reconciler.render.counts import counted
 from reconciler.render.reports import Style
 
 
@@ -43,5 +44,5 @@ def _away(span: timedelta) -> str:
     for word, size, least in (("day", 86400, 2), ("hour", 3600, 2), ("minute", 60, 1)):
         if seconds >= least * size:
             number = round(seconds / size)
-            return f"in {number:,} {word}{'' if number == 1 else 's'}"
+            return f"in {counted(number, word)}"
     return "in less than a minute"

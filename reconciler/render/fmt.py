@@ -9,6 +9,7 @@ from difflib import unified_diff
 from reconciler.manifest.fmt import Formatted
 from reconciler.model.diagnostics import Diagnostic, has_errors, in_order
 from reconciler.render import safe
+from reconciler.render.counts import counted
 from reconciler.render.document import json_document
 from reconciler.render.reports import Style
 
@@ -70,7 +71,7 @@ def fmt_summary(report: FmtReport, *, dry_run: bool) -> str:
     changed, unchanged = len(report.changed), report.unchanged
     done = "would be formatted" if dry_run else "formatted"
     parts = ((changed, done), (unchanged, "already formatted"))
-    return ", ".join(f"{n} file{'s' * (n > 1)} {text}" for n, text in parts if n)
+    return ", ".join(f"{counted(n, 'file')} {text}" for n, text in parts if n)
 
 
 def _diff(name: str, found: Formatted) -> Iterator[str]:

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from reconciler.render import safe
+from reconciler.render.counts import counted
 
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
 PAIRABLE = 30  # if a change has more lines than this, none of them are paired
@@ -48,7 +49,7 @@ class Gap(NamedTuple):
     lines: int
 
     def __str__(self) -> str:
-        return f"{self.lines:,} unchanged line{'s' * (self.lines > 1)}"
+        return counted(self.lines, "unchanged line")
 
 
 def lines_of(text: str) -> list[str]:

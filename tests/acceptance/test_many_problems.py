@@ -127,7 +127,7 @@ def test_many_invalid_keys_take_little_memory(manifest: Path) -> None:
         text=True,
         check=False,
     )
-    assert ended.stdout == "4000 errors in 1 file.\n"
+    assert ended.stdout == "4,000 errors in 1 file.\n"
     assert ended.returncode == 1
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from reconciler.messages import plain_text
 from reconciler.model.diagnostics import NOWHERE, Severity
 from reconciler.render import safe
+from reconciler.render.counts import counted
 from reconciler.render.issues import Issue, issues
 from reconciler.render.reports import Style
 from reconciler.render.view import ReportView
@@ -44,12 +45,12 @@ def _shown(found: list[Issue]) -> Iterator[Issue]:
             shown[issue.level] += 1
             yield issue
     more = [
-        f"{number} {_KINDS[level]}{'s' * (number > 1)}"
+        counted(number, _KINDS[level])
         for level in Severity
         if (number := counts[level] - shown[level]) > 0
     ]
     if more:
-        text = f"{(counts - shown).total()} more that a step does not show: {', '.join(more)}"
+        text = f"{(counts - shown).total():,} more that a step does not show: {', '.join(more)}"
         yield Issue("", Severity.NOTE, text, NOWHERE)
 
 

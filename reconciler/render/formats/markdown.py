@@ -10,6 +10,7 @@ from reconciler.model.task import Inputs
 from reconciler.model.value import replace
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
+from reconciler.render.counts import counted
 from reconciler.render.diagnostics import render_one
 from reconciler.render.issues import diagnostics_of
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
@@ -67,7 +68,7 @@ def _shorten(head: str, problems: list[str], rows: list[str], items: Items, comm
     room = LIMIT - len(_join(head, some, listed, ())) - NOTE
     unfolding, has_more = _fit(_details(items, DETAIL), room)
     counts = ((len(problems) - len(some), "problem"), (len(rows) - len(listed), "task"))
-    omitted = [f"{number:,} more {word}{'s' * (number > 1)}" for number, word in counts if number]
+    omitted = [counted(number, f"more {word}") for number, word in counts if number]
     omitted += [f"the details of all but {len(unfolding)} tasks"] if has_more else []
     see_all = {"plan": see_whole_plan(), "validate": completed("taskctl validate")}.get(command)
     whole = f" See all of it: {span(see_all)}." if see_all else ""

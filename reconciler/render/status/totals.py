@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.model.budget import Outlook
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
+from reconciler.render.counts import counted
 from reconciler.render.csv_text import csv_text
 from reconciler.render.reports import Style
 from reconciler.tasks.totals import By, GroupTotal, Totals, Usage
@@ -32,9 +33,8 @@ def totals_rows(
     rows: list[str] = []
     for by, sums in totals.groups.items():
         rows += [*_table(f"BY {by.upper()}", _limit(sums, by), style, marks), ""]
-    tasks = f"{totals.tasks:,} task{'' if totals.tasks == 1 else 's'}"
     unknown = f"; the usage of {totals.unknown:,} is unknown" if totals.unknown else ""
-    rows.append(f"{totals.tokens:,} tokens, used by {tasks}{unknown}.")
+    rows.append(f"{totals.tokens:,} tokens, used by {counted(totals.tasks, 'task')}{unknown}.")
     return [*rows, *budget_rows(outlooks, style)]
 
 

@@ -111,7 +111,7 @@ def test_failed_tasks_of_an_apply_are_annotated() -> None:
         (10, 10, None),
         (11, 0, "1 more that a step does not show: 1 error"),
         (0, 12, "2 more that a step does not show: 2 warnings"),
-        (10_000, 10_000, "19980 more that a step does not show: 9990 errors, 9990 warnings"),
+        (10_000, 10_000, "19,980 more that a step does not show: 9,990 errors, 9,990 warnings"),
     ],
 )
 def test_ten_annotations_of_each_kind_and_one_for_the_rest(
