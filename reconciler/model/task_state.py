@@ -69,7 +69,7 @@ TRAITS = {
     TaskState.UNMET: Traits(1, Progress.FAILED, "x", "red", is_news=True),
     TaskState.GONE: Traits(1, Progress.FAILED, "x", "red"),
     TaskState.NOT_VISIBLE: Traits(1, Progress.UNFINISHED, "x", "red", label="not visible"),
-    TaskState.UNRESOLVED: Traits(1, Progress.FAILED, "x", "red", label="no outcome"),
+    TaskState.UNRESOLVED: Traits(1, Progress.FAILED, "x", "red"),
     TaskState.STOPPED: Traits(1, Progress.FAILED, "x", "red", is_news=True),
     TaskState.CANCELLED: Traits(1, Progress.FAILED, "x", "red"),
     TaskState.RUNNING: Traits(2, Progress.UNFINISHED, "~", "cyan"),

@@ -23,7 +23,7 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missin
         status = str(record.outputs.get("status") or "-")
         rows.append((str(ref), record.task_id, status, record.file))
     attempts = (attempt for _, attempt in sorted(state.attempts.items()) if attempt.ref in refs)
-    rows += [(str(attempt.ref), "-", "no outcome", attempt.file) for attempt in attempts]
+    rows += [(str(attempt.ref), "-", "unresolved", attempt.file) for attempt in attempts]
     if len(rows) == 1:
         if missing:
             return safe.line(f"There is no state file {missing} yet.") + "\n"
