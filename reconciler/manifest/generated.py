@@ -27,7 +27,6 @@ from reconciler.manifest.parse.nodes import Node, read_nodes
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.prompt_file import PromptFile
-from reconciler.manifest.quick_check import SMALL
 from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
@@ -78,8 +77,7 @@ class Entries:
                     generated |= own
                     keys |= dict.fromkeys(own, keys.get(name, (1, 1)))
             all_tasks |= own
-        is_small = self.room.used_characters <= SMALL
-        document.findings += check({"tasks": generated}, generated=True, small=is_small)
+        document.findings += check({"tasks": generated}, generated=True)
         document.data, document.keys = {**document.data, "tasks": all_tasks}, keys
 
 

@@ -19,7 +19,6 @@ from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.prompt_file import PromptFile
-from reconciler.manifest.quick_check import SMALL
 from reconciler.manifest.redaction import (
     mask_secrets,
     mask_tasks,
@@ -146,7 +145,6 @@ class _Loading:
         self._diagnostics = diagnostics
         self.named, self._now = NamedFiles(root), now
         self._documents: dict[str, Document] = {}
-        self._size = 0
 
     def run(self, files: Mapping[str, Path], linked: Collection[str]) -> Manifests:
         for name in sorted(files):
@@ -193,11 +191,9 @@ class _Loading:
         source = read_source(content)
         document = self._documents[name] = Document(source, name, folder)
         findings = document.findings
-        self._size += source.size
         if document.is_complete:
             reported = {found.path for found in findings}
-            wrong = check(source.data, small=self._size <= SMALL)
-            findings += [found for found in wrong if found.path not in reported]
+            findings += [found for found in check(source.data) if found.path not in reported]
             if b"#" in source.body:
                 findings += cut_off_prompts(source)
         expects = b"expect" in source.body and isinstance(source.data, dict)

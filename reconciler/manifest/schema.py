@@ -1,8 +1,7 @@
 """JSON Schema: validates manifests, and makes validators for untrusted schemas (policies).
 
-jsonschema is the reference. A valid manifest needs neither it nor, if it is small, jsonschema-rs
-(`quick_check.py`), which validates large ones, and finds violations, if it is installed; property
-tests compare their results. Policies always use the reference.
+jsonschema is the reference. If jsonschema-rs is installed, it validates manifests, and jsonschema
+is not even imported; a property test compares their results. Policies always use the reference.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler import limits
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.quick_check import QuickCheck
 from reconciler.manifest.violation import Violation
 from reconciler.model.canonical import json_value
 from reconciler.model.codes import Code
@@ -26,15 +24,11 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 
-def check(data: object, *, generated: bool = False, small: bool = False) -> list[Finding]:
+def check(data: object, *, generated: bool = False) -> list[Finding]:
     """A document's violations of the manifest schema; with `generated`, those of generated tasks,
-    whose keys may differ from declared ones. `small`: what is checked in this run is so little that
-    importing jsonschema-rs would take longer than to check it without."""
-    if small and quick_check(generated=generated).is_valid(data):
-        return []
+    whose keys may differ from declared ones."""
     accelerator = accelerated_validator(generated=generated)
-    valid = accelerator if accelerator is not None else quick_check(generated=generated)
-    if valid.is_valid(data):
+    if accelerator is not None and accelerator.is_valid(data):
         return []
     if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
         return [Finding(Code.NOT_A_MANIFEST, ())]
@@ -244,12 +238,6 @@ def _schema(*, generated: bool = False) -> dict[str, Any]:
         return schema
     tasks = {"additionalProperties": {"$ref": "#/definitions/task"}}
     return {"properties": {"tasks": tasks}, "definitions": schema["definitions"]}
-
-
-@cache
-def quick_check(*, generated: bool = False) -> QuickCheck:
-    """The quick check of manifests."""
-    return QuickCheck(_schema(generated=generated))
 
 
 @cache

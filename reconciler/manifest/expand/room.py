@@ -16,10 +16,6 @@ class Room:
     tasks: int = limits.GENERATED_TASKS
     characters: int = limits.GENERATED_CHARACTERS
 
-    @property
-    def used_characters(self) -> int:
-        return limits.GENERATED_CHARACTERS - self.characters
-
 
 def too_much_text(name: str) -> Finding:
     """The entry `name` generates more characters than are left."""

@@ -50,9 +50,9 @@ class Construction:
     """Reads all documents of the text `body` from its events.
 
     `documents` are those that are not empty, each with its position in `starts`. `keys` has the
-    positions of keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`. `repeated` is
-    the size of what aliases repeat. `repeats` are duplicate keys. With them or `findings`, the data
-    must not be used, except to look for further problems.
+    positions of keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`. `repeats` are
+    duplicate keys. With them or `findings`, the data must not be used, except to look for further
+    problems.
     """
 
     def __init__(self, next_event: NextEvent, body: bytes) -> None:
@@ -63,8 +63,7 @@ class Construction:
         self.repeats: list[tuple[Path, Position]] = []
         self._next = next_event
         self._body = body
-        self.repeated = 0
-        self._most_repeated = limits.ALIAS_VALUES + EXPANSION_RATIO * len(body)
+        self._expansion = limits.ALIAS_VALUES + EXPANSION_RATIO * len(body)
         self._stack: list[Frame] = []
         self._anchors: dict[str, object] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
@@ -197,8 +196,8 @@ class Construction:
         if any(value is (items if mapping is None else mapping) for mapping, items, *_ in inside):
             self._refuse(event, frame, Code.INVALID_ALIAS, "recursive", {"alias": name})
         size, height = self._measure(value)
-        self.repeated += size
-        if self.repeated > self._most_repeated:
+        self._expansion -= size
+        if self._expansion < 0:
             self._refuse(event, frame, Code.EXCESSIVE_ALIASES)
         if len(self._stack) + height > limits.YAML_DEPTH:
             self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": limits.YAML_DEPTH})

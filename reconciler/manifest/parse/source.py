@@ -22,7 +22,6 @@ from reconciler.model.diagnostics import Diagnostic
 class Source:
     """A file that was read. `data` is the document, None if there is none or it cannot be used.
 
-    `size` is about the number of characters of the data, each as often as an alias repeats it.
     `keys` has the positions of the keys below each key of the root. `body` is its text without a
     byte order mark: UTF-8, unless a finding reports otherwise. `pure`: only the pure parser can
     read it.
@@ -32,7 +31,6 @@ class Source:
         self.body = body
         self.pure = pure
         self.data: Any = None
-        self.size = len(body)
         self.keys: dict[str, dict[str, Position]] = {}
         self.findings: list[Finding] = []
 
@@ -91,7 +89,6 @@ def _construct(source: Source) -> Exception | None:
     failure: Exception | None = None
     try:
         made.run()
-        source.size += made.repeated
         if not made.documents:
             made.findings.append(Finding(Code.EMPTY_DOCUMENT, (), position=(1, 1)))
         else:
