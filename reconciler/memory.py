@@ -1,7 +1,7 @@
 """Performance with very many tasks: fewer garbage collections, and one object for equal values.
 
 A garbage collection visits every live value: with 100,000 tasks, collections take a third of a
-plan's time. So `cli.main` disables them; a command resumes them when its work leaves cycles. Every
+plan's time. So `__main__` disables them; a command resumes them when its work leaves cycles. Every
 task has its own copy of users and settings: sharing them saves a quarter of a plan's memory, for
 about a tenth of its time.
 """

@@ -5,7 +5,6 @@ Only click is imported before the command is known, to keep `--help` and `--vers
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -255,8 +254,8 @@ def run(arguments: Sequence[str]) -> int:
     return handler.code
 
 
-def main() -> NoReturn:
-    """The entry point of the process."""
+def run_process() -> NoReturn:
+    """Runs the command line of this process, and ends the process."""
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # reports must not fail with any encoding
@@ -270,7 +269,6 @@ def main() -> NoReturn:
         instruction = os.environ["_TASKCTL_COMPLETE"]
         sys.exit(shell_complete(app, {}, "taskctl", "_TASKCTL_COMPLETE", instruction))
     signal.signal(signal.SIGTERM, _terminate)
-    gc.disable()  # until `memory.resume_collection`
     code = run(sys.argv[1:])
     os._exit(code)  # all output is written; freeing every value takes a tenth of the time
 

@@ -37,7 +37,7 @@ def command(call):
 module.command = command
 sys.modules[module.__name__] = module
 main.COMMANDS["try"] = "Try."
-main.main()
+main.run_process()
 """
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.main import main, run
+from reconciler.cli.main import run, run_process
 from tests.support.called import call
 from tests.support.shells import Shell
 
@@ -61,7 +61,7 @@ def offered(folder: Path, line: str) -> list[str]:
 
 def _complete(_words: Sequence[str]) -> int:
     with pytest.raises(SystemExit) as ended:
-        main()
+        run_process()
     return int(ended.value.code or 0)
 
 

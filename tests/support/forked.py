@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 import reconciler
-from reconciler.cli.main import main
+from reconciler.__main__ import main
 from tests.support import quick_disk, skipped_time
 
 _forks = multiprocessing.get_context("forkserver")
