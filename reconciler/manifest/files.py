@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.ignored import IgnoredFiles
 
 
-_PATH = re.compile(r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}")
+_PATH = r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}"
 """What may be the path of a file: few prompts are one line that ends with a suffix, or one word."""
 
 
@@ -128,7 +128,7 @@ class NamedFiles:
         or to the working directory."""
         for path, text in _prompts(document.data):
             given = text.strip()
-            if "\n" in given or _PATH.fullmatch(given) is None:
+            if "\n" in given or re.fullmatch(_PATH, given) is None:
                 continue
             from_root = os.path.relpath(self._root / given, document.folder)
             for name in (given, FilePath(from_root).as_posix()):

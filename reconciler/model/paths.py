@@ -6,7 +6,7 @@ import re
 
 from reconciler.model.diagnostics import Path
 
-_BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_BARE = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _MAX_NAME = 60
 _MAX_STEPS = 12
 
@@ -17,7 +17,7 @@ def shown(path: Path) -> str:
     for step in path[:_MAX_STEPS]:
         if isinstance(step, int):
             parts.append(f"[{step}]")
-        elif _BARE.fullmatch(step) and len(step) <= _MAX_NAME:
+        elif re.fullmatch(_BARE, step) and len(step) <= _MAX_NAME:
             parts.append(f".{step}" if parts else step)
         else:
             parts.append(f"[{quoted(step)}]")

@@ -46,13 +46,10 @@ class TaskRef(NamedTuple):
         return cls(org_name, key)
 
 
-_NUMBER = re.compile(r"[0-9]+")
-
-
 def natural(ref: TaskRef) -> tuple[str, str, str]:
     """For sorting what people read: numbers in keys as numbers, `repo2` before `repo10`. Files keep
     the order of texts."""
-    return ref.org_name, _NUMBER.sub(_sortable, ref.key), ref.key
+    return ref.org_name, re.sub("[0-9]+", _sortable, ref.key), ref.key
 
 
 def _sortable(number: re.Match[str]) -> str:

@@ -31,7 +31,7 @@ EXPANSION_RATIO = 20
 
 _MISSING = object()
 _SHORT = 32
-_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+_UNSENDABLE = "[\0\ud800-\udfff]"
 _DUPLICATE = "\0"
 _KEY_TAGS = ("!", scalars.CORE + "str")
 _MAP_TAGS = ("!", scalars.CORE + "map")
@@ -150,9 +150,9 @@ class Construction:
         is_key = mapping is not None and key is None
         tag = None if event.ctag is None else str(event.ctag)
         value: scalars.Scalar = event.value
-        if _UNSENDABLE.search(event.value):
+        if re.search(_UNSENDABLE, event.value):
             self._note(event, frame, Code.INVALID_CHARACTER, "unsendable")
-            value = _UNSENDABLE.sub("\ufffd", event.value)
+            value = re.sub(_UNSENDABLE, "\ufffd", event.value)
         elif is_key and tag not in (None, *_KEY_TAGS):
             self._note(event, frame, Code.INVALID_KEY, "tag", {"tag": scalars.spelled(tag)})
         elif tag is not None and not is_key:

@@ -62,7 +62,7 @@ def spelled(tag: str) -> str:
 
 def _number(text: str) -> Scalar:
     for pattern, read in _FORMS:
-        if pattern.fullmatch(text):
+        if re.fullmatch(pattern, text):
             if len(text) > _MAX_DIGITS:
                 raise RemarkError(Code.INVALID_NUMBER, "digits", digits=len(text))
             return read(text)
@@ -80,10 +80,11 @@ def _special(text: str) -> float:
     raise RemarkError(Code.INVALID_NUMBER, "special", text=text)
 
 
-_FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Scalar]], ...] = (
-    (re.compile(r"[-+]?[0-9]+"), int),
-    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
-    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
-    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), _finite),
-    (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), _special),
+_FORMS: tuple[tuple[str, Callable[[str], Scalar]], ...] = (
+    (r"[-+]?[0-9]+", int),
+    (r"0o[0-7]+", lambda text: int(text[2:], 8)),
+    (r"0x[0-9a-fA-F]+", lambda text: int(text[2:], 16)),
+    (r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", _finite),
+    (r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", _special),
 )
+"""Compiled on first use: most files have few numbers."""
