@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum, unique
+from enum import StrEnum
 
 
-@unique
 class Code(StrEnum):
     """The cause of a diagnostic. Its wording and its page are in `reconciler.messages`.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Self
 
 from reconciler.model.codes import Code
 from reconciler.model.remarks import Arg, Remark
@@ -25,7 +25,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-class DataRow(NamedTuple):
+class DataRow(Stored, frozen=True):
     """The file and line of the row that a task is generated from."""
 
     file: str

@@ -41,5 +41,5 @@ def diagnostics_of(view: ReportView, style: Style) -> list[Diagnostic]:
 
 
 def _relative(at: Place, locate: Locate) -> Place:
-    row = at.row and at.row._replace(file=locate(at.row.file))
+    row = at.row and replace(at.row, file=locate(at.row.file))
     return replace(at, file=relative_file(at.file, locate), row=row)

@@ -117,7 +117,7 @@ def _yield(_: float = 0.0) -> None:
 
 
 if __name__ == "__main__":  # taskctl, which does not wait
-    from reconciler.cli.main import main
+    from reconciler.__main__ import main
 
     with skipped_time():
         main()

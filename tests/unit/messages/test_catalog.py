@@ -43,6 +43,7 @@ SUFFIX = re.compile(r"\.lost$")
 
 
 def test_each_code_has_a_section() -> None:
+    assert len(Code) == len(Code.__members__), "two names of one code"
     for code in codes():
         found = entry(code)
         assert re.fullmatch(r"TC[1-8]\d\d", code.value)
