@@ -305,8 +305,9 @@ def test_an_expectation_that_moved_to_an_invalid_manifest_is_unknown(
         assert (code, "tasks/moved.yaml is not valid [TC754]" in err) == (1, True), command
     code, _, err = place.run("status")
     assert (code, "warning: " in err) == (0, True)
-    code, _, err = place.run("show", "up")
-    assert (code, "[TC754]" in err) == (0, True)
+    for command in (["show", "up"], ["results", "--format", "csv"]):
+        code, _, err = place.run(*command)
+        assert (code, "[TC754]" in err) == (0, True), command
 
 
 def test_an_expectation_is_also_found_at_the_paths_of_the_configuration(place: LiveTasks) -> None:

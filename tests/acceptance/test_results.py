@@ -135,8 +135,9 @@ def test_the_browser_gets_no_secrets(ended: LiveTasks) -> None:
 
 
 def test_csv_has_a_row_per_task(ended: LiveTasks) -> None:
-    code, out, _ = ended.run("results", "--format", "csv")
+    code, out, _ = ended.run("results", "--format", "csv", "--report", "markdown=results.md")
     assert code == 0
+    assert "| done | `up10` |" in (ended.folder / "results.md").read_text().replace("`=` ", "")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["key"] for row in rows] == ["up10", "up2", "bad"]
     assert {row["orgName"] for row in rows} == {"acme"}

@@ -37,13 +37,10 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
     """
     from reconciler.app.results import results
 
-    out = call.out
-    report = results(call.ctx, selectors)
-    if out.options.format == "csv":
+    report, text = results(call.ctx, selectors), None
+    if call.out.options.format == "csv":
         from reconciler.render.results.document import results_csv
 
-        out.document(results_csv(report.statuses))
-        out.keep(report.diagnostics)
-    else:
-        out.report(report)
+        text = results_csv(report.statuses)
+    call.out.report(report, text)
     return report.code if exits else 0

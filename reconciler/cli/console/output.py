@@ -100,10 +100,15 @@ class Output:
 
     # Results
 
-    def report(self, report: Report) -> None:
-        """Writes the result, in the requested format; as text, with its diagnostics on stderr."""
+    def report(self, report: Report, text: str | None = None) -> None:
+        """Writes the result, in the requested format; as text, with its diagnostics on stderr. Or
+        writes `text`, the result in a format of this command alone."""
         self.kept = self.masked(report)
-        self._write(self.kept)
+        if text is None:
+            self._write(self.kept)
+        else:
+            self.diagnostics(self.kept.diagnostics)
+            self.document(text)
 
     def waited(self, report: WaitedReport, *, total: bool) -> None:
         """Writes the result of an apply and the wait after it; as text only the wait, because the
