@@ -241,7 +241,8 @@ def close(number: int, mark: str) -> int:
 
 def _context(number: int) -> Any:
     """What `apply.records` needs of an apply."""
-    log = SimpleNamespace(state=state_of(number))
+    state = state_of(number)
+    log = SimpleNamespace(state=state, notes_on=state.notes_on)
     return SimpleNamespace(identity=ME, log=log, clocks=lambda: Clocks(NOW, BOOT))
 
 

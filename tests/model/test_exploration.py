@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.work import Work
 from reconciler.plan import adoption, recovery
 from reconciler.plan.recovery import Owners
@@ -78,7 +79,7 @@ BROKEN = [
     ("another repository", recovery, "is_same", True),  # only its mark proves a task
     ("creates that are delivered twice", Owners, "by_mark", None),  # a mark belongs to one key
     ("a state that is lost", adoption, "compare_work", Work.OTHER),  # look-alikes are compared
-    ("a state that is lost", adoption, "is_own", False),
+    ("a state that is lost", RemoteTask, "may_be_of", False),
     ("a state that is restored", adoption, "compare_work", Work.OTHER),
 ]
 """Rules that always decide in the same way, each with a setting in which that is wrong."""
