@@ -68,8 +68,9 @@ def _do_not_wait_for_the_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _do_not_wait() -> Iterator[None]:
+    """Each module starts with the right time: days would add up over all tests."""
     with skipped_time():
         yield
 

@@ -129,7 +129,7 @@ def test_a_clock_that_is_off(doctor: Doctor, tmp_path: Path) -> None:
 
 def test_an_organization_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
     with (
-        closing(Refusing(tmp_path / "service.db", now=skipped_now)) as app,
+        closing(Refusing(tmp_path / "service.db")) as app,
         running_app(app) as url,
     ):
         assert doctor.failed(url, "--org", "acme")[0] == ["organization"]
@@ -158,7 +158,7 @@ def test_details_are_below_the_row_of_a_failed_check(
     doctor: Doctor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (
-        closing(Refusing(tmp_path / "service.db", now=skipped_now)) as app,
+        closing(Refusing(tmp_path / "service.db")) as app,
         running_app(app) as url,
     ):
         words = ["doctor", "-C", str(doctor.folder), "--backend", url, "--org", "acme"]

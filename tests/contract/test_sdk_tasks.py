@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pulumi_cloud_sdk import models
 
 from tests.support.embedded_sdk import ORG, SENT_AT, Sdk, refused, user_message
 from tests.support.embedded_server import running_server
+from tests.support.skipped_time import skipped_now
 
 REPOSITORY = models.AgentEntityRepository(
     name="infra", org="acme", forge="github", host="github.example.com"
@@ -46,7 +47,7 @@ def sdk(url: str, request: pytest.FixtureRequest) -> Sdk:
 
 
 def test_create_with_every_input_and_read_it_back(sdk: Sdk) -> None:
-    before = datetime.now(UTC) - timedelta(seconds=1)
+    before = skipped_now() - timedelta(seconds=1)
     page = models.PageContext(kind="stack", path="/acme/net/prod", params={"stack": "prod"})
     message = user_message(
         "Rotate every key.",
@@ -81,7 +82,7 @@ def test_create_with_every_input_and_read_it_back(sdk: Sdk) -> None:
     )
     assert task.entities == ENTITIES
     assert task.created_by.github_login == sdk.users.get_current_user().github_login
-    assert before < task.created_at < datetime.now(UTC) + timedelta(seconds=1)
+    assert before < task.created_at < skipped_now() + timedelta(seconds=1)
     assert (task.is_shared, task.shared_at, task.pending_input_count) == (False, None, 0)
     first = sdk.agents.get_task_events(ORG, task_id).events[0]
     assert first.event_body == message

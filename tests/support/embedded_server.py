@@ -12,7 +12,6 @@ from pathlib import Path
 from reconciler.embedded.app import WORK_SECONDS, App
 from reconciler.embedded.lifecycle import Scenario
 from reconciler.embedded.server import Server
-from tests.support.skipped_time import skipped_now
 
 _SERVE = """
 import sys
@@ -35,7 +34,7 @@ def running_server(
     scenario: Scenario | None = None,
 ) -> Iterator[str]:
     """Runs a service on a free port of 127.0.0.1; gives its base URL."""
-    app = App(db, now=skipped_now, token=token, work_seconds=work_seconds, scenario=scenario)
+    app = App(db, token=token, work_seconds=work_seconds, scenario=scenario)
     try:
         with running_app(app) as url:
             yield url

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
+from reconciler.embedded.app import App
 from reconciler.remote.transport import Transport
 from reconciler.state.shared import SharedState
 from reconciler.stop import Stop
@@ -82,9 +83,11 @@ def skipped_time() -> Iterator[None]:
     with (
         patch.dict(Transport.__init__.__kwdefaults__ or {}, sleep=_yield),
         patch.dict(SharedState.__init__.__kwdefaults__ or {}, wait=_skip),
+        patch.dict(App.__init__.__kwdefaults__ or {}, now=skipped_now),
         patch.object(Stop, "wait", _wait),
         patch.object(SystemClock, "boot", lambda _: _skipped.boot()),
         patch.object(SystemClock, "now", lambda _: _skipped.now()),
+        patch.object(_skipped, "seconds", _skipped.seconds),
     ):
         yield
 
