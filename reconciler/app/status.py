@@ -83,10 +83,12 @@ def _notify(tasks: RecordedTasks, report: StatusReport, since: timedelta) -> Non
 
 
 class TotalsReport(Value, frozen=True):
-    """The tokens used, and the budgets of the organizations."""
+    """The tokens used, and the budgets of the organizations. `diagnostics` are about expectations
+    that cannot be read."""
 
     totals: Totals
     budgets: tuple[Outlook, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 def read_totals(
@@ -125,5 +127,7 @@ def read_totals(
     organizations = sorted({usage.ref.org_name for usage in known})
     budgets = [budget for name in organizations if (budget := ctx.budget(name)) is not None]
     return TotalsReport(
-        totals(usages, by, begin), tuple(Outlook(budget, now) for budget in budgets)
+        totals(usages, by, begin),
+        tuple(Outlook(budget, now) for budget in budgets),
+        tuple(tasks.expectations.problems),
     )

@@ -246,6 +246,7 @@ def test_an_expectation_that_cannot_be_read_is_an_error_or_a_warning(place: Live
     path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
     assert place.run("status")[0] == 0
     assert "warning" in place.run("status")[2]
+    assert "[TC754]" in place.run("status", "--totals", "--status", "done")[2]
     assert place.run("status", "--exit-code")[0] == 1
     assert place.run("wait")[0] == 1
     assert place.run("results", "--exit-code")[0] == 1

@@ -175,6 +175,7 @@ def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Se
 
 
 def _show_totals(out: Output, report: TotalsReport) -> None:
+    out.diagnostics([replace(each, severity=Severity.WARNING) for each in report.diagnostics])
     if out.options.format == "csv":
         out.document(totals_csv(report.totals))
         return
