@@ -100,6 +100,15 @@ def test_all_reports_in_one_run_do_not_change_the_result(repository: Path, capsy
     assert "tasks/bad.yaml:5:" in (out / "r.txt").read_text()
 
 
+def test_a_quiet_run_writes_the_same_files(repository: Path, capsys: Capture) -> None:
+    for folder, options in (("loud", ()), ("quiet", ("--quiet",))):
+        assert run(["validate", "infra", *options, *every_report(f"{folder}/")]) == 0
+    assert capsys.readouterr().out.count("valid.") == 1
+    for file in FILES.values():
+        loud, quiet = (repository / folder / file for folder in ("loud", "quiet"))
+        assert loud.read_text() == quiet.read_text(), file
+
+
 def test_in_a_subfolder_paths_are_those_of_the_repository(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

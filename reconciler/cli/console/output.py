@@ -142,11 +142,7 @@ class Output:
         if self.options.reports and self.kept is not None:
             from reconciler.app.files import locator, write_reports
 
-            style = Style(
-                quiet=self.options.quiet,
-                verbose=self.options.verbose,
-                locate=locator(self.settings.root),
-            )
+            style = Style(verbose=self.options.verbose, locate=locator(self.settings.root))
             write_reports(self.kept, self.options.reports, self.settings, style)
 
     def show(self, report: Report) -> None:
