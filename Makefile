@@ -39,11 +39,13 @@ $(STAMP): $(RUNS)
 demo: $(RUNS) ## Validate, plan and apply the examples on the embedded service
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-# Lint and types run beside the tests, and are shown after them.
+# Lint and types run beside the tests, and are shown after them. In a fresh clone, pytest first
+# compiles all test modules, once instead of in each worker.
 test: $(STAMP) ## Lint, types and tests; COVER=1 also measures coverage
 	@mkdir -p .cache; \
 	{ $(LINT); lint=$$?; $(TYPES) && exit $$lint; } >.cache/checks 2>&1 & checks=$$!; \
 	trap 'kill $$checks 2>/dev/null' EXIT; \
+	test -d tests/unit/__pycache__ || $(BIN)/python -m pytest --collect-only >/dev/null; \
 	failed=; \
 	$(BIN)/python -m pytest $(if $(COVER),--cov --cov-report=term:skip-covered) \
 		--numprocesses=auto -m "not soak and not tools" || failed="$$failed tests"; \
