@@ -14,3 +14,5 @@ def test_the_page_has_every_row_of_the_benchmark() -> None:
     section = PAGE.read_text(encoding="utf-8").partition("## Compared")[2].partition("\n## ")[0]
     shown = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
     assert list(dict.fromkeys(shown)) == list(ROWS)
+    rows = re.findall(r"^\| .*$", section, re.MULTILINE)
+    assert {row.count("|") for row in rows} == {8}, "a row lacks a cell"
