@@ -232,7 +232,8 @@ def _lock(fd: int) -> bool:
 
 
 def lost(name: str, display_name: str) -> StateError:
-    """The error if `name`, a file that excludes concurrent applies, was removed or replaced."""
+    """The error if another process has removed, replaced or written to `name`, a file that excludes
+    concurrent applies."""
     return StateError.about(display_name, Code.STATE_LOCK_LOST, name=name)
 
 

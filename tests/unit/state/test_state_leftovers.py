@@ -187,9 +187,9 @@ def test_events_of_a_run_that_had_a_removed_lock_meanwhile_are_kept(path: Path, 
     held = LocalState(path).take(Claim(BACKEND, "a test"))
     held.log(lambda _: None).append([Attempted(attempt(7))])
     held.release()  # as if it were killed
-    with raises_with(StateError, "was removed or replaced"):
+    with raises_with(StateError, "was removed, replaced or written to"):
         first.append(Recorded(record(9)))
-    with raises_with(StateError, "was removed or replaced"):
+    with raises_with(StateError, "was removed, replaced or written to"):
         first.close()
     state = read_state(LocalState(path), backend=BACKEND)
     assert mark_at(7) in state.attempts
