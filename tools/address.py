@@ -15,7 +15,7 @@ MENTIONED_IN = (
     "docs/schemastore.json",
     "examples/ci/*",
     "reconciler/templates/*.yml",
-    "reconciler/address.py",
+    "reconciler/model/address.py",
     "tools/release.py",
     "tests/tools.sh",
 )

@@ -1,11 +1,11 @@
-"""The table of limits in SECURITY.md, from `reconciler/limits.py`."""
+"""The table of limits in SECURITY.md, from `reconciler/model/limits.py`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from reconciler.limits import table
+from reconciler.model.limits import table
 
 PAGE = Path(__file__).resolve().parents[1] / "SECURITY.md"
 _BLOCK = re.compile(r"(<!-- limits -->\n).*?(<!-- end of limits -->\n)", re.DOTALL)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.resources import schema_text
+from reconciler.system.resources import schema_text
 
 Schema = Mapping[str, Any]
 

@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from reconciler import limits
 from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
 from reconciler.model.value import Value
-from reconciler.system_clock import SystemClock
+from reconciler.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from reconciler.app.survey import Survey
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reconciler.state.attempt import Attempt, RetiredTask
     from reconciler.state.model import Record, State
     from reconciler.state.session import Session, StatePlace
-    from reconciler.user_cache import UserCache
+    from reconciler.system.cache import UserCache
 
 
 class Settings(Value, frozen=True):
@@ -194,7 +194,7 @@ class Context:
     @cached_property
     def caches(self) -> UserCache:
         """The files of the user's cache; they are never in the repository."""
-        from reconciler.user_cache import user_cache
+        from reconciler.system.cache import user_cache
 
         found = user_cache(os.environ, repository_root(self.settings.root))
         if found.folder is None:

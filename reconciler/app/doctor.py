@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from reconciler.app.context import Context
-from reconciler.git_command import refusal_facts, run_git
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     NOWHERE,
@@ -31,6 +30,7 @@ from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.value import replace
 from reconciler.render.doctor import Check, Outcome
 from reconciler.state.attempt import HistoryKind
+from reconciler.system.git import refusal_facts, run_git
 
 if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask

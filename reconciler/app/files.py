@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler import disk
 from reconciler.app.context import ReportFile, Settings
 from reconciler.manifest.repository import refuse_link_out, repository_root
 from reconciler.model.codes import Code
@@ -16,6 +15,7 @@ from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError
 from reconciler.model.remarks import Arg
 from reconciler.render import render
 from reconciler.render.reports import Report, Style
+from reconciler.system import disk
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stderr))")
 PUBLIC = 0o644

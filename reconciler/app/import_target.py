@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.importing.batch import Keys
@@ -31,6 +30,7 @@ from reconciler.model.value import replace
 from reconciler.plan.lookup import moved_ref
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
+from reconciler.system import disk
 
 
 class Target:

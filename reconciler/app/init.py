@@ -6,12 +6,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from reconciler import disk, limits
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.repository import repository_root
+from reconciler.model import limits
 from reconciler.render.init import InitReport
-from reconciler.resources import schema_text, template_text
+from reconciler.system import disk
+from reconciler.system.resources import schema_text, template_text
 
 HOOK = ".pre-commit-config.yaml"
 GITIGNORE = ".gitignore"

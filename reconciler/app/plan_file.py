@@ -6,10 +6,11 @@ import errno
 import os
 from pathlib import Path
 
-from reconciler import disk, limits
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.plan.codec import SavedPlan, encode_saved_plan, is_saved_plan, read_saved_plan
+from reconciler.system import disk
 
 PREFIX_BYTES = 256
 """Bytes that include the first key of every saved plan."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from reconciler import memory
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
 from reconciler.manifest.discovery import normalized
@@ -22,6 +21,7 @@ from reconciler.plan.selection import matches_key
 from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State, is_in
+from reconciler.system import memory
 from reconciler.tasks.delivery import Refusal, delivery_error
 from reconciler.tasks.status import TaskStatus, by_state
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_named_ids
 from reconciler.model.codes import Code
@@ -21,6 +20,7 @@ from reconciler.state.codec import StateSource, decode_state, encode_state
 from reconciler.state.model import State
 from reconciler.state.session import read_state
 from reconciler.state.shared import SharedState
+from reconciler.system import disk
 
 if TYPE_CHECKING:
     from reconciler.model.remote_task import RemoteTask

@@ -16,7 +16,7 @@ from reconciler.model.task import TaskId
 from reconciler.plan.lookup import BASELINE_SIZE, Lookup
 from reconciler.plan.view import RemoteView
 from reconciler.remote.cache import TaskCache
-from reconciler.user_cache import UserCache
+from reconciler.system.cache import UserCache
 
 FEW = 10
 """Up to this number, tasks are requested individually instead of listing all."""

@@ -20,10 +20,10 @@ from reconciler.remote.exchange import NoResponseError
 from reconciler.render.masking import masked_outputs
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
+from reconciler.system.cache import UserCache
 from reconciler.tasks.delivery import Lost, Refusal
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
 from reconciler.tasks.status import TaskStatus, state_of
-from reconciler.user_cache import UserCache
 
 
 class ReadPosition(Stored, frozen=True):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.model.remarks import Arg
     from reconciler.model.task import TaskRef
     from reconciler.render.reports import Report
-    from reconciler.stop import Stop
+    from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
 

@@ -21,7 +21,7 @@ from reconciler.tasks.status import by_state
 if TYPE_CHECKING:
     from reconciler.app.ui import Watch
     from reconciler.model.task import TaskRef
-    from reconciler.stop import Stop
+    from reconciler.system.stop import Stop
     from reconciler.tasks.status import TaskStatus
 
 SHORTEST_PAUSE = 0.1  # seconds

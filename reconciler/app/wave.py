@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from reconciler import memory
 from reconciler.app.cancellation import send_cancellation
 from reconciler.app.context import Context
 from reconciler.app.planner import (
@@ -44,6 +43,7 @@ from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import drop_void, mark_done, update_declared
 from reconciler.state.model import Aged
+from reconciler.system import memory
 
 if TYPE_CHECKING:
     from reconciler.app.ui import ApplyProgress
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from reconciler.plan.view import RemoteView
     from reconciler.state.model import State
     from reconciler.state.session import Session
-    from reconciler.stop import Stop
+    from reconciler.system.stop import Stop
 
 _MADE = (Result.CREATED, Result.REPLACED)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import click
 
-from reconciler import disk, limits
 from reconciler.app.context import Settings
 from reconciler.manifest.repository import (
     in_git,
@@ -23,11 +22,13 @@ from reconciler.manifest.repository import (
     refuse_link_out,
     repository_root,
 )
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
 from reconciler.model.options import AdoptScope, parse_duration
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.value import Value
+from reconciler.system import disk
 
 NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"

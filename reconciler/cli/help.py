@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.address import documentation
+from reconciler.model.address import documentation
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from reconciler import limits
 from reconciler.app.context import Connection
 from reconciler.cli.completion import candidates
 from reconciler.cli.completion.candidates import Complete
 from reconciler.cli.usage import UsageError
+from reconciler.model import limits
 from reconciler.model.fields import PATCHED
 from reconciler.model.options import AdoptScope, parse_duration, parse_settle_time
 from reconciler.model.remarks import RemarkError

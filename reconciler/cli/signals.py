@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from types import FrameType
 from typing import Any
 
-from reconciler.stop import Stop
+from reconciler.system.stop import Stop
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

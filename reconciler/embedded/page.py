@@ -25,7 +25,7 @@ from reconciler.embedded.wsgi import (
 )
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
-from reconciler.resources import inline_digests
+from reconciler.system.resources import inline_digests
 from reconciler.tasks.events import EventSummary, advance
 from reconciler.tasks.results import first_line, pull_requests
 from reconciler.tasks.status import TaskStatus

@@ -8,9 +8,9 @@ from typing import Any
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.task_checks import TaskChecks
-from reconciler.memory import share
 from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask, Removal
+from reconciler.system.memory import share
 
 _SETTINGS = frozenset(NAMES) - {"message"}
 

@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path as FilePath
 from typing import Any
 
-from reconciler import disk, limits
 from reconciler.manifest.discovery import unreadable_file
 from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
@@ -22,12 +21,14 @@ from reconciler.manifest.policy import Timer, check_references
 from reconciler.manifest.repository import is_inside
 from reconciler.manifest.schema import check, check_targets, count_values, validator_of
 from reconciler.manifest.violation import Violation
+from reconciler.model import limits
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, error
 from reconciler.model.expectation import Expectation
 from reconciler.model.remarks import RemarkError
 from reconciler.model.value import Value
+from reconciler.system import disk
 
 MAX_REASONS = 20
 _MAX_SHOWN = 200

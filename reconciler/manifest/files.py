@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
-from reconciler import disk, limits
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
@@ -27,9 +26,11 @@ from reconciler.manifest.repository import (
     resolved,
 )
 from reconciler.manifest.task_checks import check_prompt
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.value import Value
+from reconciler.system import disk
 
 if TYPE_CHECKING:
     from reconciler.manifest.ignored import IgnoredFiles

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
 
-from reconciler import limits
 from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
 from reconciler.manifest.expand.entries import Expansion, expand
@@ -29,6 +28,7 @@ from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.value import replace

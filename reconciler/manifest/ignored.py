@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import IO
 
-from reconciler.git_command import start_git
+from reconciler.system.git import start_git
 
 _COMMAND = (
     *("-c", "core.fsmonitor=false"),

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reconciler import disk, limits, memory
 from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
@@ -27,11 +26,13 @@ from reconciler.manifest.redaction import (
     without_quotes,
 )
 from reconciler.manifest.schema import check
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
 from reconciler.model.generated import Due, Upcoming
 from reconciler.model.task import DesiredTask, Removal
 from reconciler.model.value import Value, replace
+from reconciler.system import disk, memory
 
 if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence

@@ -13,18 +13,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path as File
 from typing import Any, TypeVar
 
-from reconciler import disk, limits
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.manifest.schema import count_values, validator_of
 from reconciler.manifest.violation import Violation
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place, Severity, error
 from reconciler.model.paths import shown
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value, field
+from reconciler.system import disk
 
 MESSAGE, SEVERITY = "errorMessage", "severity"
 SEVERITIES = (Severity.ERROR, Severity.WARNING)

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from reconciler import limits
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.violation import Violation
+from reconciler.model import limits
 from reconciler.model.canonical import json_value
 from reconciler.model.codes import Code
 from reconciler.model.remarks import Arg, RemarkError
-from reconciler.resources import schema_text
+from reconciler.system.resources import schema_text
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator

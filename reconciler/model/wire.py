@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconciler.memory import share_parts
 from reconciler.model.fields import ENUMERATED, PATCHED_AFTER_CREATE
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import Inputs, instant
+from reconciler.system.memory import share_parts
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from reconciler import memory
 from reconciler.model.canonical import ABSENT
 from reconciler.model.fields import COMPARED, DEFAULTS
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import Inputs, text_of
 from reconciler.plan.plan import Change, Origin
+from reconciler.system import memory
 
 if TYPE_CHECKING:
     from deepdiff.model import DiffLevel

@@ -19,7 +19,7 @@ from reconciler.model.typed_json import (
     encode_json,
     members,
 )
-from reconciler.user_cache import UserCache
+from reconciler.system.cache import UserCache
 
 T = TypeVar("T")
 _VERSION = 1

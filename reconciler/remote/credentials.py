@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError, note
 from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, service_url
+from reconciler.system import disk
 
 LOCAL_IDENTITY = "local"
 _ENCRYPTED = "$pulumiSecureStore"

@@ -7,8 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from datetime import datetime
 
-from reconciler import limits
-from reconciler.model import wire
+from reconciler.model import limits, wire
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, error
 from reconciler.model.service import TaskPage

@@ -22,8 +22,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from reconciler import limits
-from reconciler.model import wire
+from reconciler.model import limits, wire
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, error
 from reconciler.model.remarks import Arg, Remark, map_fact, remark, said

@@ -19,7 +19,8 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_auth_from_url, select_proxy
 from urllib3.exceptions import HTTPError
 
-from reconciler import __version__, limits
+from reconciler import __version__
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.service import SendWindow

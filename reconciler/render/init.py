@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from reconciler.address import documentation
 from reconciler.messages.commands import completed
+from reconciler.model.address import documentation
 from reconciler.model.shell import command_line
 from reconciler.render import cells, safe
 from reconciler.render.document import json_document

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from msgspec.structs import force_setattr
 
-from reconciler.memory import collection_paused, share, share_parts
 from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
@@ -32,6 +31,7 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Attempt, KeyNotes, RetiredTask
 from reconciler.state.file import StateFile
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
+from reconciler.system.memory import collection_paused, share, share_parts
 
 T = TypeVar("T")
 

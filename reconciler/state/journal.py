@@ -20,7 +20,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.remarks import Arg
@@ -30,6 +29,7 @@ from reconciler.state.codec import decode_event, refuse_newer
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.lock import lost
 from reconciler.state.model import Event, State
+from reconciler.system import disk
 
 VERSION = 1
 

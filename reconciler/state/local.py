@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.model.value import replace
@@ -19,6 +18,7 @@ from reconciler.state.ledger import fold, with_unreported
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State
 from reconciler.state.session import Claim
+from reconciler.system import disk
 
 _READS = 10
 

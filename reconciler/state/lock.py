@@ -20,13 +20,13 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg
 from reconciler.model.task import rfc3339
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json
 from reconciler.model.value import Stored
+from reconciler.system import disk
 
 
 class Holder(Stored, frozen=True):

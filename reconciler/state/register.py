@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from reconciler.git_command import refusal_facts
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
@@ -28,6 +27,7 @@ from reconciler.state.engines import (
     Version,
     check_size,
 )
+from reconciler.system.git import refusal_facts
 
 T = TypeVar("T")
 

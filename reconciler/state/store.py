@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-from reconciler import limits
+from reconciler.model import limits
 from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError

@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_written_is_unchanged(
     def full(path: Path, data: bytes, **_more: object) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("reconciler.disk.replace_file", full)
+    monkeypatch.setattr("reconciler.system.disk.replace_file", full)
     assert run(["fmt"]) == 1
     said = capsys.readouterr()
     assert said.out == ""

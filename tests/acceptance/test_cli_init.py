@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from reconciler import limits
 from reconciler.cli.main import COMMANDS, app, run
 from reconciler.manifest.fmt import format_manifest
 from reconciler.manifest.loader import load
-from reconciler.resources import schema_text, template_text
+from reconciler.model import limits
+from reconciler.system.resources import schema_text, template_text
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [

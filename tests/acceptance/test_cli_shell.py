@@ -91,7 +91,8 @@ def test_help_and_version_import_click_alone(option: str) -> None:
     ours = {name for name in modules if name.split(".")[0] == "reconciler"}
     assert ours == {
         "reconciler",
-        "reconciler.address",
+        "reconciler.model",
+        "reconciler.model.address",
         "reconciler.cli",
         "reconciler.cli.main",
         "reconciler.cli.help",

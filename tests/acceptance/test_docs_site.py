@@ -15,9 +15,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler import __version__
-from reconciler.address import REPOSITORY
 from reconciler.embedded.app import App
 from reconciler.embedded.scenarios import scenario_of
+from reconciler.model.address import REPOSITORY
 from tests.support.action_runner import metadata, quick_python
 from tests.support.checkout import checkout, git
 from tests.support.doc_blocks import ROOT, blocks, environment, shell

@@ -235,7 +235,7 @@ def test_a_state_that_cannot_be_written(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reconciler.disk.write_all", full)
+    monkeypatch.setattr("reconciler.system.disk.write_all", full)
     assert doctor.failed(local, *words) == (["write"], [Code.STATE_NOT_SAVED])
 
 

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reconciler import limits
 from reconciler.app.expectations import Evaluation
 from reconciler.cli.main import run
+from reconciler.model import limits
 from tests.support.live_tasks import LiveTasks
 from tests.support.webhook import webhook
 

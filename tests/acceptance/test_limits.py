@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import limits
+from reconciler.model import limits
 from tests.support.measured import MAX_SECONDS, Measure, measure, write_tasks
 
 __all__ = ["measure"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.system_clock import SystemClock
+from reconciler.system.clock import SystemClock
 from tests.support.fault_server import FaultServer
 
 SETTLE = ("--settle-time", "150s")

@@ -292,7 +292,7 @@ def test_a_failed_response_does_not_set_the_clock() -> None:
 def test_a_response_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with FaultServer() as server:
         client = make_client(server.url, policy=RetryPolicy(tries=1))
-        monkeypatch.setattr("reconciler.limits.RESPONSE_BYTES", 10)
+        monkeypatch.setattr("reconciler.model.limits.RESPONSE_BYTES", 10)
         with pytest.raises(RemoteError) as caught:
             client.identity()
         assert cause(caught) == (Code.NO_RESPONSE, "large")

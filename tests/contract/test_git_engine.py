@@ -17,7 +17,7 @@ from time import process_time
 
 import pytest
 
-from reconciler import limits
+from reconciler.model import limits
 from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, Unsure
 from reconciler.state.engines import git as git_engine
 from tests.support.git_server import git

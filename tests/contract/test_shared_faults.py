@@ -25,7 +25,7 @@ from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Claim, Session
 from reconciler.state.shared import SharedState
 from reconciler.state.store import Head, decode_head, encode_head
-from reconciler.system_clock import SystemClock
+from reconciler.system.clock import SystemClock
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
 from tests.support.http_objects import careless_s3
 from tests.support.machines import NEW, WITHOUT_HEARTBEAT, Machine, Machines, open_machines

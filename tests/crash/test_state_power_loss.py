@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import disk
 from reconciler.model.diagnostics import StateError
 from reconciler.state.local import LocalState
 from reconciler.state.model import State
 from reconciler.state.session import read_state
+from reconciler.system import disk
 from tests.support import state_scenario
 from tests.support.state_power_loss import Crash, Recording
 from tests.support.state_samples import BACKEND

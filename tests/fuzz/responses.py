@@ -18,7 +18,7 @@ from reconciler.model.service import Created, CreateOutcome
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import Timeouts
 from reconciler.remote.retries import RetryPolicy
-from reconciler.user_cache import UserCache
+from reconciler.system.cache import UserCache
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.state import shared
 from reconciler.state.engines import Pace
 from reconciler.state.engines.objects import PACES
-from reconciler.system_clock import SystemClock
+from reconciler.system.clock import SystemClock
 from tests.support.forked import taskctl
 
 PACE = Pace(heartbeat=0.5, takeover=3.0)

@@ -16,7 +16,7 @@ from reconciler.state.engines import Engine, Pace
 from reconciler.state.model import State
 from reconciler.state.session import Claim, Session
 from reconciler.state.shared import SharedState
-from reconciler.system_clock import SystemClock
+from reconciler.system.clock import SystemClock
 from tests.support.state_engines import Served
 from tests.support.state_samples import BACKEND, LINEAGE
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from reconciler import limits
 from reconciler.cli.main import run
+from reconciler.model import limits
 from tests.support.forked import Forked
 from tests.support.sandbox import TOKEN
 

@@ -42,7 +42,7 @@ from reconciler.state.local import LocalState
 from reconciler.state.model import Aged, Event, Record, State
 from reconciler.state.session import Claim, HeldState, Session, read_state
 from reconciler.state.shared import SharedState
-from reconciler.user_cache import UserCache
+from reconciler.system.cache import UserCache
 from tests.support.plan_values import NOW
 from tests.support.state_engines import Served
 

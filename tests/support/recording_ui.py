@@ -12,7 +12,7 @@ from reconciler.app.context import Connection, Context, Settings
 from reconciler.app.ui import ApplyProgress, Source
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render.reports import Report
-from reconciler.stop import Stop
+from reconciler.system.stop import Stop
 from reconciler.tasks.status import TaskStatus
 
 

@@ -18,8 +18,8 @@ from unittest.mock import patch
 from reconciler.embedded.app import App
 from reconciler.remote.transport import Transport
 from reconciler.state.shared import SharedState
-from reconciler.stop import Stop
-from reconciler.system_clock import SystemClock
+from reconciler.system.clock import SystemClock
+from reconciler.system.stop import Stop
 
 _clock, _boot, _now = SystemClock(), SystemClock.boot, SystemClock.now
 really_wait = Stop.wait

@@ -50,7 +50,7 @@ def _show(url: str) -> bool:
     without one."""
     import webbrowser
 
-    from reconciler.git_command import SECRETS
+    from reconciler.system.git import SECRETS
 
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(SECRETS)}
     try:

@@ -36,7 +36,7 @@ def command(call: Call, name: str) -> int:
     An editor with yaml-language-server uses it for a manifest that begins with
     `# yaml-language-server: $schema=PATH`.
     """
-    from reconciler.resources import schema_text
+    from reconciler.system.resources import schema_text
 
     call.out.document(schema_text(name))
     return 0

@@ -120,11 +120,11 @@ def command(
     The first line of output is its address. The only valid token is TASKCTL_SERVE_TOKEN; without
     it, any token is valid, but clients must send one.
     """
-    from reconciler import memory
     from reconciler.embedded.app import App
     from reconciler.embedded.scenarios import scenario_of
     from reconciler.embedded.server import serve
     from reconciler.model.hosts import is_loopback
+    from reconciler.system import memory
 
     memory.resume_collection()
     budget = _budget(token_budget, budget_window)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler import disk
 from reconciler.cli.config import NO_CONFIG, Config, config_of, folder_of
 from reconciler.manifest.repository import link_out
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
+from reconciler.system import disk
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

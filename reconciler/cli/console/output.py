@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
     from reconciler.render.parts import Part
     from reconciler.render.wait.report import WaitedReport
-    from reconciler.stop import Stop
+    from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
 
@@ -266,7 +266,7 @@ class Output:
     def progress(self, total: int) -> ApplyProgress:
         from reconciler.app.ui import ApplyProgress
         from reconciler.cli.console.progress import Bar, Lines
-        from reconciler.system_clock import SystemClock
+        from reconciler.system.clock import SystemClock
 
         self._load_early()
         if self.options.quiet:

@@ -14,7 +14,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from reconciler import limits
 from reconciler.manifest.expand.periods import Period, Recurrence, recurrence_of
 from reconciler.manifest.expand.product import (
     Combination,
@@ -36,6 +35,7 @@ from reconciler.manifest.expand.template import (
 )
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, warning_finding
 from reconciler.manifest.parse import nodes
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.generated import Generated, Rollout, TaskOrigin

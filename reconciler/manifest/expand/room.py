@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler import limits
 from reconciler.manifest.finding import Finding
+from reconciler.model import limits
 from reconciler.model.codes import Code
 
 

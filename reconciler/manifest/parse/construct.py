@@ -19,10 +19,10 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler import limits
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.spans import NextEvent, Position
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.remarks import RemarkError

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from reconciler import limits
 from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.construct import Construction, UnreadableDocumentError
 from reconciler.manifest.parse.errors import BOM, check_encoding, may_be_valid, syntax_error
 from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, Position, locate
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
 

@@ -24,7 +24,7 @@ from reconciler.render.plan.items import EntryView
 from reconciler.render.reports import Style
 from reconciler.render.task_view import UNATTENDED, TaskView
 from reconciler.render.view import ReportView
-from reconciler.resources import inline_digests
+from reconciler.system.resources import inline_digests
 
 MANY = 100
 """From this number of tasks on, those out of sight are not laid out."""

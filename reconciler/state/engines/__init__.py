@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, NamedTuple, NewType, Protocol
 
-from reconciler import limits
+from reconciler.model import limits
 
 Version = NewType("Version", str)
 """Identifies one content of the head (an ETag, a commit, a number); compared for equality only.

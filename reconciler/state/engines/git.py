@@ -19,8 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler import limits
-from reconciler.git_command import TIMEOUT, run_git
+from reconciler.model import limits
 from reconciler.state.engines import (
     MAX_BLOB,
     MAX_HEAD,
@@ -34,6 +33,7 @@ from reconciler.state.engines import (
     Version,
     check_size,
 )
+from reconciler.system.git import TIMEOUT, run_git
 
 _MAX_LINE = 2_000
 """Characters of a line of git's output: a host may send anything."""

@@ -24,7 +24,7 @@ from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.ledger import fold
 from reconciler.state.model import Retired, State
-from reconciler.user_cache import UserCache
+from reconciler.system.cache import UserCache
 from tests.support.apply_world import Clock
 from tests.support.diagnostics import error, failed
 from tests.support.plan_values import (

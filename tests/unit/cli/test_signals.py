@@ -11,7 +11,7 @@ from types import FrameType
 import pytest
 
 from reconciler.cli.signals import Interrupts
-from reconciler.stop import Stop
+from reconciler.system.stop import Stop
 from tests.support.skipped_time import really_wait
 
 
@@ -39,7 +39,7 @@ import hashlib, sys
 import pytest
 
 from reconciler.cli.signals import Interrupts
-from reconciler.stop import Stop
+from reconciler.system.stop import Stop
 from tests.support.skipped_time import really_wait
 with Interrupts("stopping\\n", "the result"):
     sys.stderr.write("ready\\n"); sys.stderr.flush()

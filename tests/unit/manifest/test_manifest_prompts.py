@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.limits import NAMED_FILE_BYTES
 from reconciler.manifest.loader import load
 from reconciler.messages import word
 from reconciler.model.codes import Code
+from reconciler.model.limits import NAMED_FILE_BYTES
 from tests.support.manifest_cases import lines, loaded, only_code
 
 

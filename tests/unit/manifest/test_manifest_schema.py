@@ -17,7 +17,7 @@ from reconciler.manifest import schema
 from reconciler.manifest.expand.entries import OPTIONS
 from reconciler.messages import word
 from reconciler.model.codes import Code
-from reconciler.resources import schema_text
+from reconciler.system.resources import schema_text
 from tests.support.manifest_cases import lines, loaded
 
 SCHEMA = json.loads(schema_text("manifest"))

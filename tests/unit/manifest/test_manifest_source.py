@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from reconciler import limits
 from reconciler.manifest.parse import source
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import SourceSpan, locate
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.paths import shown
 from tests.support.manifest_cases import code

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import limits
 from reconciler.manifest.loader import load
 from reconciler.manifest.policy import Policy, read_policy, shape
 from reconciler.messages import word
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Severity
 from reconciler.model.paths import shown

@@ -33,8 +33,8 @@ from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import view_of
 from reconciler.render.document import dump, members_of
-from reconciler.resources import schema_text
 from reconciler.state.model import State
+from reconciler.system.resources import schema_text
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import damage_of
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from reconciler.limits import LIST_PAGES
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
+from reconciler.model.limits import LIST_PAGES
 from reconciler.remote.pagination import MAX_REPEATED_PAGES, Page, pages, pages_ahead
 from tests.support.diagnostics import failed, raises_with
 

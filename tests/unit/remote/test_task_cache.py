@@ -15,7 +15,7 @@ from reconciler.model.remote_task import FirstMessage
 from reconciler.model.task import TaskId
 from reconciler.model.value import replace
 from reconciler.remote.cache import TaskCache
-from reconciler.user_cache import UserCache
+from reconciler.system.cache import UserCache
 from tests.support.plan_values import ME, message
 
 BACKEND = "https://api.example.com"

@@ -15,7 +15,7 @@ from hypothesis import given
 from reconciler.cli.commands.schema import SCHEMAS
 from reconciler.render import render, view_of
 from reconciler.render.reports import Report, Style
-from reconciler.resources import schema_text
+from reconciler.system.resources import schema_text
 from tests.support.report_strategies import reports
 from tools.schemas import DOCUMENTS
 

@@ -16,8 +16,8 @@ from reconciler.plan.plan import Plan
 from reconciler.render import render
 from reconciler.render.budget import budget_lines
 from reconciler.render.reports import Style
-from reconciler.resources import schema_text
 from reconciler.state.model import State
+from reconciler.system.resources import schema_text
 from tests.support.plan_sample import PLAN
 
 END = datetime(2026, 12, 1, tzinfo=UTC)

@@ -10,7 +10,6 @@ from hypothesis import example, given
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.model.value import replace
-from reconciler.resources import schema_text
 from reconciler.state.attempt import KeyNotes
 from reconciler.state.codec import decode_event, encode_event, encode_state
 from reconciler.state.ledger import fold
@@ -25,6 +24,7 @@ from reconciler.state.model import (
     Retired,
     State,
 )
+from reconciler.system.resources import schema_text
 from tests.support.state_golden import GOLDEN, decode, golden_state
 from tests.support.state_samples import (
     attempt,

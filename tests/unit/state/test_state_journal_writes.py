@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import disk
 from reconciler.model.diagnostics import StateError
 from reconciler.state.commit import GroupCommit
 from reconciler.state.model import Closed, Event
+from reconciler.system import disk
 from tests.support.diagnostics import explanation, raises_with, words_of
 from tests.support.state_files import HEADER, JournalFile
 from tests.support.state_samples import mark_at

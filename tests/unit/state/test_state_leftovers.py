@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Claim, read_state
+from reconciler.system import disk
 from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler import disk, limits
+from reconciler.model import limits
 from reconciler.model.value import Value
+from reconciler.system import disk
 
 
 class UserCache(Value, frozen=True):

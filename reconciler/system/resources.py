@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 _FOLDERS = (_HERE / "schemas", _HERE.parent / "schemas")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import limits
-from reconciler.user_cache import UserCache, user_cache
+from reconciler.model import limits
+from reconciler.system.cache import UserCache, user_cache
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.memory import (
+from reconciler.model.fields import ENUMERATED
+from reconciler.system.memory import (
     MAX_SHARED,
     collection_paused,
     resume_collection,
     share,
     share_parts,
 )
-from reconciler.model.fields import ENUMERATED
 
 
 def user(login: str) -> dict[str, Any]:
