@@ -18,7 +18,6 @@ from tools.manifest_page import manifest_page
 from tools.messages_file import messages_file
 from tools.picture import plan_and_apply, results
 from tools.schemas import schema_pages
-from tools.state_schema import state_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -29,7 +28,6 @@ PAGES = {
     "SECURITY.md": limits_page,
     "docs/images/plan-and-apply.svg": plan_and_apply,
     "docs/images/results.svg": results,
-    "schemas/state.schema.json": state_schema,
 }
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
-
-from msgspec import Meta
 
 from reconciler.model.value import Moment, Stored, field
 
@@ -29,28 +26,9 @@ class Generated(Stored, frozen=True):
     """The entry that a task was generated from, and the task's values, in the order of the axes.
     Records keep all of this."""
 
-    entry: Annotated[
-        str,
-        Meta(
-            description="The key of the entry.",
-            examples=["rotate-keys"],
-            extra_json_schema={"minLength": 1},
-        ),
-    ]
-    values: Annotated[
-        Mapping[str, str],
-        Meta(
-            description="The values by axis, or by axis and field. Absent: none.",
-            examples=[{"stack.name": "network", "region": "eu"}],
-        ),
-    ] = field(default_factory=dict)
-    period: Annotated[
-        str | None,
-        Meta(
-            description="The name of the period. Absent: the entry has no periods.",
-            examples=["2026-11"],
-        ),
-    ] = None
+    entry: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    period: str | None = None
 
 
 class TaskOrigin(Stored, frozen=True):

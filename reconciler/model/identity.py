@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta
-
 from reconciler.model.value import Stored
 
 
@@ -13,21 +9,10 @@ class Identity(Stored, frozen=True):
     """A token's identity. The login may change: all other fields identify it
     (docs/exactly-once.md)."""
 
-    id: Annotated[
-        str,
-        Meta(description="The user's ID.", examples=["a1b2c3"], extra_json_schema={"minLength": 1}),
-    ]
-    organization: Annotated[
-        str | None,
-        Meta(description="The organization to which the token is limited.", examples=["acme"]),
-    ] = None
-    team: Annotated[
-        str | None,
-        Meta(description="The team to which the token is limited.", examples=["platform"]),
-    ] = None
-    login: Annotated[
-        str, Meta(description="The user's login, for display.", examples=["octocat"])
-    ] = ""
+    id: str
+    organization: str | None = None
+    team: str | None = None
+    login: str = ""
 
     @property
     def name(self) -> str:

@@ -1,36 +1,16 @@
 """The parts of a state other than its records: attempts, baselines, history entries, retired tasks,
-and moves."""
+and moves. schemas/state.schema.json describes their fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
-
-from msgspec import Meta
 
 from reconciler.model.canonical import digest
-from reconciler.model.task import NO_TASK
+from reconciler.model.generated import Generated
+from reconciler.model.identity import Identity
+from reconciler.model.task import NO_TASK, Inputs, TaskRef
 from reconciler.model.value import Moment, Stored, field
-from reconciler.state.field_types import (
-    A_BASELINE,
-    A_MARK,
-    A_TASK,
-    FILLED,
-    POSITIVE,
-    CreatedAt,
-    CreatedWith,
-    Digest,
-    File,
-    Former,
-    GeneratedBy,
-    Maker,
-    Marks,
-    Outputs,
-    Sensitive,
-    Task,
-    TaskID,
-)
 
 SEND_WINDOW = 10.0
 """Seconds after its journal entry within which a create may be sent (docs/exactly-once.md)."""
@@ -63,75 +43,29 @@ class Attempt(Stored, frozen=True, kw_only=True):
     `waited`, see `plan/age.py`; for `baseline`, `State.baselines`.
     """
 
-    ref: Task = field(name="task", default=NO_TASK)
+    ref: TaskRef = field(name="task", default=NO_TASK)
     mark: str = ""
-    inputs: CreatedWith
-    digest: Digest
-    identity: Maker
-    file: File
-    started_at: Annotated[
-        Moment,
-        Meta(description="When the attempt started, by the machine's clock.", examples=[A_MARK]),
-    ]
-    sensitive: Sensitive = False
-    replaces: Annotated[
-        str,
-        Meta(description="The task that the new task replaces. Absent: none.", examples=[A_TASK]),
-    ] = ""
-    cancels: Annotated[
-        bool,
-        Meta(
-            description="Whether `--cancel-replaced` asked to cancel the replaced task. Absent: "
-            "false.",
-            examples=[True],
-        ),
-    ] = False
-    settle_time: Annotated[
-        float,
-        Meta(
-            description="The settle time in seconds with which the request was sent.",
-            examples=[150],
-            extra_json_schema=POSITIVE,
-        ),
-    ] = 0.0
-    window: Annotated[
-        float,
-        Meta(
-            description="The request was sent within this many seconds of its journal entry, or "
-            "never. Absent: 10.",
-            examples=[1],
-            extra_json_schema=POSITIVE,
-        ),
-    ] = SEND_WINDOW
-    waited: Annotated[
-        float,
-        Meta(
-            description="The total seconds for which applies have waited for its outcome. Absent: "
-            "0.",
-            examples=[45],
-            extra_json_schema=POSITIVE,
-        ),
-    ] = 0.0
-    baseline: Annotated[
-        str,
-        Meta(
-            description="The name of the baseline that was read before it.", examples=[A_BASELINE]
-        ),
-    ] = ""
-    generated: GeneratedBy = None
+    inputs: Inputs
+    digest: str
+    identity: Identity
+    file: str
+    started_at: Moment
+    sensitive: bool = False
+    replaces: str = ""
+    cancels: bool = False
+    settle_time: float = 0.0
+    window: float = SEND_WINDOW
+    waited: float = 0.0
+    baseline: str = ""
+    generated: Generated | None = None
 
 
 class Baseline(Stored, frozen=True):
     """The newest tasks of an organization at one time, newest first. No later attempt created any
     of them."""
 
-    org_name: Annotated[
-        str,
-        Meta(description="The organization.", examples=["acme"], extra_json_schema=FILLED),
-    ]
-    ids: Annotated[
-        tuple[str, ...], Meta(description="Task IDs, newest first.", examples=[["t-2", "t-1"]])
-    ]
+    org_name: str
+    ids: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -142,36 +76,11 @@ class HistoryEntry(Stored, frozen=True):
     """An event in the history of a key: `what` is a `HistoryKind`, or comes from a later
     version."""
 
-    what: Annotated[
-        str,
-        Meta(
-            description="`created`, `adopted`, `moved` (to this key), `updated` (settings, in "
-            "place), `replaced` (requested), `recreated` (the previous task was gone) or "
-            "`notCreated` (an attempt that created no task). More may be added.",
-            examples=["created"],
-            extra_json_schema=FILLED,
-        ),
-    ]
-    at: Annotated[
-        Moment | None,
-        Meta(
-            description="When it happened, by the service's clock if it was known.",
-            examples=[A_MARK],
-        ),
-    ] = None
-    task_id: Annotated[
-        str,
-        Meta(description="The task that the key has had since then.", examples=[A_TASK]),
-    ] = ""
-    mark: Annotated[str, Meta(description="The mark of the attempt.", examples=[A_MARK])] = ""
-    detail: Annotated[
-        str,
-        Meta(
-            description="The settings that were updated, the key from which it was moved, the task "
-            "that was replaced, or why an attempt created no task.",
-            examples=["approvalMode, name"],
-        ),
-    ] = ""
+    what: str
+    at: Moment | None = None
+    task_id: str = ""
+    mark: str = ""
+    detail: str = ""
 
 
 class HistoryKind(StrEnum):
@@ -191,57 +100,33 @@ HISTORY = 50
 class Owed(Stored, frozen=True):
     """A cancellation that `identity` asked for and that the service has not accepted yet."""
 
-    task_id: TaskID
-    identity: Maker
+    task_id: str
+    identity: Identity
 
 
 class RetiredTask(Stored, frozen=True):
     """A task whose record was removed, by `removed:` in a manifest or by hand."""
 
-    ref: Task = field(name="task")
-    task_id: TaskID
-    file: File
-    identity: Maker
-    at: Annotated[
-        Moment | None,
-        Meta(description="When the record was removed. Absent: unknown.", examples=[A_MARK]),
-    ] = None
-    created_at: CreatedAt = None
-    outputs: Outputs = field(default_factory=dict)
-    sensitive: Sensitive = False
-    former: Former = field(name="formerTaskIds", default=())
-    adoptable: Annotated[
-        bool,
-        Meta(
-            description="Whether a manifest may adopt the task again, because it was removed "
-            "manually. Absent: false.",
-            examples=[True],
-        ),
-    ] = False
-    marks: Marks = ()
-    inputs: CreatedWith = field(default_factory=dict)
+    ref: TaskRef = field(name="task")
+    task_id: str
+    file: str
+    identity: Identity
+    at: Moment | None = None
+    created_at: Moment | None = None
+    outputs: Mapping[str, object] = field(default_factory=dict)
+    sensitive: bool = False
+    former: tuple[str, ...] = field(name="formerTaskIds", default=())
+    adoptable: bool = False
+    marks: tuple[str, ...] = ()
+    inputs: Inputs = field(default_factory=dict)
 
 
 class KeyNotes(Stored, frozen=True):
     """What the state remembers about a key without a record."""
 
-    marks: Marks = ()
-    removed: Annotated[
-        str,
-        Meta(
-            description="The last task that `state rm` removed from the key. Absent: none.",
-            examples=["t-1"],
-        ),
-    ] = ""
-    not_created: Annotated[
-        bool,
-        Meta(
-            description="Whether a person said that no task of the key exists (`state resolve "
-            "--not-created`), so that its next attempt is not compared with existing tasks. "
-            "Absent: false.",
-            examples=[True],
-        ),
-    ] = False
+    marks: tuple[str, ...] = ()
+    removed: str = ""
+    not_created: bool = False
 
 
 class Stage(StrEnum):
@@ -255,23 +140,8 @@ class Stage(StrEnum):
 class Move(Stored, frozen=True):
     """A move of a state, which may not be used until it is complete."""
 
-    stage: Annotated[
-        Stage,
-        Meta(
-            description="`movingTo`: the move was interrupted, and this state is complete. "
-            "`movedTo`: the state is at the other location. `movingFrom`: this state is not in use "
-            "yet.",
-            examples=["movedTo"],
-        ),
-    ]
-    place: Annotated[
-        str,
-        Meta(
-            description="The other location.",
-            examples=["git:origin#refs/taskctl/state/default"],
-            extra_json_schema=FILLED,
-        ),
-    ]
+    stage: Stage
+    place: str
 
 
 def kept_outputs(task: Mapping[str, object]) -> dict[str, object]:

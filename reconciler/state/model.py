@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Annotated
 
 from msgspec.structs import astuple
 
 from reconciler.model.canonical import digest
+from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import NO_TASK, DesiredTask, TaskRef
-from reconciler.model.value import Stored, Value, field, replace
+from reconciler.model.task import NO_TASK, DesiredTask, Inputs, TaskRef
+from reconciler.model.value import Moment, Stored, Value, field, replace
 from reconciler.state.attempt import (
     HISTORY,
     Attempt,
@@ -24,51 +24,30 @@ from reconciler.state.attempt import (
     Owed,
     RetiredTask,
 )
-from reconciler.state.field_types import (
-    CANCELLATIONS,
-    EVENTS,
-    CreatedAt,
-    CreatedWith,
-    Digest,
-    Done,
-    Duplicates,
-    Expects,
-    File,
-    Former,
-    GeneratedBy,
-    Maker,
-    Marks,
-    Met,
-    Outputs,
-    Pending,
-    Sensitive,
-    Task,
-    TaskID,
-)
 
 
 class Record(Stored, frozen=True, kw_only=True):
     """An existing task and its key. For `history`, see `full_history`."""
 
-    ref: Task = field(name="task", default=NO_TASK)
-    task_id: TaskID
-    file: File
-    inputs: CreatedWith
-    digest: Digest
-    identity: Maker
-    created_at: CreatedAt = None
-    marks: Marks = ()
-    pending: Pending = field(default_factory=dict)
-    outputs: Outputs = field(default_factory=dict)
-    sensitive: Sensitive = False
-    history: Annotated[tuple[HistoryEntry, ...], EVENTS] = ()
-    former: Former = field(name="formerTaskIds", default=())
-    duplicates: Duplicates = field(name="duplicateTaskIds", default=())
-    generated: GeneratedBy = None
-    done: Done = False
-    owed: Annotated[tuple[Owed, ...], CANCELLATIONS] = field(name="owedCancellations", default=())
-    met: Met = ""
-    expects: Expects = False
+    ref: TaskRef = field(name="task", default=NO_TASK)
+    task_id: str
+    file: str
+    inputs: Inputs
+    digest: str
+    identity: Identity
+    created_at: Moment | None = None
+    marks: tuple[str, ...] = ()
+    pending: Mapping[str, object] = field(default_factory=dict)
+    outputs: Mapping[str, object] = field(default_factory=dict)
+    sensitive: bool = False
+    history: tuple[HistoryEntry, ...] = ()
+    former: tuple[str, ...] = field(name="formerTaskIds", default=())
+    duplicates: tuple[str, ...] = field(name="duplicateTaskIds", default=())
+    generated: Generated | None = None
+    done: bool = False
+    owed: tuple[Owed, ...] = field(name="owedCancellations", default=())
+    met: str = ""
+    expects: bool = False
 
     @classmethod
     def of(
@@ -312,7 +291,7 @@ class Recorded(_Event, frozen=True):
 class Forgotten(_Event, frozen=True):
     """A record was removed: its task has another key."""
 
-    ref: Task = field(name="task")
+    ref: TaskRef = field(name="task")
 
 
 class Retired(_Event, frozen=True):
@@ -336,7 +315,7 @@ class Aged(_Event, frozen=True):
 class Noted(_Event, frozen=True):
     """A person has decided what the state remembers about a key."""
 
-    ref: Task = field(name="task")
+    ref: TaskRef = field(name="task")
     notes: KeyNotes
 
 

@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
     ("model", "messages", "system"),
-    ("state.attempt", "state.field_types", "state.model", "apply.report", "importing.report"),
+    ("state.attempt", "state.model", "apply.report", "importing.report"),
     ("plan", "manifest", "tasks"),
     ("apply", "render", "remote", "embedded", "state", "importing"),
     ("app",),

@@ -22,6 +22,12 @@ from tools.schemas import DOCUMENTS
 FOLDER = Path(__file__).resolve().parents[3] / "schemas"
 
 
+def resolved(schema: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """The definition that a value consists of, or the value."""
+    name = value.get("$ref", "").removeprefix("#/definitions/")
+    return schema["definitions"][name] if name else value
+
+
 def properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, value in schema.get("properties", {}).items():
         yield name, value
@@ -45,7 +51,7 @@ def test_a_schema_is_valid_and_describes_every_property_in_a_sentence(name: str)
     found = list(properties(schema))
     assert len(found) > 5
     for key, value in found:
-        text = value.get("description", "")
+        text = resolved(schema, value).get("description", "")
         assert text[:1].isupper() or text.startswith("`"), key
         assert text.endswith("."), key
         assert "  " not in text, key
