@@ -23,8 +23,11 @@ MAX_LEVELS = 100
 MAX_DIGITS = 100  # characters
 
 # Agents write what these patterns search: none of them may go back over a long text.
-_FENCE = re.compile(r" {0,3}(?P<marks>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\s`]*+)[^`\n]*+")
-_END = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})[ \t]*")
+_FENCE = re.compile(
+    r"(?P<prefix>(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])[ \t])*+)"
+    r"(?P<marks>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\s`]*+)[^`\n]*+"
+)
+_END = re.compile(r"[ \t]*+(?P<marks>`{3,}+|~{3,}+)[ \t]*+")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]|[-+.\w]+', re.DOTALL)
 _MARKS = re.compile(
     r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]*|[-*+][ \t]+|\d{1,9}[.)][ \t]+)+|[*`]+|\b_+|(?<!_)_++\b"
@@ -78,6 +81,7 @@ class NoData(StrEnum):
 
     MISSING = "missing"
     CUT = "cut"
+    UNCLOSED = "unclosed"
     SYNTAX = "syntax"
     DUPLICATE = "duplicate"
     NUMBER = "number"
@@ -129,45 +133,59 @@ def pull_requests(status: TaskStatus) -> tuple[ListedPullRequest, ...]:
 def data_in(answer: str) -> Any:
     """The JSON value in the last closed fence with the info word `json`, or the whole answer if it
     is an object or a list. A NoData otherwise: there is no fallback to an earlier block."""
-    block = None
-    for info, text in fences(answer):
-        block = text if info.lower() == "json" else block
-    if block is None:
-        block = answer.strip()
-        if block[:1] + block[-1:] not in ("{}", "[]"):
-            return NoData.MISSING
-    return _parsed(block)
-
-
-def fences(text: str) -> Iterator[tuple[str, str]]:
-    """The closed fences of Markdown: the first word of each info string, and the content."""
-    marks, info, inside = "", "", list[str]()
-    for line in text.replace("\r\n", "\n").split("\n"):
-        if not marks:
-            begin = _FENCE.fullmatch(line)
-            if begin is not None:
-                marks, info, inside = begin["marks"], begin["info"], []
-            continue
-        end = _END.fullmatch(line)
-        if end is not None and end["marks"].startswith(marks):
-            yield info, "\n".join(inside)
-            marks = ""
-        else:
-            inside.append(line)
+    fences = [part for part in _parts(answer) if isinstance(part, _Fence)]
+    blocks = [fence for fence in fences if fence.info.lower() == "json"]
+    if blocks:
+        return _parsed("\n".join(blocks[-1].lines)) if blocks[-1].is_closed else NoData.UNCLOSED
+    whole = answer.strip()
+    return _parsed(whole) if whole[:1] + whole[-1:] in ("{}", "[]") else NoData.MISSING
 
 
 def first_line(answer: str) -> str:
     """The first line that is neither blank nor in a fence, without Markdown's marks."""
-    marks = ""
-    for line in answer.split("\n"):
-        fence = _FENCE.fullmatch(line.rstrip("\r"))
-        if marks:
-            marks = "" if fence is not None and fence["marks"].startswith(marks) else marks
-        elif fence is not None:
-            marks = fence["marks"]
-        elif shown := _MARKS.sub("", line).strip():
-            return shown
-    return ""
+    lines = (part for part in _parts(answer) if isinstance(part, str))
+    return next((shown for line in lines if (shown := _MARKS.sub("", line).strip())), "")
+
+
+class _Fence:
+    """A fence of Markdown, wherever a list or a quotation puts it, with its content. Within
+    quotations, it ends unclosed at a line that is quoted less often."""
+
+    def __init__(self, begin: re.Match[str]) -> None:
+        self.info, self._marks = begin["info"], begin["marks"]
+        self._quotes = re.compile(rf"(?:[ \t]*+>){{{begin['prefix'].count('>')}}}")
+        self.lines: list[str] = []
+        self.is_closed = False
+
+    def take(self, line: str) -> bool:
+        """Adds a line, or closes the fence; False if the line is not part of it."""
+        quotes = self._quotes.match(line)
+        if quotes is None:
+            return False
+        line = line[quotes.end() :]
+        end = _END.fullmatch(line)
+        self.is_closed = end is not None and end["marks"].startswith(self._marks)
+        if not self.is_closed:
+            self.lines.append(line)
+        return True
+
+
+def _parts(text: str) -> Iterator[str | _Fence]:
+    """The lines of Markdown outside of fences, and the fences that have ended."""
+    fence: _Fence | None = None
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if fence is not None:
+            is_inside = fence.take(line)
+            if fence.is_closed or not is_inside:
+                yield fence
+                fence = None
+            if is_inside:
+                continue
+        begin = _FENCE.fullmatch(line)
+        if begin is None:
+            yield line
+        else:
+            fence = _Fence(begin)
 
 
 def _parsed(text: str) -> Any:

@@ -37,8 +37,9 @@ def assert_quick(action: Callable[[], object]) -> None:
         "```" + "a" * 100_000 + "`",
         "a" + "_" * 100_000 + "b",
         "> " * 50_000 + "x",
+        ">" * 100_000 + "```json\n" + ">" * 100_000,
     ],
-    ids=["tildes", "spaces", "info", "underscores", "quotes"],
+    ids=["tildes", "spaces", "info", "underscores", "quotes", "quoted fence"],
 )
 def test_an_answer_is_searched_once(answer: str) -> None:
     assert_quick(lambda: (first_line(answer), data_in(answer)))
