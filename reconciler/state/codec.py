@@ -35,7 +35,8 @@ from reconciler.system.memory import collection_paused, share, share_parts
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 3
+"""Of the state file, the journal, and the head of a shared state, which contain the same values."""
 
 _SAME = ("lineage", "serial", "backend", "is_new", "baselines", "latest", "move", "journal")
 """The fields of `State` that `StateFile` has, too."""
@@ -143,11 +144,7 @@ def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoRet
 
 def _check_head(whole: Mapping[str, Raw], source: StateSource, backend: str) -> bytes | None:
     """The checksum in the file, if any."""
-    version = _member(int, whole, "version")
-    if version > VERSION:
-        refuse_newer(version, VERSION, source.file)
-    if version < 1:
-        raise ShapeError("version", "version", version=VERSION)
+    check_version(_member(int, whole, "version"), source.file)
     check_backend(_member(str, whole, "backend"), backend, source.file)
     return _member(str, whole, "checksum").encode() if "checksum" in whole else None
 
@@ -161,9 +158,11 @@ def _member(kind: type[T], whole: Mapping[str, Raw], name: str) -> T:
         raise problem.under(name) from None
 
 
-def refuse_newer(version: int, known: int, file: str) -> NoReturn:
-    """Raises StateError for a format that this version does not know."""
-    raise StateError.about(file, Code.STATE_NEWER, format=version, known=known)
+def check_version(version: int, file: str) -> None:
+    """Raises StateError unless a state, journal or head has this version's format."""
+    if version != VERSION:
+        case = "older" if version < VERSION else ""
+        raise StateError.about(file, Code.STATE_VERSION, case, format=version, known=VERSION)
 
 
 def check_backend(found: str, backend: str, file: str) -> None:

@@ -105,7 +105,7 @@ class Cipher:
                 raise self._refused(Code.STATE_NOT_ENCRYPTED)
             return data
         if not data.startswith(MAGIC) and data != _FAMILY:
-            raise self._refused(Code.STATE_NEWER, format=data[len(_FAMILY)], known=MAGIC[-1])
+            raise self._refused(Code.STATE_VERSION, format=data[len(_FAMILY)], known=MAGIC[-1])
         start = len(MAGIC)
         key_id, rest = data[start : start + _ID_BYTES], data[start + _ID_BYTES :]
         nonce, made = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]

@@ -25,13 +25,11 @@ from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json, members
 from reconciler.model.value import Stored
-from reconciler.state.codec import decode_event, refuse_newer
+from reconciler.state.codec import VERSION, check_version, decode_event
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.lock import lost
 from reconciler.state.model import Event, State
 from reconciler.system import disk
-
-VERSION = 1
 
 _CUT_OFF = re.compile(
     rb"[0-9a-f]{0,8}|[0-9a-f]{8} \d{0,9}|[0-9a-f]{8} (\d{1,9}) (\{.*)?", re.DOTALL
@@ -130,9 +128,8 @@ def _unpack(line: bytes, crc: int) -> tuple[int, bytes]:
 
 
 def _read_header(text: bytes, file: str) -> Header:
-    version = members(text).get("version")
-    if version is not None and decode_as(int, version) > VERSION:
-        refuse_newer(decode_as(int, version), VERSION, file)
+    if (version := members(text).get("version")) is not None:
+        check_version(decode_as(int, version), file)
     header = decode_as(Header, text)
     if not (header.lineage and header.backend and header.id):
         raise ShapeError("lineage, backend or id", "empty")

@@ -17,7 +17,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.model.remarks import remark
 from reconciler.model.value import replace
-from reconciler.state.codec import encode_state
+from reconciler.state.codec import VERSION, encode_state
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version
 from reconciler.state.held_head import HeldHead
@@ -31,7 +31,7 @@ from reconciler.state.register import (
     as_state_errors,
 )
 from reconciler.state.session import Claim
-from reconciler.state.store import FORMAT, Head, Snapshot, Store
+from reconciler.state.store import Head, Snapshot, Store
 
 BETWEEN_READS = 2.0
 """Seconds between two reads of a lock that another process holds."""
@@ -106,7 +106,7 @@ class SharedState:
             base = f"base-0-0-{writer}"
             self._store.put_blob(base, encode_state(state), state.lineage)
             try:
-                self._swap(Head(FORMAT, state.lineage, state.serial, 0, 0, writer, base), None)
+                self._swap(Head(VERSION, state.lineage, state.serial, 0, 0, writer, base), None)
             except HeadMovedError:
                 self._register.delete_blobs([base])
                 return False

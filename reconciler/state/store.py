@@ -23,14 +23,13 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg, remark
 from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, members
 from reconciler.model.value import Stored, Value, replace
-from reconciler.state.codec import StateSource, decode_event, decode_state, refuse_newer
+from reconciler.state.codec import StateSource, check_version, decode_event, decode_state
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import BlobRoom, Missing, Version
 from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
 
-FORMAT = 1
 MAX_STATE = limits.STATE_BYTES
 """Bytes of all blobs that a head names, as stored."""
 
@@ -94,17 +93,15 @@ class Tail(NamedTuple):
 
 
 def decode_head(data: bytes, display_name: str) -> tuple[Head, Tail]:
-    """A head without its tail, and the tail. Raises ShapeError, and StateError for a newer
+    """A head without its tail, and the tail. Raises ShapeError, and StateError for another
     format."""
+    check_version(decode_as(int, members(data).get("format", Raw(b"null"))), display_name)
     whole = _intact(data)
-    version = decode_as(int, whole.get("format", Raw(b"0")))
-    if version > FORMAT:
-        refuse_newer(version, FORMAT, display_name)
     tail = whole.pop("tail", Raw(b"[]"))
     fields = encode_json(whole)
     head = decode_as(Head, fields)
-    if not (head.format and head.lineage and head.writer):
-        raise ShapeError("format, lineage or writer", "empty")
+    if not (head.lineage and head.writer):
+        raise ShapeError("lineage or writer", "empty")
     if not all(map(_BLOB.fullmatch, (head.base, *head.segments, *head.bases))):
         raise ShapeError("base, segments or bases", "name")
     if len({head.base, *head.segments}) <= len(head.segments):
@@ -171,7 +168,7 @@ class Store:
         return self._cipher
 
     def head(self, data: bytes) -> tuple[Head, Tail]:
-        """A head without its tail, and the tail. Raises StateError if it is damaged or newer."""
+        """A head without its tail, and the tail. Raises StateError."""
         with self._verifying("head"):
             return decode_head(data, self._display_name)
 
@@ -244,7 +241,7 @@ class Store:
         try:
             state = decode_state(data, StateSource(self._display_name), backend=backend)
         except StateError as problem:
-            if problem.diagnostics[0].code in (Code.STATE_NEWER, Code.STATE_BACKEND):
+            if problem.diagnostics[0].code in (Code.STATE_VERSION, Code.STATE_BACKEND):
                 raise
             raise self.damaged(head.base, problem.causes) from None
         if (state.lineage, state.serial) != (head.lineage, head.serial):

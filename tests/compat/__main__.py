@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
-from reconciler.state.codec import encode_event, encode_state
+from reconciler.state.codec import VERSION, encode_event, encode_state
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.journal import Header, Journal, Replay
 from reconciler.state.ledger import fold
 from reconciler.state.model import Attempted, Recorded
-from reconciler.state.store import FORMAT, Head, encode_head, encode_segment
+from reconciler.state.store import Head, encode_head, encode_segment
 from tests.compat.reading import MANIFEST, PLAN, SHARED, STATE, facts, local_environment
 from tests.support.state_files import HEADER
 from tests.support.state_samples import BACKEND, LINEAGE, attempt, empty, history, record
@@ -96,7 +96,7 @@ def _write_shared(folder: Path) -> None:
     first, *rest = encode_event(Attempted(attempt(5))), encode_event(Recorded(record(5)))
     (base, part) = (name for name in SHARED if name)
     head = Head(
-        FORMAT, saved.lineage, saved.serial, 1, 3, "c" * 32, base, None, (part,), (), tuple(rest)
+        VERSION, saved.lineage, saved.serial, 1, 3, "c" * 32, base, None, (part,), (), tuple(rest)
     )
     plain = Cipher(KeyRing(), saved.lineage, "")
     stored = (encode_head(head, plain), encode_state(saved), encode_segment([first]))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from reconciler.state.codec import VERSION
 from reconciler.state.journal import Header, Journal, Replay, read_journal
 from reconciler.state.local import LocalState
 from reconciler.state.model import Event
 from reconciler.state.session import Claim, Session
 from tests.support.state_samples import BACKEND, LINEAGE, history
 
-HEADER = Header(LINEAGE, BACKEND, 0, "0123456789abcdef", 1)
+HEADER = Header(LINEAGE, BACKEND, 0, "0123456789abcdef", VERSION)
 
 
 def read(data: bytes) -> Replay:

@@ -48,7 +48,7 @@ def test_another_layout_of_the_same_content_is_accepted() -> None:
         assert decode(text) == golden_state()
 
 
-DAMAGED, NEWER, OTHER = Code.STATE_DAMAGED, Code.STATE_NEWER, Code.STATE_BACKEND
+DAMAGED, OTHER_VERSION, OTHER = Code.STATE_DAMAGED, Code.STATE_VERSION, Code.STATE_BACKEND
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,10 @@ DAMAGED, NEWER, OTHER = Code.STATE_DAMAGED, Code.STATE_NEWER, Code.STATE_BACKEND
         ("{}", DAMAGED, "shape.lost"),
         ('{"version": "1"}', DAMAGED, "shape.lost"),
         ('{"version": true}', DAMAGED, "shape.lost"),
-        ('{"version": 0}', DAMAGED, "shape.lost"),
-        ('{"version": 2}', NEWER, ""),
-        ('{"version": 1}', DAMAGED, "shape.lost"),
+        ('{"version": 4}', OTHER_VERSION, ""),
+        ('{"version": 2}', OTHER_VERSION, "older"),
+        ('{"version": 1}', OTHER_VERSION, "older"),
+        ('{"version": 3}', DAMAGED, "shape.lost"),
         (GOLDEN.replace(BACKEND, "https://other.example.com"), OTHER, ""),
         (GOLDEN.replace('  "serial"', '<<<<<<< HEAD\n  "serial"'), Code.STATE_MERGE, ""),
     ],

@@ -137,7 +137,7 @@ def test_without_a_key_nothing_is_encrypted_and_none_decrypts() -> None:
 def test_a_newer_encryption_format_is_rejected() -> None:
     with pytest.raises(StateError) as caught:
         cipher(key=KEY).unseal("base", MAGIC[:-1] + b"\x02" + os.urandom(64))
-    assert refusal(caught)[0] == Code.STATE_NEWER
+    assert refusal(caught)[0] == Code.STATE_VERSION
 
 
 @pytest.mark.parametrize(
