@@ -12,7 +12,6 @@ the new one. It names the holder, for messages only: a dead process does not blo
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -21,12 +20,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import StateError
+from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.remarks import Arg
 from reconciler.model.task import rfc3339
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json
 from reconciler.model.value import Stored
 from reconciler.system import disk
+
+try:
+    import fcntl
+except ImportError as exc:  # such as on Windows
+    raise TaskctlError.of(Code.OS_ERROR, "posix") from exc
 
 
 class Holder(Stored, frozen=True):
