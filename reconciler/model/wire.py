@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from reconciler.model.fields import ENUMERATED, PATCHED_AFTER_CREATE
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.shell import is_task_id
 from reconciler.model.task import Inputs, instant
 from reconciler.system.memory import share_parts
 
@@ -39,11 +40,11 @@ def patch_after_create(inputs: Inputs) -> dict[str, object]:
 
 
 def remote_task(org_name: str, raw: object) -> RemoteTask | None:
-    """A task from a list or get response; None without an ID."""
+    """A task from a list or get response; None without a well-formed ID."""
     if not isinstance(raw, dict):
         return None
     task_id = raw.get("id")
-    if not isinstance(task_id, str) or not task_id:
+    if not isinstance(task_id, str) or not is_task_id(task_id):
         return None
     values = raw.values()
     if None in values or _ZERO_TIME in values:
@@ -53,10 +54,10 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
 
 
 def created_task_id(response: object) -> str | None:
-    """The `taskId` in the response to a create, and no similar field: a gateway's `{"id":
-    "req-123"}` is not a task."""
+    """The `taskId` in the response to a create, if it is well-formed, and no similar field: a
+    gateway's `{"id": "req-123"}` is not a task."""
     value = response.get("taskId") if isinstance(response, Mapping) else None
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and is_task_id(value) else None
 
 
 def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:

@@ -52,6 +52,18 @@ def test_a_response_that_repeats_an_older_task_is_no_proof(here: InProcess) -> N
     assert here.server.tasks_by_work()["do 2"] == [here.sandbox.recorded()["k2"]]
 
 
+@pytest.mark.parametrize("task_id", ["..", "a/b", " ", "a\nb", "a" * 5000])
+def test_a_response_with_an_impossible_id_is_looked_up(here: InProcess, task_id: str) -> None:
+    here.sandbox.write(as_tasks(ONE))
+    text, head = json.dumps({"taskId": task_id}), {"Content-Type": "application/json"}
+    odd = Fault("raw", status=201, text=text, headers=head, committed=True)
+    set_rules(here, Rule("create", odd))
+    ended = here.run("apply")
+    assert ended.results() == {"k2": "created"}
+    assert ended.document["diagnostics"] == []
+    assert tasks_of(here) == [here.sandbox.recorded()["k2"]]
+
+
 def test_no_create_is_sent_after_an_invalid_list(here: InProcess) -> None:
     """It is no baseline: a task that it hides would pass for a new one."""
     here.sandbox.write({"k1": {"message": "do 1"}, "k2": {"message": "do 2", "adopt": False}})
