@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word_remarks
+from reconciler.model.remarks import Remark
 from reconciler.model.value import replace
 from reconciler.render import safe
 from reconciler.render.apply.summary import apply_summary
@@ -28,9 +29,14 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     for task in shown:
         if task.result is not Result.NOT_STARTED:
             yield from _result_rows(task, style)
-    if keys := [task.key for task in shown if task.result is Result.NOT_STARTED]:
+    not_started: dict[tuple[Remark, ...], list[str]] = {}
+    for task in shown:
+        if task.result is Result.NOT_STARTED:
+            not_started.setdefault(task.problems, []).append(task.key)
+    for problems, keys in not_started.items():
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
         yield f"{palette.dim('not started')} {safe.line(', '.join(keys[:_NAMED]))}{more}"
+        yield from _problem_rows(problems, style)
     if shown:
         yield ""
     yield palette.bold(apply_summary(report))
@@ -55,7 +61,11 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
         yield palette.dim("    task cancelled")
     if task.updated:
         yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
-    problems = word_remarks(task.problems)
-    if problems.note:
-        yield f"    {safe.line(problems.note)}"
-    yield from (f"    {row}" for row in hint_rows(problems.hints, replace(style, width=_COLUMNS)))
+    yield from _problem_rows(task.problems, style)
+
+
+def _problem_rows(problems: tuple[Remark, ...], style: Style) -> Iterator[str]:
+    words = word_remarks(problems)
+    if words.note:
+        yield f"    {safe.line(words.note)}"
+    yield from (f"    {row}" for row in hint_rows(words.hints, replace(style, width=_COLUMNS)))
