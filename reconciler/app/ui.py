@@ -36,8 +36,8 @@ class ApplyProgress:
 
     def waiting(self, waiting: Waiting) -> None: ...
 
-    def held(self, seconds: float) -> None:
-        """Creates are paused for that long, because the service limits their rate."""
+    def held(self, seconds: float, why: Arg) -> None:
+        """Creates are paused for that long after an unknown outcome (`why`)."""
 
     def close(self) -> None: ...
 

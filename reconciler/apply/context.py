@@ -11,7 +11,7 @@ from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.identity import Identity
-from reconciler.model.remarks import Remark
+from reconciler.model.remarks import Arg, Remark
 from reconciler.model.service import Service
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, field
@@ -54,12 +54,12 @@ class ApplyContext(Value, frozen=True):
     """The dependencies of the executor and the loop.
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `held` is called with the
-    seconds for which a rate limit holds creates back. `cancel` cancels the task of a record.
-    `holder` collects when the exchanges of this apply's attempts ended, `baselines` the baselines
-    that it has read, by organization. `settle_time` is journaled with each attempt; `window` is the
-    time in seconds, after its journal entry, in which a create is sent. `recurrences` are those of
-    the manifests, by file and entry. `confirms` asks a person whether an attempt has created the
-    `candidate` of a planned task.
+    seconds for which an unknown outcome, its second argument, holds creates back. `cancel` cancels
+    the task of a record. `holder` collects when the exchanges of this apply's attempts ended,
+    `baselines` the baselines that it has read, by organization. `settle_time` is journaled with
+    each attempt; `window` is the time in seconds, after its journal entry, in which a create is
+    sent. `recurrences` are those of the manifests, by file and entry. `confirms` asks a person
+    whether an attempt has created the `candidate` of a planned task.
     """
 
     service: Service
@@ -72,7 +72,7 @@ class ApplyContext(Value, frozen=True):
     cancel: Callable[[Record], Cancellation]
     holder: LockHolder
     settle_time: float
-    held: Callable[[float], None] = lambda _: None
+    held: Callable[[float, Arg], None] = lambda *_: None
     baselines: dict[str, Baseline] = field(default_factory=dict)
     window: float = SEND_WINDOW
     recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})

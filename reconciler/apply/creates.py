@@ -33,8 +33,8 @@ PAYMENT_REQUIRED = 402
 class TaskCreator:
     """Creates tasks. Thread-safe.
 
-    `sent` counts, by key, the creates without an outcome that no rate limit explains. `created` are
-    the keys that got a task, `own_marks` the marks of this apply's attempts.
+    `sent` counts, by key, the creates with an unknown outcome other than a rate limit. `created`
+    are the keys that got a task, `own_marks` the marks of this apply's attempts.
     """
 
     def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
@@ -89,11 +89,11 @@ class TaskCreator:
             window = Window(ctx.clock, ctx.window, ctx.log.check_held)
             try:
                 attempt, outcome = self._send(task, desired, baseline, window, unsent)
-                self._note_limits(task.ref, outcome, generation)
+                self._slow_down(task.ref, outcome, generation)
             finally:
                 self._throttle.leave()
             if not isinstance(outcome, NotSent):
-                return self._outcome(task, attempt, outcome, baseline)
+                return self._outcome(task, attempt, outcome)
             unsent, late = [attempt.mark], window.why_late()
             why = late or remark("apply.not_sent", why=outcome.why)
             if window.is_hopeless:
@@ -123,8 +123,8 @@ class TaskCreator:
             yield self._gave_up
         elif task.org_name in self._used_up:
             yield remark("apply.used_up")
-        elif self._throttle.is_exhausted:
-            yield remark("apply.rate_limited")
+        elif self._throttle.is_outage:
+            yield remark("apply.outage", why=self._throttle.why)
         elif not self._ctx.is_due(task):
             yield remark("apply.period_over")
 
@@ -156,6 +156,9 @@ class TaskCreator:
             self._never_left.add(attempt.mark)
             if window.problem is not None:
                 raise window.problem
+        if isinstance(outcome, Created) and not self._is_new(outcome.task_id, baseline):
+            # The service never reuses an ID, so a proxy repeated another response.
+            return attempt, Unknown(remark("apply.known_id", task_id=outcome.task_id))
         return attempt, outcome
 
     def _not_journaled(self, baseline: Baseline) -> Iterable[BaselineRead]:
@@ -184,37 +187,35 @@ class TaskCreator:
             generated=desired.generated,
         )
 
-    def _note_limits(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
+    def _slow_down(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
         """Adjusts the rate of later creates to an outcome."""
         match outcome:
-            case Created():
-                self._throttle.succeeded(generation)
-            case Unknown(throttled=True):
-                self._throttle.limited(generation, outcome.retry_after)
-            case Refused(status=status) if status == PAYMENT_REQUIRED:
-                with self._lock:
-                    self._used_up.add(ref.org_name)
+            case Created() | Refused():
+                self._throttle.known(generation)
+            case Unknown(why, retry_after):
+                self._throttle.unknown(generation, retry_after, why)
+        if isinstance(outcome, Refused) and outcome.status == PAYMENT_REQUIRED:
+            with self._lock:
+                self._used_up.add(ref.org_name)
 
     def _outcome(
         self,
         task: PlannedTask,
         attempt: Attempt,
         outcome: Created | Refused | Unknown,
-        baseline: Baseline,
     ) -> Record | TaskResult:
         match outcome:
-            case Created(task_id) if self._is_new(task_id, baseline):
-                return self._created(task, attempt, task_id)
             case Created(task_id):
-                # The service never reuses an ID, so a proxy repeated another response.
-                return self._unknown(task, remark("apply.known_id", task_id=task_id))
+                return self._created(task, attempt, task_id)
             case Refused(why, status):
                 self._settle(task, [attempt.mark], f"refused: {status}")
                 used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
                 refused = remark("apply.refused", why=why, status=status)
                 return self._ctx.result(task, Result.FAILED, refused, *used_up)
             case Unknown(why, throttled=throttled):
-                return self._unknown(task, remark("apply.unknown", why=why), counts=not throttled)
+                with self._lock:
+                    self.sent[task.ref] += not throttled
+                return self._ctx.result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
 
     def _is_new(self, task_id: str, baseline: Baseline) -> bool:
         """Whether no key has or had this task until now, and it did not exist before the
@@ -223,11 +224,6 @@ class TaskCreator:
             is_new = task_id not in self._known_ids and task_id not in baseline.ids
             self._known_ids.add(task_id)
         return is_new
-
-    def _unknown(self, task: PlannedTask, why: Remark, *, counts: bool = True) -> TaskResult:
-        with self._lock:
-            self.sent[task.ref] += counts
-        return self._ctx.result(task, Result.UNRESOLVED, why)
 
     def _created(self, task: PlannedTask, attempt: Attempt, task_id: str) -> Record | TaskResult:
         record = records.created(task, attempt, task_id, self._ctx)

@@ -40,10 +40,11 @@ BETWEEN_TOTALS = 15.0
 
 class Waiting(NamedTuple):
     """Progress while attempts settle: the keys, each with the time of its oldest attempt. `until`
-    is by the local clock."""
+    is by the local clock. `why` one of the outcomes is unknown; `problem`: the lookup failed."""
 
     attempts: Mapping[TaskRef, datetime]
     until: datetime
+    why: tuple[Remark, ...] = ()
     problem: tuple[Remark, ...] = ()
 
 
@@ -122,6 +123,7 @@ class Loop:
         if ready:
             self._look = _FIRST_LOOK
             self._results.update(self._executor.run(ready))
+            self._deadlines.clear()  # it may have taken minutes, without any lookup
 
     def _asked_about(self, task: PlannedTask) -> PlannedTask:
         """The task, adopted if a person says that an attempt has created the candidate. Each
@@ -220,8 +222,8 @@ class Loop:
         )
 
     def _deadline(self, task: PlannedTask, clocks: Clocks) -> float:
-        """When its lookup is given up, in seconds since boot. It is fixed with the latest attempt,
-        so that no clock and no response can postpone it."""
+        """When its lookup is given up, in seconds since boot. It is fixed until something was sent
+        again, so that no clock and no failing lookup can postpone it."""
         latest = max(self._attempts_of(task), key=lambda a: (a.started_at, a.mark)).mark
         grace = min(MAX_GRACE, self._settle_time.total_seconds())
         return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
@@ -234,7 +236,9 @@ class Loop:
             ref: min(attempt.started_at for attempt in self._attempts_of(self._tasks[ref]))
             for ref in sorted(open_refs)
         }
-        waiting = Waiting(oldest, clocks.now + timedelta(seconds=max(left)), self._problem)
+        done = (self._results[ref].problems for ref in oldest if ref in self._results)
+        until = clocks.now + timedelta(seconds=max(left))
+        waiting = Waiting(oldest, until, next(done, ()), self._problem)
         seconds = min([self._look, *(some + 0.02 for some in left if some > 0)])
         self._look = min(_LAST_LOOK, self._look * 2)
         while seconds > 0:

@@ -1,7 +1,8 @@
-"""Limits concurrent requests, and holds creates back after rate limits and lost connections.
+"""Limits concurrent requests, and holds creates back after unknown outcomes and lost connections.
 
-After a 429, no create starts until the service's `Retry-After` is over. Then one create probes. If
-it succeeds, half as many slots as before are available, and one more with each success.
+After a create with an unknown outcome, such as a 429 or a lost response, no create starts until the
+service's `Retry-After` is over. Then one create probes. If its outcome is known, half as many slots
+as before are available, and one more with each known outcome. So an outage costs few creates.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import math
 import threading
 from collections.abc import Callable
 
-MAX_HOLD = 300.0
-"""Seconds for which rate limits may hold creates back in total. After that, none is started."""
+from reconciler.model.remarks import Arg
+
+MAX_OUTAGE = 300.0
+"""Seconds after an unknown outcome in which creates are started although none has a known outcome
+since."""
 
 _LEAST_HOLD, _MAX_STEP = 1.0, 64.0
 
@@ -21,8 +25,9 @@ class Throttle:
     `leave` acquire and release a slot for a create. `slots` is the current number of slots.
 
     `seconds` is a clock, `wait` sleeps and returns False if apply must stop, and `held` is called
-    with the seconds of each hold. Each free slot wakes one waiting worker: waking all of them takes
-    longer than a request.
+    with the seconds and the cause of each hold that is longer than the shortest. Each free slot
+    wakes one waiting worker: waking all of them takes longer than a request. `why` is the last
+    unknown outcome.
     """
 
     def __init__(
@@ -30,7 +35,7 @@ class Throttle:
         slots: int,
         seconds: Callable[[], float],
         wait: Callable[[float], bool],
-        held: Callable[[float], None] = lambda _: None,
+        held: Callable[[float, Arg], None] = lambda *_: None,
     ) -> None:
         self._most = self.slots = slots
         self._seconds, self._wait, self._tell = seconds, wait, held
@@ -38,14 +43,15 @@ class Throttle:
         self._active = 0
         self._until = 0.0
         self._generation = 0
-        self._limited_in_a_row = 0
+        self._unknown_in_a_row = 0
         self._after_probe: int | None = None
-        self._held = 0.0
+        self._ends = math.inf
+        self.why: Arg = ""
 
     @property
-    def is_exhausted(self) -> bool:
-        """Whether rate limits have held creates back for too long."""
-        return self._held > MAX_HOLD
+    def is_outage(self) -> bool:
+        """Whether no outcome has been known for too long, or will be before the hold ends."""
+        return max(self._until, self._seconds()) >= self._ends
 
     def __enter__(self) -> None:
         with self._free:
@@ -58,7 +64,7 @@ class Throttle:
 
     def enter(self) -> int | None:
         """Acquires a slot for a create once creates may start. Returns the generation to pass to
-        `succeeded` or `limited`; None if apply must stop or the rate limit lasts too long."""
+        `known` or `unknown`; None if apply must stop, or in an outage."""
         while True:
             with self._free:
                 while (left := self._hold()) <= 0 and self._active >= self.slots:
@@ -77,7 +83,7 @@ class Throttle:
 
     def _hold(self) -> float:
         """Seconds until creates may start; `inf` if none may. The lock is held."""
-        return math.inf if self.is_exhausted else self._until - self._seconds()
+        return math.inf if self.is_outage else self._until - self._seconds()
 
     def leave(self) -> None:
         with self._free:
@@ -89,33 +95,33 @@ class Throttle:
         with self._free:
             self._until = max(self._until, self._seconds() + seconds)
 
-    def succeeded(self, generation: int) -> None:
-        """After a create that succeeded. One that started before the last limit proves nothing."""
+    def known(self, generation: int) -> None:
+        """After a create with a known outcome. One that started before the last unknown outcome
+        proves nothing."""
         with self._free:
             if generation != self._generation:
                 return
-            self._limited_in_a_row, before = 0, self.slots
+            self._unknown_in_a_row, self._ends, before = 0, math.inf, self.slots
             if self._after_probe is not None:
                 self.slots, self._after_probe = self._after_probe, None
             else:
                 self.slots = min(self._most, self.slots + 1)
             self._free.notify(self.slots - before)
 
-    def limited(self, generation: int, retry_after: float | None) -> None:
-        """After a create that met a rate limit. All that were in flight together count as one."""
+    def unknown(self, generation: int, retry_after: float | None, why: Arg) -> None:
+        """After a create with an unknown outcome. All that were in flight together count as one."""
         with self._free:
+            self.why, now = why, self._seconds()
             is_first = generation == self._generation
             if is_first:
                 self._generation += 1
                 before = self._after_probe or self.slots
                 self._after_probe, self.slots = max(1, before // 2), 1
-                self._limited_in_a_row += 1
-            step = min(_MAX_STEP, _LEAST_HOLD * 2.0 ** (self._limited_in_a_row - 1))
+                self._unknown_in_a_row += 1
+                self._ends = min(self._ends, now + MAX_OUTAGE)
+            step = min(_MAX_STEP, _LEAST_HOLD * 2.0 ** (self._unknown_in_a_row - 1))
             seconds = max(step, retry_after or 0.0)
-            now = self._seconds()
-            longer = now + seconds - max(self._until, now)
-            if longer > 0:
-                self._until = now + seconds
-                self._held += longer
-        if is_first and not self.is_exhausted:
-            self._tell(seconds)
+            self._until = max(self._until, now + seconds)
+            is_outage = self.is_outage
+        if is_first and not is_outage and seconds > _LEAST_HOLD:
+            self._tell(seconds, why)

@@ -42,8 +42,8 @@ class Refused(NamedTuple):
 class Unknown(NamedTuple):
     """Any other outcome: a task may exist, and only a lookup can determine that.
 
-    `throttled`: a 429, which does not prove that nothing was created. `retry_after` is in seconds,
-    if known.
+    `retry_after` is in seconds, if known. `throttled`: a 429, which does not prove that nothing was
+    created.
     """
 
     why: Arg

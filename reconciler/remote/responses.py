@@ -154,15 +154,13 @@ def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
     task_id = wire.created_task_id(data) if 200 <= status < 300 else None
     if task_id is not None and scrub(task_id) == task_id:
         return Created(task_id)
-    if status == 429:
-        why = answer(response, scrub)
-        return Unknown(why, retry_after(response.headers, datetime.now(UTC)), throttled=True)
     # A gateway's page with the same status proves nothing: the service repeats the status as JSON.
     code, message = data.get("code"), data.get("message")
     is_proof = type(code) is int and code == status and status not in MAY_HAVE_CREATED
     if 400 <= status < 500 and is_proof and isinstance(message, str) and message.strip():
         return Refused(said(scrub(shown_text(message))), status)
-    return Unknown(answer(response, scrub))
+    seconds = retry_after(response.headers, datetime.now(UTC))
+    return Unknown(answer(response, scrub), seconds, throttled=status == 429)
 
 
 def _object(response: ServiceResponse) -> Mapping[str, Any]:

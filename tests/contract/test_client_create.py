@@ -144,11 +144,15 @@ def test_only_a_valid_task_id_is_accepted(text: str, status: int) -> None:
     [({}, None), ({"Retry-After": "7"}, 7.0), ({"Retry-After": "soon"}, None)],
 )
 @BEFORE_AND_AFTER
-def test_a_429_is_an_unknown_outcome(
-    headers: dict[str, str], seconds: float | None, *, committed: bool
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_status_with_an_unknown_outcome_may_say_when_to_try_again(
+    headers: dict[str, str], seconds: float | None, status: int, *, committed: bool
 ) -> None:
-    outcome, server = create_with(Fault("status", status=429, headers=headers, committed=committed))
-    assert worded(outcome) == Unknown("429: injected", seconds, throttled=True)
+    fault = Fault("status", status=status, headers=headers, committed=committed)
+    outcome, server = create_with(fault)
+    assert isinstance(outcome, Unknown)
+    assert in_words(outcome.why).startswith(f"{status}: injected")
+    assert (outcome.retry_after, outcome.throttled) == (seconds, status == 429)
     assert len(server.posts) == 1
     assert count(server) == int(committed)
 

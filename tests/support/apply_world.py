@@ -16,6 +16,7 @@ from reconciler.manifest.expand.periods import Recurrence
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
 from reconciler.model.identity import Identity
 from reconciler.model.mark import mint
+from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.task import TaskRef
@@ -154,7 +155,9 @@ class Clock:
 class World:
     """Time passes only when something waits. `stopped` ends the apply."""
 
-    def __init__(self, known: State | None = None, parallelism: int = 1) -> None:
+    def __init__(
+        self, known: State | None = None, parallelism: int = 1, settle: float = 150.0
+    ) -> None:
         self.calls = CallLog()
         self.log = AttemptLog(known or state(), self.calls)
         self.service = Service(self.calls)
@@ -164,7 +167,7 @@ class World:
         self.confirms: Callable[[PlannedTask], bool] = lambda task: False
         self.cancellation = Cancellation(sent=True)
         self.waits: list[float] = []
-        self.held: list[float] = []
+        self.held: list[tuple[float, Arg]] = []
         self.awaited: list[Waiting] = []
         self.ctx = ApplyContext(
             service=self.service,
@@ -175,9 +178,9 @@ class World:
             started=lambda ref: self.calls.record("started", ref),
             ended=lambda result: self.calls.record("reported", result),
             cancel=self._cancel,
-            held=self.held.append,
+            held=lambda seconds, why: self.held.append((seconds, why)),
             holder=LockHolder.of(self.clock.boot(), self.log.state.attempts.values()),
-            settle_time=150.0,
+            settle_time=settle,
             confirms=lambda task: self.confirms(task),
             recurrences=self.recurrences,
             baselines={ORG: Baseline(ORG, ())},
@@ -208,9 +211,8 @@ class World:
     def run(self, *tasks: PlannedTask) -> dict[str, TaskResult]:
         return {ref.key: result for ref, result in self.executor.run(tasks).items()}
 
-    def loop(
-        self, replan: Callable[[Collection[TaskRef]], Plan], settle: timedelta = timedelta(0, 150)
-    ) -> Loop:
+    def loop(self, replan: Callable[[Collection[TaskRef]], Plan]) -> Loop:
+        settle = timedelta(seconds=self.ctx.settle_time)
         return Loop(self.ctx, self.executor, replan, self.awaited.append, settle)
 
     def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:

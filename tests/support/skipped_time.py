@@ -111,8 +111,10 @@ def _wait(self: Stop, seconds: float) -> bool:
 
 
 def _skip(seconds: float) -> None:
+    """Threads that wait at the same time do not wait for each other."""
+    end = _skipped.seconds + seconds
     _yield()
-    _skipped.seconds += seconds
+    _skipped.seconds = max(_skipped.seconds, end)
 
 
 def _yield(_: float = 0.0) -> None:

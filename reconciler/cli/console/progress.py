@@ -62,8 +62,8 @@ class Lines(ApplyProgress):
             self._awaited, self._told = refs, now
             write_stderr(safe.line(_waiting(waiting, self._clock(), self._withhold)) + "\n")
 
-    def held(self, seconds: float) -> None:
-        write_stderr(_held(seconds) + "\n")
+    def held(self, seconds: float, why: Arg) -> None:
+        write_stderr(safe.line(_held(seconds, why, self._withhold)) + "\n")
 
 
 class Bar(ApplyProgress):
@@ -102,9 +102,9 @@ class Bar(ApplyProgress):
         with self._lock:
             self._show(_waiting(waiting, self._clock(), self._withhold))
 
-    def held(self, seconds: float) -> None:
+    def held(self, seconds: float, why: Arg) -> None:
         with self._lock:
-            self._show(_held(seconds))
+            self._show(_held(seconds, why, self._withhold))
 
     def close(self) -> None:
         self._screen.clear()
@@ -122,8 +122,8 @@ class Bar(ApplyProgress):
         self._screen.show([f"[{bar}] {len(self._ended)}/{self._total}  {safe.line(text)}"])
 
 
-def _held(seconds: float) -> str:
-    return note_text("rate_limited", {"seconds": round(seconds)})
+def _held(seconds: float, why: Arg, withhold: Withhold) -> str:
+    return note_text("creates_held", {"seconds": round(seconds), **withhold({"why": why})})
 
 
 def _named(names: Sequence[str]) -> str:
@@ -135,6 +135,7 @@ def _waiting(waiting: Waiting, now: datetime, withhold: Withhold) -> str:
     left = max(0, round((waiting.until - now).total_seconds()))
     keys = _named([f"{ref.key} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
     facts: dict[str, Arg] = {"keys": keys, "seconds": left}
-    if not waiting.problem:
-        return note_text("awaiting", facts)
-    return note_text("awaiting_service", facts | dict(withhold({"why": waiting.problem})))
+    note, why = "awaiting", waiting.why
+    if waiting.problem:
+        note, why = "awaiting_service", waiting.problem
+    return note_text(note, facts | dict(withhold({"why": why})))

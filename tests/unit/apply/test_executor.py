@@ -36,6 +36,9 @@ from tests.support.plan_values import (
 )
 from tests.support.remark_cases import cases
 
+KNOWN = remark("apply.unknown", why=remark("apply.known_id", task_id="t"))
+"""The response contains the ID `t` of another task."""
+
 
 def kinds(events: tuple[Any, ...]) -> list[str]:
     return [type(event).__name__ for event in events]
@@ -214,7 +217,7 @@ def test_an_id_that_existed_before_is_not_an_outcome() -> None:
     world.service.outcomes["a"] = [Created("t")]
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.UNRESOLVED
-    assert cases(result.problems) == ["apply.known_id"]
+    assert result.problems == (KNOWN,)
     assert len(world.log.state.attempts) == 1
 
 
@@ -241,7 +244,7 @@ def test_an_id_that_this_apply_has_adopted_is_not_an_outcome() -> None:
     results = world.run(*world.planned(desired("a"), desired("b"), seen=seen, options=options))
     assert results["a"].result is Result.ADOPTED
     assert results["b"].result is Result.UNRESOLVED
-    assert cases(results["b"].problems) == ["apply.known_id"]
+    assert results["b"].problems == (KNOWN,)
 
 
 def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
@@ -273,15 +276,45 @@ def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
     assert len(world.calls.of("create")) == 2
 
 
-def test_a_rate_limit_that_lasts_ends_the_apply() -> None:
+@pytest.mark.parametrize("throttled", [True, False])
+def test_unknown_outcomes_that_last_end_the_apply(*, throttled: bool) -> None:
     world = World()
-    world.service.then = Unknown("429", 200.0, throttled=True)
+    world.service.then = Unknown("503", 200.0, throttled=throttled)
     results = world.run(*world.planned(*(desired(f"k{n}") for n in range(9))))
     counts = Counter(r.result for r in results.values())
     assert counts == {Result.UNRESOLVED: 2, Result.NOT_STARTED: 7}
+    assert results["k8"].problems == (remark("apply.outage", why="503"),)
     assert len(world.calls.of("create")) == 2
-    assert world.held == [200.0]
+    assert world.held == [(200.0, "503")]
     assert sum(world.waits) < 300
+
+
+def test_creates_that_hang_end_the_apply() -> None:
+    world = World()
+
+    def hang() -> CreateOutcome:
+        world.passed += 120
+        return Unknown("timeout")
+
+    world.service.then = hang
+    results = world.run(*world.planned(*(desired(f"k{n}") for n in range(9))))
+    assert len(world.calls.of("create")) == 4
+    assert results["k8"].result is Result.NOT_STARTED
+
+
+def test_an_unreachable_service_is_tried_again_after_growing_pauses() -> None:
+    world = World()
+    world.service.outcomes["a"] = [NotSent("connection refused")] * (TRIES - 1)
+    assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
+    assert world.waits == [0.5, 1.0, 2.0, 4.0]
+
+
+def test_a_repeated_id_slows_creates_down_like_any_unknown_outcome() -> None:
+    world = World(state([record("z", "t")]))
+    world.service.outcomes["a"] = [Created("t")]
+    results = world.run(*world.planned(desired("a"), desired("b")))
+    assert results["b"].result is Result.CREATED
+    assert world.waits == [1.0]
 
 
 def test_no_create_starts_after_a_stop() -> None:

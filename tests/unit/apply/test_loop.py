@@ -15,6 +15,7 @@ from reconciler.model.diagnostics import RemoteError
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Created, CreateOutcome, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.state.model import Aged, Closed
 from tests.support.apply_world import World, lost
@@ -60,7 +61,9 @@ class Scenario:
         seen = [entry for entry in self.shown if entry[0] <= self.world.passed]
         messages = {task.id: message(text, mark) for _, task, text, mark in seen}
         seen_now = view([task for _, task, _, _ in seen], messages, clocks=self.world.ctx.clocks())
-        more: dict[str, Any] = {"holder": self.world.ctx.holder}
+        settle = timedelta(seconds=self.world.ctx.settle_time)
+        options = PlanOptions(settle_time=settle)
+        more: dict[str, Any] = {"holder": self.world.ctx.holder, "options": options}
         if only is not None:
             more["only"] = only
         return plan(self.declared, self.world.log.state, seen_now, **more)
@@ -139,10 +142,9 @@ def test_a_create_is_not_resent_before_the_settle_time() -> None:
 
 
 def test_a_create_is_sent_in_at_most_three_rounds() -> None:
-    world = World()
+    world = World(settle=60)
     world.service.then = lost
-    scenario = Scenario(world, desired("a"))
-    report = scenario.apply()
+    report = Scenario(world, desired("a")).apply()
     assert results(report) == {"a": Result.UNRESOLVED}
     assert len(world.calls.of("create")) == ROUNDS
     assert commands(report.tasks[0].problems) == ["taskctl apply"]
@@ -191,8 +193,17 @@ def test_a_person_who_sees_the_only_candidate_can_say_whether_it_is_the_task() -
         assert bool(world.log.state.attempts) is not answer
 
 
+def test_attempts_that_settled_while_others_were_sent_are_still_looked_up() -> None:
+    world = World(settle=20)
+    down, later = Unknown("503"), Unknown("503", 250.0)
+    world.service.outcomes = {"a": [down, later], "b": [down], "c": [down]}
+    report = Scenario(world, *(desired(key) for key in "abc")).apply()
+    assert world.passed > 250
+    assert results(report)["c"] is Result.CREATED
+
+
 def test_rate_limited_sends_do_not_count_as_rounds() -> None:
-    world = World()
+    world = World(settle=20)
     slow = Unknown("429", 1.0, throttled=True)
     world.service.outcomes["a"] = [slow] * (ROUNDS + 2)
     assert results(Scenario(world, desired("a")).apply()) == {"a": Result.CREATED}

@@ -28,6 +28,7 @@ def progress(kind: str) -> ApplyProgress:
 def everything(shown: ApplyProgress, text: str) -> None:
     ref = TaskRef(f"org {text}", f"key {text}")
     shown.started(ref)
+    shown.held(4.0, text)
     shown.waiting(
         Waiting(
             {ref: NOW, ONE: NOW},
@@ -56,12 +57,14 @@ def test_a_log_has_one_line_per_wait_and_half_a_minute(
 ) -> None:
     now = NOW
     shown = Lines(1, lambda: now)
+    why = (remark("apply.unknown", why="503: down"),)
     for _ in range(70):
-        shown.waiting(Waiting({ONE: NOW - timedelta(seconds=5)}, NOW + timedelta(seconds=160)))
+        sent, until = NOW - timedelta(seconds=5), NOW + timedelta(seconds=160)
+        shown.waiting(Waiting({ONE: sent}, until, why))
         now += timedelta(seconds=1)
     assert capfd.readouterr().err.splitlines() == [
-        f"no response yet for a (sent 11:59:55 UTC); checking whether the task exists, up to {left}"
-        " s left"
+        "outcome unknown for a (sent 11:59:55 UTC); checking whether the task exists, up to "
+        f"{left} s left (503: down)"
         for left in (160, 130, 100)
     ]
 
