@@ -40,6 +40,8 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
         paths, options = saved.plan.scope, saved.options(replace(request.explicit, wait=False))
         if options.wait and request.wait is None:
             request = replace(request, wait=WaitOptions())
+    else:
+        paths = ctx.settings.names(paths)
     space = open_workspace(ctx, paths, options)
     ctx.ui.show_sources(space.manifests.text_of)
     applied, wave = _run_wave(ctx, space, request, saved)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from reconciler.app.settings import Connection, Settings
 from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
-from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import ManifestError, TaskctlError, has_errors
-from reconciler.model.value import Value
+from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has_errors
 from reconciler.system.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -33,47 +32,6 @@ if TYPE_CHECKING:
     from reconciler.state.model import Record, State
     from reconciler.state.session import Session, StatePlace
     from reconciler.system.cache import UserCache
-
-
-class Settings(Value, frozen=True):
-    """The working directory `root`, and what the configuration file sets besides the defaults of
-    options.
-
-    `paths` replace the default locations of manifests; they, `policy` and `state` are relative to
-    `root`. `config_file` is the file as the user would write it, None if there is none.
-    `all_problems`: similar diagnostics are not limited.
-    """
-
-    root: Path = Path()
-    paths: tuple[str, ...] = ()
-    policy: str | None = None
-    state: str | None = None
-    max_creates: int | None = None
-    apply_as: str | None = None
-    config_file: str | None = None
-    all_problems: bool = False
-
-    def path(self, text: str) -> Path:
-        """The path that the user typed, relative to `root`."""
-        return self.root / text
-
-
-class ReportFile(Value, frozen=True):
-    """A `--report`: its format, and the file as the user typed it (None: stdout)."""
-
-    format: str
-    file: str | None
-
-
-class Connection(Value, frozen=True):
-    """The options for the service and the state. None: resolved as in
-    docs/configuration.md."""
-
-    backend: str | None = None
-    org: str | None = None
-    state: str | None = None
-    parallelism: int = limits.DEFAULT_PARALLELISM
-    lock_timeout: timedelta = timedelta()
 
 
 class Context:
@@ -143,7 +101,7 @@ class Context:
             return None
         from reconciler.manifest.policy import read_policy
 
-        policy = read_policy(self.settings.path(name), name, self.settings.config_file or "")
+        policy = read_policy(self.settings.root / name, name, self.settings.config_file or "")
         self.ui.detail("policy", file=name)
         return policy
 
@@ -163,7 +121,7 @@ class Context:
         from reconciler.state.local import LocalState
 
         if not is_address(address):
-            refuse_link_out(self.settings.root, address, "state")
+            refuse_link_out(self.settings.folder, address, "state")
             if self.backend.local_db is None:
                 refuse_key(address, os.environ)
             return LocalState(self.settings.path(address))
@@ -173,10 +131,21 @@ class Context:
 
     @cached_property
     def state_address(self) -> str:
-        """The address of the state, or its path as the user would write it."""
-        backend = self.backend
-        configured = None if backend.local_db is not None else self.settings.state
-        return str(self.connection.state or configured or backend.default_state)
+        """The address of the state, or its path as the user would write it. TaskctlError if the
+        configuration requires a variable that is not set."""
+        backend, configured = self.backend, self.settings.state
+        if self.connection.state:
+            return self.connection.state
+        if backend.is_local or configured is None:
+            return self.settings.typed(backend.default_state)
+        if configured.startswith("env:"):
+            raise TaskctlError.of(
+                Code.STATE_ADDRESS,
+                "variable",
+                at=Place(self.settings.config_file),
+                file=configured,
+            )
+        return configured
 
     @property
     def is_shared(self) -> bool:
@@ -205,7 +174,7 @@ class Context:
     def service(self) -> str:
         """What tells the service from all others: a URL, or the file of an embedded service."""
         file = self.backend.local_db
-        return self.backend.name if file is None else str(resolved(self.settings.path(str(file))))
+        return self.backend.name if file is None else str(resolved(self.settings.root / file))
 
     def read_state(self) -> State:
         """The state with its journal folded in; takes no lock and writes nothing. StateError."""
@@ -242,15 +211,18 @@ class Context:
         from reconciler.remote.credentials import home, resolve_backend
 
         backend = resolve_backend(self.connection.backend, os.environ, home())
+        kind, colon, path = backend.name.partition("local:")
+        if colon and not kind:
+            backend = backend._replace(name=f"local:{self.settings.names([path])[0]}")
         for note in backend.notes:
             self.ui.note("backend_note", text=note.cause)
         self.ui.detail("backend", name=backend.name, source=backend.source)
         return backend
 
     def embedded_file(self, name: str) -> Path:
-        """The file of an embedded service, as the user typed it. TaskctlError if it, or a file that
-        SQLite keeps beside it, is a link out of the repository."""
-        path = self.settings.path(name)
+        """The file of an embedded service, relative to the working directory. TaskctlError if it,
+        or a file that SQLite keeps beside it, is a link out of the repository."""
+        path = self.settings.root / name
         refuse_link_out(self.settings.root, name, "write")
         for suffix in ("-journal", "-wal", "-shm"):
             refuse_link_out(self.settings.root, f"{resolved(path)}{suffix}", "write")

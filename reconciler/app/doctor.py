@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
@@ -172,6 +173,7 @@ class _Checks:
             raise _SkippedError("no-manifests")
         if errors := [each for each in found.diagnostics if each.severity is Severity.ERROR]:
             raise TaskctlError(limited(errors))
+        refuse_other_claims(self._ctx.settings, found.files)
         self._ctx.protect(found.tasks)
         self._tasks = found.tasks
         return "manifests", {"tasks": len(found.tasks), "files": len(found.files)}

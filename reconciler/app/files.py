@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.app.context import ReportFile, Settings
+from reconciler.app.settings import ReportFile, Settings
 from reconciler.manifest.repository import refuse_link_out, repository_root
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError
@@ -41,7 +41,7 @@ def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -
     if _is_state_file(path):
         raise TaskctlError.of(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
     data = render(file.format, report, style).encode("utf-8", "backslashreplace")
-    write_file(settings.root, name, data, "report", format=file.format)
+    write_file(settings.folder, name, data, "report", format=file.format)
 
 
 def _is_state_file(path: Path) -> bool:

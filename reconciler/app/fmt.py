@@ -23,7 +23,7 @@ def fmt(ctx: Context, paths: Sequence[str], *, check: bool, write: bool) -> FmtR
     report = FmtReport(check)
     ctx.ui.show_sources(report.text_of)
     finder = Finder(ctx.settings.root)
-    finder.find(tuple(paths) or ctx.settings.paths)
+    finder.find(ctx.settings.names(paths) or ctx.settings.paths)
     report.diagnostics += finder.diagnostics
     for name in sorted(finder.files):
         _format_file(ctx.settings.root, report, name, finder, write=write)

@@ -80,7 +80,7 @@ class _Import:
         from reconciler.importing.pulumi import read_program
 
         settings = self._ctx.settings
-        self._origin = "<stdin>" if file == "-" else shown_name(settings.root, file)
+        self._origin = "<stdin>" if file == "-" else shown_name(settings.folder, file)
         content = stdin if file == "-" else read_content(settings.path(file), self._origin)
         if content is None:
             raise TaskctlError.of(Code.UNREADABLE_FILE, "program", at=Place(self._origin))
@@ -233,7 +233,7 @@ class _Import:
             return ""
         paths = [] if self._dry_run or self._target.is_default() else [self._target.name]
         adopt = ["--adopt", "all"] if ImportResult.WRITTEN in results else []
-        return command_line("plan", *paths, *adopt)
+        return command_line("plan", *map(self._ctx.settings.typed, paths), *adopt)
 
 
 def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReason, str | None]:

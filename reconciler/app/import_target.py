@@ -40,9 +40,9 @@ class Target:
 
     def __init__(self, ctx: Context, file: str) -> None:
         root = ctx.settings.root
-        self.name = shown_name(root, file)
+        self.name = shown_name(root, ctx.settings.names([file])[0])
         self._ctx = ctx
-        self._path = ctx.settings.path(self.name)
+        self._path = root / self.name
         refuse_link_out(root, self.name, "write")  # before it is read
         if (case := _problem_of(self._path)) is not None:
             raise TaskctlError.of(Code.IMPORT_TARGET, case, at=Place(self.name))

@@ -49,7 +49,7 @@ def init(
 
 class _Starter:
     def __init__(self, ctx: Context, folder: str) -> None:
-        self._root = ctx.settings.root
+        self._root = ctx.settings.folder
         self._folder = ctx.settings.path(folder)
         self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
         where = os.path.normpath(self._folder)

@@ -29,14 +29,14 @@ def plan(
 ) -> Plan:
     """The plan, also saved to `out_file`. Tasks of the kinds `fail_on` become errors. `at`: what
     would be due then. `with_past`: also lists the tasks of past periods. TaskctlError."""
-    space = open_workspace(ctx, paths, options, at)
+    space = open_workspace(ctx, ctx.settings.names(paths), options, at)
     ctx.ui.show_sources(space.manifests.text_of)
     state = ctx.read_state()
     note_if_new(ctx, space, state)
     made = Planning(ctx, space, with_past=with_past).plan(state, space.options)
     if out_file is not None:
         saved = SavedPlan(masked_plan(made, ctx.sensitive), basis_of(made, space.desired, state))
-        write_plan_file(ctx.settings.root, out_file, saved)
+        write_plan_file(ctx.settings.folder, out_file, saved)
     return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))
 
 

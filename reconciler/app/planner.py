@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.expectations import Evaluation, is_unreached
 from reconciler.manifest.discovery import normalized
@@ -55,6 +56,7 @@ def open_workspace(
     """
     manifests = ctx.read(paths, None if at is None else lambda: at)
     limits = (options.max_creates, manifests.max_creates, ctx.settings.max_creates)
+    refuse_other_claims(ctx.settings, manifests.files)
     least = min((limit for limit in limits if limit is not None), default=None)
     options = replace(options, max_creates=least)
     _ = ctx.place  # its problems come before those of the token

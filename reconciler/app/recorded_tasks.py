@@ -145,7 +145,8 @@ def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[T
     found: set[TaskRef] = set()
     for selector in selectors:
         keys = {ref for ref in files if selector in (ref.key, str(ref))}
-        inside = {ref for ref, file in files.items() if is_in(file, [normalized(selector)])}
+        scope = [normalized(name) for name in ctx.settings.names([selector])]
+        inside = {ref for ref, file in files.items() if is_in(file, scope)}
         globbed = {ref for ref in files if matches_key(selector, [ref])}
         if keys:
             found.add(find(state, selector))  # an error if several organizations have the key

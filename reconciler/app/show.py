@@ -71,7 +71,7 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     settings, ref = ctx.settings, record.ref
     if record.file and not is_inside(settings.root, record.file):
         return None, (error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(record.file)),)
-    if not settings.path(record.file).is_file():
+    if not (settings.root / record.file).is_file():
         return None, ()
     manifests = load([record.file], root=settings.root)
     if has_errors(manifests.diagnostics):

@@ -71,7 +71,7 @@ def accept_manifest(
 ) -> tuple[Edit, ...]:
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
     after confirmation. Returns nothing if it was declined. TaskctlError."""
-    tasks = ctx.read(paths).tasks
+    tasks = ctx.read(ctx.settings.names(paths)).tasks
     with ctx.open_state("state accept") as session:
         state = session.state
         refs = select_refs(ctx, state, [selector])

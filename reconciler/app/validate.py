@@ -17,7 +17,7 @@ def validate(
     """The report with the errors and warnings of the manifests; notes are for plans.
     `may_be_none`: missing manifests are not a problem. `strict`: warnings are errors. ManifestError
     for an invalid policy."""
-    manifests = ctx.load(paths)
+    manifests = ctx.load(ctx.settings.names(paths))
     ctx.ui.show_sources(manifests.text_of)
     missing = {Code.NO_MANIFESTS} if may_be_none else set()
     return ValidateReport(

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.app.context import Connection, Context, ReportFile
+from reconciler.app.context import Context
+from reconciler.app.settings import Connection, ReportFile
 from reconciler.cli import options
 from reconciler.cli.config import config_of, folder_of
 from reconciler.cli.console.output import Output, OutputOptions
@@ -73,8 +73,8 @@ class Command(WithExamples):
         call = Call(ctx, _output(ctx, before, self.formats))
         root.obj = call.out
         _use_command_line(ctx)
-        if (file := call.out.settings.config_file) is not None:
-            call.out.detail("config", file=file)
+        if (file := config_of(ctx).file) is not None:
+            call.out.detail("config", file=os.path.relpath(file))
         with ctx.scope(cleanup=False), _log(ctx, before), call.ctx:
             return self.callback(call, **own) if self.callback is not None else None
 
@@ -186,7 +186,7 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
             verbose=bool(after["verbose"] or before.get("verbose")),
             reports=tuple(r for r in after.get("reports", ()) if r.file is not None),
         ),
-        replace(config.settings(Path(root)), all_problems=bool(after.get("all_problems"))),
+        replace(config.settings(root), all_problems=bool(after.get("all_problems"))),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from reconciler.app.context import Connection
+from reconciler.app.settings import Connection
 from reconciler.cli.completion import candidates
 from reconciler.cli.completion.candidates import Complete
 from reconciler.cli.usage import UsageError

@@ -139,9 +139,8 @@ def test_errors_in_files_are_not_printed(folder: Path, name: str, content: str) 
 
 def test_keys_come_from_the_configured_paths(folder: Path) -> None:
     (folder / "tasks").rename(folder / "agents")
-    (folder / "taskctl.state.json").rename(folder / "agents/s.json")
-    assert offered(folder, "taskctl plan --target r") == []
-    (folder / "taskctl.toml").write_text("paths = ['agents']\nstate = 'agents/s.json'\n")
+    assert offered(folder, "taskctl plan --target ro") == []
+    (folder / "taskctl.toml").write_text("paths = ['agents']\n")
     assert offered(folder, "taskctl plan --target ro") == ["plain,rotate-iam-keys"]
     assert offered(folder, "taskctl state rm ol") == ["file,ol", "plain,old-task"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -54,12 +55,114 @@ def test_paths_replace_the_default_locations(
     assert document["summary"]["orphaned"] == 1
 
 
-def test_the_configured_state_is_not_used_for_the_embedded_service(repository: Path) -> None:
+@pytest.mark.parametrize("state", ["git:origin", "env:TASKCTL_STATE"])
+def test_the_configured_state_is_not_used_for_the_embedded_service(
+    repository: Path, state: str
+) -> None:
     with (repository / "taskctl.toml").open("a") as file:
-        file.write('state = "state/taskctl.state.json"\n')
+        file.write(f'state = "{state}"\n')
     assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
     assert (repository / ".taskctl/local.state.json").exists()
-    assert not (repository / "state").exists()
+
+
+@pytest.mark.parametrize("words", [["plan"], ["apply", "--yes"], ["status"], ["state", "list"]])
+def test_a_required_variable_is_never_replaced_with_a_file(
+    repository: Path,
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "any")
+    with (repository / "taskctl.toml").open("a") as file:
+        file.write('state = "env:TASKCTL_STATE"\n')
+    assert run([*words, "--backend", "http://127.0.0.1:9"]) == 1
+    err = capsys.readouterr().err
+    assert "requires the variable TASKCTL_STATE" in err
+    assert "[TC620]" in err
+    assert not (repository / "taskctl.state.json").exists()
+
+
+def test_the_directory_of_the_configuration_is_the_working_directory(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever in it a command runs, there is one state, one embedded service, and one plan."""
+    assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
+    monkeypatch.chdir(repository / "agents/below")
+    for words in (["apply"], ["apply", ".."], ["apply", "../a.yaml"]):
+        assert run([*words, *LOCAL, "--yes", "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["tasks"] == []
+    assert not list((repository / "agents").rglob(".taskctl"))
+    state = json.loads((repository / ".taskctl/local.state.json").read_text())
+    assert {task["file"] for task in state["tasks"].values()} == {"agents/a.yaml"}
+    assert run(["plan", "../a.yaml", *LOCAL, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scope"] == ["agents/a.yaml"]
+    assert run(["state", "list", "../a.yaml", *LOCAL]) == 0
+    assert "acme/a" in capsys.readouterr().out
+
+
+def test_a_plan_has_the_same_digest_in_every_directory(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def digest(*paths: str) -> object:
+        assert run(["plan", *paths, "--backend", "local", "--format", "json"]) == 0
+        return json.loads(capsys.readouterr().out)["digest"]
+
+    whole, part = digest(), digest("agents/a.yaml")
+    monkeypatch.chdir(repository / "agents/below")
+    assert (digest(), digest("../a.yaml")) == (whole, part)
+
+
+def test_typed_paths_are_relative_to_the_directory_of_the_shell(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    below = repository / "agents/below"
+    monkeypatch.chdir(below)
+    own = ["--backend", "local:own.db", "--state", "own.json"]
+    assert run(["plan", *own, "-o", "p.taskctl", "--report", "json=p.json", "-q"]) == 0
+    assert run(["apply", *own, "p.taskctl", "-q"]) == 0
+    assert {path.name for path in below.iterdir()} >= {"own.db", "own.json", "p.json", "p.taskctl"}
+    monkeypatch.chdir(repository)
+    there = ["--backend", "local:agents/below/own.db", "--state", "agents/below/own.json"]
+    assert run(["apply", *there, "--yes", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tasks"] == []
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", ["taskctl.toml", "pyproject.toml"])
+def test_a_manifest_belongs_to_one_configuration(
+    repository: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also to one beside it, which only git knows."""
+    other, table = repository / "other", "" if name == "taskctl.toml" else "[tool.taskctl]\n"
+    other.mkdir()
+    (other / name).write_text(f'{table}paths = ["../agents"]\n')
+    (repository / ".git").rmdir()
+    git(repository, "init", "-q")
+    git(repository, "add", ".")
+    for words in (["plan"], ["apply", "--yes"], ["doctor"]):
+        assert run([*words, *LOCAL]) == 1
+        said = capsys.readouterr()
+        assert f"other/{name}, another configuration" in said.err + said.out
+        assert "[TC812]" in said.err + said.out
+    assert run(["validate"]) == 0
+    (other / name).write_text(f'{table}paths = ["elsewhere"]\n')
+    assert run(["plan", *LOCAL]) == 0
+
+
+def test_the_configuration_beside_a_manifest_claims_it(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "agents/taskctl.toml").write_text("")
+    assert run(["plan", *LOCAL]) == 0
+    (repository / "agents/a.tasks.yaml").write_text(manifest("d"))
+    assert run(["plan", *LOCAL]) == 1
+    assert "agents/taskctl.toml, another configuration" in capsys.readouterr().err
+    (repository / "agents/taskctl.toml").write_text("paths = 1\n")
+    assert run(["plan", *LOCAL]) == 1
+    assert "[TC805]" in capsys.readouterr().err
 
 
 def test_the_lowest_limit_of_creates_applies(

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconciler.app.context import Connection, Context, Settings
+from reconciler.app.context import Context
+from reconciler.app.settings import Connection, Settings
 from reconciler.app.ui import ApplyProgress, Source
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render.reports import Report

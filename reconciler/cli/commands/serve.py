@@ -45,6 +45,10 @@ def _tokens(value: str) -> int:
     return int(value)
 
 
+DATABASE = ".taskctl/local.db"
+"""The default file, in the working directory."""
+
+
 @make_command(
     "serve",
     option("--host", default="127.0.0.1", help="Address to listen on."),
@@ -60,7 +64,7 @@ def _tokens(value: str) -> int:
         metavar="NAME",
         help="Host name that clients may use, besides localhost and IP addresses (repeatable).",
     ),
-    option("--db", default=".taskctl/local.db", metavar="PATH", help="SQLite file for the tasks."),
+    option("--db", default=DATABASE, metavar="PATH", help="SQLite file for the tasks."),
     option(
         "--scenario",
         type=click.Choice([*SCENARIOS, "by-prompt"]),
@@ -130,7 +134,7 @@ def command(
     budget = _budget(token_budget, budget_window)
     token = _token(os.environ)
     app = App(
-        call.ctx.embedded_file(db),
+        call.ctx.embedded_file(db if db == DATABASE else call.ctx.settings.names([db])[0]),
         token=token,
         scenario=scenario_of(scenario, work_time.total_seconds()),
         budget=budget,

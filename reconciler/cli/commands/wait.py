@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.app.context import ReportFile
+from reconciler.app.settings import ReportFile
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import INTERVAL, READS, SELECTION, STOP_ON, TIMEOUT, option

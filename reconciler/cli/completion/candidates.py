@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.config import NO_CONFIG, Config, config_of, folder_of
+from reconciler.app.settings import Settings
+from reconciler.cli.config import config_of, folder_of
 from reconciler.manifest.repository import link_out
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
@@ -23,7 +24,7 @@ MAX_BYTES = 16 * 1024 * 1024  # larger files would take too long
 
 
 Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[object]]"]
-Source = Callable[[click.Context, Path, Config], Iterator[TaskRef]]
+Source = Callable[[click.Context, Settings], Iterator[TaskRef]]
 
 
 def files(
@@ -41,10 +42,11 @@ def _completion(*sources: Source, with_files: bool = False) -> Complete:
     def complete(
         ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem[object]]:
-        root, config = folder_of(ctx), NO_CONFIG
+        folder = folder_of(ctx)
+        settings = Settings(root=folder)
         with suppress(TaskctlError):
-            config = config_of(ctx)
-        refs = [ref for source in sources for ref in source(ctx, root, config)]
+            settings = config_of(ctx).settings(folder)
+        refs = [ref for source in sources for ref in source(ctx, settings)]
         # Files come first, because the script for bash drops what precedes them.
         found = files(ctx, param, incomplete) if with_files else []
         return found + _items(refs, incomplete)
@@ -65,12 +67,12 @@ def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem[obje
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 
-def _desired(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef]:
+def _desired(ctx: click.Context, settings: Settings) -> Iterator[TaskRef]:
     from reconciler.manifest.discovery import Finder
     from reconciler.manifest.parse.source import read_source
 
-    finder = Finder(root)
-    finder.find(tuple(ctx.params.get("paths") or config.values.get("paths", ())))
+    finder = Finder(settings.root)
+    finder.find(settings.names(ctx.params.get("paths") or ()) or settings.paths)
     for path in finder.files.values():
         data = read_source(_content(path)).data
         tasks = data.get("tasks") if isinstance(data, dict) else None
@@ -79,15 +81,15 @@ def _desired(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef
             yield TaskRef(str(own or data.get("orgName") or ""), key)
 
 
-def _recorded(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef]:
+def _recorded(ctx: click.Context, settings: Settings) -> Iterator[TaskRef]:
     import json
 
-    given = ctx.params.get("state") or config.values.get("state")
-    for name in dict.fromkeys(([given] if given else []) + list(STATES)):
+    given = ctx.params.get("state")
+    for name in dict.fromkeys((*(settings.names([given]) if given else ()), *STATES)):
         state: object = None
         with suppress(ValueError, RecursionError):
-            place = root / name
-            state = json.loads(b"" if link_out(root, name) else _content(place))
+            place = settings.root / name
+            state = json.loads(b"" if link_out(settings.root, name) else _content(place))
         tasks = state.get("tasks") if isinstance(state, dict) else None
         for ref in tasks if isinstance(tasks, dict) else ():
             yield TaskRef.parse(ref)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TextIO
 
-from reconciler.app.context import ReportFile, Settings
+from reconciler.app.settings import ReportFile, Settings
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.app.context import Connection, Settings
+from reconciler.app.configuration import NO_CONFIG, find_config
+from reconciler.app.settings import Connection, Settings
 from reconciler.cli.command import Call
-from reconciler.cli.config import NO_CONFIG, find_config
 from reconciler.cli.console.output import OutputOptions
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
@@ -24,7 +24,8 @@ from tests.support.extra_commands import add_command
 
 ALL = """\
 paths = ["tasks", "more/a.yaml"]
-state = "state/taskctl.state.json"
+state = "git:origin"
+answer-workflow = "taskctl-answer.yml"
 parallelism = 3
 lock-timeout = "1m"
 settle-time = "2m30s"
@@ -85,11 +86,12 @@ def test_without_a_file_nothing_is_set(repository: Path) -> None:
 def test_every_key_is_read(repository: Path) -> None:
     (repository / "taskctl.toml").write_text(ALL)
     found = find_config(repository)
-    assert found.file == "taskctl.toml"
+    assert found.file == repository / "taskctl.toml"
     assert found.values["paths"] == ("tasks", "more/a.yaml")
     assert found.values == {
         "paths": ("tasks", "more/a.yaml"),
-        "state": "state/taskctl.state.json",
+        "state": "git:origin",
+        "answer_workflow": "taskctl-answer.yml",
         "parallelism": 3,
         "lock_timeout": "1m",
         "settle_time": "2m30s",
@@ -103,9 +105,14 @@ def test_every_key_is_read(repository: Path) -> None:
 def test_the_file_is_found_upward_and_its_paths_are_relative_to_it(repository: Path) -> None:
     (repository / "taskctl.toml").write_text(ALL)
     found = find_config(repository / "below/deep")
-    assert found.file == "../../taskctl.toml"
-    assert found.values["paths"] == ("../../tasks", "../../more/a.yaml")
-    assert found.values["state"] == "../../state/taskctl.state.json"
+    assert found.file == repository / "taskctl.toml"
+    assert found.values["paths"] == ("tasks", "more/a.yaml")
+    settings = found.settings(Path("below/deep"))
+    assert (settings.root, settings.names(["x.yaml", "../../tasks"])) == (
+        Path(),
+        ("below/deep/x.yaml", "tasks"),
+    )
+    assert settings.typed("taskctl.state.json") == "../../taskctl.state.json"
 
 
 def test_outside_of_a_repository_only_the_working_directory_counts(tmp_path: Path) -> None:
@@ -124,12 +131,14 @@ def test_the_nearest_file_within_the_repository_is_used(repository: Path) -> Non
     (repository / "pyproject.toml").write_text("[tool.taskctl]\nparallelism = 2\n")
     assert find_config(repository / "below").values == {"parallelism": 2}
     (repository / "taskctl.toml").write_text("parallelism = 3\n")
+    assert problems(repository / "below") == [("taskctl.toml", None, Code.INVALID_CONFIG, "two")]
+    (repository / "pyproject.toml").write_text("[tool.other]\n")
     assert find_config(repository / "below").values == {"parallelism": 3}
     (repository / "below/pyproject.toml").write_text("[tool.taskctlx]\na = 'taskctl'\n")
     assert find_config(repository / "below").values == {"parallelism": 3}
     (repository / "below/pyproject.toml").write_text("[tool.taskctl]\n")
     found = find_config(repository / "below/deep")
-    assert (found.file, found.values) == ("../pyproject.toml", {})
+    assert (found.file, found.values) == (repository / "below/pyproject.toml", {})
 
 
 def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
@@ -147,10 +156,18 @@ def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
         ("paths = ['../../x']", "outside"),
         ("paths = ['.git/x']", "outside"),
         ("paths = ['.GIT/x']", "outside"),
-        ("state = '/etc/passwd'", "outside"),
-        ("state = 'link/x'", "outside"),
-        ("state = ''", "path"),
-        ('state = "a\\u0000"', "path"),
+        ("policy = '/etc/passwd'", "outside"),
+        ("policy = 'link/x'", "outside"),
+        ("policy = ''", "path"),
+        ('policy = "a\\u0000"', "path"),
+        ("state = 'taskctl.state.json'", "address"),
+        ("state = 's3://bucket/x'", "address"),
+        ("state = 'env:HOME'", "address"),
+        ("answer-workflow = '../x.yml'", "workflow"),
+        ("answer-workflow = 'a b.yml'", "workflow"),
+        ("answer-workflow = '-R.yml'", "workflow"),
+        ("answer-workflow = 'answer.yml\\n'", "workflow"),
+        ('answer-workflow = "answer.yml\\n"', "workflow"),
         ("parallelism = 0", "number"),
         ("parallelism = true", "number"),
         ("settle-time = 150", "duration"),
@@ -175,7 +192,7 @@ def test_an_invalid_value_is_reported_with_its_line(repository: Path, line: str,
     (repository / "pyproject.toml").write_text(
         f"[a]\n{line}\n[tool.taskctl]\n{line}\n[b]\n{line}\n"
     )
-    assert problems(repository / "below") == [("../pyproject.toml", 4, code, case)]
+    assert problems(repository / "below") == [("pyproject.toml", 4, code, case)]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +240,8 @@ def test_flag_then_environment_then_file_then_default(
     assert seen.output.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0
     assert seen.output.color == "never"
-    assert seen.settings.paths == ("../tasks", "../more/a.yaml")
+    assert seen.settings.paths == ("tasks", "more/a.yaml")
+    assert (seen.settings.root, seen.settings.folder) == (Path(), Path("below"))
 
 
 def test_v_shows_the_file_in_use(
@@ -231,7 +249,7 @@ def test_v_shows_the_file_in_use(
 ) -> None:
     (repository / "taskctl.toml").write_text("parallelism = 3\n")
     assert run(["try", "-v", "-C", "below"]) == 0
-    assert "config: ../taskctl.toml\n" in capsys.readouterr().err
+    assert "config: taskctl.toml\n" in capsys.readouterr().err
     assert seen.connection.parallelism == 3
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.app.context import Connection, Settings
+from reconciler.app.settings import Connection, Settings
 from reconciler.cli.command import Call
 from reconciler.cli.commands import serve
 from reconciler.cli.console.output import OutputOptions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.app.context import Settings
+from reconciler.app.settings import Settings
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import wants_color, wants_links

@@ -1,0 +1,48 @@
+"""Refuses manifests that two configurations of a repository read: each keeps a state of its own,
+so each would create the tasks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from reconciler.app.configuration import NAME, PYPROJECT, config_in
+from reconciler.app.settings import Settings
+from reconciler.manifest.repository import repository_root, resolved
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, TaskctlError, error
+from reconciler.system.git import run_git
+
+
+def refuse_other_claims(settings: Settings, files: Sequence[str]) -> None:
+    """TaskctlError if another configuration claims one of these manifests, or cannot be read."""
+    top, root = repository_root(settings.root), resolved(settings.root)
+    if top is None:
+        return
+    manifests = {name: resolved(settings.root / name) for name in files}
+    homes = {*_tracked(top), *_above({path.parent for path in manifests.values()}, top)}
+    found = []
+    for config in map(config_in, sorted(homes - {root})):
+        claimed = next((n for n, path in manifests.items() if config.claims(path)), None)
+        if claimed is not None and config.file is not None:
+            other = config.file.relative_to(top).as_posix()
+            found.append(error(Code.CLAIMED_TWICE, at=Place(claimed), other=other))
+    if found:
+        raise TaskctlError(found)
+
+
+def _above(folders: set[Path], top: Path) -> Iterator[Path]:
+    """The directories of the manifests, and those above them in the repository."""
+    for folder in folders:
+        yield from (up for up in (folder, *folder.parents) if up.is_relative_to(top))
+
+
+def _tracked(top: Path) -> Iterator[Path]:
+    """The directories of the configurations that git tracks; none if git does not run."""
+    names = [f":(glob)**/{name}" for name in (NAME, PYPROJECT)]
+    with suppress(OSError):
+        listed = run_git(top, "ls-files", "-z", "--", *names, env=os.environ).stdout
+        paths = (top / os.fsdecode(name) for name in listed.split(b"\0") if name)
+        yield from (path.parent for path in paths)

@@ -1,0 +1,305 @@
+"""The configuration file: `taskctl.toml`, or `[tool.taskctl]` in `pyproject.toml`.
+
+Anyone who can write to the repository can write this file. It must not control where tokens are
+sent or which organization owns the tasks (SECURITY.md), and its paths must not leave the
+repository. Its directory is the working directory of every command below it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.app.settings import Settings
+from reconciler.manifest.discovery import FOLDER, LONE_SUFFIX
+from reconciler.manifest.repository import in_git, is_hidden, link_out, repository_root
+from reconciler.model import limits
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
+from reconciler.model.options import AdoptScope, parse_duration
+from reconciler.model.remarks import Arg, RemarkError
+from reconciler.model.value import Value
+from reconciler.system import disk
+
+NAME = "taskctl.toml"
+PYPROJECT = "pyproject.toml"
+"""A larger file is truncated, and therefore invalid."""
+
+_MAX_PATHS = 1_000
+_MAX_PROBLEMS = 100
+_MAX_PARTS = 30
+_LONG_KEY = rb"(?<![\w.-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % _MAX_PARTS
+"""A dotted key. For each part, the library copies all that are before it."""
+
+
+# Values
+
+
+def _invalid(case: str, **facts: Arg) -> RemarkError:
+    return RemarkError(Code.INVALID_CONFIG, case, **facts)
+
+
+def _path(value: object, home: Path) -> str:
+    """A path relative to `home`, the file's directory. RemarkError if it is outside the repository
+    or hidden."""
+    if not isinstance(value, str) or not 0 < len(value) <= limits.PATH_CHARACTERS:
+        raise _invalid("path")
+    top = repository_root(home) or home.resolve()
+    try:
+        real = (home / value).resolve()
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise _invalid("path") from problem
+    if not real.is_relative_to(top) or in_git(real.relative_to(top)):
+        raise _invalid("outside", value=value, top=str(top))
+    if is_hidden(real.relative_to(top)):
+        raise _invalid("hidden", value=value)
+    return Path(os.path.relpath(home.resolve() / value, home.resolve())).as_posix()
+
+
+def _paths(value: object, home: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise _invalid("paths")
+    if len(value) > _MAX_PATHS:
+        raise _invalid("many", most=_MAX_PATHS)
+    return tuple(_path(each, home) for each in value)
+
+
+def _number(least: int, most: int | None = None) -> Callable[[object, Path], int]:
+    def read(value: object, _home: Path) -> int:
+        if type(value) is not int or value < least:
+            raise _invalid("number", least=least)
+        if most is not None and value > most:
+            raise _invalid("large", most=most)
+        return value
+
+    return read
+
+
+def _duration(value: object, _home: Path) -> str:
+    if isinstance(value, str):
+        try:
+            parse_duration(value)
+        except RemarkError:
+            pass
+        else:
+            return value
+    raise _invalid("duration")
+
+
+def _choice(*choices: str) -> Callable[[object, Path], str]:
+    def read(value: object, _home: Path) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise _invalid("choice", choices=choices)
+        return value
+
+    return read
+
+
+def _identity(value: object, _home: Path) -> str:
+    kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind not in APPLY_AS or not name.strip():
+        raise _invalid("identity")
+    return f"{kind}:{name.strip()}"
+
+
+def _state(value: object, _home: Path) -> str:
+    """Only a remote of the clone or the variable, so that no pull request can send prompts
+    elsewhere."""
+    if not isinstance(value, str) or not (value.startswith("git:") or value == STATE_VARIABLE):
+        raise _invalid("address", variable=STATE_VARIABLE)
+    return value
+
+
+def _workflow(value: object, _home: Path) -> str:
+    """The file of a workflow: nothing else may be part of a command that taskctl prints."""
+    if not isinstance(value, str) or not _WORKFLOW.fullmatch(value):
+        raise _invalid("workflow")
+    return value
+
+
+STATE_VARIABLE = "env:TASKCTL_STATE"
+_WORKFLOW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.ya?ml|\.gitlab-ci\.yml")
+
+
+APPLY_AS = ("user-id", "team", "login")
+
+KEYS: dict[str, Callable[[object, Path], object]] = {
+    "paths": _paths,
+    "state": _state,
+    "policy": _path,
+    "answer-workflow": _workflow,
+    "parallelism": _number(1, limits.PARALLELISM),
+    "lock-timeout": _duration,
+    "settle-time": _duration,
+    "adopt": _choice(*AdoptScope),
+    "adopt-limit": _number(0),
+    "max-creates": _number(0),
+    "apply-as": _identity,
+    "color": _choice("auto", "always", "never"),
+}
+
+SETTINGS = frozenset({"paths", "policy", "state", "max_creates", "apply_as", "answer_workflow"})
+"""The fields of `Settings`; the others are defaults of options."""
+
+FORBIDDEN = frozenset({"backend", "token", "org"})
+"""Rejected keys, each with its own message."""
+
+
+# The file
+
+
+class Config(Value, frozen=True):
+    """The values of a `file` (None: there is none), by parameter name. Paths are relative to its
+    directory."""
+
+    file: Path | None
+    values: Mapping[str, Any]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The defaults of options (click's `default_map`); `color` also depends on NO_COLOR."""
+        return {n: v for n, v in self.values.items() if n not in SETTINGS and n != "color"}
+
+    def settings(self, folder: Path) -> Settings:
+        """The settings of a command that was called in `folder`."""
+        if self.file is None:
+            return Settings(root=folder)
+        home, is_here = self.file.parent, self.file.parent == folder.resolve()
+        root = folder if is_here else Path(os.path.relpath(home))
+        own = {name: self.values[name] for name in SETTINGS & self.values.keys()}
+        return Settings(root=root, called_in=folder, config_file=self.file.name, **own)
+
+    def claims(self, manifest: Path) -> bool:
+        """Whether a command without PATH would read this manifest, a resolved path."""
+        if self.file is None:
+            return False
+        home = self.file.parent
+        paths = self.values.get("paths")
+        if paths is None and manifest.parent == home and manifest.name.endswith(LONE_SUFFIX):
+            return True
+        return any(
+            manifest.is_relative_to(os.path.realpath(home / path)) for path in paths or (FOLDER,)
+        )
+
+
+NO_CONFIG = Config(None, {})
+
+
+def find_config(folder: Path) -> Config:
+    """The nearest file in `folder` or above it, up to the root of the repository. Outside of
+    repositories, only that in `folder`: others may have written those above it. TaskctlError for an
+    invalid one."""
+    resolved = folder.resolve()
+    root = repository_root(folder) or resolved
+    for top in (resolved, *resolved.parents):
+        if (found := config_in(top)) is not NO_CONFIG:
+            return found
+        if top == root:
+            break
+    return NO_CONFIG
+
+
+def config_in(home: Path) -> Config:
+    """The configuration in a directory. TaskctlError if it is invalid, or if there are two."""
+    found = [config for name in (NAME, PYPROJECT) if (config := _read(home / name)) is not None]
+    if len(found) > 1:
+        raise TaskctlError([_problem("two", Place(_shown(home / NAME)), other=PYPROJECT)])
+    return found[0] if found else NO_CONFIG
+
+
+def _shown(path: Path) -> str:
+    """As the user would write it."""
+    return Path(os.path.relpath(path)).as_posix()
+
+
+def _read(path: Path) -> Config | None:
+    """The values of a file; None if it does not exist, or is a `pyproject.toml` without
+    `[tool.taskctl]`."""
+    is_own = path.name == NAME
+    if not (path.is_file() or (is_own and os.path.lexists(path))):
+        return None
+    shown = _shown(path)
+    if (target := link_out(path.parent, path.name)) is not None:
+        raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "config", at=Place(shown), target=target)
+    try:
+        data = disk.read_start(path, limits.CONFIG_BYTES)
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise TaskctlError([_problem("unreadable", Place(shown), why=why)]) from problem
+    if not is_own and b"taskctl" not in data:
+        return None
+    table: object = _parsed(data, shown)
+    if not is_own:
+        tool = table.get("tool") if isinstance(table, dict) else None
+        table = tool.get("taskctl") if isinstance(tool, dict) else None
+        if table is None:
+            return None
+    if not isinstance(table, dict):
+        raise TaskctlError([_problem("table", Place(shown))])
+    values: dict[str, Any] = {}
+    lines = _lines(data.decode("utf-8", "replace"), own_file=is_own)
+    problems: list[Diagnostic] = []
+    for key, value in table.items():
+        problems += _checked(key, value, path.parent, values, Place(shown, lines.get(key)))
+        if len(problems) == _MAX_PROBLEMS:
+            break
+    if problems:
+        raise TaskctlError(problems)
+    return Config(path, values)
+
+
+def _parsed(data: bytes, shown: str) -> object:
+    import tomllib
+
+    if re.search(_LONG_KEY, data):
+        raise TaskctlError([_problem("parts", Place(shown), most=_MAX_PARTS)])
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as problem:
+        raise TaskctlError([_problem("encoding", Place(shown))]) from problem
+    except tomllib.TOMLDecodeError as problem:
+        found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(problem))
+        what, line, column = found.groups() if found else (str(problem), None, None)
+        place = Place(shown, int(line) if line else None, int(column) if column else None)
+        what = what[:1].lower() + what[1:]
+        raise TaskctlError([_problem("toml", place, why=what)]) from problem
+    except (ValueError, RecursionError) as problem:
+        raise TaskctlError([_problem("extreme", Place(shown))]) from problem
+
+
+def _checked(
+    key: str, value: object, home: Path, values: dict[str, Any], place: Place
+) -> Iterator[Diagnostic]:
+    """Adds the value to `values`, or yields the problem."""
+    if key in FORBIDDEN:
+        yield error(Code.FORBIDDEN_SETTING, key, at=place, setting=key)
+    elif key not in KEYS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(key.replace("_", "-").lower(), KEYS, n=1)
+        facts = {"near": near[0]} if near else {"known": tuple(KEYS)}
+        yield _problem("near" if near else "unknown", place, setting=key, **facts)
+    else:
+        try:
+            values[key.replace("-", "_")] = KEYS[key](value, home)
+        except RemarkError as problem:
+            yield _problem(problem.case, place, setting=key, **problem.facts)
+
+
+def _problem(case: str, place: Place, **facts: Any) -> Diagnostic:
+    return error(Code.INVALID_CONFIG, case, at=place, **facts)
+
+
+def _lines(text: str, *, own_file: bool) -> dict[str, int]:
+    """The first line that sets each key, which tomllib does not provide."""
+    found: dict[str, int] = {}
+    inside = own_file
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.lstrip().startswith("[") and not own_file:
+            inside = re.match(r"\s*\[\s*tool\s*\.\s*taskctl\s*[\].]", line) is not None
+        elif inside and (name := re.match(r"([^=.]*+)[=.]", line)) is not None:
+            found.setdefault(name[1].strip().strip("\"'"), number)
+    return found

@@ -1,0 +1,76 @@
+"""What the command line and the configuration file set for a use case."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from reconciler.manifest.repository import resolved
+from reconciler.model import limits
+from reconciler.model.value import Value
+
+
+class Settings(Value, frozen=True):
+    """The working directory `root`, and what the configuration file in it sets besides the defaults
+    of options. `called_in`: the directory that paths on the command line are relative to, if it is
+    another one.
+
+    `paths` replace the default locations of manifests; they and `policy` are relative to `root`.
+    `config_file` is the name of the file, None if there is none. `all_problems`: similar
+    diagnostics are not limited.
+    """
+
+    root: Path = Path()
+    called_in: Path | None = None
+    paths: tuple[str, ...] = ()
+    policy: str | None = None
+    state: str | None = None
+    max_creates: int | None = None
+    apply_as: str | None = None
+    answer_workflow: str | None = None
+    config_file: str | None = None
+    all_problems: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The directory that paths on the command line are relative to."""
+        return self.root if self.called_in is None else self.called_in
+
+    def path(self, typed: str) -> Path:
+        """The path that the user typed."""
+        return self.folder / typed
+
+    def names(self, typed: Iterable[str]) -> tuple[str, ...]:
+        """PATHs that the user typed, relative to `root`."""
+        return tuple(_moved(path, self.folder, self.root) for path in typed)
+
+    def typed(self, name: str) -> str:
+        """A path relative to `root`, as the user would type it."""
+        return _moved(name, self.root, self.folder)
+
+
+def _moved(path: str, old: Path, new: Path) -> str:
+    """A path that is relative to `old`, relative to `new`."""
+    if old == new or Path(path).is_absolute():
+        return path
+    return Path(os.path.relpath(resolved(old) / path, resolved(new))).as_posix()
+
+
+class ReportFile(Value, frozen=True):
+    """A `--report`: its format, and the file as the user typed it (None: stdout)."""
+
+    format: str
+    file: str | None
+
+
+class Connection(Value, frozen=True):
+    """The options for the service and the state. None: resolved as in
+    docs/configuration.md."""
+
+    backend: str | None = None
+    org: str | None = None
+    state: str | None = None
+    parallelism: int = limits.DEFAULT_PARALLELISM
+    lock_timeout: timedelta = timedelta()
