@@ -1,41 +1,113 @@
-"""The text of JSON documents, with list items on separate lines, and documents without a schema."""
+"""JSON documents: the parts that they share, and their text, with list items on separate lines.
+
+Each document is described in `schemas/`, or it is that of a command without a schema.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from reconciler.messages import word
+from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import rfc3339
 
 if TYPE_CHECKING:
-    from reconciler.render.parts import Part
+    from reconciler.messages.template import Words
+    from reconciler.model.budget import Outlook
+    from reconciler.plan.plan import Change
+
+FORMAT_VERSION = 1
+
+Document = dict[str, Any]
+"""An object of JSON. Members without a value are null; those that `given` leaves out are absent."""
 
 # A runner looks for its commands anywhere in a line; in JSON `##` occurs in strings only.
 _INERT = r"\x7f|##(?=\w*\[)"
 
 
-def json_document(diagnostics: Iterable[Diagnostic] = (), /, **members: object) -> dict[str, Any]:
-    """A document of a command that has no schema."""
-    from reconciler.render.parts import FORMAT_VERSION, diagnostic_items
-
-    listed = [members_of(item) for item in diagnostic_items(diagnostics)]
-    return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **members}
-
-
-def members_of(part: Part) -> dict[str, Any]:
-    """The members of a document or of a part of it, as JSON values."""
-    import msgspec  # most runs write text
-
-    found: dict[str, Any] = msgspec.to_builtins(part)
-    return found
+def json_document(diagnostics: Iterable[Diagnostic] = (), /, **members: object) -> Document:
+    """A document with these members after the two that every document has."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "diagnostics": diagnostic_items(diagnostics),
+        **members,
+    }
 
 
-def dump(document: Part | Mapping[str, object]) -> str:
+def given(**members: object) -> Document:
+    """The members that are neither empty nor None."""
+    return {name: value for name, value in members.items() if value}
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """The moment as in RFC 3339."""
+    return rfc3339(moment) if moment is not None else None
+
+
+def diagnostic_items(diagnostics: Iterable[Diagnostic]) -> list[Document]:
+    """The diagnostics in words."""
+    return [_diagnostic_item(diagnostic) for diagnostic in diagnostics]
+
+
+def _diagnostic_item(diagnostic: Diagnostic) -> Document:
+    summary, detail, command = word(diagnostic)
+    row = diagnostic.at.row
+    return {
+        "code": diagnostic.code.value,
+        "severity": diagnostic.severity.value,
+        "summary": summary,
+        "detail": "\n".join(part for part in (detail, command) if part),
+        "file": diagnostic.file,
+        "line": diagnostic.line,
+        "column": diagnostic.column,
+        "key": diagnostic.key,
+        **({"related": [{"file": row.file, "line": row.line}]} if row is not None else {}),
+    }
+
+
+def hint_items(words: Words) -> list[Document]:
+    """The hints of remarks."""
+    return [{"text": hint.text, "commands": list(hint.commands)} for hint in words.hints]
+
+
+def change_item(change: Change) -> Document:
+    """A difference. A side that is absent has no member: null is a value."""
+    sides = {"before": change.before, "after": change.after}
+    return {
+        "path": change.path,
+        **{name: side for name, side in sides.items() if side is not ABSENT},
+        "origin": change.origin.value,
+        "inPlace": change.in_place,
+    }
+
+
+def budget_part(outlooks: Iterable[Outlook]) -> Document | None:
+    """The token budgets; None without any."""
+    items = [_budget_item(outlook) for outlook in outlooks]
+    return {"organizations": items} if items else None
+
+
+def _budget_item(outlook: Outlook) -> Document:
+    budget = outlook.budget
+    return {
+        "orgName": budget.org_name,
+        "usedTokens": budget.used,
+        "allowanceTokens": budget.allowance,
+        "exhausted": budget.exhausted,
+        "windowEnd": timestamp(budget.window_end),
+        "windowKind": budget.window_kind,
+        "readAt": rfc3339(outlook.read_at),
+    }
+
+
+def dump(document: Mapping[str, object]) -> str:
     """The text of a document, in ASCII, which any terminal and encoding can represent."""
-    found = document if isinstance(document, Mapping) else members_of(document)
-    members = [f"{json.dumps(name)}: {_value(value)}" for name, value in found.items()]
+    members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
     return inert("{" + ",\n ".join(members) + "}\n")
 
 

@@ -11,7 +11,7 @@ from reconciler.render.reports import FailureReport, Style
 from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
-    from reconciler.render.parts import Part
+    from reconciler.render.document import Document
 
 
 class FailureView(ReportView):
@@ -24,10 +24,10 @@ class FailureView(ReportView):
         del style
         return ()
 
-    def document(self) -> Part:
-        from reconciler.render.parts import CommandDocument, diagnostic_items
+    def document(self) -> Document:
+        from reconciler.render.document import json_document  # most runs write text
 
-        return CommandDocument(diagnostics=diagnostic_items(self.diagnostics))
+        return json_document(self.diagnostics)
 
     def summary(self) -> str:
         return f"Failed: {counted(count(self.diagnostics, Severity.ERROR), 'error')}"

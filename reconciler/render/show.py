@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any
-
-from msgspec import Meta
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import DesiredTask, TaskRef, rfc3339
@@ -14,29 +11,11 @@ from reconciler.model.value import Value
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.conversation import age
-from reconciler.render.parts import (
-    ChangeItem,
-    CommandDocument,
-    Part,
-    Position,
-    change_item,
-    diagnostic_items,
-)
+from reconciler.render.document import Document, change_item, json_document
 from reconciler.render.reports import Style
-from reconciler.render.state.document import (
-    Attempts,
-    Recorded,
-    attempt_items,
-    record_item,
-)
+from reconciler.render.state.document import state_part
 from reconciler.render.state.records import task_text
-from reconciler.render.status.document import (
-    ReadAt,
-    StatusSummary,
-    StatusTask,
-    status_counts,
-    status_members,
-)
+from reconciler.render.status.document import status_counts, status_task
 from reconciler.render.status.table import reason_rows
 from reconciler.render.values import change_rows, flow, setting_rows
 from reconciler.state.model import State
@@ -60,55 +39,19 @@ def report_text(report: TaskReport, style: Style, now: datetime) -> str:
     return text + "".join(f"{safe.without_commands(row)}\n" for row in rows)
 
 
-class ManifestItem(Part, kw_only=True):
-    """A task as its manifest declares it."""
-
-    file: Annotated[str, Meta(description="The manifest.")]
-    line: Annotated[Position | None, Meta(description="Line of the key in the manifest.")]
-    inputs: Annotated[
-        dict[str, Any],
-        Meta(description="The settings, including defaults. A sensitive prompt is a digest."),
-    ]
-
-
-class ShownTask(StatusTask, kw_only=True):
-    """A task: at the service, in the state, and in its manifest."""
-
-    recorded: Recorded
-    attempts: Attempts
-    manifest: Annotated[
-        ManifestItem | None,
-        Meta(description="The task in its manifest; null if no manifest declares it."),
-    ]
-    diff: Annotated[list[ChangeItem], Meta(description="Differences, sorted by path.")]
-
-
-class ShowDocument(CommandDocument, kw_only=True):
-    """Everything that is known about one task.
-
-    Within a formatVersion, fields and values may be added: ignore those that are unknown.
-    """
-
-    read_at: ReadAt
-    summary: StatusSummary
-    tasks: Annotated[list[ShownTask], Meta(description="The task.")]
-
-
-def report_document(report: TaskReport, now: datetime) -> ShowDocument:
+def report_document(report: TaskReport, now: datetime) -> Document:
     desired, manifest = report.desired, None
     if desired is not None:
-        inputs = dict(desired.inputs)
-        manifest = ManifestItem(file=desired.file, line=desired.line, inputs=inputs)
-    task = ShownTask(
-        **status_members(report.status),
-        recorded=record_item(report.state.records.get(report.ref)),
-        attempts=attempt_items(report.state, report.ref),
-        manifest=manifest,
-        diff=[change_item(change) for change in report.diff],
-    )
-    return ShowDocument(
-        diagnostics=diagnostic_items(report.diagnostics),
-        read_at=rfc3339(now),
+        manifest = {"file": desired.file, "line": desired.line, "inputs": desired.inputs}
+    task = {
+        **status_task(report.status),
+        **state_part(report.state, report.ref),
+        "manifest": manifest,
+        "diff": [change_item(change) for change in report.diff],
+    }
+    return json_document(
+        report.diagnostics,
+        readAt=rfc3339(now),
         summary=status_counts([report.status]),
         tasks=[task],
     )

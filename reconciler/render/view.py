@@ -11,7 +11,7 @@ from reconciler.render.reports import Locate, Style
 
 if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
-    from reconciler.render.parts import Part
+    from reconciler.render.document import Document
     from reconciler.render.plan.items import EntryView
     from reconciler.render.task_view import TaskView
 
@@ -40,7 +40,7 @@ class ReportView:
         """The text, without diagnostics."""
         raise NotImplementedError
 
-    def document(self) -> Part:
+    def document(self) -> Document:
         """The JSON document."""
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.render.wait.report import End, WaitedReport
-from reconciler.tasks.events import EventSummary, Last
+from reconciler.tasks.events import Approval, EventSummary, Last, ToolCall
 from reconciler.tasks.status import TaskStatus
 from tests.support import plan_strategies as some
 from tests.support.remark_cases import remarks
@@ -82,7 +82,20 @@ _pull_requests = st.fixed_dictionaries(
         "repo": _repositories,
     }
 )
-_statuses = st.builds(
+_approvals = st.builds(
+    Approval,
+    text,
+    text,
+    st.fixed_dictionaries(
+        {"timestamp": st.just("2026-11-24T14:44:49Z") | text},
+        optional={
+            "approval_type": text,
+            "context": st.fixed_dictionaries({"tool_name": st.just("ask_user") | text}),
+        },
+    ),
+)
+_calls = st.builds(ToolCall, text, text, st.sampled_from(["", "cloud", "cli", "worker"]))
+statuses = st.builds(
     TaskStatus,
     ref=st.builds(TaskRef, text, text),
     state=st.sampled_from(TaskState),
@@ -90,7 +103,13 @@ _statuses = st.builds(
     task_id=st.none() | text,
     url=st.none() | text,
     raw=st.fixed_dictionaries({"entities": st.lists(_pull_requests, max_size=2)}),
-    summary=st.builds(EventSummary, last=st.sampled_from(Last), words=long_text),
+    summary=st.builds(
+        EventSummary,
+        last=st.sampled_from(Last),
+        words=long_text,
+        approvals=st.lists(_approvals, max_size=2).map(tuple),
+        parked=st.lists(_calls, max_size=2).map(tuple),
+    ),
     unmet=_problems,
 )
 
@@ -131,7 +150,7 @@ reports: st.SearchStrategy[Report] = st.one_of(
         WaitedReport,
         st.just(()) | st.lists(_results, max_size=2, unique_by=lambda r: r.ref).map(tuple),
         _problems,
-        statuses=st.lists(_statuses, max_size=4, unique_by=lambda s: s.ref).map(tuple),
+        statuses=st.lists(statuses, max_size=4, unique_by=lambda s: s.ref).map(tuple),
         end=st.sampled_from(End),
         command=st.sampled_from(["apply", "wait", "results"]),
         missing=st.integers(0, 2),

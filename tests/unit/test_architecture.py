@@ -38,7 +38,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "referencing": "manifest/schema.py",
     "obstore": "state/engines/objects.py",
     "psycopg": "state/engines/postgres.py",
-    "msgspec": ("model/", "state/", "embedded/requests.py", "render/"),
+    "msgspec": ("model/", "state/", "embedded/requests.py"),
     "requests": "remote/",
     "ruamel": "manifest/",
     "urllib3": "remote/",

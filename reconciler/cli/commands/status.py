@@ -18,7 +18,7 @@ from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.render.document import dump, json_document
+from reconciler.render.document import dump
 from reconciler.render.status.document import status_document
 from reconciler.render.status.table import status_rows
 from reconciler.render.status.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
@@ -181,7 +181,7 @@ def _show_totals(out: Output, report: TotalsReport) -> None:
         return
     marks = _bar_marks() if sys.stdout.isatty() else ""
     out.result(
-        lambda: json_document(**totals_document(report.totals, report.budgets)),
+        lambda: totals_document(report.totals, report.budgets),
         lambda style: "\n".join([*totals_rows(report.totals, report.budgets, style, marks), ""]),
     )
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from reconciler.app.ui import ApplyProgress, Source, Watch
     from reconciler.model.task import TaskRef
-    from reconciler.render.parts import Part
     from reconciler.render.wait.report import WaitedReport
     from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
@@ -161,7 +160,7 @@ class Output:
 
     def result(
         self,
-        document: Callable[[], Part | Mapping[str, object]],
+        document: Callable[[], Mapping[str, object]],
         text: Callable[[Style], str],
         diagnostics: Sequence[Diagnostic] = (),
     ) -> None:

@@ -16,7 +16,7 @@ from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.view import Count, ReportView
 
 if TYPE_CHECKING:
-    from reconciler.render.parts import Part
+    from reconciler.render.document import Document
 
 _RESULTS: dict[Result, tuple[str, Severity | None]] = {
     Result.CREATED: ("+", None),
@@ -42,7 +42,7 @@ class ApplyView(ReportView):
     def rows(self, style: Style) -> Iterable[str]:
         return apply_rows(self.report, style)
 
-    def document(self) -> Part:
+    def document(self) -> Document:
         from reconciler.render.apply.document import apply_document
 
         return apply_document(self.report)

@@ -18,7 +18,7 @@ from reconciler.render.wait.report import WaitedReport
 from reconciler.render.wait.view import WaitView
 
 if TYPE_CHECKING:
-    from reconciler.render.parts import Part
+    from reconciler.render.document import Document
 
 
 class ApplyWaitView(WaitView):
@@ -32,7 +32,7 @@ class ApplyWaitView(WaitView):
             yield ""
             yield from waited_rows(self.report, style)
 
-    def document(self) -> Part:
+    def document(self) -> Document:
         from reconciler.render.apply.document import apply_document
         from reconciler.render.wait.document import waited
 

@@ -27,7 +27,7 @@ from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
 
 if TYPE_CHECKING:
-    from reconciler.render.parts import Part
+    from reconciler.render.document import Document
 
 
 class PlanView(ReportView):
@@ -43,7 +43,7 @@ class PlanView(ReportView):
 
         return plan_rows(self.plan, style)
 
-    def document(self) -> Part:
+    def document(self) -> Document:
         from reconciler.render.plan.document import plan_document
 
         return plan_document(self.plan)

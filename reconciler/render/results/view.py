@@ -11,7 +11,7 @@ from reconciler.render.status.table import status_summary
 from reconciler.render.wait.view import WaitView
 
 if TYPE_CHECKING:
-    from reconciler.render.parts import Part
+    from reconciler.render.document import Document
 
 
 class ResultsView(WaitView):
@@ -25,7 +25,7 @@ class ResultsView(WaitView):
         report = self.report
         return result_rows(report.statuses, style, report.read_at, report.missing)
 
-    def document(self) -> Part:
+    def document(self) -> Document:
         from reconciler.render.results.document import results_document
 
         return results_document(self.report)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from reconciler.model.budget import Outlook
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.counts import counted
 from reconciler.render.csv_text import csv_text
+from reconciler.render.document import Document, budget_part, given, json_document
 from reconciler.render.reports import Style
 from reconciler.tasks.totals import By, GroupTotal, Totals, Usage
 
@@ -38,19 +38,16 @@ def totals_rows(
     return [*rows, *budget_rows(outlooks, style)]
 
 
-def totals_document(totals: Totals, outlooks: Sequence[Outlook]) -> dict[str, Any]:
-    """`totals`, and `budget` if there is one."""
-    from reconciler.render.document import members_of
-    from reconciler.render.parts import budget_part
-
-    values: dict[str, Any] = {
+def totals_document(totals: Totals, outlooks: Sequence[Outlook]) -> Document:
+    """The document with `totals`, and `budget` if there is one."""
+    values: Document = {
         "tokens": totals.tokens,
         "tasks": totals.tasks,
         "unknown": totals.unknown,
     }
     for by, sums in totals.groups.items():
         values[f"by{by.capitalize()}"] = _rows(totals, by, sums)
-    return {"totals": values, **({"budget": members_of(budget_part(outlooks))} if outlooks else {})}
+    return json_document(totals=values, **given(budget=budget_part(outlooks)))
 
 
 def totals_csv(totals: Totals) -> str:

@@ -12,7 +12,7 @@ from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
-    from reconciler.render.parts import Part
+    from reconciler.render.document import Document
     from reconciler.render.task_view import TaskView
 
 
@@ -29,7 +29,7 @@ class ValidateView(ReportView):
     def rows(self, style: Style) -> Iterable[str]:
         return () if style.quiet else (f"{self.summary()}.",)
 
-    def document(self) -> Part:
+    def document(self) -> Document:
         from reconciler.render.validate.document import validate_document  # most runs write text
 
         return validate_document(self.report)

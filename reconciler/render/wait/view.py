@@ -21,7 +21,7 @@ from reconciler.tasks.results import result_of
 from reconciler.tasks.status import TaskStatus, counts, open_requests
 
 if TYPE_CHECKING:
-    from reconciler.render.parts import Part
+    from reconciler.render.document import Document
 
 _LEVELS = {0: None, 1: Severity.ERROR, 2: Severity.WARNING, 3: Severity.WARNING}
 """By exit code."""
@@ -41,7 +41,7 @@ class WaitView(ReportView):
             return ()
         return result_rows(self.report.statuses, style, self.report.read_at)
 
-    def document(self) -> Part:
+    def document(self) -> Document:
         from reconciler.render.wait.document import wait_document
 
         return wait_document(self.report)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-import jsonschema
 import pytest
 
 from reconciler.messages.template import amount
@@ -17,7 +16,7 @@ from reconciler.render import render
 from reconciler.render.budget import budget_lines
 from reconciler.render.reports import Style
 from reconciler.state.model import State
-from reconciler.system.resources import schema_text
+from tests.support.documents import check_document
 from tests.support.plan_sample import PLAN
 
 END = datetime(2026, 12, 1, tzinfo=UTC)
@@ -56,7 +55,7 @@ def test_with_several_organizations_each_is_named() -> None:
 
 def test_the_document_is_valid_and_a_saved_plan_keeps_the_budget() -> None:
     document = json.loads(render("json", SHOWN, Style()))
-    jsonschema.validate(document, json.loads(schema_text("plan")))
+    check_document("plan", document)
     (budget,) = document["budget"]["organizations"]
     assert budget == {
         "orgName": "acme",
