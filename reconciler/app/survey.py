@@ -25,7 +25,7 @@ FEW = 10
 def message_cache(
     files: UserCache, service: str, caller: Identity, scrub: Callable[[str], str] = str
 ) -> TaskCache[FirstMessage]:
-    """A cache of the first messages, which never change, that this caller has read."""
+    """A cache of the first messages that this caller has read, and that cannot change any more."""
     return TaskCache(files, "first-messages", service, caller, FirstMessage, scrub)
 
 
@@ -196,7 +196,7 @@ class _Organization:
         more = (task for task in known_by_id if task in found.tasks)
         unread = []
         for task in dict.fromkeys((*self.candidates, *more)):
-            known = cache.get(task) or (None if lookup.is_final else self.survey.seen.get(task))
+            known = None if lookup.is_final else cache.get(task) or self.survey.seen.get(task)
             if known is None:
                 unread.append(task)
             else:
@@ -206,7 +206,7 @@ class _Organization:
                 found.unreadable[task] = answer.causes
                 continue
             found.messages[task] = answer
-            if answer is not None and lookup.is_settled(task.id, answer):
+            if answer is not None and lookup.is_settled(found.tasks[task]):
                 cache.put(task, answer)
             elif answer is not None:
                 self.survey.seen[task] = answer

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
 from reconciler.model.identity import Identity
-from reconciler.model.mark import microseconds
 from reconciler.model.options import AdoptScope
-from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
@@ -57,6 +57,8 @@ class Depth(NamedTuple):
 
 TO_THE_END = Depth()
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
 
 class Lookup(Value, frozen=True):
     """What to read from one organization.
@@ -69,9 +71,9 @@ class Lookup(Value, frozen=True):
     `limit`: the maximum number of tasks to read for `missing` alone.
     `settings`: the distinct fixed settings of `missing`.
     `recorded`: the IDs of tasks that have or had a key, `named` those that manifests name.
-    `marks`: the known marks of the organization's keys, in microseconds.
-    `is_final`: an attempt is about to be given up, so messages without such a mark that this run
-    has read already are read again.
+    `settled_before`: when a task must have been created for its first message to be complete.
+    `is_final`: an attempt is about to be given up, so messages that were read already are read
+    again.
     """
 
     org_name: str
@@ -86,7 +88,7 @@ class Lookup(Value, frozen=True):
     limit: int = 0
     recorded: Collection[str] = frozenset()
     named: Collection[str] = frozenset()
-    marks: Collection[int] = frozenset()
+    settled_before: datetime = _LONG_AGO
     is_final: bool = False
 
     @property
@@ -115,12 +117,12 @@ class Lookup(Value, frozen=True):
             return True
         return any(not depth.excludes(task.id, seen) for depth in self.attempt_depths)
 
-    def is_settled(self, task_id: str, message: FirstMessage) -> bool:
-        """Whether a first message cannot change any more: it has a known mark, or the task is
-        recorded or existed before."""
-        if task_id in self.recorded or task_id in self.adopt_depth.ids:
-            return True
-        return microseconds(message.mark) in self.marks
+    def is_settled(self, task: RemoteTask) -> bool:
+        """Whether its first message, read now, is complete: the task is recorded or was in a
+        baseline, and is older than the settle time."""
+        created, depths = task.created_at, (self.adopt_depth, *self.attempt_depths)
+        is_known = task.id in self.recorded or any(task.id in depth.ids for depth in depths)
+        return is_known and created is not None and created <= self.settled_before
 
 
 def lookups(
@@ -146,22 +148,21 @@ def lookups(
         for attempt in state.attempts.values()
         if time_left(attempt, options.settle_time, holder, clocks.boot) != 0
     }
-    return [
+    found = (
         _lookup(org_name, tasks, state, identity, options, young, known)
         for org_name, tasks in sorted(by_org.items())
-    ]
+    )
+    return [replace(each, settled_before=clocks.moment - options.settle_time) for each in found]
 
 
 class _Known(NamedTuple):
     recorded: frozenset[str]
     named: frozenset[str]
-    marks: frozenset[int]
 
     @classmethod
     def of(cls, state: State, desired: Iterable[DesiredTask]) -> _Known:
         named = frozenset(task.task_id for task in desired if task.task_id is not None)
-        marks = frozenset(us for mark, _ in state.marks() if (us := microseconds(mark)))
-        return cls(frozenset(state.recorded_ids()), named, marks)
+        return cls(frozenset(state.recorded_ids()), named)
 
 
 def _lookup(
@@ -184,7 +185,7 @@ def _lookup(
     found = Lookup(org_name, frozenset(ids | removed))
     if not (missing or attempts or removed):
         return found
-    recorded, named, marks = known()
+    recorded, named = known()
     return replace(
         found,
         first_messages=frozenset(removed),
@@ -197,7 +198,6 @@ def _lookup(
         limit=options.adopt_limit,
         recorded=recorded,
         named=named,
-        marks=marks,
         is_final=any(attempt.ref not in young for attempt in own),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.in_process import TEXTS, InProcess
-from tests.support.sandbox import STATE
+from tests.support.sandbox import as_tasks
 
 
 def _fake(text: str) -> str:
@@ -29,16 +29,12 @@ def _names(here: InProcess, cached: Path) -> tuple[str, ...]:
 
 @pytest.fixture
 def cached(here: InProcess) -> Path:
-    """The cache of the first messages of four tasks that open attempts have created."""
-    assert here.run("apply").code == 0
-    file = here.sandbox.folder / STATE
-    state = json.loads(file.read_text())
-    del state["checksum"]  # as after a manual merge
-    for ref, record in state["tasks"].items():
-        mark = record["marks"][-1]
-        kept = {name: record[name] for name in ("inputs", "digest", "identity", "file")}
-        state["attempts"][mark] = {"task": ref, "startedAt": mark, **kept}
-    file.write_text(json.dumps({**state, "tasks": {}}))
+    """The cache of the first messages of four tasks that `state rm` removed."""
+    for texts in (TEXTS, {**TEXTS, "last": "do more"}):  # the baseline of the second has the four
+        here.sandbox.write(as_tasks(texts))
+        assert here.run("apply").code == 0
+    here.sandbox.write(as_tasks(TEXTS))
+    assert here.run_state("rm", "*", "-y").code == 0
     for task in here.server.world.tasks:
         task.shown["createdAt"] = "2026-11-01T00:00:00Z"  # a young task may still change
     assert set(here.run("plan").actions().values()) == {"adopt"}
@@ -70,7 +66,7 @@ def test_a_cache_in_the_repository_is_not_read(
                 patched.setenv(name, value)
             assert set(here.run("plan").actions().values()) == {"adopt"}, chosen
     assert here.run("apply").code == 0
-    assert len(here.server.posts) == before == len(TEXTS)
+    assert len(here.server.posts) == before == len(TEXTS) + 1
 
 
 def test_the_cache_is_read_where_it_belongs(here: InProcess, cached: Path) -> None:

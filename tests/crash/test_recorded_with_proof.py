@@ -356,3 +356,17 @@ def test_an_import_keeps_the_marks_of_its_key(here: InProcess) -> None:
     assert ended.code == 0, ended.stdout + ended.stderr
     record = here.sandbox.state()["tasks"]["acme/k2"]
     assert (record["taskId"], late in record["marks"]) == (made, True)
+
+
+def test_a_half_read_message_is_read_again(here: InProcess) -> None:
+    """A lagging node shows the mark with half of the text. Nothing of that is kept."""
+    here.sandbox.write(as_tasks(ONE))
+    set_rules(here, Rule("create", LOST), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    (task,) = here.server.world.tasks
+    task.events[1]["eventBody"]["content"] = "do"
+    set_rules(here)
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    task.events[1]["eventBody"]["content"] = "do 2"
+    assert here.run("apply").results() == {"k2": "adopted"}
+    assert tasks_of(here) == [here.sandbox.recorded()["k2"]]

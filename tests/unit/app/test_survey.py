@@ -426,12 +426,29 @@ def test_the_limit_does_not_apply_to_attempts(reader: Reader) -> None:
 
 
 def test_only_a_message_that_cannot_change_is_cached(reader: Reader) -> None:
-    """It has a mark of ours, or the task is recorded or existed before."""
-    tried = attempt("x", ago(minutes=9))
-    service = Shown([remote("t"), remote("u")])
-    service.events = {"t": message("work of a", tried.mark), "u": message("work of a")}
+    """The task existed before, and was older than the settle time when it was read. A mark of ours
+    is no reason: the text may be half there."""
+    young, lost = attempt("x", ago(seconds=9), baseline=BEFORE.name), attempt("y", ago(seconds=8))
+    known = state(attempts=[young, lost], baselines={BEFORE.name: BEFORE})
+    listed = {"b0": ago(minutes=9), "b1": ago(seconds=9), "new": ago(minutes=9)}
+    service = Shown([remote(task_id, at) for task_id, at in listed.items()])
+    service.events = dict.fromkeys(listed, message("work of", young.mark))
     for _ in range(2):
-        view = reader.read(service, desired("a"), known=state(attempts=[tried]))
-        assert view.messages[TaskId("acme", "t")] == message("work of a", tried.mark)
-    assert service.asked.count("events t") == 1
-    assert service.asked.count("events u") == 2
+        view = reader.read(service, desired("a"), known=known)
+        assert view.messages.keys() == {TaskId("acme", task_id) for task_id in listed}
+    assert [service.asked.count(f"events {task_id}") for task_id in listed] == [1, 2, 2]
+
+
+def test_the_last_look_reads_the_service(reader: Reader) -> None:
+    """A message that is cached may not have been complete."""
+    young = attempt("a", ago(seconds=9))
+    service = Shown([remote("b0", ago(minutes=9))])
+    service.events = {"b0": message("work", young.mark)}
+    more: dict[str, Any] = {
+        "baselines": {BEFORE.name: BEFORE},
+        "latest": {"acme": BEFORE.name},
+    }
+    for waited in (9.0, 9.0, 170.0):
+        known = state(attempts=[replace(young, waited=waited)], **more)
+        reader.read(service, desired("a"), known=known)
+    assert service.asked.count("events b0") == 2
