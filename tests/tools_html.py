@@ -70,7 +70,7 @@ def hostile() -> Plan:
         PlannedTask(
             TaskRef(text, f"{text}{action.value}"),  # keys are unique in a plan
             action,
-            Reason.DIFFERS,
+            Reason.CHANGED,
             file=text,
             line=3,
             remarks=(remark("orphaned", ref=text), remark("apply.unknown", why=text)),

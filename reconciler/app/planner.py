@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,19 @@ from reconciler.app.expectations import Evaluation, is_unreached
 from reconciler.manifest.discovery import normalized
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError, error
+from reconciler.model.diagnostics import (
+    Diagnostic,
+    Place,
+    RemoteError,
+    Severity,
+    TaskctlError,
+    error,
+)
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import Value, replace
+from reconciler.plan import updates
 from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
@@ -166,6 +175,7 @@ class Planning:
         diagnostics = (
             *self._space.manifests.diagnostics,
             *plan.diagnostics,
+            *self._careless(plan),
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )
@@ -229,6 +239,23 @@ class Planning:
         }
         now = self._ctx.now()
         return {status.ref: _task_progress(status, now) for status in found}
+
+    def _careless(self, plan: Plan) -> Iterator[Diagnostic]:
+        """A warning for each unfinished task that is less careful than its manifest. Whether an
+        idle task has finished is in its events; if they cannot be read, it counts as unfinished."""
+        tasks = {task.ref: task for task in plan.tasks if updates.less_careful(task)}
+        idle = [
+            task.record
+            for task in tasks.values()
+            if task.record and task.remote and task.remote.raw.get("status") == "idle"
+        ]
+        with suppress(RemoteError):
+            statuses = self._ctx.fresh_reader.statuses(idle, self._ctx.connection.parallelism)
+            for status in statuses if idle else ():
+                if status.state.is_finished:
+                    del tasks[status.ref]
+        for task in tasks.values():
+            yield updates.careless(task, self._ctx.client.identity())
 
     def _with_budgets(self, plan: Plan) -> Plan:
         """Adds the budget of each organization that the plan creates tasks in. A plan without

@@ -45,7 +45,7 @@ def load_plan_or_task(
 
 
 def _report(tasks: RecordedTasks, key: str) -> TaskReport:
-    from reconciler.plan.diff import changes
+    from reconciler.plan.diff import differences
     from reconciler.render.masking import masked_state
     from reconciler.render.show import TaskReport
 
@@ -58,7 +58,8 @@ def _report(tasks: RecordedTasks, key: str) -> TaskReport:
     desired, problems = _desired(tasks.ctx, record)
     problems = (*problems, *tasks.expectations.problems)
     remote = RemoteTask(ref.org_name, record.task_id, status.raw) if status.raw else None
-    diff = changes(record.inputs, desired.inputs, remote) if desired is not None else ()
+    found = differences(record.inputs, desired.inputs, remote) if desired is not None else None
+    diff = found.changes if found is not None else ()
     return TaskReport(ref, state, status, desired, diff, problems)
 
 

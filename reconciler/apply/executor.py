@@ -109,7 +109,7 @@ class Executor:
     def _moved(self, task: PlannedTask, old: Record) -> TaskResult:
         record = records.moved_record(task, old, self._ctx)
         self._ctx.log.append(*records.recorded(task, record))
-        if task.update:
+        if task.updated:
             return self._updated(task, record, Result.MOVED)
         return self._ctx.result(task, Result.MOVED, task_id=record.task_id)
 

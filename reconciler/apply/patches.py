@@ -9,11 +9,10 @@ from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import RemoteError, StateError
-from reconciler.model.fields import COMPARED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.value import replace
-from reconciler.plan.diff import at_service
+from reconciler.plan.diff import at_service, is_same_setting
 from reconciler.plan.plan import PlannedTask
 from reconciler.state.model import Record, Recorded
 from reconciler.tasks.delivery import Refusal, delivery_error
@@ -40,24 +39,22 @@ class TaskPatcher:
     def update(
         self, task: PlannedTask, record: Record
     ) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
-        """Makes the planned changes. Returns the settings that now have the desired value, and why
-        others do not."""
-        desired = {**record.pending, **task.update}
-        patch = {name: value for name, value in desired.items() if name not in task.agreed}
+        """Makes the planned changes. Returns the settings that were set, and why others were
+        not."""
+        patch = {**record.pending, **task.patch}
+        patch = {name: value for name, value in patch.items() if name not in task.only_recorded}
         try:
             shown = self._patch(record, patch) if patch else task.remote
         except RemoteError as failed:
             return (), (self._why(record, failed),)
         except StateError as failed:
             return (), (remark("patch.failed", why=failed.causes),)
-        ignored = tuple(
-            name
-            for name in sorted(patch)
-            if shown is not None and _differs(name, desired[name], shown)
-        )
-        done = {name: value for name, value in desired.items() if name not in ignored}
-        if done:
-            self._ctx.log.append(Recorded(records.updated(record, done, shown, self._ctx)))
+        ignored = tuple(n for n in sorted(patch) if shown is not None and _differs(n, patch, shown))
+        declared = task.desired.inputs if task.desired is not None else {}
+        done = {name: value for name, value in patch.items() if name not in ignored}
+        known = {name: declared.get(name, ABSENT) for name in task.only_recorded}
+        if done or known:
+            self._ctx.log.append(Recorded(records.updated(record, done | known, shown, self._ctx)))
         problems = (remark("patch.ignored", names=ignored),) if ignored else ()
         return tuple(sorted(done)), problems
 
@@ -77,9 +74,7 @@ class TaskPatcher:
         return remark("patch.failed", why=why)
 
 
-def _differs(name: str, value: object, shown: RemoteTask) -> bool:
-    """Whether the service returns another value than it was sent. It trims names."""
-    present = at_service(name, shown) if name in COMPARED else ABSENT
-    if isinstance(value, str) and isinstance(present, str):
-        return present.strip() != value.strip()
-    return present is not ABSENT and bool(present != value)
+def _differs(name: str, values: Mapping[str, object], shown: RemoteTask) -> bool:
+    """Whether the service returns another value than it was sent."""
+    present = at_service(name, shown)
+    return present is not ABSENT and not is_same_setting(values[name], present)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.apply.context import ApplyContext
-from reconciler.model.canonical import digest
+from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
@@ -120,8 +120,9 @@ def retired(record: Record, ctx: ApplyContext) -> Retired:
 def updated(
     record: Record, values: Mapping[str, object], shown: RemoteTask | None, ctx: ApplyContext
 ) -> Record:
-    """The record of a task that now has these settings, with the outputs of `shown`."""
-    inputs = {**record.inputs, **values}
+    """The record of a task that now has these settings, with the outputs of `shown`. ABSENT: the
+    manifest no longer declares it."""
+    inputs = {n: v for n, v in {**record.inputs, **values}.items() if v is not ABSENT}
     names = ", ".join(sorted(values))
     at = ctx.clocks().moment
     entry = HistoryEntry(HistoryKind.UPDATED.value, at, record.task_id, "", names)

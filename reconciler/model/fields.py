@@ -20,9 +20,10 @@ class Field(Value, frozen=True):
     - `choices`: all its values, if it is an enumeration.
     - `default`: the service's value if a create omits it; None if that is not documented.
     - `sent`: part of the create request; otherwise a PATCH right after the create sets it.
-    - `patched`: its creator can change it later; otherwise it is fixed at creation.
+    - `patched`: its creator can change it later, so the plan shows remote changes of it; otherwise
+      it is fixed at creation.
     - `returned`: the API returns it; otherwise it cannot be compared.
-    - `compared`: the plan shows remote changes of it.
+    - `careful`: its values from the least to the most careful, if it says what the agent may do.
     - `identifies`: a task with another value is never adopted as a look-alike.
     - `imported`: import writes the service's value as is; message and name need special handling.
     - `hidden`: reports show only its digest if the task is sensitive.
@@ -34,33 +35,33 @@ class Field(Value, frozen=True):
     sent: bool = True
     patched: bool = False
     returned: bool = True
-    compared: bool = False
+    careful: tuple[str, ...] = ()
     identifies: bool = False
     imported: bool = True
     hidden: bool = False
 
 
 FIELDS = (
-    Field("name", sent=False, patched=True, compared=True, imported=False),
+    Field("name", sent=False, patched=True, imported=False),
     Field(
         "approvalMode",
         choices=("manual", "auto", "balanced"),  # default: the organization's setting
+        careful=("auto", "balanced", "manual"),
         patched=True,
-        compared=True,
     ),
     Field(
         "permissionMode",
         choices=("default", "read-only"),
+        careful=("default", "read-only"),
         default="default",
         patched=True,
-        compared=True,
     ),
     Field("planMode", default=False, identifies=True),
     Field("role", default="", patched=True),
     Field("agentDefinitionId", default="", returned=False),
     Field("cliIntegrations", returned=False),
     Field("enabledIntegrations", returned=False),
-    Field("isShared", default=False, sent=False, patched=True, compared=True),
+    Field("isShared", default=False, sent=False, patched=True),
     Field(
         "source",
         choices=("api", "console", "cli", "slack", "schedule", "github", "code-review"),
@@ -89,7 +90,7 @@ DEFAULTS = {field.name: field.default for field in FIELDS if field.default is no
 SENT = _names(lambda field: field.sent)
 PATCHED = _names(lambda field: field.patched)
 PATCHED_AFTER_CREATE = _names(lambda field: not field.sent)
-COMPARED = _names(lambda field: field.compared)
+CAREFUL = {field.name: field.careful for field in FIELDS if field.careful}
 NOT_RETURNED = _names(lambda field: not field.returned and field.name != "message")
 IDENTIFYING = _names(lambda field: field.identifies)
 IMPORTED = _names(lambda field: field.imported)

@@ -1,12 +1,12 @@
-"""Compares inputs field by field, with deepdiff."""
+"""Compares a manifest with what the service returns and with the record, with deepdiff."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.model.canonical import ABSENT
-from reconciler.model.fields import COMPARED, DEFAULTS
+from reconciler.model.fields import PATCHED
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import Inputs, text_of
 from reconciler.plan.plan import Change, Origin
@@ -15,53 +15,71 @@ from reconciler.system import memory
 if TYPE_CHECKING:
     from deepdiff.model import DiffLevel
 
-_UNSHOWN = {name: DEFAULTS.get(name, ABSENT) for name in COMPARED}
-"""The value of a setting that a response omits."""
-
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tuple[Change, ...]:
-    """The fields in which a recorded task differs from its manifest, sorted by path. Settings that
-    the service returns are compared with `remote`, if given.
-    """
-    found = {change.path: change for change in _manifest_changes(recorded, desired)}
-    if remote is not None:
-        for name in COMPARED:
-            if name in desired:
-                found.pop(name, None)
-                if change := _remote_change(name, recorded, desired, remote):
-                    found[name] = change
-    return tuple(found[path] for path in sorted(found))
+class Differences(NamedTuple):
+    """The fields in which a recorded task differs from its manifest, sorted by path. `agreed` are
+    the settings in which only the record differs, because the service has the desired value."""
+
+    changes: tuple[Change, ...] = ()
+    agreed: tuple[str, ...] = ()
+
+
+def differences(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> Differences:
+    """Compares the manifest twice: with the current values, and with the record, to tell which side
+    changed. The current value of a setting is what the service returns, or else the record's."""
+    desired = _with_recorded_breaks(recorded, desired)
+    current = _current(recorded, desired, remote)
+    now = _compared(current, desired)
+    then = now if current == recorded else _compared(recorded, desired)
+    changes = [Change(path, *now[path], _origin(now[path], then.get(path))) for path in sorted(now)]
+    return Differences(tuple(changes), tuple(sorted(then.keys() - now.keys())))
 
 
 def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
     """Whether every setting that the service returns has the desired value."""
-    shown = remote.raw
-    for name in COMPARED:  # faster than a generator that calls `at_service`
-        if name in desired and shown.get(name, _UNSHOWN[name]) != desired[name]:
+    for name in PATCHED:
+        wanted, present = desired.get(name), remote.raw.get(name)
+        if present == wanted or wanted is None or present is None:  # the cheapest check first
+            continue
+        if not is_same_setting(present, wanted):
             return False
     return True
 
 
 def at_service(name: str, remote: RemoteTask) -> object:
-    """The remote value of a setting in COMPARED, or its documented default, or ABSENT."""
-    return remote.raw.get(name, _UNSHOWN[name])
+    """The remote value of a setting; ABSENT if the response lacks it or has null."""
+    present = remote.raw.get(name)
+    return ABSENT if present is None else present
 
 
-def _remote_change(
-    name: str, recorded: Inputs, desired: Inputs, remote: RemoteTask
-) -> Change | None:
-    after, before, present = desired[name], recorded.get(name, ABSENT), at_service(name, remote)
-    if present is ABSENT:
-        present = before
-    if present == after:
-        return None
-    if before == after:
-        origin = Origin.REMOTE
-    else:
-        origin = Origin.MANIFEST if before in (ABSENT, present) else Origin.BOTH
-    return Change(name, present, after, origin)
+def is_same_setting(one: object, other: object) -> bool:
+    """Whether the service treats two values of a setting as equal. It trims names."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one.strip() == other.strip()
+    return one == other
+
+
+def _current(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> Inputs:
+    """The recorded inputs, with the settings that the service returns. A setting that neither the
+    record nor the manifest has is not compared."""
+    if remote is None:
+        return recorded
+    current = dict(recorded)
+    for name in PATCHED:
+        present = at_service(name, remote)
+        if present is not ABSENT and (name in recorded or name in desired):
+            agrees = name in desired and is_same_setting(present, desired[name])
+            current[name] = desired[name] if agrees else present
+    return current
+
+
+def _origin(now: tuple[object, object], then: tuple[object, object] | None) -> Origin:
+    """The side that changed a field, from its differences to the current and the recorded value."""
+    if then is None:
+        return Origin.REMOTE
+    return Origin.MANIFEST if then[0] in (ABSENT, now[0]) else Origin.BOTH
 
 
 class _WholeTexts:
@@ -77,22 +95,26 @@ class _WholeTexts:
         return True
 
 
-def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
-    if recorded == desired:
-        return []
-    desired = _with_recorded_breaks(recorded, desired)
-    if recorded == desired:
-        return []
+def _compared(before: Inputs, desired: Inputs) -> dict[str, tuple[object, object]]:
+    """Both values of each field that differs, by path."""
+    if before == desired:
+        return {}
     from deepdiff import DeepDiff
     from deepdiff.helper import notpresent
 
     memory.resume_collection()  # each comparison leaves reference cycles behind
-    settings: Any = {"view": "tree", "verbose_level": 2, "custom_operators": [_WholeTexts()]}
-    tree = DeepDiff(dict(recorded), dict(desired), **settings)
-    found = []
+    tree = DeepDiff(
+        dict(before),
+        dict(desired),
+        view="tree",
+        verbose_level=2,
+        custom_operators=[_WholeTexts()],
+        threshold_to_diff_deeper=0,  # name each field, however few are the same
+    )
+    found = {}
     for level in (level for levels in tree.values() for level in levels):
-        before, after = (ABSENT if t is notpresent else t for t in (level.t1, level.t2))
-        found.append(Change(_path(level), before, after, Origin.MANIFEST))
+        sides = (ABSENT if side is notpresent else side for side in (level.t1, level.t2))
+        found[_path(level)] = (next(sides), next(sides))
     return found
 
 

@@ -50,7 +50,7 @@ def _done(task: PlannedTask) -> dict[str, object]:
         does = "create"
     elif task.reason is Reason.UNFINISHED:
         does = task.reason.value
-    update = {"update": sorted(task.patch), "agreed": sorted(task.agreed)} if task.update else {}
+    update = {"update": sorted(task.patch)} if task.updated else {}
     return {
         "task": [task.ref.org_name, task.ref.key],
         "does": does,

@@ -49,7 +49,7 @@ class Reason(StrEnum):
     MOVED = "moved"  # move: recorded under movedFrom
     ASKED = "asked"  # replace: requested with --replace
     IN_PLACE = "inPlace"  # update: settings that --update may change
-    DIFFERS = "differs"  # changed: the manifest or the service differs from the record
+    CHANGED = "changed"  # changed: the record or the service differs from the manifest
     UNFINISHED = "unfinished"  # changed: name or isShared are still to be set after the create
     OWED = "owed"  # changed: the cancellation of a replaced or removed task is still to be sent
     NOT_FOUND = "notFound"  # gone: the service returned 404 twice
@@ -90,9 +90,14 @@ class Change(Stored, frozen=True):
 
     @property
     def in_place(self) -> bool:
-        """Whether the task can be patched; otherwise only a new task can have the value. A setting
-        that left the manifest cannot be reset, since the API does not return its default."""
+        """Whether the task can be patched; otherwise only a new task can have the value."""
         return self.path in PATCHED and self.after is not ABSENT
+
+    @property
+    def is_undeclared(self) -> bool:
+        """Whether it is a setting that left the manifest. It cannot be reset, since the API does
+        not return its default."""
+        return self.path in PATCHED and self.after is ABSENT
 
 
 _CREATED = (Action.CREATE, Action.REPLACE)
@@ -106,10 +111,10 @@ class PlannedTask(Stored, frozen=True):
     `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
     the task (`ATTEMPT`) or that is followed by another (`RETRY`); `duplicates` are further tasks
     that it created. `candidate`: a person who sees this task can say whether the attempt created
-    it. `update` has the settings to record; `agreed` are those of them that the service already
-    has. `cancels`: apply cancels the task of `record` after recording the new task, or before
-    removing the record. `owed` are the tasks whose cancellation apply sends because an earlier one
-    could not. `waits_for` are the tasks that hold this one.
+    it. `patch` are the settings to set in place; `only_recorded` are others that the record gets
+    from the manifest. `cancels`: apply cancels the task of `record` after recording the new task,
+    or before removing the record. `owed` are the tasks whose cancellation apply sends because an
+    earlier one could not. `waits_for` are the tasks that hold this one.
     """
 
     ref: TaskRef
@@ -127,8 +132,8 @@ class PlannedTask(Stored, frozen=True):
     moved_from: TaskRef | None = None
     duplicates: tuple[str, ...] = ()
     candidate: RemoteTask | None = None
-    update: Mapping[str, Any] = field(default_factory=dict)
-    agreed: tuple[str, ...] = ()
+    patch: Mapping[str, Any] = field(default_factory=dict)
+    only_recorded: tuple[str, ...] = ()
     cancels: bool = False
     owed: tuple[str, ...] = ()
     waits_for: tuple[TaskRef, ...] = ()
@@ -139,9 +144,9 @@ class PlannedTask(Stored, frozen=True):
         return self.remarks or (Remark(self.reason.value),)
 
     @property
-    def patch(self) -> dict[str, Any]:
-        """The part of `update` to send to the service."""
-        return {name: value for name, value in self.update.items() if name not in self.agreed}
+    def updated(self) -> tuple[str, ...]:
+        """The settings that apply updates, at the service or only in the record."""
+        return tuple(sorted({*self.patch, *self.only_recorded}))
 
     @property
     def sensitive(self) -> bool:

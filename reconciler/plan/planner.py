@@ -190,7 +190,7 @@ def _diagnostics(
         yield view.ignored_date
     yield from replacement.problems(requests, tasks, state, view.clocks.moment)
     if options.update:
-        yield from updates.warnings(tasks, view.identity)
+        yield from updates.foreign(tasks, view.identity)
     yield from inputs.selection.notes(options)
 
 

@@ -11,7 +11,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt, adopt_removed, gone
-from reconciler.plan.diff import changes
+from reconciler.plan.diff import differences
 from reconciler.plan.lookup import is_comparable, moved_ref, record_of, removed_task
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
@@ -189,7 +189,7 @@ class Rules:
             case = "replace.gone" if is_maker else "replace.hidden"
         fields = {
             "record": record,
-            "diff": changes(record.inputs, task.inputs, remote),
+            "diff": differences(record.inputs, task.inputs, remote).changes,
             "cancels": cancels,
             "moved_from": record.ref if record.ref != task.ref else None,
         }

@@ -114,6 +114,8 @@ def hint_rows(hints: Iterable[Hint], style: Style) -> Iterator[str]:
 
 def origin_of(change: Change) -> str:
     """Where a change comes from, and how to apply it: `changed in the manifest, in place`."""
+    if change.is_undeclared:
+        return "no longer in the manifest"
     return f"{_ORIGINS[change.origin]}, {'in place' if change.in_place else 'needs a new task'}"
 
 

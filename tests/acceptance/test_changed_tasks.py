@@ -64,18 +64,23 @@ def test_apply_lists_prompt_edits_that_have_no_effect(place: LiveTasks) -> None:
     assert "has no effect" not in place.run("apply", "--yes")[2]
 
 
-def test_update_sets_what_the_manifest_changed_and_nothing_else(place: LiveTasks) -> None:
-    path = f"{place.api.tasks}/{place.task_id('b')}"
-    place.api.call("PATCH", path, {"name": "Theirs", "isShared": True})
+def patched(place: LiveTasks, key: str, **settings: Any) -> None:
+    """Somebody changes a task at the service."""
+    done = place.api.call("PATCH", f"{place.api.tasks}/{place.task_id(key)}", settings)
+    assert done.status == 200
+
+
+def test_update_sets_what_the_manifest_declares_and_nothing_else(place: LiveTasks) -> None:
+    patched(place, "b", name="Theirs", isShared=True)
     edit(place, approvalMode="auto", planMode=True)
     assert place.run("plan", "--update", "--detailed-exitcode")[0] == 2
     planned = place.document("plan", "--update")
     assert planned["summary"]["update"] == 2
-    assert [t["update"] for t in planned["tasks"]] == [["approvalMode"]] * 2
+    assert [t["update"] for t in planned["tasks"]] == [["approvalMode"], ["approvalMode", "name"]]
     done = place.document("apply", "--update", "--yes")
     assert done["summary"]["updated"] == 2
     assert [t["result"] for t in done["tasks"]] == ["updated", "updated"]
-    assert (shown(place, "b")["name"], shown(place, "b")["isShared"]) == ("Theirs", True)
+    assert (shown(place, "b")["name"], shown(place, "b")["isShared"]) == ("N", True)
     assert shown(place, "b")["approvalMode"] == "auto"
     left = place.document("plan", "--update")
     assert left["summary"]["update"] == 0
@@ -85,21 +90,68 @@ def test_update_sets_what_the_manifest_changed_and_nothing_else(place: LiveTasks
     assert (place.folder / "taskctl.state.json").read_bytes() == before
 
 
-def test_a_conflict_is_left_unchanged_until_the_manifest_has_the_remote_value(
-    place: LiveTasks,
+CAREFUL = {"approvalMode": "manual", "permissionMode": "read-only"}
+DRIFTED = {"approvalMode": "auto", "permissionMode": "default"}
+
+
+def careless(report: dict[str, Any]) -> list[str]:
+    return [d["key"] for d in report["diagnostics"] if d["code"] == "TC746"]
+
+
+def test_update_reconciles_what_drifted_at_the_service(place: LiveTasks) -> None:
+    place.apply({"c": "asking more"}, **CAREFUL)
+    patched(place, "c", **DRIFTED)
+    assert place.run("plan", "--detailed-exitcode")[0] == 0
+    planned = place.document("plan")
+    (task,) = (task for task in planned["tasks"] if task["key"] == "c")
+    assert (task["action"], task["reason"]) == ("changed", "changed")
+    assert {c["path"]: (c["before"], c["after"], c["origin"]) for c in task["diff"]} == {
+        name: (DRIFTED[name], CAREFUL[name], "remote") for name in CAREFUL
+    }
+    assert commands_of(task) == ["taskctl apply --update"]
+    (warned,) = (d for d in planned["diagnostics"] if d["code"] == "TC746")
+    assert (warned["severity"], warned["key"]) == ("warning", "c")
+    assert "approvalMode=auto and permissionMode=default" in warned["summary"]
+    assert "taskctl apply --update" in warned["detail"]
+    for form in ("text", "markdown", "html", "sarif", "github", "junit"):
+        _, report, said = place.run("plan", "--report", form)
+        assert "less careful than its manifest" in report + said, form
+    assert place.run("plan", "--update", "--detailed-exitcode")[0] == 2
+    assert careless(place.document("plan", "--update")) == []
+    assert place.document("apply", "--update", "--yes")["summary"]["updated"] == 1
+    assert {name: shown(place, "c")[name] for name in CAREFUL} == CAREFUL
+    assert place.run("plan", "--update", "--detailed-exitcode")[0] == 0
+    settled = place.document("plan")
+    assert (settled["summary"]["changed"], careless(settled)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "warned"), [("asking more", ["c"]), ("finishing soon", []), ("slow work", ["c"])]
+)
+def test_only_an_unfinished_task_is_reported_as_less_careful(
+    place: LiveTasks, prompt: str, warned: list[str]
 ) -> None:
-    place.api.call("PATCH", f"{place.api.tasks}/{place.task_id('b')}", {"name": "Theirs"})
-    place.write({"b": "finishing"}, approvalMode="manual", name="Ours")
-    done = place.document("apply", "--update", "--yes")
-    assert done["tasks"] == []
-    (said,) = [d for d in done["diagnostics"] if '"Theirs"' in d["detail"]]
-    assert (said["severity"], said["key"]) == ("warning", "b")
-    assert shown(place, "b")["name"] == "Theirs"
-    place.write({"b": "finishing"}, approvalMode="manual", name="Theirs")
-    assert [t["result"] for t in place.document("apply", "--update", "--yes")["tasks"]] == [
-        "updated"
-    ]
-    assert place.document("plan", "--update")["summary"]["unchanged"] == 1
+    """The service calls a task that waits for a person idle, like one that has finished."""
+    place.apply({"c": prompt}, **CAREFUL)
+    place.time.advance(LONGER)
+    patched(place, "c", **DRIFTED)
+    assert careless(place.document("plan")) == warned
+    patched(place, "c", **CAREFUL)
+    place.write({"c": prompt}, **DRIFTED)
+    assert careless(place.document("plan")) == []  # more careful than its manifest
+
+
+def test_an_undeclared_setting_keeps_its_value_and_is_recorded(place: LiveTasks) -> None:
+    place.apply({"c": "finishing soon"}, approvalMode="manual", name="N")
+    place.write({"c": "finishing soon"}, name="N")
+    (task,) = (t for t in place.document("plan")["tasks"] if t["key"] == "c")
+    assert (task["action"], task["diff"][0]["inPlace"]) == ("changed", False)
+    assert place.document("apply", "--update", "--yes")["summary"]["updated"] == 1
+    assert shown(place, "c")["approvalMode"] == "manual"
+    (task,) = (t for t in place.document("plan")["tasks"] if t["key"] == "c")
+    assert task["action"] == "unchanged"
+    patched(place, "c", approvalMode="auto")  # nobody's business: no manifest declares it
+    assert place.document("plan")["summary"]["changed"] == 0
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.support.in_process import InProcess
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/manifest.schema.json").read_text())
 TEXT = "do it"
 SETTINGS = [field for field in FIELDS if field.name != "message"]
-WITH_DEFAULT = [field for field in FIELDS if field.compared and field.default is not None]
+WITH_DEFAULT = [field for field in FIELDS if field.patched and field.default not in (None, "")]
 
 fields = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 
@@ -110,14 +110,14 @@ def test_an_edit_is_a_change_and_update_patches_what_can_be_patched(
 
 
 @fields
-def test_a_remote_change_of_a_compared_field_is_shown(here: InProcess, field: Field) -> None:
+def test_a_remote_change_of_a_patched_field_is_shown(here: InProcess, field: Field) -> None:
     first, second = values(field)
     write(here, field, first)
     apply(here)
     shown(here)[field.name] = second
     (task,) = here.run("plan").document["tasks"]
-    assert task["action"] == ("changed" if field.compared else "unchanged")
-    if field.compared:
+    assert task["action"] == ("changed" if field.patched else "unchanged")
+    if field.patched:
         change = {"path": field.name, "before": second, "after": first, "origin": "remote"}
         assert task["diff"] == [change | {"inPlace": True}]
 

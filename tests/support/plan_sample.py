@@ -86,7 +86,7 @@ ROTATE = task(
 COST = task(
     "cost-review",
     Action.CHANGED,
-    Reason.DIFFERS,
+    Reason.CHANGED,
     file="tasks/cost.yaml",
     line=12,
     task_id="t-2222",

@@ -176,8 +176,8 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
         duplicates=tuple(draw(st.lists(text, max_size=1))),
         candidate=draw(st.none() | remotes),
         owed=tuple(draw(st.lists(text, max_size=1))),
-        update=draw(st.dictionaries(text, values, max_size=2)),
-        agreed=tuple(draw(st.lists(text, max_size=1))),
+        patch=draw(st.dictionaries(text, values, max_size=2)),
+        only_recorded=tuple(draw(st.lists(text, max_size=1))),
         cancels=draw(st.booleans()),
     )
 

@@ -55,7 +55,7 @@ def plan_task(task: PlannedTask) -> Document:
         "file": task.file,
         "line": task.line,
         "diff": [change_item(change) for change in task.diff],
-        **given(unattended=task.unattended, update=sorted(task.update)),
+        **given(unattended=task.unattended, update=list(task.updated)),
     }
     if task.creates and task.desired is not None:
         document["inputs"] = task.desired.inputs

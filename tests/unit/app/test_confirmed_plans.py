@@ -11,10 +11,10 @@ from reconciler.model.value import replace
 from reconciler.plan.excess import refuse_more
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 
-IDLE = PlannedTask(TaskRef("acme", "a"), Action.CHANGED, Reason.DIFFERS, "tasks/a.yaml")
+IDLE = PlannedTask(TaskRef("acme", "a"), Action.CHANGED, Reason.CHANGED, "tasks/a.yaml")
 CREATES = replace(IDLE, action=Action.REPLACE, reason=Reason.ASKED)
 CANCELS = replace(CREATES, cancels=True)
-PATCHES = replace(IDLE, action=Action.UPDATE, reason=Reason.IN_PLACE, update={"name": "N"})
+PATCHES = replace(IDLE, action=Action.UPDATE, reason=Reason.IN_PLACE, patch={"name": "N"})
 SETTLES = replace(IDLE, action=Action.UNRESOLVED, reason=Reason.SETTLING)
 
 
@@ -27,7 +27,7 @@ def plan(task: PlannedTask) -> Plan:
     [
         (IDLE, CREATES, "create"),
         (IDLE, PATCHES, "change"),
-        (replace(PATCHES, agreed=("name",)), PATCHES, "change"),
+        (replace(PATCHES, patch={}), PATCHES, "change"),
         (CREATES, CANCELS, "cancel"),
     ],
 )

@@ -47,7 +47,7 @@ PLAN = Plan(
         PlannedTask(
             TaskRef("acme", "rotate"),
             Action.CHANGED,
-            Reason.DIFFERS,
+            Reason.CHANGED,
             "tasks/iam.yaml",
             7,
             "id-1",

@@ -132,7 +132,7 @@ def test_the_replaced_task_and_updated_settings_change_the_digest() -> None:
     one, other = (changed("cost-review", task_id=i, **asked) for i in ("t-1", "t-2"))
     assert plan_digest(one) != plan_digest(other)
     update = {"action": Action.UPDATE, "reason": Reason.IN_PLACE}
-    one, other = (changed("cost-review", update={n: "x"}, **update) for n in ("name", "role"))
+    one, other = (changed("cost-review", patch={n: "x"}, **update) for n in ("name", "role"))
     assert plan_digest(one) != plan_digest(other)
 
 

@@ -58,7 +58,7 @@ def test_a_recorded_task_without_differences_is_unchanged() -> None:
 def test_a_changed_manifest_is_reported_and_not_applied() -> None:
     made = plan([desired("a", "new")], state([record("a", "t", "old")]), view([remote("t")]))
     task = only(made)
-    assert decision(task) == (Action.CHANGED, Reason.DIFFERS)
+    assert decision(task) == (Action.CHANGED, Reason.CHANGED)
     assert task.diff == (Change("message.content", "old", "new", Origin.MANIFEST),)
     assert not made.has_changes()
     assert not made.has_changes()
@@ -80,7 +80,8 @@ def test_a_changed_manifest_is_reported_and_not_applied() -> None:
             {"approvalMode": "balanced"},
             "both",
         ),
-        ({"isShared": True}, {"isShared": True}, {}, "remote"),
+        ({"isShared": True}, {"isShared": True}, {}, None),
+        ({"role": "r-1"}, {"role": "r-1"}, {"role": "r-2"}, "remote"),
         ({"isShared": False}, {"isShared": False}, {"isShared": True}, "remote"),
         ({}, {"name": "N"}, {"name": "other"}, "manifest"),
         ({"permissionMode": "default"}, {"permissionMode": "default"}, {}, None),

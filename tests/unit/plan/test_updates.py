@@ -1,4 +1,4 @@
-"""`--update` patches only what the manifest changed, never what someone changed at the service."""
+"""`--update` sets what the manifest declares, whoever changed it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.codes import Code
-from reconciler.model.fields import PATCHED
+from reconciler.model.canonical import ABSENT
 from reconciler.model.remarks import remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.plan.updates import update_of
+from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.model import Record
 from tests.support.diagnostics import explanation, summary
 from tests.support.plan_values import SOMEONE, desired, only, plan, record, remote, state, view
@@ -60,53 +58,48 @@ def test_manifest_changes_are_patched_with_update_and_shown_without_it() -> None
     assert plan([declared], state([known]), seen, UPDATE).has_changes()
 
 
-def test_a_remote_change_of_name_or_sharing_is_kept() -> None:
+def test_a_remote_change_is_reverted() -> None:
     known = record("a", "t", name="N", approvalMode="manual", isShared=False)
     declared = desired("a", name="N", approvalMode="auto", isShared=False)
     shown = remote("t", name="Theirs", approvalMode="manual", isShared=True)
     task = updated(known, declared, shown)
-    assert task.patch == {"approvalMode": "auto"}
-    still = updated(known, desired("a", name="N", approvalMode="manual", isShared=False), shown)
-    assert still.action is Action.CHANGED
-    assert commands(still.remarks) == []
+    assert task.patch == {"approvalMode": "auto", "name": "N", "isShared": False}
+    left = only(plan([declared], state([known]), view([shown])))
+    assert (left.action, commands(left.remarks)) == (Action.CHANGED, ["taskctl apply --update"])
 
 
-def test_a_setting_changed_on_both_sides_is_kept_and_explained() -> None:
-    known = record("a", "t", name="N", approvalMode="manual")
-    declared = desired("a", name="Ours", approvalMode="auto")
-    found = made(known, declared, remote("t", name="Theirs", approvalMode="manual"))
-    assert only(found).patch == {"approvalMode": "auto"}
-    (said,) = found.diagnostics
-    assert said.severity == "warning"
-    assert said.line == 3
-    assert (said.code, said.case) == (Code.NOT_UPDATED, "both")
-    assert plan([declared], state([known]), view([remote("t", name="Theirs")])).diagnostics == ()
-
-
-def test_a_setting_removed_from_the_manifest_is_kept_and_explained() -> None:
-    known = record("a", "t", approvalMode="manual")
-    found = made(known, desired("a"), remote("t", approvalMode="manual"))
-    assert only(found).action is Action.CHANGED
-    assert not only(found).diff[0].in_place
-    assert only(found).remarks == (remark("update.removed", names=("approvalMode",)),)
-    (said,) = found.diagnostics
-    assert "approvalMode no longer in the manifest" in summary(said)
-    assert "taskctl state accept acme/a" in explanation(said)
-
-
-def test_several_settings_are_listed_in_one_sentence() -> None:
-    settings: dict[str, Any] = {"approvalMode": "manual", "name": "N", "isShared": True}
-    known = record("a", "t", **settings)
-    (said,) = made(known, desired("a"), remote("t", **settings)).diagnostics
-    assert "name, approvalMode and isShared no longer in the manifest" in summary(said)
-
-
-def test_a_value_that_the_service_already_has_is_only_recorded() -> None:
+def test_a_setting_changed_on_both_sides_gets_the_value_of_the_manifest() -> None:
     known = record("a", "t", name="N")
-    declared, shown = desired("a", name="M"), remote("t", name="M")
-    task = updated(known, declared, shown)
-    assert (task.action, task.update, task.patch) == (Action.UPDATE, {"name": "M"}, {})
-    assert only(plan([declared], state([known]), view([shown]))).action is Action.UNCHANGED
+    found = made(known, desired("a", name="Ours"), remote("t", name="Theirs"))
+    assert only(found).patch == {"name": "Ours"}
+    assert [change.origin for change in only(found).diff] == [Origin.BOTH]
+    assert found.diagnostics == ()
+
+
+def test_a_setting_removed_from_the_manifest_is_only_recorded() -> None:
+    known, shown = record("a", "t", approvalMode="manual"), remote("t", approvalMode="auto")
+    task = updated(known, desired("a"), shown)
+    assert (task.action, task.patch) == (Action.UPDATE, {})
+    assert task.only_recorded == ("approvalMode",)
+    assert task.diff == (Change("approvalMode", "auto", ABSENT, Origin.BOTH),)
+    assert not task.diff[0].in_place
+    left = only(plan([desired("a")], state([known]), view([shown])))
+    assert left.action is Action.CHANGED
+    assert left.remarks == (remark("update.removed", names=("approvalMode",)),)
+
+
+def test_a_setting_that_the_response_lacks_is_compared_with_the_record() -> None:
+    known = record("a", "t", isShared=True, role="r-1")
+    assert updated(known, desired("a", isShared=True, role="r-1"), remote("t")).diff == ()
+    nulls = remote("t", isShared=None, role=None)
+    assert updated(known, desired("a", isShared=True, role="r-2"), nulls).patch == {"role": "r-2"}
+
+
+def test_a_name_that_the_service_trimmed_is_the_same() -> None:
+    known, declared = record("a", "t", name=" N "), desired("a", name=" N ")
+    assert updated(known, declared, remote("t", name="N")).action is Action.UNCHANGED
+    task = updated(known, desired("a", name="N "), remote("t", name="N"))
+    assert (task.patch, task.only_recorded) == ({}, ("name",))
 
 
 def test_a_task_of_another_user_is_not_updated() -> None:
@@ -139,42 +132,26 @@ def test_a_prompt_needs_a_new_task_and_the_plan_names_the_command(text: str) -> 
 
 
 @given(SETTINGS, SETTINGS, SETTINGS, st.sets(st.sampled_from(["name", "isShared"])))
-def test_each_setting_that_changed_in_the_manifest_is_patched_or_reported(
+def test_an_update_ends_with_what_the_manifest_declares(
     recorded: dict[str, Any], declared: dict[str, Any], there: dict[str, Any], pending: set[str]
 ) -> None:
+    """One update suffices, whatever was changed before, and by whom."""
     waiting = {name: recorded[name] for name in pending if name in recorded}
-    known = record("a", "t", pending=waiting, **recorded)
+    known, task = record("a", "t", pending=waiting, **recorded), desired("a", **declared)
     usual: dict[str, Any] = {"name": "made up", "isShared": False, "permissionMode": "default"}
     shown = remote("t", **usual | there)
-    found = update_of(known, desired("a", **declared), shown)
-    told = {*found.values, *found.conflicts, *found.removed}
-    moved = {name for name in PATCHED if recorded.get(name) != declared.get(name)}
-    assert told == moved
-    assert set(found.removed) == {name for name in moved if name not in declared}
-    for name in found.values:
-        assert found.values[name] == declared[name]
-        if name in found.agreed:
-            assert shown.raw[name] == declared[name]
-        elif name in recorded and name not in waiting and name != "role" and name in shown.raw:
-            assert shown.raw[name] == recorded[name], "somebody's change would be reverted"
-    for name in found.conflicts:
-        assert len({str(recorded[name]), str(declared[name]), str(shown.raw[name])}) > 1
-        assert shown.raw[name] != recorded[name]
-
-
-@given(SETTINGS, SETTINGS, SETTINGS)
-def test_an_applied_update_is_not_planned_again(
-    recorded: dict[str, Any], declared: dict[str, Any], there: dict[str, Any]
-) -> None:
-    """Whether the patch was recorded or not, it is not sent twice."""
-    known, task = record("a", "t", **recorded), desired("a", **declared)
-    shown = remote("t", **there)
     first = updated(known, task, shown)
-    after = remote("t", **there | first.patch)
-    unrecorded = updated(known, task, after)
-    assert set(unrecorded.patch) <= {"role"}  # the service may return another value
-    kept = record("a", "t", **recorded | dict(first.update))
-    assert not updated(kept, task, after).update
+    assert dict(first.patch).items() <= declared.items()
+    for name, value in declared.items():
+        assert first.patch.get(name) == value or shown.raw.get(name, recorded.get(name)) == value
+    values: dict[str, Any] = {**shown.raw, **first.patch}
+    after = remote("t", **values)
+    # The patch was sent, but its response was lost: what can be seen is not sent again.
+    assert set(updated(known, task, after).patch) <= {"role", "approvalMode"} - after.raw.keys()
+    kept = {n: declared.get(n) for n in first.updated} if first.updated else {}
+    inputs = {n: v for n, v in {**recorded, **kept}.items() if v is not None}
+    settled = updated(record("a", "t", **inputs), task, after)
+    assert (settled.action, settled.diff) == (Action.UNCHANGED, ())
 
 
 def test_a_pending_setting_may_be_changed_before_it_is_set() -> None:
@@ -188,14 +165,14 @@ def test_a_task_that_is_not_visible_is_not_patched() -> None:
     known = record("a", "t", approvalMode="manual")
     task = only(made(known, desired("a", approvalMode="auto"), None))
     assert task.action is Action.CHANGED
-    assert not task.update
+    assert not task.updated
 
 
 def test_a_move_without_update_patches_nothing() -> None:
     known = record("was", "t", "work of a", approvalMode="manual")
     declared = desired("a", moved_from="was", approvalMode="auto")
     seen = view([remote("t", approvalMode="manual")])
-    assert not only(plan([declared], state([known]), seen)).update
+    assert not only(plan([declared], state([known]), seen)).updated
     assert only(plan([declared], state([known]), seen, UPDATE)).patch == {"approvalMode": "auto"}
 
 

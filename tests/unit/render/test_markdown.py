@@ -221,7 +221,7 @@ def test_ten_thousand_tasks_are_truncated_and_counted() -> None:
 def test_truncation_never_breaks_a_fence(hostile: list[str], times: int) -> None:
     change = Change("message.content", "\n", "\n".join(hostile) * times, Origin.MANIFEST)
     task = PlannedTask(
-        TaskRef("o", "k"), Action.CHANGED, Reason.DIFFERS, "a.yaml", diff=(change,) * 12
+        TaskRef("o", "k"), Action.CHANGED, Reason.CHANGED, "a.yaml", diff=(change,) * 12
     )
     shown = render("markdown", Plan("local", (), (task,)), Style())
     assert len(shown) <= LIMIT

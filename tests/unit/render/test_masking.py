@@ -20,7 +20,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
-from reconciler.plan.diff import changes
+from reconciler.plan.diff import differences
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import FORMATS, render
@@ -104,10 +104,10 @@ def a_plan(before: str, after: str, words: str) -> Plan:
     tasks = (
         planned("a", Action.CREATE, Reason.NEW, desired=desired("a", after)),
         planned(
-            "b", Action.CHANGED, Reason.DIFFERS, desired=new, record=old,
-            diff=changes(old.inputs, new.inputs, None),
+            "b", Action.CHANGED, Reason.CHANGED, desired=new, record=old,
+            diff=differences(old.inputs, new.inputs, None).changes,
         ),
-        planned("c", Action.CHANGED, Reason.DIFFERS, record=record("c", before), diff=(whole,)),
+        planned("c", Action.CHANGED, Reason.CHANGED, record=record("c", before), diff=(whole,)),
         planned("d", Action.ORPHANED, Reason.REMOVED, record=record("d", before),
             remarks=(remark("unsure.unreadable", task_id="t", why=said(words)),)),
         planned(

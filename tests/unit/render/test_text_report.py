@@ -98,7 +98,7 @@ def test_unchanged_tasks_are_hidden_unless_verbose() -> None:
 
 
 def test_every_reason_is_explained_except_obvious_ones() -> None:
-    for reason in set(Reason) - {Reason.NEW, Reason.DIFFERS, Reason.REMOVED, Reason.SAME}:
+    for reason in set(Reason) - {Reason.NEW, Reason.CHANGED, Reason.REMOVED, Reason.SAME}:
         task = replace(TASKS[0], action=Action.GONE, reason=reason, remarks=(), desired=None)
         assert "iam.yaml:7\n      " in render("text", replace(PLAN, tasks=(task,)), Style()), reason
 

@@ -17,7 +17,7 @@ REPORT = replace(
             Reason.IN_PLACE,
             task_id="t-1111",
             diff=(MODE, PROMPT),
-            update={"approvalMode": "auto"},
+            patch={"approvalMode": "auto"},
             remarks=(
                 remark("update.set", names=("approvalMode",)),
                 remark("update.rest", names=("message.content",)),

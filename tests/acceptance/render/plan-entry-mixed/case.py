@@ -43,7 +43,7 @@ def changed(row: dict[str, str], number: int):
     return as_planned(
         generated(row, number),
         Action.CHANGED,
-        Reason.DIFFERS,
+        Reason.CHANGED,
         diff=(Change("message.content", before, after, Origin.MANIFEST),),
         task_id=f"t-{number}",
     )

@@ -27,7 +27,7 @@ REPORT = replace(
         task(
             "b",
             Action.CHANGED,
-            Reason.DIFFERS,
+            Reason.CHANGED,
             diff=(
                 Change(BAD, BAD, ABSENT, Origin.BOTH),
                 Change("message.content", BAD, BAD.replace("boom", "bang"), Origin.BOTH),

@@ -18,13 +18,13 @@ ONE = [
     for n in range(4)
 ]
 SAME = [
-    task(f"b-{n}", Action.CHANGED, Reason.DIFFERS, task_id=f"t-{n}", diff=(MODE,)) for n in range(5)
+    task(f"b-{n}", Action.CHANGED, Reason.CHANGED, task_id=f"t-{n}", diff=(MODE,)) for n in range(5)
 ]
 OTHER = [
     task(
         f"c-{n}",
         Action.CHANGED,
-        Reason.DIFFERS,
+        Reason.CHANGED,
         task_id=f"u-{n}",
         diff=(Change("message.content", "a", f"b {n}", Origin.MANIFEST),),
     )

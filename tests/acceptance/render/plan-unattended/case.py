@@ -14,7 +14,7 @@ TASKS = (
     task(
         "by-service",
         Action.CHANGED,
-        Reason.DIFFERS,
+        Reason.CHANGED,
         desired=desired("by-service", "Do it.", approvalMode="manual"),
         remote=RemoteTask("acme", "t1", AUTO),
     ),

@@ -19,7 +19,7 @@ REPORT = replace(
         task(
             "prose",
             Action.CHANGED,
-            Reason.DIFFERS,
+            Reason.CHANGED,
             diff=(
                 change("a.word.in.a.long.line", PARAGRAPH, PARAGRAPH.replace("spent", "used", 1)),
                 change("far.apart", LINES, LINES.replace("Step 2:", "2:").replace("29", "28b")),
