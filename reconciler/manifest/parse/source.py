@@ -7,7 +7,6 @@ same events. `construct.py` makes the data.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import import_module
 from typing import Any
 
 from reconciler.manifest.finding import Finding, located
@@ -107,10 +106,9 @@ def _construct(source: Source) -> Exception | None:
 
 
 def c_parser() -> Any:
-    """ruamel.yaml's C parser, under any of its module names; None if none is installed."""
-    for module in ("_ruamel_yaml", "_ruamel_yaml_clibz"):
-        try:
-            return import_module(module).CParser
-        except ImportError:
-            continue
-    return None
+    """ruamel.yaml's C parser; None if it is not installed."""
+    try:
+        from ruamel.yaml.cyaml import CParser
+    except ImportError:
+        return None
+    return CParser
