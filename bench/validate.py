@@ -14,6 +14,7 @@ from bench.measure import (
     ROOT,
     Command,
     Ran,
+    run,
     seconds,
     spread,
     take_turns,
@@ -41,23 +42,25 @@ def one_file(folder: Path) -> Iterator[Row]:
 
 
 def invalid(folder: Path) -> Iterator[Row]:
-    """100,000 tasks with an error or a warning each, compared with as many valid ones; and the
-    slowest format."""
-    count = 100_000
-    valid, wrong, warned = (folder / name for name in ("valid.yaml", "wrong.yaml", "warned.yaml"))
+    """10,000 tasks with an error each, compared with jsonschema, which finds all of them; also in
+    the slowest format. One error, and as many warnings, compared with none."""
+    count = 10_000
+    valid, wrong, one, warned = (folder / f"{name}.yaml" for name in ("a", "b", "c", "d"))
     write_manifest(valid, count)
     write_manifest(wrong, count, change=_broken)
+    write_manifest(one, count, change=lambda task, n: _broken(task, n) if n == 5_000 else task)
     write_manifest(warned, count, change=_warned)
-    for file, what in ((wrong, "a problem"), (warned, "a warning")):
-        good, bad = take_turns([_validate(valid), _validate(file)], rounds=5)
-        yield _against_valid(f"`validate`, 100,000 tasks with {what} each, against none", good, bad)
-    worst: tuple[float, str, list[Ran], list[Ran]] | None = None
-    for name in FORMATS:
-        good, bad = take_turns([_validate(valid, name), _validate(wrong, name)], rounds=1)
-        found = (seconds(bad) / seconds(good), name, good, bad)
-        worst = found if worst is None else max(worst, found)
-    if worst is not None:
-        yield _against_valid(f"the same, the slowest format ({worst[1]})", *worst[2:])
+    peer = Command((PYTHON, "-m", "bench.bare_schema", str(SCHEMA), str(wrong)), codes=(1,))
+    ours, theirs = take_turns([_validate(wrong), peer], rounds=5)
+    what = "`validate`, 10,000 invalid tasks, against jsonschema alone"
+    yield _ratio(what, ours, theirs, 1.2, 1)
+    slowest = max(FORMATS, key=lambda name: run(_validate(wrong, name)).cpu)
+    ours, theirs = take_turns([_validate(wrong, slowest), peer], rounds=5)
+    yield _ratio(f"the same, the slowest format ({slowest})", ours, theirs, 1.2, 1)
+    for file, problem in ((one, "one invalid task"), (warned, "a warning for each")):
+        bad, good = take_turns([_validate(file), _validate(valid)], rounds=5)
+        what = f"`validate`, 10,000 tasks with {problem}, against none"
+        yield _ratio(what, bad, good, 3, 2)
 
 
 def _validate(file: Path, shown: str = "text") -> Command:
@@ -81,9 +84,9 @@ def _warned(task: str, _number: int) -> str:
     return task.replace("change nothing in prod", "log in with password=Zq38rjWx")
 
 
-def _against_valid(what: str, good: list[Ran], bad: list[Ran]) -> Row:
-    medians = f"{seconds(bad):.1f} s, {seconds(good):.1f} s; {spread(bad, good)}"
-    return Row(what, seconds(bad) / seconds(good), 3, 2, "x", medians, smaller=True)
+def _ratio(what: str, ours: list[Ran], theirs: list[Ran], at_most: float, aim: float) -> Row:
+    medians = f"{seconds(ours):.1f} s, {seconds(theirs):.1f} s; {spread(ours, theirs)}"
+    return Row(what, seconds(ours) / seconds(theirs), at_most, aim, "x", medians, smaller=True)
 
 
 def bare_command(_folder: Path) -> Iterator[Row]:

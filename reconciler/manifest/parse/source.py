@@ -108,7 +108,7 @@ def _construct(source: Source) -> Exception | None:
 def c_parser() -> Any:
     """ruamel.yaml's C parser; None if it is not installed."""
     try:
-        from ruamel.yaml.cyaml import CParser
+        from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]  # it has no stubs
     except ImportError:
         return None
     return CParser
