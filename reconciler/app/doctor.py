@@ -13,7 +13,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
@@ -125,6 +124,8 @@ class _Checks:
         return "token", {"source": token.source}
 
     def _connection(self) -> Finding:
+        from reconciler.remote.network import proxy_for
+
         self._needs_service()
         self._needs("token")
         try:
@@ -132,10 +133,9 @@ class _Checks:
         except RemoteError as problem:
             if problem.status not in _REFUSED:
                 raise
-        parts = urlsplit(self._ctx.backend.name)
-        facts: dict[str, Arg] = {"scheme": parts.scheme.upper()}
-        proxy = getproxies().get(parts.scheme)
-        if proxy and not proxy_bypass(parts.hostname or ""):
+        url = self._ctx.backend.name
+        facts: dict[str, Arg] = {"scheme": urlsplit(url).scheme.upper()}
+        if proxy := proxy_for(url):
             host = urlsplit(proxy if "://" in proxy else f"//{proxy}")
             return "connection/proxy", {**facts, "proxy": host.hostname or "(unreadable)"}
         return "connection", facts

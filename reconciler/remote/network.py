@@ -36,6 +36,11 @@ def proxies_for(base: str) -> dict[str, str]:
     return proxies
 
 
+def proxy_for(base: str) -> str:
+    """The proxy for a URL; empty if there is none. Raises TaskctlError as `proxies_for` does."""
+    return select_proxy(base, proxies_for(base)) or ""
+
+
 def ca_bundle() -> bool | str:
     """The PEM file of certificate authorities, or True for the default. Raises TaskctlError if the
     file is missing."""

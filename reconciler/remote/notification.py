@@ -6,8 +6,7 @@ The URL is a credential: no result and no exception contains it.
 from __future__ import annotations
 
 import json
-import queue
-import threading
+from contextlib import closing
 
 import requests
 
@@ -15,7 +14,8 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.model.remarks import Remark, remark
 from reconciler.remote.addresses import split_url
-from reconciler.remote.network import ca_bundle, proxies_for
+from reconciler.remote.exchange import Exchange, watched
+from reconciler.remote.session import AddressSession
 
 TIMEOUT = 10.0  # seconds
 
@@ -33,34 +33,24 @@ def send_notification(url: str, text: str) -> Remark | None:
         or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)))
     ):
         return remark("notify.address")
-    outcome: queue.Queue[Remark | None] = queue.Queue()
-    # In a thread, because requests applies no timeout to name resolution or the whole response.
-    threading.Thread(target=lambda: outcome.put(_post(url, text)), daemon=True).start()
     try:
-        return outcome.get(timeout=TIMEOUT)
-    except queue.Empty:
+        status = _post(url, json.dumps({"text": text, **_PLAIN}).encode())
+    except requests.Timeout:
         return remark("notify.timeout", seconds=round(TIMEOUT))
-
-
-def _post(url: str, text: str) -> Remark | None:
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # do not send credentials from ~/.netrc
-            response = session.post(
-                url,
-                data=json.dumps({"text": text, **_PLAIN}).encode(),
-                headers={"Content-Type": "application/json"},
-                timeout=TIMEOUT,
-                allow_redirects=False,
-                proxies=proxies_for(url),
-                verify=ca_bundle(),
-                stream=True,
-            )
     except TaskctlError as problem:
         return remark("notify.failed", error=problem.diagnostics[0].code.value)
     except Exception as problem:  # noqa: BLE001 - its text and traceback may contain the URL
         return remark("notify.failed", error=type(problem).__name__)
-    status = response.status_code
     if 200 <= status < 300:
         return None
     return remark("notify.redirect" if 300 <= status < 400 else "notify.refused", status=status)
+
+
+def _post(url: str, body: bytes) -> int:
+    """The status of the response."""
+    exchange = Exchange(TIMEOUT, TIMEOUT, TIMEOUT)
+    with AddressSession(url) as session, watched(exchange):
+        headers = {"Content-Type": "application/json"}
+        request = session.prepare_request(requests.Request("POST", url, headers, data=body))
+        with closing(session.open(request, exchange)) as response:
+            return response.status_code

@@ -13,10 +13,9 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import requests
-from requests.adapters import BaseAdapter
 from requests.exceptions import RequestException
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_auth_from_url, select_proxy
+from requests.utils import get_auth_from_url
 from urllib3.exceptions import HTTPError
 
 from reconciler import __version__
@@ -25,7 +24,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import service_url
-from reconciler.remote.connections import PooledAdapter
 from reconciler.remote.exchange import (
     Exchange,
     NoResponseError,
@@ -36,9 +34,10 @@ from reconciler.remote.exchange import (
     TooLateError,
     watched,
 )
-from reconciler.remote.network import ca_bundle, proxies_for
+from reconciler.remote.network import proxy_for
 from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
+from reconciler.remote.session import AddressSession
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
 
 HEADERS = {
@@ -94,15 +93,14 @@ class Transport:
             raise TaskctlError.of(Code.MISSING_CREDENTIALS, "characters")
         self.backend, self.clock = backend, clock
         self._base = _LOCAL_URL if app is not None else service_url(backend)
-        self._proxies = {} if app is not None else proxies_for(self._base)
-        self._verify = ca_bundle() if self._base.startswith("https:") else True
         self._headers = {**HEADERS, "Authorization": f"token {token}"}
-        self._adapter: BaseAdapter = WSGIAdapter(app) if app else PooledAdapter(connections)
+        adapter = WSGIAdapter(app) if app is not None else None
+        self._session = AddressSession(self._base, connections=connections, adapter=adapter)
         self._timeouts = timeouts or Timeouts()
         self._policy = policy or RetryPolicy()
         self._prepared = (("", ""), requests.PreparedRequest())
         self._sleep, self._spread = sleep, spread
-        proxy = select_proxy(self._base, self._proxies) or ""
+        proxy = proxy_for(self._base) if app is None else ""
         self.scrub = Scrubber(token, ":".join(get_auth_from_url(proxy)))
 
     def address(self, request: Request) -> str:
@@ -110,7 +108,7 @@ class Transport:
         return bare_url(self._base + request.path)
 
     def close(self) -> None:
-        self._adapter.close()
+        self._session.close()
 
     def post(self, request: Request, window: SendWindow | None = None) -> ServiceResponse:
         """Sends at most once, and only while `window` is open. Raises NoResponseError without a
@@ -158,7 +156,8 @@ class Transport:
     def _send(self, request: Request, exchange: Exchange) -> ServiceResponse:
         started = self.clock()
         try:
-            with watched(exchange), closing(self._open(request, exchange)) as response:
+            prepared = self._prepare(request)
+            with watched(exchange), closing(self._session.open(prepared, exchange)) as response:
                 received = self.clock()
                 body = self._body(response, exchange, is_list=request.is_list)
         except _FAILURES as exc:
@@ -178,17 +177,8 @@ class Transport:
             )
         return answer
 
-    def _open(self, request: Request, exchange: Exchange) -> requests.Response:
-        return self._adapter.send(
-            self._prepare(request),
-            stream=True,
-            timeout=(exchange.connect, exchange.read),
-            verify=self._verify,
-            proxies=self._proxies,
-        )
-
     def _prepare(self, request: Request) -> requests.PreparedRequest:
-        """The request for the adapter. The address of consecutive creates is parsed only once."""
+        """The request for the session. The address of consecutive creates is parsed only once."""
         (method, path), known = self._prepared
         if (method, path) != (request.method, request.path):
             known = requests.PreparedRequest()
@@ -203,6 +193,8 @@ class Transport:
         return prepared
 
     def _body(self, response: requests.Response, exchange: Exchange, *, is_list: bool) -> bytes:
+        if 300 <= response.status_code < 400:
+            return b""  # nothing of a redirect is used
         most = limits.LIST_BYTES if is_list else limits.RESPONSE_BYTES
         chunks, size = [], 0
         for chunk in response.raw.stream(_CHUNK, decode_content=True):

@@ -21,7 +21,7 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.remarks import remark
 from tests.support.embedded_server import running_app, running_server
-from tests.support.fault_network import certificate, closed_port
+from tests.support.fault_network import Proxy, certificate, closed_port
 from tests.support.fault_server import FaultServer
 from tests.support.in_process import InProcess
 from tests.support.skipped_time import skipped_now
@@ -256,6 +256,34 @@ def test_the_token_is_not_shown(doctor: Doctor, capsys: pytest.CaptureFixture[st
     run(["doctor", "-v", "-C", str(doctor.folder), "--backend", "http://127.0.0.1:1"])
     said = capsys.readouterr()
     assert "some-token" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "host", "line"),
+    [
+        ("ALL_PROXY", "taskctl.test", "HTTPS, through the proxy 127.0.0.1"),
+        ("HTTPS_PROXY", "127.0.0.1", "HTTPS"),
+    ],
+)
+def test_the_proxy_that_is_used_is_named(
+    doctor: Doctor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variable: str,
+    host: str,
+    line: str,
+) -> None:
+    """Also one for all schemes; never one that is not used, such as for loopback."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    pem, context = certificate(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    with FaultServer(tls=context) as server, Proxy(server.port) as proxy:
+        monkeypatch.setenv(variable, proxy.url)
+        run(["doctor", "-C", str(doctor.folder), "--backend", f"https://{host}:{server.port}"])
+        assert bool(proxy.heard) is ("proxy" in line)
+    assert re.search(rf"^ok +Connection +{line}$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_proxy_and_certificate_problems_are_reported(
