@@ -41,7 +41,11 @@ def check(data: object, *, generated: bool = False) -> list[Finding]:
         data = _without_valid_tasks(data, accelerator)
     schema = _schema()
     errors = manifest_validator(generated=generated).iter_errors(data)
-    return list(dict.fromkeys(f for error in errors for f in findings(_violation(error), schema)))
+    found = dict.fromkeys(f for error in errors for f in findings(_violation(error), schema))
+    tasks = data.get("tasks")
+    order = {key: n for n, key in enumerate(tasks if isinstance(tasks, dict) else ())}
+    # jsonschema has the tasks in a set.
+    return sorted(found, key=lambda finding: order.get(finding.task or "", -1))
 
 
 def _without_valid_tasks(data: Mapping[str, object], accelerator: Any) -> Mapping[str, object]:

@@ -236,6 +236,13 @@ def test_what_is_not_a_manifest_has_one_violation() -> None:
         assert [problem.code for problem in schema.check(data)] == [Code.NOT_A_MANIFEST]
 
 
+@pytest.mark.parametrize("generated", [False, True])
+def test_violations_are_in_the_order_of_the_tasks(*, generated: bool) -> None:
+    tasks = {f"t{n}": {"message": "x", "planMode": 1, "source": "y"} for n in range(50)}
+    found = schema.check({"version": 1, "tasks": tasks}, generated=generated)
+    assert [problem.task for problem in found] == [key for key in tasks for _ in range(2)]
+
+
 def test_a_valid_document_has_no_violation() -> None:
     assert schema.check(GOOD) == []
 
