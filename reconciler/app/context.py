@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.remote.addresses import Backend
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Resolved
-    from reconciler.state.attempt import Attempt, RetiredTask
+    from reconciler.state.attempt import Attempt, Duplicate, RetiredTask
     from reconciler.state.model import Record, State
     from reconciler.state.session import Session, StatePlace
     from reconciler.system.cache import UserCache
@@ -84,13 +84,15 @@ class Context:
             raise ManifestError(manifests.diagnostics)
         return manifests
 
-    def protect(self, tasks: Iterable[DesiredTask | Record | Attempt | RetiredTask]) -> None:
+    def protect(
+        self, tasks: Iterable[DesiredTask | Record | Attempt | RetiredTask | Duplicate]
+    ) -> None:
         """Masks the prompts of sensitive tasks in all further output."""
         self.sensitive |= {task.ref.key for task in tasks if task.sensitive}
         self.ui.protect(self.sensitive)
 
     def _protect_recorded(self, state: State) -> None:
-        for tasks in (state.records, state.attempts, state.retired):
+        for tasks in (state.records, state.attempts, state.retired, state.duplicates):
             self.protect(tasks.values())
 
     @cached_property

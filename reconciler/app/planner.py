@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
+from reconciler.app.duplicates import ListedDuplicates, read_duplicates
 from reconciler.app.expectations import Evaluation, is_unreached
 from reconciler.manifest.discovery import normalized
 from reconciler.model.budget import Budget, Outlook, budget_problems
@@ -160,6 +161,7 @@ class Planning:
         self.progress: dict[TaskRef, TaskProgress] = {}
         self.done: dict[str, str] = {}
         self._evaluation = Evaluation()
+        self._duplicates: ListedDuplicates | None = None
         self.view: RemoteView | None = None
 
     def plan(
@@ -172,14 +174,22 @@ class Planning:
         a wrong identity are errors. TaskctlError."""
         is_apply = self._holder is not None
         plan = self._with_budgets(self._read_and_plan(state, options, only, follow=True))
+        if self._duplicates is None:
+            self._duplicates = read_duplicates(self._ctx, state)
         diagnostics = (
             *self._space.manifests.diagnostics,
             *plan.diagnostics,
+            *self._duplicates.warnings,
             *self._careless(plan),
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )
         return replace(plan, diagnostics=diagnostics)
+
+    @property
+    def over(self) -> frozenset[str]:
+        """The IDs of the duplicates that have finished, or are gone."""
+        return self._duplicates.over if self._duplicates is not None else frozenset()
 
     def replan(
         self, state: State, options: PlanOptions, only: Collection[TaskRef] | None = None

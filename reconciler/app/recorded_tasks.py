@@ -18,7 +18,7 @@ from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.plan.selection import matches_key
-from reconciler.state.attempt import HistoryEntry, RetiredTask
+from reconciler.state.attempt import Duplicate, HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State, is_in
 from reconciler.system import memory
@@ -101,8 +101,10 @@ def _with_id(state: State, task_id: str) -> Record | None:
     for record in state.records.values():
         if task_id == record.task_id:
             return record
-        if task_id in record.former or task_id in record.duplicates:
+        if task_id in record.former:
             return replace(record, task_id=task_id, history=(), outputs={})
+    if (duplicate := state.duplicates.get(task_id)) is not None:
+        return record_of_duplicate(duplicate)
     for task in state.retired.values():
         if task_id == task.task_id or task_id in task.former:
             return _record_of(task, task_id)
@@ -121,6 +123,19 @@ def _record_of(task: RetiredTask, task_id: str) -> Record:
         outputs=task.outputs if task_id == task.task_id else {},
         sensitive=task.sensitive,
         history=(HistoryEntry("removed", task.at, task_id),),
+    )
+
+
+def record_of_duplicate(duplicate: Duplicate) -> Record:
+    """As if the duplicate were the task of a key, which is its ID."""
+    return Record(
+        ref=TaskRef(duplicate.ref.org_name, duplicate.task_id),
+        task_id=duplicate.task_id,
+        file=duplicate.file,
+        inputs={},
+        digest="",
+        identity=duplicate.identity,
+        sensitive=duplicate.sensitive,
     )
 
 

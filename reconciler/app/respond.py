@@ -37,11 +37,11 @@ class Recipient(Value, frozen=True):
 
     @classmethod
     def read(cls, tasks: RecordedTasks, ref: TaskRef, task_id: str | None = None) -> Recipient:
-        """The task of a key, or with `task_id` a former or redundant one of it. TaskctlError if
-        there is none, or if it is not visible to this token."""
+        """The task of a key, or with `task_id` a former one of it. TaskctlError if there is none,
+        or if it is not visible to this token."""
         record = tasks.record(ref)
         if task_id is not None:
-            if task_id not in (record.task_id, *record.former, *record.duplicates):
+            if task_id not in (record.task_id, *record.former):
                 raise TaskctlError.of(Code.WRONG_TASK, ref=str(ref), task_id=task_id)
             record = replace(record, task_id=task_id)
         status = tasks.ctx.reader.status(record)

@@ -17,7 +17,8 @@ from reconciler.model.task import TaskRef
 from reconciler.render.state.edits import Edit, PlaceChange
 from reconciler.state import edit, migration
 from reconciler.state.codec import StateSource, decode_state, encode_state
-from reconciler.state.model import State
+from reconciler.state.edit import is_known
+from reconciler.state.model import Dropped, State
 from reconciler.state.session import read_state
 from reconciler.state.shared import SharedState
 from reconciler.system import disk
@@ -54,12 +55,16 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, 
 
 
 def remove_records(ctx: Context, selectors: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
-    """Removes records, several after confirmation; the tasks keep running. Returns nothing if it
-    was declined. TaskctlError."""
+    """Removes records, and duplicates by their ID, several after confirmation; the tasks keep
+    running. Returns nothing if it was declined. TaskctlError."""
     with ctx.open_state("state rm") as session:
         state, at = session.state, ctx.clock.now()
-        refs = select_refs(ctx, state, selectors)
+        ids = [name for name in selectors if name in state.duplicates and not is_known(state, name)]
+        others = [name for name in selectors if name not in ids]
+        refs = select_refs(ctx, state, others) if others else ()
         events = [event for ref in refs for event in edit.rm(state, ref, at=at)]
+        events += map(Dropped, ids)
+        refs += tuple(TaskRef(state.duplicates[each].ref.org_name, each) for each in ids)
         if not _confirm(ctx, "ask.remove", refs, yes=yes, again=("state", "rm", *selectors, "-y")):
             return ()
         session.append(*events)
@@ -94,12 +99,12 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
     that is only in the manifests. TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state = session.state
-        if task_id is None and not edit.is_known(state, key):
+        if task_id is None and not is_known(state, key):
             ref = _find_in_manifests(ctx, state, key).ref
             events = edit.not_created(state, ref)
             session.append(*events)
             return Edit(ref, "notCreated", bool(events))
-        if task_id is not None and not edit.is_known(state, key):
+        if task_id is not None and not is_known(state, key):
             desired = _find_in_manifests(ctx, state, key)
             remote = _find_free(ctx, state, desired.ref, task_id)
             who, now = ctx.client.identity(), ctx.clock.now()

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.app.context import Context
+from reconciler.app.duplicates import read_duplicates
 from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when, with_retired
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.budget import Outlook
@@ -26,12 +27,13 @@ NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 
 class StatusReport(Value, frozen=True):
     """The tasks in the order of the table, at `read_at`; `selected` counts those of any status.
-    `diagnostics` are about expectations that cannot be read."""
+    `diagnostics` are about expectations that cannot be read; `duplicates` are warnings."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
     selected: int
     diagnostics: tuple[Diagnostic, ...] = ()
+    duplicates: tuple[Diagnostic, ...] = ()
 
 
 def status(
@@ -53,7 +55,8 @@ def status(
         if states:
             found = tuple(status for status in found if status.state in states)
         problems = tuple(dict.fromkeys(tasks.expectations.problems))
-        report = StatusReport(found, ctx.now(), len(refs), problems)
+        duplicates = read_duplicates(ctx, tasks.state).warnings
+        report = StatusReport(found, ctx.now(), len(refs), problems, duplicates)
         if notify_since is not None:
             _notify(tasks, report, notify_since)
         yield report

@@ -308,6 +308,7 @@ class Wave:
             declared = {task.ref for task in self._space.desired}
             self._session.append(*drop_void(self._session.state, declared))
             self._note_waited()
+            self._session.drop_duplicates(self._planning.over)
             self._session.close()
         except StateError as problem:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))

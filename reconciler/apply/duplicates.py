@@ -2,76 +2,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from reconciler.apply.context import ApplyContext
-from reconciler.model.diagnostics import Diagnostic, RemoteError
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, RemoteError, warning
 from reconciler.model.mark import microseconds
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.remarks import Remark, remark
+from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import TaskRef
-from reconciler.model.value import replace
+from reconciler.plan.duplicates import duplicate_warning
 from reconciler.plan.lookup import Depth
 from reconciler.plan.plan import PlannedTask
-from reconciler.plan.planner import duplicate_warning
-from reconciler.state.model import Recorded
+from reconciler.state.attempt import Duplicate
+from reconciler.state.model import Duplicated
 
-MAX_READ = 50
-"""The maximum of first messages of unrecorded tasks that are read."""
+MAX_SECONDS = 60.0
+"""For how long an apply starts to read at its end."""
+
+_NAMED = 3
 
 
-def record_duplicates(
-    ctx: ApplyContext, created: Collection[TaskRef]
-) -> tuple[list[RemoteTask], list[Diagnostic]]:
-    """Looks for duplicates of all keys in the organizations of the `created` keys, and adds them to
-    their records, from which plans report them. Returns the tasks that were listed, and a warning
-    for each duplicate.
+class Search(NamedTuple):
+    """The tasks that were `listed`; a warning for each duplicate, and for each organization in
+    which something could not be read."""
 
-    This check is best effort: organizations that cannot be read are skipped.
-    """
-    listed: list[RemoteTask] = []
-    found: list[Diagnostic] = []
+    listed: list[RemoteTask]
+    warnings: list[Diagnostic]
+
+
+def find_duplicates(ctx: ApplyContext, created: Collection[TaskRef], parallelism: int) -> Search:
+    """Looks for duplicates in the organizations of the `created` keys, and adds them to the state.
+    What cannot be read hides no other duplicate."""
+    found, ends = Search([], []), ctx.clock.boot() + MAX_SECONDS
     for org_name in sorted({ref.org_name for ref in created}):
-        try:
-            tasks = _newest(ctx, org_name)
-            listed += tasks
-            found += _record(ctx, org_name, tasks)
-        except RemoteError:
-            continue
-    return listed, found
+        search = _Organization(ctx, org_name, ends)
+        tasks = search.listed()
+        found.listed.extend(tasks)
+        for duplicate in search.duplicates(tasks, parallelism):
+            ctx.log.append(Duplicated(duplicate))
+            found.warnings.append(duplicate_warning(duplicate, ctx.log.state))
+        found.warnings.extend(search.unread())
+    return found
 
 
 def found_duplicates(ctx: ApplyContext, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
     """A warning for each duplicate that was found with the task that an attempt has created."""
-    records = ctx.log.state.records
-    for task in tasks:
-        if task.duplicates and (record := records.get(task.ref)) is not None:
-            yield from (duplicate_warning(record, e, ctx.service.backend) for e in task.duplicates)
-
-
-def _newest(ctx: ApplyContext, org_name: str) -> list[RemoteTask]:
-    """The list down to the tasks that existed before this apply."""
-    baseline = ctx.baselines.get(org_name)
-    depth = Depth.of(baseline)
-    found: dict[str, RemoteTask] = {}
-    for page in ctx.service.list_tasks(org_name):
-        found.update((task.id, task) for task in page.tasks)
-        if depth.is_reached(found):
-            break
-    return list(found.values())
-
-
-def _record(ctx: ApplyContext, org_name: str, tasks: Iterable[RemoteTask]) -> Iterator[Diagnostic]:
     state = ctx.log.state
-    baseline = ctx.baselines.get(org_name)
-    known = {*state.recorded_ids(), *(baseline.ids if baseline is not None else ())}
-    owners = {us: ref for mark, ref in state.marks() if (us := microseconds(mark)) is not None}
-    unrecorded = [task for task in tasks if task.id not in known]
-    for task in unrecorded[:MAX_READ]:
-        message = ctx.service.first_message(org_name, task.id)
-        shown = microseconds(message.mark) if message is not None else None
-        owner = owners.get(shown) if shown is not None else None
-        record = ctx.log.state.records.get(owner) if owner is not None else None
-        if record is not None and record.ref.org_name == org_name:
-            duplicates = (*record.duplicates, task.id)
-            ctx.log.append(Recorded(replace(record, duplicates=duplicates)))
-            yield duplicate_warning(record, task.id, ctx.service.backend)
+    for task in tasks:
+        listed = (each for each in task.duplicates if each.task_id in state.duplicates)
+        yield from (duplicate_warning(duplicate, state) for duplicate in listed)
+
+
+class _Organization:
+    """The search in one organization, until `ends` (seconds since boot)."""
+
+    def __init__(self, ctx: ApplyContext, org_name: str, ends: float) -> None:
+        self._ctx, self._org_name, self._ends = ctx, org_name, ends
+        self._baseline = ctx.baselines.get(org_name)
+        self._unlisted: Sequence[Remark] = ()
+        self._unread: dict[str, Sequence[Remark]] = {}
+
+    def listed(self) -> list[RemoteTask]:
+        """The list down to the tasks that existed before this apply."""
+        depth, found = Depth.of(self._baseline), dict[str, RemoteTask]()
+        try:
+            for page in self._ctx.service.list_tasks(self._org_name):
+                found.update((task.id, task) for task in page)
+                if page.problem is not None:
+                    self._unlisted = (page.problem.cause,)
+                if depth.is_reached(found):
+                    break
+                if self._has_ended():
+                    self._unlisted = (remark("duplicates.ended"),)
+                    break
+        except RemoteError as problem:
+            self._unlisted = problem.causes
+        return list(found.values())
+
+    def duplicates(self, tasks: Iterable[RemoteTask], parallelism: int) -> Iterator[Duplicate]:
+        """The unrecorded ones of these tasks that have the mark of a recorded key, and that this
+        user may have created."""
+        state, identity = self._ctx.log.state, self._ctx.identity
+        known = set(state.recorded_ids())
+        known.update(self._baseline.ids if self._baseline is not None else ())
+        owners = {
+            us: (mark, record)
+            for mark, ref in state.marks()
+            if ref.org_name == self._org_name
+            and mark not in state.attempts
+            and (record := state.records.get(ref)) is not None
+            and (us := microseconds(mark)) is not None
+        }
+        unknown = [task for task in tasks if task.id not in known and task.may_be_of(identity)]
+        with ThreadPoolExecutor(parallelism, "duplicates") as pool:
+            answers = pool.map(self._first_message, unknown)
+            for task, message in zip(unknown, answers, strict=True):
+                owner = owners.get(microseconds(message.mark) or 0) if message is not None else None
+                if owner is not None:
+                    mark, record = owner
+                    more = (identity, record.file, record.sensitive)
+                    yield Duplicate(record.ref, task.id, mark, *more)
+
+    def unread(self) -> Iterator[Diagnostic]:
+        """A warning if a duplicate may have been missed."""
+        org_name, ids = self._org_name, tuple(self._unread)
+        if ids:
+            yield warning(
+                Code.DUPLICATES_NOT_SEARCHED,
+                "tasks",
+                org=org_name,
+                ids=ids[:_NAMED],
+                count=len(ids),
+                more=max(0, len(ids) - _NAMED),
+                why=tuple(self._unread[ids[0]]),
+            )
+        elif self._unlisted:
+            yield warning(Code.DUPLICATES_NOT_SEARCHED, org=org_name, why=tuple(self._unlisted))
+
+    def _first_message(self, task: RemoteTask) -> FirstMessage | None:
+        """None if the message cannot be read."""
+        why: Sequence[Remark] = (remark("duplicates.ended"),)
+        if not self._has_ended():
+            try:
+                found = self._ctx.service.first_message(task.org_name, task.id)
+            except RemoteError as problem:
+                why = problem.causes
+            else:
+                if found is not None:
+                    return found
+                why = (remark("duplicates.silent"),)
+        self._unread[task.id] = why
+        return None
+
+    def _has_ended(self) -> bool:
+        return self._ctx.clock.boot() >= self._ends or not self._ctx.wait(0)

@@ -40,6 +40,7 @@ class Executor:
 
     def __init__(self, ctx: ApplyContext, parallelism: int) -> None:
         self._ctx = ctx
+        self.parallelism = parallelism
         self._workers = 1 if parallelism == 1 else 2 * parallelism
         self._throttle = Throttle(parallelism, ctx.clock.boot, ctx.wait, ctx.held)
         self._patches = TaskPatcher(ctx, self._throttle)
@@ -103,7 +104,7 @@ class Executor:
             return self._ctx.result(task, Result.CANCELLED, task_id=record.task_id)
         adopted = records.adopted(task, self._ctx)
         self._ctx.log.append(*records.recorded(task, adopted))
-        self.creates.note(adopted.task_id, *adopted.duplicates)
+        self.creates.note(adopted.task_id, *(each.task_id for each in task.duplicates))
         return self._finish(task, adopted, self._adopted_as(task))
 
     def _moved(self, task: PlannedTask, old: Record) -> TaskResult:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.apply.context import ApplyContext
-from reconciler.apply.duplicates import found_duplicates, record_duplicates
+from reconciler.apply.duplicates import find_duplicates, found_duplicates
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.clock import Clocks
@@ -88,8 +88,8 @@ class Loop:
                 self._look_again(open_refs)
             self._notes += found_duplicates(self._ctx, self._tasks.values())
             if (created := self._executor.creates.created) and self._ctx.wait(0):
-                self.listed, found = record_duplicates(self._ctx, created)
-                self._notes += found
+                search = find_duplicates(self._ctx, created, self._executor.parallelism)
+                self.listed, self._notes = search.listed, [*self._notes, *search.warnings]
         except StateError as problem:
             # What was done must still be reported.
             return self._report(problem.diagnostics)

@@ -22,7 +22,7 @@ from reconciler.state.attempt import (
     RetiredTask,
     kept_outputs,
 )
-from reconciler.state.model import Event, Forgotten, Record, Recorded, Retired
+from reconciler.state.model import Duplicated, Event, Forgotten, Record, Recorded, Retired
 
 
 def created(task: PlannedTask, attempt: Attempt, task_id: str, ctx: ApplyContext) -> Record:
@@ -56,7 +56,6 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
         identity=_creator(source, remote, ctx.identity),
         created_at=ctx.clocks().moment,
         marks=tuple(dict.fromkeys((*before, *_closed_marks(task, ctx), *tried))),
-        duplicates=task.duplicates,
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
         sensitive=task.sensitive,
@@ -91,9 +90,10 @@ def _closed_marks(task: PlannedTask, ctx: ApplyContext) -> tuple[str, ...]:
 
 def recorded(task: PlannedTask, record: Record) -> list[Event]:
     """The events that store the record under the task's key, and remove it from its former key
-    (`movedFrom`)."""
+    (`movedFrom`); and the duplicates that were found with the task."""
     old = task.record.ref if task.record is not None else task.ref
-    return [Recorded(record), *([Forgotten(old)] if old != task.ref else ())]
+    moved = [Forgotten(old)] if old != task.ref else []
+    return [Recorded(record), *moved, *map(Duplicated, task.duplicates)]
 
 
 def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:

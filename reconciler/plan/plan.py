@@ -18,7 +18,7 @@ from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, is_unattended
 from reconciler.model.value import Stored, field
-from reconciler.state.attempt import Attempt
+from reconciler.state.attempt import Attempt, Duplicate
 from reconciler.state.model import Record
 
 
@@ -130,7 +130,7 @@ class PlannedTask(Stored, frozen=True):
     remote: RemoteTask | None = None
     attempt: Attempt | None = None
     moved_from: TaskRef | None = None
-    duplicates: tuple[str, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
     candidate: RemoteTask | None = None
     patch: Mapping[str, Any] = field(default_factory=dict)
     only_recorded: tuple[str, ...] = ()

@@ -3,19 +3,18 @@ Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error, warning
+from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Due, Upcoming
 from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.value import Value, field, replace
-from reconciler.model.wire import console_url
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import look_alikes
 from reconciler.plan.age import LockHolder
@@ -185,32 +184,9 @@ def _diagnostics(
         if count > limit:
             yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
     yield from stopped(tasks)
-    yield from _duplicates(state, tasks)
     if view.ignored_date is not None:
         yield view.ignored_date
     yield from replacement.problems(requests, tasks, state, view.clocks.moment)
     if options.update:
         yield from updates.foreign(tasks, view.identity)
     yield from inputs.selection.notes(options)
-
-
-def _duplicates(state: State, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """A warning for each duplicate that an apply has recorded (`apply/duplicates.py`)."""
-    for task in tasks:
-        record = state.records.get(task.ref)
-        if record is not None and record.duplicates:
-            yield from (duplicate_warning(record, e, state.backend) for e in record.duplicates)
-
-
-def duplicate_warning(record: Record, extra: str, backend: str) -> Diagnostic:
-    """A warning that a key has a second task, with the command that cancels it."""
-    ids = (record.task_id, extra)
-    links = (console_url(backend, record.ref.org_name, task_id) for task_id in ids)
-    return warning(
-        Code.DUPLICATE_REMOTE_TASK,
-        at=Place(record.file, key=record.ref.key),
-        ref=str(record.ref),
-        ids=ids,
-        links=tuple(link for link in links if link),
-        extra=extra,
-    )

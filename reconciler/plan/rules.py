@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from reconciler.model.remarks import Remark, remark
@@ -277,10 +277,10 @@ class Rules:
         found = [(attempt, verdict) for attempt, verdict in attempts if isinstance(verdict, Found)]
         if found and not any(isinstance(verdict, Wait) for _, verdict in attempts):
             # Both names of a moved key may have got a task: the others are duplicates.
-            attempt, (task, duplicates) = found[-1]
-            others = (each for _, (first, more) in found[:-1] for each in (first.id, *more))
+            attempt, (task, more) = found[-1]
+            others = [(each, (first.id, *extra)) for each, (first, extra) in found[:-1]]
             explanation = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
-            return _adopted(known, attempt, task, explanation, (*duplicates, *others))
+            return _adopted(known, attempt, task, explanation, [(attempt, more), *others])
         latest = attempts[-1][0]
         explanation = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
         left = max(verdict.seconds for _, verdict in attempts if isinstance(verdict, Wait))
@@ -322,8 +322,11 @@ def _adopted(
     attempt: Attempt,
     task: RemoteTask,
     explanation: Remark,
-    duplicates: tuple[str, ...] = (),
+    others: Iterable[tuple[Attempt, Iterable[str]]] = (),
 ) -> PlannedTask:
+    """`others` are the IDs of further tasks, which are duplicates, with the attempt that created
+    them."""
+    duplicates = tuple(a.duplicate(known.ref, each) for a, ids in others for each in ids)
     fields = {"remote": task, "attempt": attempt, "duplicates": duplicates}
     return plan_for(known, Action.ADOPT, Reason.ATTEMPT, explanation, **fields)
 

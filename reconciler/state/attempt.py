@@ -36,6 +36,17 @@ OUTPUTS = (
 """The outputs of Pulumi's resource, which a record keeps as last read."""
 
 
+class Duplicate(Stored, frozen=True):
+    """Another task with a mark of a key: a request that was delivered twice. `identity` sent it."""
+
+    ref: TaskRef = field(name="task")
+    task_id: str
+    mark: str
+    identity: Identity
+    file: str
+    sensitive: bool = False
+
+
 class Attempt(Stored, frozen=True, kw_only=True):
     """One attempt to create a task, durable before its request was sent.
 
@@ -58,6 +69,10 @@ class Attempt(Stored, frozen=True, kw_only=True):
     waited: float = 0.0
     baseline: str = ""
     generated: Generated | None = None
+
+    def duplicate(self, ref: TaskRef, task_id: str) -> Duplicate:
+        """Another task that it has created for this key."""
+        return Duplicate(ref, task_id, self.mark, self.identity, self.file, self.sensitive)
 
 
 class Baseline(Stored, frozen=True):

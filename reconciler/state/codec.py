@@ -28,12 +28,13 @@ from reconciler.model.typed_json import (
     parse_ref,
 )
 from reconciler.model.value import replace
-from reconciler.state.attempt import Attempt, KeyNotes, RetiredTask
+from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RetiredTask
 from reconciler.state.file import StateFile
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
 from reconciler.system.memory import collection_paused, share, share_parts
 
 T = TypeVar("T")
+Known = TypeVar("Known", RetiredTask, Duplicate)
 
 VERSION = 3
 """Of the state file, the journal, and the head of a shared state, which contain the same values."""
@@ -71,6 +72,7 @@ def _line(state: State) -> bytes:
         tasks={str(r): _raw(replace(record, ref=NO_TASK)) for r, record in state.records.items()},
         keys={str(ref): _raw(notes) for ref, notes in state.keys.items()},
         retired={task_id: _with_task(task) for task_id, task in state.retired.items()},
+        duplicates={task_id: _with_task(task) for task_id, task in state.duplicates.items()},
         **{name: getattr(state, name) for name in _SAME},
     )
     return encode_json(file)
@@ -80,7 +82,7 @@ def _raw(value: object) -> Raw:
     return Raw(encode_json(value))
 
 
-def _with_task(value: Attempt | RetiredTask) -> Raw:
+def _with_task(value: Attempt | RetiredTask | Duplicate) -> Raw:
     """With the task as `ORG/KEY`."""
     return _raw(members(encode_json(value)) | {"task": str(value.ref)})
 
@@ -192,21 +194,25 @@ def _read(data: bytes) -> State:
     read = {mark: _attempt(mark, raw) for mark, raw in file.attempts.items()}
     records = dict(_record(name, file.tasks.pop(name)) for name in tuple(file.tasks))
     keys = dict(_notes(name, raw) for name, raw in file.keys.items())
-    retired = {task_id: _retired(task_id, raw) for task_id, raw in file.retired.items()}
+    retired = _by_id("retired", RetiredTask, file.retired)
+    duplicates = _by_id("duplicates", Duplicate, file.duplicates)
     if file.serial < 0 or not file.lineage:
         raise ShapeError("serial" if file.lineage else "lineage", "invalid")
     head = {name: getattr(file, name) for name in _SAME}
-    return State(records=records, attempts=read, keys=keys, retired=retired, **head)
+    head |= {"retired": retired, "duplicates": duplicates}
+    return State(records=records, attempts=read, keys=keys, **head)
 
 
-def _retired(task_id: str, raw: Raw) -> RetiredTask:
-    try:
-        task = _without_task(RetiredTask, raw)
-        if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
-            raise ShapeError("", "invalid")
-    except ShapeError as problem:
-        raise problem.under(f"retired[{json.dumps(task_id)}]") from None
-    return task
+def _by_id(member: str, kind: type[Known], raws: Mapping[str, Raw]) -> dict[str, Known]:
+    found = {}
+    for task_id, raw in raws.items():
+        try:
+            task = found[task_id] = _without_task(kind, raw)
+            if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
+                raise ShapeError("", "invalid")
+        except ShapeError as problem:
+            raise problem.under(f"{member}[{json.dumps(task_id)}]") from None
+    return found
 
 
 def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:

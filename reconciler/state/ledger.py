@@ -13,6 +13,8 @@ from reconciler.state.model import (
     Attempted,
     BaselineRead,
     Closed,
+    Dropped,
+    Duplicated,
     Event,
     Forgotten,
     Noted,
@@ -30,6 +32,7 @@ class Ledger:
         """Has the fields that no event changes; the other fields are out of date."""
         self.records, self.attempts = dict(state.records), dict(state.attempts)
         self.baselines, self.retired = dict(state.baselines), dict(state.retired)
+        self.duplicates = dict(state.duplicates)
         self.keys = dict(state.keys)
 
     def state(self) -> State:
@@ -40,6 +43,7 @@ class Ledger:
             attempts=dict(self.attempts),
             baselines=dict(self.baselines),
             retired=dict(self.retired),
+            duplicates=dict(self.duplicates),
             keys=dict(self.keys),
         )
 
@@ -58,6 +62,7 @@ class Ledger:
                 case Recorded(record):
                     self.records[record.ref] = record
                     self.keys.pop(record.ref, None)
+                    self.duplicates.pop(record.task_id, None)
                     for mark in record.marks:
                         self.attempts.pop(mark, None)
                 case Forgotten(ref):
@@ -70,6 +75,8 @@ class Ledger:
                     self._wait(seconds)
                 case Noted(ref, notes):
                     self._set_notes(ref, notes)
+                case Duplicated() | Dropped():
+                    self._set_duplicate(event)
 
     def _close(self, mark: str) -> None:
         attempt = self.attempts.pop(mark, None)
@@ -83,6 +90,12 @@ class Ledger:
         if record is not None and record.task_id == task.task_id:
             del self.records[task.ref]
         self._note(task.ref, removed=task.task_id if task.adoptable else "")
+
+    def _set_duplicate(self, event: Duplicated | Dropped) -> None:
+        if isinstance(event, Duplicated):
+            self.duplicates[event.task.task_id] = event.task
+        else:
+            self.duplicates.pop(event.task_id, None)
 
     def _wait(self, seconds: Mapping[str, float]) -> None:
         for mark, waited in seconds.items():

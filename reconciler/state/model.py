@@ -17,6 +17,7 @@ from reconciler.state.attempt import (
     HISTORY,
     Attempt,
     Baseline,
+    Duplicate,
     HistoryEntry,
     HistoryKind,
     KeyNotes,
@@ -42,7 +43,6 @@ class Record(Stored, frozen=True, kw_only=True):
     sensitive: bool = False
     history: tuple[HistoryEntry, ...] = ()
     former: tuple[str, ...] = field(name="formerTaskIds", default=())
-    duplicates: tuple[str, ...] = field(name="duplicateTaskIds", default=())
     generated: Generated | None = None
     done: bool = False
     owed: tuple[Owed, ...] = field(name="owedCancellations", default=())
@@ -97,9 +97,8 @@ class Record(Stored, frozen=True, kw_only=True):
         """What the state keeps about its task when the record is removed."""
         known = (self.ref, self.task_id, self.file, self.identity)
         shown = (self.created_at, self.outputs, self.sensitive)
-        former = (*self.former, *self.duplicates)
         inputs = self.inputs if adoptable else {}
-        return RetiredTask(*known, at, *shown, former, adoptable, self.marks, inputs)
+        return RetiredTask(*known, at, *shown, self.former, adoptable, self.marks, inputs)
 
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
         """This record of a new task, with the history of its key. `attempt` created the task when
@@ -114,9 +113,7 @@ class Record(Stored, frozen=True, kw_only=True):
             entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, before)
             return replace(self, history=(entry,), former=(before,), owed=tuple(owed))
         if old.task_id == self.task_id:
-            duplicates = tuple(dict.fromkeys((*old.duplicates, *self.duplicates)))
-            kept = replace(self, history=old.history, former=old.former, owed=old.owed)
-            return replace(kept, duplicates=duplicates)
+            return replace(self, history=old.history, former=old.former, owed=old.owed)
         entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, old.task_id)
         former = (*old.former, *([before] if before else ()), old.task_id)
         return replace(
@@ -124,7 +121,6 @@ class Record(Stored, frozen=True, kw_only=True):
             marks=tuple(dict.fromkeys((*old.marks, *self.marks))),
             history=old.with_history(entry).history,
             former=tuple(dict.fromkeys(former)),
-            duplicates=tuple(dict.fromkeys((*old.duplicates, *self.duplicates))),
             owed=tuple(dict.fromkeys((*(o for o in old.owed if o.task_id != old.task_id), *owed))),
         )
 
@@ -141,6 +137,7 @@ class State(Value, frozen=True):
       name of the baseline that the last such apply read, by organization: its tasks are no
       look-alikes.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
+    - `duplicates`: the duplicates that were found, by ID, until they are over.
     - `move`: if set, the state is not in use.
     - `journal`: the ID of the journal folded last.
     - `unreported`: keys whose task was replaced by a run that died before reporting it.
@@ -156,6 +153,7 @@ class State(Value, frozen=True):
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
+    duplicates: Mapping[str, Duplicate] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
     unreported: frozenset[TaskRef] = frozenset()
@@ -216,11 +214,11 @@ class State(Value, frozen=True):
         return tuple(sorted(found, key=lambda attempt: (attempt.started_at, attempt.mark)))
 
     def recorded_ids(self) -> dict[str, TaskRef]:
-        """The key of each task that has or had one, by task ID; including the tasks that open
-        attempts are to replace, even if their record was lost."""
+        """The key of each task that has or had one, by task ID; including duplicates, and the tasks
+        that open attempts are to replace, even if their record was lost."""
         ids = {record.task_id: ref for ref, record in self.records.items()}
         for ref, record in self.records.items():
-            for other in (*record.former, *record.duplicates):
+            for other in record.former:
                 ids.setdefault(other, ref)
         for attempt in self.attempts.values():
             if attempt.replaces:
@@ -228,6 +226,8 @@ class State(Value, frozen=True):
         for task in self.retired.values():
             for task_id in (*(() if task.adoptable else (task.task_id,)), *task.former):
                 ids.setdefault(task_id, task.ref)
+        for duplicate in self.duplicates.values():
+            ids.setdefault(duplicate.task_id, duplicate.ref)
         return ids
 
     def is_retired(self, task_id: str) -> bool:
@@ -319,4 +319,27 @@ class Noted(_Event, frozen=True):
     notes: KeyNotes
 
 
-Event = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead | Aged | Noted
+class Duplicated(_Event, frozen=True):
+    """A duplicate was found."""
+
+    task: Duplicate
+
+
+class Dropped(_Event, frozen=True):
+    """A person no longer wants to hear of a duplicate."""
+
+    task_id: str
+
+
+Event = (
+    Attempted
+    | Closed
+    | Recorded
+    | Forgotten
+    | Retired
+    | BaselineRead
+    | Aged
+    | Noted
+    | Duplicated
+    | Dropped
+)

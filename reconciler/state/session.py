@@ -8,7 +8,7 @@ implement the storage and the lock.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, Self
@@ -124,6 +124,7 @@ class Session:
         self._marks: set[str] = set()
         self._view: State | None = None
         self._seen: Mapping[str, Mapping[str, object]] = {}
+        self._over: Collection[str] = ()
         self._closed = False
         self._fold(held.events)
         self._log = held.log(self._fold)
@@ -216,6 +217,10 @@ class Session:
             if rest.is_new:
                 self._ledger.rest, self._view = replace(rest, is_new=False), None
 
+    def drop_duplicates(self, over: Collection[str]) -> None:
+        """Drops the duplicates with these IDs, but only along with other changes."""
+        self._over = over
+
     def save(self) -> None:
         """Saves the state, if it changed, and clears the journal.
 
@@ -250,7 +255,8 @@ class Session:
         held.retake()
         state = self.state.pruned()
         if self._is_worth_saving(state):
-            state = self._with_compared(state).pruned()
+            left = {each: d for each, d in state.duplicates.items() if each not in self._over}
+            state = replace(self._with_compared(state).pruned(), duplicates=left)
             state = self._with_refreshed(replace(state, serial=state.serial + 1))
             held.save(state, last=last)
             with self._guard:

@@ -95,9 +95,12 @@ def known_usages(state: State, refs: frozenset[TaskRef]) -> Iterator[Usage]:
         ref, file, identity = owner.ref, owner.file, owner.identity
         current = Usage(ref, owner.task_id, file, identity, owner.created_at, owner.outputs)
         found.setdefault(owner.task_id, current)
-        duplicates = owner.duplicates if isinstance(owner, Record) else ()
-        for task_id in (*owner.former, *duplicates):
+        for task_id in owner.former:
             found.setdefault(task_id, Usage(ref, task_id, file, identity))
+    for extra in state.duplicates.values():
+        if refs & {extra.ref, TaskRef(extra.ref.org_name, extra.task_id)}:
+            usage = Usage(extra.ref, extra.task_id, extra.file, extra.identity)
+            found.setdefault(extra.task_id, usage)
     yield from found.values()
     for attempt in state.attempts.values():
         if attempt.ref in refs and attempt.ref not in state.records:

@@ -171,14 +171,16 @@ def test_the_command_that_plan_prints_cancels_a_redundant_task(place: LiveTasks)
     path = place.folder / "taskctl.state.json"
     known = json.loads(path.read_text())
     del known["checksum"]
-    known["tasks"]["acme/one"]["duplicateTaskIds"] = [extra]
+    record = known["tasks"]["acme/one"]
+    kept = {"task": "acme/one", "taskId": extra, "mark": record["marks"][0]}
+    known["duplicates"] = {extra: {**kept, "identity": record["identity"], "file": record["file"]}}
     path.write_text(json.dumps(known))
     (problem,) = place.document("plan")["diagnostics"]
     assert problem["code"] == "TC741"
     command = problem["detail"].splitlines()[-1]
-    assert command.startswith(f"taskctl cancel acme/one --task {extra} --force --backend ")
+    assert command.startswith(f"taskctl cancel {extra} --force --backend ")
     assert place.run("cancel", "acme/one", "--task", "of-another-key", "--force", "-y")[0] == 1
-    assert place.run(*command.split()[1:], "-y")[:2] == (0, "acme/one: Session ended.\n")
+    assert place.run(*command.split()[1:], "-y")[:2] == (0, f"acme/{extra}: Session ended.\n")
     assert place.statuses()["one"] == "running"
     events = place.api.events(extra)
     assert events[-1]["eventBody"]["type"] == "cancelled"

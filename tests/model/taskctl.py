@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from reconciler.apply import records
-from reconciler.apply.duplicates import record_duplicates
+from reconciler.apply.duplicates import find_duplicates
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
 from reconciler.model.identity import Identity
@@ -46,7 +46,8 @@ def number_of(state: State) -> int:
     records = {ref: replace(r, history=()) for ref, r in sorted(state.records.items())}
     attempts = dict(sorted(state.attempts.items()))
     state = replace(state.pruned(), records=records, attempts=attempts)
-    text = repr((records, attempts, sorted(state.keys.items()), state.is_new, state.latest))
+    keys, duplicates = sorted(state.keys.items()), sorted(state.duplicates)
+    text = repr((records, attempts, keys, duplicates, state.is_new, state.latest))
     number = _numbers.setdefault(text, len(_states))
     if number == len(_states):
         _states.append(state)
@@ -162,8 +163,8 @@ def _plan(
     for task in made.tasks:
         if task.creates or task.action is Action.ADOPT:
             mark = task.attempt.mark if task.attempt is not None else ""
-            known = (task.ref.key, mark, task.task_id or "", task.duplicates)
-            item = Item(task.action.value, *known)
+            duplicates = tuple(duplicate.task_id for duplicate in task.duplicates)
+            item = Item(task.action.value, task.ref.key, mark, task.task_id or "", duplicates)
             _planned[item] = task
             items.append(item)
     open_tasks = [task for task in made.tasks if task.action is Action.UNRESOLVED]
@@ -309,14 +310,21 @@ def note_duplicates(world: World, process: Process, setting: Setting) -> int:
         first_message=lambda _, task_id: _message(by_id[task_id], setting),
     )
     log, baselines = _Log(world.state), {ORG: Baseline(ORG, process.listed)}
-    context: Any = SimpleNamespace(log=log, service=service, baselines=baselines)
-    record_duplicates(context, [TaskRef(ORG, key) for key in process.scope])
+    context: Any = SimpleNamespace(
+        log=log,
+        service=service,
+        baselines=baselines,
+        identity=ME,
+        clock=SimpleNamespace(boot=lambda: BOOT),
+        wait=lambda _: True,
+    )
+    find_duplicates(context, [TaskRef(ORG, key) for key in process.scope], 1)
     return log.number
 
 
 def has_hidden_duplicate(world: World, process: Process, setting: Setting) -> bool:
-    """Whether the service shows a second task of a recorded attempt that no record mentions, and
-    that is newer than what the apply has listed first."""
+    """Whether the service shows a second task of a recorded attempt that the state does not list,
+    and that is newer than what the apply has listed first."""
     if setting.marks != "kept":
         return False
     state = state_of(world.state)

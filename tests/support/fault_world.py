@@ -109,7 +109,7 @@ class World:
         if not isinstance(message, Mapping) or not isinstance(content, str) or not content.strip():
             raise ProblemError(400, "Bad Request: prompt is required")
         with self._lock:
-            seq = len(self.tasks) + 1
+            seq = self.tasks[-1].seq + 1 if self.tasks else 1
             task_id = str(uuid.UUID(int=seq << 64 | uuid.uuid4().int & (1 << 64) - 1))
             shown = self._shown(task_id, user, message, body)
             events = self._events(seq, message)

@@ -157,6 +157,7 @@ def command(
 
 def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Severity) -> None:
     problems = [replace(each, severity=severity) for each in report.diagnostics]
+    problems += report.duplicates
     if out.options.format == "json":
         out.document(dump(status_document(report.statuses, report.read_at, problems)))
         return

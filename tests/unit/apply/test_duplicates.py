@@ -3,82 +3,127 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from reconciler.apply.duplicates import MAX_READ, record_duplicates
-from reconciler.model.diagnostics import RemoteError
+from reconciler.apply.duplicates import MAX_SECONDS, Search, find_duplicates
+from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.remote_task import FirstMessage
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import Baseline
+from reconciler.state.model import State
 from tests.support.apply_world import World
 from tests.support.diagnostics import failed
-from tests.support.plan_values import message, record, remote, state
+from tests.support.plan_values import ago, attempt, duplicate, message, record, remote, state
 
 MARK = "2026-11-24T11:00:00.123456Z"
-CREATED = {TaskRef("acme", "a")}
+DOWN = failed(RemoteError, "HTTP 500")
 
 
-def world_with(
-    messages: Mapping[str, FirstMessage | None],
+def search(
+    messages: Mapping[str, FirstMessage | RemoteError | None],
     monkeypatch: pytest.MonkeyPatch,
-    **more: Any,
-) -> World:
-    """A record of `a` with MARK, and tasks with these first messages."""
-    world = World(state([record("a", "t", marks=(MARK,), **more)]))
-    world.service.listed = [remote(task_id) for task_id in ("t", *messages)]
-    asked: list[str] = []
+    known: State | None = None,
+    world: World | None = None,
+    raw: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[World, Search]:
+    """Of an apply that has created `a` with MARK. The service lists its task and those with these
+    messages."""
+    world = world or World(known or state([record("a", "t", marks=(MARK,))]))
+    world.service.listed = [remote("t"), *(remote(task_id, **raw) for task_id in messages)]
 
     def first_message(org_name: str, task_id: str) -> FirstMessage | None:
-        asked.append(task_id)
-        return messages[task_id]
+        world.calls.record("read", task_id)
+        found = messages[task_id]
+        if isinstance(found, RemoteError):
+            raise found
+        return found
 
     monkeypatch.setattr(world.service, "first_message", first_message)
-    monkeypatch.setattr(world, "asked", asked, raising=False)
-    return world
+    return world, find_duplicates(world.ctx, {TaskRef("acme", "a")}, 2)
 
 
-def duplicates(world: World) -> tuple[str, ...]:
-    (known,) = world.log.state.records.values()
-    return known.duplicates
+def brief(found: Diagnostic) -> tuple[str, object]:
+    return found.code.value, found.args.get("extra") or found.args.get("ids")
 
 
-def test_a_duplicate_is_added_to_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_duplicate_is_listed_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"u": message("work of a", MARK), "v": message("work of a", MARK[:-2] + "1Z")}
-    world = world_with(said, monkeypatch)
-    listed, warnings = record_duplicates(world.ctx, CREATED)
-    assert [task.id for task in listed] == ["t", "u", "v"]
-    assert [warning.args["extra"] for warning in warnings] == ["u"]
-    assert duplicates(world) == ("u",)
+    world, found = search(said, monkeypatch)
+    assert [task.id for task in found.listed] == ["t", "u", "v"]
+    assert [brief(each) for each in found.warnings] == [("TC741", "u")]
+    assert world.log.state.duplicates == {"u": duplicate("a", "u", MARK)}
     assert world.log.state.recorded_ids()["u"] == TaskRef("acme", "a")
 
 
 def test_a_mark_of_another_organization_is_not_a_duplicate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world = world_with({"u": message("work of a", MARK)}, monkeypatch, org_name="other")
-    record_duplicates(world.ctx, CREATED)
-    assert duplicates(world) == ()
+    known = state([record("a", "t", marks=(MARK,), org_name="other")])
+    assert search({"u": message("work of a", MARK)}, monkeypatch, known)[1].warnings == []
 
 
-def test_older_tasks_are_not_read_and_reads_are_limited(
+def test_what_an_open_attempt_may_have_created_is_not_a_duplicate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said = {f"u{n}": message("x") for n in range(MAX_READ + 5)}
-    world = world_with(said, monkeypatch)
+    tried = attempt("a", ago(minutes=1), replaces="t")
+    known = state([record("a", "t", marks=(MARK,))], [tried])
+    assert search({"u": message("work of a", tried.mark)}, monkeypatch, known)[1].warnings == []
+
+
+def test_a_task_of_somebody_else_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = {"createdBy": {"githubLogin": "eve"}}
+    world, found = search({"u": message("work of a", MARK)}, monkeypatch, raw=theirs)
+    assert (world.calls.of("read"), found.warnings) == ([], [])
+    unknown = {"createdBy": {"name": "Eve"}}
+    _, found = search({"u": message("work of a", MARK)}, monkeypatch, raw=unknown)
+    assert [brief(each) for each in found.warnings] == [("TC741", "u")]
+
+
+def test_every_newer_task_is_read_and_no_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(state([record("a", "t", marks=(MARK,))]))
     world.ctx.baselines["acme"] = Baseline("acme", ("u0", "u1"))
-    record_duplicates(world.ctx, CREATED)
-    asked = world.asked  # type: ignore[attr-defined]
-    assert len(asked) == MAX_READ
-    assert not {"t", "u0", "u1"} & set(asked)
+    said = {**{f"u{n}": message("x") for n in range(200)}, "last": message("work of a", MARK)}
+    _, found = search(said, monkeypatch, world=world)
+    assert set(world.calls.of("read")) == said.keys() - {"u0", "u1"}
+    assert [brief(each) for each in found.warnings] == [("TC741", "last")]
 
 
-def test_an_unreadable_task_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = world_with({}, monkeypatch)
+def test_an_unreadable_task_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"u": DOWN, "silent": None, "v": message("work of a", MARK)}
+    _, found = search(said, monkeypatch)
+    assert [brief(each) for each in found.warnings] == [
+        ("TC741", "v"),
+        ("TC747", ("u", "silent")),
+    ]
+
+
+def test_an_unreadable_list_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(state([record("a", "t", marks=(MARK,))]))
 
     def fail(org_name: str) -> Any:
-        raise failed(RemoteError, f"HTTP 500 for {org_name}")
+        raise DOWN
 
     monkeypatch.setattr(world.service, "list_tasks", fail)
-    assert record_duplicates(world.ctx, CREATED) == ([], [])
+    _, found = search({"u": message("work of a", MARK)}, monkeypatch, world=world)
+    assert [brief(each) for each in found.warnings] == [("TC747", None)]
+
+
+def test_the_search_ends_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has found by then is reported."""
+    world = World(state([record("a", "t", marks=(MARK,))]))
+    said = {f"u{n}": message("x") for n in range(200)}
+    said["u0"] = message("work of a", MARK)
+
+    class Slow(dict[str, FirstMessage]):
+        def __getitem__(self, task_id: str) -> FirstMessage:
+            world.passed += 1
+            return said[task_id]
+
+    _, found = search(Slow(said), monkeypatch, world=world)
+    assert MAX_SECONDS <= world.passed <= MAX_SECONDS + 2
+    duplicates, unread = found.warnings
+    assert brief(duplicates) == ("TC741", "u0")
+    assert unread.args["count"] in (138, 139, 140)

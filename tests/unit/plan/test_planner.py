@@ -460,14 +460,6 @@ def test_more_creates_than_allowed_is_an_error() -> None:
     assert plan([desired("a")], options=PlanOptions(max_creates=1)).diagnostics == ()
 
 
-def test_a_second_task_of_a_key_is_reported_from_its_record() -> None:
-    doubled = replace(record("a", "t"), duplicates=("u", "v"))
-    made = plan([desired("a")], state([doubled]), view([remote("t")]))
-    assert {d.code for d in made.diagnostics} == {Code.DUPLICATE_REMOTE_TASK}
-    assert [d.args["ids"] for d in made.diagnostics] == [("t", "u"), ("t", "v")]
-    assert not plan([desired("a")], state([record("a", "t")]), view([remote("t")])).diagnostics
-
-
 def test_a_date_that_cannot_be_correct_is_ignored_and_reported() -> None:
     said_once = warning(Code.IMPLAUSIBLE_DATE, date="Thu, 01 Jan 2099 00:00:00 GMT")
     seen = view([remote("t")], ignored_date=said_once)

@@ -15,6 +15,7 @@ from reconciler.state.attempt import (
     OUTPUTS,
     Attempt,
     Baseline,
+    Duplicate,
     HistoryEntry,
     KeyNotes,
     Move,
@@ -28,7 +29,18 @@ from reconciler.system.resources import schema_text
 SCHEMA = json.loads(schema_text("state"))
 DEFINITIONS = SCHEMA["definitions"]
 STORED = (
-    *(Attempt, Baseline, Generated, HistoryEntry, Identity, KeyNotes, Move, Owed, Record),
+    *(
+        Attempt,
+        Baseline,
+        Duplicate,
+        Generated,
+        HistoryEntry,
+        Identity,
+        KeyNotes,
+        Move,
+        Owed,
+        Record,
+    ),
     RetiredTask,
 )
 NAMED: dict[type[Stored], set[str]] = {Attempt: {"mark"}, Record: {"task"}}

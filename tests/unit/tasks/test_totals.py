@@ -25,7 +25,7 @@ from reconciler.render.status.totals import (
 )
 from reconciler.tasks.totals import By, GroupTotal, Totals, Usage, known_usages, totals
 from tests.support.escaping import invisible_in
-from tests.support.plan_values import ORG, attempt, record, state
+from tests.support.plan_values import ORG, attempt, duplicate, record, state
 from tests.support.report_strategies import text
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -71,15 +71,16 @@ def test_since_excludes_only_certainly_older_tasks() -> None:
 
 
 def test_current_and_former_tasks_of_a_key_count_once() -> None:
-    kept = replace(record("a", "t2"), former=("t1",), duplicates=("t3",), outputs={"tokensUsed": 7})
+    kept = replace(record("a", "t2"), former=("t1",), outputs={"tokensUsed": 7})
     gone = record("b", "t4").retired(NOW, adoptable=False)
     again = record("a", "t1").retired(NOW, adoptable=True)
     known = replace(
         state([kept], [attempt("c", NOW)]),
         retired={task.task_id: task for task in (gone, again)},
+        duplicates={"t3": duplicate("a", "t3")},
     )
     found = list(known_usages(known, frozenset(TaskRef(ORG, key) for key in "abc")))
-    assert [u.task_id for u in found] == ["t2", "t1", "t3", "t4", ""]
+    assert [u.task_id for u in found] == ["t2", "t1", "t4", "t3", ""]
     assert [u.tokens for u in found] == [7, None, None, None, None]
     assert [u.task_id for u in known_usages(known, frozenset({TaskRef(ORG, "t4")}))] == ["t4"]
 
