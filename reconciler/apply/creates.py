@@ -43,7 +43,8 @@ class TaskCreator:
         self._gave_up: Remark | None = None
         self._lock, self._baseline_lock = threading.Lock(), threading.Lock()
         state = ctx.log.state
-        self._known_ids = {*state.recorded_ids(), *state.retired}
+        by_response = (attempt.task_id for attempt in state.attempts.values())
+        self._known_ids = {*state.recorded_ids(), *state.retired, *by_response}
         self._used_up: set[str] = set()
         self._journaled: set[str] = set()
         self._never_left: set[str] = set()
@@ -253,7 +254,7 @@ class Window:
     arrive after the attempt has been given up. Time is the larger of what two clocks show: the wall
     clock may be set, and the other may stop while a virtual machine is suspended.
 
-    `check_held` raises StateError if the lock or the journal no longer belongs to this run. Then
+    `check_held` raises StateError if lock, journal or state are no longer those of this run. Then
     the window is closed, and `problem` has the error. `is_hopeless`: the storage alone takes longer
     than the window.
     """

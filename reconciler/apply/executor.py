@@ -76,8 +76,10 @@ class Executor:
             if self.creates.may_exist(task):
                 self.given_up.add(task.ref)
                 result = self._ctx.result(task, Result.UNRESOLVED, why)
-            else:
+            elif self._is_held():
                 result = self._ctx.result(task, Result.FAILED, why)
+            else:
+                result = self._ctx.result(task, Result.NOT_STARTED)
         if result.result is not Result.UNRESOLVED:  # a lookup may still find its task
             self._ctx.ended(result)
         return result
@@ -106,6 +108,14 @@ class Executor:
         self._ctx.log.append(*records.recorded(task, adopted))
         self.creates.note(adopted.task_id, *(each.task_id for each in task.duplicates))
         return self._finish(task, adopted, self._adopted_as(task))
+
+    def _is_held(self) -> bool:
+        """Whether this run still has its state. If not, saving it reports why, once."""
+        try:
+            self._ctx.log.check_held()
+        except StateError:
+            return False
+        return True
 
     def _moved(self, task: PlannedTask, old: Record) -> TaskResult:
         record = records.moved_record(task, old, self._ctx)

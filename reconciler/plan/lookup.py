@@ -182,13 +182,14 @@ def _lookup(
     creatable = _missing(zip(tasks, records, strict=True), state, options, young)
     missing = creatable if options.adopt is not AdoptScope.NONE else []
     removed = removed_ids(creatable, missing, state)
-    found = Lookup(org_name, frozenset(ids | removed))
+    by_response = {attempt.task_id for attempt in attempts if attempt.task_id}
+    found = Lookup(org_name, frozenset(ids | removed | by_response))
     if not (missing or attempts or removed):
         return found
     recorded, named = known()
     return replace(
         found,
-        first_messages=frozenset(removed),
+        first_messages=frozenset(removed | by_response),
         missing=tuple(missing),
         settings=tuple({_settings(task.inputs) for task in missing}),
         attempts=tuple(own),

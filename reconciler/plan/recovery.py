@@ -125,6 +125,12 @@ class Owners(Value, frozen=True, dict=True):
         return self.state.recorded_ids().keys()
 
     @cached_property
+    def _by_response(self) -> Mapping[str, TaskRef]:
+        """The keys by the IDs that the responses to their open attempts named."""
+        attempts, moves = self.state.attempts.values(), self.moves
+        return {a.task_id: moves.get(a.ref, a.ref) for a in attempts if a.task_id}
+
+    @cached_property
     def _marks(self) -> Mapping[int, TaskRef]:
         """The keys by the marks (in microseconds) of all attempts. Most plans read no first
         message, and need none."""
@@ -132,7 +138,9 @@ class Owners(Value, frozen=True, dict=True):
         return {us: moves.get(ref, ref) for mark, ref in known if (us := microseconds(mark))}
 
     def by_mark(self, task: TaskId, view: RemoteView) -> TaskRef | None:
-        """The key whose mark the task shows."""
+        """The key whose mark the task shows, or whose attempt it is by the response."""
+        if (ref := self._by_response.get(task.id)) is not None:
+            return ref
         message = view.messages.get(task)
         shown = microseconds(message.mark) if message is not None else None
         return None if shown is None else self._marks.get(shown)
@@ -159,6 +167,8 @@ def recover(
         tasks = (*unrecorded.get((org_name, None), ()), *unrecorded.get((org_name, ref), ()))
         before = befores.get(attempt.baseline, ())
         candidates = [_compared(attempt, task, view) for task in tasks if task.id not in before]
+        if attempt.task_id and all(c.task.id != attempt.task_id for c in candidates):
+            candidates.append(_unread(RemoteTask(org_name, attempt.task_id, {})))
         verdicts[attempt.mark] = judge(
             [c for c in candidates if c.has_mark or owners.named.get(c.task.id, ref) == ref],
             remark("attempt.unlisted", why=unlisted) if unlisted is not None else None,
@@ -184,12 +194,18 @@ def _by_owner(
 
 def _compared(attempt: Attempt, task: RemoteTask, view: RemoteView) -> Evidence:
     task_id = TaskId(task.org_name, task.id)
+    if task.id == attempt.task_id:  # the response is proof
+        return Evidence(task, has_mark=True, may_do_work=True)
     if task_id in view.unreadable:
-        return Evidence(task, has_mark=False, may_do_work=False, is_readable=False)
+        return _unread(task)
     message = view.messages[task_id]
     has_mark = message is not None and is_same(attempt.mark, message.mark)
     work = compare_work(attempt.inputs, message)
     return Evidence(task, has_mark=has_mark, may_do_work=work.may_be_same)
+
+
+def _unread(task: RemoteTask) -> Evidence:
+    return Evidence(task, has_mark=False, may_do_work=False, is_readable=False)
 
 
 def _unless_shared(

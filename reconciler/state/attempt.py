@@ -50,7 +50,8 @@ class Duplicate(Stored, frozen=True):
 class Attempt(Stored, frozen=True, kw_only=True):
     """One attempt to create a task, durable before its request was sent.
 
-    `mark` is the `message.timestamp` that was sent, unique among all attempts of a state. For
+    `mark` is the `message.timestamp` that was sent, unique among all attempts of a state. `task_id`
+    is the task that the response named, if the record of the task was lost with its state. For
     `waited`, see `plan/age.py`; for `baseline`, `State.baselines`.
     """
 
@@ -62,6 +63,7 @@ class Attempt(Stored, frozen=True, kw_only=True):
     file: str
     started_at: Moment
     sensitive: bool = False
+    task_id: str = ""
     replaces: str = ""
     cancels: bool = False
     settle_time: float = 0.0

@@ -66,10 +66,10 @@ class HeldHead:
     def check_held(self) -> None:
         """After a pause long enough for another process to take the lock, also rewrites the head,
         which fails in that case."""
-        self.retake()
+        self._refuse_lost()
         self._heartbeat_if_due(late=self._register.write_timeout)
 
-    def retake(self) -> None:
+    def _refuse_lost(self) -> None:
         if self._problem is not None:
             raise self._problem
 
@@ -165,7 +165,7 @@ class HeldHead:
             self._is_folded = False
 
     def _following(self) -> Head:
-        self.retake()
+        self._refuse_lost()
         return self._head.following()
 
     def _replace(self, head: Head) -> None:

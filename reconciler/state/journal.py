@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json, members
 from reconciler.model.value import Stored
-from reconciler.state.codec import VERSION, check_version, decode_event
+from reconciler.state.codec import VERSION, check_version, decode_event, encode_event
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.lock import lost
 from reconciler.state.model import Event, State
@@ -39,27 +39,28 @@ _CUT_OFF = re.compile(
 class Header(Stored, frozen=True):
     """The state that the journal belongs to: enough to recreate it if the state file is lost.
 
-    `serial` is the state's when the journal was started. `id` is random: a state that names it has
-    folded this journal.
+    `state` identifies the bytes of the state file when the journal was started. `id` is random: a
+    state that names it has folded this journal.
     """
 
     lineage: str
     backend: str
-    serial: int
+    state: str
     id: str
     version: int
 
     @classmethod
-    def of(cls, state: State) -> Header:
+    def of(cls, state: State, content: str) -> Header:
         """The header of a new journal."""
-        return cls(state.lineage, state.backend, state.serial, os.urandom(8).hex(), VERSION)
+        return cls(state.lineage, state.backend, content, os.urandom(8).hex(), VERSION)
 
 
 class Replay(NamedTuple):
     """A journal of `size` bytes as read: its first `end` bytes are complete lines, and `crc` is the
     CRC of the last one.
 
-    `header` is None if there is no journal, or if its first write was incomplete.
+    `header` is None if there is no journal, or if its first write was incomplete. Without one,
+    `events` are those that the next journal begins with.
     """
 
     header: Header | None = None
@@ -68,9 +69,10 @@ class Replay(NamedTuple):
     crc: int = 0
     size: int = 0
 
-    def folded(self) -> Replay:
-        """The journal once the state has its events: the next append starts a new one."""
-        return Replay(size=self.size)
+    def carrying(self, events: tuple[Event, ...]) -> Replay:
+        """The next append replaces the journal with one that begins with these events; the others
+        are in the state, or do not matter."""
+        return Replay(None, events, size=self.size)
 
 
 def read_journal(data: bytes, *, file: str) -> Replay:
@@ -136,6 +138,27 @@ def _read_header(text: bytes, file: str) -> Header:
     return header
 
 
+_INTERRUPTED = "a write to it was interrupted"
+
+
+class _Expected(NamedTuple):
+    """The file as this process knows it: one of these `sizes`, 0 also if it does not exist. `file`
+    is None until it is open."""
+
+    file: disk.FileId | None
+    sizes: Collection[int]
+
+    def matches(self, path: Path) -> bool:
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError:
+            return self.file is None and 0 in self.sizes
+        except OSError:
+            return False
+        is_same = self.file in (None, (found.st_dev, found.st_ino))
+        return is_same and found.st_size in self.sizes
+
+
 class _SyncFailedError(OSError):
     """An fsync failed: the content of the disk is unknown, and a second fsync would succeed."""
 
@@ -151,38 +174,30 @@ class Journal(GroupCommit):
         durable: Durable,
         *,
         display_name: str,
+        check_held: Callable[[], None] = lambda: None,
     ) -> None:
         """`replay` is the content of `path`; without a header in it, a new journal gets `header`.
-        `display_name` is its name in messages."""
+        `display_name` is its name in messages. `check_held` is called before each write, and raises
+        StateError if nothing may be written."""
         super().__init__(self._write_synced, durable, display_name=display_name)
-        self._path = path
+        self._path, self._check_held = path, check_held
         self._header = replay.header or header
+        self._carried = [] if replay.header else list(map(encode_event, replay.events))
         self._fd: int | None = None
-        self._file: disk.FileId | None = None
-        self._size, self._end, self._crc = replay.size, replay.end, replay.crc
+        self._end, self._crc = replay.end, replay.crc
+        is_optional = not (replay.end or self._carried)
+        self._expected = _Expected(None, (replay.size, *([0] if is_optional else ())))
         self._lost = ""
 
     def check_held(self) -> None:
-        """Raises StateError if the journal file was removed or replaced since it was opened. Before
-        the first event, there is no file."""
-        file = self._file
-        if file is None:
-            is_held = self._path.exists() or not self._end
-        else:
-            is_held = disk.is_still(self._path, file)
-        if not is_held:
-            raise lost(self._path.name, self._display_name)
-
-    def check_complete(self) -> None:
-        """Raises StateError if another process has written to the journal: the state lacks its
-        events. It has those of a journal that was removed. Raises OSError."""
-        if not self._lost:
-            with suppress(FileNotFoundError):
-                self._refuse_other_size(os.lstat(self._path).st_size)
-
-    def _refuse_other_size(self, size: int) -> None:
-        if size != self._size:
-            raise lost(self._path.name, self._display_name)
+        """Raises StateError if another process removed, replaced or wrote to the journal file, also
+        while this one writes to it."""
+        expected = None
+        while expected is not self._expected:
+            expected = self._expected
+            if expected.matches(self._path):
+                return
+        raise lost(self._path.name, self._display_name)
 
     @property
     def id(self) -> str:
@@ -195,13 +210,13 @@ class Journal(GroupCommit):
         The next event starts a new journal with `header`. A file that replaced ours is kept. Raises
         OSError.
         """
-        file, path = self._file, self._path
+        file, path = self._expected.file, self._path
         if path.exists() and (file is None or disk.is_still(path, file)):
             disk.remove(path)
             disk.sync_folder(path.parent)
         self._close()
-        self._size, self._end, self._crc, self._lost = 0, 0, 0, ""
-        self._header = header
+        self._expected, self._end, self._crc, self._lost = _Expected(None, (0,)), 0, 0, ""
+        self._header, self._carried = header, []
 
     def shut(self) -> None:
         """Closes the file for good, since nothing may be appended without the lock. Call it
@@ -210,50 +225,63 @@ class Journal(GroupCommit):
         self._lost = "the state was already released"
 
     def _close(self) -> None:
-        fd, self._fd, self._file = self._fd, None, None
+        fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
 
     def _write_synced(self, texts: Sequence[bytes]) -> None:
         if self._lost:
             raise self._not_written(self._lost)
+        self._check_held()
         is_first, crc, lines = self._end == 0, self._crc, []
-        for text in [encode_json(self._header), *texts] if is_first else texts:
+        for text in [encode_json(self._header), *self._carried, *texts] if is_first else texts:
             crc, line = _pack(text, crc)
             lines.append(line)
-        data = b"".join(lines)
+        data, is_replaced = b"".join(lines), is_first and any(self._expected.sizes)
         try:
-            fd = self._opened()
-            self._refuse_other_size(os.fstat(fd).st_size)
-            self._lost = "a write to it was interrupted"
-            self._drop_incomplete_end(fd)
-            disk.write_all(fd, data)
-            with _syncing():
-                disk.sync(fd)
-                if is_first:
-                    disk.sync_folder(self._path.parent)
+            if is_replaced:
+                self._replace(data)
+            else:
+                self._extend(data)
         except OSError as problem:
             why = problem.strerror or str(problem)
-            is_lost = isinstance(problem, _SyncFailedError) or not self._cut_back()
+            is_lost = isinstance(problem, _SyncFailedError) or is_replaced or not self._cut_back()
             self._lost = f"an earlier write to it failed ({why})" if is_lost else ""
             raise self._not_written(why) from problem
-        self._size = self._end = self._end + len(data)
-        self._crc, self._lost = crc, ""
+        self._end += len(data)
+        self._expected = self._expected._replace(sizes=(self._end,))
+        self._crc, self._lost, self._carried = crc, "", []
 
     def _not_written(self, why: str) -> StateError:
         return StateError.about(self._display_name, Code.JOURNAL_NOT_WRITTEN, reason=why)
 
-    def _opened(self) -> int:
+    def _replace(self, data: bytes) -> None:
+        """Replaces the file of an earlier run: at each moment, it has all that is carried over."""
+        self._expected = _Expected(None, range(max(*self._expected.sizes, len(data)) + 1))
+        self._lost = _INTERRUPTED
+        temporary = self._path.with_suffix(".tmp")  # the state's, which has the same writer
+        disk.replace_file(self._path, data, mode=disk.PRIVATE, temporary=temporary)
+        self._fd = disk.open_to_append(self._path)
+        self._expected = self._expected._replace(file=disk.file_id(self._fd))
+
+    def _extend(self, data: bytes) -> None:
         if self._fd is None:
             self._fd = disk.open_to_append(self._path)
-            self._file = disk.file_id(self._fd)
-        return self._fd
-
-    def _drop_incomplete_end(self, fd: int) -> None:
-        if self._size > self._end:
+        fd, sizes = self._fd, self._expected.sizes
+        if (size := os.fstat(fd).st_size) not in sizes:
+            raise lost(self._path.name, self._display_name)
+        most = max(size, self._end + len(data))
+        self._expected = _Expected(disk.file_id(fd), range(self._end, most + 1))
+        self._lost = _INTERRUPTED
+        if size > self._end:  # an incomplete line
             os.ftruncate(fd, self._end)
             with _syncing():
                 disk.sync(fd)
+        disk.write_all(fd, data)
+        with _syncing():
+            disk.sync(fd)
+            if self._end == 0:
+                disk.sync_folder(self._path.parent)
 
     def _cut_back(self) -> bool:
         """Truncates what a failed write left; False if that fails too."""
@@ -264,7 +292,7 @@ class Journal(GroupCommit):
             disk.sync(self._fd)
         except OSError:
             return False
-        self._size = self._end
+        self._expected = self._expected._replace(sizes=(self._end,))
         return True
 
 

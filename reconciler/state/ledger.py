@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import KeyNotes, RetiredTask
+from reconciler.state.attempt import HistoryKind, KeyNotes, RetiredTask
 from reconciler.state.model import (
     Aged,
     Attempted,
@@ -117,6 +117,25 @@ def fold(state: State, events: Iterable[Event]) -> State:
     ledger = Ledger(state)
     ledger.add(events)
     return ledger.state()
+
+
+def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
+    """The only events of a journal that may be folded into `saved`, a version of the state other
+    than the one that the journal was written for: its attempts are open, and know the tasks that
+    were recorded for them. Those whose outcome `saved` knows are left out."""
+    events = tuple(events)
+    ledger = Ledger(State(lineage=saved.lineage, serial=0, backend=saved.backend))
+    ledger.add(e for e in events if isinstance(e, Attempted | Closed | BaselineRead | Aged))
+    attempts = ledger.attempts
+    for entry in (h for e in events if isinstance(e, Recorded) for h in e.record.full_history()):
+        if entry.what == HistoryKind.NOT_CREATED:
+            attempts.pop(entry.mark, None)
+        elif entry.mark in attempts:
+            attempts[entry.mark] = replace(attempts[entry.mark], task_id=entry.task_id)
+    marks = {mark for mark, _ in saved.marks()}
+    ids = {*saved.recorded_ids(), *saved.retired}
+    left = [a for a in attempts.values() if a.mark not in marks and a.task_id not in ids]
+    return (*map(BaselineRead, ledger.baselines.values()), *map(Attempted, left))
 
 
 def with_unreported(saved: State, events: Iterable[Event]) -> State:

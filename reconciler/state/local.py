@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ from reconciler.model.value import replace
 from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Header, Journal, Replay, read_journal
-from reconciler.state.ledger import fold, with_unreported
+from reconciler.state.ledger import attempts_alone, fold, with_unreported
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State
 from reconciler.state.session import Claim
@@ -22,13 +24,13 @@ from reconciler.system import disk
 
 _READS = 10
 
-FileVersion = tuple[int, int, int]
-"""Identifies the content of a file: inode, size and modification time."""
+FileVersion = tuple[int, int, int, int]
+"""Identifies the content of a file: inode, size, and the times of modification and change."""
 
 
 class Loaded(NamedTuple):
     """`saved` is the content of the state file, without the journal; `version` is None if there is
-    no file.
+    no file, and `content` identifies its bytes.
 
     `replay` has no events if the state has already folded its journal; the journal file still
     exists then, and the first append replaces it.
@@ -36,6 +38,7 @@ class Loaded(NamedTuple):
 
     saved: State
     version: FileVersion | None
+    content: str
     replay: Replay
 
 
@@ -95,7 +98,7 @@ class LocalState:
         try:
             if self.links() > 1:
                 lock.take_file(self.path)
-            return HeldFile(self, lock, self._load(claim.backend), claim.purpose)
+            return HeldFile(self, lock, self._load(claim.backend))
         except BaseException:
             lock.release()
             raise
@@ -109,7 +112,7 @@ class LocalState:
             found = os.lstat(self.path)
         except FileNotFoundError:
             return None
-        return (found.st_ino, found.st_size, found.st_mtime_ns)
+        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     def links(self) -> int:
         """The number of hard links to the state file; 0 if there is none. Raises OSError."""
@@ -117,12 +120,6 @@ class LocalState:
             return os.lstat(self.path).st_nlink
         except FileNotFoundError:
             return 0
-
-    def read_file(self, backend: str) -> State | None:
-        """The state file without its journal; None if there is none. Raises StateError."""
-        with _reading(self.display_name):
-            data = disk.read_file(self.path)
-        return None if data is None else decode_state(data, self.source(), backend=backend)
 
     def replace(self, data: bytes) -> None:
         """Replaces the state file durably, and keeps its previous content as the backup. Raises
@@ -155,22 +152,22 @@ class LocalState:
         """Reads the state file and the journal at one time. Raises StateError."""
         for _ in range(_READS):
             with _reading(self.display_name):
-                version = self.version()
-            saved = self.read_file(backend)
+                version, data = self.version(), disk.read_file(self.path)
             with _reading(self.journal_display_name):
-                data = disk.read_file(self.journal)
+                journal = disk.read_file(self.journal)
             with _reading(self.display_name):
                 is_current = self.version() == version
             # A concurrent save replaces the state first and then removes the journal.
             if is_current:
-                return self._joined(saved, version, data or b"", backend)
+                return self._joined(data, version, journal or b"", backend)
         raise StateError.about(self.display_name, Code.STATE_CHANGED, "busy")
 
     def _joined(
-        self, saved: State | None, version: FileVersion | None, data: bytes, backend: str
+        self, data: bytes | None, version: FileVersion | None, journal: bytes, backend: str
     ) -> Loaded:
         """A state and its journal, which must belong together. Raises StateError."""
-        replay = read_journal(data, file=self.journal_display_name)
+        saved = None if data is None else decode_state(data, self.source(), backend=backend)
+        replay, content = read_journal(journal, file=self.journal_display_name), content_of(data)
         header = replay.header
         if header is not None:
             check_backend(header.backend, backend, self.journal_display_name)
@@ -178,28 +175,29 @@ class LocalState:
             lineage = header.lineage if header is not None else os.urandom(16).hex()
             saved = State(lineage=lineage, serial=0, backend=backend, is_new=True)
         elif header is not None:
-            if header.lineage == saved.lineage and header.id == saved.journal:
-                return Loaded(saved, version, replay.folded())
-            # A journal that this state has not folded starts from exactly this version of it.
             if header.lineage != saved.lineage:
-                raise self._mismatch("lineage", saved.lineage, header.lineage)
-            if header.serial != saved.serial:
-                raise self._mismatch("serial", saved.serial, header.serial)
-        return Loaded(saved, version, replay)
+                raise self._mismatch(saved.lineage, header.lineage)
+            if header.id == saved.journal:
+                replay = replay.carrying(())
+            elif header.state != content:  # the run that wrote the journal lost its state
+                replay = replay.carrying(attempts_alone(replay.events, saved))
+        return Loaded(saved, version, content, replay)
 
-    def _mismatch(self, case: str, state: str | int, journal: str | int) -> StateError:
+    def _mismatch(self, state: str, journal: str) -> StateError:
         file, code = self.journal_display_name, Code.JOURNAL_MISMATCH
         aside = f"{file}.bad"
-        return StateError.about(file, code, case, aside=aside, state=state, journal=journal)
+        return StateError.about(file, code, aside=aside, state=state, journal=journal)
 
 
 class HeldFile:
     """`state.session.HeldState` of a file."""
 
-    def __init__(self, place: LocalState, lock: Lock, loaded: Loaded, purpose: str) -> None:
-        self._place, self._lock, self._purpose = place, lock, purpose
-        self._replay, self._version = loaded.replay, loaded.version
+    def __init__(self, place: LocalState, lock: Lock, loaded: Loaded) -> None:
+        self._place, self._lock, self._replay = place, lock, loaded.replay
+        self._version, self._content = loaded.version, loaded.content
         self._journal: Journal | None = None
+        self._problem: StateError | None = None
+        self._file_guard = threading.Lock()
         self.saved: State = loaded.saved
         self.events: Sequence[Event] = loaded.replay.events
 
@@ -208,9 +206,13 @@ class HeldFile:
         return self._version is not None
 
     def log(self, durable: Durable) -> Journal:
-        path, display_name = self._place.journal, self._place.journal_display_name
         self._journal = Journal(
-            path, Header.of(self.saved), self._replay, durable, display_name=display_name
+            self._place.journal,
+            Header.of(self.saved, self._content),
+            self._replay,
+            durable,
+            display_name=self._place.journal_display_name,
+            check_held=self.check_held,
         )
         return self._journal
 
@@ -225,51 +227,55 @@ class HeldFile:
         ]
 
     def check_held(self) -> None:
-        """Checks that lock and journal are still the files that this run opened; four `stat`s."""
-        self._lock.check_held()
-        if self._journal is not None:
-            self._journal.check_held()
+        """Three `stat`s. A run that has lost one of the files takes nothing back, even if the file
+        returns: another run may have used it meanwhile."""
+        try:
+            if self._problem is None:
+                self._lock.check_held()
+                if self._journal is not None:
+                    self._journal.check_held()
+                self._check_file()
+        except StateError as problem:
+            self._problem = problem
+        if self._problem is not None:
+            raise self._problem
 
-    def retake(self) -> None:
-        """Another process may have had a lock that was removed, and ended without saving."""
-        self._lock.retake(self._purpose)
-        if self._journal is not None:
-            with self._place.saving():
-                self._journal.check_complete()
+    def _check_file(self) -> None:
+        """Raises StateError if something that ignores the lock, such as a checkout, has changed the
+        state file. If it was only touched, its bytes decide."""
+        place = self._place
+        with _reading(place.display_name), self._file_guard:
+            if (version := place.version()) == self._version:
+                return
+            if content_of(disk.read_file(place.path)) != self._content:
+                raise StateError.about(place.display_name, Code.STATE_CHANGED)
+            self._version = version
 
     def save(self, state: State, *, last: bool) -> None:
         del last  # the lock is a separate file
         if self._journal is not None and self._journal.id:
             state = replace(state, journal=self._journal.id)
-        with self._place.saving():
-            self._refuse_changed()
-            self._place.replace(encode_state(state))
-            self._version = self._place.version()
+        data = encode_state(state)
+        with self._place.saving(), self._file_guard:
+            self._place.replace(data)
+            self._version, self._content = self._place.version(), content_of(data)
         self.saved = state
 
     def clear_log(self) -> None:
         if self._journal is not None:
             with self._place.saving():
-                self._journal.remove(Header.of(self.saved))
+                self._journal.remove(Header.of(self.saved, self._content))
 
     def release(self) -> None:
         if self._journal is not None:
             self._journal.shut()
         self._lock.release()
 
-    def _refuse_changed(self) -> None:
-        """Raises StateError if something that ignores the lock, such as a checkout, has changed the
-        file: the change is never overwritten."""
-        place, serial = self._place, self.saved.serial
-        if place.version() == self._version:
-            return
-        found = place.read_file(self.saved.backend)
-        # Comparing serials is not enough: two branches may reach the same serial.
-        if found is None or encode_state(found) != encode_state(self.saved):
-            journal = place.journal_display_name
-            raise StateError.about(
-                place.display_name, Code.STATE_CHANGED, serial=serial, journal=journal
-            )
+
+def content_of(data: bytes | None) -> str:
+    """Identifies the bytes of a state file; "" if there is none. A serial would not be enough: two
+    branches may reach the same one."""
+    return "" if data is None else hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:

@@ -161,17 +161,6 @@ class Lock:
                 if fd >= 0:
                     os.close(fd)
 
-    def retake(self, purpose: str) -> None:
-        """Takes the lock again if its file was removed. Raises StateError if another process has
-        it."""
-        if self._lock >= 0 and disk.is_still(self._path, self._opened):
-            return
-        self._release_lock_file()
-        try:
-            self.take(purpose, timedelta())
-        except StateError as problem:
-            raise lost(self._path.name, self._display_name) from problem
-
     def check_held(self) -> None:
         """Raises StateError if the lock file was removed or replaced: another process could lock
         the new one."""
@@ -193,15 +182,10 @@ class Lock:
         self._file = fd
 
     def release(self) -> None:
-        file, self._file = self._file, -1
-        if file >= 0:
-            os.close(file)
-        self._release_lock_file()
-
-    def _release_lock_file(self) -> None:
-        lock, self._lock = self._lock, -1
-        if lock >= 0:
-            os.close(lock)
+        opened, self._file, self._lock = (self._file, self._lock), -1, -1
+        for fd in opened:
+            if fd >= 0:
+                os.close(fd)
 
     def _is_held(self, timeout: timedelta) -> StateError:
         facts: dict[str, Arg] = {"holder": self._holder_in_words()}

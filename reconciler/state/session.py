@@ -77,10 +77,9 @@ class HeldState(Protocol):
         """Warnings about the place."""
 
     def check_held(self) -> None:
-        """Raises StateError unless this run certainly holds the lock. Called before each send."""
-
-    def retake(self) -> None:
-        """Confirms the lock before a save. Raises StateError if another process has it."""
+        """Raises StateError unless lock, log and saved state are certainly those that this run
+        took; once they are not, it always does. Called right before each send and each save; the
+        log calls it before each write."""
 
     def save(self, state: State, *, last: bool) -> None:
         """Replaces the saved state, while the log is paused. With `last`, `release` follows. If it
@@ -184,7 +183,8 @@ class Session:
         """Call it right before each request that creates or changes a task; for a create, after its
         attempt was appended.
 
-        Raises StateError if this run may have lost the lock: nothing may be sent then.
+        Raises StateError if this run may have lost the lock, the log or the state: nothing may be
+        sent then, and nothing is written.
         """
         self._held.check_held()
 
@@ -252,7 +252,7 @@ class Session:
 
     def _save(self, *, last: bool) -> None:
         held = self._held
-        held.retake()
+        held.check_held()
         state = self.state.pruned()
         if self._is_worth_saving(state):
             left = {each: d for each, d in state.duplicates.items() if each not in self._over}

@@ -19,6 +19,7 @@ from reconciler.state.codec import VERSION, encode_event, encode_state
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.journal import Header, Journal, Replay
 from reconciler.state.ledger import fold
+from reconciler.state.local import content_of
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.store import Head, encode_head, encode_segment
 from tests.compat.reading import MANIFEST, PLAN, SHARED, STATE, facts, local_environment
@@ -73,16 +74,17 @@ def write(folder: Path) -> None:
     """Writes the files of this version. They contain no time and no random number of this run."""
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
-    (folder / STATE).write_bytes(encode_state(fold(empty(serial=SERIAL), history(5))))
-    _write_journal(folder / f"{STATE}.journal")
+    state = encode_state(fold(empty(serial=SERIAL), history(5)))
+    (folder / STATE).write_bytes(state)
+    _write_journal(folder / f"{STATE}.journal", content_of(state))
     _write_shared(folder)
     _write_plan(folder)
     (folder / "expected.json").write_text(_indented(facts(folder)), encoding="utf-8")
 
 
-def _write_journal(path: Path) -> None:
+def _write_journal(path: Path, state: str) -> None:
     """An apply that was killed: a task that is not in the state yet, and an open attempt."""
-    header = Header(LINEAGE, BACKEND, SERIAL, HEADER.id, HEADER.version)
+    header = Header(LINEAGE, BACKEND, state, HEADER.id, HEADER.version)
     journal = Journal(path, header, Replay(), lambda _: None, display_name=path.name)
     journal.append([Attempted(attempt(5))])
     journal.append([Recorded(record(5))])

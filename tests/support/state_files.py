@@ -12,7 +12,7 @@ from reconciler.state.model import Event
 from reconciler.state.session import Claim, Session
 from tests.support.state_samples import BACKEND, LINEAGE, history
 
-HEADER = Header(LINEAGE, BACKEND, 0, "0123456789abcdef", VERSION)
+HEADER = Header(LINEAGE, BACKEND, "", "0123456789abcdef", VERSION)
 
 
 def read(data: bytes) -> Replay:

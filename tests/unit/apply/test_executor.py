@@ -205,8 +205,7 @@ def test_nothing_is_sent_once_the_lock_is_lost() -> None:
     world = World()
     world.log.slow = lambda: setattr(world.log, "lost", True)
     result = world.run(*world.planned(desired("a")))["a"]
-    assert result.result is Result.FAILED
-    assert cases(result.problems) == ["apply.state"]
+    assert (result.result, result.problems) == (Result.NOT_STARTED, ())  # saving says why
     assert world.calls.of("create") == []
     assert len(world.log.state.attempts) == 1
 

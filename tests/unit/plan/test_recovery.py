@@ -300,3 +300,21 @@ def test_an_existing_task_is_never_judged_not_created(
     taken = [v.task.id for v in found if isinstance(v, Found)]
     assert len(taken) == len(set(taken))
     assert not any(task_id.startswith("s") for task_id in taken)
+
+
+@pytest.mark.parametrize("mark", [None, "2026-11-24T11:50:00Z"])
+def test_a_task_that_the_response_named_is_the_one(mark: str | None) -> None:
+    """Whatever the service did to mark and text; and it is nobody else's."""
+    known, other = replace(tried("a"), task_id="t"), tried("b", text="something else")
+    seen = shown(("t", "something else", mark or known.mark))
+    assert ids(verdicts(seen, known, other)) == ["t", None]
+    assert isinstance(verdicts(seen, known, other)[1], NotCreated)
+
+
+def test_a_task_that_the_response_named_and_that_is_gone_is_not_created_again() -> None:
+    known = replace(tried("a"), task_id="t")
+    (verdict,) = verdicts(shown(), known)
+    assert isinstance(verdict, Unresolved)
+    assert (verdict.reason, verdict.ids, verdict.askable) == (Reason.UNREADABLE, ("t",), False)
+    (waiting,) = verdicts(shown(), replace(tried("a", YOUNG), task_id="t"))
+    assert isinstance(waiting, Wait)

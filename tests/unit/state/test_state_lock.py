@@ -24,7 +24,6 @@ from reconciler.state.lock import Lock, read_holder
 from reconciler.state.session import Claim, Session
 from tests.support.crash_points import ROOT
 from tests.support.diagnostics import explanation, raises_with, words_of
-from tests.support.state_files import save_history
 from tests.support.state_samples import BACKEND
 
 HOLD = """
@@ -204,17 +203,6 @@ def test_a_lock_file_that_cannot_be_created_is_an_error(path: Path) -> None:
     with raises_with(StateError, "cannot be locked") as caught:
         open_at(path)
     assert "taskctl plan" in explanation(caught.value.diagnostics[0])
-
-
-def test_a_lock_that_is_taken_again_still_excludes_the_other_links(path: Path) -> None:
-    save_history(path)
-    other = path.with_name("other.json")
-    other.hardlink_to(path)
-    with open_at(path) as session:
-        path.with_name(path.name + ".lock").unlink()
-        session.save()  # nothing has changed, so the file keeps its links
-        with raises_with(StateError, "locked"):
-            open_at(other)
 
 
 def test_a_release_without_a_lock_does_nothing(path: Path) -> None:

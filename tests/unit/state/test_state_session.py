@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from reconciler.state.ledger import fold
 from reconciler.state.local import HeldFile, LocalState
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State
 from reconciler.state.session import Claim, Session, StatePlace, read_state
+from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
     BACKEND,
@@ -168,10 +170,62 @@ def test_a_removed_lock_or_journal_is_detected(path: Path, suffix: str, how: str
     with pytest.raises(StateError) as caught:
         session.check_held()
     assert [d.code for d in caught.value.diagnostics] == [Code.STATE_LOCK_LOST]
-    if how == "linked":  # nothing is written through a link
+    if how == "linked":
         file.unlink()
-    session.close()  # no other process has the lock, so nothing is lost
-    assert mark_at(9) in read_state(LocalState(path), backend=BACKEND).attempts
+        moved.rename(file)
+    before = folder_contents(path.parent)
+    writes: list[Callable[[], None]] = [session.save, session.close]
+    for write in (lambda: session.append(Attempted(attempt(8))), *writes):
+        with raises_with(StateError, "was removed, replaced or written to"):
+            write()  # even if the file is back: another process may have had it
+    assert folder_contents(path.parent) == before
+    with open_at(path) as session:
+        is_lost = suffix == ".journal" and how == "removed"
+        assert (mark_at(9) in session.state.attempts) is not is_lost
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("how", ["removed", "replaced", "edited"])
+def test_a_replaced_state_is_detected(path: Path, how: str, is_new: bool) -> None:
+    if not is_new:
+        save_history(path)
+    session = open_at(path)
+    session.append(Attempted(attempt(9)))
+    session.check_held()
+    if how == "removed":
+        sibling(path, ".backup").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        if is_new:  # nothing has changed
+            session.check_held()
+            session.close()
+            return
+    elif how == "edited":
+        path.write_bytes((path.read_bytes() if path.exists() else b"{}") + b" ")
+    else:
+        save_history(path.with_name("other.json"))
+        path.with_name("other.json").replace(path)
+    before = folder_contents(path.parent)
+    for write in (
+        session.check_held,
+        lambda: session.append(Attempted(attempt(8))),
+        session.save,
+        session.close,
+    ):
+        with raises_with(StateError, "changed by another program"):
+            write()
+    assert folder_contents(path.parent) == before
+
+
+def test_a_touched_state_is_still_the_same(path: Path) -> None:
+    save_history(path)
+    with open_at(path) as session:
+        session.append(Attempted(attempt(9)))
+        data = path.read_bytes()
+        path.unlink()
+        path.write_bytes(data)
+        session.check_held()
+        session.append(Attempted(attempt(8)))
+    assert {mark_at(8), mark_at(9)} <= set(read_state(LocalState(path), backend=BACKEND).attempts)
 
 
 def test_a_change_without_an_attempt_needs_no_journal(path: Path) -> None:
@@ -180,9 +234,23 @@ def test_a_change_without_an_attempt_needs_no_journal(path: Path) -> None:
         session.append(Attempted(attempt(1)))
     with open_at(path) as session:  # not resolved: the journal is gone, the attempt is in the state
         session.check_held()
-        sibling(path, ".lock").unlink()
-        with pytest.raises(StateError):
+
+
+def test_a_check_during_a_write_raises_nothing(path: Path) -> None:
+    """The file grows between the check and the end of the write."""
+
+    def check() -> None:
+        while not done.is_set():
             session.check_held()
+
+    done = threading.Event()
+    with open_at(path) as session, ThreadPoolExecutor(2) as pool:
+        checks = [pool.submit(check) for _ in range(2)]
+        for number in range(200):
+            session.append(Attempted(attempt(number)))
+        done.set()
+        for each in checks:
+            each.result()
 
 
 def test_many_threads_append_at_once(path: Path) -> None:
