@@ -17,10 +17,10 @@ from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import of_both_waves
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
-from reconciler.model.task_state import Progress, TaskState
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.hold import TaskProgress
 from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.plan.progress import TaskProgress
 from reconciler.render.masking import masked_plan
 from reconciler.render.wait.report import End, WaitedReport
 from reconciler.state.edit import known_refs
@@ -80,7 +80,7 @@ def _run_wave(
             session.close()
 
 
-_UNKNOWN = TaskProgress(Progress.UNFINISHED)
+_UNKNOWN = TaskProgress(TaskState.RUNNING)
 
 
 class _LaterWaves:

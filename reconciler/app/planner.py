@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.duplicates import ListedDuplicates, read_duplicates
-from reconciler.app.expectations import Evaluation, is_unreached
+from reconciler.app.expectations import Evaluation
 from reconciler.manifest.discovery import normalized
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
@@ -26,13 +26,13 @@ from reconciler.model.diagnostics import (
 )
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
-from reconciler.model.task_state import Progress, TaskState
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
-from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import Followed, PlanInputs, make_plan, needs_of
+from reconciler.plan.progress import TaskProgress
 from reconciler.plan.view import RemoteView
 from reconciler.tasks.status import TaskStatus, open_requests
 
@@ -123,15 +123,16 @@ def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
-    """The progress of a task, and since when it has been running or waiting."""
+def _task_progress(status: TaskStatus, now: datetime, *, is_fresh: bool) -> TaskProgress:
+    """The progress of a task, and since when it has been running or waiting. The service may not
+    show one that `is_fresh` yet."""
+    if status.state is TaskState.GONE and is_fresh:
+        return TaskProgress(TaskState.NOT_VISIBLE)
     since = status.created_at if status.state is TaskState.RUNNING else None
     if status.state is TaskState.WAITING:
         since = next((request.since for request in open_requests(status)), None)
     seconds = None if since is None else max(0, int((now - since).total_seconds()))
-    progress = Progress.UNFINISHED if is_unreached(status) else status.state.traits.progress
-    is_evaluated = status.state in (TaskState.DONE, TaskState.UNMET)
-    return TaskProgress(progress, status.state.value, seconds, is_evaluated)
+    return TaskProgress(status.state, seconds)
 
 
 class Planning:
@@ -228,7 +229,7 @@ class Planning:
                 holder=self._holder,
                 removed=space.manifests.removed,
                 due=space.manifests.due,
-                upcoming=space.manifests.upcoming,
+                recurring=space.manifests.recurring,
                 with_past=self._with_past,
             ).selected()
         names = real_names(self._ctx.settings.root, [*space.scope, *state.files()])
@@ -247,8 +248,9 @@ class Planning:
             for status in found
             if status.state is TaskState.DONE and status.task_id
         }
-        now = self._ctx.now()
-        return {status.ref: _task_progress(status, now) for status in found}
+        now, settle = self._ctx.now(), self._space.options.settle_time
+        fresh = {r.ref for r in records if r.created_at and abs(now - r.created_at) < settle}
+        return {s.ref: _task_progress(s, now, is_fresh=s.ref in fresh) for s in found}
 
     def _careless(self, plan: Plan) -> Iterator[Diagnostic]:
         """A warning for each unfinished task that is less careful than its manifest. Whether an

@@ -35,9 +35,9 @@ from reconciler.plan.age import LockHolder, waited_totals
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.excess import refuse_more
-from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.progress import TaskProgress
 from reconciler.render.plan.summary import shortened_count, to_confirm
 from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline

@@ -22,10 +22,7 @@ def build(document: Document) -> None:
     if not isinstance(data, dict):
         return
     document.max_creates, document.removed = _max_creates(data), _removed(document, errors)
-    document.upcoming = {
-        (_org_name_of(made.template, data), entry): frozenset(p.name for p in made.upcoming)
-        for entry, made in document.expansions.items()
-    }
+    document.org_name = _org_name_of({}, data)
     given = data["defaults"] if isinstance(data.get("defaults"), dict) else {}
     invalid = {f.path[1] for f in errors if len(f.path) > 1 and f.path[0] == "defaults"}
     defaults = {n: v for n, v in given.items() if v is not None and n not in invalid}
@@ -62,7 +59,7 @@ def build(document: Document) -> None:
 
 
 def _org_name_of(task: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
-    """The organization that a manifest names for a task or an entry."""
+    """The organization that a manifest names for a task."""
     org_name = task.get("orgName", data.get("orgName"))
     return org_name if isinstance(org_name, str) else None
 

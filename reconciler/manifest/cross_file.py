@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.model.canonical import canonical_json
 from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, Removal, entities_of, text_of
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
+
+if TYPE_CHECKING:
+    from reconciler.manifest.declared_entry import DeclaredEntry
 
 Found = tuple[DesiredTask, Finding]
 """A finding and its task."""
@@ -20,10 +24,10 @@ def compare(
     tasks: Sequence[DesiredTask],
     unusable: Sequence[DesiredTask] = (),
     removed: Sequence[Removal] = (),
-    entries: Collection[str] = (),
+    entries: Sequence[DeclaredEntry] = (),
 ) -> list[Found]:
     """Errors for keys, task IDs and former keys of two tasks, for keys that are also listed under
-    `removed`, and for `after`; warnings for duplicate prompts. `entries` are the keys of entries.
+    `removed`, and for `after`; warnings for duplicate prompts.
 
     `unusable` are tasks whose own errors are reported already: only their keys count.
     """

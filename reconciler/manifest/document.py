@@ -16,13 +16,13 @@ from reconciler.model.value import replace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.manifest.expand.entries import Expansion
+    from reconciler.manifest.expand.expansion import Expansion
     from reconciler.manifest.ignores import Ignores
     from reconciler.manifest.parse.source import Source
     from reconciler.manifest.prompt_file import PromptFile
     from reconciler.model.diagnostics import Path as DataPath
     from reconciler.model.expectation import Expectation
-    from reconciler.model.generated import TaskOrigin, Upcoming
+    from reconciler.model.generated import TaskOrigin
     from reconciler.model.task import DesiredTask, Removal
 
 
@@ -42,9 +42,8 @@ class Document:
 
     `file` is its name in messages, `folder` its directory. `keys` are the positions of all tasks'
     keys. `expectations` are by the keys of tasks and entries. `prompts` are the prompts in files by
-    task key: None for a file that cannot be used. `upcoming` are the names of the next periods, by
-    the organization (None: not named) and key of each entry. `unusable` are tasks with errors: only
-    their keys are reliable.
+    task key: None for a file that cannot be used. `org_name` is what the manifest names for all of
+    its tasks. `unusable` are tasks with errors: only their keys are reliable.
     """
 
     def __init__(self, source: Source, file: str, folder: Path) -> None:
@@ -65,7 +64,7 @@ class Document:
         self.unusable: list[DesiredTask] = []
         self.removed: Sequence[Removal] = ()
         self.max_creates: int | None = None
-        self.upcoming: Upcoming = {}
+        self.org_name: str | None = None
 
     @property
     def rejected(self) -> set[DataPath]:

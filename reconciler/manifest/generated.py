@@ -9,7 +9,8 @@ from functools import cache
 
 from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
-from reconciler.manifest.expand.entries import Expansion, expand
+from reconciler.manifest.expand.entries import expand
+from reconciler.manifest.expand.expansion import Expansion
 from reconciler.manifest.expand.room import Room, too_much_text
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.expand.template import (

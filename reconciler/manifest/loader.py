@@ -29,12 +29,13 @@ from reconciler.manifest.schema import check
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
-from reconciler.model.generated import Due, Upcoming
-from reconciler.model.task import DesiredTask, Removal
+from reconciler.model.generated import Due, Recurring
+from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.system import disk, memory
 
 if TYPE_CHECKING:
+    from reconciler.manifest.declared_entry import DeclaredEntry
     from reconciler.manifest.expand.periods import Recurrence
     from reconciler.manifest.expectations import Schemas
     from reconciler.manifest.generated import Entries
@@ -58,11 +59,10 @@ class Manifests(Value, frozen=True):
     files: tuple[str, ...]
     max_creates: int | None = None
     due: Due = MappingProxyType({})
-    upcoming: Upcoming = MappingProxyType({})
     recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
     texts: Mapping[str, bytes] = MappingProxyType({})
     removed: tuple[Removal, ...] = ()
-    entries: frozenset[str] = frozenset()
+    entries: tuple[DeclaredEntry, ...] = ()
     ignores: Mapping[str, Ignores] = MappingProxyType({})
 
     def text_of(self, file: str) -> str | None:
@@ -83,6 +83,7 @@ class Manifests(Value, frozen=True):
             removal if removal.org_name is not None else replace(removal, org_name=org_name)
             for removal in self.removed
         )
+        entries = tuple(entry.in_org(org_name) for entry in self.entries)
         changed = {task.org_from_manifest for task in tasks if task.org_name == org_name}
         found = self.diagnostics
         if len(changed) > 1 or removed != self.removed:
@@ -90,15 +91,17 @@ class Manifests(Value, frozen=True):
             counted = {(d.file, d.args["code"]) for d in found if d.code is Code.MORE_PROBLEMS}
             new = [
                 moved.in_file(task.file, task.line, task.column)
-                for task, f in compare(tasks, (), removed, self.entries)
+                for task, f in compare(tasks, (), removed, entries)
                 if not _is_ignored(moved := at_entry(f, task.origin), self.ignores.get(task.file))
             ]
             new = [d for d in new if _identity(d) not in known and (d.file, d.code) not in counted]
             found = tuple(in_order([*found, *new]))
-        upcoming: Upcoming = {
-            (org or org_name, entry): periods for (org, entry), periods in self.upcoming.items()
-        }
-        return replace(self, tasks=tasks, diagnostics=found, removed=removed, upcoming=upcoming)
+        return replace(self, tasks=tasks, diagnostics=found, removed=removed, entries=entries)
+
+    @property
+    def recurring(self) -> dict[TaskRef, Recurring]:
+        """The entries that recur, by organization and key."""
+        return {ref: found for entry in self.entries for ref, found in entry.recurring().items()}
 
 
 def _machine_time() -> datetime:
@@ -163,7 +166,7 @@ class _Loading:
         tasks = [task for document in documents for task in document.tasks]
         unusable = [task for document in documents for task in document.unusable]
         removed = [removal for document in documents for removal in document.removed]
-        entries = frozenset(entry for document in documents for entry in document.expansions)
+        entries = self._declared_entries()
         for task, found in compare(tasks, unusable, removed, entries):
             self._documents[task.file].findings.append(found)
         texts = self._report(sensitive_keys([*tasks, *unusable]))
@@ -180,7 +183,6 @@ class _Loading:
             files=tuple(sorted(files)),
             max_creates=min(most, default=None),
             due={ref: frozenset(p.name for p in due) for ref, (_, due) in recurring.items()},
-            upcoming={ref: names for each in documents for ref, names in each.upcoming.items()},
             recurrences={ref: recurrence for ref, (recurrence, _) in recurring.items()},
             texts=texts,
             removed=tuple(removed),
@@ -220,6 +222,13 @@ class _Loading:
         if self._policy is not None:
             findings += self._policy.findings(document.tasks, document.data)
         document.release()
+
+    def _declared_entries(self) -> tuple[DeclaredEntry, ...]:
+        if not any(document.expansions for document in self._documents.values()):
+            return ()
+        from reconciler.manifest.declared_entry import entries_of
+
+        return entries_of(self._documents.values())
 
     @cached_property
     def _schemas(self) -> Schemas:

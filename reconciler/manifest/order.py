@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.manifest.finding import Facts, Finding
+from reconciler.manifest.schema_findings import similar
 from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask
+
+if TYPE_CHECKING:
+    from reconciler.manifest.declared_entry import DeclaredEntry
 
 _Node = tuple[str, str | None, str]
 """A task, an entry (all its tasks), or an entry's pilot: its kind, organization and key."""
@@ -15,62 +19,84 @@ _Node = tuple[str, str | None, str]
 _MAX_NAMES = 20
 """The maximum number of tasks of a cycle that an error names."""
 
-_DIGIT = re.compile(r"\d")
+_MAX_SUGGESTIONS = 10
 
 
 def check_order(
-    tasks: Sequence[DesiredTask], known: Iterable[DesiredTask], entries: Collection[str]
+    tasks: Sequence[DesiredTask], known: Iterable[DesiredTask], entries: Iterable[DeclaredEntry]
 ) -> Iterator[tuple[DesiredTask, Finding]]:
-    """The errors in `after` of `tasks`. `known` also has the tasks with errors of their own;
-    `entries` are the keys of all entries, even of those without tasks."""
-    by_key: dict[tuple[str | None, str], list[DesiredTask]] = {}
-    organizations: dict[str, set[str | None]] = {}
-    for task in known:
-        for name in {task.key, task.declared_key}:
-            by_key.setdefault((task.org_name, name), []).append(task)
-            organizations.setdefault(name, set()).add(task.org_name)
-    before = len(tasks)
+    """The errors in `after` of `tasks`. `known` also has the tasks with errors of their own."""
+    names = _Names(known, entries)
+    is_right = True
     for task in tasks:
         for index, name in enumerate(task.after):
-            listed = by_key.get((task.org_name, name), ())
-            case = _wrong(task, name, listed, organizations.get(name, ()), entries)
-            if case is not None:
-                before = 0
+            wrong = names.problem(task, name)
+            if wrong is not None:
+                is_right = False
+                case, near = wrong
+                facts: Facts = {"name": name, **({"near": near} if near else {})}
                 path = ("tasks", task.key, "after", index)
-                yield task, Finding(Code.INVALID_AFTER, path, case, {"name": name})
-    if before:
+                yield task, Finding(Code.INVALID_AFTER, path, case, facts)
+    if is_right:
         yield from _cycles(tasks)
 
 
-def _wrong(
-    task: DesiredTask,
-    name: str,
-    listed: Sequence[DesiredTask],
-    organizations: Collection[str | None],
-    entries: Collection[str],
-) -> str | None:
-    """The case of the error of a name, None if it is right. `listed` are the tasks that it
-    names."""
-    if task.task_id is not None:
-        return "taskID"
-    if any(other.key == task.key for other in listed):
-        return "self"
-    if not listed:
-        past = name.partition("@")[0] in entries and "@" in name
-        if name in entries or past:
+class _Names:
+    """What `after` may name: keys, entries, and what these can generate, in each organization."""
+
+    def __init__(self, known: Iterable[DesiredTask], entries: Iterable[DeclaredEntry]) -> None:
+        self._keys: dict[str | None, dict[str, DesiredTask]] = {}
+        self._organizations: dict[str, set[str | None]] = {}
+        for task in known:
+            self._keys.setdefault(task.org_name, {})[task.key] = task
+            self._organizations.setdefault(task.key, set()).add(task.org_name)
+        self._suggestions = _MAX_SUGGESTIONS
+        self._entries: dict[str, list[DeclaredEntry]] = {}
+        for entry in entries:
+            self._entries.setdefault(entry.name, []).append(entry)
+
+    def problem(self, task: DesiredTask, name: str) -> tuple[str, str | None] | None:
+        """The case of the error of a name, and a name that may be meant; None if it is right."""
+        if task.task_id is not None:
+            return "taskID", None
+        if name in (task.key, task.declared_key):
+            return "self", None
+        if name in self._keys.get(task.org_name, ()):
             return None
-        return "organization" if organizations else ""
-    periods = {other.generated.period for other in listed if other.generated is not None}
-    if listed[0].key == name or periods <= {None}:
-        return None
-    own = task.generated.period if task.generated is not None else None
-    kinds = {_DIGIT.sub("0", period) for period in periods if period is not None}
-    return None if own is not None and kinds == {_DIGIT.sub("0", own)} else "period"
+        key, sign, _ = name.partition("@")
+        own = [e for e in self._entries.get(key, ()) if e.rows.get(task.org_name)]
+        if own and not sign:
+            return None if all(_same_period(task, entry) for entry in own) else ("period", None)
+        if own:
+            if any(entry.can_generate(task.org_name, name) for entry in own):
+                return None
+            near = own[0].nearest(task.org_name, name) if self._may_suggest() else None
+            return "generated-similar" if near else "generated", near
+        if not sign and name in self._entries and not any(e.rows for e in self._entries[name]):
+            return None  # it has no rows
+        if key in self._entries or name in self._organizations:
+            return "organization", None
+        known = (*self._keys.get(task.org_name, ()), *self._entries)
+        near = similar(name, known) if self._may_suggest() else None
+        return "similar" if near else "", near
+
+    def _may_suggest(self) -> bool:
+        """Whether a name is compared with all others, which takes long if there are many."""
+        self._suggestions -= 1
+        return self._suggestions >= 0
+
+
+def _same_period(task: DesiredTask, entry: DeclaredEntry) -> bool:
+    """Whether a task may name an entry: it recurs with the same periods, or the entry does not."""
+    period = task.generated.period if task.generated is not None else None
+    if entry.recurrence is None:
+        return True
+    return period is not None and entry.recurrence.unit.named(period) is not None
 
 
 def _cycles(tasks: Sequence[DesiredTask]) -> Iterator[tuple[DesiredTask, Finding]]:
-    """An error for a cycle, at each of its tasks that has an `after`. Each later task of a rollout
-    waits for the pilot."""
+    """An error for a cycle, at each of its tasks that has an `after`. Each later row
+    waits for the rows that the matchers of its pilot pick; a pilot of any N rows is no edge."""
     edges: dict[_Node, list[_Node]] = {}
     by_node: dict[_Node, DesiredTask] = {}
     for task in tasks:
@@ -82,7 +108,7 @@ def _cycles(tasks: Sequence[DesiredTask]) -> Iterator[tuple[DesiredTask, Finding
             continue
         entry, period = task.declared_key, task.origin.generated.period or ""
         edges.setdefault(("entry", task.org_name, entry), []).append(node)
-        if task.origin.rollout is not None:
+        if task.origin.rollout is not None and task.origin.rollout.picks_pilot:
             pilot: _Node = ("pilot", task.org_name, f"{entry}@{period}")
             ends = (pilot, node) if task.origin.is_pilot else (node, pilot)
             edges.setdefault(ends[0], []).append(ends[1])

@@ -93,7 +93,11 @@ _FORMATS: dict[str, Callable[[Fact], str]] = {
 }
 
 
-_STANDING = {"missing": "not created yet", "waiting": "waiting for an answer"}
+_STANDING = {
+    "missing": "not created yet",
+    "over": "period is over",
+    "waiting": "waiting for an answer",
+}
 """What is said of tasks that others wait for, instead of the label of their status."""
 
 

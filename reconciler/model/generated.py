@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.model.value import Moment, Stored, field
+from reconciler.model.expectation import Expectation
+from reconciler.model.value import Moment, Stored, Value, field
 
 Due = Mapping[tuple[str, str], frozenset[str]]
 """The names of the periods that may be created, by manifest file and key of the entry."""
 
-Upcoming = Mapping[tuple[str | None, str], frozenset[str]]
-"""The names of the next periods, which are not due yet, by organization and key of the entry."""
+
+class Recurring(Value, frozen=True):
+    """An entry that recurs: the names of its next periods, which are not due yet, and of the first
+    and the last one that `from` and `until` allow (empty: no limit; names sort by date). `expect`
+    is what its tasks must deliver."""
+
+    upcoming: frozenset[str] = frozenset()
+    first: str = ""
+    last: str = ""
+    expect: Expectation | None = None
+
+    def includes(self, period: str) -> bool:
+        return self.first <= period and (not self.last or period <= self.last)
 
 
 class Rollout(Stored, frozen=True):
-    """How fast the tasks of an entry may be created. At most `at_once` run concurrently (None: no
-    limit). `has_pilot`: some tasks are the pilot, and the others wait for them."""
+    """How fast the tasks of an entry may be created.
 
-    has_pilot: bool = False
+    - `pilot`: all others wait until that many tasks are done; 0: no number.
+    - `picks_pilot`: all others wait until each task with `is_pilot` is done.
+    - `at_once`: the maximum number of unfinished tasks; None: no limit.
+    - `stop_after`: the number of failed tasks after which no task is created.
+    """
+
+    pilot: int = 0
+    picks_pilot: bool = False
     at_once: int | None = None
     stop_after: int = 1
+
+    @property
+    def has_pilot(self) -> bool:
+        return self.picks_pilot or self.pilot > 0
 
 
 class Generated(Stored, frozen=True):
@@ -38,6 +60,7 @@ class TaskOrigin(Stored, frozen=True):
     - `row_file` and `row_line`: the place of the row of its first axis. Both are None without
       `forEach`; `row_file` is None for a row in the manifest itself.
     - `position`: its index among the tasks of the entry.
+    - `is_pilot`: a matcher of `pilot` matches it.
     - `waits`: with `overlap: wait`, the tasks of earlier periods must finish first.
     - `begins` and `ends`: the limits of its period. With `catchUp`, `ends` is None, since the task
       may be created at any later time.

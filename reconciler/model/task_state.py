@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 class Progress(StrEnum):
     """The progress of a task that others wait for. A task that waits for a person, or that may
-    exist (unresolved), is unfinished. Failed, cancelled and gone tasks have failed."""
+    exist (unresolved), is unfinished. Failed, cancelled and gone tasks have failed. Unknown: it has
+    finished, and whether it has succeeded cannot be determined."""
 
     MISSING = "missing"
     UNFINISHED = "unfinished"
     DONE = "done"
     FAILED = "failed"
+    UNKNOWN = "unknown"
 
 
 class TaskState(StrEnum):
@@ -22,6 +24,7 @@ class TaskState(StrEnum):
     WAITING = "waiting"
     FAILED = "failed"
     UNMET = "unmet"
+    UNKNOWN = "unknown"
     GONE = "gone"
     NOT_VISIBLE = "notVisible"
     UNRESOLVED = "unresolved"
@@ -67,6 +70,7 @@ TRAITS = {
     TaskState.WAITING: Traits(3, Progress.UNFINISHED, "?", "yellow"),
     TaskState.FAILED: Traits(1, Progress.FAILED, "x", "red", is_news=True),
     TaskState.UNMET: Traits(1, Progress.FAILED, "x", "red", is_news=True),
+    TaskState.UNKNOWN: Traits(1, Progress.UNKNOWN, "x", "red"),
     TaskState.GONE: Traits(1, Progress.FAILED, "x", "red"),
     TaskState.NOT_VISIBLE: Traits(1, Progress.UNFINISHED, "x", "red", label="not visible"),
     TaskState.UNRESOLVED: Traits(1, Progress.FAILED, "x", "red"),

@@ -6,22 +6,19 @@ limited to some of them: `--target` never bypasses a hold.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
-from reconciler.model.expectation import Expectation
-from reconciler.model.generated import Generated, Upcoming
+from reconciler.model.generated import Recurring
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, TaskRef, natural
+from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.task_state import Progress
 from reconciler.model.value import replace
-from reconciler.plan.lookup import moved_ref, record_of
-from reconciler.plan.periods import is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.predecessors import Absence, Predecessor, Predecessors
+from reconciler.plan.progress import Rollouts, Series, Standing
 from reconciler.plan.rollout import Member, held
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -29,153 +26,77 @@ from reconciler.state.model import Record, State
 _NAMED = 3
 """The number of keys that a remark names; the plan document has all of them."""
 
-
-class TaskProgress(NamedTuple):
-    """The progress of a recorded task. `is_evaluated`: its result was compared with what is
-    expected. For reports: its `state`, and for how many `seconds` it has been in that state (None:
-    unknown)."""
-
-    progress: Progress
-    state: str = ""
-    seconds: int | None = None
-    is_evaluated: bool = False
+_ENDED = (Progress.DONE, Progress.FAILED, Progress.UNKNOWN)
 
 
-def rollouts(desired: Iterable[DesiredTask]) -> list[list[DesiredTask]]:
-    """The tasks of each rollout, in order: those of one entry and one period."""
-    groups: dict[object, list[DesiredTask]] = {}
-    for task in desired:
-        if task.origin is not None and task.origin.rollout is not None:
-            made = task.origin.generated
-            groups.setdefault((task.file, made.entry, made.period), []).append(task)
-    return list(groups.values())
+class HoldRules:
+    """The rules for one plan. `tasks` are planned so far."""
 
-
-class Series:
-    """Generated tasks, grouped by what their keys share across periods: entry and values."""
-
-    def __init__(self, known: Iterable[Record | Attempt | DesiredTask]) -> None:
-        self._known: dict[object, list[Record | Attempt | DesiredTask]] = {}
-        for each in known:
-            if each.generated is not None:
-                self._known.setdefault(_series(each.ref, each.generated), []).append(each)
-
-    def earlier(self, task: DesiredTask) -> Iterator[Record | Attempt | DesiredTask]:
-        """Those of earlier periods with the same values."""
-        made = task.generated
-        if made is None or made.period is None:
-            return
-        for other in self._known.get(_series(task.ref, made), ()):
-            period = other.generated.period if other.generated is not None else None
-            if period not in (None, made.period) and is_earlier(period, made.period):
-                yield other
-
-
-def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
-    return ref.org_name, ref.key.removesuffix(f"@{made.period}")
-
-
-def records_to_check(
-    desired: Sequence[DesiredTask], state: State, only: Collection[TaskRef] | None
-) -> list[Record]:
-    """The records of unfinished tasks that a missing task may have to wait for. `only` limits the
-    missing tasks to some keys."""
-    missing = {
-        task.ref
-        for task in desired
-        if (task.origin is not None or task.after)
-        and (only is None or task.ref in only)
-        and record_of(task, state) is None
-    }
-    if not missing:
-        return []
-    found: dict[TaskRef, Record] = {}
-    predecessors = Predecessors(desired, state)
-    for task in desired:
-        if task.after and task.ref in missing:
-            for other in predecessors.of(task):
-                record = _unsure(other, state) if isinstance(other, DesiredTask) else other
-                if record is not None:
-                    found[record.ref] = record
-    for tasks in rollouts(desired):
-        if any(task.ref in missing for task in tasks):
-            found |= {record.ref: record for t in tasks if (record := _unsure(t, state))}
-    waiting = [t for t in desired if t.origin is not None and t.origin.waits and t.ref in missing]
-    series = Series(state.records.values() if waiting else ())
-    for task in waiting:
-        earlier = (r for r in series.earlier(task) if isinstance(r, Record))
-        found |= {record.ref: record for record in earlier if not record.done}
-    return list(found.values())
-
-
-def _unsure(task: DesiredTask, state: State) -> Record | None:
-    """The record of a task that is not known to be done."""
-    record = record_of(task, state)
-    return None if record is None or is_done(record, task.expect) else record
-
-
-def is_done(record: Record, expect: Expectation | None) -> bool:
-    """Whether a success is recorded for this expectation."""
-    return record.done and record.met == (expect.digest if expect is not None else "")
-
-
-class HoldRules(NamedTuple):
-    """The rules for one plan. `tasks` are planned so far. `progress` has the recorded tasks whose
-    status was read. `given_up` are the marks of attempts that created no task. `upcoming` are the
-    periods of each entry that are not due yet, as in an earlier time zone."""
-
-    desired: Sequence[DesiredTask]
-    state: State
-    tasks: Mapping[TaskRef, PlannedTask]
-    progress: Mapping[TaskRef, TaskProgress]
-    identity: Identity
-    given_up: Collection[str] = ()
-    upcoming: Upcoming = MappingProxyType({})
+    def __init__(
+        self,
+        desired: Sequence[DesiredTask],
+        state: State,
+        tasks: Mapping[TaskRef, PlannedTask],
+        standing: Standing,
+        identity: Identity,
+        recurring: Mapping[TaskRef, Recurring],
+        removed: Sequence[Removal],
+    ) -> None:
+        self._desired, self._state, self._tasks = desired, state, tasks
+        self._standing, self._identity = standing, identity
+        self._recurring, self._removed = recurring, removed
+        self._over: set[TaskRef] = set()
 
     def held_tasks(self) -> dict[TaskRef, PlannedTask]:
         """Holds the planned creates that have to wait."""
         missing = {
             ref: task.desired
-            for ref, task in self.tasks.items()
+            for ref, task in self._tasks.items()
             if task.action is Action.CREATE
             and task.desired is not None
             and (task.desired.origin or task.desired.after)
         }
         if not missing:
             return {}
-        found = dict(self._overlapping(missing.values()))
-        found |= self._following(missing.values())
-        for tasks in rollouts(self.desired):
-            creatable = {t.ref: t for t in tasks if t.ref in missing and t.ref not in found}
-            if creatable:
-                found |= self._held_by_rollout(tasks, creatable)
-        return self._with_stopped(found)
+        by_others = dict(self._overlapping(missing.values()))
+        by_others |= self._following(missing.values())
+        while True:  # a task that has stopped can stop others, of a rollout too
+            found = self._with_stopped({**by_others, **self._rolled_out(missing, by_others)})
+            stopped = {ref: task for ref, task in found.items() if ref in by_others}
+            if stopped == by_others:
+                return found
+            by_others = stopped
 
     def _following(self, tasks: Iterable[DesiredTask]) -> Iterator[tuple[TaskRef, PlannedTask]]:
         """Holds tasks until all tasks that their `after` names are done."""
         waiting = [task for task in tasks if task.after]
-        predecessors = Predecessors(self.desired, self.state) if waiting else None
+        predecessors = Predecessors(self._desired if waiting else (), self._state, self._recurring)
         for task in waiting:
-            period = task.generated.period if task.generated is not None else None
-            progress = {
-                ref: Progress.MISSING
-                for ref in (TaskRef(task.ref.org_name, name) for name in task.after)
-                if period in self.upcoming.get(ref, ())
-            }
-            for other in predecessors.of(task) if predecessors is not None else ():
-                if isinstance(other, Record):
-                    progress[other.ref] = self._recorded(other)
-                else:
-                    progress[other.ref] = self._progress(other)
-            failed = tuple(ref for ref, each in progress.items() if each is Progress.FAILED)
+            named = predecessors.of(task)
+            progress = {ref: self._progress_of(other) for ref, other in named.items()}
+            self._over.update(ref for ref, other in named.items() if other is Absence.OVER)
+            lost = (Progress.FAILED, Progress.UNKNOWN)
+            failed = tuple(ref for ref, each in progress.items() if each in lost)
             ahead = tuple(ref for ref, each in progress.items() if each is not Progress.DONE)
             if ahead:
                 reason = Reason.STOPPED if failed else Reason.AFTER
                 yield task.ref, self._held(task, reason, failed or ahead)
 
+    def _progress_of(self, known: Predecessor) -> Progress:
+        match known:
+            case DesiredTask():
+                return self._standing.of(known)
+            case Record():
+                return self._standing.of_record(known)
+            case Attempt() if self._standing.is_open(known):
+                return Progress.UNFINISHED
+            case Absence.NOT_DUE:
+                return Progress.MISSING
+        return Progress.FAILED  # nothing will create it
+
     def _with_stopped(self, found: dict[TaskRef, PlannedTask]) -> dict[TaskRef, PlannedTask]:
-        """The held tasks; those that wait for one that has stopped have stopped as well."""
-        waiting = {ref: t for ref, t in found.items() if t.reason in (Reason.AFTER, Reason.PILOT)}
+        """The held tasks; those whose `after` names one that has stopped have stopped as well."""
+        waiting = {ref: task for ref, task in found.items() if task.reason is Reason.AFTER}
         while True:
             more = {
                 ref: ahead
@@ -189,43 +110,45 @@ class HoldRules(NamedTuple):
                 if task.desired is not None:
                     found[ref] = self._held(task.desired, Reason.STOPPED, ahead)
 
-    def _held_by_rollout(
-        self, tasks: Sequence[DesiredTask], creatable: Mapping[TaskRef, DesiredTask]
-    ) -> Iterator[tuple[TaskRef, PlannedTask]]:
-        origin = tasks[0].origin
-        if origin is None or origin.rollout is None:
-            return
-        members = [
-            Member(t.ref, self._progress(t), is_pilot=t.origin is not None and t.origin.is_pilot)
-            for t in tasks
-        ]
-        for ref, why in held(origin.rollout, members, creatable).items():
-            yield ref, self._held(creatable[ref], why.reason, why.waits_for)
+    def _rolled_out(
+        self, missing: Mapping[TaskRef, DesiredTask], by_others: Mapping[TaskRef, PlannedTask]
+    ) -> dict[TaskRef, PlannedTask]:
+        """Holds tasks because of their rollout; those that something else holds take no slot."""
+        found: dict[TaskRef, PlannedTask] = {}
+        rollouts = Rollouts(self._desired, self._state, self._removed)
+        for (file, entry), periods in rollouts.entries.items():
+            tasks = [task for listed in periods.values() for task in listed]
+            origin = tasks[0].origin
+            if (
+                origin is None
+                or origin.rollout is None
+                or missing.keys().isdisjoint(task.ref for task in tasks)
+            ):
+                continue
+            groups = [[self._member(t, missing, by_others) for t in g] for g in periods.values()]
+            others = [Member(k.ref, self._progress_of(k)) for k in rollouts.others(file, entry)]
+            for group in groups:
+                outside = [member for each in groups if each is not group for member in each]
+                for ref, why in held(origin.rollout, group, (*others, *outside)).items():
+                    found[ref] = self._held(missing[ref], why.reason, why.waits_for)
+                created = (m.ref for m in group if m.is_creatable and m.ref not in found)
+                others += [Member(ref, Progress.UNFINISHED) for ref in created]
+        return found
 
-    def _progress(self, task: DesiredTask) -> Progress:
-        planned = self.tasks.get(task.ref)
-        action = planned.action if planned is not None else None
-        record = record_of(task, self.state)
-        if action is Action.CREATE:
-            return Progress.MISSING
-        if record is not None and action is not Action.REPLACE:
-            is_gone = action is Action.GONE and planned is not None and not planned.creates
-            unknown = Progress.FAILED if is_gone else Progress.UNFINISHED
-            return self._recorded(record, unknown, sure=is_done(record, task.expect))
-        refs, attempts = (task.ref, moved_ref(task)), self.state.attempts.values()
-        is_open = any(a.ref in refs and a.mark not in self.given_up for a in attempts)
-        return Progress.UNFINISHED if planned is not None or is_open else Progress.MISSING
-
-    def _recorded(
-        self, record: Record, unknown: Progress = Progress.UNFINISHED, *, sure: bool = True
-    ) -> Progress:
-        """The progress of a record. A success stands, unless it was recorded for another
-        expectation (`sure` is false) and the task does not meet today's."""
-        known = self.progress.get(record.ref)
-        progress = known.progress if known else unknown
-        if record.done and (sure or known is None or not known.is_evaluated):
-            return Progress.DONE
-        return progress
+    def _member(
+        self,
+        task: DesiredTask,
+        missing: Mapping[TaskRef, DesiredTask],
+        by_others: Mapping[TaskRef, PlannedTask],
+    ) -> Member:
+        return Member(
+            task.ref,
+            self._standing.of(task),
+            is_pilot=task.origin is not None and task.origin.is_pilot,
+            is_selected=task.ref in missing,
+            is_held=task.ref in by_others,
+            is_stuck=_has_stopped(by_others.get(task.ref)),
+        )
 
     def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
         named = refs[:_NAMED]
@@ -234,30 +157,23 @@ class HoldRules(NamedTuple):
         return plan_for(task, Action.HELD, reason, explanation, waits_for=refs)
 
     def _status_of(self, ref: TaskRef) -> tuple[str, str]:
-        """The state of a task, and for how many seconds; both are empty if unknown."""
-        planned, known = self.tasks.get(ref), self.progress.get(ref)
-        if known is not None and known.state:
-            return known.state, "" if known.seconds is None else str(known.seconds)
-        if planned is not None and planned.action in (Action.GONE, Action.UNRESOLVED):
-            return planned.action.value, ""
-        is_missing = (planned is not None and planned.creates) or ref not in self.state.records
-        return "missing" if is_missing else "", ""
+        return (Absence.OVER.value, "") if ref in self._over else self._standing.status_of(ref)
 
     def _overlapping(self, tasks: Iterable[DesiredTask]) -> Iterator[tuple[TaskRef, PlannedTask]]:
         waiting = [task for task in tasks if task.origin is not None and task.origin.waits]
         if not waiting:
             return
-        records, attempts = self.state.records.values(), self.state.attempts.values()
-        generated = (task for task in self.desired if task.origin is not None)
-        missing = (task for task in generated if self._progress(task) is Progress.MISSING)
+        records, attempts = self._state.records.values(), self._state.attempts.values()
+        generated = (task for task in self._desired if task.origin is not None)
+        missing = (t for t in generated if self._standing.of(t) is Progress.MISSING)
         series = Series([*records, *attempts, *missing])  # with `catchUp`, several are missing
         for task in waiting:
             blocking: dict[TaskRef, Record | None] = {}
             for other in series.earlier(task):
                 if isinstance(other, Record):
-                    if self._recorded(other) not in (Progress.DONE, Progress.FAILED):
+                    if self._standing.of_record(other) not in _ENDED:
                         blocking[other.ref] = other
-                elif not (isinstance(other, Attempt) and other.mark in self.given_up):
+                elif not (isinstance(other, Attempt) and not self._standing.is_open(other)):
                     blocking.setdefault(other.ref, None)
             if blocking:
                 yield task.ref, self._overlapped(task, blocking)
@@ -267,58 +183,16 @@ class HoldRules(NamedTuple):
     ) -> PlannedTask:
         planned = self._held(task, Reason.OVERLAP, tuple(sorted(blocking, key=natural)))
         records = (record for record in blocking.values() if record is not None)
-        other = next((r for r in records if not self.identity.same_as(r.identity)), None)
+        other = next((r for r in records if not self._identity.same_as(r.identity)), None)
         if other is None:
             return planned
-        maker, caller = other.identity.name, self.identity.name
+        maker, caller = other.identity.name, self._identity.name
         explanation = remark("held.maker", caller=caller, maker=maker, key=other.ref.key)
         return replace(planned, remarks=(*planned.remarks, explanation))
 
 
 def _has_stopped(task: PlannedTask | None) -> bool:
     return task is not None and task.reason is Reason.STOPPED
-
-
-class Predecessors:
-    """The tasks that a task's `after` names: keys, generated keys, or entries, and for an entry
-    that recurs its tasks of the same period. A past task counts by its record."""
-
-    def __init__(self, desired: Iterable[DesiredTask], state: State) -> None:
-        self._records = state.records
-        self._tasks: dict[TaskRef, DesiredTask] = {}
-        self._entries: dict[TaskRef, list[DesiredTask]] = {}
-        for task in desired:
-            self._tasks[task.ref] = task
-            if task.generated is not None:
-                name = TaskRef(task.ref.org_name, task.generated.entry)
-                self._entries.setdefault(name, []).append(task)
-
-    def of(self, task: DesiredTask) -> Iterator[DesiredTask | Record]:
-        """The tasks that must be done before this one is created."""
-        period = task.generated.period if task.generated is not None else None
-        for name in task.after:
-            ref = TaskRef(task.ref.org_name, name)
-            if ref in self._tasks:
-                yield self._tasks[ref]
-                continue
-            listed = self._entries.get(ref, ())
-            recurs = any(t.generated and t.generated.period for t in listed)
-            same = [
-                t for t in listed if not recurs or (t.generated and t.generated.period == period)
-            ]
-            yield from same
-            if ref in self._records:
-                yield self._records[ref]
-            elif not same and period is not None:
-                yield from self._past(ref, period)
-
-    def _past(self, entry: TaskRef, period: str) -> Iterator[Record]:
-        """The recorded tasks of an entry for a period in which it creates none now."""
-        for ref, record in self._records.items():
-            made = record.generated
-            own = made and (ref.org_name, made.entry, made.period)
-            if own == (entry.org_name, entry.key, period):
-                yield record
 
 
 def stopped(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:

@@ -11,7 +11,7 @@ from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.expectation import Expectation
-from reconciler.model.generated import Due, Upcoming
+from reconciler.model.generated import Due, Recurring
 from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.value import Value, field, replace
@@ -19,12 +19,14 @@ from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import look_alikes
 from reconciler.plan.age import LockHolder
 from reconciler.plan.codec import options_json
-from reconciler.plan.hold import HoldRules, TaskProgress, records_to_check, stopped
+from reconciler.plan.hold import HoldRules, stopped
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import with_owed
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.plan.predecessors import Predecessors
+from reconciler.plan.progress import Standing, TaskProgress, records_to_check
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
 from reconciler.plan.selection import EVERYTHING, Selection, select
@@ -41,7 +43,7 @@ class PlanInputs(Value, frozen=True):
     process that holds the lock knows about the age of its attempts; None for a plan, which takes no
     lock. `real_names` maps PATHs and manifest files that are absolute or lead through a link to
     their real names. `removed`: the items that manifests list under `removed`. `due`: the periods
-    that may be created. `upcoming`: the periods that are not due yet, by organization and entry.
+    that may be created. `recurring`: the entries that recur, by organization and key.
     `with_past`: the plan also lists the tasks of past periods.
     """
 
@@ -54,7 +56,7 @@ class PlanInputs(Value, frozen=True):
     real_names: Mapping[str, str] = field(default_factory=dict)
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
-    upcoming: Upcoming = field(default_factory=dict)
+    recurring: Mapping[TaskRef, Recurring] = field(default_factory=dict)
     with_past: bool = False
     selection: Selection = EVERYTHING
 
@@ -99,14 +101,27 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     asked = lookups(
         desired, state, identity, inputs.options, clocks, only=only, holder=inputs.holder
     )
-    records = records_to_check(inputs.desired, state, only)
+    predecessors = Predecessors(inputs.desired, state, inputs.recurring)
+    records = records_to_check(inputs.desired, state, only, inputs.removed, predecessors)
     expected = {
         record.ref: task.expect
         for task in (inputs.desired if records else ())
         if (record := record_of(task, state)) is not None
     }
-    followed = (Followed(record, expected.get(record.ref)) for record in records)
+    followed = (
+        Followed(record, expected.get(record.ref, _expected_of_entry(record, inputs.recurring)))
+        for record in records
+    )
     return Needs(tuple(asked), tuple(followed))
+
+
+def _expected_of_entry(
+    record: Record, recurring: Mapping[TaskRef, Recurring]
+) -> Expectation | None:
+    """What the entry of a task of a past period expects."""
+    made = record.generated
+    entry = recurring.get(TaskRef(record.ref.org_name, made.entry)) if made is not None else None
+    return entry.expect if entry is not None else None
 
 
 def make_plan(
@@ -136,8 +151,9 @@ def make_plan(
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
     tasks |= look_alikes(tasks.values(), state, view, options, owners, verdicts)
     without_task = {mark for mark, v in verdicts.items() if isinstance(v, NotCreated)}
+    standing = Standing(inputs.desired, state, tasks, progress, without_task)
     tasks |= HoldRules(
-        inputs.desired, state, tasks, progress, view.identity, without_task, inputs.upcoming
+        inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
     ).held_tasks()
     left = undeclared.planned(with_past=inputs.with_past, cancel=options.cancel_removed)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}

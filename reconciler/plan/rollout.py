@@ -6,7 +6,7 @@ point and run again decides the same.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from reconciler.model.generated import Rollout
@@ -16,11 +16,19 @@ from reconciler.plan.plan import Reason
 
 
 class Member(NamedTuple):
-    """A task of an entry, in the order in which the entry generates them."""
+    """A task of an entry. `is_selected`: this run may create it. `is_held`: something else holds
+    it, and if it `is_stuck`, that cannot end."""
 
     ref: TaskRef
     progress: Progress
     is_pilot: bool = False
+    is_selected: bool = True
+    is_held: bool = False
+    is_stuck: bool = False
+
+    @property
+    def is_creatable(self) -> bool:
+        return self.progress is Progress.MISSING and self.is_selected and not self.is_held
 
 
 class Held(NamedTuple):
@@ -31,34 +39,74 @@ class Held(NamedTuple):
 
 
 def held(
-    rollout: Rollout, members: Sequence[Member], creatable: Container[TaskRef] | None = None
+    rollout: Rollout, members: Sequence[Member], others: Iterable[Member] = ()
 ) -> dict[TaskRef, Held]:
-    """The missing tasks of an entry (of one period) that must not be created yet. `creatable` are
-    the tasks that this run may create (None: all): only they take up the slots of `atOnce`."""
-    missing = [
-        m
-        for m in members
-        if m.progress is Progress.MISSING and (creatable is None or m.ref in creatable)
-    ]
+    """The missing tasks of an entry and a period that must not be created yet. `members` are all
+    its tasks in the order in which the entry generates them; `others`, of other periods and of rows
+    that are gone, count for `atOnce` only."""
+    missing = [member.ref for member in members if member.is_creatable]
     failed = _refs(members, Progress.FAILED)
     if len(failed) >= rollout.stop_after:
-        return {m.ref: Held(Reason.STOPPED, failed) for m in missing}
+        return {ref: Held(Reason.STOPPED, failed) for ref in missing}
+    first: list[TaskRef] = []
     found: dict[TaskRef, Held] = {}
-    # Once a later task exists, the pilot is over, whatever the progress of its tasks.
-    if rollout.has_pilot and all(m.is_pilot or m.progress is Progress.MISSING for m in members):
-        pilot = [member for member in members if member.is_pilot]
-        failed = _refs(pilot, Progress.FAILED)  # the pilot cannot pass without them
-        why = Reason.STOPPED if failed else Reason.PILOT
-        ahead = failed or tuple(m.ref for m in pilot if m.progress is not Progress.DONE)
-        found = {m.ref: Held(why, ahead) for m in missing if ahead and not m.is_pilot}
-    free = [m.ref for m in sorted(missing, key=lambda m: not m.is_pilot) if m.ref not in found]
+    if rollout.has_pilot:
+        first, why = _pilot_of(rollout.pilot, members) if rollout.pilot else _picked(members)
+        found = dict.fromkeys(missing, why) if why is not None else {}
+    for ref in first:
+        found.pop(ref, None)
+    pilot = set(first)
+    free = sorted((r for r in missing if r not in found), key=lambda ref: ref not in pilot)
     if rollout.at_once is not None:
-        unfinished = _refs(members, Progress.UNFINISHED)
-        slots = max(0, rollout.at_once - len(unfinished))
-        ahead = (*unfinished, *free[:slots])
-        found |= {ref: Held(Reason.AT_ONCE, ahead) for ref in free[slots:]}
+        found |= _beyond(rollout.at_once, free, (*members, *others))
     return found
 
 
-def _refs(members: Sequence[Member], progress: Progress) -> tuple[TaskRef, ...]:
+def _pilot_of(size: int, members: Sequence[Member]) -> tuple[list[TaskRef], Held | None]:
+    """The tasks that may be created for a pilot of any `size` tasks, and why the others are held;
+    None if it has passed."""
+    needed = min(size, len(members))
+    done, unfinished = (_refs(members, p) for p in (Progress.DONE, Progress.UNFINISHED))
+    if len(done) >= needed:
+        return [], None
+    missing = [m for m in members if m.progress is Progress.MISSING]
+    room = max(0, size - (len(members) - len(missing)))
+    # What something else holds is skipped for now, but may still become part of the pilot.
+    usable = sorted((m for m in missing if not m.is_stuck), key=lambda m: m.is_held)
+    first = [member.ref for member in usable[:room]]
+    if len(done) + len(unfinished) + len(first) >= needed:
+        return first, Held(Reason.PILOT, (*unfinished, *first))
+    return first, Held(Reason.STOPPED, _lost(members))
+
+
+def _picked(members: Sequence[Member]) -> tuple[list[TaskRef], Held | None]:
+    """The same for a pilot of certain tasks."""
+    pilot = [member for member in members if member.is_pilot]
+    first, lost = [member.ref for member in pilot], _lost(pilot)
+    ahead = lost or tuple(m.ref for m in pilot if m.progress is not Progress.DONE)
+    if not ahead:
+        return [], None
+    return first, Held(Reason.STOPPED if lost else Reason.PILOT, ahead)
+
+
+def _lost(members: Iterable[Member]) -> tuple[TaskRef, ...]:
+    """The tasks that will not be done as things are."""
+    over = (Progress.FAILED, Progress.UNKNOWN)
+    return tuple(m.ref for m in members if m.progress in over or m.is_stuck)
+
+
+def _beyond(
+    limit: int, free: Sequence[TaskRef], members: Collection[Member]
+) -> dict[TaskRef, Held]:
+    """The tasks for which `atOnce` has no slot left."""
+    unknown = _refs(members, Progress.UNKNOWN)
+    taken = (*_refs(members, Progress.UNFINISHED), *unknown)
+    slots = max(0, limit - len(taken))
+    why = Held(Reason.AT_ONCE, (*taken, *free[:slots]))
+    if len(unknown) >= limit:  # no slot becomes free
+        why = Held(Reason.STOPPED, unknown)
+    return dict.fromkeys(free[slots:], why)
+
+
+def _refs(members: Iterable[Member], progress: Progress) -> tuple[TaskRef, ...]:
     return tuple(m.ref for m in members if m.progress is progress)

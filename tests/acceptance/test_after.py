@@ -27,6 +27,14 @@ def rows(*names: str) -> dict[str, Any]:
     return {"forEach": {"row": list(names)}}
 
 
+MONTHLY = {"every": "month", "message": "costs of {{ previous.name }}"}
+NETWORK = {
+    "forEach": {"row": ["network", "legacy"], "exclude": [{"row": "legacy"}]},
+    "message": "Upgrade {{ row }} JSON",
+}
+NOTHING = {"row": [], "atLeast": 0}
+
+
 def planned(place: LiveTasks, *more: str) -> dict[str, tuple[str, str]]:
     tasks = place.document("plan", *more)["tasks"]
     return {each["key"]: (each["action"], each["reason"]) for each in tasks}
@@ -89,13 +97,15 @@ def test_a_predecessor_that_ended_otherwise_is_an_alarm(place: LiveTasks, end: s
     assert place.run("apply", "--yes")[0] == 0
     if end == "cancelled":
         assert place.run("cancel", "first", "--yes")[0] == 0
+    settled = ("--settle-time", "100ms")
     if end == "gone":
         forget(place, "first")
+        place.time.advance(5)
     else:
         place.finish(first=end)
-    found = planned(place)
+    found = planned(place, *settled)
     assert found["second"] == ("held", "stopped")
-    code, out, _ = place.run("apply", "--yes")
+    code, out, _ = place.run("apply", "--yes", *settled)
     assert code == 1
     assert f"first ({end}" in out
 
@@ -199,6 +209,63 @@ def test_a_period_that_is_not_due_there_yet_holds(
     assert planned(place, "--at", "2026-06-10T20:00:00Z")["east@2026-06-11"] == expected
 
 
+def test_a_period_that_nothing_can_create_any_more_is_an_alarm(place: LiveTasks) -> None:
+    """The waiting entry catches up further than the one that it waits for."""
+    first = {**MONTHLY, "message": "first {{ previous.name }}"}
+    write(place, first=first, second={**MONTHLY, "after": ["first"], "catchUp": 1})
+    at = ("--at", "2026-06-10")
+    found = planned(place, *at)
+    assert found["second@2026-05"] == ("held", "stopped")
+    assert found["second@2026-06"] == ("held", "after")
+    assert "first@2026-05 (period is over)" in place.run("plan", *at)[1]
+    write(place, first=first, third=task("x", "first@2026-05"))
+    assert planned(place, *at)["third"] == ("held", "stopped")
+
+
+def test_a_past_period_counts_by_its_record_with_what_is_expected(place: LiveTasks) -> None:
+    first = {"every": "month", "message": "answering JSON {{ period.name }}"}
+    expect = {"data": {"type": "object"}}
+    write(place, first={**first, "expect": expect})
+    assert place.run("apply", "--yes")[0] == 0
+    (key,) = place.statuses()
+    place.finish(**{key: "unmet"})
+    second = task("x", key)
+    write(place, first={**first, "expect": expect, "from": "2020-01-01"}, second=second)
+    later = ("--at", "2999-01-01")
+    assert planned(place, *later)["second"] == ("held", "stopped")
+    assert place.run("say", key, "answering ```json {} ```", "-y")[0] == 0
+    place.finish(**{key: "done"})
+    assert planned(place, *later)["second"] == ("create", "new")
+
+
+def test_a_predecessor_that_moves_is_shown_with_its_status(place: LiveTasks) -> None:
+    place.time.stop()
+    write(place, old=task("finishing"))
+    assert place.run("apply", "--yes")[0] == 0
+    write(place, new=task("finishing", movedFrom="old"), second=task("x", "new"))
+    assert planned(place) == {"new": ("move", "moved"), "second": ("held", "after")}
+    assert "(`after`): new (running" in place.run("plan")[1]
+
+
+def test_a_predecessor_that_is_created_again_holds_like_a_replaced_one(place: LiveTasks) -> None:
+    write(place, first=task("finishing"), second=task("x", "first"))
+    assert place.run("apply", "--yes")[0] == 0
+    forget(place, "first")
+    place.time.advance(500)
+    for option in ("--allow-recreate=first", "--replace=first"):
+        found = planned(place, "--settle-time", "100ms", option)
+        assert found["second"] == ("held", "after"), option
+
+
+def test_a_task_that_is_not_visible_yet_is_not_gone(place: LiveTasks) -> None:
+    write(place, first=task("finishing"), second=task("x", "first"))
+    assert place.run("apply", "--yes")[0] == 0
+    forget(place, "first")
+    found = planned(place)
+    assert found == {"first": ("unchanged", "fresh"), "second": ("held", "after")}
+    assert planned(place, "--target", "second")["second"] == ("held", "after")
+
+
 def test_entries_of_two_organizations_with_one_name_have_their_own_periods(
     place: LiveTasks,
 ) -> None:
@@ -230,6 +297,28 @@ def test_entries_of_two_organizations_with_one_name_have_their_own_periods(
         ({"a": task("x", "b"), "b": task("y", orgName="other")}, "another organization"),
         ({"a": task("x", "b", taskID="t-1"), "b": task("y")}, "already exists"),
         ({"a": task("x", "b"), "b": task("y", every="day")}, "another period"),
+        ({"a": task("x", "b"), "b": {**MONTHLY, "from": "2999-01-01"}}, "another period"),
+        ({"a": {**MONTHLY, "after": ["b"]}, "b": {**MONTHLY, "from": "2999-01-01"}}, None),
+        ({"a": task("x", "up@nettwork"), "up": NETWORK}, "did you mean `up@network`?"),
+        ({"a": task("x", "upp"), "up": NETWORK}, "did you mean `up`?"),
+        ({"a": task("x", "up@legacy"), "up": NETWORK}, "cannot generate"),
+        ({"a": task("x", "b@blah"), "b": MONTHLY}, "cannot generate"),
+        ({"a": task("x", "b@2026-13"), "b": MONTHLY}, "cannot generate"),
+        ({"a": task("x", "b@2999-01"), "b": MONTHLY}, "cannot generate"),
+        ({"a": task("x", "b@2020-01"), "b": MONTHLY}, None),
+        ({"a": task("x", "b@2020-01"), "b": {**MONTHLY, "from": "2020-01-02"}}, "cannot generate"),
+        ({"a": task("x", "b@nettwork@2020-01"), "b": {**MONTHLY, **NETWORK}}, "b@network@2020-01"),
+        ({"a": task("x", "b@network@2020-01"), "b": {**MONTHLY, **NETWORK}}, None),
+        (
+            {
+                "a": task("x", "b@nettwork@2020-01"),
+                "b": {**MONTHLY, **NETWORK, "from": "2019-01-01", "until": "2020-02-01"},
+            },
+            "did you mean `b@network@2020-01`?",
+        ),
+        ({"a": task("x", "none"), "none": {**NETWORK, "forEach": NOTHING}}, None),
+        ({"a": task("x", "up"), "up": {**NETWORK, "orgName": "other"}}, "another organization"),
+        ({"a": task("x", "up@network"), "up": {**NETWORK, "orgName": "other"}}, "another org"),
         (
             {
                 "a": {**rows("1", "2"), **task("x {{ row }}"), "rollout": {"pilot": 1}},

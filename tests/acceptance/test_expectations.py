@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reconciler.app.expectations import Evaluation
 from reconciler.cli.main import run
 from reconciler.model import limits
 from tests.support.live_tasks import LiveTasks
@@ -160,30 +159,6 @@ def test_another_expectation_voids_a_success_and_the_same_one_does_not(place: Li
     plan = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
     assert plan["up@r3"] == "held"  # r1 is evaluated again, and unmet
     assert place.statuses()["up@r1"] == "unmet"
-
-
-def test_what_the_time_of_a_run_did_not_reach_is_unfinished_unless_recorded(
-    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = entry()
-    rows["forEach"]["row"][1]["block"] = GOOD
-    applied(place, up=rows)
-    place.finish(**{"up@r0": "done", "up@r1": "done"})
-    with monkeypatch.context() as without_time:
-        defaults = (0.0, *(Evaluation.__init__.__defaults__ or ())[1:])
-        without_time.setattr(Evaluation.__init__, "__defaults__", defaults)
-        assert "not checked: the checks of this run" in place.run("results")[1]
-        assert place.run("results", "--exit-code")[0] == 1
-        plan = {each["key"]: each["reason"] for each in place.document("plan")["tasks"]}
-        assert plan["up@r2"] == "pilot"  # it may still pass
-        assert place.run("apply", "--yes")[0] == 0
-    assert place.document("apply", "--yes")["summary"]["created"] == 2
-    rows["forEach"]["row"] += [{"name": "r4", "block": GOOD}]
-    write(place, up=rows)
-    with monkeypatch.context() as without_time:
-        without_time.setattr(Evaluation.__init__, "__defaults__", defaults)
-        plan = {each["key"]: each["action"] for each in place.document("plan")["tasks"]}
-        assert plan["up@r4"] == "create"  # the recorded success counts
 
 
 def test_a_changed_expectation_changes_no_task(place: LiveTasks) -> None:

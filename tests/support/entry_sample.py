@@ -54,7 +54,7 @@ def generated(
         row_file="data/repositories.csv",
         row_line=position + 2,
         position=position,
-        rollout=Rollout(has_pilot=True),
+        rollout=Rollout(pilot=1),
     )
     parts = (entry, key if key is not None else next(iter(values.values()), ""), period)
     name = "@".join(part for part in parts if part)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from reconciler.manifest.expand.periods import Period, Recurrence, recurrence_of
+from reconciler.manifest.expand.expansion import Expansion
+from reconciler.manifest.expand.periods import Period, recurrence_of
 from reconciler.manifest.expand.product import (
     Combination,
     Values,
@@ -31,6 +31,7 @@ from reconciler.manifest.expand.template import (
     names_a_period,
     period_values,
     stray_dollar,
+    substitute,
     templates_in,
 )
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, warning_finding
@@ -58,27 +59,6 @@ _VALUES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 ReadRows = Callable[[str], list[Row] | Finding]
 """Takes the path of a data file as written; returns its rows, or a finding if it is invalid."""
-
-
-@dataclass(slots=True)
-class Expansion:
-    """The generated tasks by key, in order, with their origins, and the findings.
-
-    `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
-    it. `inputs` is the template of the origins, filled once the prompt file has been read. `due`
-    are the periods that may be created.
-    """
-
-    tasks: dict[str, dict[str, object]] = field(default_factory=dict)
-    origins: dict[str, TaskOrigin] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    values: dict[str, Values] = field(default_factory=dict)
-    template: dict[str, object] = field(default_factory=dict)
-    inputs: dict[str, object] = field(default_factory=dict)
-    vocabulary: Vocabulary | None = None
-    due: tuple[Period, ...] = ()
-    upcoming: tuple[Period, ...] = ()
-    recurrence: Recurrence | None = None
 
 
 def expand(
@@ -124,12 +104,13 @@ class _Entry:
         if made.recurrence is not None:
             made.due = made.recurrence.due(self._now())
             made.upcoming = made.recurrence.upcoming(self._now())
+            made.latest = made.recurrence.latest(self._now())
         if not self._is_size_valid():
             return made
         every = list(combinations(self._axes))
         excluded = self._matches(("forEach", "exclude"), every)
         kept = [each for position, each in enumerate(every) if position not in excluded]
-        pilot = self._pilot(kept)
+        pilot = self._matches(("rollout", "pilot"), kept)
         least = int(self._for_each.get("atLeast", 1))
         if "forEach" in self._entry and len(kept) < least:
             facts = {"count": len(kept), "limit": least}
@@ -139,6 +120,8 @@ class _Entry:
         if not self._has_errors():
             periods = made.due if made.recurrence is not None else (None,)
             self._generate(kept, periods, pilot)
+            if not periods:
+                made.rows = dict(self._rows(kept))
         return made
 
     # Options
@@ -176,24 +159,22 @@ class _Entry:
         return True
 
     def _matches(self, path: Path, among: Sequence[Combination]) -> Container[int]:
-        """The positions of the combinations that match the list at `path`."""
+        """The positions of the combinations that match the list at `path`; none if it is not a
+        list. For a pilot, an item that matches nothing is an error unless the entry has no rows:
+        nothing would wait for it."""
         listed = self._at(path)
         if listed is None:
             return ()
         matchers, wrong = matchers_of(listed, self._axes, (*self._path, *path))
         self._made.findings += wrong
         found = {position for position, each in enumerate(among) if matchers.match(each.values)}
-        for line in matchers.unused_lines():
-            unused = warning_finding(Code.INVALID_MATCHER, (*self._path, *path), "idle")
+        is_pilot = path[-1] == "pilot"
+        for line in matchers.unused_lines() if among or not is_pilot else ():
+            unused = Finding(Code.INVALID_MATCHER, (*self._path, *path), "pilot")
+            if not is_pilot:
+                unused = warning_finding(Code.INVALID_MATCHER, (*self._path, *path), "idle")
             self._made.findings.append(unused.at_position(line, 1))
         return found
-
-    def _pilot(self, among: Sequence[Combination]) -> Container[int]:
-        """The positions of the combinations that belong to the pilot."""
-        size = (self._entry.get("rollout") or {}).get("pilot")
-        if isinstance(size, int | float):
-            return range(int(size))
-        return self._matches(("rollout", "pilot"), among)
 
     # Templates
 
@@ -253,6 +234,12 @@ class _Entry:
                     ends=ends,
                 )
 
+    def _rows(self, among: Sequence[Combination]) -> Iterator[tuple[str, str | None]]:
+        org_name = self._template.get("orgName")
+        for values, row in among:
+            if (key := self._key(values, None, row)) is not None:
+                yield key, substitute(org_name, values) if isinstance(org_name, str) else None
+
     def _key(self, values: Values, period: Period | None, row: Row | None) -> str | None:
         key = self._name
         if self._axes:
@@ -308,9 +295,14 @@ class _Entry:
         given = self._entry.get("rollout")
         if given is None:
             return None
-        at_once = given.get("atOnce")
-        limit = int(at_once) if at_once is not None else None  # 1e2 is an integer, too
-        return Rollout("pilot" in given, limit, int(given.get("stopAfter", 1)))
+        pilot, at_once = given.get("pilot", 0), given.get("atOnce")
+        picks = isinstance(pilot, list)
+        return Rollout(
+            0 if picks else int(pilot),  # 1e2 is an integer, too
+            picks,
+            int(at_once) if at_once is not None else None,
+            int(given.get("stopAfter", 1)),
+        )
 
     # Findings
 
@@ -333,12 +325,14 @@ def _wrong_options(entry: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     """Options that require another one, and templates where none are allowed."""
     for name in _OF_EVERY:
         if name in entry and "every" not in entry:
-            yield Finding(Code.MISSING_PROPERTY, path, "every", {"name": name}, on_key=True)
+            shown, facts = (*path, "every"), {"name": name}
+            yield Finding(Code.MISSING_PROPERTY, path, "every", facts, on_key=True, shown=shown)
     axes = set(entry.get("forEach", {})) - _RESERVED
     if "forEach" in entry and not axes:
         yield Finding(Code.MISSING_PROPERTY, (*path, "forEach"), "axis", on_key=True)
     if "key" in entry and "forEach" not in entry:
-        yield Finding(Code.MISSING_PROPERTY, path, "forEach", {"name": "key"}, on_key=True)
+        shown, facts = (*path, "forEach"), {"name": "key"}
+        yield Finding(Code.MISSING_PROPERTY, path, "forEach", facts, on_key=True, shown=shown)
     for name in sorted(_WITHOUT_TEMPLATES):
         for below, text in templates_in(entry.get(name)):
             facts = {"text": text}

@@ -6,6 +6,7 @@ A period is part of a task's key, so its name depends on nothing but the calenda
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -24,6 +25,37 @@ class Unit(StrEnum):
     MONTH = "month"
     QUARTER = "quarter"
     YEAR = "year"
+
+    def named(self, name: str) -> Period | None:
+        """The period with this name; None if there is none."""
+        form = _NAMES[self].fullmatch(name)
+        if form is None:
+            return None
+        year, *part = map(int, form.groups())
+        try:
+            match self:
+                case Unit.DAY:
+                    start = date(year, *part)
+                case Unit.WEEK:
+                    start = date.fromisocalendar(year, part[0], 1)
+                case Unit.MONTH:
+                    start = date(year, part[0], 1)
+                case Unit.QUARTER:
+                    start = date(year, 3 * part[0] - 2, 1)
+                case Unit.YEAR:
+                    start = date(year, 1, 1)
+        except ValueError:
+            return None
+        return Period(start, self)
+
+
+_NAMES = {
+    Unit.DAY: re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII),
+    Unit.WEEK: re.compile(r"(\d{4})-W(\d\d)", re.ASCII),
+    Unit.MONTH: re.compile(r"(\d{4})-(\d\d)", re.ASCII),
+    Unit.QUARTER: re.compile(r"(\d{4})-Q([1-4])", re.ASCII),
+    Unit.YEAR: re.compile(r"(\d{4})", re.ASCII),
+}
 
 
 class Period(Value, frozen=True, order=True):
@@ -115,8 +147,20 @@ class Recurrence(Value, frozen=True):
 
     def upcoming(self, now: datetime) -> tuple[Period, ...]:
         """The next two periods: it may be so much earlier here than in any other time zone."""
-        first = period_at(now, self.unit, self.zone).next()
-        return tuple(each for each in (first, first.next()) if self.includes(each))
+        last = self.latest(now)
+        return tuple(each for each in (last.previous(), last) if self.includes(each))
+
+    def latest(self, now: datetime) -> Period:
+        """The last period that may be current in any time zone, whether included or not."""
+        return period_at(now, self.unit, self.zone).next().next()
+
+    def limits(self) -> tuple[str, str]:
+        """The names of the first and the last period that it includes; empty: no limit."""
+        first = period_of(self.first, self.unit) if self.first is not None else None
+        if first is not None and not self.includes(first):
+            first = first.next()
+        last = period_of(self.last, self.unit) if self.last is not None else None
+        return first.name if first is not None else "", last.name if last is not None else ""
 
 
 def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) -> Recurrence | None:
@@ -133,6 +177,9 @@ def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) ->
             days[name] = date.fromisoformat(entry[name]) if name in entry else None
         except ValueError:
             wrong(name, "date", {"text": entry[name]})
+    first, last = days.values()
+    if first is not None and last is not None and first > last:
+        wrong("until", "order", {"first": entry["from"], "last": entry["until"]})
     name = entry.get("timezone", "UTC")
     try:
         zone = ZoneInfo(name)
@@ -140,4 +187,4 @@ def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) ->
         wrong("timezone", "timezone", {"zone": name})
         zone = ZoneInfo("UTC")
     catch_up = int(entry.get("catchUp", 0))
-    return Recurrence(Unit(entry["every"]), zone, days["from"], days["until"], catch_up)
+    return Recurrence(Unit(entry["every"]), zone, first, last, catch_up)

@@ -101,7 +101,7 @@ def matchers_of(
             yield axis, node.text or ""
         for key, value in node.items if isinstance(node, nodes.Mapping) else ():
             name = str(key.text)
-            if name not in fields[axis]:
+            if axes[axis] and name not in fields[axis]:
                 report("field", key.line, {"name": f"{axis}.{name}"})
             elif isinstance(value, nodes.Scalar):
                 yield f"{axis}.{name}", value.text or ""

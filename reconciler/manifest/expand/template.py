@@ -144,10 +144,12 @@ class Vocabulary(Value, frozen=True):
             for shown in template.malformed
         ]
         for name in template.names:
+            axis, _, below = name.partition(".")
+            if axis in self.axes and not self.axes[axis]:
+                continue  # no row shows which fields there are
             if self.known.get(name) is None:
                 found.append(self._undefined(name, path))
                 continue
-            axis, _, below = name.partition(".")
             # Rows of an axis may differ in form: report the first that lacks the name.
             for row in self.axes.get(axis, ()):
                 if not isinstance(row.field(below) if below else row.value, str):

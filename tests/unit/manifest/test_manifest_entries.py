@@ -77,7 +77,8 @@ def test_an_entry_becomes_tasks(tmp_path: Path) -> None:
     assert first.origin is not None
     assert first.generated.values["stack.name"] == "network"
     assert (first.origin.row_file, first.origin.row_line) == ("data/stacks.csv", 2)
-    assert first.origin.is_pilot
+    assert first.origin.rollout is not None
+    assert first.origin.rollout.pilot == 1
 
 
 def test_only_recurring_entries_read_the_clock(tmp_path: Path) -> None:

@@ -10,16 +10,16 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.generated import Rollout
 from reconciler.model.task import TaskRef
-from reconciler.model.task_state import Progress
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.hold import TaskProgress, records_to_check
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
+from reconciler.plan.progress import TaskProgress, records_to_check
 from tests.support.generated_tasks import DUE, ids, made, review, reviewed, rows, trying
 from tests.support.plan_values import SOMEONE, ago, message, plan, record, remote, state, view
 from tests.support.remark_cases import cases
 
-SLOW = Rollout(has_pilot=True, at_once=2, stop_after=1)
+SLOW = Rollout(pilot=1, at_once=2, stop_after=1)
 
 
 def actions(found: Plan) -> dict[str, str]:
@@ -165,9 +165,9 @@ def test_other_tasks_wait_for_the_pilot_with_a_reason() -> None:
 
 
 def test_a_held_task_shows_the_status_of_its_predecessors() -> None:
-    tasks = rows("a", "b", "c", rollout=Rollout(has_pilot=True), pilot=2)
+    tasks = rows("a", "b", "c", rollout=Rollout(pilot=2), pilot=2)
     known = state([made("a", "1")])
-    running = TaskProgress(Progress.UNFINISHED, "running", 720)
+    running = TaskProgress(TaskState.RUNNING, 720)
     found = plan(tasks, known, view([remote("1")]), progress={TaskRef("acme", "t@a"): running})
     (held,) = (task for task in found.tasks if task.action is Action.HELD)
     assert word_remarks(held.explanation).note == (
@@ -186,12 +186,12 @@ def test_held_tasks_are_not_changes() -> None:
 @pytest.mark.parametrize(
     ("progress", "expected"),
     [
-        (Progress.UNFINISHED, ["held/pilot", "held/pilot", "held/pilot"]),
-        (Progress.DONE, ["create/new", "create/new", "held/atOnce"]),
-        (Progress.FAILED, ["held/stopped", "held/stopped", "held/stopped"]),
+        (TaskState.RUNNING, ["held/pilot", "held/pilot", "held/pilot"]),
+        (TaskState.DONE, ["create/new", "create/new", "held/atOnce"]),
+        (TaskState.FAILED, ["held/stopped", "held/stopped", "held/stopped"]),
     ],
 )
-def test_the_pilot_decides_what_follows(progress: Progress, expected: list[str]) -> None:
+def test_the_pilot_decides_what_follows(progress: TaskState, expected: list[str]) -> None:
     tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
     known = state([made("a", "1")])
     read = {TaskRef("acme", "t@a"): TaskProgress(progress)}
@@ -211,7 +211,7 @@ def test_a_finished_pilot_is_remembered() -> None:
 
 
 def test_a_target_never_bypasses_a_rollout() -> None:
-    tasks = rows("a", "b", "c", rollout=Rollout(has_pilot=True, at_once=2), pilot=1)
+    tasks = rows("a", "b", "c", rollout=Rollout(pilot=1, at_once=2), pilot=1)
     last = {TaskRef("acme", "t@c")}
     assert actions(plan(tasks, only=last)) == {"t@c": "held/pilot"}
     known = state([made("a", "1", done=True), made("b", "2")])
@@ -250,7 +250,7 @@ def test_a_task_waits_until_the_earlier_period_is_over() -> None:
     found = plan([task], state([before]), due=DUE)
     assert actions(found) == {"review@2026-11": "held/overlap"}
     assert found.tasks[0].waits_for == (before.ref,)
-    for over in (Progress.DONE, Progress.FAILED):
+    for over in (TaskState.DONE, TaskState.FAILED):
         found = plan([task], state([before]), due=DUE, progress={before.ref: TaskProgress(over)})
         assert actions(found) == {"review@2026-11": "create/new"}
     done = replace(before, done=True)

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.expand.entries import Expansion, expand
+from reconciler.manifest.expand.entries import expand
+from reconciler.manifest.expand.expansion import Expansion
 from reconciler.manifest.expand.room import Room
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.nodes import read_nodes
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.codes import Code
+from reconciler.model.generated import Rollout
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FILES = {
@@ -106,21 +108,31 @@ def test_a_period_before_its_first_day_generates_nothing() -> None:
     assert (made.tasks, made.findings) == ({}, [])
 
 
-def test_the_pilot_is_the_first_rows_or_those_that_match() -> None:
+def test_the_pilot_is_a_number_or_the_rows_that_match() -> None:
     first = expanded("forEach: {n: [a, b, c]}\nrollout: {pilot: 2, atOnce: 5}\nmessage: '{{ n }}'")
-    assert [origin.is_pilot for origin in first.origins.values()] == [True, True, False]
+    assert {origin.rollout for origin in first.origins.values()} == {Rollout(2, at_once=5)}
     matched = expanded("forEach: {n: [a, b]}\nrollout: {pilot: [{n: b}]}\nmessage: '{{ n }}'")
     assert [origin.is_pilot for origin in matched.origins.values()] == [False, True]
+
+
+def test_a_matcher_of_a_pilot_must_match_unless_there_are_no_rows() -> None:
+    rollout = "rollout: {pilot: [{n: a}, {n: c}]}\nmessage: '{{ n }}'"
+    (wrong,) = expanded(f"forEach: {{n: [a, b]}}\n{rollout}").findings
+    assert (wrong.code, wrong.case, wrong.is_error) == (Code.INVALID_MATCHER, "pilot", True)
+    (wrong,) = expanded(f"forEach: {{n: [a, c], exclude: [{{n: c}}]}}\n{rollout}").findings
+    assert (wrong.case, wrong.is_error) == ("pilot", True)
+    assert expanded(f"forEach: {{n: [], atLeast: 0}}\n{rollout}").findings == []
 
 
 def test_a_whole_number_may_be_written_with_an_exponent() -> None:
     """YAML reads it as a float, but a limit must be a whole number of tasks."""
     rollout = "rollout: {pilot: 1e0, atOnce: 2e0, stopAfter: 3.0}"
     made = expanded(f"forEach: {{n: [a, b], atMost: 1e3, atLeast: 1.0}}\n{rollout}\nmessage: x")
-    assert [origin.is_pilot for origin in made.origins.values()] == [True, False]
     for origin in made.origins.values():
         assert origin.rollout is not None
-        assert "." not in f"{origin.rollout.at_once}{origin.rollout.stop_after}"
+        assert (
+            "." not in f"{origin.rollout.at_once}{origin.rollout.stop_after}{origin.rollout.pilot}"
+        )
     few = expanded("forEach: {s: [a], atLeast: 2.0}\nmessage: x").findings
     assert few[0].facts["limit"] == 2
     assert "." not in str(few[0].facts["limit"])

@@ -1,0 +1,99 @@
+"""What an entry of a manifest can generate, whichever of its tasks exist today. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from reconciler.manifest.expand.periods import Period, Recurrence
+from reconciler.manifest.schema_findings import similar
+from reconciler.model.expectation import Expectation
+from reconciler.model.generated import Recurring
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import Value, replace
+
+if TYPE_CHECKING:
+    from reconciler.manifest.document import Document
+
+
+class DeclaredEntry(Value, frozen=True):
+    """An entry. `rows` are the keys that its rows have without a period, by organization (None:
+    the default one). `latest`: the last period that may be due in any time zone."""
+
+    file: str
+    name: str
+    rows: Mapping[str | None, frozenset[str]]
+    recurrence: Recurrence | None = None
+    upcoming: tuple[Period, ...] = ()
+    latest: Period | None = None
+    expect: Expectation | None = None
+
+    def in_org(self, org_name: str) -> DeclaredEntry:
+        """With the default organization."""
+        if None not in self.rows:
+            return self
+        rows = {name: keys for name, keys in self.rows.items() if name is not None}
+        rows[org_name] = rows.get(org_name, frozenset()) | self.rows[None]
+        return replace(self, rows=rows)
+
+    def can_generate(self, org_name: str | None, key: str) -> bool:
+        """Whether it has generated a key, does so, or is about to."""
+        rows, recurrence = self.rows.get(org_name, frozenset()), self.recurrence
+        if recurrence is None:
+            return key in rows
+        row, _, name = key.rpartition("@")
+        period = recurrence.unit.named(name)
+        if row not in rows or period is None or not recurrence.includes(period):
+            return False
+        return self.latest is None or period <= self.latest
+
+    def nearest(self, org_name: str | None, key: str) -> str | None:
+        """The key that is most similar to one that it cannot generate."""
+        rows, named = sorted(self.rows.get(org_name, ())), ""
+        if self.recurrence is not None and self.latest is not None:
+            named = key.rpartition("@")[2]
+            if self.recurrence.unit.named(named) is None:
+                named = self.latest.previous().previous().name
+        near = similar(key, [f"{row}@{named}" if named else row for row in rows])
+        return near if near is not None and self.can_generate(org_name, near) else None
+
+    def recurring(self) -> dict[TaskRef, Recurring]:
+        """For plans, in each organization in which it has rows."""
+        recurrence = self.recurrence
+        if recurrence is None:
+            return {}
+        first, last = recurrence.limits()
+        found = Recurring(frozenset(p.name for p in self.upcoming), first, last, self.expect)
+        return {TaskRef(org or "", self.name): found for org, rows in self.rows.items() if rows}
+
+
+def entries_of(documents: Iterable[Document]) -> tuple[DeclaredEntry, ...]:
+    """The entries of all documents whose tasks could be generated."""
+    found = []
+    for document in documents:
+        rows: dict[str, dict[str | None, set[str]]] = {}
+        for task in (*document.tasks, *document.unusable):
+            if task.generated is not None:
+                own = rows.setdefault(task.declared_key, {})
+                own.setdefault(task.org_name, set()).add(_without_period(task))
+        for name, made in document.expansions.items():
+            listed = rows.get(name, {})
+            for key, org_name in made.rows.items():
+                listed.setdefault(org_name or document.org_name, set()).add(key)
+            found.append(
+                DeclaredEntry(
+                    document.file,
+                    name,
+                    {org: frozenset(keys) for org, keys in listed.items()},
+                    made.recurrence,
+                    made.upcoming,
+                    made.latest,
+                    document.expectations.get(name),
+                )
+            )
+    return tuple(found)
+
+
+def _without_period(task: DesiredTask) -> str:
+    period = task.generated.period if task.generated is not None else None
+    return task.key if period is None else task.key.removesuffix(f"@{period}")

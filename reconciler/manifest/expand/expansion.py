@@ -1,0 +1,35 @@
+"""What the expansion of an entry returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconciler.manifest.expand.periods import Period, Recurrence
+from reconciler.manifest.expand.product import Values
+from reconciler.manifest.expand.template import Vocabulary
+from reconciler.manifest.finding import Finding
+from reconciler.model.generated import TaskOrigin
+
+
+@dataclass(slots=True)
+class Expansion:
+    """The generated tasks by key, in order, with their origins, and the findings.
+
+    `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
+    it. `inputs` is the template of the origins, filled once the prompt file has been read. `due`
+    are the periods that may be created, `latest` is the last one that may be due in any time zone.
+    `rows`: if none is due, the keys of the rows without a period, with their `orgName`.
+    """
+
+    tasks: dict[str, dict[str, object]] = field(default_factory=dict)
+    origins: dict[str, TaskOrigin] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    values: dict[str, Values] = field(default_factory=dict)
+    template: dict[str, object] = field(default_factory=dict)
+    inputs: dict[str, object] = field(default_factory=dict)
+    vocabulary: Vocabulary | None = None
+    due: tuple[Period, ...] = ()
+    upcoming: tuple[Period, ...] = ()
+    latest: Period | None = None
+    rows: dict[str, str | None] = field(default_factory=dict)
+    recurrence: Recurrence | None = None

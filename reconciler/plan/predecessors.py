@@ -1,0 +1,92 @@
+"""What `after` names: the tasks that must be done before another one is created. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from reconciler.model.generated import Recurring
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
+
+
+class Absence(StrEnum):
+    """Why a period has no task: it is not due yet, or over, so that nothing creates one."""
+
+    NOT_DUE = "notDue"
+    OVER = "over"
+
+
+Predecessor = DesiredTask | Record | Attempt | Absence
+
+
+class Predecessors:
+    """Finds the tasks that a task waits for: keys, generated keys, or entries, and for an entry
+    that recurs its tasks of the same period. A past task counts by its record or attempt."""
+
+    def __init__(
+        self,
+        desired: Iterable[DesiredTask],
+        state: State,
+        recurring: Mapping[TaskRef, Recurring] = MappingProxyType({}),
+    ) -> None:
+        self._recurring = recurring
+        self._known: dict[TaskRef, Record | Attempt] = {
+            attempt.ref: attempt for attempt in state.attempts.values()
+        }
+        self._known |= state.records
+        self._tasks: dict[TaskRef, DesiredTask] = {}
+        self._entries: dict[TaskRef, list[DesiredTask]] = {}
+        for task in desired:
+            self._tasks[task.ref] = task
+            if task.generated is not None:
+                name = TaskRef(task.ref.org_name, task.generated.entry)
+                self._entries.setdefault(name, []).append(task)
+
+    def of(self, task: DesiredTask) -> dict[TaskRef, Predecessor]:
+        """The tasks that must be done before this one is created, by key."""
+        return dict(pair for name in task.after for pair in self._named(task, name))
+
+    def _named(self, task: DesiredTask, name: str) -> Iterator[tuple[TaskRef, Predecessor]]:
+        ref = TaskRef(task.ref.org_name, name)
+        own = task.generated.period if task.generated is not None else None
+        if ref in self._tasks:
+            yield ref, self._tasks[ref]
+        elif ref in self._recurring:
+            yield from self._of_period(ref, own)
+        elif ref in self._entries:
+            yield from ((other.ref, other) for other in self._entries[ref])
+        elif ref in self._known:
+            yield ref, self._known[ref]
+        elif "@" in name:
+            entry, _, rest = name.partition("@")
+            recurs = self._recurring.get(TaskRef(ref.org_name, entry))
+            is_ahead = recurs is not None and rest.rpartition("@")[2] in recurs.upcoming
+            yield ref, Absence.NOT_DUE if is_ahead else Absence.OVER
+
+    def _of_period(
+        self, entry: TaskRef, period: str | None
+    ) -> Iterator[tuple[TaskRef, Predecessor]]:
+        """The tasks of an entry that recurs, for one period."""
+        recurs, name = self._recurring[entry], TaskRef(entry.org_name, f"{entry.key}@{period}")
+        tasks = [
+            task
+            for task in self._entries.get(entry, ())
+            if task.generated is not None and task.generated.period == period
+        ]
+        if tasks:
+            yield from ((task.ref, task) for task in tasks)
+        elif period is None or not recurs.includes(period):
+            return
+        elif period in recurs.upcoming:
+            yield name, Absence.NOT_DUE
+        else:
+            past = [
+                (ref, known)
+                for ref, known in self._known.items()
+                if (made := known.generated) is not None
+                and (ref.org_name, made.entry, made.period) == (*entry, period)
+            ]
+            yield from past or ((name, Absence.OVER),)

@@ -1,0 +1,230 @@
+"""The progress of the tasks that others wait for, from the state and from what was read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from reconciler.model.expectation import Expectation
+from reconciler.model.generated import Generated
+from reconciler.model.task import DesiredTask, Removal, TaskRef
+from reconciler.model.task_state import Progress, TaskState
+from reconciler.plan.lookup import moved_ref, record_of
+from reconciler.plan.periods import is_earlier
+from reconciler.plan.plan import Action, PlannedTask
+from reconciler.plan.predecessors import Predecessors
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
+
+Known = Record | Attempt | DesiredTask
+
+
+class TaskProgress(NamedTuple):
+    """The state of a recorded task as read, and for reports, for how many seconds it has been in
+    that state (None: unknown)."""
+
+    state: TaskState
+    seconds: int | None = None
+
+    @property
+    def progress(self) -> Progress:
+        return self.state.traits.progress
+
+
+class Success(StrEnum):
+    """What a record says about the success of its task: nothing, that it met today's expectation,
+    or that it met another one."""
+
+    NONE = "none"
+    CURRENT = "current"
+    OTHER = "other"
+
+
+def recorded_success(record: Record, expect: Expectation | None) -> Success:
+    """What the record says, given today's expectation."""
+    if not record.done:
+        return Success.NONE
+    is_current = record.met == (expect.digest if expect is not None else "")
+    return Success.CURRENT if is_current else Success.OTHER
+
+
+_EVALUATED = (TaskState.DONE, TaskState.UNMET, TaskState.UNKNOWN)
+"""The states of a task whose result was compared with what is expected."""
+
+
+class Standing:
+    """The progress of all tasks for one plan. `tasks` are planned so far, `read` has the recorded
+    tasks whose state was read, and `given_up` the marks of attempts that created no task."""
+
+    def __init__(
+        self,
+        desired: Iterable[DesiredTask],
+        state: State,
+        tasks: Mapping[TaskRef, PlannedTask],
+        read: Mapping[TaskRef, TaskProgress],
+        given_up: Collection[str],
+    ) -> None:
+        self._state, self._tasks, self._read, self._given_up = state, tasks, read, given_up
+        self._open = {each.ref for each in state.attempts.values() if self.is_open(each)}
+        self._moved = {t.ref: r.ref for t in desired if t.moved_from and (r := record_of(t, state))}
+
+    def of(self, task: DesiredTask) -> Progress:
+        """The progress of a desired task. One that this plan replaces or creates again counts as
+        the new task."""
+        planned, record = self._tasks.get(task.ref), record_of(task, self._state)
+        action = planned.action if planned is not None else None
+        if action is Action.CREATE:
+            return Progress.MISSING
+        is_new = planned is not None and planned.creates
+        if record is None:
+            is_open = not self._open.isdisjoint((task.ref, moved_ref(task)))
+            return Progress.UNFINISHED if planned is not None or is_open else Progress.MISSING
+        if is_new:
+            return Progress.UNFINISHED
+        success = recorded_success(record, task.expect)
+        if action is Action.GONE and record.ref not in self._read and success is Success.NONE:
+            return Progress.FAILED
+        return self.of_record(record, success)
+
+    def of_record(self, record: Record, success: Success | None = None) -> Progress:
+        """The progress of a record. A success stands, unless it was recorded for an expectation
+        other than today's and the task was evaluated since. By default, any success counts."""
+        known = self._read.get(record.ref)
+        is_evaluated = known is not None and known.state in _EVALUATED
+        if record.done and not (success is Success.OTHER and is_evaluated):
+            return Progress.DONE
+        return known.progress if known is not None else Progress.UNFINISHED
+
+    def is_open(self, attempt: Attempt) -> bool:
+        """Whether an attempt may have created a task."""
+        return attempt.mark not in self._given_up
+
+    def status_of(self, ref: TaskRef) -> tuple[str, str]:
+        """The state of a task, and for how many seconds; both are empty if unknown."""
+        planned, ref_read = self._tasks.get(ref), self._moved.get(ref, ref)
+        known = self._read.get(ref_read)
+        if known is not None and not (planned is not None and planned.creates):
+            return known.state.value, "" if known.seconds is None else str(known.seconds)
+        if planned is not None and planned.action in (Action.GONE, Action.UNRESOLVED):
+            return planned.action.value, ""
+        is_missing = (planned is not None and planned.creates) or not (
+            ref_read in self._state.records or ref in self._open
+        )
+        return "missing" if is_missing else "", ""
+
+
+class Series:
+    """Generated tasks, grouped by what their keys share across periods: entry and values."""
+
+    def __init__(self, known: Iterable[Known]) -> None:
+        self._known: dict[object, list[Known]] = {}
+        for each in known:
+            if each.generated is not None:
+                self._known.setdefault(_series(each.ref, each.generated), []).append(each)
+
+    def earlier(self, task: DesiredTask) -> Iterator[Known]:
+        """Those of earlier periods with the same values."""
+        made = task.generated
+        if made is None or made.period is None:
+            return
+        for other in self._known.get(_series(task.ref, made), ()):
+            period = other.generated.period if other.generated is not None else None
+            if period not in (None, made.period) and is_earlier(period, made.period):
+                yield other
+
+
+def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
+    return ref.org_name, ref.key.removesuffix(f"@{made.period}")
+
+
+class Rollouts:
+    """The entries with a rollout: their tasks by period, in order, and what else counts for their
+    `atOnce`: recorded and attempted tasks of other periods and of rows that are gone, except those
+    that manifests list as removed."""
+
+    def __init__(
+        self, desired: Iterable[DesiredTask], state: State, removed: Sequence[Removal]
+    ) -> None:
+        self._state, self._removed = state, removed
+        self.entries: dict[tuple[str, str], dict[str | None, list[DesiredTask]]] = {}
+        for task in desired:
+            if task.origin is not None and task.origin.rollout is not None:
+                made = task.origin.generated
+                periods = self.entries.setdefault((task.file, made.entry), {})
+                periods.setdefault(made.period, []).append(task)
+
+    def others(self, file: str, entry: str) -> Iterator[Record | Attempt]:
+        """The further tasks that count for the `atOnce` of an entry. Its organizations are those
+        of its rows; a row that is gone may have had another one."""
+        tasks = [task for listed in self.entries[file, entry].values() for task in listed]
+        own = {ref for task in tasks for ref in (task.ref, moved_ref(task))}
+        organizations = {task.ref.org_name for task in tasks}
+        state = self._state
+        all_known: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
+        for known in all_known:
+            made, ref = known.generated, known.ref
+            if made is None or made.entry != entry or ref in own:
+                continue
+            if ref.org_name not in organizations and known.file != file:
+                continue
+            if not any(removal.matches(ref.org_name, ref.key) for removal in self._removed):
+                yield known
+
+
+def records_to_check(
+    desired: Sequence[DesiredTask],
+    state: State,
+    only: Collection[TaskRef] | None,
+    removed: Sequence[Removal] = (),
+    predecessors: Predecessors | None = None,
+) -> list[Record]:
+    """The records of unfinished tasks that a missing task may have to wait for. `only` limits the
+    missing tasks to some keys."""
+    missing = {
+        task.ref
+        for task in desired
+        if (task.origin is not None or task.after)
+        and (only is None or task.ref in only)
+        and record_of(task, state) is None
+    }
+    if not missing:
+        return []
+    waiting = [task for task in desired if task.ref in missing]
+    found: list[Record | None] = []
+    predecessors = predecessors or Predecessors(desired, state)
+    for task in waiting:
+        for other in predecessors.of(task).values() if task.after else ():
+            if isinstance(other, DesiredTask):
+                found.append(_unsure(other, state))
+            elif isinstance(other, Record):
+                found.append(other)
+    found += _of_rollouts(Rollouts(desired, state, removed), missing, state)
+    overlapping = [task for task in waiting if task.origin is not None and task.origin.waits]
+    series = Series(state.records.values() if overlapping else ())
+    for task in overlapping:
+        earlier = (r for r in series.earlier(task) if isinstance(r, Record))
+        found += [record for record in earlier if not record.done]
+    return list({record.ref: record for record in found if record is not None}.values())
+
+
+def _of_rollouts(
+    rollouts: Rollouts, missing: Collection[TaskRef], state: State
+) -> Iterator[Record | None]:
+    for (file, entry), periods in rollouts.entries.items():
+        tasks = [task for listed in periods.values() for task in listed]
+        if not any(task.ref in missing for task in tasks):
+            continue
+        yield from (_unsure(task, state) for task in tasks)
+        origin = tasks[0].origin
+        if origin is not None and origin.rollout is not None and origin.rollout.at_once:
+            others = (r for r in rollouts.others(file, entry) if isinstance(r, Record))
+            yield from (record for record in others if not record.done)
+
+
+def _unsure(task: DesiredTask, state: State) -> Record | None:
+    """The record of a task that is not known to meet today's expectation."""
+    record = record_of(task, state)
+    if record is None or recorded_success(record, task.expect) is Success.CURRENT:
+        return None
+    return record
