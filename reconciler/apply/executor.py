@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import assert_never
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
@@ -22,7 +23,7 @@ from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
-from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.plan import Action, Effect, PlannedTask, Reason
 from reconciler.state.attempt import Owed
 from reconciler.state.model import Record, Recorded
 
@@ -87,23 +88,34 @@ class Executor:
     def _outcome(self, task: PlannedTask) -> TaskResult:
         if _needs_service(task) and not self._ctx.wait(0):
             return self._ctx.result(task, Result.NOT_STARTED)
-        if task.creates:
-            made = self.creates.create(task)
-            if isinstance(made, TaskResult):
-                return made
-            replaced = task.action is Action.REPLACE
-            return self._finish(task, made, Result.REPLACED if replaced else Result.CREATED)
-        record = task.record
-        if record is not None and task.action is not Action.ADOPT:
-            if task.action is Action.MOVE:
-                return self._moved(task, record)
-            if task.action is Action.UPDATE:
-                return self._updated(task, record, Result.UPDATED)
-            if task.action is Action.FORGET:
-                return self._forgotten(task, record)
-            if task.reason is Reason.UNFINISHED:
-                return self._finish(task, record, Result.CREATED)
-            return self._ctx.result(task, Result.CANCELLED, task_id=record.task_id)
+        match task.effect:
+            case Effect.CREATE:
+                return self._created(task)
+            case Effect.ADOPT:
+                return self._adopted(task)
+            case Effect.MOVE:
+                return self._moved(task, _record_of(task))
+            case Effect.UPDATE:
+                return self._updated(task, _record_of(task), Result.UPDATED)
+            case Effect.FORGET:
+                return self._forgotten(task, _record_of(task))
+            case Effect.FINISH:
+                return self._finish(task, _record_of(task), Result.CREATED)
+            case Effect.CANCEL:
+                task_id = _record_of(task).task_id
+                return self._ctx.result(task, Result.CANCELLED, task_id=task_id)
+            case Effect.NOTHING | Effect.WAIT:
+                raise ValueError(f"{task.ref}: nothing to execute")
+        assert_never(task.effect)
+
+    def _created(self, task: PlannedTask) -> TaskResult:
+        made = self.creates.create(task)
+        if isinstance(made, TaskResult):
+            return made
+        replaced = task.action is Action.REPLACE
+        return self._finish(task, made, Result.REPLACED if replaced else Result.CREATED)
+
+    def _adopted(self, task: PlannedTask) -> TaskResult:
         adopted = records.adopted(task, self._ctx)
         self._ctx.log.append(*records.recorded(task, adopted))
         self.creates.note(adopted.task_id, *(each.task_id for each in task.duplicates))
@@ -217,9 +229,15 @@ class Executor:
         return Result.REPLACED if attempt.replaces else Result.CREATED
 
 
+def _record_of(task: PlannedTask) -> Record:
+    if task.record is None:
+        raise ValueError(f"{task.ref}: no record")
+    return task.record
+
+
 def _needs_service(task: PlannedTask) -> bool:
     """Whether it takes requests; adoptions and moves, for example, only change the state."""
-    if task.creates or task.reason is Reason.UNFINISHED or task.action is Action.FORGET:
+    if task.effect in (Effect.CREATE, Effect.FINISH, Effect.FORGET):
         return True
     if task.patch or task.cancels or task.owed:
         return True

@@ -19,7 +19,7 @@ from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import replace
 from reconciler.plan.age import time_left, waited_totals
 from reconciler.plan.lookup import moved_ref
-from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Aged
 
@@ -119,7 +119,7 @@ class Loop:
                 self._tasks[task.ref] = task
             elif task.ref not in self._results:  # its attempt created no task
                 self._tasks.pop(task.ref, None)
-        ready = [t for t in taken if t.applies and t.reason is not Reason.SETTLING]
+        ready = [t for t in taken if t.effect not in (Effect.NOTHING, Effect.WAIT)]
         if ready:
             self._look = _FIRST_LOOK
             self._results.update(self._executor.run(ready))

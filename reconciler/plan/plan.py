@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Any, NamedTuple
 
 from reconciler.model.budget import Outlook
@@ -100,9 +100,33 @@ class Change(Stored, frozen=True):
         return self.path in PATCHED and self.after is ABSENT
 
 
-_CREATED = (Action.CREATE, Action.REPLACE)
-_APPLIED = (*_CREATED, Action.ADOPT, Action.MOVE, Action.UPDATE, Action.FORGET)
-_APPLIED_REASONS = (Reason.RECREATE, Reason.UNFINISHED, Reason.SETTLING)
+class Effect(Enum):
+    """What apply does for a task. CREATE may replace a task; FINISH sets what a create cannot
+    carry; CANCEL only sends what is owed; WAIT decides an attempt once it is old enough."""
+
+    NOTHING = auto()
+    CREATE = auto()
+    ADOPT = auto()
+    MOVE = auto()
+    UPDATE = auto()
+    FORGET = auto()
+    FINISH = auto()
+    CANCEL = auto()
+    WAIT = auto()
+
+
+_EFFECTS = {
+    Action.CREATE: Effect.CREATE,
+    Action.REPLACE: Effect.CREATE,
+    Action.ADOPT: Effect.ADOPT,
+    Action.MOVE: Effect.MOVE,
+    Action.UPDATE: Effect.UPDATE,
+    Action.FORGET: Effect.FORGET,
+    (Action.GONE, Reason.RECREATE): Effect.CREATE,
+    (Action.CHANGED, Reason.UNFINISHED): Effect.FINISH,
+    (Action.UNRESOLVED, Reason.SETTLING): Effect.WAIT,
+}
+"""By action, and by action and reason. Apply does nothing for all others, except what is owed."""
 
 
 class PlannedTask(Stored, frozen=True):
@@ -171,8 +195,13 @@ class PlannedTask(Stored, frozen=True):
         )
 
     @property
+    def effect(self) -> Effect:
+        found = _EFFECTS.get(self.action) or _EFFECTS.get((self.action, self.reason))
+        return found or (Effect.CANCEL if self.owed else Effect.NOTHING)
+
+    @property
     def creates(self) -> bool:
-        return self.action in _CREATED or self.reason is Reason.RECREATE
+        return self.effect is Effect.CREATE
 
     @property
     def may_follow(self) -> bool:
@@ -182,7 +211,7 @@ class PlannedTask(Stored, frozen=True):
     @property
     def applies(self) -> bool:
         """Whether apply would act on it."""
-        return bool(self.owed) or self.action in _APPLIED or self.reason in _APPLIED_REASONS
+        return self.effect is not Effect.NOTHING
 
 
 def plan_for(

@@ -209,7 +209,9 @@ class World:
         return not self.stopped
 
     def run(self, *tasks: PlannedTask) -> dict[str, TaskResult]:
-        return {ref.key: result for ref, result in self.executor.run(tasks).items()}
+        """The results of those tasks that apply acts on."""
+        done = self.executor.run(task for task in tasks if task.applies)
+        return {ref.key: result for ref, result in done.items()}
 
     def loop(self, replan: Callable[[Collection[TaskRef]], Plan]) -> Loop:
         settle = timedelta(seconds=self.ctx.settle_time)

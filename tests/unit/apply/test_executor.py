@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Reason
+from reconciler.plan.plan import Action, Effect, Reason
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Forgotten, Recorded
 from tests.support.apply_world import World, lost
@@ -459,6 +460,34 @@ def test_one_failure_does_not_stop_the_other_tasks(parallelism: int) -> None:
     assert len(set(marks)) == 12
     reported = {result.ref.key for result in world.calls.of("reported")}
     assert reported == results.keys() - {"k5"}  # whose outcome is not known
+
+
+def test_an_internal_error_stops_all_workers() -> None:
+    world = World(parallelism=2)
+    failed = threading.Event()
+
+    def fail() -> CreateOutcome:
+        failed.set()
+        raise RuntimeError
+
+    def wait() -> CreateOutcome:
+        assert failed.wait(60)
+        return Created("id-k1")
+
+    world.service.outcomes = {"k0": [fail], "k1": [wait]}
+    with pytest.raises(RuntimeError):
+        world.run(*world.planned(*(desired(f"k{n}") for n in range(400))))
+    assert len(world.calls.of("create")) < 200
+
+
+def test_a_task_that_apply_does_not_act_on_is_an_error() -> None:
+    """Whatever action a plan may get: nothing is adopted, created or cancelled by mistake."""
+    world = World(state([record("a", "t")]))
+    (planned,) = world.planned(desired("a"), seen=view([remote("t")]))
+    assert planned.effect is Effect.NOTHING
+    with pytest.raises(ValueError, match="acme/a"):
+        world.executor.run([planned])
+    assert world.calls.entries == []
 
 
 def test_adopt_and_move_send_no_request() -> None:
