@@ -6,12 +6,14 @@ import json
 import os
 import textwrap
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.app.context import Context
 from reconciler.cli.main import Terminated
 from reconciler.remote.client import Client
 from reconciler.state.local import LocalState
@@ -144,6 +146,30 @@ def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
     _, err = process.communicate()
     assert process.returncode == 0, err
     assert keys(place) == ["t@a", "t@b"]
+
+
+def test_waves_that_cannot_begin_are_noted_once(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(place, "finishing finishing", "{pilot: 1}")
+    path, opened, open_state = (
+        place.folder / "taskctl.state.json",
+        Counter[str](),
+        Context.open_state,
+    )
+
+    def locked(ctx: Context, purpose: str, *more: Any, **options: Any) -> Session:
+        opened[purpose] += 1
+        if not 1 < opened["apply"] < 5:
+            return open_state(ctx, purpose, *more, **options)
+        with Session.open(LocalState(path), Claim(place.url, "test")):
+            return open_state(ctx, purpose, *more, **options)
+
+    monkeypatch.setattr(Context, "open_state", locked)
+    code, _, err = place.run("apply", *QUICK)
+    assert (code, keys(place)) == (0, ["t@a", "t@b"])
+    assert opened["apply"] == 5
+    assert err.count("retrying") == 1
 
 
 def test_the_limit_of_creates_counts_the_whole_run(place: LiveTasks) -> None:

@@ -226,6 +226,15 @@ def test_lookups_are_frequent_at_first_and_rare_later() -> None:
     assert len(scenario.looks) < 30
 
 
+def test_lookups_are_frequent_again_after_a_create() -> None:
+    world = World(settle=60)
+    scenario = Scenario(world, desired("a"))
+    world.service.outcomes["a"] = [lost]
+    committed(world, scenario, "a", lag=1)
+    assert results(scenario.apply()) == {"a": Result.CREATED}
+    assert 61 < world.passed < 63
+
+
 def test_a_failed_lookup_is_retried() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=140))]))
     scenario = Scenario(world, desired("a"))

@@ -188,6 +188,24 @@ def test_if_events_of_a_write_cannot_be_applied_none_of_its_callers_continues() 
                 other.result()
 
 
+def test_an_append_that_was_interrupted_is_not_written_later() -> None:
+    """Its caller has gone on, and nothing of it may be sent or recorded."""
+    written: list[Sequence[Event]] = []
+    pauses = [KeyboardInterrupt]
+
+    def linger() -> float:
+        if pauses:
+            raise pauses.pop()
+        return 0.0
+
+    log = GroupCommit(lambda _: None, written.append, display_name="x", linger=linger)
+    with pytest.raises(KeyboardInterrupt):
+        log.append([Closed(mark_at(1), "x")])
+    log.append([Closed(mark_at(2), "x")])
+    assert written == [[Closed(mark_at(2), "x")]]
+    assert log.waiting == 0
+
+
 def test_after_a_failed_sync_the_journal_is_unusable(
     journal_file: JournalFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
