@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from reconciler.app.doctor import CI_SYSTEMS
+from reconciler.app.ci import CI_SYSTEMS
 from tests.support import quick_disk
 from tests.support.skipped_time import skipped_time
 

@@ -111,7 +111,14 @@ class Context:
 
     @cached_property
     def place(self) -> StatePlace:
-        """The location of the state. StateError for an invalid address."""
+        """The location of the state. StateError for an invalid address; TaskctlError if a runner of
+        a CI system would start a state file that nobody named."""
+        if (file := self.missing_state) and not (self.connection.state or self.backend.is_local):
+            from reconciler.app.ci import ci_system
+
+            ci = ci_system(os.environ)
+            if ci is not None:  # the next runner would create all tasks again
+                raise TaskctlError.of(Code.STATE_ON_RUNNER, path=file, ci=ci)
         place = self.place_of(self.state_address)
         self.ui.detail("state", path=place.display_name)
         return place

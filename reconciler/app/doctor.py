@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from reconciler.app.ci import ci_system, run_by_workflows
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
+from reconciler.manifest.repository import repository_root
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     NOWHERE,
@@ -38,15 +40,6 @@ if TYPE_CHECKING:
 CLOCK_TOLERANCE = 60
 """Seconds. Dates and periods of entries follow this machine's clock."""
 
-CI_SYSTEMS = {
-    "GITHUB_ACTIONS": "GitHub Actions",
-    "GITLAB_CI": "GitLab CI",
-    "BUILDKITE": "Buildkite",
-    "CIRCLECI": "CircleCI",
-    "JENKINS_URL": "Jenkins",
-    "TF_BUILD": "Azure Pipelines",
-    "CI": "an unknown CI system",
-}
 _REFUSED = (401, 403)
 _CREATES = (HistoryKind.CREATED, HistoryKind.REPLACED, HistoryKind.RECREATED)
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -64,6 +57,7 @@ CHECKS = (
     "marks",
     "write",
     "git",
+    "ci",
 )
 """The checks, in order."""
 
@@ -243,9 +237,6 @@ class _Checks:
         self._needs_service()
         if self._ctx.is_shared:
             raise _SkippedError("shared")
-        ci = next((name for key, name in CI_SYSTEMS.items() if os.environ.get(key)), None)
-        if ci is not None:
-            raise TaskctlError.of(Code.STATE_ON_RUNNER, path=self._ctx.place.display_name, ci=ci)
         if shutil.which("git") is None:
             raise _SkippedError("no-git")
         inside = run_git(
@@ -257,4 +248,29 @@ class _Checks:
                 case, facts = refusal_facts(reason)
                 raise TaskctlError.of(Code.GIT_UNUSABLE, case, at=NOWHERE, **facts)
             raise _SkippedError("no-repository")
+        self._refuse_tracked_state()
         return "git", {}
+
+    def _refuse_tracked_state(self) -> None:
+        """A checkout of another commit would replace it."""
+        file = self._ctx.settings.path(self._ctx.state_address).absolute()
+        names = [f":(literal){file}{suffix}" for suffix in ("", ".journal", ".backup")]
+        root = self._ctx.settings.root
+        if run_git(root, "ls-files", "-z", "--", *names, env=os.environ).stdout:
+            name = self._ctx.place.display_name
+            raise TaskctlError.of(Code.STATE_TRACKED, path=name)
+
+    def _ci(self) -> Finding:
+        """A runner that uses the state must have a shared one, and laptops the same."""
+        self._needs_service()
+        self._needs("state")
+        ci, path = ci_system(os.environ), self._ctx.state_address
+        if ci is not None and not self._ctx.is_shared:
+            raise TaskctlError.of(Code.STATE_ON_RUNNER, path=path, ci=ci)
+        top = repository_root(self._ctx.settings.root)
+        if self._ctx.settings.state is not None or top is None:
+            raise _SkippedError("shared" if top is not None else "no-repository")
+        if (found := run_by_workflows(top)) is not None:
+            file, command = found
+            raise TaskctlError.of(Code.STATE_ON_RUNNER, "workflow", file=file, command=command)
+        return "ci", {}

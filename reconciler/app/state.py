@@ -161,13 +161,20 @@ def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> Remote
 # States
 
 
-def create_state(ctx: Context, address: str | None) -> PlaceChange:
-    """Creates a shared state for the backend, unless it exists already. StateError."""
+def create_state(ctx: Context, address: str | None, *, new: bool) -> PlaceChange:
+    """Creates a shared state for the backend, unless it exists already. If there are others beside
+    it, it must be `new`, or a person confirms it. StateError."""
     place, backend = _shared(ctx, address), ctx.backend.name
+    others = () if new else place.others()
+    if others and not place.exists(backend):
+        if not ctx.ui.interactive:
+            raise place.missing()
+        if not ctx.ui.ask("ask.new_state", strict=False, file=place.display_name, states=others):
+            return PlaceChange(place.display_name, "declined", False)
     created = place.create(State(os.urandom(16).hex(), 0, backend, is_new=True))
     if not created:
         read_state(place, backend=backend)
-    is_used = address in (None, ctx.state_address)
+    is_used = address in (None, ctx.connection.state, ctx.settings.state)
     return PlaceChange(
         place.display_name, "created" if created else "exists", created, is_used=is_used
     )

@@ -208,3 +208,4 @@ class Code(StrEnum):
     CLOCK_SKEW = "TC874"
     GIT_UNUSABLE = "TC875"
     STATE_ON_RUNNER = "TC876"
+    STATE_TRACKED = "TC877"

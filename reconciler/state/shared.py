@@ -67,7 +67,7 @@ class SharedState:
         with as_state_errors(self.display_name):
             found = self._store.snapshot(backend)
         if found is None:
-            raise self._refused(Code.STATE_NOT_INITIALIZED)
+            raise self.missing()
         return fold(with_unreported(found.saved, found.events), found.events)
 
     def try_write(self) -> None:
@@ -157,8 +157,26 @@ class SharedState:
     def _found(self) -> tuple[Head, bytes, Version]:
         found = self._register.read()
         if found is None:
-            raise self._refused(Code.STATE_NOT_INITIALIZED)
+            raise self.missing()
         return self._store.head(found[0])[0], *found
+
+    def others(self) -> tuple[str, ...]:
+        """The addresses of other states beside this one. StateError."""
+        with as_state_errors(self.display_name):
+            return tuple(self._register.retried(self._engine.others))
+
+    def missing(self) -> StateError:
+        """The error for a state that does not exist; it names the others beside it."""
+        code, others = Code.STATE_NOT_INITIALIZED, self.others()
+        if not others:
+            return self._refused(code)
+        facts = {"file": self.display_name, "other": others[0]}
+        return StateError.of(code, "others", at=NOWHERE, states=others, **facts)
+
+    def exists(self, backend: str) -> bool:
+        """Whether there is a state. StateError, also for one of another backend."""
+        with as_state_errors(self.display_name):
+            return self._store.snapshot(backend) is not None
 
     def _refused(self, code: Code, **facts: str | int) -> StateError:
         return StateError.of(code, at=NOWHERE, file=self.display_name, **facts)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.app.doctor import CHECKS, CI_SYSTEMS
+from reconciler.app.ci import CI_SYSTEMS
+from reconciler.app.doctor import CHECKS
 from reconciler.cli.main import run
 from reconciler.embedded.app import App
 from reconciler.embedded.wsgi import ApiError, error_response
@@ -29,6 +30,16 @@ from tests.support.skipped_time import skipped_now
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+ONLY_VALIDATES = """\
+name: taskctl apply
+# taskctl apply
+    - uses: acme/taskctl@main
+      with:
+        command: validate
+    - run: |
+        taskctl fmt --check
+        taskctl plan --backend local
+"""
 SERVICE = ("connection", "identity", "clock", "organization")
 
 
@@ -55,6 +66,13 @@ class Doctor:
         assert code == 1
         assert tuple(outcomes) == CHECKS
         return [name for name, outcome in outcomes.items() if outcome == "failed"], codes
+
+    def apply(self, backend: str) -> None:
+        """Creates a task, and so the state file."""
+        (self.folder / "a.tasks.yaml").write_text(
+            "version: 1\norgName: acme\ntasks:\n  k:\n    message: Do it.\n"
+        )
+        assert run(["apply", "--yes", "-q", "-C", str(self.folder), "--backend", backend]) == 0
 
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.folder, check=True, capture_output=True)
@@ -218,9 +236,66 @@ def test_marks_of_another_identity_are_not_read(
 def test_a_state_file_in_ci(
     doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also one that exists: the next runner may not have it."""
     monkeypatch.setenv("GITLAB_CI", "true")
     with running_server(tmp_path / "service.db") as url:
-        assert doctor.failed(url) == (["git"], [Code.STATE_ON_RUNNER])
+        assert doctor.failed(url) == (["state"], [Code.STATE_ON_RUNNER])
+        monkeypatch.delenv("GITLAB_CI")
+        doctor.apply(url)
+        monkeypatch.setenv("GITLAB_CI", "true")
+        assert doctor.failed(url) == (["ci"], [Code.STATE_ON_RUNNER])
+
+
+def test_a_state_file_that_git_tracks(doctor: Doctor, tmp_path: Path) -> None:
+    doctor.git("init", "-q")
+    with running_server(tmp_path / "service.db") as url:
+        doctor.apply(url)
+        assert doctor.run(url)[0] == 0
+        doctor.git("add", "taskctl.state.json")
+        assert doctor.failed(url) == (["git"], [Code.STATE_TRACKED])
+        doctor.git("rm", "-q", "--cached", "taskctl.state.json")
+        assert doctor.run(url)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "command"),
+    [
+        (".github/workflows/a.yml", "      - run: taskctl -q apply --yes\n", "apply"),
+        (".github/workflows/a.yaml", "    - uses: acme/taskctl@main\n    - uses: x/y@z\n", "plan"),
+        (".gitlab-ci.yml", "  script: [taskctl status]\n", "status"),
+        (
+            ".github/workflows/a.yml",
+            "    - uses: acme/taskctl@main # pinned\n      with:\n        command: 'results'\n",
+            "results",
+        ),
+        (
+            ".github/workflows/a.yml",
+            ONLY_VALIDATES,
+            None,
+        ),
+    ],
+)
+def test_a_workflow_without_a_shared_state(
+    doctor: Doctor,
+    tmp_path: Path,
+    file: str,
+    text: str,
+    command: str | None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """CI would have one state, and each laptop another."""
+    doctor.git("init", "-q")
+    (doctor.folder / file).parent.mkdir(parents=True, exist_ok=True)
+    (doctor.folder / file).write_text(text)
+    with running_server(tmp_path / "service.db") as url:
+        if command is None:
+            assert doctor.run(url)[0] == 0
+            return
+        assert doctor.failed(url) == (["ci"], [Code.STATE_ON_RUNNER])
+        run(["doctor", "-C", str(doctor.folder), "--backend", url])
+        assert f"{file} runs the command `{command}`" in capsys.readouterr().out
+        (doctor.folder / "taskctl.toml").write_text('state = "env:TASKCTL_STATE"\n')
+        assert doctor.run(url, "--state", "here.json")[1]["ci"] == "skipped"
 
 
 def test_a_state_that_cannot_be_written(

@@ -25,7 +25,7 @@ def at(
     for name, value in {**shared_place.env, "TASKCTL_STATE": shared_place.address(state)}.items():
         monkeypatch.setenv(name, value)
     with live_tasks(shared_place.fresh(state), monkeypatch, capsys) as made:
-        assert must(made, "state", "init")
+        assert must(made, "state", "init", "--new")
         yield made
 
 

@@ -55,7 +55,7 @@ def runner(shared_place: SharedPlace, state: str, service: Service) -> Callable[
         env = {**CI, "PULUMI_ACCESS_TOKEN": TOKEN}
         return shared_place.runner(f"{state}-{name}", state, service.server.url, **env)
 
-    made("init").must("state", "init")
+    made("init").must("state", "init", "--new")
     return made
 
 

@@ -50,7 +50,7 @@ def command(
 def test_a_plan_reads_in_at_most_four_round_trips(served: tuple[str, Served], command: Run) -> None:
     name, server = served
     direct = server.runner("counted")
-    for words in (("state", "init"), ("apply", "-y")):
+    for words in (("state", "init", "--new"), ("apply", "-y")):
         assert command(direct, *words)[0] == 0
     with FaultProxy(server.port, server.protocol) as proxy:
         other = server.runner("counted", proxy.port)
@@ -93,7 +93,7 @@ def test_read_permission_is_enough_for_plan_but_not_for_apply(
     served: tuple[str, Served], command: Run
 ) -> None:
     name, server = served
-    assert command(server.runner("read"), "state", "init")[0] == 0
+    assert command(server.runner("read"), "state", "init", "--new")[0] == 0
     with FaultProxy(server.port, server.protocol) as proxy:
         reader = READERS[name](server.runner("read", proxy.port), server, proxy)
         code, plan = command(reader, "plan")

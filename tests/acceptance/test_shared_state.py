@@ -34,7 +34,7 @@ def test_init_plan_apply_and_a_second_machine(
     refused = one.run("plan", "--format", "json")
     assert refused.returncode == 1
     assert codes(refused.stdout) == [Code.STATE_NOT_INITIALIZED]
-    assert "Created the state" in one.must("state", "init")
+    assert "Created the state" in one.must("state", "init", "--new")
     assert "already exists" in one.must("state", "init", shared_place.address(state))
     assert "2 to create" in one.must("plan")
     assert "2 created" in one.must("apply", "-y")

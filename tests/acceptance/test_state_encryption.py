@@ -107,7 +107,7 @@ def team(place: SharedPlace, here: Callable[[SharedPlace], Team]) -> Team:
 
 def test_the_stored_state_contains_no_prompt(team: Team) -> None:
     team.keys(key=KEY)
-    team.must("state", "init")
+    team.must("state", "init", "--new")
     assert "2 created" in team.must("apply", "--yes")
     stored = team.stored()
     assert not any(PROMPT.encode() in data for data in stored.values())
@@ -119,7 +119,7 @@ def test_the_stored_state_contains_no_prompt(team: Team) -> None:
 
 def test_the_next_apply_rewrites_the_state_with_a_new_key(team: Team) -> None:
     """First without encryption, then with a key, a newer key, a passphrase, and without again."""
-    team.must("state", "init")
+    team.must("state", "init", "--new")
     team.must("apply", "--yes")
     assert any(PROMPT.encode() in data for data in team.stored().values())
     before = json.loads(team.stored()["head"])["serial"]
@@ -143,7 +143,7 @@ def test_the_next_apply_rewrites_the_state_with_a_new_key(team: Team) -> None:
 
 def test_a_wrong_or_missing_key_is_an_error_instead_of_an_empty_state(team: Team) -> None:
     team.keys(key=KEY)
-    team.must("state", "init")
+    team.must("state", "init", "--new")
     team.must("apply", "--yes")
     before = team.stored()
     commands = (["plan"], ["apply", "--yes"], ["state", "list"], ["state", "init"])
@@ -189,21 +189,21 @@ def test_no_object_of_the_remote_contains_a_prompt(git_team: Team) -> None:
         return done.stdout
 
     git_team.keys(passphrase=PHRASE)
-    git_team.must("state", "init")
+    git_team.must("state", "init", "--new")
     git_team.must("apply", "--yes")
     assert b"taskctl-encrypted" in objects()
     assert PROMPT.encode() not in objects()
     assert base64.b64encode(PROMPT.encode())[:-4] not in objects()
-    git_team.must("state", "init", "git:origin#plain")
+    git_team.must("state", "init", "git:origin#plain", "--new")
     git_team.keys()
-    git_team.must("state", "init", "git:origin#open")
+    git_team.must("state", "init", "git:origin#open", "--new")
     git_team.must("apply", "--yes", "--state", "git:origin#open")
     assert PROMPT.encode() in objects()
 
 
 def test_a_runner_without_the_key_can_see_the_lock_holder(git_team: Team) -> None:
     git_team.keys(key=KEY)
-    git_team.must("state", "init")
+    git_team.must("state", "init", "--new")
     head = json.loads(git_team.stored()["head"])
     assert {"lineage", "serial", "epoch", "seq", "writer", "base"} <= head.keys()
     git_team.keys()
@@ -213,9 +213,9 @@ def test_a_runner_without_the_key_can_see_the_lock_holder(git_team: Team) -> Non
 def test_a_blob_of_another_state_is_refused(git_team: Team) -> None:
     """Anyone with write access to the remote could replace the base with that of another state."""
     git_team.keys(key=KEY)
-    git_team.must("state", "init")
+    git_team.must("state", "init", "--new")
     git_team.must("apply", "--yes")
-    git_team.must("state", "init", "git:origin#other")
+    git_team.must("state", "init", "git:origin#other", "--new")
     other = replace(git_team, address="git:origin#other").stored()
     with closing(open_engine(git_team.address, os.environ, git_team.folder)) as engine:
         found = engine.read()
@@ -247,7 +247,7 @@ def test_migrating_an_encrypted_state_to_a_file_requires_disabling_encryption(
 ) -> None:
     git_team.patch.setenv("TASKCTL_BACKEND", "http://127.0.0.1:1")
     git_team.keys(key=KEY)
-    git_team.must("state", "init")
+    git_team.must("state", "init", "--new")
     move = ("state", "migrate", "--to", "taskctl.state.json")
     assert git_team.refused(*move)[0] == Code.STATE_NOT_ENCRYPTED
     assert not (git_team.folder / "taskctl.state.json").exists()

@@ -301,14 +301,14 @@ def test_a_host_that_rejects_the_ref(clone: Clone) -> None:
     hook.chmod(0o755)
     refusals = [
         clone.apply("git:origin"),
-        clone.refused("state", "init", "git:origin#other"),
+        clone.refused("state", "init", "git:origin#other", "--new"),
     ]
     for code, text in refusals:
         assert code == Code.STATE_REJECTED
         assert "no such refs here" in text
         assert "taskctl state init git:origin#refs/heads/taskctl-state" in text
     assert "2 to create" in clone.must("plan", "--state", "git:origin")
-    clone.must("state", "init", "git:origin#refs/heads/taskctl-state")
+    clone.must("state", "init", "git:origin#refs/heads/taskctl-state", "--new")
     assert "2 to create" in clone.must("plan", "--state", "git:origin#refs/heads/taskctl-state")
 
 

@@ -20,6 +20,7 @@ import pytest
 from reconciler.model import limits
 from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, Unsure
 from reconciler.state.engines import git as git_engine
+from reconciler.state.engines.git_clone import git_fault
 from tests.support.git_server import git
 from tests.support.state_engines import Runner, Served, serving
 
@@ -298,5 +299,5 @@ def test_the_remedy_of_git_is_shown_for_a_clone_of_another_user(here: Runner) ->
 def test_what_a_host_says_is_searched_once() -> None:
     before = process_time()
     for text in ("Permission to ", "repository ", "a" * 11):
-        assert str(git_engine.git_fault(text.encode() * 100_000))
+        assert str(git_fault(text.encode() * 100_000))
     assert process_time() - before < 5

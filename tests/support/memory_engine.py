@@ -96,6 +96,10 @@ class MemoryEngine:
     def probe(self) -> None:
         self.on_probe()
 
+    def others(self) -> Sequence[str]:
+        """Names are not listed."""
+        return ()
+
     def try_write(self) -> None:
         pass
 

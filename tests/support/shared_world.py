@@ -51,7 +51,7 @@ class Shared:
         self.to_state = enter(FaultProxy(self.served.port, self.served.protocol))
         self.to_service = enter(FaultProxy(port))
         self.to_state.hook = self.to_service.hook = self._seen
-        self.must(["state", "init"])
+        self.must(["state", "init", "--new"])
 
     def _seen(self, asked: Asked, phase: Phase) -> None:
         meet = self.meet

@@ -161,20 +161,23 @@ def resolve_attempts(call: Call, key: str, task_id: str | None, not_created: boo
 @make_command(
     "init",
     argument("address", "[URL]", required=False),
+    option("--new", is_flag=True, help="Create it although the remote has other states."),
     *(BACKEND, STATE),
     examples=[
         ("taskctl state init git:origin", "in a ref of the repository's remote"),
         ("taskctl state init s3://acme-states/taskctl", "in a bucket that exists already"),
     ],
 )
-def init_state(call: Call, address: str | None) -> int:
+def init_state(call: Call, address: str | None, new: bool) -> int:
     """Create a shared state at URL, or at the address of --state.
 
-    An existing state is not changed.
+    An existing state is not changed. If the git remote has other states, this one may be meant to
+    be one of them: lists them, and asks.
     """
     from reconciler.app.state import create_state
 
-    return _show_change(call, create_state(call.ctx, address))
+    change = create_state(call.ctx, address, new=new)
+    return _show_change(call, change) or int(change.done == "declined")
 
 
 def _epoch(value: str) -> int:

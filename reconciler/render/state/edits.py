@@ -64,8 +64,8 @@ def place_text(change: PlaceChange) -> str:
 
 
 def _may_be_in_file(place: str) -> bool:
-    """Whether a file in the repository may name it: a path, or a remote of the clone."""
-    return place.startswith("git:") or not (":" in place or place.startswith("/"))
+    """Whether a file in the repository may name it: a remote of the clone."""
+    return place.startswith("git:")
 
 
 def place_document(change: PlaceChange) -> dict[str, object]:

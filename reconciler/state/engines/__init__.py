@@ -162,6 +162,9 @@ class Engine(Protocol):
         """For `doctor --write-test`: writes beside the state what a holder writes, and leaves
         nothing behind."""
 
+    def others(self) -> Sequence[str]:
+        """The addresses of other states beside this one; none if the engine cannot tell."""
+
     def prepare(self) -> None:
         """For `state init`: creates what the engine needs within its place (tables), never the
         place itself (a bucket, a database, a repository), whose name may be mistyped."""

@@ -8,7 +8,6 @@ are used.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
 import subprocess
@@ -17,14 +16,12 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from reconciler.model import limits
 from reconciler.state.engines import (
     MAX_BLOB,
     MAX_HEAD,
     BlobRoom,
-    Cause,
     Denied,
     Missing,
     Moved,
@@ -33,18 +30,16 @@ from reconciler.state.engines import (
     Version,
     check_size,
 )
-from reconciler.system.git import TIMEOUT, run_git
-
-_MAX_LINE = 2_000
-"""Characters of a line of git's output: a host may send anything."""
+from reconciler.state.engines.git_clone import DEFAULT_NAME, Clone, git_fault, run_in
 
 _LOOKUPS = 5
 """Lookups of the ref per read: a busy holder replaces it several times per second."""
 
-DEFAULT_REF = "refs/taskctl/state/default"
 _NAMES = "refs/taskctl/state/"
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?![./]|lock(?:/|$)|$))*")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_%-]|\.(?![./]|lock(?:/|$)|$))*")
+_MAX_OTHERS = 100
 _REF = re.compile(rf"refs(?:/{_NAME.pattern})+")
+_SCRATCH = "-write-test-"
 _WHO = "taskctl <taskctl@localhost> 0 +0000"
 """The author of commits: CI runners have none, and equal content must give the same commit."""
 
@@ -57,58 +52,6 @@ _HOOK = re.compile(r"^remote: *(?:error: *)?([^ ].{0,200})", re.M)
 _RULE = re.compile(r"declined|hidden ref|prohibited|protected|denied", re.IGNORECASE)
 """A host's reasons to reject all updates of a ref; anything else may be a concurrent writer."""
 
-_REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
-    (re.compile(r"(?:Authentication failed|could not read (?:User|Pass))"), "credentials"),
-    (re.compile(r"(?:Permission denied|Host key verification failed)"), "credentials"),
-    (re.compile(r"(?:returned error: 403|[Pp]ermission to .* denied)"), "permission"),
-    (re.compile(r"(?:[Rr]epository .*not found|not appear to be a git repos)"), "container"),
-    (re.compile(r"(?:not a git repository|cannot use bare repository)"), "address"),
-    (
-        re.compile(
-            r"(?:dubious ownership|bad (?:numeric )?config|unknown option"
-            r"|is not a git command|[Uu]nable to find remote helper|receiving end does not support"
-            r"|can't be combined|matches more than one)"
-        ),
-        "repository",
-    ),
-)
-"""Git's messages, in the C locale, for permanent failures. The last ones come from git itself,
-before anything is sent."""
-
-
-class _Clone(NamedTuple):
-    """The clone that `folder` is in: its objects, and the algorithm of their IDs."""
-
-    folder: Path
-    objects: Path
-    hash: str
-
-    @classmethod
-    def around(cls, folder: Path, env: Mapping[str, str]) -> _Clone:
-        asked = ("--git-path", "objects", "--show-object-format")
-        done = _run(folder, "rev-parse", *asked, env=env)
-        if done.returncode:
-            raise git_fault(done.stderr)
-        objects, _, algorithm = os.fsdecode(done.stdout).rstrip("\n").rpartition("\n")
-        return cls(folder, (folder / objects).resolve(), algorithm)
-
-    def url(self, remote: str, env: Mapping[str, str]) -> str:
-        """Where a remote's pushes go, as configured. Raises Denied."""
-        words = ("config", "-z", "--get-regexp", r"^remote\..*\.(url|pushurl)$")
-        listed = os.fsdecode(_run(self.folder, *words, env=env).stdout)
-        known: dict[str, dict[str, list[str]]] = {}
-        for entry in filter(None, listed.split("\0")):
-            key, _, url = entry.partition("\n")
-            name, _, kind = key.removeprefix("remote.").rpartition(".")
-            known.setdefault(name, {}).setdefault(kind, []).append(url)
-        if remote not in known:
-            others = f" (remotes: {', '.join(known)})" if known else ", which has none"
-            raise Denied(f"{remote} is not a remote of this clone{others}", "address")
-        urls = known[remote].get("pushurl") or known[remote]["url"]
-        if len(urls) > 1:
-            raise Denied(f"{remote} has several URLs for pushes", "address")
-        return urls[0]
-
 
 class GitEngine:
     """The Engine of one ref of one remote, used from inside the clone `folder`.
@@ -119,11 +62,10 @@ class GitEngine:
 
     deletes_with_swap = True
 
-    def __init__(
-        self, clone: _Clone, display_name: str, url: str, ref: str, env: Mapping[str, str]
-    ) -> None:
-        self._folder, self._hash, self._url, self._ref = clone.folder, clone.hash, url, ref
-        self.display_name = display_name
+    def __init__(self, clone: Clone, remote: str, ref: str, env: Mapping[str, str]) -> None:
+        self._folder, self._hash, self._ref = clone.folder, clone.hash, ref
+        self._url, self._remote = clone.url(remote, env), remote
+        self.display_name = self._address(ref, is_root=not clone.depth)
         self.pace = Pace(heartbeat=30.0, takeover=120.0)
         self._temporary = tempfile.TemporaryDirectory(prefix="taskctl-git-")
         self._objects = Path(self._temporary.name)
@@ -148,6 +90,23 @@ class GitEngine:
             if self._has(commit) or self._fetch(commit):
                 return self._head_of(commit)
         raise Unsure(f"{self._ref} was replaced while it was read")
+
+    def others(self) -> Sequence[str]:
+        """From the remote's list of refs."""
+        listed = self._git("ls-remote", self._url, f"{_NAMES}*").decode(errors="replace")
+        refs = (line.partition("\t")[2] for line in listed.splitlines())
+        names = {ref.removeprefix(_NAMES) for ref in refs if ref.startswith(_NAMES)}
+        others = names - {self._ref.removeprefix(_NAMES)}
+        states = [name for name in others if _NAME.fullmatch(name) and _SCRATCH not in name]
+        return [self._address(f"{_NAMES}{name}") for name in sorted(states)[:_MAX_OTHERS]]
+
+    def _address(self, ref: str, *, is_root: bool = False) -> str:
+        """The address of a ref of this remote. In the root of a repository, the default state needs
+        no name."""
+        name = ref.removeprefix(_NAMES)
+        if is_root and name == DEFAULT_NAME:
+            return f"git:{self._remote}"
+        return f"git:{self._remote}#{name if _NAME.fullmatch(name) else ref}"
 
     def _commit(self) -> str | None:
         """The commit of the ref. `git ls-remote` and `git push` also match the end of a name, so
@@ -223,7 +182,7 @@ class GitEngine:
         """Git itself checks a lease on the server, in one transaction."""
 
     def try_write(self) -> None:
-        scratch = f"{self._ref}-write-test-{secrets.token_hex(8)}"
+        scratch = f"{self._ref}{_SCRATCH}{secrets.token_hex(8)}"
         commit = self._write_commit({})
         self._push(scratch, commit, "")
         self._push(scratch, "", commit)
@@ -292,49 +251,20 @@ class GitEngine:
     def _run(
         self, *words: str, watch: Callable[[], object] = lambda: None
     ) -> subprocess.CompletedProcess[bytes]:
-        return _run(self._folder, *words, env=self._environment, watch=watch)
-
-
-def _run(
-    folder: Path, *words: str, env: Mapping[str, str], watch: Callable[[], object] = lambda: None
-) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return run_git(folder, "-c", "gc.auto=0", *words, env=env, watch=watch)
-    except FileNotFoundError as problem:
-        raise Denied("git", "extra") from problem
-    except subprocess.TimeoutExpired as problem:
-        raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
-
-
-def git_fault(output: bytes) -> Unsure | Denied:
-    """A failed command's error, from its output: the exit code is always 128."""
-    lines = [line.strip()[:_MAX_LINE] for line in output.decode(errors="replace").splitlines()]
-    for words, cause in _REFUSALS:
-        if found := next(filter(words.search, lines), None):
-            return Denied(found, cause)
-    # The reason is the first line that is not a warning; advice follows it.
-    reasons = (line for line in lines if line and not line.lower().startswith("warning:"))
-    return Unsure(next(reasons, "")[:200])
+        return run_in(self._folder, *words, env=self._environment, watch=watch)
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine:
-    """The engine of `git:REMOTE[#REF]`. `REF` is a full ref or a name below refs/taskctl/state/.
+    """The engine of `git:REMOTE[#REF]`. `REF` is a full ref or a name below refs/taskctl/state/;
+    without it, the name depends on where `folder` is in its repository.
 
     REMOTE must be a remote of the clone that `folder` is in.
     """
     remote, _, name = address.removeprefix("git:").partition("#")
-    ref = name if name.startswith("refs/") else f"{_NAMES}{name}" if name else DEFAULT_REF
-    if not _REF.fullmatch(ref):
+    if name and not _REF.fullmatch(name if name.startswith("refs/") else f"{_NAMES}{name}"):
         raise Denied(f"{name} is not the name of a ref", "address")
     if not remote:
         raise Denied("it names no remote", "address")
-    clone = _Clone.around(folder.resolve(), env)
-    return GitEngine(clone, f"git:{remote}{_suffix(ref)}", clone.url(remote, env), ref, env)
-
-
-def _suffix(ref: str) -> str:
-    """The shortest form of a ref in an address."""
-    if ref == DEFAULT_REF:
-        return ""
-    name = ref.removeprefix(_NAMES)
-    return f"#{name if _NAME.fullmatch(name) else ref}"
+    clone = Clone.around(folder.resolve(), env)
+    name = name or clone.state_name
+    return GitEngine(clone, remote, name if name.startswith("refs/") else f"{_NAMES}{name}", env)

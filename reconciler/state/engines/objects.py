@@ -107,6 +107,10 @@ class ObjectEngine:
             with suppress(EngineError), self._faults(), _absent():
                 self._store.delete(scratch)
 
+    def others(self) -> Sequence[str]:
+        """Names are not listed."""
+        return ()
+
     def try_write(self) -> None:
         self.probe()
 

@@ -151,6 +151,10 @@ class PostgresEngine:
     def probe(self) -> None:
         """Each statement includes its condition."""
 
+    def others(self) -> Sequence[str]:
+        """Names are not listed."""
+        return ()
+
     def try_write(self) -> None:
         """Writes in a transaction that is rolled back."""
         name = f"write-test-{secrets.token_hex(8)}"

@@ -1,0 +1,60 @@
+"""The CI system that this process runs in, and what the repository's workflows run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from reconciler.model import limits
+from reconciler.system import disk
+
+CI_SYSTEMS = {
+    "GITHUB_ACTIONS": "GitHub Actions",
+    "GITLAB_CI": "GitLab CI",
+    "BUILDKITE": "Buildkite",
+    "CIRCLECI": "CircleCI",
+    "JENKINS_URL": "Jenkins",
+    "TF_BUILD": "Azure Pipelines",
+}
+_WITHOUT_STATE = frozenset(
+    {"validate", "fmt", "explain", "schema", "init", "help", "version", "completion", "serve"}
+)
+_MAX_WORKFLOWS = 200
+_LEFT_OUT = re.compile(r"^\s*(?:-\s+)?name:.*$|(?:^|\s)#.*$|^.*--backend[= ]local\b.*$", re.M)
+_SHELL = re.compile(r"(?<![\w./-])taskctl(?:[ \t]+-\S+)*[ \t]+([a-z]+)\b")
+_STEP = re.compile(r"\n\s*-\s")
+_ACTION = re.compile(r"uses:\s*\S+/taskctl@")
+_COMMAND = re.compile(r"^\s*command:\s*[\"']?([a-z]+)", re.M)
+
+
+def ci_system(env: Mapping[str, str]) -> str | None:
+    """The name of the CI system; None outside of those that are known."""
+    return next((name for key, name in CI_SYSTEMS.items() if env.get(key)), None)
+
+
+def run_by_workflows(top: Path) -> tuple[str, str] | None:
+    """A workflow of the repository that runs a command that uses the state, and the command."""
+    for path in islice(_workflows(top), _MAX_WORKFLOWS):
+        try:
+            text = disk.read_start(path, limits.CONFIG_BYTES).decode(errors="replace")
+        except OSError:
+            continue  # also a link to nowhere, which CI cannot read either
+        for command in _commands(_LEFT_OUT.sub("", text)):
+            if command not in _WITHOUT_STATE:
+                return path.relative_to(top).as_posix(), command
+    return None
+
+
+def _workflows(top: Path) -> Iterator[Path]:
+    yield from sorted((top / ".github/workflows").glob("*.y*ml"))
+    yield top / ".gitlab-ci.yml"
+
+
+def _commands(text: str) -> Iterator[str]:
+    """Those of shell scripts, and those of the action."""
+    yield from _SHELL.findall(text)
+    for step in filter(_ACTION.search, _STEP.split(text)):
+        found = _COMMAND.search(step)
+        yield found[1] if found is not None else "plan"

@@ -1,0 +1,110 @@
+"""The user's clone, for a state in a git remote: where it pushes to, and what git says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from reconciler.state.engines import Cause, Denied, Unsure
+from reconciler.system.git import TIMEOUT, run_git
+
+DEFAULT_NAME = "default"
+"""The state of the root of a repository."""
+
+_MAX_NAME = 200
+_MAX_LINE = 2_000
+"""Characters of a line of git's output: a host may send anything."""
+
+_REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
+    (re.compile(r"(?:Authentication failed|could not read (?:User|Pass))"), "credentials"),
+    (re.compile(r"(?:Permission denied|Host key verification failed)"), "credentials"),
+    (re.compile(r"(?:returned error: 403|[Pp]ermission to .* denied)"), "permission"),
+    (re.compile(r"(?:[Rr]epository .*not found|not appear to be a git repos)"), "container"),
+    (re.compile(r"(?:not a git repository|cannot use bare repository)"), "address"),
+    (
+        re.compile(
+            r"(?:dubious ownership|bad (?:numeric )?config|unknown option"
+            r"|is not a git command|[Uu]nable to find remote helper|receiving end does not support"
+            r"|can't be combined|matches more than one)"
+        ),
+        "repository",
+    ),
+)
+"""Git's messages, in the C locale, for permanent failures. The last ones come from git itself,
+before anything is sent."""
+
+
+class Clone(NamedTuple):
+    """The clone that `folder` is in: its objects, the algorithm of their IDs, and how deep `folder`
+    is in it."""
+
+    folder: Path
+    objects: Path
+    hash: str
+    depth: int
+
+    @classmethod
+    def around(cls, folder: Path, env: Mapping[str, str]) -> Clone:
+        asked = ("--git-path", "objects", "--show-object-format", "--show-cdup")
+        done = run_in(folder, "rev-parse", *asked, env=env)
+        if done.returncode:
+            raise git_fault(done.stderr)
+        objects, algorithm, up = os.fsdecode(done.stdout).removesuffix("\n").rsplit("\n", 2)
+        return cls(folder, (folder / objects).resolve(), algorithm, up.count("/"))
+
+    @property
+    def state_name(self) -> str:
+        """The name of the folder's state, unless its address has one: no two folders of a clone
+        share a state by accident. Raises Denied."""
+        if not self.depth:
+            return DEFAULT_NAME
+        path = os.fsencode("/".join(self.folder.parts[-self.depth :]))
+        escaped = re.sub(rb"[^A-Za-z0-9_-]", lambda sign: b"%%%02X" % sign[0][0], path)
+        name = f"at-{escaped.decode()}"
+        if len(name) > _MAX_NAME:
+            raise Denied("the path of this directory is too long for a name; add #NAME", "address")
+        return name
+
+    def url(self, remote: str, env: Mapping[str, str]) -> str:
+        """Where a remote's pushes go, as configured. Raises Denied."""
+        words = ("config", "-z", "--get-regexp", r"^remote\..*\.(url|pushurl)$")
+        listed = os.fsdecode(run_in(self.folder, *words, env=env).stdout)
+        known: dict[str, dict[str, list[str]]] = {}
+        for entry in filter(None, listed.split("\0")):
+            key, _, url = entry.partition("\n")
+            name, _, kind = key.removeprefix("remote.").rpartition(".")
+            known.setdefault(name, {}).setdefault(kind, []).append(url)
+        if remote not in known:
+            others = f" (remotes: {', '.join(known)})" if known else ", which has none"
+            raise Denied(f"{remote} is not a remote of this clone{others}", "address")
+        urls = known[remote].get("pushurl") or known[remote]["url"]
+        if len(urls) > 1:
+            raise Denied(f"{remote} has several URLs for pushes", "address")
+        return urls[0]
+
+
+def run_in(
+    folder: Path, *words: str, env: Mapping[str, str], watch: Callable[[], object] = lambda: None
+) -> subprocess.CompletedProcess[bytes]:
+    """Git's ended process. Raises Denied if git is not installed, Unsure if it does not end."""
+    try:
+        return run_git(folder, "-c", "gc.auto=0", *words, env=env, watch=watch)
+    except FileNotFoundError as problem:
+        raise Denied("git", "extra") from problem
+    except subprocess.TimeoutExpired as problem:
+        raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
+
+
+def git_fault(output: bytes) -> Unsure | Denied:
+    """A failed command's error, from its output: the exit code is always 128."""
+    lines = [line.strip()[:_MAX_LINE] for line in output.decode(errors="replace").splitlines()]
+    for words, cause in _REFUSALS:
+        if found := next(filter(words.search, lines), None):
+            return Denied(found, cause)
+    # The reason is the first line that is not a warning; advice follows it.
+    reasons = (line for line in lines if line and not line.lower().startswith("warning:"))
+    return Unsure(next(reasons, "")[:200])
