@@ -193,6 +193,8 @@ def _observed(kind: Any, steps: list[int]) -> Any:
             depth += 1
             try:
                 for error in rule(validator, expected, value, schema) or ():
+                    # The message repeats the value, in each branch of an `anyOf`.
+                    error.message, error.args = "", ()
                     error.__dict__.setdefault("around", []).append(schema)
                     yield error
             finally:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.measured import MAX_SECONDS, Measure, measure, write_tasks
+from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
 
 __all__ = ["measure"]
 
@@ -41,6 +41,18 @@ def test_a_policy_for_3000_tasks_is_evaluated(tmp_path: Path, measure: Measure) 
     (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
     write_tasks(tmp_path, "".join(f"  a{n}: {{message: x}}\n" for n in range(3_000)))
     assert measure("validate").code == 0
+
+
+def test_branches_keep_no_copies_of_a_long_value(tmp_path: Path, measure: Measure) -> None:
+    """jsonschema repeats the value in the message of each branch."""
+    prompt = {"properties": {"message": {"properties": {"content": {"$ref": "#/$defs/any"}}}}}
+    branches = {"any": {"anyOf": [{"enum": [n]} for n in range(400)]}}
+    (tmp_path / "policy.json").write_text(json.dumps({**prompt, "$defs": branches}))
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
+    write_tasks(tmp_path, f"  a: {{message: {'x' * (1 << 20)}}}\n")
+    ended = measure("validate", POLICY_SECONDS=1.9)
+    assert ended.code == 1
+    assert ended.mib < MAX_MIB
 
 
 def test_checking_a_policy_is_limited(tmp_path: Path, measure: Measure) -> None:

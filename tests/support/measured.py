@@ -46,7 +46,7 @@ def measure(tmp_path: Path) -> Measure:
     for name in (".git", "tasks", "data"):
         (tmp_path / name).mkdir()
 
-    def measure(*arguments: str, **lower: int) -> Measured:
+    def measure(*arguments: str, **lower: float) -> Measured:
         env = {**os.environ, "PULUMI_ACCESS_TOKEN": TOKEN, "PULUMI_HOME": str(tmp_path / "home")}
         words = [*arguments, "--format", "json"]
         with Forked(_measured, words, lower, cwd=tmp_path, env=env) as process:
@@ -65,7 +65,7 @@ def write_tasks(folder: Path, tasks: str, name: str = "a") -> None:
     (folder / "tasks" / f"{name}.yaml").write_text(text)
 
 
-def _measured(words: Sequence[str], lower: Mapping[str, int]) -> None:
+def _measured(words: Sequence[str], lower: Mapping[str, float]) -> None:
     for name, value in {"POLICY_SECONDS": 0.2, **lower}.items():
         assert value < getattr(limits, name)
         setattr(limits, name, value)
