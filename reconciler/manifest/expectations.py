@@ -16,7 +16,9 @@ from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
-from reconciler.manifest.parse.source import read_source
+from reconciler.manifest.keywords import misspelled_keywords
+from reconciler.manifest.parse.source import read_json_source, read_source
+from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.policy import Timer, check_references
 from reconciler.manifest.repository import is_inside
 from reconciler.manifest.schema import check, check_targets, count_values, validator_of
@@ -48,18 +50,37 @@ class Schemas:
     def read(self, file: NamedFile) -> dict[str, object] | Finding:
         """The schema in a file, or a finding without a path if it cannot be used."""
         if file.name not in self._files:
-            schema = _parsed(file)
-            wrong = self.check(schema) if isinstance(schema, dict) else None
-            self._files[file.name] = wrong or schema
+            self._files[file.name] = self._read(file)
         return self._files[file.name]
 
+    def _read(self, file: NamedFile) -> dict[str, object] | Finding:
+        if len(file.content) > limits.SCHEMA_BYTES:
+            return Finding(Code.FILE_TOO_LARGE, (), "data", {"limit": limits.SCHEMA_BYTES // 1024})
+        source = read_json_source(file.content)
+        schema: dict[str, object] = source.data
+        wrong = next(iter(source.findings), None)
+        if wrong is None and not isinstance(schema, dict):
+            wrong = Finding(Code.INVALID_EXPECTATION, (), "type")
+        wrong = wrong or self.check(schema)
+        if wrong is None:
+            return schema
+        if wrong.path:
+            span = locate(source.events(), [wrong.path])[wrong.path]
+            wrong = wrong.at_position(span.key_line, span.key_column)
+        return wrong.in_named_file(file.name)
+
     def check(self, schema: Mapping[str, object]) -> Finding | None:
-        """A finding without a path if the schema cannot be used."""
+        """A finding if the schema cannot be used, at a path in the schema."""
         try:
             name = digest(schema)
             if name not in self._found:
                 self._found[name] = None
                 self._left -= count_values(schema, self._left)
+                for path, near in misspelled_keywords(schema):
+                    facts = {"name": str(path[-1]), "near": near}
+                    code = Code.INVALID_EXPECTATION
+                    self._found[name] = Finding(code, path, "keyword", facts, on_key=True)
+                    return self._found[name]
                 self._timer.run(lambda: check_schema(schema))
         except RecursionError:
             return _invalid(RemarkError(Code.INVALID_POLICY, "depth"))
@@ -109,7 +130,7 @@ def _read(
     elif schema is not None and not wrong:
         problem = schemas.check(schema)
         if problem is not None:
-            document.findings.append(problem.at_path((*path, "data")))
+            document.findings.append(problem.at_path((*path, "data", *problem.path)))
             return None
     at = Place(document.file, path=path)
     return Expectation(int(given.get("pullRequests") or 0), schema, at)
@@ -123,19 +144,6 @@ def _schema_of(
         return Finding(Code.INVALID_EXPECTATION, (), "file")
     file = files.read(document, given)
     return file if isinstance(file, Finding) else schemas.read(file)
-
-
-def _parsed(file: NamedFile) -> dict[str, object] | Finding:
-    if len(file.content) > limits.SCHEMA_BYTES:
-        return Finding(Code.FILE_TOO_LARGE, (), "data", {"limit": limits.SCHEMA_BYTES // 1024})
-    try:
-        schema = json.loads(file.content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as problem:
-        facts = {"reason": f"{file.name}: {problem}".partition("\n")[0]}
-        return Finding(Code.INVALID_EXPECTATION, (), "", facts)
-    if not isinstance(schema, dict):
-        return Finding(Code.INVALID_EXPECTATION, (), "", {"reason": f"{file.name}: not an object"})
-    return schema
 
 
 def check_schema(schema: Mapping[str, object]) -> None:

@@ -78,6 +78,12 @@ class Finding(Value, frozen=True):
         """The same finding about a task generated from that row, of the manifest without `file`."""
         return replace(self, row=DataRow(file or "", line))
 
+    def in_named_file(self, file: str) -> Finding:
+        """The same finding in another file, which the manifest names: it is reported there, with
+        its line in that file."""
+        line, _ = self.position or (1, 1)
+        return replace(self, path=(), shown=None, position=None, on_key=False).at_row(file, line)
+
     def in_file(self, file: str, line: int, column: int) -> Diagnostic:
         """Its diagnostic, located there."""
         path, row = self.shown_path, self.row

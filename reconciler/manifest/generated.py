@@ -32,7 +32,6 @@ from reconciler.manifest.task_checks import check_prompt
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.value import replace
 
 
 class Entries:
@@ -94,9 +93,8 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
     if is_yaml and unreadable is None:
         source = read_source(body)
         unreadable = next(iter(source.findings), None)
-    if unreadable is not None:  # reported in the manifest that names the file
-        line, _ = unreadable.position or (1, 1)
-        return replace(unreadable, position=None).at_row(file.name, line)
+    if unreadable is not None:
+        return unreadable.in_named_file(file.name)
 
     def nodes() -> Node | None:
         return read_nodes(source.events()) if source is not None else None

@@ -14,7 +14,8 @@ from pathlib import Path as File
 from typing import Any, TypeVar
 
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.parse.source import read_source
+from reconciler.manifest.keywords import NAMED_SCHEMAS, misspelled_keywords
+from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.manifest.schema import count_values, validator_of
 from reconciler.manifest.violation import Violation
@@ -29,7 +30,6 @@ from reconciler.system import disk
 
 MESSAGE, SEVERITY = "errorMessage", "severity"
 SEVERITIES = (Severity.ERROR, Severity.WARNING)
-_NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
 _REFERENCES = (("$ref",), ("$dynamicRef",), ("$recursiveRef",))
 _MAX_VALUE = 200
@@ -154,11 +154,16 @@ def read_policy(path: File, name: str, config: str) -> Policy:
             Code.UNREADABLE_FILE, "policy", at=Place(name), reason=problem.strerror, config=config
         )
         raise ManifestError([unreadable]) from problem
+    source = (read_source if path.suffix in (".yaml", ".yml") else read_json_source)(content)
+    if source.findings:
+        raise ManifestError(source.diagnostics(source.findings, name))
+    schema = source.data
     try:
-        schema = _yaml(content, name) if path.suffix in (".yaml", ".yml") else _json(content, name)
         if not isinstance(schema, dict):
             raise RemarkError(Code.INVALID_POLICY, "type")
         count_values(schema, limits.SCHEMA_VALUES)
+        if misspelled := [_misspelled(*each) for each in misspelled_keywords(schema)]:
+            raise ManifestError(source.diagnostics(misspelled, name))
         check_references(schema, ())
         violations = Timer(limits.SCHEMA_SECONDS).run(lambda: validator_of(schema))
         return Policy(name, config, violations)
@@ -189,25 +194,8 @@ def _refuse_ignored(path: File, name: str) -> None:
         files.close()
 
 
-def _json(content: bytes, name: str) -> object:
-    try:
-        return json.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as problem:
-        raise RemarkError(Code.INVALID_POLICY, "encoding") from problem
-    except json.JSONDecodeError as problem:
-        at = Place(name, problem.lineno, problem.colno)
-        reason = problem.msg[:1].lower() + problem.msg[1:]
-        invalid = error(Code.INVALID_POLICY, "json", at=at, reason=reason)
-        raise ManifestError([invalid]) from problem
-    except ValueError as problem:
-        raise RemarkError(Code.INVALID_POLICY, "number") from problem
-
-
-def _yaml(content: bytes, name: str) -> object:
-    source = read_source(content)
-    if source.findings:
-        raise ManifestError(source.diagnostics(source.findings, name))
-    return source.data
+def _misspelled(path: Path, near: str) -> Finding:
+    return Finding(Code.INVALID_POLICY, path, "keyword", {"near": near}, on_key=True)
 
 
 def check_references(value: object, path: Path, *, is_schema: bool = True) -> None:
@@ -226,7 +214,7 @@ def check_references(value: object, path: Path, *, is_schema: bool = True) -> No
         raise RemarkError(Code.INVALID_POLICY, "severity", where=shown((*path, SEVERITY)))
     for name, part in value.items():
         below = (*path, name)
-        if is_schema and name in _NAMED_SCHEMAS and isinstance(part, Mapping):
+        if is_schema and name in NAMED_SCHEMAS and isinstance(part, Mapping):
             for inner, schema in part.items():
                 check_references(schema, (*below, inner))
         else:

@@ -26,7 +26,6 @@ _KINDS = {
     "null": "null",
 }
 _YAML_1_1_BOOLEANS = {"on": "true", "yes": "true", "off": "false", "no": "false"}
-_MERGE_KEY = "<<"
 _MESSAGE_PATH = ("tasks", "KEY", "message")
 _TASK = 2
 _MISSING = ("version", "tasks", "message", "content")
@@ -38,9 +37,8 @@ def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding
     """The findings for a violation of the manifest schema, which is `schema`."""
     path, value = found.path, found.value
     if "propertyNames" in found.steps:
-        name = str(value)
-        code, case, facts = (Code.MERGE_KEY, "", {}) if name == _MERGE_KEY else _invalid(found)
-        yield Finding(code, (*path, name), case, facts, on_key=True)
+        code, case, facts = _invalid(found)
+        yield Finding(code, (*path, str(value)), case, facts, on_key=True)
     elif found.rule == "required":
         for name in found.expected:
             if name not in value:
@@ -64,8 +62,6 @@ _Facts = tuple[Code, str, dict[str, Arg]]
 
 
 def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any]) -> _Facts:
-    if name == _MERGE_KEY:
-        return Code.MERGE_KEY, "", {}
     group = path[0] if len(path) == 1 else path[-1] if len(path) == len(_MESSAGE_PATH) else ""
     if group == "defaults" and name in _ONE_TASK_ONLY:
         return Code.UNKNOWN_PROPERTY, "no-default", {}

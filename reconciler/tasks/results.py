@@ -6,21 +6,19 @@ anything, so nothing is guessed: data that is not plain JSON is an error.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from reconciler.model.canonical import ABSENT
+from reconciler.model.codes import Code
+from reconciler.model.strict_json import JsonError, read_strict_json
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.model.wire import pull_request_id
 from reconciler.tasks.events import MAX_WORDS, Last
 from reconciler.tasks.status import TaskStatus
-
-MAX_LEVELS = 100
-MAX_DIGITS = 100  # characters
 
 # Agents write what these patterns search: none of them may go back over a long text.
 _FENCE = re.compile(
@@ -28,7 +26,6 @@ _FENCE = re.compile(
     r"(?P<marks>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\s`]*+)[^`\n]*+"
 )
 _END = re.compile(r"[ \t]*+(?P<marks>`{3,}+|~{3,}+)[ \t]*+")
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]|[-+.\w]+', re.DOTALL)
 _MARKS = re.compile(
     r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]*|[-*+][ \t]+|\d{1,9}[.)][ \t]+)+|[*`]+|\b_+|(?<!_)_++\b"
 )
@@ -86,6 +83,13 @@ class NoData(StrEnum):
     DUPLICATE = "duplicate"
     NUMBER = "number"
     DEPTH = "depth"
+
+
+_NO_DATA = {
+    Code.DUPLICATE_KEY: NoData.DUPLICATE,
+    Code.INVALID_NUMBER: NoData.NUMBER,
+    Code.EXCESSIVE_NESTING: NoData.DEPTH,
+}
 
 
 class WorkResult(Value, frozen=True):
@@ -189,42 +193,8 @@ def _parts(text: str) -> Iterator[str | _Fence]:
 
 
 def _parsed(text: str) -> Any:
-    """The value, or the NoData. The depth is checked before parsing."""
-    depth = 0
-    for found in _TOKEN.finditer(text):
-        token = found[0]
-        if token in ("[", "{"):
-            depth += 1
-            if depth > MAX_LEVELS:
-                return NoData.DEPTH
-        elif token in ("]", "}"):
-            depth -= 1
-        elif len(token) > MAX_DIGITS and token[0] in "-0123456789":
-            return NoData.NUMBER
+    """The value, or the NoData."""
     try:
-        return json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_finite
-        )
-    except (ValueError, RecursionError) as problem:
-        why = problem.args[0] if problem.args else None
-        return why if isinstance(why, NoData) else NoData.SYNTAX
-
-
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(NoData.DUPLICATE)
-        found[name] = value
-    return found
-
-
-def _constant(_: str) -> Any:
-    raise ValueError(NoData.NUMBER)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(NoData.NUMBER)
-    return number
+        return read_strict_json(text)
+    except JsonError as problem:
+        return _NO_DATA.get(problem.code, NoData.SYNTAX)

@@ -33,6 +33,7 @@ _MISSING = object()
 _SHORT = 32
 _UNSENDABLE = "[\0\ud800-\udfff]"
 _DUPLICATE = "\0"
+_MERGE_KEY = "<<"
 _KEY_TAGS = ("!", scalars.CORE + "str")
 _MAP_TAGS = ("!", scalars.CORE + "map")
 _SEQ_TAGS = ("!", scalars.CORE + "seq")
@@ -78,7 +79,7 @@ class Construction:
         key: str | None = None
         positions: dict[str, Position] | None = None
         known = self._known
-        keys: dict[str, str] = {}
+        keys = {_MERGE_KEY: ""}  # so that `_key` gets it, at no cost for other keys
         while (event := next_event()) is not None:
             kind = type(event)
             if kind is ScalarEvent:
@@ -222,9 +223,15 @@ class Construction:
 
     def _key(self, event: Any, key: str, frame: Frame) -> str:
         """Records the position of a key; returns another name for a duplicate, so that the first
-        value is kept. Duplicates below a duplicate are not reported."""
-        mapping, _, _, positions = frame
-        if not key and not event.style:
+        value is kept, and for a merge key. Duplicates below a duplicate are not reported."""
+        mapping, items, _, positions = frame
+        if event.value == _MERGE_KEY:
+            key = _MERGE_KEY
+            if not event.style and mapping is not None:
+                self._note(event, (mapping, items, key, positions), Code.MERGE_KEY)
+                self._duplicates.append((mapping, _DUPLICATE + key))
+                return _DUPLICATE + key
+        elif not key and not event.style:
             self._refuse(event, frame, Code.INVALID_KEY, "empty")
         if mapping is None or key not in mapping:
             if positions is not None:

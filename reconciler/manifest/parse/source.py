@@ -1,4 +1,4 @@
-"""Bytes of a YAML file -> plain data with positions, or findings.
+"""Bytes of a YAML or JSON file -> plain data with positions, or findings.
 
 ruamel.yaml parses: with its C parser if it is installed, else with its pure one, which yields the
 same events. `construct.py` makes the data.
@@ -12,7 +12,13 @@ from typing import Any
 from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.construct import Construction, UnreadableDocumentError
 from reconciler.manifest.parse.errors import BOM, check_encoding, may_be_valid, syntax_error
-from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, Position, locate
+from reconciler.manifest.parse.spans import (
+    PARSER_ERRORS,
+    LineIndex,
+    NextEvent,
+    Position,
+    locate,
+)
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
@@ -63,14 +69,8 @@ class Source:
 
 def read_source(content: bytes) -> Source:
     """Reads a YAML file; never raises: every problem is in `findings`."""
-    source = Source(content.removeprefix(BOM))
-    if len(source.body) > limits.MANIFEST_BYTES:
-        facts = {"limit": limits.MANIFEST_BYTES // 1024 // 1024}
-        unreadable: Finding | None = Finding(Code.FILE_TOO_LARGE, (), "", facts, position=(1, 1))
-    else:
-        unreadable = check_encoding(source.body, yaml=True)
-    if unreadable is not None:
-        source.findings.append(unreadable)
+    source = _decoded(content, yaml=True)
+    if source.findings:
         return source
     failure = _construct(source)
     if failure is not None and may_be_valid(failure):
@@ -78,6 +78,34 @@ def read_source(content: bytes) -> Source:
         failure = _construct(source)
     if failure is not None:
         source.findings.append(syntax_error(failure, source.body))
+    return source
+
+
+def read_json_source(content: bytes) -> Source:
+    """Reads a JSON file, as strictly as YAML; never raises: a problem is in `findings`. Paths are
+    located by the YAML parser, since JSON is YAML."""
+    from reconciler.model.strict_json import JsonError, read_strict_json
+
+    source = _decoded(content, yaml=False)
+    if not source.findings:
+        try:
+            source.data = read_strict_json(source.text)
+        except JsonError as problem:
+            position = LineIndex(source.text).position(problem.offset)
+            source.findings.append(Finding.of(problem, (), position))
+    return source
+
+
+def _decoded(content: bytes, *, yaml: bool) -> Source:
+    """The source without data; with a finding if it is too large, or no text."""
+    source = Source(content.removeprefix(BOM))
+    if len(source.body) > limits.MANIFEST_BYTES:
+        facts = {"limit": limits.MANIFEST_BYTES // 1024 // 1024}
+        unreadable: Finding | None = Finding(Code.FILE_TOO_LARGE, (), "", facts, position=(1, 1))
+    else:
+        unreadable = check_encoding(source.body, yaml=yaml)
+    if unreadable is not None:
+        source.findings.append(unreadable)
     return source
 
 

@@ -1,0 +1,102 @@
+"""Misspelled keywords of JSON Schema, which would be ignored: what they forbid, allowed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from urllib.parse import unquote
+
+from reconciler.model.diagnostics import Path
+
+NAMED_SCHEMAS = frozenset(
+    {
+        *("properties", "patternProperties", "$defs", "definitions"),
+        *("dependentSchemas", "dependencies"),
+    }
+)
+"""Keywords whose value has schemas under names."""
+
+_APPLYING = frozenset(
+    {
+        *("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "contains", "propertyNames"),
+        *("items", "prefixItems", "additionalItems", "unevaluatedItems"),
+        *("additionalProperties", "unevaluatedProperties"),
+    }
+)
+"""Keywords whose value is a schema, or a list of schemas."""
+
+_ASSERTING = frozenset(
+    {
+        *("$ref", "$dynamicRef", "$recursiveRef", "type", "enum", "const", "pattern", "required"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
+        *("minContains", "maxContains", "minProperties", "maxProperties", "dependentRequired"),
+    }
+)
+_KEYWORDS = NAMED_SCHEMAS | _APPLYING | _ASSERTING
+_MAX_DIGITS = 6  # of an index in a reference
+_SHORTEST = 4
+"""Other names are too close to shorter keywords: `note` and `id`, to `not` and `if`."""
+
+
+def misspelled_keywords(schema: object) -> Iterator[tuple[Path, str]]:
+    """The paths of names that are one edit away from a keyword, and that keyword: wherever a schema
+    is, also one that is only referred to. Names that begin with `x-` are never misspelled. The
+    schema's levels must be limited."""
+    seen: set[int] = set()
+
+    def walk(part: object, path: Path) -> Iterator[tuple[Path, str]]:
+        if not isinstance(part, Mapping) or id(part) in seen:
+            return
+        seen.add(id(part))
+        for name, value in part.items():
+            below = (*path, name)
+            if (meant := _meant(name)) is not None:
+                yield below, meant
+            elif name in NAMED_SCHEMAS and isinstance(value, Mapping):
+                for inner, member in value.items():
+                    yield from walk(member, (*below, inner))
+            elif name in _APPLYING and isinstance(value, list):
+                for index, item in enumerate(value):
+                    yield from walk(item, (*below, index))
+            elif name in _APPLYING:
+                yield from walk(value, below)
+            elif name == "$ref" and isinstance(value, str):
+                yield from walk(*_target(schema, value))
+
+    return walk(schema, ())
+
+
+@lru_cache(maxsize=1000)
+def _meant(name: str) -> str | None:
+    if name in _KEYWORDS or name.startswith("x-"):
+        return None
+    known = (keyword for keyword in sorted(_KEYWORDS) if len(keyword) >= _SHORTEST)
+    return next((keyword for keyword in known if _is_one_edit(name, keyword)), None)
+
+
+def _is_one_edit(name: str, keyword: str) -> bool:
+    """Whether a letter was added, left out or replaced, or two neighbors were swapped."""
+    same = next(n for n in range(len(name) + 1) if name[: n + 1] != keyword[: n + 1])
+    given, meant = name[same:], keyword[same:]
+    return (
+        meant in (given[1:], given[1::-1] + given[2:])
+        or given == meant[1:]
+        or given[1:] == meant[1:]
+    )
+
+
+def _target(schema: object, reference: str) -> tuple[object, Path]:
+    """What a `$ref` within the schema points to, and its path; None if nothing is there."""
+    part: object = schema if reference.startswith("#/") else None
+    path: list[str | int] = []
+    for step in unquote(reference).split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(part, list):
+            index = int(name) if name.isdecimal() and len(name) <= _MAX_DIGITS else len(part)
+            part = part[index] if index < len(part) else None
+            path.append(index)
+        else:
+            part = part.get(name) if isinstance(part, Mapping) else None
+            path.append(name)
+    return part, tuple(path)

@@ -1,0 +1,82 @@
+"""JSON as RFC 8259 defines it, without what Python's reader also accepts. Pure.
+
+Schemas decide what is allowed, and agents write the answers that they decide about: nothing in
+either is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from reconciler.model import limits
+from reconciler.model.codes import Code
+from reconciler.model.remarks import Arg, RemarkError
+
+MAX_DIGITS = 100  # characters of a number
+
+# It may not go back over a long text: agents write what it searches.
+_TOKEN = re.compile(
+    r'(?P<text>"[^"\\]*+(?:\\.[^"\\]*+)*+"?)(?P<name>[ \t\r\n]*+:)?|[\[{]|[\]}]|[-+.\w]++',
+    re.DOTALL,
+)
+_CONSTANTS = ("NaN", "Infinity", "-Infinity")
+
+
+class JsonError(RemarkError):
+    """A text is not JSON: why, and at which offset."""
+
+    def __init__(self, code: Code, offset: int, case: str = "", /, **facts: Arg) -> None:
+        super().__init__(code, case, **facts)
+        self.offset = offset
+
+
+def read_strict_json(text: str) -> Any:
+    """The value of a JSON text. Raises JsonError, also for a duplicate name, for a number that is
+    infinite or too long, and for too many levels, before anything is built."""
+    names: list[dict[str, int]] = []
+    for found in _TOKEN.finditer(text):
+        token, at = found[0], found.start()
+        if found["name"]:
+            if names:
+                _add_name(names[-1], found["text"], at, text)
+        elif token in ("[", "{"):
+            names.append({})
+            if len(names) > limits.YAML_DEPTH:
+                raise JsonError(Code.EXCESSIVE_NESTING, at, limit=limits.YAML_DEPTH)
+        elif token in ("]", "}"):
+            del names[-1:]
+        elif not found["text"]:
+            _check_number(token, at)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as problem:
+        reason = problem.msg[:1].lower() + problem.msg[1:]
+        raise JsonError(Code.INVALID_YAML, problem.pos, "json", reason=reason) from problem
+
+
+def _add_name(names: dict[str, int], token: str, at: int, text: str) -> None:
+    try:
+        name = json.loads(token) if "\\" in token else token[1:-1]
+    except ValueError:
+        return  # it is found again when the text is read
+    if name in names:
+        first = text.count("\n", 0, names[name]) + 1
+        raise JsonError(Code.DUPLICATE_KEY, at, first_line=first)
+    names[name] = at
+
+
+def _check_number(token: str, at: int) -> None:
+    if token in _CONSTANTS:
+        raise JsonError(Code.INVALID_NUMBER, at, "special", text=token)
+    if token[0] not in "-0123456789":
+        return
+    if len(token) > MAX_DIGITS:
+        raise JsonError(Code.INVALID_NUMBER, at, "digits", digits=len(token))
+    try:
+        is_infinite = float(token) in (float("inf"), float("-inf"))
+    except ValueError:
+        return
+    if is_infinite:
+        raise JsonError(Code.INVALID_NUMBER, at, "large", text=token)
