@@ -19,6 +19,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
+from reconciler.plan.options import flag_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.progress import TaskProgress
 from reconciler.render.masking import masked_plan
@@ -27,24 +28,17 @@ from reconciler.state.edit import known_refs
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
-    from reconciler.plan.codec import SavedPlan
     from reconciler.tasks.status import TaskStatus
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
     """Applies manifests or a saved plan. TaskctlError if nothing was sent."""
-    saved, paths = _saved_plan(ctx, request), request.paths
-    options = replace(request.options, wait=request.wait is not None)
-    if saved is not None:
-        # With --wait, a plan that was made without it is applied, and then only waited for.
-        paths, options = saved.plan.scope, saved.options(replace(request.explicit, wait=False))
-        if options.wait and request.wait is None:
-            request = replace(request, wait=WaitOptions())
-    else:
-        paths = ctx.settings.names(paths)
-    space = open_workspace(ctx, paths, options)
+    request = _with_saved_plan(ctx, request)
+    reviewed = request.reviewed
+    paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
+    space = open_workspace(ctx, paths, request.options)
     ctx.ui.show_sources(space.manifests.text_of)
-    applied, wave = _run_wave(ctx, space, request, saved)
+    applied, wave = _run_wave(ctx, space, request)
     if request.wait is None or applied.plan is None:
         return applied
     if not applied.has_failed:
@@ -52,28 +46,32 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
     return _LaterWaves(ctx, space, request, request.wait, applied, applied.plan, wave).run()
 
 
-def _saved_plan(ctx: Context, request: ApplyRequest) -> SavedPlan | None:
-    """The saved plan, if a PATH is one; None if they are manifests."""
-    paths = request.paths
-    files = [path for path in paths if is_plan_file(ctx.settings.path(path))]
+def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
+    """The request, with the saved plan and its options if a PATH is one. A plan that was made
+    without --wait is applied, and then only waited for. TaskctlError, also for other options."""
+    files = [path for path in request.paths if is_plan_file(ctx.settings.path(path))]
     if not files:
-        return None
-    if len(paths) > 1:
+        return request
+    if len(request.paths) > 1:
         raise TaskctlError.of(Code.USAGE, "savedPlanAlone", file=files[0])
-    return read_plan_file(ctx.settings.path(paths[0]), paths[0])
+    reviewed = read_plan_file(ctx.settings.path(files[0]), files[0])
+    for name in sorted(request.given - {"wait"}):
+        if getattr(request.options, name) != getattr(reviewed.options, name):
+            raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=flag_of(name))
+    wait = request.wait or (WaitOptions() if reviewed.options.wait else None)
+    return replace(request, options=reviewed.options, reviewed=reviewed, wait=wait)
 
 
 def _run_wave(
     ctx: Context,
     space: Workspace,
     request: ApplyRequest,
-    saved: SavedPlan | None = None,
     follows: Sequence[TaskRef] | None = None,
 ) -> tuple[Applied, Wave]:
     """TaskctlError if nothing was sent."""
     session = ctx.open_state("apply")
     try:
-        wave = Wave(ctx, space, session, request, saved, follows)
+        wave = Wave(ctx, space, session, request, follows)
         return wave.run(), wave
     finally:
         with suppress(StateError):  # the wave has already reported it

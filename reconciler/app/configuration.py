@@ -141,7 +141,7 @@ KEYS: dict[str, Callable[[object, Path], object]] = {
     "color": _choice("auto", "always", "never"),
 }
 
-SETTINGS = frozenset({"paths", "policy", "state", "max_creates", "apply_as", "answer_workflow"})
+SETTINGS = frozenset({"paths", "policy", "state", "apply_as", "answer_workflow"})
 """The fields of `Settings`; the others are defaults of options."""
 
 FORBIDDEN = frozenset({"backend", "token", "org"})

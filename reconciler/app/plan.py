@@ -10,7 +10,6 @@ from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planner import Planning, failures_of, note_if_new, open_workspace
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.value import replace
-from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import short_digest
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
@@ -35,8 +34,7 @@ def plan(
     note_if_new(ctx, space, state)
     made = Planning(ctx, space, with_past=with_past).plan(state, space.options)
     if out_file is not None:
-        saved = SavedPlan(masked_plan(made, ctx.sensitive), basis_of(made, space.desired, state))
-        write_plan_file(ctx.settings.folder, out_file, saved)
+        write_plan_file(ctx.settings.folder, out_file, masked_plan(made, ctx.sensitive))
     return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.plan.codec import SavedPlan, encode_saved_plan, is_saved_plan, read_saved_plan
+from reconciler.plan.codec import encode_saved_plan, is_saved_plan, read_saved_plan
+from reconciler.plan.plan import Plan
 from reconciler.system import disk
 
 PREFIX_BYTES = 256
@@ -24,7 +25,7 @@ def is_plan_file(path: Path) -> bool:
         return False
 
 
-def read_plan_file(path: Path, name: str) -> SavedPlan:
+def read_plan_file(path: Path, name: str) -> Plan:
     """The saved plan in a file; `name` is the file as the user typed it. TaskctlError."""
     try:
         data = disk.read_file(path, most=limits.SAVED_PLAN_BYTES, follow=True)
@@ -39,9 +40,9 @@ def _unreadable(name: str, reason: str) -> TaskctlError:
     return TaskctlError.of(Code.UNREADABLE_FILE, "plan", at=Place(name), reason=reason)
 
 
-def write_plan_file(root: Path, name: str, saved: SavedPlan) -> None:
+def write_plan_file(root: Path, name: str, plan: Plan) -> None:
     """Writes the plan with mode 0600, because it contains prompts; `name` is relative to `root`.
     TaskctlError."""
     from reconciler.app.files import write_file
 
-    write_file(root, name, encode_saved_plan(saved), "plan", keeps_mode=False)
+    write_file(root, name, encode_saved_plan(plan), "plan", keeps_mode=False)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 class Workspace(Value, frozen=True):
     """The manifests of a plan, with organizations. `scope` are the normalized PATHs; `options`
-    include the limits from manifests and configuration."""
+    include the limit that manifests set."""
 
     manifests: Manifests
     scope: tuple[str, ...]
@@ -65,10 +65,9 @@ def open_workspace(
     recurring entries, instead of the current time.
     """
     manifests = ctx.read(paths, None if at is None else lambda: at)
-    limits = (options.max_creates, manifests.max_creates, ctx.settings.max_creates)
     refuse_other_claims(ctx.settings, manifests.files)
-    least = min((limit for limit in limits if limit is not None), default=None)
-    options = replace(options, max_creates=least)
+    limits = [n for n in (options.max_creates, manifests.max_creates) if n is not None]
+    options = replace(options, max_creates=min(limits, default=None))
     _ = ctx.place  # its problems come before those of the token
     _ = ctx.client
     if at is None and manifests.recurrences:

@@ -27,7 +27,6 @@ class Settings(Value, frozen=True):
     paths: tuple[str, ...] = ()
     policy: str | None = None
     state: str | None = None
-    max_creates: int | None = None
     apply_as: str | None = None
     answer_workflow: str | None = None
     config_file: str | None = None

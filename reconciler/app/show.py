@@ -34,10 +34,10 @@ def load_plan_or_task(
     TaskctlError."""
     path = ctx.settings.path(name)
     if path.exists() or not _KEY.fullmatch(name) or name.endswith(_PLAN):
-        return read_plan_file(path, name).plan
+        return read_plan_file(path, name)
     state = ctx.read_state()
     if not (state.records or state.attempts or state.retired):
-        return read_plan_file(path, name).plan  # an error: no such file
+        return read_plan_file(path, name)  # an error: no such file
     if only_plan:
         raise TaskctlError.of(Code.USAGE, "formatOfTask")
     tasks = RecordedTasks.open(ctx, [name])

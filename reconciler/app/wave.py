@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.app.cancellation import send_cancellation
@@ -32,9 +33,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
 from reconciler.plan.age import LockHolder, waited_totals
-from reconciler.plan.codec import SavedPlan, basis_of
-from reconciler.plan.digest import refuse_unexpected
-from reconciler.plan.excess import refuse_more
+from reconciler.plan.digest import plan_digest, refuse_unexpected
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
@@ -57,16 +56,18 @@ _MADE = (Result.CREATED, Result.REPLACED)
 
 
 class ApplyRequest(Value, frozen=True):
-    """The arguments of an apply. `explicit` are the options without those of the configuration
-    file, to be compared with a saved plan. `expected` is the digest that the plan must have."""
+    """The arguments of an apply. `given` are the names of the options that were given for this run,
+    rather than by the configuration file. `expected` is the digest that the plan must have.
+    `reviewed` is the saved plan to apply, if PATH is one: its options and PATHs are used."""
 
     paths: tuple[str, ...] = ()
     options: PlanOptions = field(default_factory=PlanOptions)
-    explicit: PlanOptions = field(default_factory=PlanOptions)
+    given: frozenset[str] = frozenset()
     yes: bool = False
     expected: str | None = None
     wait: WaitOptions | None = None
     fail_on: tuple[str, ...] = ()
+    reviewed: Plan | None = None
 
 
 class Applied(Value, frozen=True):
@@ -111,19 +112,15 @@ class Wave:
         space: Workspace,
         session: Session,
         request: ApplyRequest,
-        saved: SavedPlan | None,
         follows: Collection[TaskRef] | None = None,
     ) -> None:
         self._ctx, self._space, self._session = ctx, space, session
-        self._saved, self._expected = saved, request.expected
-        self._file = request.paths[0] if saved is not None else ""
-        self._fail_on, self._follows = request.fail_on, follows
-        self._yes = request.yes or saved is not None
+        self._request, self._follows = request, follows
+        self._yes = request.yes or request.reviewed is not None
         self._holder = LockHolder.of(ctx.clock.boot(), session.state.attempts.values())
         self._planning = Planning(ctx, space, self._holder)
         self._compared: Mapping[str, Baseline] = {}
         self._listed: list[RemoteTask] = []
-        self._options = space.options
 
     @property
     def progress(self) -> Mapping[TaskRef, TaskProgress]:
@@ -156,7 +153,7 @@ class Wave:
             diagnostics=(
                 *plan.diagnostics,
                 *report.diagnostics,
-                *failures_of(plan, self._fail_on),
+                *failures_of(plan, self._request.fail_on),
             ),
             budgets=plan.budgets,
             held=sum(task.action is Action.HELD for task in plan.tasks),
@@ -170,42 +167,39 @@ class Wave:
     def _has_compared_all(self, plan: Plan, report: ApplyReport) -> bool:
         """Whether every key of the manifests was compared with the service's tasks, and each has
         its task now."""
-        options = self._options
+        options = plan.options
         is_limited = self._space.scope not in ((), (".",)) or options.target or options.exclude
         if is_limited or options.adopt is AdoptScope.NONE or not plan.complete:
             return False
         return {Result.UNRESOLVED, Result.NOT_STARTED}.isdisjoint(t.result for t in report.tasks)
 
     def _plan(self) -> Plan:
-        state = self._session.state
+        state, options, request = self._session.state, self._space.options, self._request
         note_if_new(self._ctx, self._space, state)
-        plan = self._planning.plan(state, self._options)
-        if self._saved is not None:
-            self._saved.refuse_unless(basis_of(plan, self._space.desired, state), self._file)
-            refuse_more(self._saved.plan, plan, self._file)
-        if self._expected is not None:
-            refuse_unexpected(plan, self._expected)
-        elif not self._yes and (recreate := self._ask_about_gone(plan.tasks)):
-            self._options = replace(self._options, allow_recreate=recreate)
-            plan = self._planning.plan(state, self._options)
+        plan = self._planning.plan(state, options)
+        if (reviewed := request.reviewed) is not None:
+            refuse_unexpected(plan, plan_digest(reviewed), reviewed, request.paths[0])
+        if request.expected is not None:
+            refuse_unexpected(plan, request.expected)
+        elif not self._yes and (recreate := self._ask_about_gone(plan)):
+            plan = self._planning.plan(state, replace(options, allow_recreate=recreate))
         return plan
 
     def _plan_again(self) -> Plan:
         """The plan of a later wave: only for held tasks, without the options for other tasks."""
         refuse_other_periods(self._ctx, self._space)
-        self._options = replace(
-            self._options, replace=(), cancel_replaced=False, allow_recreate=(), update=False
+        options = replace(
+            self._space.options, replace=(), cancel_replaced=False, allow_recreate=(), update=False
         )
-        state, follows = self._session.state, self._follows
-        return self._planning.plan(state, self._options, only=follows)
+        return self._planning.plan(self._session.state, options, only=self._follows)
 
-    def _ask_about_gone(self, tasks: Iterable[PlannedTask]) -> tuple[str, ...] | None:
+    def _ask_about_gone(self, plan: Plan) -> tuple[str, ...] | None:
         """The keys that may be recreated, if the user confirmed further ones; otherwise None."""
         if not self._ctx.ui.interactive:
             return None
         gone = [
             task
-            for task in tasks
+            for task in plan.tasks
             if task.reason is Reason.NOT_FOUND
             and task.desired is not None
             and task.desired.task_id is None
@@ -215,7 +209,7 @@ class Wave:
             note = task.explanation
             if self._ctx.ui.ask("ask.recreate", strict=True, ref=str(task.ref), note=note):
                 allowed.append(task.ref.key)
-        return (*self._options.allow_recreate, *allowed) if allowed else None
+        return (*plan.options.allow_recreate, *allowed) if allowed else None
 
     def _confirm(self, plan: Plan) -> bool:
         if self._yes:
@@ -250,19 +244,18 @@ class Wave:
             held=progress.held,
             cancel=lambda record: send_cancellation(ctx, record),
             holder=self._holder,
-            settle_time=self._options.settle_time.total_seconds(),
+            settle_time=plan.options.settle_time,
             baselines=dict(self._compared),
             recurrences=self._space.manifests.recurrences,
             confirms=lambda task: self._is_created(task, progress),
-            window=min(SEND_WINDOW, self._options.settle_time.total_seconds()),
+            window=min(SEND_WINDOW, plan.options.settle_time.total_seconds()),
         )
         loop = Loop(
             apply_ctx,
             Executor(apply_ctx, ctx.connection.parallelism),
-            self._replan,
+            partial(self._replan, plan.options),
             progress.waiting,
-            self._options.settle_time,
-            self._options.max_creates,
+            plan.options.max_creates,
         )
         try:
             return loop.run(plan)
@@ -270,9 +263,9 @@ class Wave:
             self._listed = loop.listed
             progress.close()
 
-    def _replan(self, only: Collection[TaskRef]) -> Plan:
+    def _replan(self, options: PlanOptions, only: Collection[TaskRef]) -> Plan:
         """Reads the service and plans again, for these keys. RemoteError."""
-        return self._planning.replan(self._session.state, self._options, only)
+        return self._planning.replan(self._session.state, options, only)
 
     def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
         """Whether a person says that an attempt has created the planned task's candidate."""
@@ -287,7 +280,7 @@ class Wave:
 
     def _note_waited(self) -> None:
         """Journals for how long the attempts have been waited for, if that has not been done."""
-        attempts, settle = self._session.state.attempts.values(), self._options.settle_time
+        attempts, settle = self._session.state.attempts.values(), self._space.options.settle_time
         found = dict(waited_totals(attempts, settle, self._holder, self._ctx.clock.boot()))
         self._session.append(*([Aged(found)] if found else ()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -71,7 +71,7 @@ class ApplyContext(Value, frozen=True):
     ended: Callable[[TaskResult], None]
     cancel: Callable[[Record], Cancellation]
     holder: LockHolder
-    settle_time: float
+    settle_time: timedelta
     held: Callable[[float, Arg], None] = lambda *_: None
     baselines: dict[str, Baseline] = field(default_factory=dict)
     window: float = SEND_WINDOW

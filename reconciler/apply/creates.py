@@ -182,7 +182,7 @@ class TaskCreator:
             sensitive=desired.sensitive,
             replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
             cancels=task.cancels,
-            settle_time=ctx.settle_time,
+            settle_time=ctx.settle_time.total_seconds(),
             window=ctx.window,
             baseline=baseline.name,
             generated=desired.generated,

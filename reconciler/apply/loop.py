@@ -60,14 +60,12 @@ class Loop:
         executor: Executor,
         replan: Callable[[Collection[TaskRef]], Plan],
         waiting: Callable[[Waiting], None],
-        settle_time: timedelta,
         max_creates: int | None = None,
     ) -> None:
         self._ctx = ctx
         self._executor = executor
         self._replan = replan
         self._waiting = waiting
-        self._settle_time = settle_time
         self._max_creates = max_creates
         self._deadlines: dict[str, float] = {}
         self.listed: list[RemoteTask] = []
@@ -217,7 +215,7 @@ class Loop:
     def _left(self, task: PlannedTask, clocks: Clocks) -> float:
         """Seconds until all its attempts are old enough."""
         return max(
-            time_left(attempt, self._settle_time, self._ctx.holder, clocks.boot)
+            time_left(attempt, self._ctx.settle_time, self._ctx.holder, clocks.boot)
             for attempt in self._attempts_of(task)
         )
 
@@ -225,7 +223,7 @@ class Loop:
         """When its lookup is given up, in seconds since boot. It is fixed until something was sent
         again, so that no clock and no failing lookup can postpone it."""
         latest = max(self._attempts_of(task), key=lambda a: (a.started_at, a.mark)).mark
-        grace = min(MAX_GRACE, self._settle_time.total_seconds())
+        grace = min(MAX_GRACE, self._ctx.settle_time.total_seconds())
         return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
 
     def _pause(self, open_refs: Collection[TaskRef]) -> bool:
@@ -257,7 +255,7 @@ class Loop:
             return
         self._noted = boot
         attempts = self._ctx.log.state.attempts.values()
-        seconds = dict(waited_totals(attempts, self._settle_time, self._ctx.holder, boot))
+        seconds = dict(waited_totals(attempts, self._ctx.settle_time, self._ctx.holder, boot))
         if seconds:
             self._ctx.log.append(Aged(seconds))
 

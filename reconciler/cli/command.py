@@ -46,12 +46,12 @@ class Call:
 
     @cached_property
     def options(self) -> PlanOptions:
-        return options.plan_options_of(self.click, configured=True)
+        return options.plan_options_of(self.click)
 
-    @cached_property
-    def explicit(self) -> PlanOptions:
-        """The options without those of the configuration file."""
-        return options.plan_options_of(self.click, configured=False)
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of these options that were given for this run."""
+        return options.plan_options_given(self.click)
 
 
 class Command(WithExamples):

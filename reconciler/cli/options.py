@@ -253,8 +253,8 @@ def connection_of(ctx: click.Context) -> Connection:
     return Connection(**own)
 
 
-def plan_options_of(ctx: click.Context, *, configured: bool) -> PlanOptions:
-    """The command's options for a plan; unless `configured`, without the configuration file's."""
+def plan_options_of(ctx: click.Context) -> PlanOptions:
+    """The command's options for a plan."""
     from reconciler.plan.options import PlanOptions
 
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
@@ -263,8 +263,14 @@ def plan_options_of(ctx: click.Context, *, configured: bool) -> PlanOptions:
     own["adopt_attempts"] = is_given and own["adopt"] is not AdoptScope.NONE
     for name in ("allow_recreate", "target", "exclude", "replace"):
         own[name] = tuple(sorted(set(own[name])))
-    source, default = ctx.get_parameter_source, ParameterSource.DEFAULT_MAP
-    return PlanOptions(**{n: v for n, v in own.items() if configured or source(n) is not default})
+    return PlanOptions(**own)
+
+
+def plan_options_given(ctx: click.Context) -> frozenset[str]:
+    """The names of the options for a plan that were given for this run, rather than by the
+    configuration file."""
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return frozenset(name for name in PLAN_NAMES if ctx.get_parameter_source(name) in given)
 
 
 def first_given(ctx: click.Context, names: Sequence[str]) -> str | None:

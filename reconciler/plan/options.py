@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from reconciler.model.options import AdoptScope
@@ -36,3 +37,8 @@ class PlanOptions(Stored, frozen=True):
     cancel_replaced: bool = False
     cancel_removed: bool = False
     wait: bool = False
+
+
+def flag_of(name: str) -> str:
+    """The flag of a field, `max_creates`: `--max-creates`."""
+    return "--" + re.sub(r"_attempts$", "", name).replace("_", "-")

@@ -18,6 +18,7 @@ from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, is_unattended
 from reconciler.model.value import Stored, field
+from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt, Duplicate
 from reconciler.state.model import Record
 
@@ -253,9 +254,10 @@ _WARNED: dict[tuple[Code, str], bool] = {
 class Plan(Stored, frozen=True):
     """The tasks of a plan, in the order of `natural`, and the PATHs it was made for.
 
-    `closed` are marks of attempts that created no task; apply closes them. `options` are the flags
-    that change what apply does. `shown_digest` is the plan's digest if prompts have been removed
-    from it since. `budgets` are those of the organizations in which it creates tasks.
+    `lineage` is that of the state; empty if nothing has been saved, since it is random until then.
+    `closed` are marks of attempts that created no task; apply closes them. `content` is what the
+    plan's digest covers if prompts have been removed from the plan since. `budgets` are those of
+    the organizations in which it creates tasks.
     """
 
     backend: str
@@ -264,15 +266,16 @@ class Plan(Stored, frozen=True):
     identity: Identity | None = None
     complete: bool = True
     diagnostics: tuple[Diagnostic, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: PlanOptions = field(default_factory=PlanOptions)
+    lineage: str = ""
     closed: tuple[str, ...] = ()
-    shown_digest: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
     budgets: tuple[Outlook, ...] = ()
 
     @property
     def is_restricted(self) -> bool:
         """Whether it was limited by `--target` or `--exclude`."""
-        return bool(self.options.get("target") or self.options.get("exclude"))
+        return bool(self.options.target or self.options.exclude)
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each action, zeros included, in the order of `Action`."""
@@ -304,7 +307,7 @@ class Plan(Stored, frozen=True):
     @property
     def followers(self) -> tuple[TaskRef, ...]:
         """The held tasks that `apply --wait` may create later."""
-        return tuple(t.ref for t in self.tasks if t.may_follow) if self.options.get("wait") else ()
+        return tuple(t.ref for t in self.tasks if t.may_follow) if self.options.wait else ()
 
     def has_changes(self) -> bool:
         """Whether apply would write or send anything, now or in a later wave: create, record,

@@ -18,7 +18,6 @@ from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import look_alikes
 from reconciler.plan.age import LockHolder
-from reconciler.plan.codec import options_json
 from reconciler.plan.hold import HoldRules, stopped
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of
 from reconciler.plan.options import PlanOptions
@@ -170,8 +169,14 @@ def make_plan(
         complete=view.is_complete,
         diagnostics=tuple(_diagnostics(inputs, view, requests, ordered)),
         closed=tuple(sorted(rules.closed)),
-        options=options_json(options),
+        options=options,
+        lineage=state.lineage if _is_saved(state) else "",
     )
+
+
+def _is_saved(state: State) -> bool:
+    """Whether anything has been written: until then, the lineage is random."""
+    return bool(state.serial or state.records or state.attempts)
 
 
 def _recover(

@@ -163,13 +163,13 @@ def _own(key: str | None, keys: Keys) -> Collection[str]:
 
 
 def _plan(plan: Plan, keys: Keys) -> Plan:
-    from reconciler.plan.digest import plan_digest
+    from reconciler.plan.digest import confirmed_content
 
     return replace(
         plan,
         tasks=tuple(_task(task, keys) for task in plan.tasks),
         diagnostics=withheld_in(plan.diagnostics, keys),
-        shown_digest=plan_digest(plan),
+        content=confirmed_content(plan),
     )
 
 

@@ -17,15 +17,12 @@ from reconciler import __version__
 from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_file
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.value import replace
-from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import view_of
 from reconciler.render.document import dump
-from reconciler.state.model import State
 from tests.support.diagnostics import raises_with
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN
 
-SAVED = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))
 FAKE = """
 import sys, types, signal
 from reconciler.cli import main
@@ -56,7 +53,7 @@ def taskctl(
 @pytest.fixture
 def plan_file(tmp_path: Path) -> Path:
     path = tmp_path / "plan.taskctl"
-    write_plan_file(tmp_path, path.name, SAVED)
+    write_plan_file(tmp_path, path.name, PLAN)
     return path
 
 
@@ -149,10 +146,10 @@ def test_show_of_another_file_is_an_error(tmp_path: Path, form: str) -> None:
 
 def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Path) -> None:
     assert is_plan_file(plan_file)
-    assert read_plan_file(plan_file, "p") == SAVED
+    assert read_plan_file(plan_file, "p") == PLAN
     plan_file.chmod(0o644)
     before = plan_file.read_bytes()
-    write_plan_file(tmp_path, plan_file.name, SAVED)
+    write_plan_file(tmp_path, plan_file.name, PLAN)
     assert plan_file.read_bytes() == before
     if os.name == "posix":
         assert stat.S_IMODE(plan_file.stat().st_mode) == 0o600
@@ -160,7 +157,7 @@ def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Pa
     assert not is_plan_file(tmp_path)
     assert not is_plan_file(tmp_path / "none")
     with raises_with(TaskctlError, "cannot write the plan file"):
-        write_plan_file(tmp_path, f"{plan_file.name}/p", SAVED)
+        write_plan_file(tmp_path, f"{plan_file.name}/p", PLAN)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +171,7 @@ def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Pa
 def test_reports_are_printed_in_any_encoding(tmp_path: Path, env: dict[str, str]) -> None:
     path = tmp_path / "plan.taskctl"
     plan = replace(PLAN, backend="漢字 \ud800 é")
-    write_plan_file(tmp_path, path.name, SavedPlan(plan, SAVED.basis))
+    write_plan_file(tmp_path, path.name, plan)
     ran = taskctl("show", str(path), env=env)
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert b"\\u6f22\\u5b57" in ran.stdout

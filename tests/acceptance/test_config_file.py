@@ -165,7 +165,7 @@ def test_the_configuration_beside_a_manifest_claims_it(
     assert "[TC805]" in capsys.readouterr().err
 
 
-def test_the_lowest_limit_of_creates_applies(
+def test_the_command_line_wins_over_the_file_and_the_limit_of_a_manifest_stays(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (repository / "taskctl.toml").open("a") as file:
@@ -181,6 +181,9 @@ def test_the_lowest_limit_of_creates_applies(
     (repository / "taskctl.toml").write_text('paths = ["agents"]\nmax-creates = 3\n')
     assert run(["plan", *LOCAL]) == 0
     assert run(["plan", *LOCAL, "--max-creates", "2"]) == 1
+    (repository / "taskctl.toml").write_text('paths = ["agents"]\nmax-creates = 1\n')
+    assert run(["plan", *LOCAL]) == 1
+    assert run(["plan", *LOCAL, "--max-creates", "5"]) == 0
 
 
 def test_a_saved_plan_uses_its_own_options(

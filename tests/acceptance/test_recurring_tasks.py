@@ -158,7 +158,7 @@ def test_a_prompt_edited_within_its_month_is_changed_and_the_next_month_has_it(
     months.write()
     months.apply()
     months.write(message="finishing with more care")
-    assert months.plan() == {"review@2026-01": "changed/differs"}
+    assert months.plan() == {"review@2026-01": "changed/changed"}
     months.now = datetime(2026, 2, 1, tzinfo=UTC)
     assert months.apply() == {"review@2026-02": "created"}
     assert months.plan() == {"review@2026-02": "unchanged/same"}

@@ -17,9 +17,7 @@ from reconciler.app.plan_file import write_plan_file
 from reconciler.cli.main import ExitHandler, run
 from reconciler.manifest.repository import repository_root
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import FORMATS
-from reconciler.state.model import State
 from tests.support.diagnostics import failed
 from tests.support.plan_sample import PLAN
 
@@ -203,8 +201,7 @@ def test_a_failed_command_writes_its_reports(repository: Path, capsys: Capture) 
 
 
 def test_a_saved_plan_is_shown_in_every_format(repository: Path, capsys: Capture) -> None:
-    saved = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))
-    write_plan_file(repository, "plan.taskctl", saved)
+    write_plan_file(repository, "plan.taskctl", PLAN)
     assert run(["show", "plan.taskctl", *every_report()]) == 0
     assert "cost-review" in capsys.readouterr().out
     for name in ("json", "markdown", "sarif", "junit", "html"):

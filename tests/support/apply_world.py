@@ -180,7 +180,7 @@ class World:
             cancel=self._cancel,
             held=lambda seconds, why: self.held.append((seconds, why)),
             holder=LockHolder.of(self.clock.boot(), self.log.state.attempts.values()),
-            settle_time=settle,
+            settle_time=timedelta(seconds=settle),
             confirms=lambda task: self.confirms(task),
             recurrences=self.recurrences,
             baselines={ORG: Baseline(ORG, ())},
@@ -214,8 +214,7 @@ class World:
         return {ref.key: result for ref, result in done.items()}
 
     def loop(self, replan: Callable[[Collection[TaskRef]], Plan]) -> Loop:
-        settle = timedelta(seconds=self.ctx.settle_time)
-        return Loop(self.ctx, self.executor, replan, self.awaited.append, settle)
+        return Loop(self.ctx, self.executor, replan, self.awaited.append)
 
     def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:
         return plan(declared, self.log.state, **more).tasks

@@ -244,13 +244,11 @@ class World:
             ended=lambda result: None,
             cancel=cancel,
             holder=holder,
-            settle_time=options.settle_time.total_seconds(),
+            settle_time=options.settle_time,
             baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
         )
         settle = options.settle_time
-        loop = Loop(
-            ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None, settle
-        )
+        loop = Loop(ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None)
         report = loop.run(plan)
         attempts = log.state.attempts.values()
         if seconds := dict(waited_totals(attempts, settle, holder, self.clock.boot())):

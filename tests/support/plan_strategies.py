@@ -189,6 +189,23 @@ budgets = st.builds(Budget, text, tokens, tokens, st.booleans(), st.none() | mom
 outlooks = st.builds(Outlook, budgets, moments)
 
 
+# A saved plan is UTF-8, which has no lone surrogates.
+plain = text.filter(lambda value: "\ud800" not in value)
+durations = st.timedeltas(timedelta(), timedelta(days=400))
+plan_options = st.builds(
+    PlanOptions,
+    settle_time=durations,
+    adopt=st.none() | st.sampled_from(AdoptScope),
+    adopt_attempts=st.booleans(),
+    adopt_limit=st.integers(0, 10_000),
+    allow_recreate=st.lists(plain, max_size=2).map(tuple),
+    max_creates=st.none() | st.integers(0, 100),
+    update=st.booleans(),
+    replace=st.lists(plain, max_size=2).map(tuple),
+    cancel_replaced=st.booleans(),
+)
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     chosen = sorted(draw(st.lists(refs, unique=True, max_size=3)))
@@ -199,27 +216,11 @@ def plans(draw: st.DrawFn) -> Plan:
         identity=draw(st.none() | identities),
         complete=draw(st.booleans()),
         diagnostics=tuple(draw(st.lists(diagnostics, max_size=3))),
-        options=draw(st.dictionaries(text, values, max_size=2)),
+        options=draw(plan_options),
+        lineage=draw(text),
         closed=tuple(draw(st.lists(text, max_size=2))),
         budgets=tuple(draw(st.lists(outlooks, max_size=2))),
     )
-
-
-# A saved plan is UTF-8, which has no lone surrogates.
-values = text.filter(lambda value: "\ud800" not in value)
-durations = st.timedeltas(timedelta(), timedelta(days=400))
-plan_options = st.builds(
-    PlanOptions,
-    settle_time=durations,
-    adopt=st.none() | st.sampled_from(AdoptScope),
-    adopt_attempts=st.booleans(),
-    adopt_limit=st.integers(0, 10_000),
-    allow_recreate=st.lists(values, max_size=2).map(tuple),
-    max_creates=st.none() | st.integers(0, 100),
-    update=st.booleans(),
-    replace=st.lists(values, max_size=2).map(tuple),
-    cancel_replaced=st.booleans(),
-)
 
 
 @st.composite

@@ -73,7 +73,7 @@ def command(
     """Create the tasks that are missing, after showing the plan and asking for confirmation.
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read. A PLANFILE is a plan
-    that `taskctl plan -o` saved; it is rejected as stale if anything it depends on has changed.
+    that `taskctl plan -o` saved; it is rejected as stale if apply would do anything else now.
     --expect-plan does the same for a plan whose file is not available.
 
     With --wait, a successful apply then waits until all tasks of the manifests are done, creates
@@ -88,8 +88,9 @@ def command(
     if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):
         raise UsageError("requires", option=f"--{name.replace('_', '-')}", needed="--wait")
     wait = WaitOptions(timeout, interval, stop_on is not None) if waits else None
-    given = (paths, call.options, call.explicit)
-    request = ApplyRequest(*given, yes=yes, expected=expect_plan, wait=wait, fail_on=fail_on)
+    request = ApplyRequest(
+        paths, call.options, call.given, yes=yes, expected=expect_plan, wait=wait, fail_on=fail_on
+    )
     applied = apply(call.ctx, request)
     if applied.plan is None:  # declined
         call.out.keep(applied.report.diagnostics)

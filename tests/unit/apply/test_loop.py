@@ -61,8 +61,7 @@ class Scenario:
         seen = [entry for entry in self.shown if entry[0] <= self.world.passed]
         messages = {task.id: message(text, mark) for _, task, text, mark in seen}
         seen_now = view([task for _, task, _, _ in seen], messages, clocks=self.world.ctx.clocks())
-        settle = timedelta(seconds=self.world.ctx.settle_time)
-        options = PlanOptions(settle_time=settle)
+        options = PlanOptions(settle_time=self.world.ctx.settle_time)
         more: dict[str, Any] = {"holder": self.world.ctx.holder, "options": options}
         if only is not None:
             more["only"] = only

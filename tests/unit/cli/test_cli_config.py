@@ -49,7 +49,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 class Seen:
     options: PlanOptions
-    explicit: PlanOptions
+    given: frozenset[str]
     connection: Connection
     output: OutputOptions
     settings: Settings
@@ -63,7 +63,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         vars(found).update(
             values,
             options=call.options,
-            explicit=call.explicit,
+            given=call.given,
             connection=call.ctx.connection,
             output=call.out.options,
             settings=call.ctx.settings,
@@ -231,11 +231,12 @@ def test_flag_then_environment_then_file_then_default(
     assert seen.output.color == "always"
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "7s")
     monkeypatch.setenv("NO_COLOR", "1")
-    line = "try --parallelism 10 --adopt all --adopt-limit 1000 --lock-timeout 0s"
+    assert seen.options.max_creates == 2
+    line = "try --parallelism 10 --adopt all --adopt-limit 1000 --lock-timeout 0s --max-creates 5"
     assert run(line.split()) == 0
     assert seen.connection == Connection(None, None, None, 10, timedelta())
     assert seen.options == PlanOptions(
-        settle_time=timedelta(seconds=7), adopt=AdoptScope.ALL, adopt_attempts=True
+        settle_time=timedelta(seconds=7), adopt=AdoptScope.ALL, adopt_attempts=True, max_creates=5
     )
     assert seen.output.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0
@@ -276,4 +277,4 @@ def test_configured_options_do_not_conflict_with_a_saved_plan(repository: Path, 
     assert seen.options == PlanOptions(
         settle_time=timedelta(seconds=9), adopt=AdoptScope.ALL, adopt_attempts=True
     )
-    assert seen.explicit == PlanOptions(adopt=AdoptScope.ALL, adopt_attempts=True)
+    assert seen.given == {"adopt"}

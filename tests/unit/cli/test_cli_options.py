@@ -24,7 +24,6 @@ from tests.support.extra_commands import add_command
 class Seen:
     paths: tuple[str, ...]
     options: PlanOptions
-    explicit: PlanOptions
     connection: Connection
     output: OutputOptions
     settings: Settings
@@ -40,7 +39,6 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         vars(found).update(
             values,
             options=call.options,
-            explicit=call.explicit,
             connection=call.ctx.connection,
             output=call.out.options,
             settings=call.ctx.settings,

@@ -19,20 +19,15 @@ from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.codec import (
-    Basis,
-    SavedPlan,
-    basis_of,
     encode_saved_plan,
     is_saved_plan,
-    options_json,
     read_saved_plan,
 )
-from reconciler.plan.digest import plan_digest
+from reconciler.plan.digest import plan_digest, refuse_unexpected
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import view_of
 from reconciler.render.document import dump
-from reconciler.state.model import State
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import damage_of
 from tests.support.documents import check_document
@@ -42,7 +37,6 @@ PLAN = Plan(
     backend="https://api.pulumi.com",
     scope=("tasks",),
     identity=IDENTITY,
-    options=options_json(PlanOptions()),
     tasks=(
         PlannedTask(
             TaskRef("acme", "rotate"),
@@ -55,16 +49,6 @@ PLAN = Plan(
         ),
     ),
 )
-OPTIONS = PLAN.options
-STATE = State("line", 3, "https://api.pulumi.com")
-
-
-def basis(**changes: Any) -> Basis:
-    return replace(basis_of(PLAN, [], STATE), **changes)
-
-
-def saved() -> SavedPlan:
-    return SavedPlan(PLAN, basis())
 
 
 @given(some.plans())
@@ -126,114 +110,36 @@ def test_an_absent_side_is_left_out_and_null_is_not() -> None:
     assert task["diff"] == [{"path": "role", "after": None, "origin": "manifest", "inPlace": True}]
 
 
-@given(some.plans(), some.states(), st.lists(some.desired_tasks(), max_size=2))
-def test_a_saved_plan_is_read_back_unchanged(plan: Plan, state: State, desired: list[Any]) -> None:
-    unique = {task.ref: task for task in desired}.values()
-    kept = SavedPlan(plan, basis_of(plan, unique, state))
-    data = encode_saved_plan(kept)
+@given(some.plans())
+def test_a_saved_plan_is_read_back_unchanged(plan: Plan) -> None:
+    data = encode_saved_plan(plan)
     assert is_saved_plan(data)
     back = read_saved_plan(data, "plan")
-    if "\\ud800" in ascii(kept):  # UTF-8 cannot encode it
+    if "\\ud800" in ascii(plan):  # UTF-8 cannot encode it
         return
-    assert back == kept
+    assert back == plan
     assert encode_saved_plan(back) == data
-    assert not [*back.basis.differences(kept.basis)]
-    back.refuse_unless(kept.basis, "plan")
+    refuse_unexpected(back, plan_digest(plan), plan, "plan")
 
 
 def test_absent_is_read_back_as_the_singleton() -> None:
-    (task,) = read_saved_plan(encode_saved_plan(saved()), "plan").plan.tasks
+    (task,) = read_saved_plan(encode_saved_plan(PLAN), "plan").tasks
     assert task.diff[0].before is ABSENT
-
-
-@pytest.mark.parametrize(
-    ("change", "case", "facts"),
-    [
-        ({"manifest": "other"}, "manifest", {}),
-        ({"serial": 4}, "state", {"then": 3, "now": 4}),
-        ({"lineage": "other"}, "state", {"then": 3, "now": 3}),
-        ({"state": "other"}, "state", {"then": 3, "now": 3}),
-        ({"backend": "local"}, "backend", {"then": "https://api.pulumi.com", "now": "local"}),
-        (
-            {"identity": Identity("user-2", login="bob")},
-            "identity",
-            {"then": "ada", "now": "bob"},
-        ),
-        ({"identity": None}, "identity", {"then": "ada", "now": "unknown"}),
-        ({"scope": ()}, "scope", {"then": "tasks", "now": "all"}),
-        (
-            {"options": {**OPTIONS, "adoptLimit": 5, "maxCreates": 1}},
-            "options",
-            {"flags": ("--adopt-limit", "--max-creates")},
-        ),
-    ],
-)
-def test_a_stale_saved_plan_is_rejected(
-    change: dict[str, Any], case: str, facts: dict[str, Any]
-) -> None:
-    with pytest.raises(TaskctlError) as refused:
-        saved().refuse_unless(basis(**change), "p.taskctl")
-    (problem,) = refused.value.diagnostics
-    assert (problem.code, problem.case) == (Code.SAVED_PLAN_STALE, case)
-    assert problem.args == facts
-    assert problem.file == "p.taskctl"
-
-
-def test_each_difference_is_reported() -> None:
-    with pytest.raises(TaskctlError) as refused:
-        saved().refuse_unless(basis(manifest="other", serial=4, scope=()), "p.taskctl")
-    assert [d.case for d in refused.value.diagnostics] == ["manifest", "state", "scope"]
-
-
-def test_another_login_of_the_same_user_is_not_a_difference() -> None:
-    assert not [*basis(identity=replace(IDENTITY, login="ada2")).differences(basis())]
-
-
-def test_a_missing_state_always_has_the_same_digest() -> None:
-    first, second = (basis_of(PLAN, [], State(lineage, 0, "b", is_new=True)) for lineage in "xy")
-    assert first == second
-
-
-@given(some.desired_tasks(), some.inputs)
-def test_declared_tasks_count_but_not_their_lines(task: Any, inputs: Any) -> None:
-    def made(desired: Any) -> Basis:
-        return basis_of(PLAN, [desired], STATE)
-
-    assert made(replace(task, line=task.line + 1, column=1)) == made(task)
-    assert (made(replace(task, inputs=inputs)) == made(task)) == (inputs == task.inputs)
-    assert made(replace(task, adopt=not task.adopt)) != made(task)
-
-
-@given(some.states(), some.records())
-def test_a_changed_state_is_a_difference(state: State, record: Any) -> None:
-    changed = replace(state, records={**state.records, record.ref: record})
-    same = state.records.get(record.ref) == record
-    assert (basis_of(PLAN, [], state).state
-            == basis_of(PLAN, [], changed).state) == same  # fmt: skip
 
 
 @given(some.plan_options)
 def test_a_saved_plan_keeps_its_options(options: PlanOptions) -> None:
-    plan = replace(PLAN, options=options_json(options))
-    back = read_saved_plan(encode_saved_plan(SavedPlan(plan, basis())), "plan")
-    assert back.options(PlanOptions()) == options
-    assert back.options(options) == options
-
-
-def test_an_option_that_differs_from_the_saved_plan_is_rejected() -> None:
-    with pytest.raises(TaskctlError) as refused:
-        saved().options(PlanOptions(adopt_limit=5))
-    (problem,) = refused.value.diagnostics
-    assert (problem.case, problem.args["flag"]) == ("option", "--adopt-limit")
+    plan = replace(PLAN, options=options)
+    assert read_saved_plan(encode_saved_plan(plan), "plan").options == options
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
-    whole = json.loads(encode_saved_plan(saved()))
+    whole = json.loads(encode_saved_plan(PLAN))
     change(whole)
     return json.dumps(whole).encode()
 
 
-GOOD = encode_saved_plan(saved())
+GOOD = encode_saved_plan(PLAN)
 NOT_ONE, DAMAGED = Code.NOT_A_SAVED_PLAN, Code.SAVED_PLAN_DAMAGED
 BAD = {
     "empty": (b" \n", DAMAGED, "empty"),
@@ -251,7 +157,7 @@ BAD = {
     "newer": (edited(lambda w: w.update(formatVersion=2, new=1)), Code.SAVED_PLAN_NEWER, ""),
     "no version": (edited(lambda w: w.update(formatVersion=True)), DAMAGED, ""),
     "a part missing": (
-        with_checksum(edited(lambda w: (w.pop("checksum"), w.pop("basis")))),
+        with_checksum(edited(lambda w: (w.pop("checksum"), w.pop("plan")))),
         DAMAGED,
         "",
     ),
@@ -285,17 +191,17 @@ def test_each_kind_of_invalid_file_has_its_own_code(name: str) -> None:
 def test_an_invalid_value_is_named_by_its_path(name: str, value: object, path: str) -> None:
     whole = json.loads(GOOD)
     changed = json.dumps({**whole["plan"], name: value}).encode()
-    data = rewritten(json.dumps(whole["basis"]).encode(), changed)
+    data = rewritten(changed)
     with pytest.raises(TaskctlError) as refused:
         read_saved_plan(data, "p")
     assert path in str(damage_of(refused.value.diagnostics[0])[0])
 
 
-def rewritten(basis: bytes, plan: bytes) -> bytes:
-    """A saved plan with these parts and a matching checksum."""
+def rewritten(plan: bytes) -> bytes:
+    """A saved plan with this part and a matching checksum."""
     whole = json.loads(GOOD)
     del whole["checksum"]
-    whole |= {"basis": json.loads(basis), "plan": json.loads(plan)}
+    whole["plan"] = json.loads(plan)
     return with_checksum(json.dumps(whole).encode())
 
 
@@ -326,7 +232,7 @@ def with_cause(cause: object) -> bytes:
     inner = Remark("late", code=Code.UNREACHABLE)
     outer = Remark("unsent", {"ref": "r", "why": inner}, Code.DELIVERY_REJECTED)
     task = replace(PLAN.tasks[0], remarks=(Remark("unsure.unlisted", {"why": (outer,)}),))
-    saved = SavedPlan(replace(PLAN, tasks=(task,)), basis())
+    saved = replace(PLAN, tasks=(task,))
     assert read_saved_plan(encode_saved_plan(saved), "plan") == saved
     whole = json.loads(encode_saved_plan(saved))
     facts = whole["plan"]["tasks"][0]["remarks"][0]["facts"]

@@ -11,28 +11,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.codec import (
-    SavedPlan,
-    basis_of,
     encode_saved_plan,
-    options_json,
     read_saved_plan,
 )
 from reconciler.plan.digest import is_digest, plan_digest, refuse_unexpected
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
 from reconciler.render import view_of
-from reconciler.state.model import State
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import explanation, summary, warning
 from tests.support.plan_sample import PLAN, ROTATE, desired
+from tests.support.plan_values import NOW, attempt, only, plan, record, state
+from tests.support.plan_values import desired as desired_task
 
-SAMPLE = replace(PLAN, options=options_json(PlanOptions()), scope=("a", "tasks"))
+SAMPLE = replace(PLAN, lineage="line", scope=("a", "tasks"))
 SOON = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -44,8 +43,7 @@ def changed(key: str, **changes: Any) -> Plan:
 
 @given(some.plans())
 def test_a_saved_plan_keeps_its_digest(plan: Plan) -> None:
-    kept = SavedPlan(plan, basis_of(plan, [], State("line", 1, plan.backend)))
-    read = read_saved_plan(encode_saved_plan(kept), "plan.taskctl").plan
+    read = read_saved_plan(encode_saved_plan(plan), "plan.taskctl")
     assert plan_digest(read) == plan_digest(plan) or "\\ud800" in ascii(plan)
     assert view_of(plan).document()["digest"] == plan_digest(plan)
     assert is_digest(plan_digest(plan))
@@ -73,7 +71,7 @@ def test_the_digest_is_the_same_on_every_machine_and_in_every_release() -> None:
     """If this fails, reviewed plans are rejected: raise `VERSION`, and mention it in the
     changelog."""
     assert plan_digest(SAMPLE) == (
-        "sha256:4d34723f0b58aab5b8050557d752fdc3dd00b401d3812f980d5dce2208a22ea8"
+        "sha256:b0160f350bfcfbc3e9593bf4764b57c86ca35ae78d678744a70cfda71a6dd38b"
     )
 
 
@@ -81,12 +79,11 @@ def test_the_digest_is_the_same_on_every_machine_and_in_every_release() -> None:
     "other",
     [
         changed("rotate-iam-keys", file="other.yaml", line=99, remarks=()),
-        changed("rotate-iam-keys", reason=Reason.RETRY),
         changed("drift-report", remarks=(remark("adopt.age", seconds=9),)),
         changed("cost-review", diff=()),
         changed("same", action=Action.ORPHANED, reason=Reason.REMOVED),
         replace(SAMPLE, identity=Identity("user-1", organization="", login="ada-renamed")),
-        replace(SAMPLE, diagnostics=(warning("look"),), closed=("mark",), complete=False),
+        replace(SAMPLE, diagnostics=(warning("look"),), complete=False),
     ],
 )
 def test_informational_fields_do_not_change_the_digest(other: Plan) -> None:
@@ -120,7 +117,12 @@ def more(task: PlannedTask) -> Plan:
         replace(SAMPLE, identity=Identity("user-1", organization="acme", login="ada")),
         replace(SAMPLE, identity=None),
         replace(SAMPLE, scope=("tasks",)),
-        replace(SAMPLE, options=options_json(PlanOptions(max_creates=9))),
+        replace(SAMPLE, lineage="other"),
+        replace(SAMPLE, closed=("mark",)),
+        changed("rotate-iam-keys", record=record("rotate-iam-keys", "t-9")),
+        changed("rotate-iam-keys", attempt=attempt("rotate-iam-keys", NOW)),
+        changed("drift-report", owed=("t-9",)),
+        replace(SAMPLE, options=PlanOptions(max_creates=9)),
     ],
 )
 def test_other_actions_change_the_digest(other: Plan) -> None:
@@ -128,20 +130,30 @@ def test_other_actions_change_the_digest(other: Plan) -> None:
 
 
 def test_the_replaced_task_and_updated_settings_change_the_digest() -> None:
+    def other(**changes: Any) -> Plan:
+        return changed("cost-review", **changes)
+
     asked = {"action": Action.REPLACE, "reason": Reason.ASKED}
-    one, other = (changed("cost-review", task_id=i, **asked) for i in ("t-1", "t-2"))
-    assert plan_digest(one) != plan_digest(other)
     update = {"action": Action.UPDATE, "reason": Reason.IN_PLACE}
-    one, other = (changed("cost-review", patch={n: "x"}, **update) for n in ("name", "role"))
-    assert plan_digest(one) != plan_digest(other)
+    updates = [
+        other(patch={"name": "x"}, **update),
+        other(patch={"role": "x"}, **update),
+        other(only_recorded=("name",), **update),
+        other(patch={"name": "x"}, diff=(Change("name", "y", "x"),), **update),
+        *(other(task_id=task_id, **asked) for task_id in ("t-1", "t-2")),
+        *(other(record=record("cost-review", task_id), **asked) for task_id in ("t-1", "t-2")),
+    ]
+    assert len({plan_digest(plan) for plan in updates}) == len(updates)
 
 
-def test_recreating_a_gone_task_has_the_digest_of_a_create() -> None:
-    """Its old ID does not affect what apply would do."""
+def test_the_task_that_is_created_again_changes_the_digest() -> None:
+    """Otherwise a saved plan would create a third task once the second is gone, too."""
     anew = {"reason": Reason.RECREATE}
-    assert plan_digest(changed("old-incident", **anew)) == plan_digest(
-        changed("old-incident", task_id="t-older", **anew)
-    )
+    lost = [
+        changed("old-incident", record=record("old-incident", task_id), **anew)
+        for task_id in ("t-1", "t-2")
+    ]
+    assert plan_digest(lost[0]) != plan_digest(lost[1])
 
 
 def test_an_unexpected_digest_is_rejected_naming_both() -> None:
@@ -153,6 +165,59 @@ def test_an_unexpected_digest_is_rejected_naming_both() -> None:
     assert "nothing was sent" in summary(found)
     assert other in explanation(found)
     assert plan_digest(SAMPLE) in explanation(found)
+
+
+BASE = replace(
+    PLAN, scope=("tasks",), tasks=(only(plan([desired_task("a")])),), lineage="line", closed=("m",)
+)
+ANOTHER = only(plan([desired_task("b")]))
+
+
+@pytest.mark.parametrize(
+    ("now", "case", "facts"),
+    [
+        ({"lineage": "other"}, "state", {}),
+        ({"backend": "local"}, "backend", {"then": "https://api.pulumi.com", "now": "local"}),
+        ({"identity": Identity("u-2", login="bob")}, "identity", {"then": "ada", "now": "bob"}),
+        ({"identity": None}, "identity", {"then": "ada", "now": "unknown"}),
+        ({"scope": ()}, "scope", {"then": "tasks", "now": "all"}),
+        ({"options": PlanOptions(max_creates=1)}, "options", {"flags": ("--max-creates",)}),
+        ({"tasks": (*BASE.tasks, ANOTHER)}, "more", {"keys": ("acme/b",)}),
+        ({"tasks": ()}, "less", {"keys": ("acme/a",)}),
+        ({"tasks": (only(plan([desired_task("a", "x")])),)}, "other", {"keys": ("acme/a",)}),
+        ({"closed": ()}, "attempts", {}),
+    ],
+)
+def test_each_difference_from_a_saved_plan_is_explained(
+    now: dict[str, Any], case: str, facts: dict[str, Any]
+) -> None:
+    with pytest.raises(TaskctlError) as refused:
+        refuse_unexpected(replace(BASE, **now), plan_digest(BASE), BASE, "p.taskctl")
+    (problem,) = refused.value.diagnostics
+    assert (problem.code, problem.case, problem.args) == (Code.SAVED_PLAN_STALE, case, facts)
+    assert problem.file == "p.taskctl"
+
+
+def test_all_differences_are_explained_at_once() -> None:
+    other = replace(BASE, lineage="other", scope=(), tasks=())
+    with pytest.raises(TaskctlError) as refused:
+        refuse_unexpected(other, plan_digest(BASE), BASE, "p.taskctl")
+    assert [d.case for d in refused.value.diagnostics] == ["state", "scope", "less"]
+
+
+@given(some.plans(), some.plans())
+def test_another_plan_is_never_refused_without_an_explanation(one: Plan, other: Plan) -> None:
+    if plan_digest(one) != plan_digest(other):
+        with pytest.raises(TaskctlError) as refused:
+            refuse_unexpected(one, plan_digest(other), other, "p")
+        assert all(d.case for d in refused.value.diagnostics) or not other.lineage
+
+
+def test_a_state_that_was_never_saved_has_no_lineage() -> None:
+    """It is random until then: each command would make another one."""
+    new = replace(state(), serial=0)
+    assert [plan([], replace(new, lineage=name)).lineage for name in "xy"] == ["", ""]
+    assert plan([], replace(new, serial=1)).lineage == "lineage"
 
 
 MANGLED: list[Callable[[str], str]] = [

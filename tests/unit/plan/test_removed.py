@@ -8,7 +8,6 @@ import pytest
 
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import Removal, TaskRef
-from reconciler.plan.codec import basis_of
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
@@ -48,7 +47,7 @@ def test_keys_and_globs_of_the_manifests_organization(pattern: str, forgets: lis
     assert "forget" not in actions(other).values()
 
 
-def test_a_forget_is_applied_and_counts_in_digest_and_basis() -> None:
+def test_a_forget_is_applied_and_counts_in_the_digest() -> None:
     known = state([record("a", "t")])
     with_it, without = plan([], known, removed=[removal("a")]), plan([], known)
     task = only(with_it)
@@ -56,7 +55,6 @@ def test_a_forget_is_applied_and_counts_in_digest_and_basis() -> None:
     assert with_it.has_changes()
     assert not task.cancels
     assert plan_digest(with_it) != plan_digest(without)
-    assert basis_of(with_it, [], known).manifest != basis_of(without, [], known).manifest
     cancelling = plan([], known, options=PlanOptions(cancel_removed=True), removed=[removal("a")])
     assert only(cancelling).cancels
     assert plan_digest(cancelling) != plan_digest(with_it)

@@ -13,6 +13,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render import render, view_of
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -178,5 +179,5 @@ def test_placeholders_in_values_are_not_filled() -> None:
 def test_a_plan_without_changes_names_the_selected_tasks() -> None:
     known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
     assert "No changes. All declared tasks exist." in render("html", known, Style())
-    part = replace(known, options={"target": ["a"]})
+    part = replace(known, options=PlanOptions(target=("a",)))
     assert "No changes. All selected tasks exist." in render("html", part, Style())

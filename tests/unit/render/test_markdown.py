@@ -16,6 +16,7 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.digest import plan_digest
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import render, view_of
 from reconciler.render.formats.markdown import LIMIT
@@ -244,7 +245,7 @@ def test_a_plan_that_can_be_applied_shows_its_digest() -> None:
 def test_a_plan_without_changes_names_the_selected_tasks() -> None:
     known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
     assert "No changes. All declared tasks exist." in render("markdown", known, Style())
-    part = replace(known, options={"target": ["a"]})
+    part = replace(known, options=PlanOptions(target=("a",)))
     assert "No changes. All selected tasks exist." in render("markdown", part, Style())
     assert "No changes. There are no tasks." in render("markdown", Plan("local", (), ()), Style())
 

@@ -10,12 +10,11 @@ import pytest
 from reconciler.messages.template import amount
 from reconciler.model.budget import MAX_TOKENS, Budget, Outlook
 from reconciler.model.value import replace
-from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
+from reconciler.plan.codec import encode_saved_plan, read_saved_plan
 from reconciler.plan.plan import Plan
 from reconciler.render import render
 from reconciler.render.budget import budget_lines
 from reconciler.render.reports import Style
-from reconciler.state.model import State
 from tests.support.documents import check_document
 from tests.support.plan_sample import PLAN
 
@@ -66,8 +65,8 @@ def test_the_document_is_valid_and_a_saved_plan_keeps_the_budget() -> None:
         "windowKind": "trial",
         "readAt": "2026-11-24T00:00:00.000Z",
     }
-    kept = SavedPlan(SHOWN, basis_of(SHOWN, [], State("line", 1, SHOWN.backend)))
-    assert read_saved_plan(encode_saved_plan(kept), "plan.taskctl").plan.budgets == SHOWN.budgets
+    kept = read_saved_plan(encode_saved_plan(SHOWN), "plan.taskctl")
+    assert kept.budgets == SHOWN.budgets
     assert "budget" not in json.loads(render("json", PLAN, Style()))
 
 

@@ -1,0 +1,155 @@
+"""Apply does exactly what was confirmed, by a saved plan or by a digest, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.fault_server import Fault, Rule
+from tests.support.in_process import InProcess
+from tests.support.sandbox import STATE, TOKEN, Ended, as_tasks, prompts
+from tests.support.skipped_time import stopped_time
+
+OLD, TEXTS = prompts(4), prompts(5)
+SAVED = "plan.taskctl"
+Change = Callable[[InProcess], object]
+
+
+def write(here: InProcess, texts: dict[str, str], mode: str = "manual", **members: Any) -> None:
+    """Two tasks have the approvalMode `mode`."""
+    tasks = as_tasks(texts)
+    for key in ("k1", "k2"):
+        tasks[key]["approvalMode"] = mode
+    here.sandbox.write(tasks, **members)
+
+
+def shown(here: InProcess, key: str) -> dict[str, Any]:
+    """The task of a key, as the service shows it."""
+    task_id = here.sandbox.recorded()[key]
+    (found,) = (task.shown for task in here.server.world.tasks if task.id == task_id)
+    return found
+
+
+def lose(here: InProcess, key: str) -> None:
+    """The service loses the task of a key, once the list would show it."""
+    with stopped_time() as time:
+        time.seconds += 60
+    task_id = here.sandbox.recorded()[key]
+    here.server.world.by_id[task_id].user = "nobody"
+
+
+def done(ended: Ended) -> Ended:
+    assert ended.code == 0, ended.stdout + ended.stderr
+    return ended
+
+
+@pytest.fixture
+def planned(here: InProcess) -> InProcess:
+    """Planned and saved: k1 and k2 are to be updated, k3 is to be created anew, k4 is new."""
+    write(here, OLD)
+    done(here.run("apply"))
+    lose(here, "k3")
+    write(here, TEXTS, mode="balanced")
+    found = done(here.run("plan", *OPTIONS, "--out", SAVED)).actions()
+    expected = {"k0": "unchanged", "k1": "update", "k2": "update", "k3": "gone", "k4": "create"}
+    assert found == expected
+    return here
+
+
+OPTIONS = ("--update", "--allow-recreate")
+
+
+def another_token(here: InProcess) -> None:
+    here.server.habits.tokens = {TOKEN: "somebody-else"}
+
+
+def new_state(here: InProcess) -> None:
+    for path in here.sandbox.folder.glob(f"{STATE}*"):
+        path.unlink()
+
+
+CHANGES: dict[str, tuple[Change, str]] = {
+    "the prompt of a task to create": (lambda h: write(h, {**TEXTS, "k4": "x"}, "balanced"), "k4"),
+    "a task more": (lambda h: write(h, {**TEXTS, "k5": "do 5"}, "balanced"), "also act on acme/k5"),
+    "a task less": (lambda h: write(h, OLD, "balanced"), "no longer act on acme/k4"),
+    "another value to set": (lambda h: write(h, TEXTS, "auto"), "differently on acme/k1, acme/k2"),
+    "a lower limit": (lambda h: write(h, TEXTS, "balanced", maxCreates=5), "--max-creates"),
+    "one update was made at the service": (
+        lambda h: shown(h, "k2").update(approvalMode="balanced"),
+        "differently on acme/k2",
+    ),
+    "the value that was to be replaced": (
+        lambda h: shown(h, "k2").update(approvalMode="auto"),
+        "differently on acme/k2",
+    ),
+    "another apply created one": (
+        lambda h: done(h.run("apply", "--target", "k4")),
+        "no longer act on acme/k4",
+    ),
+    "another apply replaced one": (
+        lambda h: done(h.run("apply", "--target", "k1", "--replace", "k1")),
+        "acme/k1",
+    ),
+    "one more is lost": (lambda h: lose(h, "k0"), "also act on acme/k0"),
+    "another user": (another_token, "identity"),
+    "another state": (new_state, "another state"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_plan_that_would_do_something_else_is_refused_as_a_whole(
+    planned: InProcess, name: str
+) -> None:
+    digest = planned.run("plan", *OPTIONS).document["digest"]
+    change, explanation = CHANGES[name]
+    change(planned)
+    path = planned.sandbox.folder / STATE
+    sent = [len(planned.server.of(endpoint)) for endpoint in ("create", "patch")]
+    state = path.read_bytes() if path.exists() else b""
+    saved = planned.run("apply", SAVED)
+    expected = planned.run("apply", *OPTIONS, "--expect-plan", digest)
+    assert (saved.code, expected.code) == (1, 1)
+    assert {d["code"] for d in saved.document["diagnostics"]} == {"TC653"}
+    assert "TC854" in {d["code"] for d in expected.document["diagnostics"]}
+    assert any(explanation in d["summary"] for d in saved.document["diagnostics"])
+    assert sent == [len(planned.server.of(endpoint)) for endpoint in ("create", "patch")]
+    assert (path.read_bytes() if path.exists() else b"") == state
+
+
+@pytest.mark.parametrize("by_digest", [False, True])
+def test_what_does_not_change_the_actions_is_no_reason_to_refuse(
+    planned: InProcess, *, by_digest: bool
+) -> None:
+    """The serial of the state, other keys, places in manifests and outputs of tasks."""
+    digest = planned.run("plan", *OPTIONS).document["digest"]
+    done(planned.run("apply", "--target", "k0", "--replace", "k0"))
+    (planned.sandbox.folder / "tasks/all.yaml").rename(planned.sandbox.folder / "tasks/b.yaml")
+    shown(planned, "k1")["tokensUsed"] = 9
+    words = (*OPTIONS, "--expect-plan", digest) if by_digest else (SAVED,)
+    results = done(planned.run("apply", *words)).results()
+    assert results == {"k1": "updated", "k2": "updated", "k3": "created", "k4": "created"}
+    assert planned.run("apply", *words).code == 1
+
+
+def test_a_plan_does_not_create_a_lost_task_again_and_again(planned: InProcess) -> None:
+    """The record has another task then, which nobody has reviewed."""
+    done(planned.run("plan", "--target", "k3", "--allow-recreate", "--out", SAVED))
+    done(planned.run("apply", SAVED))
+    lose(planned, "k3")
+    count = len(planned.server.posts)
+    refused = planned.run("apply", SAVED)
+    assert refused.code == 1
+    assert "differently on acme/k3" in refused.document["diagnostics"][0]["summary"]
+    assert len(planned.server.posts) == count
+
+
+def test_another_owed_cancellation_is_another_plan(planned: InProcess) -> None:
+    write(planned, OLD)
+    done(planned.run("plan", "--target", "k0", "--out", SAVED))
+    planned.server.set_rules(Rule("other", Fault("status", status=500)))
+    planned.run("apply", "--target", "k0", "--replace", "k0", "--cancel-replaced")
+    refused = planned.run("apply", SAVED)
+    assert refused.code == 1
+    assert "also act on acme/k0" in refused.document["diagnostics"][0]["summary"]
