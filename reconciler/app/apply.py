@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
@@ -12,23 +12,37 @@ from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.planner import Workspace, open_workspace
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import in_manifest_order
-from reconciler.app.wait import Expected, TaskWait, WaitOptions, is_unavailable
+from reconciler.app.wait import End, Expected, TaskWait, WaitOptions, is_unavailable
 from reconciler.app.wave import Applied, ApplyRequest, Wave
-from reconciler.apply.report import of_both_waves
+from reconciler.apply.report import ApplyReport, of_both_waves
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
+from reconciler.plan.masking import masked_plan
 from reconciler.plan.options import flag_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.progress import TaskProgress
-from reconciler.render.masking import masked_plan
-from reconciler.render.wait.report import End, WaitedReport
 from reconciler.state.edit import known_refs
+from reconciler.tasks.status import TaskStatus, exit_code
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
-    from reconciler.tasks.status import TaskStatus
+
+
+class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
+    """An apply and the wait after it. `statuses` are in the order of the manifests, as they were
+    `read_at`; `held_tasks` were not created."""
+
+    statuses: tuple[TaskStatus, ...]
+    end: End
+    read_at: datetime
+    held_tasks: tuple[PlannedTask, ...] = ()
+
+    @property
+    def code(self) -> int:
+        """The exit code of `taskctl status --exit-code`; 1 if tasks are done and others held."""
+        return exit_code(self.statuses) or int(bool(self.held_tasks) or self.failed())
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
@@ -191,12 +205,14 @@ class _LaterWaves:
     def _ended(self, end: End) -> Applied:
         statuses = tuple(status for status in self._statuses if status.ref in self._refs)
         done = self._applied.report
-        report = WaitedReport(
-            *(done.tasks, done.diagnostics, done.budgets, done.held),
+        report = ApplyWaitReport(
+            done.tasks,
+            done.diagnostics,
+            done.budgets,
+            done.held,
             statuses=in_manifest_order(statuses, (task.ref for task in self._space.desired)),
             end=end,
             read_at=self._ctx.now(),
-            command="apply",
             held_tasks=self._held,
         )
         return replace(self._applied, report=report)

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +30,7 @@ from reconciler.model.diagnostics import (
 )
 from reconciler.model.mark import kept
 from reconciler.model.remarks import Arg, Remark, remark
-from reconciler.model.value import replace
-from reconciler.render.doctor import Check, Outcome
+from reconciler.model.value import Value, replace
 from reconciler.state.attempt import HistoryKind
 from reconciler.system.git import refusal_facts, run_git
 
@@ -60,6 +60,22 @@ CHECKS = (
     "ci",
 )
 """The checks, in order."""
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Check(Value, frozen=True):
+    """The result of one check. `remark` says what it found, or why it was skipped; `diagnostics`
+    are why it failed."""
+
+    name: str
+    outcome: Outcome
+    remark: Remark | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class _SkippedError(Exception):

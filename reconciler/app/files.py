@@ -8,46 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.app.settings import ReportFile, Settings
 from reconciler.manifest.repository import refuse_link_out, repository_root
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError
+from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
-from reconciler.render import render
-from reconciler.render.reports import Report, Style
 from reconciler.system import disk
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stderr))")
 PUBLIC = 0o644
-
-
-def write_reports(
-    report: Report, files: tuple[ReportFile, ...], settings: Settings, style: Style
-) -> None:
-    """Writes each report. TaskctlError for those that failed, after all others are written."""
-    problems: list[Diagnostic] = []
-    for file in files:
-        try:
-            _write(report, style, file, settings)
-        except TaskctlError as problem:
-            problems += problem.diagnostics
-    if problems:
-        raise TaskctlError(problems)
-
-
-def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -> None:
-    name = file.file or ""
-    path, place = settings.path(name), Place(name)
-    if _is_state_file(path):
-        raise TaskctlError.of(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
-    data = render(file.format, report, style).encode("utf-8", "backslashreplace")
-    write_file(settings.folder, name, data, "report", format=file.format)
-
-
-def _is_state_file(path: Path) -> bool:
-    """Whether it is a state file or belongs to one, by its name or by the lock next to it."""
-    name = re.sub(r"\.(journal|backup|lock)$", "", path.name)
-    return name.endswith(".state.json") or path.with_name(f"{name}.lock").exists()
 
 
 def write_file(

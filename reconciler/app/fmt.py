@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.app.context import Context
@@ -11,11 +12,37 @@ from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.render.fmt import FmtReport
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, has_errors
 from reconciler.system import disk
 
 STDIN = "<stdin>"
+
+
+@dataclass
+class FmtReport:
+    """Files by name, and problems. `check`: changes count as failures."""
+
+    check: bool = False
+    files: dict[str, Formatted] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def changed(self) -> list[str]:
+        return [name for name, found in self.files.items() if found.changed]
+
+    @property
+    def unchanged(self) -> int:
+        valid = sum(found.content is not None for found in self.files.values())
+        return valid - len(self.changed)
+
+    @property
+    def code(self) -> int:
+        """1 after an error, or if `check` finds a file that would change."""
+        return int(has_errors(self.diagnostics) or (self.check and bool(self.changed)))
+
+    def text_of(self, file: str) -> str | None:
+        found = self.files.get(file)
+        return None if found is None else found.before.decode("utf-8", "replace")
 
 
 def fmt(ctx: Context, paths: Sequence[str], *, check: bool, write: bool) -> FmtReport:

@@ -4,13 +4,13 @@ overwritten."""
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.manifest.repository import repository_root
 from reconciler.model import limits
-from reconciler.render.init import InitReport
 from reconciler.system import disk
 from reconciler.system.resources import schema_text, template_text
 
@@ -21,6 +21,18 @@ WORKFLOWS = {
     ".github/workflows/taskctl-plan.yml": "github-plan.yml",
     ".github/workflows/taskctl-apply.yml": "github-apply.yml",
 }
+
+
+@dataclass
+class InitReport:
+    """File names as the user would write them: `written`, `kept`, and `shown` with their text.
+    `folder` is the directory, empty for the current one. `placeholders`: a text contains some."""
+
+    folder: str = ""
+    written: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    placeholders: bool = False
 
 
 def init(

@@ -10,7 +10,7 @@ from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, since_when
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.render.masking import without_prompt
+from reconciler.plan.masking import without_prompt
 from reconciler.tasks.conversation import Conversation, ConversationEntry
 from reconciler.tasks.events import time_of
 

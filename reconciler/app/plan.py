@@ -11,9 +11,9 @@ from reconciler.app.planner import Planning, failures_of, note_if_new, open_work
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.value import replace
 from reconciler.plan.digest import short_digest
+from reconciler.plan.masking import masked_plan
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
-from reconciler.render.masking import masked_plan
 
 
 def plan(

@@ -12,7 +12,6 @@ from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
-from reconciler.render.respond import Response
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import TaskStatus
@@ -23,6 +22,18 @@ if TYPE_CHECKING:
 
 QUIT = ("q", "quit")
 """The answers that end a conversation."""
+
+
+class Response(Value, frozen=True):
+    """`sent` is the event (None if there was nothing to send), `answered` the request that it
+    answers, `done` the outcome."""
+
+    record: Record
+    status: TaskStatus
+    done: str
+    sent: Mapping[str, object] | None = None
+    answered: Mapping[str, object] | None = None
+
 
 Responses = Iterator[Response | TaskctlError]
 """Each response, or the error if it was not sent, in the order of the tasks."""

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Severity
+from reconciler.model.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.model.task import TaskRef, natural
-from reconciler.render.wait.report import WaitedReport
+from reconciler.model.value import Value
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
-from reconciler.tasks.status import TaskStatus
+from reconciler.tasks.status import TaskStatus, exit_code
 
 
-def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:
-    """The results of the selected tasks, in the order of the manifests, orphans last. Without
-    `selectors`, the tasks that are not created yet are counted. TaskctlError."""
+class ResultsReport(Value, frozen=True):
+    """`statuses` are in the order of the manifests, orphans last, as they were `read_at`. `missing`
+    is the number of tasks that are not created yet, None if not counted."""
+
+    statuses: tuple[TaskStatus, ...]
+    read_at: datetime
+    missing: int | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def code(self) -> int:
+        """The exit code of `taskctl status --exit-code`."""
+        return exit_code(self.statuses) or int(has_errors(self.diagnostics))
+
+
+def results(ctx: Context, selectors: Sequence[str]) -> ResultsReport:
+    """The results of the selected tasks. Without `selectors`, counts the tasks that are not created
+    yet. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     statuses, declared = tasks.statuses(refs), declared_refs(ctx, tasks.state)
     missing = None
@@ -25,13 +41,11 @@ def results(ctx: Context, selectors: Sequence[str]) -> WaitedReport:
         ctx.ui.note("not_counted")
     elif not selectors:
         missing = len(set(declared) - known_refs(tasks.state))
-    return WaitedReport(
-        (),
+    return ResultsReport(
+        in_manifest_order(statuses, declared or ()),
+        ctx.now(),
+        missing,
         tuple(tasks.expectations.problems),
-        statuses=in_manifest_order(statuses, declared or ()),
-        read_at=ctx.now(),
-        command="results",
-        missing=missing,
     )
 
 

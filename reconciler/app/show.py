@@ -13,17 +13,28 @@ from reconciler.manifest.repository import is_inside
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import DesiredTask
-from reconciler.model.value import replace
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import Value, replace
 from reconciler.state.edit import find
 
 if TYPE_CHECKING:
-    from reconciler.plan.plan import Plan
-    from reconciler.render.show import TaskReport
-    from reconciler.state.model import Record
+    from reconciler.plan.plan import Change, Plan
+    from reconciler.state.model import Record, State
+    from reconciler.tasks.status import TaskStatus
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./@][a-z0-9._@-]++)*+", re.IGNORECASE)
 _PLAN = (".taskctl", ".plan", ".json")
+
+
+class TaskReport(Value, frozen=True):
+    """One task. `desired`: None if no manifest has it. `diff`: what the manifest would change."""
+
+    ref: TaskRef
+    state: State
+    status: TaskStatus
+    desired: DesiredTask | None
+    diff: tuple[Change, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 def load_plan_or_task(
@@ -46,8 +57,7 @@ def load_plan_or_task(
 
 def _report(tasks: RecordedTasks, key: str) -> TaskReport:
     from reconciler.plan.diff import differences
-    from reconciler.render.masking import masked_state
-    from reconciler.render.show import TaskReport
+    from reconciler.plan.masking import masked_state
 
     ref = find(tasks.state, key)
     state = masked_state(tasks.state)
@@ -67,7 +77,7 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     """The task as its recorded manifest declares it now, without sensitive prompts, and the
     problems of that manifest. The policy is not checked."""
     from reconciler.manifest.loader import load
-    from reconciler.render.masking import redact
+    from reconciler.plan.masking import redact
 
     settings, ref = ctx.settings, record.ref
     if record.file and not is_inside(settings.root, record.file):

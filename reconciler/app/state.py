@@ -14,7 +14,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
-from reconciler.render.state.edits import Edit, PlaceChange
+from reconciler.model.value import Value
 from reconciler.state import edit, migration
 from reconciler.state.codec import StateSource, decode_state, encode_state
 from reconciler.state.edit import is_known
@@ -31,9 +31,19 @@ if TYPE_CHECKING:
 # Records
 
 
+class Edit(Value, frozen=True):
+    """`done` names the edit of `ref`, `to` is the new key, task or file. `changed` is False if
+    nothing had to change."""
+
+    ref: TaskRef
+    done: str
+    changed: bool
+    to: str = ""
+
+
 def read_tasks(ctx: Context, selectors: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
     """The state without sensitive prompts, and the selected tasks. TaskctlError."""
-    from reconciler.render.masking import masked_state
+    from reconciler.plan.masking import masked_state
 
     state = masked_state(with_named_ids(ctx.read_state(), selectors))
     return state, select_refs(ctx, state, selectors)
@@ -159,6 +169,18 @@ def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> Remote
 
 
 # States
+
+
+class PlaceChange(Value, frozen=True):
+    """`done` names the change of the state at `place`; `changed` is False if nothing had to change.
+    `who` is the holder of the lock, or the file or place on the other side. `is_used`: commands
+    without `--state` use this state."""
+
+    place: str
+    done: str
+    changed: bool
+    who: str = ""
+    is_used: bool = True
 
 
 def create_state(ctx: Context, address: str | None, *, new: bool) -> PlaceChange:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.app.context import Context
@@ -13,12 +13,12 @@ from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.task import TaskId
+from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.state.edit import known_refs
-from reconciler.tasks.status import TaskStatus, find_news
+from reconciler.tasks.status import News, TaskStatus, find_news
 from reconciler.tasks.totals import By, Totals, known_usages, totals
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"
@@ -36,18 +36,26 @@ class StatusReport(Value, frozen=True):
     duplicates: tuple[Diagnostic, ...] = ()
 
 
+class Notify(Value, frozen=True):
+    """What to send: news within the time `since`, in the words of `text`, which also gets the
+    sensitive tasks and the time now. An empty text is not sent."""
+
+    since: timedelta
+    text: Callable[[News, Collection[TaskRef], datetime], str]
+
+
 def status(
     ctx: Context,
     selectors: Sequence[str],
     *,
     states: Collection[TaskState] = (),
     interval: timedelta | None = None,
-    notify_since: timedelta | None = None,
+    notify: Notify | None = None,
 ) -> Iterator[StatusReport]:
     """The status of the selected tasks that have one of `states`, if given.
 
-    With an `interval`, a report after each one until all tasks have finished. `notify_since`: also
-    sends what is newer to the webhook that the environment names. TaskctlError.
+    With an `interval`, a report after each one until all tasks have finished. `notify`: also sends
+    what is new to the webhook that the environment names. TaskctlError.
     """
     tasks, refs = RecordedTasks.select(ctx, selectors)
     while True:
@@ -57,25 +65,24 @@ def status(
         problems = tuple(dict.fromkeys(tasks.expectations.problems))
         duplicates = read_duplicates(ctx, tasks.state).warnings
         report = StatusReport(found, ctx.now(), len(refs), problems, duplicates)
-        if notify_since is not None:
-            _notify(tasks, report, notify_since)
+        if notify is not None:
+            _notify(tasks, report, notify)
         yield report
         if interval is None or all(status.state.is_finished for status in found):
             return
         time.sleep(max(SHORTEST_PAUSE, interval.total_seconds()))
 
 
-def _notify(tasks: RecordedTasks, report: StatusReport, since: timedelta) -> None:
+def _notify(tasks: RecordedTasks, report: StatusReport, notify: Notify) -> None:
     """Sends one message if there is any news. A failure is only a note: a scheduled job that
     watches tasks must not fail because of a webhook."""
     from reconciler.remote.notification import send_notification
-    from reconciler.render.status.notification import notification_text
 
     ui = tasks.ctx.ui
     url = os.environ[NOTIFY_URL].strip()
-    found = find_news(report.statuses, report.read_at - since)
+    found = find_news(report.statuses, report.read_at - notify.since)
     sensitive = {ref for ref, record in tasks.state.records.items() if record.sensitive}
-    text = notification_text(found, sensitive, report.read_at)
+    text = notify.text(found, sensitive, report.read_at)
     if not text:
         return
     why = send_notification(url, text)

@@ -13,11 +13,11 @@ from reconciler.model.identity import Identity
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Stored, field, replace
+from reconciler.plan.masking import masked_outputs
 from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError
-from reconciler.render.masking import masked_outputs
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 from reconciler.system.cache import UserCache

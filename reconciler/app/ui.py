@@ -11,19 +11,27 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.value import Value
+
 if TYPE_CHECKING:
     from reconciler.apply.loop import Waiting
-    from reconciler.apply.report import TaskResult
-    from reconciler.model.diagnostics import Diagnostic
+    from reconciler.apply.report import ApplyReport, TaskResult
     from reconciler.model.remarks import Arg
     from reconciler.model.task import TaskRef
-    from reconciler.render.reports import Report
+    from reconciler.plan.plan import Plan
     from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
 
 Source = Callable[[str], str | None]
 """The text of a file that a diagnostic is about; None if it must not be shown."""
+
+
+class FailureReport(Value, frozen=True):
+    """A command that failed; `diagnostics` contains at least one error."""
+
+    diagnostics: tuple[Diagnostic, ...]
 
 
 class ApplyProgress:
@@ -67,10 +75,6 @@ class Ui(Protocol):
     def interactive(self) -> bool:
         """Whether it can prompt a person."""
 
-    @property
-    def verbose(self) -> bool:
-        """Whether plans are shown with all prompts in full."""
-
     def note(self, note: str, **facts: Arg) -> None: ...
 
     def detail(self, note: str, **facts: Arg) -> None:
@@ -78,8 +82,11 @@ class Ui(Protocol):
 
     def diagnostics(self, diagnostics: Sequence[Diagnostic]) -> None: ...
 
-    def show(self, report: Report) -> None:
+    def show(self, report: Plan | ApplyReport) -> None:
         """An intermediate result for a person, such as the plan before apply asks."""
+
+    def confirm(self, plan: Plan) -> bool:
+        """Whether a person agrees to a plan, which was shown."""
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None: ...
 
@@ -103,6 +110,8 @@ class Ui(Protocol):
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         """`known` are the statuses already shown."""
 
-    def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
+    def interruptible(
+        self, note: str, last: ApplyReport | FailureReport | None = None
+    ) -> AbstractContextManager[Stop]:
         """Handles SIGINT and SIGTERM: the first signal shows `note`; a second one ends the process,
         with `last` as the result for programs."""

@@ -6,9 +6,19 @@ from collections.abc import Sequence
 
 from reconciler.app.context import Context
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Severity
-from reconciler.model.value import replace
-from reconciler.render.reports import ValidateReport
+from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.task import DesiredTask
+from reconciler.model.value import Value, replace
+
+
+class ValidateReport(Value, frozen=True):
+    """`listed` are the tasks that could be read, `names` the files."""
+
+    tasks: int
+    files: int
+    diagnostics: tuple[Diagnostic, ...] = ()
+    listed: tuple[DesiredTask, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def validate(

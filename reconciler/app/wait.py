@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import declared_refs, in_manifest_order
+from reconciler.app.ui import FailureReport
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import RemoteError, TaskctlError, error
+from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError, error, has_errors
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.remote.retries import RETRIED
-from reconciler.render.reports import FailureReport
-from reconciler.render.wait.report import End, WaitedReport
-from reconciler.tasks.status import by_state
+from reconciler.tasks.status import TaskStatus, by_state, exit_code
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Watch
     from reconciler.model.task import TaskRef
     from reconciler.system.stop import Stop
-    from reconciler.tasks.status import TaskStatus
 
 SHORTEST_PAUSE = 0.1  # seconds
+
+
+class End(StrEnum):
+    """Why a wait ended."""
+
+    FINISHED = "finished"  # no task runs or waits for a person
+    WAITING = "waiting"  # no task runs, and `--stop-on waiting` was given
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+
+
+class WaitReport(Value, frozen=True):
+    """`statuses` are in the table's order, as they were `read_at`."""
+
+    statuses: tuple[TaskStatus, ...]
+    end: End
+    read_at: datetime
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def code(self) -> int:
+        """The exit code of `taskctl status --exit-code`."""
+        return exit_code(self.statuses) or int(has_errors(self.diagnostics))
 
 
 def is_unavailable(problem: TaskctlError) -> bool:
@@ -44,7 +66,7 @@ class WaitOptions(Value, frozen=True):
 
 def wait(
     ctx: Context, selectors: Sequence[str], options: WaitOptions
-) -> tuple[WaitedReport, int | None]:
+) -> tuple[WaitReport, int | None]:
     """Waits for the selected tasks. Returns the report, and the exit code of a signal
     if one arrived. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
@@ -55,8 +77,7 @@ def wait(
         ctx.ui.note("timed_out")
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
     found = in_manifest_order(found, declared_refs(ctx, tasks.state) or ())
-    report = WaitedReport((), problems, statuses=found, end=end, read_at=ctx.now())
-    return report, stop.exit_code
+    return WaitReport(found, end, ctx.now(), problems), stop.exit_code
 
 
 class Expected(Value, frozen=True):

@@ -15,6 +15,7 @@ from reconciler.app.planner import (
     note_if_new,
     refuse_other_periods,
 )
+from reconciler.app.ui import FailureReport
 from reconciler.app.wait import WaitOptions
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
@@ -37,8 +38,6 @@ from reconciler.plan.digest import plan_digest, refuse_unexpected
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
-from reconciler.render.plan.summary import shortened_count, to_confirm
-from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import drop_void, mark_done, update_declared
 from reconciler.state.model import Aged
@@ -216,14 +215,7 @@ class Wave:
             return True
         if not self._ctx.ui.interactive:
             raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
-        count = sum(task.creates for task in plan.tasks) + len(plan.followers)
-        return self._ctx.ui.ask(
-            "ask.create" if count else "ask.change",
-            strict=count > 0,
-            count=count,
-            shortened=shortened_count(plan, verbose=self._ctx.ui.verbose),
-            summary=to_confirm(plan),
-        )
+        return self._ctx.ui.confirm(plan)
 
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
         memory.resume_collection()  # lost responses leave reference cycles behind

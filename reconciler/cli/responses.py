@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.app.respond import Response
 from reconciler.cli.options import option
 from reconciler.cli.usage import UsageError
-from reconciler.render.respond import Response, response_text, responses_document
+from reconciler.render.respond import response_text, responses_document
 
 if TYPE_CHECKING:
     from reconciler.app.respond import Responses
@@ -45,5 +46,5 @@ def show_responses(out: Output, sent: Responses, *, skippable: bool = False) -> 
     if not as_text:
         from reconciler.render.document import dump
 
-        out.document(dump(responses_document(responses, out.withheld(problems))))
+        out.document(dump(responses_document(responses, out.masked_diagnostics(problems))))
     return int(bool(problems) or not (responses or skippable))

@@ -43,7 +43,7 @@ SAID = "said"
 
 def said(text: str) -> Remark:
     """The service's own words in an error. They may repeat what it was sent, so reports withhold
-    them if a sensitive task may be the cause (`render/masking.py`)."""
+    them if a sensitive task may be the cause (`plan/masking.py`)."""
     return Remark(SAID, {"text": text})
 
 

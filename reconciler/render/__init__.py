@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.render.reports import Report, Style
+    from reconciler.render.reports import Report
+    from reconciler.render.style import Style
     from reconciler.render.view import ReportView
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
@@ -29,38 +30,20 @@ def render(name: str, report: Report, style: Style) -> str:
     return text
 
 
+VIEWS = {
+    "ValidateReport": "validate.view:ValidateView",
+    "Plan": "plan.view:PlanView",
+    "ApplyReport": "apply.view:ApplyView",
+    "ApplyWaitReport": "apply.waited:ApplyWaitView",
+    "WaitReport": "wait.view:WaitView",
+    "ResultsReport": "results.view:ResultsView",
+    "FailureReport": "failure:FailureView",
+}
+"""The view of each kind of report, by name, so that only the one that is used is imported."""
+
+
 def view_of(report: Report) -> ReportView:
     """The view of the report's kind."""
-    from reconciler.render.reports import FailureReport, ValidateReport
-
-    if isinstance(report, ValidateReport):
-        from reconciler.render.validate.view import ValidateView
-
-        return ValidateView(report)
-    if isinstance(report, FailureReport):
-        from reconciler.render.failure import FailureView
-
-        return FailureView(report)
-    from reconciler.plan.plan import Plan
-
-    if isinstance(report, Plan):
-        from reconciler.render.plan.view import PlanView
-
-        return PlanView(report)
-    from reconciler.render.wait.report import WaitedReport
-
-    if not isinstance(report, WaitedReport):
-        from reconciler.render.apply.view import ApplyView
-
-        return ApplyView(report)
-    if report.command == "results":
-        from reconciler.render.results.view import ResultsView
-
-        return ResultsView(report)
-    if report.command == "apply":
-        from reconciler.render.apply.waited import ApplyWaitView
-
-        return ApplyWaitView(report)
-    from reconciler.render.wait.view import WaitView
-
-    return WaitView(report)
+    module, _, name = VIEWS[type(report).__name__].partition(":")
+    view: ReportView = getattr(import_module(f"{__name__}.{module}"), name)(report)
+    return view

@@ -9,7 +9,7 @@ from reconciler.messages.template import amount
 from reconciler.model.budget import Outlook, minute
 from reconciler.render import safe
 from reconciler.render.counts import counted
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 
 
 def budget_lines(

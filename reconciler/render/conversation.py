@@ -9,7 +9,7 @@ from datetime import UTC, date, timedelta
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.render import cells, safe
-from reconciler.render.reports import Palette, Style
+from reconciler.render.style import Palette, Style
 from reconciler.tasks.conversation import ConversationEntry, Kind
 from reconciler.tasks.events import Approval, text_in
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from reconciler.messages import word
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render import cells, safe
-from reconciler.render.reports import Palette, Style
+from reconciler.render.style import Palette, Style
 
 
 def render_all(diagnostics: Iterable[Diagnostic], style: Style) -> str:

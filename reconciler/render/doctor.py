@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 
+from reconciler.app.doctor import Check, Outcome
 from reconciler.messages import word
 from reconciler.messages.remarks import phrase, word_remarks
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.remarks import Remark
-from reconciler.model.value import Value
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.document import json_document
-from reconciler.render.reports import Palette, Style
+from reconciler.render.style import Palette, Style
 
 _INDENT = "    "
-
-
-class Outcome(StrEnum):
-    OK = "ok"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class Check(Value, frozen=True):
-    """The result of one check. `remark` says what it found, or why it was skipped; `diagnostics`
-    are why it failed."""
-
-    name: str
-    outcome: Outcome
-    remark: Remark | None = None
-    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 _PAINT: dict[Outcome, Callable[[Palette], Callable[[str], str]]] = {

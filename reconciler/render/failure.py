@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from reconciler.app.ui import FailureReport
 from reconciler.model.diagnostics import Severity, count
 from reconciler.render.counts import counted
-from reconciler.render.reports import FailureReport, Style
+from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:

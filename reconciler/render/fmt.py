@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from difflib import unified_diff
 
+from reconciler.app.fmt import FmtReport
 from reconciler.manifest.fmt import Formatted
-from reconciler.model.diagnostics import Diagnostic, has_errors, in_order
+from reconciler.model.diagnostics import in_order
 from reconciler.render import safe
 from reconciler.render.counts import counted
 from reconciler.render.document import json_document
-from reconciler.render.reports import Style
-
-
-@dataclass
-class FmtReport:
-    """Files by name, and problems. `check`: changes count as failures."""
-
-    check: bool = False
-    files: dict[str, Formatted] = field(default_factory=dict)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-
-    @property
-    def changed(self) -> list[str]:
-        return [name for name, found in self.files.items() if found.changed]
-
-    @property
-    def unchanged(self) -> int:
-        valid = sum(found.content is not None for found in self.files.values())
-        return valid - len(self.changed)
-
-    @property
-    def code(self) -> int:
-        """1 after an error, or if `check` finds a file that would change."""
-        return int(has_errors(self.diagnostics) or (self.check and bool(self.changed)))
-
-    def text_of(self, file: str) -> str | None:
-        found = self.files.get(file)
-        return None if found is None else found.before.decode("utf-8", "replace")
+from reconciler.render.style import Style
 
 
 def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, object]:

@@ -9,7 +9,7 @@ from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import has_errors, in_order
 from reconciler.render import cells, safe
 from reconciler.render.document import json_document
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 
 
 def import_document(report: ImportReport) -> dict[str, Any]:

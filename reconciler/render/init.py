@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from reconciler.app.init import InitReport
 from reconciler.messages.commands import completed
 from reconciler.model.address import documentation
 from reconciler.model.shell import command_line
@@ -25,18 +25,6 @@ _MORE_FILES = {
     "--hook": ".pre-commit-config.yaml",
     "--workflow": "taskctl-plan.yml",
 }
-
-
-@dataclass
-class InitReport:
-    """File names as the user would write them: `written`, `kept`, and `shown` with their text.
-    `folder` is the directory, empty for the current one. `placeholders`: a text contains some."""
-
-    folder: str = ""
-    written: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    shown: list[tuple[str, str]] = field(default_factory=list)
-    placeholders: bool = False
 
 
 def init_document(report: InitReport) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, count, in_order
 from reconciler.model.value import replace
-from reconciler.render.reports import Locate, Style
+from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import relative_file
 from reconciler.render.view import ReportView
 

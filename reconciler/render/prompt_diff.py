@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from reconciler.render import cells, safe
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.render.text_diff import DiffRow, Gap, Line, lines_of, side_by_side
 
 CONTEXT = 2  # unchanged lines shown around a change

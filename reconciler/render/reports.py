@@ -1,110 +1,62 @@
-"""The input of every format: a report, a style and a palette."""
+"""The reports that formats show, and their sensitive prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partialmethod
 from typing import TYPE_CHECKING, TypeAlias
 
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.task import DesiredTask
-from reconciler.model.value import Value, replace
+from reconciler.app.ui import FailureReport
+from reconciler.app.validate import ValidateReport
+from reconciler.model.value import replace
 
 if TYPE_CHECKING:
+    from reconciler.app.apply import ApplyWaitReport
+    from reconciler.app.results import ResultsReport
+    from reconciler.app.wait import WaitReport
     from reconciler.apply.report import ApplyReport
+    from reconciler.plan.masking import Keys
     from reconciler.plan.plan import Plan
 
 
-class ValidateReport(Value, frozen=True):
-    """`listed` are the tasks that could be read, `names` the files."""
-
-    tasks: int
-    files: int
-    diagnostics: tuple[Diagnostic, ...] = ()
-    listed: tuple[DesiredTask, ...] = ()
-    names: tuple[str, ...] = ()
+Report: TypeAlias = (
+    "ValidateReport | Plan | ApplyReport | ApplyWaitReport | WaitReport | ResultsReport"
+    " | FailureReport"
+)
 
 
-class FailureReport(Value, frozen=True):
-    """A command that failed; `diagnostics` contains at least one error."""
+def keys_in(report: Report) -> Keys:
+    """The keys of a report's sensitive tasks, as far as it has their manifests."""
+    if isinstance(report, ValidateReport):
+        return frozenset(task.key for task in report.listed if task.sensitive)
+    if isinstance(report, FailureReport):
+        return frozenset()
+    from reconciler.plan.plan import Plan  # most runs are of `validate`
 
-    diagnostics: tuple[Diagnostic, ...]
-
-
-Report: TypeAlias = "ValidateReport | Plan | ApplyReport | FailureReport"
-
-Locate: TypeAlias = "Callable[[str], str]"
-"""Turns a file name into a path relative to the repository."""
-
-
-class Palette:
-    """Colors text that `safe` has escaped. Unless `on`, text is returned unchanged."""
-
-    def __init__(self, *, on: bool = False) -> None:
-        self.on = on
-
-    def _paint(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.on and text else text
-
-    bold = partialmethod(_paint, "1")
-    dim = partialmethod(_paint, "2")
-    red = partialmethod(_paint, "31")
-    green = partialmethod(_paint, "32")
-    yellow = partialmethod(_paint, "33")
-    magenta = partialmethod(_paint, "35")
-    cyan = partialmethod(_paint, "36")
-    blue = partialmethod(_paint, "94")
-    removed_word = partialmethod(_paint, "1;31;7")
-    added_word = partialmethod(_paint, "1;32;7")
-
-    def of(self, word: str) -> Callable[[str], str]:
-        """The color of an action or result."""
-        paint: Callable[[str], str] = getattr(self, _COLORS.get(word, "dim"))
-        return paint
+    if isinstance(report, Plan):
+        return frozenset(task.ref.key for task in report.tasks if task.sensitive)
+    return frozenset()
 
 
-_COLORS = {
-    **dict.fromkeys(("create", "created", "replace", "replaced"), "green"),
-    **dict.fromkeys(("adopt", "adopted", "move", "moved", "forgotten"), "cyan"),
-    **dict.fromkeys(("update", "updated", "changed"), "yellow"),
-    **dict.fromkeys(("failed", "forget", "gone"), "red"),
-    **dict.fromkeys(("held", "orphaned"), "blue"),
-    "unresolved": "magenta",
-}
+def masked(report: Report, keys: Keys) -> Report:
+    """The report without what may show a prompt of its own sensitive tasks, or of `keys`."""
+    keys |= keys_in(report)
+    if not keys:
+        return report
+    from reconciler.apply.report import ApplyReport
+    from reconciler.plan.masking import masked_diagnostics, masked_plan, masked_remarks, redact
+    from reconciler.plan.plan import Plan
 
-
-class Style(Value, frozen=True):
-    """The appearance of a report; formats for programs ignore most of it.
-
-    `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
-    `links`: a terminal with hyperlinks.
-    `source` returns a line (from 1) of a file, to be shown below a problem, or None. `diagnostics`:
-    text includes them (other formats always do). `locate` turns a file name into a path relative to
-    the repository.
-    """
-
-    color: bool = False
-    terminal: bool = False
-    links: bool = False
-    width: int = 80
-    full_width: int = 80
-    quiet: bool = False
-    verbose: bool = False
-    diagnostics: bool = True
-    source: Callable[[str, int], str | None] = lambda _file, _line: None
-    locate: Locate = str
-
-    @property
-    def palette(self) -> Palette:
-        return Palette(on=self.color)
-
-    def link(self, text: str, url: str | None) -> str:
-        """A text, which `safe` has escaped, as a hyperlink if there are any."""
-        if not self.links:
-            return text
-        from reconciler.render.hyperlinks import linked  # few outputs have links
-
-        return linked(text, url)
-
-    def indented(self, columns: int) -> Style:
-        return replace(self, width=self.width - columns)
+    if isinstance(report, Plan):
+        return masked_plan(report, keys)
+    report = replace(report, diagnostics=masked_diagnostics(report.diagnostics, keys))
+    if isinstance(report, ValidateReport):
+        listed = tuple(redact(task) if task.sensitive else task for task in report.listed)
+        return replace(report, listed=listed)
+    if isinstance(report, ApplyReport):
+        return replace(
+            report,
+            tasks=tuple(
+                replace(task, problems=masked_remarks(task.problems, task.ref.key, keys))
+                for task in report.tasks
+            ),
+        )
+    return report

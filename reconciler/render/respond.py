@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.value import Value
 from reconciler.render import safe
 from reconciler.render.document import json_document
-from reconciler.state.model import Record
-from reconciler.tasks.status import TaskStatus
 
-
-class Response(Value, frozen=True):
-    """`sent` is the event (None if there was nothing to send), `answered` the request that it
-    answers, `done` the outcome."""
-
-    record: Record
-    status: TaskStatus
-    done: str
-    sent: Mapping[str, object] | None = None
-    answered: Mapping[str, object] | None = None
+if TYPE_CHECKING:
+    from reconciler.app.respond import Response
 
 
 def response_text(response: Response) -> str:

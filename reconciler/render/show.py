@@ -5,32 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.task import DesiredTask, TaskRef, rfc3339
-from reconciler.model.value import Value
-from reconciler.plan.plan import Change
+from reconciler.app.show import TaskReport
+from reconciler.model.task import rfc3339
 from reconciler.render import safe
 from reconciler.render.conversation import age
 from reconciler.render.document import Document, change_item, json_document
-from reconciler.render.reports import Style
 from reconciler.render.state.document import state_part
 from reconciler.render.state.records import task_text
 from reconciler.render.status.document import status_counts, status_task
 from reconciler.render.status.table import reason_rows
+from reconciler.render.style import Style
 from reconciler.render.values import change_rows, flow, setting_rows
-from reconciler.state.model import State
 from reconciler.tasks.status import TaskStatus
-
-
-class TaskReport(Value, frozen=True):
-    """One task. `desired`: None if no manifest has it. `diff`: what the manifest would change."""
-
-    ref: TaskRef
-    state: State
-    status: TaskStatus
-    desired: DesiredTask | None
-    diff: tuple[Change, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 def report_text(report: TaskReport, style: Style, now: datetime) -> str:

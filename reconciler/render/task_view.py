@@ -11,7 +11,7 @@ from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.plan.plan import Change
-from reconciler.render.reports import Locate
+from reconciler.render.style import Locate
 from reconciler.tasks.results import ListedPullRequest
 from reconciler.tasks.status import TaskStatus
 

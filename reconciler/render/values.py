@@ -20,7 +20,7 @@ from reconciler.render.prompt_diff import (
     prompt_rows,
     with_verbose,
 )
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 
 DIFF_ROWS = 40  # of one field's difference, unless -v
 GUTTER = 4  # columns before each row of external text

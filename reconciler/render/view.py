@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.value import Value
-from reconciler.render.reports import Locate, Style
+from reconciler.render.style import Locate, Style
 
 if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask

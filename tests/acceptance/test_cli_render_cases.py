@@ -14,7 +14,7 @@ from runpy import run_path
 import pytest
 
 from reconciler.render import render
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from tests.support.escaping import commands_in, invisible_in
 
 FOLDER = Path(__file__).parent / "render"

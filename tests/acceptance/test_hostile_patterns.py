@@ -16,7 +16,7 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.render import safe
 from reconciler.render.conversation import markdown_rows
-from reconciler.render.reports import Palette
+from reconciler.render.style import Palette
 from reconciler.tasks.results import data_in, first_line
 
 MAX_SECONDS = 8.0

@@ -11,7 +11,7 @@ from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import render
 from reconciler.render.plan.summary import shortened_count
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 
 URL = "https://api.pulumi.com"
 WIDTHS = (60, 80, 200)

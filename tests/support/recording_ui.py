@@ -12,6 +12,7 @@ from reconciler.app.context import Context
 from reconciler.app.settings import Connection, Settings
 from reconciler.app.ui import ApplyProgress, Source
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.plan.plan import Plan
 from reconciler.render.reports import Report
 from reconciler.system.stop import Stop
 from reconciler.tasks.status import TaskStatus
@@ -40,8 +41,6 @@ class RecordingUi:
     def interactive(self) -> bool:
         return self.answer is not None
 
-    verbose = False
-
     def note(self, note: str, **_facts: Any) -> None:
         self.notes.append(note)
 
@@ -51,6 +50,9 @@ class RecordingUi:
 
     def show(self, report: Report) -> None:
         self.shown.append(report)
+
+    def confirm(self, plan: Plan) -> bool:
+        return self.ask("confirm", strict=any(task.creates for task in plan.tasks))
 
     def show_approval(self, *_given: Any) -> None: ...
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from reconciler.app.apply import ApplyWaitReport
+from reconciler.app.results import ResultsReport
+from reconciler.app.ui import FailureReport
+from reconciler.app.validate import ValidateReport
+from reconciler.app.wait import End, WaitReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
-from reconciler.render.reports import FailureReport, Report, ValidateReport
-from reconciler.render.wait.report import End, WaitedReport
+from reconciler.render.reports import Report
 from reconciler.tasks.events import Approval, EventSummary, Last, ToolCall
 from reconciler.tasks.status import TaskStatus
 from tests.support import plan_strategies as some
@@ -113,6 +117,8 @@ statuses = st.builds(
     unmet=_problems,
 )
 
+_status_tuples = st.lists(statuses, max_size=4, unique_by=lambda s: s.ref).map(tuple)
+
 
 @st.composite
 def hostile_plans(draw: st.DrawFn) -> Plan:
@@ -147,13 +153,17 @@ reports: st.SearchStrategy[Report] = st.one_of(
         _problems,
     ),
     st.builds(
-        WaitedReport,
-        st.just(()) | st.lists(_results, max_size=2, unique_by=lambda r: r.ref).map(tuple),
+        ApplyWaitReport,
+        st.lists(_results, max_size=2, unique_by=lambda r: r.ref).map(tuple),
         _problems,
-        statuses=st.lists(statuses, max_size=4, unique_by=lambda s: s.ref).map(tuple),
+        statuses=_status_tuples,
         end=st.sampled_from(End),
-        command=st.sampled_from(["apply", "wait", "results"]),
-        missing=st.integers(0, 2),
+        read_at=some.moments,
+        held_tasks=st.lists(some.planned_tasks(), max_size=2).map(tuple),
+    ),
+    st.builds(WaitReport, _status_tuples, st.sampled_from(End), some.moments, _problems),
+    st.builds(
+        ResultsReport, _status_tuples, some.moments, st.none() | st.integers(0, 2), _problems
     ),
     st.builds(
         ValidateReport,

@@ -79,10 +79,9 @@ def command(
     With --wait, a successful apply then waits until all tasks of the manifests are done, creates
     those that were held until then, and exits like `taskctl wait`. Ctrl-C only ends the wait.
     """
-    from reconciler.app.apply import apply
+    from reconciler.app.apply import ApplyWaitReport, apply
     from reconciler.app.wait import WaitOptions
     from reconciler.app.wave import ApplyRequest
-    from reconciler.render.wait.report import WaitedReport
 
     waits = call.options.wait
     if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):
@@ -94,7 +93,7 @@ def command(
     applied = apply(call.ctx, request)
     if applied.plan is None:  # declined
         call.out.keep(applied.report.diagnostics)
-    elif isinstance(applied.report, WaitedReport):
+    elif isinstance(applied.report, ApplyWaitReport):
         call.out.waited(applied.report, total=applied.waves > 1)
     else:
         call.out.report(applied.report)

@@ -98,7 +98,7 @@ def _show(out: Output, report: ImportReport) -> None:
     """The manifest or the report on stdout, the next step on stderr."""
     from reconciler.render.import_ import import_document, import_summary, import_text
 
-    report = replace(report, diagnostics=tuple(out.withheld(report.diagnostics)))
+    report = replace(report, diagnostics=tuple(out.masked_diagnostics(report.diagnostics)))
     if report.dry_run and out.options.format == "text":
         out.diagnostics(report.diagnostics)
         out.document(report.manifest)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli.command import Call, Group, make_command
@@ -20,8 +22,6 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.usage import UsageError
 from reconciler.render.state.edits import (
-    Edit,
-    PlaceChange,
     copy_document,
     copy_text,
     edit_text,
@@ -29,6 +29,9 @@ from reconciler.render.state.edits import (
     place_document,
     place_text,
 )
+
+if TYPE_CHECKING:
+    from reconciler.app.state import Edit, PlaceChange
 
 
 @make_command(

@@ -8,7 +8,14 @@ from datetime import timedelta
 
 import click
 
-from reconciler.app.status import NOTIFY_URL, StatusReport, TotalsReport, read_totals, status
+from reconciler.app.status import (
+    NOTIFY_URL,
+    Notify,
+    StatusReport,
+    TotalsReport,
+    read_totals,
+    status,
+)
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.console.live import Screen
@@ -20,6 +27,7 @@ from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render.document import dump
 from reconciler.render.status.document import status_document
+from reconciler.render.status.notification import notification_text
 from reconciler.render.status.table import status_rows
 from reconciler.render.status.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
 from reconciler.tasks.status import exit_code
@@ -140,8 +148,9 @@ def command(
         return 0
     if since or by or out.options.format == "csv":
         raise UsageError("totals")
-    pause, newer = interval if watch else None, notify_since if notify else None
-    reports = status(call.ctx, selectors, states=states, interval=pause, notify_since=newer)
+    pause = interval if watch else None
+    news = Notify(notify_since, notification_text) if notify else None
+    reports = status(call.ctx, selectors, states=states, interval=pause, notify=news)
     screen = Screen(sys.stdout, in_place=sys.stdout.isatty()) if watch else None
     code = 0
     try:

@@ -9,20 +9,23 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TextIO
 
 from reconciler.app.settings import ReportFile, Settings
+from reconciler.app.ui import FailureReport
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
 from reconciler.render import BASIC_FORMATS, render
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.reports import Report, keys_in, masked
+from reconciler.render.style import Style
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from reconciler.app.apply import ApplyWaitReport
     from reconciler.app.ui import ApplyProgress, Source, Watch
     from reconciler.model.task import TaskRef
-    from reconciler.render.wait.report import WaitedReport
+    from reconciler.plan.plan import Plan
     from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
@@ -72,30 +75,24 @@ class Output:
         limited number of similar diagnostics."""
         if not self.settings.all_problems:
             report = replace(report, diagnostics=limited(report.diagnostics))
-        if not self._sensitive and isinstance(report, FailureReport | ValidateReport):
-            listed = report.listed if isinstance(report, ValidateReport) else ()
-            if not any(task.sensitive for task in listed):
-                return report
-        from reconciler.render import masking
+        self.protect(keys_in(report))
+        return masked(report, self._sensitive)
 
-        self.protect(masking.keys_in(report))
-        return masking.masked(report, self._sensitive)
-
-    def withhold(self, facts: Mapping[str, Arg]) -> Mapping[str, Arg]:
+    def masked_facts(self, facts: Mapping[str, Arg]) -> Mapping[str, Arg]:
         """The facts without the service's words, if there are sensitive tasks."""
         if not self._sensitive:
             return facts
-        from reconciler.render.masking import withheld
+        from reconciler.plan.masking import masked_facts
 
-        return withheld(facts, self._sensitive)
+        return masked_facts(facts, self._sensitive)
 
-    def withheld(self, diagnostics: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
+    def masked_diagnostics(self, diagnostics: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
         """The diagnostics without the service's words about sensitive tasks."""
         if not self._sensitive:
             return diagnostics
-        from reconciler.render.masking import withheld_in
+        from reconciler.plan.masking import masked_diagnostics
 
-        return withheld_in(diagnostics, self._sensitive)
+        return masked_diagnostics(diagnostics, self._sensitive)
 
     # Results
 
@@ -109,7 +106,7 @@ class Output:
             self.diagnostics(self.kept.diagnostics)
             self.document(text)
 
-    def waited(self, report: WaitedReport, *, total: bool) -> None:
+    def waited(self, report: ApplyWaitReport, *, total: bool) -> None:
         """Writes the result of an apply and the wait after it; as text only the wait, because the
         rest was already shown. `total`: also what all waves of the apply did together."""
         if self.options.format != "text":
@@ -139,7 +136,8 @@ class Output:
     def write_files(self) -> None:
         """Writes the report files. TaskctlError for those that failed."""
         if self.options.reports and self.kept is not None:
-            from reconciler.app.files import locator, write_reports
+            from reconciler.app.files import locator
+            from reconciler.cli.console.report_files import write_reports
 
             style = Style(verbose=self.options.verbose, locate=locator(self.settings.root))
             write_reports(self.kept, self.options.reports, self.settings, style)
@@ -196,7 +194,7 @@ class Output:
         self._shown.update(shown)
         if not shown:
             return
-        shown = list(self.withheld(shown))
+        shown = list(self.masked_diagnostics(shown))
         from reconciler.render.diagnostics import render_all
 
         style = replace(self.style(sys.stderr), source=self._source_line)
@@ -224,7 +222,7 @@ class Output:
         from reconciler.messages.remarks import note_text
         from reconciler.render import safe
 
-        return safe.block(completed(note_text(note, self.withhold(facts))))
+        return safe.block(completed(note_text(note, self.masked_facts(facts))))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
         from reconciler.render import safe
@@ -244,15 +242,20 @@ class Output:
         """Whether stdin and stderr are a terminal and the result is text."""
         return sys.stdin.isatty() and sys.stderr.isatty() and self.options.format == "text"
 
-    @property
-    def verbose(self) -> bool:
-        return self.options.verbose
+    def confirm(self, plan: Plan) -> bool:
+        from reconciler.render.plan.summary import shortened_count, to_confirm
+
+        count = sum(task.creates for task in plan.tasks) + len(plan.followers)
+        return self.ask(
+            "ask.create" if count else "ask.change",
+            strict=count > 0,
+            count=count,
+            shortened=shortened_count(plan, verbose=self.options.verbose),
+            summary=to_confirm(plan, is_shown=not self.options.quiet),
+        )
 
     def ask(self, question: str, *, strict: bool, **facts: Arg) -> bool:
         """`strict`: only the full word `yes` is accepted, as in Terraform."""
-        if "summary" in facts and not self.options.quiet:
-            # The summary row was shown with the plan.
-            facts["summary"] = str(facts["summary"]).partition("\n")[2]
         answers = "Only 'yes' is accepted:" if strict else "[y/N]"
         write_stderr(f"\n{self._text(question, **facts)} {answers} ")
         answer = sys.stdin.readline().strip()
@@ -272,8 +275,8 @@ class Output:
             return ApplyProgress()
         clock = SystemClock().now
         if total and sys.stderr.isatty() and self.options.format == "text":
-            return Bar(total, clock, self.withhold, color=self.colored(sys.stderr))
-        return Lines(total, clock, self.withhold)
+            return Bar(total, clock, self.masked_facts, color=self.colored(sys.stderr))
+        return Lines(total, clock, self.masked_facts)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.watch import LiveTable

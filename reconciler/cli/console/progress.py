@@ -16,7 +16,7 @@ from reconciler.messages.remarks import note_text
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
-from reconciler.render.reports import Palette
+from reconciler.render.style import Palette
 
 MANY = 20
 """The smallest number of tasks per line of progress."""
@@ -27,7 +27,7 @@ NAMED = 3
 BETWEEN_LINES = timedelta(seconds=30)
 """The time between two lines about the same wait."""
 
-Withhold = Callable[[Mapping[str, Arg]], Mapping[str, Arg]]
+Masked = Callable[[Mapping[str, Arg]], Mapping[str, Arg]]
 """Removes from facts what sensitive tasks must not show."""
 
 WIDTH = 24
@@ -37,10 +37,8 @@ WIDTH = 24
 class Lines(ApplyProgress):
     """A line for each tenth of many tasks, and for each wait. The result has a line per task."""
 
-    def __init__(
-        self, total: int, clock: Callable[[], datetime], withhold: Withhold = dict
-    ) -> None:
-        self._clock, self._withhold = clock, withhold
+    def __init__(self, total: int, clock: Callable[[], datetime], masked: Masked = dict) -> None:
+        self._clock, self._masked = clock, masked
         self._awaited: tuple[TaskRef, ...] = ()
         self._told = clock()
         self._total, self._step = total, max(MANY, total // 10)
@@ -60,10 +58,10 @@ class Lines(ApplyProgress):
         refs, now = tuple(waiting.attempts), self._clock()
         if refs != self._awaited or now - self._told >= BETWEEN_LINES:
             self._awaited, self._told = refs, now
-            write_stderr(safe.line(_waiting(waiting, self._clock(), self._withhold)) + "\n")
+            write_stderr(safe.line(_waiting(waiting, self._clock(), self._masked)) + "\n")
 
     def held(self, seconds: float, why: Arg) -> None:
-        write_stderr(safe.line(_held(seconds, why, self._withhold)) + "\n")
+        write_stderr(safe.line(_held(seconds, why, self._masked)) + "\n")
 
 
 class Bar(ApplyProgress):
@@ -73,11 +71,11 @@ class Bar(ApplyProgress):
         self,
         total: int,
         clock: Callable[[], datetime],
-        withhold: Withhold = dict,
+        masked: Masked = dict,
         *,
         color: bool,
     ) -> None:
-        self._clock, self._withhold = clock, withhold
+        self._clock, self._masked = clock, masked
         self._palette = Palette(on=color)
         self._screen = Screen(sys.stderr, in_place=sys.stderr.isatty())
         self._lock = threading.Lock()
@@ -100,11 +98,11 @@ class Bar(ApplyProgress):
 
     def waiting(self, waiting: Waiting) -> None:
         with self._lock:
-            self._show(_waiting(waiting, self._clock(), self._withhold))
+            self._show(_waiting(waiting, self._clock(), self._masked))
 
     def held(self, seconds: float, why: Arg) -> None:
         with self._lock:
-            self._show(_held(seconds, why, self._withhold))
+            self._show(_held(seconds, why, self._masked))
 
     def close(self) -> None:
         self._screen.clear()
@@ -122,8 +120,8 @@ class Bar(ApplyProgress):
         self._screen.show([f"[{bar}] {len(self._ended)}/{self._total}  {safe.line(text)}"])
 
 
-def _held(seconds: float, why: Arg, withhold: Withhold) -> str:
-    return note_text("creates_held", {"seconds": round(seconds), **withhold({"why": why})})
+def _held(seconds: float, why: Arg, masked: Masked) -> str:
+    return note_text("creates_held", {"seconds": round(seconds), **masked({"why": why})})
 
 
 def _named(names: Sequence[str]) -> str:
@@ -131,11 +129,11 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _waiting(waiting: Waiting, now: datetime, withhold: Withhold) -> str:
+def _waiting(waiting: Waiting, now: datetime, masked: Masked) -> str:
     left = max(0, round((waiting.until - now).total_seconds()))
     keys = _named([f"{ref.key} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
     facts: dict[str, Arg] = {"keys": keys, "seconds": left}
     note, why = "awaiting", waiting.why
     if waiting.problem:
         note, why = "awaiting_service", waiting.problem
-    return note_text(note, facts | dict(withhold({"why": why})))
+    return note_text(note, facts | dict(masked({"why": why})))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.cli.console.live import Screen
 from reconciler.model.remarks import Arg
 from reconciler.model.task_state import TaskState
-from reconciler.render.reports import Style
 from reconciler.render.status.table import status_rows
+from reconciler.render.style import Style
 from reconciler.tasks.status import TaskStatus
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from reconciler.model.value import replace
 from reconciler.render import safe
 from reconciler.render.apply.summary import apply_summary
 from reconciler.render.diagnostics import place_of
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.render.task_view import LABELS
 from reconciler.render.values import hint_rows
 

@@ -11,7 +11,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.value import replace
 from reconciler.render.apply.summary import apply_summary
 from reconciler.render.apply.text import apply_rows
-from reconciler.render.reports import Locate, Style
+from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.view import Count, ReportView
 

@@ -15,7 +15,7 @@ from reconciler.model.diagnostics import NOWHERE, Severity
 from reconciler.render import safe
 from reconciler.render.counts import counted
 from reconciler.render.issues import Issue, issues
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
 MAX_ANNOTATIONS = 10

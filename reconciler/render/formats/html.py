@@ -21,7 +21,7 @@ from reconciler.render.formats.html_items import item
 from reconciler.render.issues import diagnostics_of
 from reconciler.render.markdown_text import prose
 from reconciler.render.plan.items import EntryView
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.render.task_view import UNATTENDED, TaskView
 from reconciler.render.view import ReportView
 from reconciler.system.resources import inline_digests

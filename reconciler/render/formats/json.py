@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.render.document import dump
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
 

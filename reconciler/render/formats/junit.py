@@ -19,7 +19,7 @@ from reconciler.plan.plan import Action, Reason
 from reconciler.render import safe
 from reconciler.render.issues import diagnostics_of
 from reconciler.render.plan.tasks import PlannedView
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.render.task_view import TaskView, pull_requests_text
 from reconciler.render.values import change_rows
 from reconciler.render.view import ReportView

@@ -23,7 +23,7 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.render import safe
 from reconciler.render.document import dump
 from reconciler.render.issues import Issue, issues
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

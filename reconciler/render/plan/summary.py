@@ -92,11 +92,12 @@ def shortened_count(plan: Plan, *, verbose: bool) -> str:
     return f" {number:,} {prompts} shortened; -v shows them." if number else ""
 
 
-def to_confirm(plan: Plan) -> str:
-    """What is confirmed: the summary, then how many tasks are unattended or are created later."""
+def to_confirm(plan: Plan, *, is_shown: bool) -> str:
+    """What is confirmed: the summary, unless the plan `is_shown` with it, then how many tasks are
+    unattended or are created later."""
     unattended = sum(task.applies and task.unattended for task in plan.tasks)
     are = "is" if unattended == 1 else "are"
     line = f"{unattended} of these tasks {are} unattended. " if unattended else ""
     if later := len(plan.followers):
         line += f"{sum(task.creates for task in plan.tasks)} now, up to {later} later. "
-    return f"{plan_summary(plan)}\n{line}"
+    return line if is_shown else f"{plan_summary(plan)}\n{line}"

@@ -8,7 +8,7 @@ from reconciler.messages.remarks import templates, word_remarks
 from reconciler.model.diagnostics import Severity
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Plan, PlannedTask
-from reconciler.render.reports import Locate
+from reconciler.render.style import Locate
 from reconciler.render.task_view import LABELS, TaskView, relative_file
 
 ORDER = {action: place for place, action in enumerate(Action)}

@@ -24,7 +24,7 @@ from reconciler.render.plan.items import (
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target
 from reconciler.render.plan.tasks import SIGNS, PlannedView, meaning, planned_view, urgency
 from reconciler.render.prompt_diff import USUAL, Excerpt
-from reconciler.render.reports import Palette, Style
+from reconciler.render.style import Palette, Style
 from reconciler.render.task_view import LABELS, UNATTENDED
 from reconciler.render.values import change_rows, flow, hint_rows, message_rows, setting_rows
 

@@ -22,7 +22,7 @@ from reconciler.render.plan.summary import (
     who,
 )
 from reconciler.render.plan.tasks import meaning, planned_view, urgency
-from reconciler.render.reports import Locate, Style
+from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
 

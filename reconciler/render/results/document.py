@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.app.results import ResultsReport
 from reconciler.model.canonical import ABSENT
 from reconciler.model.task import rfc3339
 from reconciler.render.csv_text import csv_text
 from reconciler.render.document import Document, diagnostic_items, json_document
 from reconciler.render.status.document import status_counts
 from reconciler.render.task_view import pull_requests_text
-from reconciler.render.wait.report import WaitedReport
 from reconciler.tasks.results import first_line, result_of
 from reconciler.tasks.status import TaskStatus
 
 _COLUMNS = ("orgName", "key", "status", "pullRequests", "answer", "error", "taskId", "url")
 
 
-def results_document(report: WaitedReport) -> Document:
+def results_document(report: ResultsReport) -> Document:
     return json_document(
         report.diagnostics,
         readAt=rfc3339(report.read_at),

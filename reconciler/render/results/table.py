@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from reconciler.render import cells, safe
-from reconciler.render.reports import Style
 from reconciler.render.status.table import (
     address_rows,
     paint_of,
@@ -14,6 +13,7 @@ from reconciler.render.status.table import (
     request_rows,
     status_summary,
 )
+from reconciler.render.style import Style
 from reconciler.render.task_view import merged
 from reconciler.tasks.results import first_line, result_of
 from reconciler.tasks.status import TaskStatus

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from reconciler.messages.remarks import phrase
-from reconciler.model.task import TaskRef
-from reconciler.model.value import Value
 from reconciler.render import safe
 from reconciler.render.document import inert, json_document
 
-
-class Edit(Value, frozen=True):
-    """`done` names the edit of `ref`, `to` is the new key, task or file. `changed` is False if
-    nothing had to change."""
-
-    ref: TaskRef
-    done: str
-    changed: bool
-    to: str = ""
-
-
-class PlaceChange(Value, frozen=True):
-    """`done` names the change of the state at `place`; `changed` is False if nothing had to change.
-    `who` is the holder of the lock, or the file or place on the other side. `is_used`: commands
-    without `--state` use this state."""
-
-    place: str
-    done: str
-    changed: bool
-    who: str = ""
-    is_used: bool = True
+if TYPE_CHECKING:
+    from reconciler.app.state import Edit, PlaceChange
 
 
 def edit_text(edit: Edit) -> str:

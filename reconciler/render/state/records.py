@@ -8,7 +8,7 @@ from datetime import datetime
 from reconciler.model.task import TaskRef, instant, rfc3339
 from reconciler.model.wire import console_url
 from reconciler.render import cells, safe
-from reconciler.render.reports import Palette, Style
+from reconciler.render.style import Palette, Style
 from reconciler.render.values import setting_rows
 from reconciler.state.attempt import Attempt, HistoryKind
 from reconciler.state.model import Record, State

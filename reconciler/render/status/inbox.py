@@ -8,7 +8,7 @@ from datetime import datetime
 from reconciler.messages.commands import completed
 from reconciler.render import safe
 from reconciler.render.conversation import age, approval_rows
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.tasks.status import (
     OpenRequest,
     RequestKind,

@@ -10,8 +10,8 @@ from reconciler.messages.commands import completed
 from reconciler.model.task_state import TaskState
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age
-from reconciler.render.reports import Palette, Style
 from reconciler.render.status.inbox import request_line
+from reconciler.render.style import Palette, Style
 from reconciler.tasks.status import TaskStatus, counts, open_requests
 
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT")

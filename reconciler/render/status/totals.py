@@ -10,7 +10,7 @@ from reconciler.render.budget import budget_rows
 from reconciler.render.counts import counted
 from reconciler.render.csv_text import csv_text
 from reconciler.render.document import Document, budget_part, given, json_document
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.tasks.totals import By, GroupTotal, Totals, Usage
 
 BLOCKS = "▏▎▍▌▋▊▉█"

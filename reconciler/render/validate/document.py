@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reconciler.app.validate import ValidateReport
 from reconciler.model.diagnostics import Severity, count
 from reconciler.render.document import Document, json_document
-from reconciler.render.reports import ValidateReport
 
 
 def validate_document(report: ValidateReport) -> Document:

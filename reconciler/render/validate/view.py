@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostics import Severity, count
 from reconciler.render.counts import counted
-from reconciler.render.reports import Style, ValidateReport
+from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
+    from reconciler.app.validate import ValidateReport
     from reconciler.model.task import DesiredTask
     from reconciler.render.document import Document
     from reconciler.render.task_view import TaskView

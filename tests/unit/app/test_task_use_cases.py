@@ -14,7 +14,7 @@ from reconciler.app.context import Context
 from reconciler.app.import_ import ImportSelection, import_tasks
 from reconciler.app.plan import plan
 from reconciler.app.recorded_tasks import RecordedTasks
-from reconciler.app.respond import Recipient, approve, cancel, say
+from reconciler.app.respond import Recipient, Response, approve, cancel, say
 from reconciler.app.wait import WaitOptions, wait
 from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
@@ -23,7 +23,6 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task_state import TaskState
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
-from reconciler.render.respond import Response
 from reconciler.tasks.events import Approval, EventSummary
 from reconciler.tasks.status import TaskStatus
 from tests.support.live_tasks import LiveTasks, live_tasks

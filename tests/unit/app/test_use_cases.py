@@ -36,7 +36,7 @@ def test_a_task_from_manifest_to_state(folder: Path) -> None:
         assert [task.ref.key for task in made.tasks if task.creates] == ["one"]
         applied = apply(ctx, ApplyRequest())
         assert (applied.code, applied.report.summary()["created"]) == (0, 1)
-        assert "ask.create" in ui.notes
+        assert "confirm" in ui.notes
         (report,) = status(ctx, ("o*",))
         assert [one.ref.key for one in report.statuses] == ["one"]
         assert [one.changed for one in remove_records(ctx, ["one"], yes=False)] == [True]

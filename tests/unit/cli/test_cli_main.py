@@ -12,11 +12,11 @@ import click
 import pytest
 
 from reconciler import __version__
+from reconciler.app.validate import ValidateReport
 from reconciler.cli.command import Call
 from reconciler.cli.console.output import Output
 from reconciler.cli.main import COMMANDS, GROUPS, Terminated, app, run
 from reconciler.model.diagnostics import StateError
-from reconciler.render.reports import ValidateReport
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.extra_commands import add_command

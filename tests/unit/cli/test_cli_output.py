@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.settings import Settings
+from reconciler.app.ui import FailureReport
+from reconciler.app.validate import ValidateReport
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import wants_color, wants_links
-from reconciler.render.reports import FailureReport, ValidateReport
 from tests.support.diagnostics import error, warning
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.cli.console.live import Screen
 from reconciler.render.cells import without_markup
-from reconciler.render.reports import Palette
+from reconciler.render.style import Palette
 
 RED = Palette(on=True).red
 

@@ -20,7 +20,7 @@ from reconciler.model.shell import MAX_KEY
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.render.document import dump
 from reconciler.render.import_ import import_document, import_text
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from tests.support.escaping import commands_in, invisible_in
 
 ME = Identity("1", login="me")

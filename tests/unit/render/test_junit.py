@@ -6,6 +6,8 @@ from xml.etree import ElementTree as ET
 
 from hypothesis import given
 
+from reconciler.app.ui import FailureReport
+from reconciler.app.validate import ValidateReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import Severity
 from reconciler.model.remarks import remark
@@ -13,7 +15,8 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Reason
 from reconciler.render import render, view_of
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.reports import Report
+from reconciler.render.style import Style
 from tests.support.diagnostics import error, warning
 from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
 from tests.support.escaping import commands_in, invisible_in

@@ -11,6 +11,8 @@ from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reconciler.app.ui import FailureReport
+from reconciler.app.validate import ValidateReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
@@ -21,7 +23,8 @@ from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reas
 from reconciler.render import render, view_of
 from reconciler.render.formats.markdown import LIMIT
 from reconciler.render.markdown_text import fence, link, paragraph, span
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.reports import Report
+from reconciler.render.style import Style
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, desired

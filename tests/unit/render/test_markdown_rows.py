@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reconciler.render import cells
 from reconciler.render.conversation import markdown_rows
-from reconciler.render.reports import Palette
+from reconciler.render.style import Palette
 
 ON = Palette(on=True)
 WORDS = st.lists(st.text("ab*` -.界", min_size=1, max_size=9), max_size=12).map(" ".join)

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.app.ui import FailureReport
+from reconciler.app.validate import ValidateReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.canonical import digest
 from reconciler.model.fields import STAND_IN
@@ -22,13 +24,14 @@ from reconciler.model.value import replace
 from reconciler.plan.codec import encode_saved_plan, read_saved_plan
 from reconciler.plan.diff import differences
 from reconciler.plan.digest import plan_digest
+from reconciler.plan.masking import masked_facts, masked_plan, masked_state
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import FORMATS, render
 from reconciler.render.document import dump
-from reconciler.render.masking import masked, masked_plan, masked_state, withheld
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.reports import Report, masked
 from reconciler.render.state.document import state_document
 from reconciler.render.state.records import state_table, task_text
+from reconciler.render.style import Style
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import error, warning
@@ -252,7 +255,7 @@ def test_a_question_about_another_task_names_the_candidate() -> None:
         remark("unsure.unlisted", why=said("Qzx")),
     )
     for ref, shown in (("acme/a", 0), ("acme/b", 1)):
-        facts = withheld({"ref": ref, "note": note}, frozenset("a"))
+        facts = masked_facts({"ref": ref, "note": note}, frozenset("a"))
         assert str(facts).count("Qzx") == shown
 
 

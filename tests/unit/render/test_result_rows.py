@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from reconciler.app.wait import End, WaitReport
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.render import cells, render
-from reconciler.render.reports import Style
 from reconciler.render.results.table import result_rows
-from reconciler.render.wait.report import WaitedReport
+from reconciler.render.style import Style
 from reconciler.tasks.events import EventSummary, Last
 from reconciler.tasks.status import TaskStatus
 
@@ -86,6 +86,6 @@ def test_empty_columns_are_left_out() -> None:
 @pytest.mark.parametrize("form", ["text", "markdown", "html", "junit", "github"])
 def test_a_status_has_the_same_name_in_every_format_for_people(form: str) -> None:
     hidden = TaskStatus(TaskRef("acme", "a"), TaskState.NOT_VISIBLE, "a.yaml")
-    shown = render(form, WaitedReport((), statuses=(hidden,)), Style())
+    shown = render(form, WaitReport((hidden,), End.FINISHED, NOW), Style())
     shown = re.sub(r'(?s)<style>.*?</style>|(?:class|data-word)="[^"]*"', "", shown)
     assert ("not visible" in shown, "notVisible" in shown) == (True, False)

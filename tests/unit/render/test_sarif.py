@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,6 +13,9 @@ from urllib.parse import unquote
 from hypothesis import given
 from jsonschema import Draft4Validator
 
+from reconciler.app.ui import FailureReport
+from reconciler.app.validate import ValidateReport
+from reconciler.app.wait import End, WaitReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages import word
 from reconciler.model.codes import Code
@@ -21,8 +25,8 @@ from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.render import render
 from reconciler.render.formats.sarif import FINGERPRINT
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
-from reconciler.render.wait.report import WaitedReport
+from reconciler.render.reports import Report
+from reconciler.render.style import Style
 from reconciler.tasks.status import TaskStatus
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, invisible_in
@@ -134,7 +138,7 @@ def test_unresolved_and_gone_tasks_are_results() -> None:
 
 def test_every_status_has_a_rule() -> None:
     statuses = tuple(TaskStatus(TaskRef("acme", state), state, "a.yaml") for state in TaskState)
-    run = run_of(WaitedReport((), statuses=statuses))
+    run = run_of(WaitReport(statuses, End.FINISHED, datetime(2026, 1, 1, tzinfo=UTC)))
     assert {result["ruleId"] for result in run["results"]} == {
         f"task/{state}" for state in TaskState if state is not TaskState.DONE
     }

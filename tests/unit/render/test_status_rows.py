@@ -9,8 +9,8 @@ import pytest
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.render import cells
-from reconciler.render.reports import Style
 from reconciler.render.status.table import status_rows
+from reconciler.render.style import Style
 from reconciler.tasks.status import TaskStatus
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

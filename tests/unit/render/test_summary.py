@@ -14,7 +14,7 @@ from reconciler.plan.codec import encode_saved_plan, read_saved_plan
 from reconciler.plan.plan import Plan
 from reconciler.render import render
 from reconciler.render.budget import budget_lines
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from tests.support.documents import check_document
 from tests.support.plan_sample import PLAN
 

@@ -14,7 +14,8 @@ from reconciler.render import cells, render
 from reconciler.render.diagnostics import render_one
 from reconciler.render.plan.summary import plan_summary
 from reconciler.render.prompt_diff import diff_rows
-from reconciler.render.reports import Report, Style
+from reconciler.render.reports import Report
+from reconciler.render.style import Style
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reconciler.render.cells import without_markup
 from reconciler.render.conversation import ConversationText, seconds
 from reconciler.render.document import json_line
-from reconciler.render.reports import Style
+from reconciler.render.style import Style
 from reconciler.tasks.conversation import Conversation, ConversationEntry, Kind
 from tests.support.agent_events import (
     agent_event,

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from reconciler.app.ui import FailureReport
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error, warning
-from reconciler.render.reports import FailureReport
 
 SOURCE = {
     ("tasks/a.yaml", 2): "    planMode: 'yes'",

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from reconciler.app.validate import ValidateReport
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error, warning
-from reconciler.render.reports import ValidateReport
 
 WRONG = error(Code.EMPTY_VALUE, at=Place("a.yaml", 1, 1, "a", ("tasks", "a", "name")))
 ODD = warning(Code.NO_APPROVER, at=Place(key="a", path=("tasks", "a")), mode="manual")

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from reconciler.render.reports import ValidateReport
+from reconciler.app.validate import ValidateReport
 
 REPORT = ValidateReport(9, 6)

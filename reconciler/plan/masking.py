@@ -1,4 +1,4 @@
-"""Removes the prompts of sensitive tasks from reports, before any format sees them.
+"""Removes the prompts of sensitive tasks from plans, states and messages, before they are shown.
 
 Values that are prompts become a digest (the beginning of the SHA-256 of the UTF-8 text), which
 shows whether a prompt changed. The service's own words in an error may repeat a prompt in any form:
@@ -21,7 +21,6 @@ from reconciler.model.remarks import SAID, Arg, Remark, map_fact, said
 from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import first_user_message
-from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.state.attempt import OUTPUTS
 
 if TYPE_CHECKING:
@@ -62,44 +61,10 @@ _SHOWN_OF_MESSAGE = frozenset({"entity_diff", "timestamp", "type"})
 _SHOWN_OUTPUTS = frozenset({"id", *OUTPUTS, *NAMES}) - {"name", *HIDDEN}
 
 
-def keys_in(report: Report) -> Keys:
-    """The keys of a report's sensitive tasks."""
-    if isinstance(report, FailureReport):
-        return frozenset()
-    if isinstance(report, ValidateReport):
-        return frozenset(task.key for task in report.listed if task.sensitive)
-    from reconciler.plan.plan import Plan
-
-    if not isinstance(report, Plan):
-        return frozenset()
-    return frozenset(task.ref.key for task in report.tasks if task.sensitive)
-
-
-def masked(report: Report, keys: Keys) -> Report:
-    """The report without what may show a prompt of its own sensitive tasks, or of `keys`."""
-    keys |= keys_in(report)
-    if not keys:
-        return report
-    diagnostics = withheld_in(report.diagnostics, keys)
-    if isinstance(report, FailureReport):
-        return replace(report, diagnostics=diagnostics)
-    if isinstance(report, ValidateReport):
-        listed = tuple(redact(task) if task.sensitive else task for task in report.listed)
-        return replace(report, diagnostics=diagnostics, listed=listed)
-    from reconciler.plan.plan import Plan
-
-    if isinstance(report, Plan):
-        return _plan(report, keys)
-    tasks = tuple(
-        replace(task, problems=_remarks(task.problems, task.ref.key, keys)) for task in report.tasks
-    )
-    return replace(report, diagnostics=diagnostics, tasks=tasks)
-
-
 def masked_plan(plan: Plan, keys: Keys = frozenset()) -> Plan:
     """The plan to save: apply takes prompts from the manifests, never from a plan. `keys` are those
     of further sensitive tasks."""
-    keys |= keys_in(plan)
+    keys |= {task.ref.key for task in plan.tasks if task.sensitive}
     return _plan(plan, keys) if keys else plan
 
 
@@ -119,12 +84,12 @@ def masked_state(state: State) -> State:
 # The service's words
 
 
-def withheld_in(diagnostics: Iterable[Diagnostic], keys: Keys) -> tuple[Diagnostic, ...]:
+def masked_diagnostics(diagnostics: Iterable[Diagnostic], keys: Keys) -> tuple[Diagnostic, ...]:
     """The diagnostics without the service's words, except about tasks that are not sensitive."""
     return tuple(_diagnostic(diagnostic, keys) for diagnostic in diagnostics)
 
 
-def withheld(facts: Mapping[str, Arg], keys: Keys) -> dict[str, Arg]:
+def masked_facts(facts: Mapping[str, Arg], keys: Keys) -> dict[str, Arg]:
     """The facts of a note, which may be about the task `ref`, in the same way."""
     ref = facts.get("ref")
     return _facts(facts, _own(TaskRef.parse(ref).key if isinstance(ref, str) else None, keys))
@@ -144,7 +109,7 @@ def _diagnostic(diagnostic: Diagnostic, keys: Keys) -> Diagnostic:
     return replace(diagnostic, args=_facts(diagnostic.args, own))
 
 
-def _remarks(remarks: Iterable[Remark], key: str, keys: Keys) -> tuple[Remark, ...]:
+def masked_remarks(remarks: Iterable[Remark], key: str, keys: Keys) -> tuple[Remark, ...]:
     return tuple(_remark(remark, _own(key, keys)) for remark in remarks)
 
 
@@ -168,13 +133,13 @@ def _plan(plan: Plan, keys: Keys) -> Plan:
     return replace(
         plan,
         tasks=tuple(_task(task, keys) for task in plan.tasks),
-        diagnostics=withheld_in(plan.diagnostics, keys),
+        diagnostics=masked_diagnostics(plan.diagnostics, keys),
         content=confirmed_content(plan),
     )
 
 
 def _task(task: PlannedTask, keys: Keys) -> PlannedTask:
-    task = replace(task, remarks=_remarks(task.remarks, task.ref.key, keys))
+    task = replace(task, remarks=masked_remarks(task.remarks, task.ref.key, keys))
     if not task.sensitive:
         return task
     names = (_name(task.desired), _name(task.record))

@@ -1,0 +1,85 @@
+"""How reports look: a style and a palette."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partialmethod
+from typing import TypeAlias
+
+from reconciler.model.value import Value, replace
+
+Locate: TypeAlias = "Callable[[str], str]"
+"""Turns a file name into a path relative to the repository."""
+
+
+class Palette:
+    """Colors text that `safe` has escaped. Unless `on`, text is returned unchanged."""
+
+    def __init__(self, *, on: bool = False) -> None:
+        self.on = on
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on and text else text
+
+    bold = partialmethod(_paint, "1")
+    dim = partialmethod(_paint, "2")
+    red = partialmethod(_paint, "31")
+    green = partialmethod(_paint, "32")
+    yellow = partialmethod(_paint, "33")
+    magenta = partialmethod(_paint, "35")
+    cyan = partialmethod(_paint, "36")
+    blue = partialmethod(_paint, "94")
+    removed_word = partialmethod(_paint, "1;31;7")
+    added_word = partialmethod(_paint, "1;32;7")
+
+    def of(self, word: str) -> Callable[[str], str]:
+        """The color of an action or result."""
+        paint: Callable[[str], str] = getattr(self, _COLORS.get(word, "dim"))
+        return paint
+
+
+_COLORS = {
+    **dict.fromkeys(("create", "created", "replace", "replaced"), "green"),
+    **dict.fromkeys(("adopt", "adopted", "move", "moved", "forgotten"), "cyan"),
+    **dict.fromkeys(("update", "updated", "changed"), "yellow"),
+    **dict.fromkeys(("failed", "forget", "gone"), "red"),
+    **dict.fromkeys(("held", "orphaned"), "blue"),
+    "unresolved": "magenta",
+}
+
+
+class Style(Value, frozen=True):
+    """The appearance of a report; formats for programs ignore most of it.
+
+    `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
+    `links`: a terminal with hyperlinks.
+    `source` returns a line (from 1) of a file, to be shown below a problem, or None. `diagnostics`:
+    text includes them (other formats always do). `locate` turns a file name into a path relative to
+    the repository.
+    """
+
+    color: bool = False
+    terminal: bool = False
+    links: bool = False
+    width: int = 80
+    full_width: int = 80
+    quiet: bool = False
+    verbose: bool = False
+    diagnostics: bool = True
+    source: Callable[[str, int], str | None] = lambda _file, _line: None
+    locate: Locate = str
+
+    @property
+    def palette(self) -> Palette:
+        return Palette(on=self.color)
+
+    def link(self, text: str, url: str | None) -> str:
+        """A text, which `safe` has escaped, as a hyperlink if there are any."""
+        if not self.links:
+            return text
+        from reconciler.render.hyperlinks import linked  # few outputs have links
+
+        return linked(text, url)
+
+    def indented(self, columns: int) -> Style:
+        return replace(self, width=self.width - columns)
