@@ -4,6 +4,7 @@ nothing more, and the next apply needs nobody to move a file."""
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,14 @@ def restore_older_copy(sandbox: Sandbox) -> None:
     (sandbox.folder / STATE).write_bytes((sandbox.folder.parent / "state-1").read_bytes())
 
 
+def pull_another_one(sandbox: Sandbox) -> None:
+    """Somebody else has applied the same manifests and committed the state."""
+    clone = Sandbox(sandbox.folder.parent / "clone", sandbox.server)
+    shutil.copytree(sandbox.folder, clone.folder)
+    assert clone.run("apply").code == 0
+    (sandbox.folder / STATE).write_bytes((clone.folder / STATE).read_bytes())
+
+
 def remove_state(sandbox: Sandbox) -> None:
     (sandbox.folder / STATE).unlink()
 
@@ -77,6 +86,7 @@ LOSSES: dict[Callable[[Sandbox], None], Code] = {
     remove_lock: Code.STATE_LOCK_LOST,
     remove_lock_only: Code.STATE_LOCK_LOST,
     move_lock_away_and_back: Code.STATE_CHANGED,
+    pull_another_one: Code.STATE_CHANGED,
     restore_older_copy: Code.STATE_CHANGED,
     remove_state: Code.STATE_CHANGED,
 }

@@ -82,7 +82,7 @@ def skipped_time() -> Iterator[None]:
     """Commands in this process wait neither for the settle time nor between retries."""
     with (
         patch.dict(Transport.__init__.__kwdefaults__ or {}, sleep=_yield),
-        patch.dict(SharedState.__init__.__kwdefaults__ or {}, wait=_skip),
+        patch.dict(SharedState.__init__.__kwdefaults__ or {}, wait=skip),
         patch.dict(App.__init__.__kwdefaults__ or {}, now=skipped_now),
         patch.object(Stop, "wait", _wait),
         patch.object(SystemClock, "boot", lambda _: _skipped.boot()),
@@ -104,13 +104,13 @@ def stopped_time() -> Iterator[Skipped]:
 
 def _wait(self: Stop, seconds: float) -> bool:
     if seconds > 0 and self.exit_code is None:
-        _skip(seconds)
+        skip(seconds)
         if _skipped.signal_at is not None and _skipped.seconds >= _skipped.signal_at:
             self.set(143)
     return self.exit_code is None
 
 
-def _skip(seconds: float) -> None:
+def skip(seconds: float) -> None:
     """Threads that wait at the same time do not wait for each other."""
     end = _skipped.seconds + seconds
     _yield()
