@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
@@ -215,24 +215,44 @@ class PlannedTask(Stored, frozen=True):
         return self.effect is not Effect.NOTHING
 
 
+class PlannedFields(TypedDict, total=False):
+    """Fields of PlannedTask."""
+
+    file: str
+    line: int | None
+    desired: DesiredTask
+    task_id: str | None
+    diff: tuple[Change, ...]
+    record: Record | None
+    remote: RemoteTask | None
+    attempt: Attempt
+    moved_from: TaskRef | None
+    duplicates: tuple[Duplicate, ...]
+    candidate: RemoteTask | None
+    cancels: bool
+    waits_for: tuple[TaskRef, ...]
+
+
 def plan_for(
     known: DesiredTask | Record | Attempt,
     action: Action,
     reason: Reason,
     *remarks: Remark,
-    **fields: Any,
+    **fields: Unpack[PlannedFields],
 ) -> PlannedTask:
-    """A planned task at the place of its manifest, record or attempt. `fields` are further fields
-    of PlannedTask; the task ID defaults to that of the record or the remote task."""
+    """A planned task at the place of its manifest, record or attempt. The task ID defaults to that
+    of the record or the remote task."""
     if isinstance(known, DesiredTask):
         fields["desired"], fields["line"] = known, known.line
+    elif isinstance(known, Record):
+        fields["record"] = known
     else:
-        fields["record" if isinstance(known, Record) else "attempt"] = known
+        fields["attempt"] = known
     if "task_id" not in fields:
         record, remote = fields.get("record"), fields.get("remote")
         fields["task_id"] = record.task_id if record else remote.id if remote else None
-    file = fields.pop("file", known.file)
-    return PlannedTask(known.ref, action, reason, file, remarks=remarks, **fields)
+    fields.setdefault("file", known.file)
+    return PlannedTask(ref=known.ref, action=action, reason=reason, remarks=remarks, **fields)
 
 
 class FailReason(NamedTuple):

@@ -14,7 +14,7 @@ from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.diff import differences
 from reconciler.plan.lookup import is_comparable, moved_ref, record_of, removed_task
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedFields, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
 from reconciler.plan.replacement import ReplaceRequest
 from reconciler.plan.undeclared import Undeclared
@@ -187,7 +187,7 @@ class Rules:
         if absent:
             is_maker = self._view.identity.same_as(record.identity)
             case = "replace.gone" if is_maker else "replace.hidden"
-        fields = {
+        fields: PlannedFields = {
             "record": record,
             "diff": differences(record.inputs, task.inputs, remote).changes,
             "cancels": cancels,
@@ -303,7 +303,7 @@ class Rules:
         which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
         case = "attempt.resolve_orphan" if isinstance(known, Attempt) else "attempt.resolve"
         remarks = (explanation, verdict.why, remark(case, ref=str(attempt.ref), task_id=which))
-        fields = {"attempt": attempt, "candidate": candidate}
+        fields: PlannedFields = {"attempt": attempt, "candidate": candidate}
         return plan_for(known, Action.UNRESOLVED, verdict.reason, *remarks, **fields)
 
     def _only_candidate(self, verdicts: Sequence[Verdict], org_name: str) -> RemoteTask | None:
@@ -327,7 +327,7 @@ def _adopted(
     """`others` are the IDs of further tasks, which are duplicates, with the attempt that created
     them."""
     duplicates = tuple(a.duplicate(known.ref, each) for a, ids in others for each in ids)
-    fields = {"remote": task, "attempt": attempt, "duplicates": duplicates}
+    fields: PlannedFields = {"remote": task, "attempt": attempt, "duplicates": duplicates}
     return plan_for(known, Action.ADOPT, Reason.ATTEMPT, explanation, **fields)
 
 

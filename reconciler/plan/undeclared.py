@@ -8,7 +8,7 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
 from reconciler.plan.periods import Periods
-from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedFields, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import NotCreated, Verdict
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -95,7 +95,7 @@ class Undeclared:
             cancels = cancel or any(owed.task_id == record.task_id for owed in record.owed)
             case = "forget.cancel" if cancels else "forget"
             explanation = remark(case, file=removal.file, ids=(record.task_id,), more=0)
-            fields = {"file": removal.file, "cancels": cancels}
+            fields: PlannedFields = {"file": removal.file, "cancels": cancels}
             yield plan_for(record, Action.FORGET, Reason.LISTED, explanation, **fields)
         for record in self._orphans:
             case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
