@@ -1,8 +1,7 @@
 """Reports in every format.
 
-All outputs of a command are in one place: a package (`validate/`, `plan/`, `apply/`, `wait/`,
-`results/`, `status/`, `state/`) or a module (`fmt.py`, `show.py`, ...). What reports have in common
-in a format is in `formats/`. Modules are imported when they are used.
+All outputs of a command are in one module (`plan/` is a package). What reports have in common in a
+format is in `formats/`. Modules are imported when they are used.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ def render(name: str, report: Report, style: Style) -> str:
 
 
 VIEWS = {
-    "ValidateReport": "validate.view:ValidateView",
+    "ValidateReport": "validate:ValidateView",
     "Plan": "plan.view:PlanView",
-    "ApplyReport": "apply.view:ApplyView",
-    "ApplyWaitReport": "apply.waited:ApplyWaitView",
-    "WaitReport": "wait.view:WaitView",
-    "ResultsReport": "results.view:ResultsView",
+    "ApplyReport": "apply:ApplyView",
+    "ApplyWaitReport": "apply:ApplyWaitView",
+    "WaitReport": "wait:WaitView",
+    "ResultsReport": "results:ResultsView",
     "FailureReport": "failure:FailureView",
 }
 """The view of each kind of report, by name, so that only the one that is used is imported."""

@@ -10,10 +10,8 @@ from reconciler.model.task import rfc3339
 from reconciler.render import safe
 from reconciler.render.conversation import age
 from reconciler.render.document import Document, change_item, json_document
-from reconciler.render.state.document import state_part
-from reconciler.render.state.records import task_text
-from reconciler.render.status.document import status_counts, status_task
-from reconciler.render.status.table import reason_rows
+from reconciler.render.state import state_part, task_text
+from reconciler.render.status import reason_rows, status_counts, status_task
 from reconciler.render.style import Style
 from reconciler.render.values import change_rows, flow, setting_rows
 from reconciler.tasks.status import TaskStatus

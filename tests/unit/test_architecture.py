@@ -355,7 +355,6 @@ MAY_VALIDATE = {
     "render.safe",
     "render.counts",
     "render.validate",
-    "render.validate.view",
     "render.view",
     "render.formats",
     "render.formats.text",

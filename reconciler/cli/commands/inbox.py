@@ -24,8 +24,7 @@ def command(call: Call, selectors: tuple[str, ...]) -> int:
     the service are only listed.
     """
     from reconciler.app.inbox import answer_inbox, inbox
-    from reconciler.render.status.document import inbox_document
-    from reconciler.render.status.inbox import inbox_text
+    from reconciler.render.inbox import inbox_document, inbox_text
 
     found = inbox(call.ctx, selectors)
     if call.ctx.ui.interactive and found.requests:

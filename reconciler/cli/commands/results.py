@@ -39,7 +39,7 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
 
     report, text = results(call.ctx, selectors), None
     if call.out.options.format == "csv":
-        from reconciler.render.results.document import results_csv
+        from reconciler.render.results import results_csv
 
         text = results_csv(report.statuses)
     call.out.report(report, text)

@@ -21,7 +21,7 @@ from reconciler.cli.options import (
     option,
 )
 from reconciler.cli.usage import UsageError
-from reconciler.render.state.edits import (
+from reconciler.render.state import (
     copy_document,
     copy_text,
     edit_text,
@@ -51,8 +51,7 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     STATUS is what the state last recorded; `taskctl status` asks the service.
     """
     from reconciler.app.state import read_tasks
-    from reconciler.render.state.document import state_document
-    from reconciler.render.state.records import state_table
+    from reconciler.render.state import state_document, state_table
 
     state, refs = read_tasks(call.ctx, selectors)
     call.out.result(
@@ -70,8 +69,7 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
 def show_record(call: Call, key: str) -> int:
     """Show the record of one task: its inputs when it was created, and its last known outputs."""
     from reconciler.app.state import read_tasks
-    from reconciler.render.state.document import state_document
-    from reconciler.render.state.records import task_text
+    from reconciler.render.state import state_document, task_text
 
     state, refs = read_tasks(call.ctx, (key,))
     call.out.result(

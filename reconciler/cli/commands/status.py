@@ -26,10 +26,9 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render.document import dump
-from reconciler.render.status.document import status_document
-from reconciler.render.status.notification import notification_text
-from reconciler.render.status.table import status_rows
-from reconciler.render.status.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
+from reconciler.render.notification import notification_text
+from reconciler.render.status import status_document, status_rows
+from reconciler.render.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
 from reconciler.tasks.status import exit_code
 from reconciler.tasks.totals import By
 

@@ -112,8 +112,7 @@ class Output:
         if self.options.format != "text":
             self.report(report)
             return
-        from reconciler.render.apply.summary import apply_summary
-        from reconciler.render.apply.waited import waited_rows
+        from reconciler.render.apply import apply_summary, waited_rows
 
         self.kept = self.masked(report)
         self.diagnostics(self.kept.diagnostics)
@@ -233,7 +232,7 @@ class Output:
         write_stderr(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
 
     def show_request(self, request: OpenRequest, now: datetime) -> None:
-        from reconciler.render.status.inbox import inbox_text
+        from reconciler.render.inbox import inbox_text
 
         write_stderr("\n" + inbox_text([request], self.style(sys.stderr), now))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.cli.console.live import Screen
 from reconciler.model.remarks import Arg
 from reconciler.model.task_state import TaskState
-from reconciler.render.status.table import status_rows
+from reconciler.render.status import status_rows
 from reconciler.render.style import Style
 from reconciler.tasks.status import TaskStatus
 

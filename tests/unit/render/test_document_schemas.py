@@ -20,10 +20,11 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Origin
 from reconciler.render import render, view_of
+from reconciler.render.inbox import inbox_document
 from reconciler.render.reports import Report
 from reconciler.render.show import report_document
-from reconciler.render.state.document import state_document
-from reconciler.render.status.document import inbox_document, status_document
+from reconciler.render.state import state_document
+from reconciler.render.status import status_document
 from reconciler.render.style import Style
 from reconciler.state.attempt import HistoryKind
 from reconciler.state.edit import known_refs

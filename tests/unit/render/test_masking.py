@@ -29,8 +29,7 @@ from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reas
 from reconciler.render import FORMATS, render
 from reconciler.render.document import dump
 from reconciler.render.reports import Report, masked
-from reconciler.render.state.document import state_document
-from reconciler.render.state.records import state_table, task_text
+from reconciler.render.state import state_document, state_table, task_text
 from reconciler.render.style import Style
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State

@@ -11,7 +11,7 @@ from reconciler.app.wait import End, WaitReport
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.render import cells, render
-from reconciler.render.results.table import result_rows
+from reconciler.render.results import result_rows
 from reconciler.render.style import Style
 from reconciler.tasks.events import EventSummary, Last
 from reconciler.tasks.status import TaskStatus

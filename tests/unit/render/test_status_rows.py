@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.render import cells
-from reconciler.render.status.table import status_rows
+from reconciler.render.status import status_rows
 from reconciler.render.style import Style
 from reconciler.tasks.status import TaskStatus
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.model.task import TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
-from reconciler.render.status.notification import MAX_NEWS, notification_text
+from reconciler.render.notification import MAX_NEWS, notification_text
 from reconciler.tasks.events import Approval, EventSummary, Last
 from reconciler.tasks.status import TaskStatus, find_news
 

@@ -14,7 +14,8 @@ from reconciler.model.identity import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.render import cells
-from reconciler.render.status.totals import (
+from reconciler.render.style import Style
+from reconciler.render.totals import (
     ASCII,
     BLOCKS,
     bar,
@@ -22,7 +23,6 @@ from reconciler.render.status.totals import (
     totals_document,
     totals_rows,
 )
-from reconciler.render.style import Style
 from reconciler.tasks.totals import By, GroupTotal, Totals, Usage, known_usages, totals
 from tests.support.escaping import invisible_in
 from tests.support.plan_values import ORG, attempt, duplicate, record, state

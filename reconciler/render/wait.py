@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from reconciler.render.results.table import result_rows
-from reconciler.render.results.view import StatusesView
-from reconciler.render.status.table import status_summary
+from reconciler.render.document import FORMAT_VERSION, Document, diagnostic_items
+from reconciler.render.results import StatusesView, result_rows
+from reconciler.render.status import status_summary, statuses_part
 from reconciler.render.style import Style
 
 if TYPE_CHECKING:
     from reconciler.app.wait import WaitReport
-    from reconciler.render.document import Document
 
 
 class WaitView(StatusesView):
@@ -28,9 +27,16 @@ class WaitView(StatusesView):
         return result_rows(self.statuses, style, self.report.read_at)
 
     def document(self) -> Document:
-        from reconciler.render.wait.document import wait_document
-
         return wait_document(self.report)
 
     def summary(self) -> str:
         return f"Wait: {status_summary(self.statuses)}".removesuffix(".")
+
+
+def wait_document(report: WaitReport) -> Document:
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "end": report.end.value,
+        "diagnostics": diagnostic_items(report.diagnostics),
+        **statuses_part(report.statuses, report.read_at),
+    }

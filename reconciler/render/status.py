@@ -1,4 +1,4 @@
-"""The status of tasks as a table."""
+"""The status of tasks: as a table, and as a document."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from datetime import datetime
 
 from reconciler.messages import wording
 from reconciler.messages.commands import completed
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age
-from reconciler.render.status.inbox import request_line
+from reconciler.render.document import Document, diagnostic_items, json_document, timestamp
+from reconciler.render.inbox import request_item, request_line
 from reconciler.render.style import Palette, Style
 from reconciler.tasks.status import TaskStatus, counts, open_requests
 
@@ -120,3 +123,51 @@ def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
             yield f"  {row.lstrip()}" if row.startswith(" ") else row
     if status.state is TaskState.FAILED and status.summary.words:
         yield cells.shorten(safe.line(" ".join(status.summary.words.split())), width)
+
+
+def status_document(
+    statuses: Sequence[TaskStatus], now: datetime, diagnostics: Sequence[Diagnostic] = ()
+) -> Document:
+    """The status document, with every output of the service, including unknown outputs."""
+    return json_document(diagnostics, **statuses_part(statuses, now))
+
+
+def statuses_part(statuses: Sequence[TaskStatus], now: datetime) -> Document:
+    """The members about tasks as they were at that time."""
+    return {
+        "readAt": rfc3339(now),
+        "summary": status_counts(statuses),
+        "tasks": [status_task(status) for status in statuses],
+    }
+
+
+def status_counts(statuses: Sequence[TaskStatus]) -> dict[str, int]:
+    return {state.value: number for state, number in counts(statuses).items()}
+
+
+def status_task(status: TaskStatus) -> Document:
+    """A task of the status document."""
+    event = status.summary
+    return {
+        "key": status.ref.key,
+        "orgName": status.ref.org_name,
+        "status": status.state.value,
+        "taskId": status.task_id,
+        "url": status.url,
+        "file": status.file,
+        "contextPercent": status.context_percent,
+        "lastEvent": {
+            "id": event.event_id or None,
+            "says": event.last.value,
+            "timestamp": timestamp(event.at),
+            "words": event.words or None,
+        },
+        "unmet": diagnostic_items(status.unmet),
+        "waitingFor": [request_item(request) for request in open_requests(status)],
+        "approvals": [dict(approval.body) for approval in status.approvals],
+        "toolCalls": [
+            {"id": call.id, "name": call.name, "executionMode": call.mode} for call in status.parked
+        ],
+        "queuedInput": status.queued_input,
+        "outputs": dict(status.raw),
+    }

@@ -31,9 +31,18 @@ class ValidateView(ReportView):
         return () if style.quiet else (f"{self.summary()}.",)
 
     def document(self) -> Document:
-        from reconciler.render.validate.document import validate_document  # most runs write text
+        from reconciler.render.document import json_document  # most runs write text
 
-        return validate_document(self.report)
+        return json_document(
+            self.diagnostics,
+            valid=not self.errors,
+            summary={
+                "tasks": self.report.tasks,
+                "files": self.report.files,
+                "errors": self.errors,
+                "warnings": self.warnings,
+            },
+        )
 
     def summary(self) -> str:
         """`9 tasks in 6 files: valid`, or `3 errors, 1 warning in 6 files`"""

@@ -1,17 +1,27 @@
-"""The state as a table, and everything recorded about one task as text."""
+"""The state and changes of it, as text and as documents."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from reconciler.messages.remarks import phrase
 from reconciler.model.task import TaskRef, instant, rfc3339
 from reconciler.model.wire import console_url
 from reconciler.render import cells, safe
+from reconciler.render.document import Document, given, inert, json_document, timestamp
 from reconciler.render.style import Palette, Style
 from reconciler.render.values import setting_rows
-from reconciler.state.attempt import Attempt, HistoryKind
+from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
 from reconciler.state.model import Record, State
+
+if TYPE_CHECKING:
+    from reconciler.app.state import Edit, PlaceChange
+
+
+# The state
 
 
 def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missing: str = "") -> str:
@@ -105,3 +115,116 @@ def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iter
     for name, text in facts.items():
         if text:
             yield f"{'':{indent}}{palette.dim((name + ':').ljust(width))} {safe.line(text)}"
+
+
+def state_document(state: State, refs: Iterable[TaskRef]) -> Document:
+    """The document of `state list` and `state show`."""
+    return json_document(
+        backend=state.backend,
+        lineage=state.lineage,
+        serial=state.serial,
+        tasks=[_state_task(state, ref) for ref in refs],
+    )
+
+
+def _state_task(state: State, ref: TaskRef) -> Document:
+    record = state.records.get(ref)
+    task_id = record.task_id if record is not None else None
+    return {
+        "key": ref.key,
+        "orgName": ref.org_name,
+        "taskId": task_id,
+        "url": console_url(state.backend, ref.org_name, task_id) if task_id else None,
+        "file": record.file if record is not None else None,
+        **state_part(state, ref),
+    }
+
+
+def state_part(state: State, ref: TaskRef) -> Document:
+    """What the state knows about a key."""
+    record = state.records.get(ref)
+    return {
+        "recorded": _record(record) if record is not None else None,
+        "attempts": [_attempt(attempt) for attempt in state.attempts_for(ref)],
+    }
+
+
+def _record(record: Record) -> Document:
+    return {
+        "createdAt": timestamp(created_at(record)),
+        "marks": list(record.marks),
+        "pending": dict(record.pending),
+        "inputs": dict(record.inputs),
+        "digest": record.digest,
+        "outputs": dict(record.outputs),
+        "history": [_history_entry(entry) for entry in record.full_history()],
+        "formerTaskIds": list(record.former),
+    }
+
+
+def _history_entry(entry: HistoryEntry) -> Document:
+    return {
+        "what": entry.what,
+        "at": timestamp(entry.at),
+        "taskId": entry.task_id or None,
+        "mark": entry.mark or None,
+        "detail": entry.detail,
+    }
+
+
+def _attempt(attempt: Attempt) -> Document:
+    return {
+        "mark": attempt.mark,
+        "startedAt": rfc3339(attempt.started_at),
+        **given(replaces=attempt.replaces),
+    }
+
+
+# Changes
+
+
+def edit_text(edit: Edit) -> str:
+    return safe.line(phrase(f"edit.{edit.done}", ref=str(edit.ref), to=edit.to)) + "\n"
+
+
+def edits_document(edits: Iterable[Edit]) -> Document:
+    return json_document(
+        edits=[
+            {
+                "changed": edit.changed,
+                "result": edit.done,
+                "key": edit.ref.key,
+                "orgName": edit.ref.org_name,
+                **({"to": edit.to} if edit.to else {}),
+            }
+            for edit in edits
+        ]
+    )
+
+
+def place_text(change: PlaceChange) -> str:
+    lines = [phrase(f"state.{change.done}", place=change.place, who=change.who)]
+    used = change.who if change.done == "moved" else change.place
+    if not change.is_used and _may_be_in_file(used):
+        lines += [phrase("state.useInFile", place=used), f'    state = "{used}"']
+    elif not change.is_used:
+        lines.append(phrase("state.use", place=used))
+    return "".join(safe.line(line) + "\n" for line in lines)
+
+
+def _may_be_in_file(place: str) -> bool:
+    """Whether a file in the repository may name it: a remote of the clone."""
+    return place.startswith("git:")
+
+
+def place_document(change: PlaceChange) -> Document:
+    return json_document(state=change.place, result=change.done, changed=change.changed)
+
+
+def copy_text(state: Mapping[str, object]) -> str:
+    """A whole state, as `state push` reads it."""
+    return inert(json.dumps(state, indent=2)) + "\n"
+
+
+def copy_document(state: Mapping[str, object]) -> Document:
+    return json_document(state=state)

@@ -12,7 +12,7 @@ from reconciler.messages.commands import completed
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.render import cells, safe
-from reconciler.render.status.inbox import request_line
+from reconciler.render.inbox import request_line
 from reconciler.tasks.status import (
     News,
     TaskStatus,

@@ -1,18 +1,18 @@
-"""Open requests as a list."""
+"""Open requests: as a list, and in documents."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from reconciler.messages.commands import completed
+from reconciler.model.task import rfc3339
 from reconciler.render import safe
 from reconciler.render.conversation import age, approval_rows
+from reconciler.render.document import Document, json_document, timestamp
 from reconciler.render.style import Style
-from reconciler.tasks.status import (
-    OpenRequest,
-    RequestKind,
-)
+from reconciler.tasks.status import OpenRequest, RequestKind
 
 _ASKS = {
     RequestKind.APPROVAL: "asks for approval",
@@ -49,3 +49,31 @@ def request_line(request: OpenRequest, now: datetime, *, message: bool = True) -
     ago = f" ({age(now - request.since)} ago)" if request.since is not None else ""
     text = " ".join(request.message.split()) if message else ""
     return f"{_ASKS[request.kind]}{tools}{ago}{f': {text}' if text else ''}"
+
+
+def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> Document:
+    return json_document(readAt=rfc3339(now), requests=[_inbox_item(r) for r in requests])
+
+
+def _inbox_item(request: OpenRequest) -> Document:
+    status = request.status
+    return {
+        "key": status.ref.key,
+        "orgName": status.ref.org_name,
+        "taskId": status.task_id,
+        "url": status.url,
+        "file": status.file,
+        **request_item(request),
+        "approval": dict(request.approval.body) if request.approval else None,
+    }
+
+
+def request_item(request: OpenRequest) -> Document:
+    """A request in a document."""
+    return {
+        "wants": request.kind.value,
+        "message": request.message or None,
+        "since": timestamp(request.since),
+        "requestId": request.approval.id if request.approval is not None else None,
+        "command": shlex.split(completed(request.command_line)) or None,
+    }

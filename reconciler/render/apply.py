@@ -1,0 +1,211 @@
+"""The result of an apply for all formats, with `--wait` also that of the wait after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.messages.remarks import word_remarks
+from reconciler.model.diagnostics import Severity
+from reconciler.model.remarks import Remark
+from reconciler.model.value import replace
+from reconciler.render import safe
+from reconciler.render.counts import listed
+from reconciler.render.diagnostics import place_of
+from reconciler.render.document import Document, budget_part, given, hint_items, json_document
+from reconciler.render.plan.document import plan_task
+from reconciler.render.results import StatusesView, result_rows
+from reconciler.render.status import status_summary, statuses_part
+from reconciler.render.style import Locate, Style
+from reconciler.render.task_view import LABELS, TaskView, view_of_task
+from reconciler.render.values import hint_rows
+from reconciler.render.view import Count, ReportView
+
+if TYPE_CHECKING:
+    from reconciler.app.apply import ApplyWaitReport
+
+_RESULTS: dict[Result, tuple[str, Severity | None]] = {
+    Result.CREATED: ("+", None),
+    Result.REPLACED: ("-/+", None),
+    Result.ADOPTED: (">", None),
+    Result.MOVED: (">", None),
+    Result.FORGOTTEN: ("-", None),
+    Result.CANCELLED: ("-", None),
+    Result.UPDATED: ("~", None),
+    Result.FAILED: ("x", Severity.ERROR),
+    Result.UNRESOLVED: ("?", Severity.ERROR),
+    Result.NOT_STARTED: ("-", Severity.WARNING),
+}
+
+
+class ApplyView(ReportView):
+    command = "apply"
+
+    def __init__(self, report: ApplyReport) -> None:
+        self.report = report
+        self.diagnostics = report.diagnostics
+
+    def rows(self, style: Style) -> Iterable[str]:
+        return apply_rows(self.report, style)
+
+    def document(self) -> Document:
+        return apply_document(self.report)
+
+    def summary(self) -> str:
+        return apply_summary(self.report).removesuffix(".")
+
+    def headline(self) -> str:
+        return ", ".join(f"{c.number:,} {c.done}" for c in self.counts()) or "No changes"
+
+    def counts(self) -> Iterable[Count]:
+        for word, number in self.report.summary().items():
+            if number:
+                label = LABELS.get(word, word)
+                yield Count(word, label, number, label)
+
+    def tasks(self, locate: Locate) -> list[TaskView]:
+        return [result_view(task, locate) for task in self.report.tasks]
+
+
+def result_view(task: TaskResult, locate: Locate) -> TaskView:
+    sign, level = _RESULTS[task.result]
+    words = word_remarks(task.problems)
+    return replace(view_of_task(task, task.result, sign, level, words, locate), line=task.line)
+
+
+class ApplyWaitView(StatusesView):
+    """The tasks as after a wait, and those that apply did not create."""
+
+    command = "apply"
+
+    def __init__(self, report: ApplyWaitReport) -> None:
+        super().__init__(report.statuses, report.diagnostics)
+        self.report = report
+
+    def rows(self, style: Style) -> Iterable[str]:
+        yield from apply_rows(self.report, style)
+        if not style.quiet:
+            yield ""
+            yield from waited_rows(self.report, style)
+
+    def document(self) -> Document:
+        return apply_wait_document(self.report)
+
+    def summary(self) -> str:
+        waited = status_summary(self.statuses).removesuffix(".")
+        return f"{apply_summary(self.report)} Wait: {waited}"
+
+    def tasks(self, locate: Locate) -> list[TaskView]:
+        waited_for = {status.ref for status in self.statuses}
+        rest = [task for task in self.report.tasks if task.ref not in waited_for]
+        return [*super().tasks(locate), *(result_view(task, locate) for task in rest)]
+
+
+def waited_rows(report: ApplyWaitReport, style: Style) -> Iterator[str]:
+    """The table of results, and why tasks are held: `2 held: waiting for the pilot: ...`."""
+    yield from result_rows(report.statuses, style, report.read_at)
+    reasons = Counter(word_remarks(task.explanation).note for task in report.held_tasks)
+    for reason, number in reasons.items():
+        yield f"{number} held: {safe.line(reason)}"
+
+
+def apply_summary(report: ApplyReport, label: str = "Apply") -> str:
+    """`Apply: 3 created, 1 failed.`"""
+    return f"{label}: {listed(report.summary().items(), LABELS)}."
+
+
+_WIDTH = 96
+_NAMED = 3  # keys of tasks that were not started; the others are counted
+_FAILURES = (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED)
+
+
+def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
+    """At least one row per task, then the counts; with `-q`, only tasks that did not succeed."""
+    if style.quiet and not report.failed():
+        return
+    palette = style.palette
+    shown = [task for task in report.tasks if not style.quiet or task.result in _FAILURES]
+    for task in shown:
+        if task.result is not Result.NOT_STARTED:
+            yield from _result_rows(task, style)
+    not_started: dict[tuple[Remark, ...], list[str]] = {}
+    for task in shown:
+        if task.result is Result.NOT_STARTED:
+            not_started.setdefault(task.problems, []).append(task.key)
+    for problems, keys in not_started.items():
+        more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+        yield f"{palette.dim('not started')} {safe.line(', '.join(keys[:_NAMED]))}{more}"
+        yield from _problem_rows(problems, style)
+    if shown:
+        yield ""
+    yield palette.bold(apply_summary(report))
+
+
+def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
+    """`created rotate-iam-keys https://...` (without the address if the key is a hyperlink),
+    followed by what went wrong."""
+    palette = style.palette
+    label = palette.of(task.result)(LABELS.get(task.result, task.result.value))
+    key = safe.line(task.key)
+    linked = style.link(key, task.url)
+    named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
+    where = safe.line(named) if named else place_of(task.file, task.line)
+    if linked != key and not style.verbose:
+        where = ""  # one click away
+    yield f"{label} {palette.bold(linked)}  {where}".rstrip()
+    if task.replaced:
+        end = ", which was cancelled" if task.cancelled else ""
+        yield palette.dim(f"    replaces {safe.line(task.replaced)}{end}")
+    if task.result is Result.FORGOTTEN and task.cancelled:
+        yield palette.dim("    task cancelled")
+    if task.updated:
+        yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
+    yield from _problem_rows(task.problems, style)
+
+
+def _problem_rows(problems: tuple[Remark, ...], style: Style) -> Iterator[str]:
+    words = word_remarks(problems)
+    if words.note:
+        yield f"    {safe.line(words.note)}"
+    yield from (f"    {row}" for row in hint_rows(words.hints, replace(style, width=_WIDTH)))
+
+
+def apply_wait_document(report: ApplyWaitReport) -> Document:
+    """The document of an apply, with the end of the wait after it."""
+    wait = {
+        "end": report.end.value,
+        **statuses_part(report.statuses, report.read_at),
+        **given(held=[plan_task(task) for task in report.held_tasks]),
+    }
+    return {**apply_document(report), "wait": wait}
+
+
+def apply_document(report: ApplyReport) -> Document:
+    return json_document(
+        report.diagnostics,
+        summary=report.summary(),
+        **given(budget=budget_part(report.budgets)),
+        tasks=[_applied_task(task) for task in report.tasks],
+    )
+
+
+def _applied_task(task: TaskResult) -> Document:
+    words = word_remarks(task.problems)
+    return {
+        "key": task.key,
+        "orgName": task.org_name,
+        "result": task.result.value,
+        "taskId": task.task_id,
+        "url": task.url,
+        "error": words.note or None,
+        "file": task.file,
+        "line": task.line,
+        **given(
+            replaced=task.replaced,
+            cancelled=task.cancelled,
+            updated=list(task.updated),
+            hints=hint_items(words),
+        ),
+    }

@@ -1,0 +1,213 @@
+"""What came out of each task. The table also ends `wait` and `apply --wait`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from reconciler.messages import word
+from reconciler.messages.commands import completed
+from reconciler.messages.template import Hint, Words
+from reconciler.model.canonical import ABSENT
+from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.task import rfc3339
+from reconciler.model.task_state import TaskState
+from reconciler.model.value import replace
+from reconciler.render import cells, safe
+from reconciler.render.csv_text import csv_text
+from reconciler.render.document import Document, diagnostic_items, json_document
+from reconciler.render.status import (
+    address_rows,
+    paint_of,
+    reason_rows,
+    request_rows,
+    status_counts,
+    status_summary,
+)
+from reconciler.render.style import Locate, Style
+from reconciler.render.task_view import TaskView, merged, pull_requests_text, view_of_task
+from reconciler.render.view import Count, ReportView
+from reconciler.tasks.results import first_line, result_of
+from reconciler.tasks.status import TaskStatus, counts, open_requests
+
+if TYPE_CHECKING:
+    from reconciler.app.results import ResultsReport
+
+_LEVELS = {0: None, 1: Severity.ERROR, 2: Severity.WARNING, 3: Severity.WARNING}
+"""By exit code."""
+
+
+class StatusesView(ReportView):
+    """Tasks and their statuses."""
+
+    def __init__(self, statuses: Sequence[TaskStatus], diagnostics: Sequence[Diagnostic]) -> None:
+        self.statuses, self.diagnostics = statuses, diagnostics
+
+    def counts(self) -> Iterable[Count]:
+        for state, number in counts(self.statuses).items():
+            yield Count(state.value, state.label, number, state.label)
+
+    def tasks(self, locate: Locate) -> list[TaskView]:
+        return [_status_view(status, locate) for status in self.statuses]
+
+
+class ResultsView(StatusesView):
+    command = "results"
+
+    def __init__(self, report: ResultsReport) -> None:
+        super().__init__(report.statuses, report.diagnostics)
+        self.report = report
+
+    def rows(self, style: Style) -> Iterable[str]:
+        if style.quiet:
+            return ()
+        return result_rows(self.statuses, style, self.report.read_at, self.report.missing)
+
+    def document(self) -> Document:
+        return results_document(self.report)
+
+    def summary(self) -> str:
+        counted = f"Results: {status_summary(self.statuses)}".removesuffix(".")
+        missing = self.report.missing
+        return f"{counted}, {missing:,} not created yet" if missing else counted
+
+
+def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
+    """A task that was waited for."""
+    traits = status.state.traits
+    level = _LEVELS[traits.exit_code]
+    commands: Sequence[str] = [completed(request.command_line) for request in open_requests(status)]
+    hints = tuple(Hint("", (command,)) for command in commands[:1] if command)
+    result, reasons = result_of(status), [word(reason) for reason in status.unmet]
+    repairs = (Hint(why.detail, tuple(why.command.split("\n"))) for why in reasons if why.command)
+    hints = (*hints, *dict.fromkeys(repairs))
+    why = "\n".join([*(reason.summary for reason in reasons), *filter(None, [result.error])])
+    view = view_of_task(status, status.state, traits.sign, level, Words(why, hints), locate)
+    broken = level is Severity.ERROR and status.state is not TaskState.UNMET
+    return replace(view, pull_requests=result.pull_requests, answer=result.answer, is_broken=broken)
+
+
+_HEADER = ("KEY", "STATUS", "PULL REQUESTS", "ANSWER")
+_MIN_ANSWER = 24  # columns
+
+
+def result_rows(
+    statuses: Sequence[TaskStatus], style: Style, now: datetime, missing: int | None = None
+) -> list[str]:
+    """A row per task in the given order, and below it what a person should know or do; with
+    `verbose`, its address and the whole answer. The last row counts the tasks, also the `missing`
+    tasks, which are not created yet."""
+    end = f" {missing:,} not created yet." if missing else ""
+    if not statuses:
+        return [f"No tasks are recorded.{end}"]
+    palette, several = style.palette, len({status.ref.org_name for status in statuses}) > 1
+    table = [_row(status, style, with_org=several) for status in statuses]
+    (head, _), *shown = _fitted([_HEADER, *table], style)
+    rows = [palette.bold(head)]
+    for status, (row, below) in zip(statuses, shown, strict=True):
+        rows += [row, *(f"  {line}" for line in below)]
+        rows += [palette.dim(f"  {line}") for line in address_rows(status, style)]
+        rows += [palette.dim(f"  {line}".rstrip()) for line in _answer_rows(status, style)]
+        rows += [f"  {line}" for line in reason_rows(status, style)]
+        rows += [palette.yellow(f"  {line}") for line in request_rows(status, style, now)]
+    return [*rows, "", *cells.wrap_words(status_summary(statuses) + end, style.width)]
+
+
+def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]:
+    result = result_of(status)
+    key = safe.line(str(status.ref) if with_org else status.ref.key)
+    label = safe.line(status.state.label)
+    return (
+        style.link(key, status.url),
+        paint_of(status.state, style.palette)(label),
+        ", ".join(
+            f"{style.link(safe.line(each.text), each.url)}{merged(each)}"
+            for each in result.pull_requests
+        ),
+        "" if style.verbose else safe.line(first_line(result.answer)),
+    )
+
+
+def _fitted(table: list[tuple[str, ...]], style: Style) -> list[tuple[str, list[str]]]:
+    """Each row without the columns that are empty, with answers cut. On a terminal that is too
+    narrow, pull requests are below the row, and answers are left out."""
+    columns, gap = list(zip(*table, strict=True)), len(cells.GAP)
+    widths = [max(map(cells.width, column)) for column in columns]
+    has_requests, has_answers = (any(column[1:]) for column in columns[2:])
+    left = style.full_width - widths[0] - widths[1] - 2 * gap
+    is_beside = has_requests and (widths[2] <= left or not style.terminal)
+    left -= widths[2] + gap if is_beside else 0
+    least = min(widths[3], _MIN_ANSWER)
+    kept = [0, 1, *([2] if is_beside else [])]
+    if has_answers and (least <= left or not style.terminal):
+        kept.append(3)
+        table = [(*row[:3], cells.shorten(row[3], max(left, least))) for row in table]
+    rows = cells.table_rows([[row[column] for column in kept] for row in table])
+    return [
+        (shown, [row[2]] if row[2] and not is_beside else [])
+        for shown, row in zip(rows, table, strict=True)
+    ]
+
+
+def _answer_rows(status: TaskStatus, style: Style) -> Iterator[str]:
+    if style.verbose and (answer := result_of(status).answer):
+        for line in safe.block(answer.strip("\n")).split("\n"):
+            yield from cells.wrap(line, max(20, style.width - 2))
+
+
+_CSV_COLUMNS = ("orgName", "key", "status", "pullRequests", "answer", "error", "taskId", "url")
+
+
+def results_document(report: ResultsReport) -> Document:
+    return json_document(
+        report.diagnostics,
+        readAt=rfc3339(report.read_at),
+        summary=status_counts(report.statuses),
+        notCreated=report.missing,
+        tasks=[_result(status) for status in report.statuses],
+    )
+
+
+def _result(status: TaskStatus) -> Document:
+    result = result_of(status)
+    return {
+        "key": status.ref.key,
+        "orgName": status.ref.org_name,
+        "status": status.state.value,
+        "taskId": status.task_id,
+        "url": status.url,
+        "file": status.file,
+        "answer": result.answer,
+        **({"data": result.data} if result.data is not ABSENT else {}),
+        "pullRequests": [
+            {
+                "number": request.number,
+                "merged": request.is_merged,
+                "repo": dict(request.repo),
+                "url": request.url,
+            }
+            for request in result.pull_requests
+        ],
+        "error": result.error,
+        "unmet": diagnostic_items(status.unmet),
+    }
+
+
+def results_csv(statuses: Sequence[TaskStatus]) -> str:
+    """A row per task, without the data."""
+    return csv_text([_CSV_COLUMNS, *map(_csv_row, statuses)])
+
+
+def _csv_row(status: TaskStatus) -> tuple[str, ...]:
+    result = result_of(status)
+    return (
+        status.ref.org_name,
+        status.ref.key,
+        status.state.value,
+        pull_requests_text(result.pull_requests),
+        first_line(result.answer),
+        " ".join(result.error.split()),
+        status.task_id or "",
+        status.url or "",
+    )
