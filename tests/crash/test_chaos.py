@@ -272,7 +272,7 @@ def play(here: Round, mischief: Mischief) -> None:
         here.start()
     if here.likely(0.5):
         here.undo()
-        here.undo = lambda: None
+        here.undo, here.refused_until_undone = lambda: None, False
     here.end()
     here.check()
 
