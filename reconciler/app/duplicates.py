@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from reconciler.app.context import Context
-from reconciler.app.recorded_tasks import record_of_duplicate
 from reconciler.model.diagnostics import Diagnostic, TaskctlError
+from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.plan.duplicates import duplicate_warning
+from reconciler.state.attempt import Duplicate
 from reconciler.state.model import Record, State
+
+_OVER = frozenset(
+    {TaskState.DONE, TaskState.FAILED, TaskState.STOPPED, TaskState.CANCELLED, TaskState.GONE}
+)
 
 
 class ListedDuplicates(NamedTuple):
@@ -31,13 +36,22 @@ def read_duplicates(ctx: Context, state: State) -> ListedDuplicates:
     if gone:  # 404 twice, while the list responds
         states |= dict.fromkeys((each.task_id for each in gone), TaskState.NOT_VISIBLE)
         states |= _states(ctx, [record_of_duplicate(duplicate) for duplicate in gone], again=True)
-    over = frozenset(task_id for task_id, found in states.items() if _is_over(found))
+    over = frozenset(task_id for task_id, found in states.items() if found in _OVER)
     running = (each for each in listed if each.task_id not in over)
     return ListedDuplicates(tuple(duplicate_warning(each, state) for each in running), over)
 
 
-def _is_over(found: TaskState) -> bool:
-    return found.is_finished and found is not TaskState.NOT_VISIBLE
+def record_of_duplicate(duplicate: Duplicate) -> Record:
+    """As if the duplicate were the task of a key, which is its ID."""
+    return Record(
+        ref=TaskRef(duplicate.ref.org_name, duplicate.task_id),
+        task_id=duplicate.task_id,
+        file=duplicate.file,
+        inputs={},
+        digest="",
+        identity=duplicate.identity,
+        sensitive=duplicate.sensitive,
+    )
 
 
 def _states(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from reconciler.app.context import Context
+from reconciler.app.duplicates import record_of_duplicate
 from reconciler.app.expectations import Expectations
 from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
@@ -18,7 +19,7 @@ from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.plan.selection import matches_key
-from reconciler.state.attempt import Duplicate, HistoryEntry, RetiredTask
+from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State, is_in
 from reconciler.system import memory
@@ -123,19 +124,6 @@ def _record_of(task: RetiredTask, task_id: str) -> Record:
         outputs=task.outputs if task_id == task.task_id else {},
         sensitive=task.sensitive,
         history=(HistoryEntry("removed", task.at, task_id),),
-    )
-
-
-def record_of_duplicate(duplicate: Duplicate) -> Record:
-    """As if the duplicate were the task of a key, which is its ID."""
-    return Record(
-        ref=TaskRef(duplicate.ref.org_name, duplicate.task_id),
-        task_id=duplicate.task_id,
-        file=duplicate.file,
-        inputs={},
-        digest="",
-        identity=duplicate.identity,
-        sensitive=duplicate.sensitive,
     )
 
 

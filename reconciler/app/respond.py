@@ -11,7 +11,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
-from reconciler.model.value import Value, replace
+from reconciler.model.value import Value
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import TaskStatus
@@ -47,14 +47,10 @@ class Recipient(Value, frozen=True):
     status: TaskStatus
 
     @classmethod
-    def read(cls, tasks: RecordedTasks, ref: TaskRef, task_id: str | None = None) -> Recipient:
-        """The task of a key, or with `task_id` a former one of it. TaskctlError if there is none,
-        or if it is not visible to this token."""
+    def read(cls, tasks: RecordedTasks, ref: TaskRef) -> Recipient:
+        """The task of a key. TaskctlError if there is none, or if it is not visible to this
+        token."""
         record = tasks.record(ref)
-        if task_id is not None:
-            if task_id not in (record.task_id, *record.former):
-                raise TaskctlError.of(Code.WRONG_TASK, ref=str(ref), task_id=task_id)
-            record = replace(record, task_id=task_id)
         status = tasks.ctx.reader.status(record)
         if status.state in (TaskState.GONE, TaskState.NOT_VISIBLE):
             raise tasks.not_visible(record)
@@ -261,30 +257,27 @@ def cancel(
     ctx: Context,
     selectors: Sequence[str],
     *,
-    task_id: str | None = None,
     force: bool = False,
     yes: bool = False,
 ) -> Responses:
     """Cancels the selected tasks, each after confirmation; `force` ends the session of a stuck
-    task. `task_id` names a former or redundant task of a single key. TaskctlError."""
+    task. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     for ref in refs:
         try:
-            task = Recipient.read(tasks, ref, task_id)
-            yield from _cancel(task, task_id, force=force, yes=yes)
+            yield from _cancel(Recipient.read(tasks, ref), force=force, yes=yes)
         except TaskctlError as problem:
             yield problem
 
 
-def _cancel(task: Recipient, task_id: str | None, *, force: bool, yes: bool) -> Iterator[Response]:
+def _cancel(task: Recipient, *, force: bool, yes: bool) -> Iterator[Response]:
     ctx, record = task.tasks.ctx, task.record
     task.show_last_message()
     if task.status.state.is_finished and not force:
         yield Response(record, task.status, "nothingToCancel")
         return
     question = "ask.force_cancel" if force else "ask.cancel"
-    more = (*(("--task", task_id) if task_id else ()), *(("--force",) if force else ()))
-    again = ("cancel", task.name, *more, "-y")
+    again = ("cancel", task.name, *(("--force",) if force else ()), "-y")
     if not confirm(ctx, question, yes=yes, again=again, ref=task.name):
         ctx.ui.note("nothing_sent")
     elif force:

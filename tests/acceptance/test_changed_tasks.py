@@ -187,11 +187,9 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Live
     ]
     second = place.task_id("a")
     assert place.run("apply", "--yes", "--replace", f"a={second}")[0] == 0
-    assert place.run("cancel", "a", "--task", second, "-y")[:2] == (0, "acme/a: Cancelled.\n")
+    assert place.run("cancel", second, "-y")[:2] == (0, f"acme/{second}: Cancelled.\n")
     assert place.statuses()["a"] in ("running", "waiting")
-    code, _, err = place.run("cancel", "a", "--task", "nobodys", "-y")
-    assert code == 1
-    assert "[TC819]" in err
+    assert place.run("cancel", "nobodys", "-y")[0] == 1
 
 
 def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks) -> None:
@@ -238,7 +236,7 @@ def test_a_cancellation_that_is_refused_is_an_error_with_the_command(here: InPro
     assert ended.results() == {"k2": "replaced"}
     (said,) = [d for d in ended.document["diagnostics"] if d["key"] == "k2"]
     assert said["severity"] == "error"
-    assert f"taskctl cancel acme/k2 --task {old}" in said["detail"]
+    assert f"taskctl cancel {old}" in said["detail"]
     assert here.server.tasks_by_work()[TEXTS["k2"]] == [old, here.sandbox.recorded()["k2"]]
 
 
