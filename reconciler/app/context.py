@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class Context:
     """The dependencies of a use case, each created on first use. As a context manager, it closes
     the connections to the service and to shared states. `sensitive` are the keys of sensitive tasks
-    that were read."""
+    that were read, and `known_state` is the state as it was read last."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Context:
         self.connection = connection or Connection()
         self.clock: Clock = clock or SystemClock()
         self.sensitive: frozenset[str] = frozenset()
+        self.known_state: State | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -92,6 +93,7 @@ class Context:
         self.ui.protect(self.sensitive)
 
     def _protect_recorded(self, state: State) -> None:
+        self.known_state = state
         for tasks in (state.records, state.attempts, state.retired, state.duplicates):
             self.protect(tasks.values())
 
@@ -311,6 +313,11 @@ class Context:
 
         cache = event_cache(self.caches, self.service, self.client.identity())
         return TaskReader(self.client, cache)
+
+    @property
+    def has_client(self) -> bool:
+        """Whether the service was contacted, so that the user's identity is known."""
+        return "client" in self.__dict__
 
     @cached_property
     def fresh_reader(self) -> TaskReader:

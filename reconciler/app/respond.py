@@ -133,11 +133,11 @@ class Recipient(Value, frozen=True):
     def show_last_message(self) -> None:
         """Shows the task's status and its last message."""
         words, ui = self.status.summary.words, self.tasks.ctx.ui
-        note = "last_words" if words else "last_status"
+        note, request = "last_words" if words else "last_status", ""
         if self.status.approvals:
             asks = any(approval.is_question for approval in self.status.approvals)
-            note = "task_asks" if asks else "task_waits"
-        ui.note(note, ref=self.name, status=self.status.state.value, words=words)
+            note, request = "task_asks" if asks else "task_waits", self.status.approvals[0].id
+        ui.note(note, ref=self.name, status=self.status.state.value, words=words, request=request)
 
     def note_request(self, number: int, count: int) -> None:
         """`Request 2 of 5 (ADDRESS)`."""
@@ -173,7 +173,8 @@ def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> 
             return
     if approval.is_question != bool(answer):
         case, place = "" if approval.is_question else "no-question", Place(key=task.record.ref.key)
-        raise TaskctlError.of(Code.ANSWER_REQUIRED, case, at=place, ref=task.name)
+        facts = {"ref": task.name, "request": approval.id}
+        raise TaskctlError.of(Code.ANSWER_REQUIRED, case, at=place, **facts)
     more = ("-m", answer) if answer else ()
     again = ("approve", task.name, "--request", approval.id, *more, "-y")
     if prompted or confirm(ctx, "ask.approve", yes=yes, again=again):
@@ -188,16 +189,17 @@ def reject(
     instead: str,
     *,
     request_id: str | None = None,
-    yes: bool = False,
 ) -> Responses:
     """Rejects the open requests of the selected tasks, with what to do `instead`; several are
-    confirmed one by one. TaskctlError if no task has an open request."""
+    confirmed one by one, and without a terminal, the request must be named. TaskctlError if no task
+    has an open request."""
     requests = _open_requests(ctx, selectors, request_id)
+    is_meant = request_id is not None or (len(requests) == 1 and ctx.ui.interactive)
     for task, approval in _numbered(requests):
         ctx.ui.show_approval(task.record.ref, approval)
         again = ("reject", task.name, "--request", approval.id, "-m", instead)
         try:
-            if confirm(ctx, "ask.reject", yes=yes or len(requests) == 1, again=again):
+            if confirm(ctx, "ask.reject", yes=is_meant, again=again):
                 yield task.reply(approval, ok=False, text=instead)
             else:
                 ctx.ui.note("nothing_sent")

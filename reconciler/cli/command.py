@@ -23,6 +23,7 @@ from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
+    from reconciler.cli.answers import Answers
     from reconciler.cli.suggestions import Suggestions
     from reconciler.plan.options import PlanOptions
 
@@ -43,6 +44,12 @@ class Call:
     @cached_property
     def ctx(self) -> Context:
         return Context(self.out, self.out.settings, options.connection_of(self.click))
+
+    @cached_property
+    def answers(self) -> Answers:
+        from reconciler.cli.answers import Answers
+
+        return Answers(self.ctx)
 
     @cached_property
     def options(self) -> PlanOptions:
@@ -72,7 +79,7 @@ class Command(WithExamples):
         before = root.params if root is not ctx else {}
         call = Call(ctx, _output(ctx, before, self.formats))
         root.obj = call.out
-        _use_command_line(ctx)
+        _use_command_line(ctx, call)
         if (file := config_of(ctx).file) is not None:
             call.out.detail("config", file=os.path.relpath(file))
         with ctx.scope(cleanup=False), _log(ctx, before), call.ctx:
@@ -94,8 +101,9 @@ class Group(WithExamples, click.Group):
             )
 
 
-def _use_command_line(ctx: click.Context) -> None:
-    """Suggested commands get the options of this one when they are shown, if any is."""
+def _use_command_line(ctx: click.Context, call: Call) -> None:
+    """Suggested commands get the options of this one when they are shown, if any is, or are
+    replaced by what answers a task of another user."""
     found: list[Suggestions] = []
 
     def suggestions() -> Suggestions:
@@ -105,7 +113,11 @@ def _use_command_line(ctx: click.Context) -> None:
             found.append(Suggestions(ctx, ctx.meta[_TYPED]))
         return found[0]
 
-    use_command_line(lambda line: suggestions().complete(line), lambda: suggestions().plan_file)
+    use_command_line(
+        lambda line: suggestions().complete(line),
+        lambda: suggestions().plan_file,
+        lambda command, *, shared: call.answers.instead(command, shared=shared),
+    )
 
 
 def make_command(

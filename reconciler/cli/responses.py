@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from reconciler.cli.console.output import Output
     from reconciler.model.diagnostics import Diagnostic
 
-REQUEST = option("--request", metavar="ID", help="The request to answer, if there are several.")
+REQUEST = option("--request", metavar="ID", help="The request to answer; required with --yes.")
+
+
+def check_request(request: str | None, *, yes: bool) -> None:
+    """UsageError if a request would be answered that nobody has seen."""
+    if yes and request is None:
+        raise UsageError("requires", option="--yes", needed="--request ID")
 
 
 def message_text(text: str, name: str) -> str:

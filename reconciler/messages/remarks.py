@@ -36,7 +36,8 @@ def _template(remark: Remark) -> Message:
 
 
 def _commands(template: str, facts: Mapping[str, Arg]) -> tuple[str, ...]:
-    return tuple(completed(fill_in(line, facts)) for line in template.split("\n") if line)
+    found = (completed(fill_in(line, facts)) for line in template.split("\n") if line)
+    return tuple(line for lines in found for line in lines.split("\n"))
 
 
 def fill_in(template: str, facts: Mapping[str, Arg]) -> str:

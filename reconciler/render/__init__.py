@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from reconciler.messages.commands import for_everybody
+
 if TYPE_CHECKING:
     from reconciler.render.reports import Report
     from reconciler.render.style import Style
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
 """The formats of reports; the module of that name has `render(view, style) -> str`."""
+
+SHARED_FORMATS = ("markdown", "html", "github")
+"""The formats that others read: they cannot answer as the user of this run."""
 
 BASIC_FORMATS = ("text", "json")
 """The formats of every command. The others are for reports about tasks."""
@@ -25,7 +30,8 @@ def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
     if name not in FORMATS:
         raise KeyError(name)
-    text: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
+    with for_everybody(shared=name in SHARED_FORMATS):
+        text: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
     return text
 
 

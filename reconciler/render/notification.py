@@ -8,7 +8,7 @@ from datetime import datetime
 from html import escape
 
 from reconciler.messages import wording
-from reconciler.messages.commands import completed
+from reconciler.messages.commands import completed, for_everybody
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.render import cells, safe
@@ -29,7 +29,8 @@ _MAX_TEXT = 300  # characters of what a task says
 
 def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime) -> str:
     """The message; empty without news. Of `sensitive` tasks, only the key is shown."""
-    items = [*_waiting(news, sensitive, now), *_failed(news, sensitive)]
+    with for_everybody():
+        items = [*_waiting(news, sensitive, now), *_failed(news, sensitive)]
     if not items:
         return ""
     counts = ((len(news.waiting), "waiting"), (len(news.failed), "failed"))
@@ -43,7 +44,7 @@ def _waiting(news: News, sensitive: Collection[TaskRef], now: datetime) -> Itera
     for request in news.waiting:
         status = request.status
         item = _news_item(status, request_line(request, now, message=status.ref not in sensitive))
-        yield item + (f"\n    {_inert(completed(request.command_line))}" if request.command else "")
+        yield item + (_command_rows(request.command_line) if request.command else "")
 
 
 def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
@@ -53,13 +54,18 @@ def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
         words = "" if status.ref in sensitive else " ".join(words.split())
         command = next((each.command for each in reasons if each.command), "")
         item = _news_item(status, status.state.value + (f": {words}" if words else ""))
-        yield item + (f"\n    {_inert(completed(command))}" if command else "")
+        yield item + (_command_rows(command) if command else "")
 
 
 def _news_item(status: TaskStatus, text: str) -> str:
     shown = _inert(cells.shorten(safe.line(f"{status.ref} {text}"), _MAX_TEXT))
     link = f"\n    {_inert(status.url)}" if status.url else ""
     return f"• {_MENTION.sub(_HARMLESS_MENTION, shown)}{link}"
+
+
+def _command_rows(command: str) -> str:
+    rows = completed(command).split("\n")
+    return "".join(f"\n    {_inert(_MENTION.sub(_HARMLESS_MENTION, row))}" for row in rows)
 
 
 def _inert(text: str) -> str:

@@ -77,8 +77,8 @@ def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
     """A task that was waited for."""
     traits = status.state.traits
     level = _LEVELS[traits.exit_code]
-    commands: Sequence[str] = [completed(request.command_line) for request in open_requests(status)]
-    hints = tuple(Hint("", (command,)) for command in commands[:1] if command)
+    commands = [completed(request.command_line) for request in open_requests(status)]
+    hints = tuple(Hint("", tuple(lines.split("\n"))) for lines in commands[:1] if lines)
     result, reasons = result_of(status), [word(reason) for reason in status.unmet]
     repairs = (Hint(why.detail, tuple(why.command.split("\n"))) for why in reasons if why.command)
     hints = (*hints, *dict.fromkeys(repairs))

@@ -109,7 +109,7 @@ def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[st
     for request in open_requests(status):
         yield cells.shorten(safe.line(request_line(request, now)), max(20, style.width - 2))
         if request.command:
-            yield completed(request.command_line)
+            yield from completed(request.command_line).split("\n")
 
 
 def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:

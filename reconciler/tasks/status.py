@@ -185,7 +185,7 @@ def find_news(statuses: Iterable[TaskStatus], since: datetime) -> News:
 
 def _approval_request(status: TaskStatus, approval: Approval) -> OpenRequest:
     kind = RequestKind.ANSWER if approval.is_question else RequestKind.APPROVAL
-    request = ("--request", id_word(approval.id)) if len(status.approvals) > 1 else ()
+    request = ("--request", id_word(approval.id))
     answer = ("-m", "TEXT") if approval.is_question else ()
     command = ("taskctl", "approve", key_word(str(status.ref)), *request, *answer)
     return OpenRequest(status, kind, approval.message, approval.since, command, approval)

@@ -127,7 +127,7 @@ def test_the_lock_is_free_between_waves(place: LiveTasks) -> None:
     process.until_said("t@a: waiting")
     code, out, err = place.run("apply", "--yes")
     assert (code, "2 held" in out) == (0, True)
-    assert place.run("approve", "t@a", "--yes")[0] == 0
+    assert place.answer("approve", "t@a")[0] == 0
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert json.loads(out)["summary"]["created"] == 3
@@ -141,7 +141,7 @@ def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
     process.until_said("t@a: waiting")
     path = place.folder / "taskctl.state.json"
     with Session.open(LocalState(path), Claim(place.url, "test")):
-        assert place.run("approve", "t@a", "--yes")[0] == 0
+        assert place.answer("approve", "t@a")[0] == 0
         process.until_said("locked")
     _, err = process.communicate()
     assert process.returncode == 0, err

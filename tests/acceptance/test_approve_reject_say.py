@@ -30,12 +30,13 @@ def bodies(place: LiveTasks, key: str) -> list[dict[str, Any]]:
 def test_approve_shows_the_request_and_sends_the_answer(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     place.finish(asks="waiting")
-    code, out, err = place.run("approve", "asks", "-y")
+    request = place.request("asks")
+    code, out, err = place.run("approve", "asks", "--request", request, "-y")
     assert (code, out) == (0, "acme/asks: Approved.\n")
     assert "acme/asks asks:\n  May I run `pulumi up` on the stack?" in err
     assert "+ runtime: nodejs" in err
     place.finish(asks="done")
-    code, out, err = place.run("approve", "asks", "-y")
+    code, out, err = place.run("approve", "asks", "--request", request, "-y")
     assert (code, out) == (1, "")
     assert "no pending approval; the task is done" in err
 
@@ -47,6 +48,15 @@ def test_approve_without_a_terminal_sends_nothing(place: LiveTasks) -> None:
     assert code == 1
     assert "taskctl approve acme/asks --request approval-" in err
     assert "[TC820]" in place.run("approve", "asks", "--request", "odd", "-y")[2]
+    assert place.statuses() == {"asks": "waiting"}
+
+
+@pytest.mark.parametrize("words", [["approve", "asks", "-y"], ["reject", "*", "-m", "No", "-y"]])
+def test_nothing_is_answered_that_nobody_saw(place: LiveTasks, words: list[str]) -> None:
+    place.apply({"asks": "approving"})
+    place.finish(asks="waiting")
+    code, _, err = place.run(words[0], *words[1:])
+    assert (code, "--yes requires --request ID" in err) == (1, True), err
     assert place.statuses() == {"asks": "waiting"}
 
 
@@ -98,15 +108,15 @@ def test_a_question_is_answered_in_words(
     place.apply({"asks": "approving"})
     place.finish(asks="waiting")
     assert (
-        "[TC736]" in place.run("approve", "asks", "-y", "-m", "eu-west-1")[2]
+        "[TC736]" in place.answer("approve", "asks", "-m", "eu-west-1")[2]
     )  # the request is not a question
     shutil.rmtree(cache_folder)
     monkeypatch.setattr(events, "approval_in", asking)
-    code, out, err = place.run("approve", "asks", "-y")
+    code, out, err = place.answer("approve", "asks")
     assert (code, out) == (1, "")
     assert "[TC736]" in err
-    assert "taskctl approve acme/asks -m TEXT" in err
-    code, out, err = place.run("approve", "asks", "-y", "-m", "eu-west-1")
+    assert f"taskctl approve acme/asks --request {place.request('asks')} -m TEXT" in err
+    code, out, err = place.answer("approve", "asks", "-m", "eu-west-1")
     assert (code, out) == (0, "acme/asks: Answered.\n")
     (sent,) = [body for body in bodies(place, "asks") if body["type"] == "user_confirmation"]
     assert (sent["ok"], sent["instructions"]) == (False, "eu-west-1")
@@ -128,7 +138,9 @@ def test_a_cancel_that_is_refused_as_busy_suggests_force(
 def test_reject_sends_instructions(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     place.finish(asks="waiting")
-    assert place.run("reject", "asks", "-m", "Use a preview.")[1] == "acme/asks: Rejected.\n"
+    assert "[TC807]" in place.run("reject", "asks", "-m", "Use a preview.")[2]
+    words = ("--request", place.request("asks"), "-m", "Use a preview.")
+    assert place.run("reject", "asks", *words)[1] == "acme/asks: Rejected.\n"
     place.finish(asks="done")
     out = place.run("logs", "asks")[1]
     assert "answer     rejected: Use a preview." in out
@@ -229,8 +241,10 @@ def test_a_lost_response_is_looked_up_and_nothing_is_sent_twice(
 def test_json_is_one_document(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     place.finish(asks="waiting")
-    document = place.document("approve", "asks", "-y")
+    request = place.request("asks")
+    document = place.document("approve", "asks", "--request", request, "-y")
     (response,) = document["responses"]
     assert response["answered"]["approval_type"] == "tool_permission"
     assert response["sent"]["ok"] is True
-    assert place.document("approve", "asks", "-y")["diagnostics"][0]["severity"] == "error"
+    document = place.document("approve", "asks", "--request", request, "-y")
+    assert document["diagnostics"][0]["severity"] == "error"

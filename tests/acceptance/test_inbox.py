@@ -31,12 +31,13 @@ def test_status_shows_each_request_its_age_and_the_command_that_answers(place: L
     at = next(n for n, row in enumerate(rows) if row.startswith("asks "))
     assert rows[at + 1].startswith("  asks for approval (")
     assert f"ago): {ASKED}" in rows[at + 1]
-    assert rows[at + 2].startswith("  taskctl approve acme/asks --backend ")
+    assert rows[at + 2].startswith("  taskctl approve acme/asks --request approval-")
     found = {task["key"]: task for task in place.document("status")["tasks"]}
     (asked,) = found["asks"]["waitingFor"]
     assert (asked["wants"], asked["message"]) == ("approval", ASKED)
     given = ["--backend", place.url, "-C", str(place.folder)]
-    assert asked["command"] == ["taskctl", "approve", "acme/asks", *given]
+    words = ["taskctl", "approve", "acme/asks", "--request", asked["requestId"]]
+    assert asked["command"] == [*words, *given]
     assert asked["since"] is not None
     assert asked["requestId"] == found["asks"]["approvals"][0]["id"]
     (parked,) = found["cli"]["waitingFor"]
@@ -71,7 +72,7 @@ def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
     assert code == 0
     assert out.index("acme/zz asks for approval") < out.index("acme/aa asks for approval")
     assert out.count(ASKED) == 2
-    assert "  taskctl approve acme/zz --backend " in out
+    assert "  taskctl approve acme/zz --request approval-" in out
     document = place.document("inbox", "a*")
     assert [(q["key"], q["wants"]) for q in document["requests"]] == [("aa", "approval")]
     assert document["requests"][0]["approval"]["context"]["tool_name"] == "pulumi_up"
@@ -121,7 +122,7 @@ def test_an_answer_to_a_closed_request_is_refused(place: LiveTasks) -> None:
     place.finish(asks="waiting")
     with at_terminal(place, "inbox") as person:
         person.until("or quit (q): ")
-        assert place.run("reject", "asks", "-m", "Use a preview.")[0] == 0
+        assert place.answer("reject", "asks", "-m", "Use a preview.")[0] == 0
         person.type("y\n")
         assert person.ended() == 1
         assert "[TC820]" in person.screen
@@ -139,11 +140,13 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
         show(self, ref, approval)
         shown.append(ref.key)
         if shown == ["a", "b"]:  # another person answers first
-            words = ["reject", "b", "-m", "Use a preview.", "-q", "--backend", place.url]
-            assert run([*words, "-C", str(place.folder)]) == 0
+            words = ["reject", "b", "--request", approval.id, "-m", "Use a preview.", "-q"]
+            assert run([*words, "--backend", place.url, "-C", str(place.folder)]) == 0
 
     monkeypatch.setattr(Output, "show_approval", show_approval)
-    code, out, err = place.run("approve", "*", "-y")
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr(Output, "ask", lambda *_, **__: True)
+    code, out, err = place.run("approve", "*")
     assert (code, out) == (1, "acme/a: Approved.\nacme/c: Approved.\n")
     assert "[TC820]" in err
     assert err.count(ASKED) == 4  # the rejected request was shown twice
@@ -157,10 +160,10 @@ def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     place.finish(one="waiting", two="waiting", three="waiting")
     question = place.document("inbox", "one")["requests"][0]
     assert question["wants"] == "answer"
-    words = ["taskctl", "approve", "acme/one", "-m", "TEXT"]
+    words = ["taskctl", "approve", "acme/one", "--request", question["requestId"], "-m", "TEXT"]
     assert question["command"] == [*words, "--backend", place.url, "-C", str(place.folder)]
-    assert "[TC736]" in place.run("approve", "one", "-y")[2]
-    assert place.run("approve", "one", "-m", "eu-west-1", "-y")[1] == "acme/one: Answered.\n"
+    assert "[TC736]" in place.answer("approve", "one")[2]
+    assert place.answer("approve", "one", "-m", "eu-west-1")[1] == "acme/one: Answered.\n"
     with at_terminal(place, "inbox", "two") as person:
         person.until("Answer (Enter skips, q quits): ")
         assert "Which region" in person.screen
@@ -179,8 +182,9 @@ def test_say_to_a_waiting_task_names_the_commands_that_answer(place: LiveTasks) 
     place.apply({"one": "approving", "two": "asking"})
     place.finish(one="waiting", two="waiting")
     given = f"-m TEXT --backend {place.url}"
-    assert f"\n    taskctl reject acme/one {given}" in place.run("say", "one", "Hello?")[2]
-    assert f"\n    taskctl approve acme/two {given}" in place.run("say", "two", "Hello?")[2]
+    one, two = (f"--request {place.request(key)} {given}" for key in ("one", "two"))
+    assert f"\n    taskctl reject acme/one {one}" in place.run("say", "one", "Hello?")[2]
+    assert f"\n    taskctl approve acme/two {two}" in place.run("say", "two", "Hello?")[2]
 
 
 def test_patterns_answer_matching_requests(place: LiveTasks) -> None:
@@ -189,13 +193,11 @@ def test_patterns_answer_matching_requests(place: LiveTasks) -> None:
     code, out, err = place.run("reject", "a*", "-m", "Not today.")
     assert (code, out) == (1, "")
     assert err.count("[TC807]") == 2
-    document = place.document("reject", "tasks/all.yaml", "-m", "Not today.", "-y")
-    assert [(r["key"], r["result"]) for r in document["responses"]] == [
-        ("a1", "rejected"),
-        ("a2", "rejected"),
-    ]
+    for key in ("a1", "a2"):
+        assert f"taskctl reject acme/{key} --request {place.request(key)} -m" in err
+        assert place.answer("reject", key, "-m", "Not today.")[1] == f"acme/{key}: Rejected.\n"
     place.finish(a1="done", a2="done", a3="done")
-    assert "[TC820]" in place.run("approve", "a*", "-y")[2]
+    assert "[TC820]" in place.run("approve", "a*")[2]
     code, out, err = place.run("say", "a*", "And more.")
     assert (code, out) == (1, "")
     assert "taskctl say 'a*' 'And more.' -y" in err

@@ -38,9 +38,9 @@ def test_one_message_lists_waiting_and_failed_tasks(place: LiveTasks, hook: Webh
     assert lines[0].startswith("• acme/asks asks for approval (")
     assert "May I run `pulumi up` on the stack?" in lines[0]
     assert lines[1].strip() == f"{place.url}/acme/neo/tasks/{place.task_id('asks')}"
-    given = f"--backend {place.url} -C {place.folder}"
-    assert lines[2].strip() == f"taskctl approve acme/asks {given}"
-    assert lines[3].startswith("• acme/bad failed: This is a simulated failure")
+    assert "who created the task, can do this: http" in lines[2]
+    assert "set `answer-workflow` in taskctl.toml" in lines[3]
+    assert lines[4].startswith("• acme/bad failed: This is a simulated failure")
     assert hook.credentials == [None]
 
 

@@ -59,8 +59,8 @@ def test_tasks_can_be_watched_and_answered(at: LiveTasks) -> None:
     assert must(at, "say", "c", "One thing more", "-y")
     while at.statuses() != {"a": "waiting", "b": "waiting", "c": "done"}:
         pass
-    assert "Approved" in must(at, "approve", "a", "-y")
-    assert must(at, "reject", "b", "-m", "Not today", "-y")
+    assert "Approved" in at.answer("approve", "a")[1]
+    assert at.answer("reject", "b", "-m", "Not today")[0] == 0
     assert must(at, "cancel", "b", "--force", "-y")
     assert must(at, "inbox") is not None
     assert "3 tasks" in must(at, "doctor")

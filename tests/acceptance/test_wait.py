@@ -28,7 +28,7 @@ def test_wait_ends_at_the_timeout(place: LiveTasks) -> None:
     place.apply({"asks": "approving of it"})
     code, _, err = place.run("wait", "--timeout", "400ms", "--interval", "100ms")
     assert code == 3
-    assert "\n    taskctl approve acme/asks --backend " in err
+    assert "\n    taskctl approve acme/asks --request approval-" in err
     assert "Timed out" in err
 
 
@@ -36,7 +36,7 @@ def test_wait_can_stop_once_only_people_are_waited_for(place: LiveTasks) -> None
     place.apply({"asks": "approving of it", "good": "finishing"})
     document = place.document("wait", "--stop-on", "waiting", "--interval", "100ms")
     assert (document["end"], document["summary"]) == ("waiting", {"waiting": 1, "done": 1})
-    place.run("approve", "asks", "--yes")
+    place.answer("approve", "asks")
     document = place.document("wait", "--stop-on", "waiting", "--interval", "100ms")
     assert (document["end"], document["summary"]) == ("finished", {"done": 2})
 

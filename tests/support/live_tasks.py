@@ -77,6 +77,14 @@ class LiveTasks:
         said = self.capture.readouterr()
         return code, said.out, said.err
 
+    def request(self, key: str) -> str:
+        """The ID of the only open request of a task."""
+        (request,) = self.document("inbox", key)["requests"]
+        return str(request["requestId"])
+
+    def answer(self, command: str, key: str, *more: str) -> tuple[int, str, str]:
+        return self.run(command, key, "--request", self.request(key), "-y", *more)
+
     def document(self, command: str, *more: str) -> dict[str, Any]:
         code, out, err = self.run(command, *more, "--format", "json")
         assert out, (code, err)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, SELECTED, STATE, YES, option
-from reconciler.cli.responses import REQUEST, message_text, show_responses
+from reconciler.cli.responses import REQUEST, check_request, message_text, show_responses
 from reconciler.cli.usage import UsageError
 
 
@@ -31,6 +31,7 @@ def command(
 
     if (request is not None or message is not None) and len(selectors) > 1:
         raise UsageError("oneKey", option="--message" if request is None else "--request")
+    check_request(request, yes=yes)
     answer = "" if message is None else message_text(message, "-m TEXT")
     return show_responses(
         call.out, respond.approve(call.ctx, selectors, answer=answer, request_id=request, yes=yes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, SELECTED, STATE, YES, option
-from reconciler.cli.responses import REQUEST, message_text, show_responses
+from reconciler.cli.responses import REQUEST, check_request, message_text, show_responses
 from reconciler.cli.usage import UsageError
 
 
@@ -23,13 +23,13 @@ def command(
 ) -> int:
     """Reject the open requests of tasks. Each request is shown first, on stderr.
 
-    If several tasks have open requests, asks for confirmation of each.
+    If several tasks have open requests, asks for confirmation of each. Without a terminal,
+    --request must name the request.
     """
     from reconciler.app import respond
 
     if request is not None and len(selectors) > 1:
         raise UsageError("oneKey", option="--request")
+    check_request(request, yes=yes)
     text = message_text(message, "-m TEXT")
-    return show_responses(
-        call.out, respond.reject(call.ctx, selectors, text, request_id=request, yes=yes)
-    )
+    return show_responses(call.out, respond.reject(call.ctx, selectors, text, request_id=request))

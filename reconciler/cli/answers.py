@@ -1,0 +1,157 @@
+"""How to answer a task that the current user did not create: only its creator may, and the creator
+of what CI created is a machine user. The configuration names the workflow that answers as it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from reconciler.messages.remarks import phrase
+from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.shell import key_word, shell_word
+from reconciler.model.wire import console_url
+from reconciler.render import safe
+from reconciler.system.git import run_git
+
+if TYPE_CHECKING:
+    from reconciler.app.context import Context
+    from reconciler.state.model import Record
+
+ACTIONS = ("approve", "reject", "say", "cancel")
+GITLAB = ".gitlab-ci.yml"
+_PROJECT = re.compile(r"[\w-][\w.-]*(?::\d+)?(?:/[\w-][\w.-]*){2,20}", re.ASCII)
+_SCP = re.compile(r"(?:[\w.-]+@)?([\w.-]+):(?!//)/?(.+)", re.ASCII)
+
+
+class _Answer(NamedTuple):
+    """The parts of a suggested command. `is_special`: no workflow takes its options."""
+
+    action: str
+    key: str
+    request: str
+    message: str
+    is_special: bool
+
+
+class Answers:
+    """Replaces suggested commands that the current user may not run."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def instead(self, command: str, *, shared: bool) -> str:
+        """What to suggest instead of a command: the command itself if the user may run it, unless
+        the text is `shared`, such as a chat message. It is safe text of one or two lines."""
+        try:
+            answer = _parsed(shlex.split(command)[1:])
+        except ValueError:
+            return command
+        record = self._record(answer.key) if answer is not None else None
+        if answer is None or record is None or not (shared or self._is_of_other(record)):
+            return command
+        workflow = self._ctx.settings.answer_workflow
+        if workflow is None or answer.is_special:
+            return "\n".join(_by_creator(self._ctx, record, workflow))
+        fields = {"key": key_word(str(record.ref)), "action": answer.action}
+        fields |= {"request": answer.request} if answer.request else {}
+        fields |= {"message": answer.message} if answer.message else {}
+        return self._pipeline(fields) if workflow == GITLAB else self._run(workflow, fields)
+
+    def _record(self, key: str) -> Record | None:
+        """The only record of a `KEY`, `ORG/KEY` or ID."""
+        state = self._ctx.known_state
+        records = state.records.values() if state is not None else ()
+        found = [r for r in records if key in (str(r.ref), r.ref.key, r.task_id)]
+        return found[0] if len(found) == 1 else None
+
+    def _is_of_other(self, record: Record) -> bool:
+        """False if this run has not asked who the user is."""
+        try:
+            return self._ctx.has_client and self._ctx.client.identity().id != record.identity.id
+        except TaskctlError:
+            return False
+
+    def _run(self, workflow: str, fields: Mapping[str, str]) -> str:
+        words = ["gh", "workflow", "run", workflow]
+        words += ["-R", self._project] if self._project else []
+        for name, value in fields.items():
+            words += ["-f", f"{name}={value}"]
+        return " ".join(map(shell_word, words))
+
+    def _pipeline(self, fields: Mapping[str, str]) -> str:
+        variables = {f"var[TASKCTL_{name.upper()}]": value for name, value in fields.items()}
+        query = {"ref": os.environ.get("CI_DEFAULT_BRANCH") or self._branch, **variables}
+        text = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
+        return f"https://{self._project or 'HOST/PROJECT'}/-/pipelines/new?{text}"
+
+    @cached_property
+    def _project(self) -> str:
+        """`HOST/OWNER/REPOSITORY`, of the CI system or the remote; empty if neither has one."""
+        url = os.environ.get("CI_PROJECT_URL", "")
+        if server := os.environ.get("GITHUB_SERVER_URL"):
+            url = f"{server}/{os.environ.get('GITHUB_REPOSITORY', '')}"
+        found = _project_of(url or self._git("remote", "get-url", self._remote))
+        return found if _PROJECT.fullmatch(found) else ""
+
+    @property
+    def _remote(self) -> str:
+        scheme, _, rest = (self._ctx.settings.state or "").partition(":")
+        return rest.partition("#")[0] if scheme == "git" else "origin"
+
+    @property
+    def _branch(self) -> str:
+        ref = self._git("symbolic-ref", "--short", f"refs/remotes/{self._remote}/HEAD")
+        return ref.removeprefix(f"{self._remote}/") or "main"
+
+    def _git(self, *words: str) -> str:
+        try:
+            done = run_git(self._ctx.settings.root, *words, env=os.environ)
+        except OSError:
+            return ""
+        return os.fsdecode(done.stdout).strip()
+
+
+def _parsed(words: list[str]) -> _Answer | None:
+    """None for a command that sends nothing to a task."""
+    if not words or words[0] not in ACTIONS:
+        return None
+    action, *rest = words
+    options: dict[str, str] = {}
+    plain: list[str] = []
+    special = False
+    while rest:
+        word = rest.pop(0)
+        if word in ("--request", "-m", "--message") and rest:
+            options[word.removeprefix("-").removeprefix("-")[:1]] = rest.pop(0)
+        elif word.startswith("-") and word != "-":
+            special |= word in ("--task", "--force")
+        else:
+            plain.append(word)
+    key, message = plain[0] if plain else "", plain[1] if len(plain) > 1 else ""
+    return _Answer(action, key, options.get("r", ""), options.get("m", message), special)
+
+
+def _by_creator(ctx: Context, record: Record, workflow: str | None) -> Iterator[str]:
+    creator = safe.line(record.identity.name)
+    url = console_url(ctx.backend.name, record.ref.org_name, record.task_id)
+    yield phrase("answer.creator", creator=creator, url=url or record.task_id)
+    if workflow is None:
+        yield phrase("answer.workflow")
+
+
+def _project_of(url: str) -> str:
+    """`HOST/OWNER/REPOSITORY` of a remote's URL, in each of git's forms."""
+    parts = urlsplit(url)
+    if parts.scheme in ("https", "http", "ssh", "git") and parts.hostname:
+        port = f":{parts.port}" if parts.port and parts.scheme.startswith("http") else ""
+        host, path = f"{parts.hostname}{port}", parts.path
+    elif found := _SCP.fullmatch(url):
+        host, path = found.groups()
+    else:
+        return ""
+    return f"{host}/{path.strip('/').removesuffix('.git')}"

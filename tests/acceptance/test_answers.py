@@ -1,0 +1,156 @@
+"""A person who did not create a task is told how to answer it: in CI, as its creator."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from reconciler.cli.answers import _project_of
+from tests.support.live_tasks import LiveTasks
+from tests.support.webhook import webhook
+
+CI = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "CI_PROJECT_URL", "CI_DEFAULT_BRANCH")
+
+
+@pytest.fixture
+def asked(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> LiveTasks:
+    """A clone with the task of a machine user, which waits for an approval."""
+    for name in CI:
+        monkeypatch.delenv(name, raising=False)
+    git = ["git", "-C", str(place.folder)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    url = "git@github.example:acme/infra.git"
+    subprocess.run([*git, "remote", "add", "origin", url], check=True)
+    place.apply({"asks": "approving"}, isShared=True)
+    place.finish(asks="waiting")
+    configure(place)
+    return place
+
+
+def configure(place: LiveTasks, text: str = 'answer-workflow = "taskctl-answer.yml"\n') -> None:
+    (place.folder / "taskctl.toml").write_text(text)
+
+
+@pytest.fixture
+def colleague(asked: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> LiveTasks:
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
+    return asked
+
+
+def pasted(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of `gh` when a person pastes the line into a shell."""
+    script = folder / "bin/gh"
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(
+        "#!/usr/bin/env python3\nimport json, sys\n"
+        'open("args.json", "w").write(json.dumps(sys.argv[1:]))\n'
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(script.parent), prepend=os.pathsep)
+    subprocess.run(["sh", "-c", line], cwd=folder, check=True)
+    found: list[str] = json.loads((folder / "args.json").read_text())
+    return found
+
+
+def arguments(request: str, *more: str, action: str = "approve") -> list[str]:
+    head = ["workflow", "run", "taskctl-answer.yml", "-R", "github.example/acme/infra"]
+    words = [*head, "-f", "key=acme/asks", "-f", f"action={action}"]
+    return [*words, *(["-f", f"request={request}"] if request else []), *more]
+
+
+@pytest.mark.parametrize("command", ["status", "inbox", "wait"])
+def test_the_printed_command_answers_in_ci(
+    colleague: LiveTasks, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ["--stop-on", "waiting"] if command == "wait" else []
+    _, out, err = colleague.run(command, *more)
+    assert "taskctl approve" not in out + err
+    line = next(row for row in (out + err).splitlines() if "gh workflow run" in row).strip()
+    request = colleague.request("asks")
+    assert pasted(line, tmp_path, monkeypatch) == arguments(request)
+
+
+def test_documents_have_its_words(colleague: LiveTasks) -> None:
+    (request,) = colleague.document("inbox")["requests"]
+    assert request["command"] == ["gh", *arguments(request["requestId"])]
+
+
+def test_the_repository_is_that_of_the_workflow_run(
+    colleague: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "other/place")
+    assert " -R github.com/other/place -f " in colleague.run("status")[1]
+    monkeypatch.setenv("GITHUB_REPOSITORY", "other/place; touch x")
+    assert " taskctl-answer.yml -f " in colleague.run("status")[1]
+
+
+def test_the_creator_answers_directly(asked: LiveTasks) -> None:
+    assert "taskctl approve acme/asks --request " in asked.run("status")[1]
+
+
+def test_messages_to_others_always_name_the_workflow(
+    asked: LiveTasks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever reads a chat or a comment is seldom the machine user."""
+    with webhook() as hook:
+        monkeypatch.setenv("TASKCTL_NOTIFY_URL", hook.url)
+        asked.run("status", "--notify")
+    text = hook.sent[0]["text"]
+    report = tmp_path / "wait.md"
+    asked.run("wait", "--stop-on", "waiting", "--report", f"markdown={report}")
+    for each in (text, report.read_text()):
+        line = next(row for row in each.splitlines() if "gh workflow run" in row).strip()
+        assert pasted(line, tmp_path, monkeypatch) == arguments(asked.request("asks"))
+
+
+def test_without_a_workflow_the_creator_is_named(colleague: LiveTasks) -> None:
+    configure(colleague, "")
+    rows = colleague.run("status")[1].splitlines()
+    (at,) = (n for n, row in enumerate(rows) if "who created the task" in row)
+    assert re.search(r"Only user-\w+, who created the task, can do this: http\S+", rows[at])
+    assert "set `answer-workflow` in taskctl.toml" in rows[at + 1]
+    (request,) = colleague.document("inbox")["requests"]
+    assert request["command"] is None
+
+
+def test_gitlab_has_a_page_for_it(colleague: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(colleague, 'answer-workflow = ".gitlab-ci.yml"\n')
+    request = colleague.request("asks")
+    line = next(row for row in colleague.run("status")[1].splitlines() if "/-/pipelines" in row)
+    parts = urlsplit(line.strip())
+    assert (parts.netloc, parts.path) == ("github.example", "/acme/infra/-/pipelines/new")
+    assert parse_qs(parts.query) == {
+        "ref": ["main"],
+        "var[TASKCTL_KEY]": ["acme/asks"],
+        "var[TASKCTL_ACTION]": ["approve"],
+        "var[TASKCTL_REQUEST]": [request],
+    }
+    assert "acme%2Fasks" in parts.query
+    monkeypatch.setenv("CI_PROJECT_URL", "https://gitlab.example:8443/group/sub/project")
+    monkeypatch.setenv("CI_DEFAULT_BRANCH", "trunk & x")
+    shown = colleague.run("status")[1]
+    assert "/project/-/pipelines/new?ref=trunk%20%26%20x&var" in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "project"),
+    [
+        ("https://github.com/acme/infra.git", "github.com/acme/infra"),
+        ("https://user@github.com/acme/infra/", "github.com/acme/infra"),
+        ("ssh://git@github.com:2222/acme/infra.git", "github.com/acme/infra"),
+        ("git@github.com:acme/infra.git", "github.com/acme/infra"),
+        ("https://git.example:8443/a/b/c.git", "git.example:8443/a/b/c"),
+        ("/srv/git/infra.git", ""),
+        ("../infra.git", ""),
+    ],
+)
+def test_the_repository_of_a_remote(url: str, project: str) -> None:
+    assert _project_of(url) == project
