@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
@@ -221,6 +222,28 @@ def test_git_does_not_change_the_clone(tmp_path: Path) -> None:
         other = stack.enter_context(closing(server.runner("x").engine()))
         assert other.read() is not None
         assert sorted(str(p.relative_to(here.folder)) for p in here.folder.rglob("*")) == before
+
+
+def test_a_closed_engine_keeps_no_connection_open(served: tuple[str, Served]) -> None:
+    """Even if something still refers to it, as a traceback does."""
+    other = served[1].runner().engine()
+    other.read()
+    before = open_sockets()
+    engine = served[1].runner().engine()
+    engine.read()
+    engine.close()
+    while open_sockets() > before:
+        time.sleep(0.005)  # both ends close in threads
+    other.close()
+
+
+def open_sockets() -> int:
+    """On Linux; 0 elsewhere."""
+    found = 0
+    for link in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):
+            found += str(link.readlink()).startswith("socket:")
+    return found
 
 
 S3_HERE = [] if program("gofakes3") else [pytest.mark.tools]

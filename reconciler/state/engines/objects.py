@@ -85,7 +85,9 @@ class ObjectEngine:
                 self._store.delete(f"blobs/{name}")
 
     def close(self) -> None:
-        """The client library needs no closing."""
+        """The client closes its connections once nothing refers to it, and cycles refer to this
+        engine."""
+        del self._store
 
     def prepare(self) -> None:
         """Never creates a bucket: its name may be mistyped."""
