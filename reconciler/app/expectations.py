@@ -1,122 +1,191 @@
-"""Which tasks have delivered what their manifests expect: done, or unmet.
+"""Which tasks have delivered what their manifests expect: done, unmet, or unknown.
 
 Runs on the main thread, where a signal can stop a schema that would take forever.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model import limits
-from reconciler.model.canonical import ABSENT
+from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.expectation import Expectation
-from reconciler.model.task import TaskRef
+from reconciler.model.remarks import RemarkError
+from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.state.model import Record
-from reconciler.tasks.results import result_of
+from reconciler.system import disk
+from reconciler.tasks import judgement
+from reconciler.tasks.results import pull_requests, result_of
 from reconciler.tasks.status import TaskStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.manifest.expectations import Declared, Schemas
+    from reconciler.model.violation import Violation
 
 
-@dataclass(slots=True)
+class Verdict(NamedTuple):
+    """The status of a task that has finished, and the reasons unless it is done."""
+
+    state: TaskState = TaskState.DONE
+    reasons: tuple[judgement.Reason, ...] = ()
+
+
+class _Checker:
+    """Checks answers against one schema, with one validator."""
+
+    def __init__(self, schema: Mapping[str, object]) -> None:
+        self._schema, self._timeouts = schema, 0
+        self._names = frozenset(judgement.property_names(schema))
+        self._violations: Callable[[object], Iterator[Violation]] | None = None
+
+    def check(self, data: object) -> Verdict:
+        """UNMET with reasons, or UNKNOWN if it takes too long; after a few times, a schema is not
+        tried again."""
+        from reconciler.manifest.policy import Timer
+
+        limit = f"{limits.RESULT_SECONDS:g}"
+        if self._timeouts >= limits.RESULT_TIMEOUTS:
+            facts = {"limit": limit, "count": self._timeouts}
+            return Verdict(TaskState.UNKNOWN, ((Code.UNKNOWN_RESULT, "skipped", facts),))
+        try:
+            found = Timer(limits.RESULT_SECONDS).run(lambda: self._mismatches(data))
+        except (RemarkError, RecursionError, MemoryError):
+            self._timeouts += 1
+            self._violations = None  # it was stopped somewhere
+            return Verdict(TaskState.UNKNOWN, ((Code.UNKNOWN_RESULT, "time", {"limit": limit}),))
+        return Verdict(TaskState.UNMET, tuple(found)) if found else Verdict()
+
+    def _mismatches(self, data: object) -> list[judgement.Reason]:
+        from reconciler.manifest.schema import answer_validator
+
+        if self._violations is None:
+            self._violations = answer_validator(self._schema)
+        return judgement.mismatches(self._violations(data), self._names)
+
+
 class Evaluation:
-    """Evaluates results, each once. `seconds` are left for all of them."""
+    """Evaluates results, each once."""
 
-    seconds: float = limits.RESULTS_SECONDS
-    _known: dict[tuple[TaskRef, str, str], tuple[Diagnostic, ...]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._checkers: dict[str, _Checker] = {}
+        self._by_id: dict[int, tuple[Mapping[str, object], _Checker]] = {}
+        self._verdicts: dict[tuple[TaskRef, str | None, str, int], Verdict] = {}
 
-    def of(self, status: TaskStatus, expect: Expectation | None) -> TaskStatus:
-        """The status; unmet if the task has finished without what is expected."""
-        if expect is None or status.state is not TaskState.DONE:
-            return status
-        key = (status.ref, f"{status.task_id} {status.summary.event_id}", expect.digest)
-        if key not in self._known:
-            self._known[key] = self._reasons(status, expect)
-        unmet = self._known[key]
-        return replace(status, state=TaskState.UNMET, unmet=unmet) if unmet else status
+    def of_all(
+        self, statuses: Sequence[TaskStatus], expected: Mapping[TaskRef, Expectation | Diagnostic]
+    ) -> list[TaskStatus]:
+        """The statuses, in the same order. `expected` has a diagnostic if an expectation is not
+        known."""
+        found = {}  # by key, so that it does not depend on anything else what is tried
+        for status in sorted(statuses, key=lambda status: natural(status.ref)):
+            expect = expected.get(status.ref)
+            if expect is not None and status.state is TaskState.DONE:
+                found[status.ref] = self._evaluated(status, expect)
+        return [found.get(status.ref, status) for status in statuses]
 
-    def _reasons(self, status: TaskStatus, expect: Expectation) -> tuple[Diagnostic, ...]:
-        from reconciler.manifest.expectations import reasons
+    def _evaluated(self, status: TaskStatus, expect: Expectation | Diagnostic) -> TaskStatus:
+        if isinstance(expect, Diagnostic):
+            return replace(status, state=TaskState.UNKNOWN, unmet=(expect,))
+        count = len(pull_requests(status))
+        few = tuple(judgement.too_few_pull_requests(count, expect))
+        verdict = self._verdict(status, expect.data) if expect.data is not None else Verdict()
+        if few and verdict.state is TaskState.DONE:
+            verdict = Verdict(TaskState.UNMET)
+        at = replace(expect.at, key=status.ref.key)
+        reasons = (*few, *verdict.reasons)
+        unmet = tuple(judgement.diagnostic(reason, str(status.ref), at) for reason in reasons)
+        return replace(status, state=verdict.state, unmet=unmet)
 
-        result, ref, at = result_of(status), str(status.ref), replace(expect.at, key=status.ref.key)
-        found = []
-        count, least = len(result.pull_requests), expect.pull_requests
-        if count < least:
-            code = Code.MISSING_PULL_REQUESTS
-            found.append(error(code, at=at, ref=ref, count=count, least=least))
-        if expect.data is None:
-            return tuple(found)
-        if result.data is ABSENT:
-            case = result.no_data.value if result.no_data is not None else "missing"
-            return (*found, error(Code.MISSING_DATA, case, at=at, ref=ref))
-        if self.seconds <= 0:
-            limit = f"{limits.RESULTS_SECONDS:g}"
-            return (*found, error(Code.INVALID_RESULT, "notReached", at=at, ref=ref, limit=limit))
-        begun = time.process_time()
-        wrong = reasons(expect.data, result.data, limits.RESULT_SECONDS)
-        self.seconds -= time.process_time() - begun
-        found += [error(Code.INVALID_RESULT, case, at=at, ref=ref, **f) for case, f in wrong]
-        return tuple(found)
+    def _verdict(self, status: TaskStatus, schema: Mapping[str, object]) -> Verdict:
+        checker = self._checker(schema)
+        key = (status.ref, status.task_id, status.summary.event_id, id(checker))
+        if key not in self._verdicts:
+            result = result_of(status)
+            self._verdicts[key] = (
+                Verdict(TaskState.UNMET, (judgement.without_data(result.no_data),))
+                if result.data is ABSENT
+                else checker.check(result.data)
+            )
+        return self._verdicts[key]
+
+    def _checker(self, schema: Mapping[str, object]) -> _Checker:
+        """The checker of a schema, however many tasks have an equal one."""
+        if id(schema) not in self._by_id:
+            checker = self._checkers.setdefault(digest(schema), _Checker(schema))
+            self._by_id[id(schema)] = schema, checker
+        return self._by_id[id(schema)][1]
 
 
-def is_unreached(status: TaskStatus) -> bool:
-    """Whether it was not evaluated, because others took too long."""
-    return any(reason.case == "notReached" for reason in status.unmet)
+_WORDS = (b"expect", b"sensitive", b"\\", b"\0")
+"""A manifest without any of these expects nothing, and nothing in it is sensitive: `expect` could
+only be written with escapes, or in an encoding with zero bytes."""
 
 
 class Expectations:
-    """Finds the expectations of recorded tasks in the manifests that declare them now: the recorded
-    file, or else one of those that are read without a PATH, which are at `paths` (empty: the
-    default locations). Entries are not expanded."""
+    """Finds what the manifests that declare recorded tasks now say about them: the recorded file,
+    or else one of those that are read without a PATH, which are at `paths` (empty: the default
+    locations). Entries are not expanded, and only manifests that may matter are parsed."""
 
     def __init__(self, root: Path, paths: Sequence[str] = ()) -> None:
         self.problems: list[Diagnostic] = []
         self._root, self._paths = root, paths
         self._files: dict[str, Declared | None] = {}
+        self._irrelevant: dict[str, bool] = {}
         self._others: Sequence[str] | None = None
         self._schemas: Schemas | None = None
         self._evaluation = Evaluation()
 
+    def is_sensitive(self, record: Record) -> bool:
+        """Whether the words of a task must be shown nowhere, by its record or its manifest."""
+        if record.sensitive:
+            return True
+        name, exists = _name_of(record), bool(record.file) and (self._root / record.file).is_file()
+        for file in (record.file,) if exists else self._default_files():
+            declared = None if self._is_irrelevant(file) else self._declared(file)
+            if declared is not None and (declared.is_unreadable or name in declared.expectations):
+                return declared.is_unreadable or name in declared.sensitive
+        return False
+
     def evaluate(
-        self, statuses: Iterable[TaskStatus], records: Iterable[Record]
+        self, statuses: Sequence[TaskStatus], records: Iterable[Record]
     ) -> list[TaskStatus]:
         """The statuses; `problems` are those of manifests that cannot be read."""
-        by_ref = {record.ref: record for record in records}
-        return [
-            self._evaluation.of(status, self._find(by_ref[status.ref]))
-            if status.state is TaskState.DONE and status.ref in by_ref
-            else status
-            for status in statuses
-        ]
+        finished = {status.ref for status in statuses if status.state is TaskState.DONE}
+        expected = {}
+        for record in records:
+            found = self._find(record) if record.ref in finished else None
+            if found is not None:
+                expected[record.ref] = found
+            if isinstance(found, Diagnostic):
+                self.problems.append(found)
+        return self._evaluation.of_all(statuses, expected)
 
-    def _find(self, record: Record) -> Expectation | None:
-        """The expectation; None if there is none, or if a manifest that may declare it is not
-        valid, which is a problem if the task was created with one."""
-        made = record.generated
-        name = made.entry if made is not None else record.ref.key
-        own = self._declared(record.file)
+    def _find(self, record: Record) -> Expectation | Diagnostic | None:
+        """The expectation; None if there is none. If a manifest that may declare it is not valid,
+        and the task was created with one, what is expected is unknown."""
+        name = _name_of(record)
         if not record.expects:
+            own = None if self._is_irrelevant(record.file) else self._declared(record.file)
             return own.expectations.get(name) if own is not None else None
-        invalid = []
-        for file in self._files_of(record):
-            declared = self._declared(file)
-            if declared is not None and declared.problems:
-                invalid.append(file)
-            elif declared is not None and name in declared.expectations:
-                return declared.expectations[name]
-        if invalid:
-            ref = str(record.ref)
-            self.problems.append(error(Code.UNKNOWN_EXPECTATION, ref=ref, file=invalid[0]))
-        return None
+        invalid = ""
+        for all_files in (False, True):  # a manifest with an expectation names it, most often
+            for file in self._files_of(record):
+                skipped = self._is_irrelevant(file) and not all_files
+                declared = None if skipped else self._declared(file)
+                if declared is not None and declared.problems:
+                    invalid = invalid or file
+                elif declared is not None and name in declared.expectations:
+                    return declared.expectations[name]
+        return error(Code.UNKNOWN_RESULT, ref=str(record.ref), file=invalid) if invalid else None
 
     def _files_of(self, record: Record) -> Iterator[str]:
         """The manifests that may declare a task, its own first."""
@@ -124,6 +193,18 @@ class Expectations:
         own = self._declared(record.file)
         if own is None or not own.problems:
             yield from self._default_files()
+
+    def _is_irrelevant(self, file: str) -> bool:
+        """Whether a manifest says nothing about any task; False if it cannot be read."""
+        if file not in self._irrelevant:
+            from reconciler.manifest.repository import is_inside
+
+            content = _WORDS[-1]
+            if file and is_inside(self._root, file):
+                with suppress(OSError):
+                    content = disk.read_start(self._root / file, limits.MANIFEST_BYTES)
+            self._irrelevant[file] = not any(word in content for word in _WORDS)
+        return self._irrelevant[file]
 
     def _declared(self, file: str) -> Declared | None:
         if file not in self._files:
@@ -143,3 +224,8 @@ class Expectations:
             unreadable = (problem.file for problem in finder.diagnostics)
             self._others = sorted({*finder.files, *filter(None, unreadable)})
         return self._others
+
+
+def _name_of(record: Record) -> str:
+    """The key of a task in its manifest."""
+    return record.generated.entry if record.generated is not None else record.ref.key

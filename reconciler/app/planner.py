@@ -241,7 +241,8 @@ class Planning:
         expected = {each.record.ref: each.expect for each in followed}
         records = [each.record for each in followed]
         found = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
-        found = [self._evaluation.of(s, expected[s.ref]) for s in found]
+        asked = {ref: expect for ref, expect in expected.items() if expect is not None}
+        found = self._evaluation.of_all(found, asked)
         self.done = {
             status.task_id: expect.digest if (expect := expected[status.ref]) else ""
             for status in found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from reconciler.app.context import Context
@@ -17,7 +17,6 @@ from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
-from reconciler.plan.periods import followed
 from reconciler.plan.selection import matches_key
 from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
@@ -64,19 +63,54 @@ class RecordedTasks(Value, frozen=True):
 
     def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:
         """The current status of each task, those that need a person first. RemoteError."""
-        records = [self.state.records[ref] for ref in refs if ref in self.state.records]
-        parallelism, past = self.ctx.connection.parallelism, followed(self.state.records.values())
-        found = self.ctx.reader.statuses(records, parallelism, past)
-        found = self.expectations.evaluate(found, records)
+        records = self._protected(
+            self.state.records[ref] for ref in refs if ref in self.state.records
+        )
+        found = self.ctx.reader.statuses(records, self.ctx.connection.parallelism)
+        found = self._evaluated(found, records)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]
         found += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]
         return by_state(found)
 
+    def status(self, record: Record) -> TaskStatus:
+        """The status of one task, with all its events up to now. RemoteError."""
+        (record,) = self._protected([record])
+        return self._evaluated([self.ctx.reader.status(record)], [record])[0]
+
+    def is_sensitive(self, ref: TaskRef) -> bool:
+        """Whether nothing that its agent says may be shown."""
+        record = self.state.records.get(ref)
+        return record is not None and self.expectations.is_sensitive(record)
+
+    def _protected(self, records: Iterable[Record]) -> list[Record]:
+        """The records; those that the manifests declare as sensitive are sensitive as well."""
+        return [
+            replace(record, sensitive=True)
+            if not record.sensitive and self.expectations.is_sensitive(record)
+            else record
+            for record in records
+        ]
+
+    def _evaluated(
+        self, statuses: Sequence[TaskStatus], records: Sequence[Record]
+    ) -> list[TaskStatus]:
+        """The statuses, compared with what is expected, without the words of sensitive tasks."""
+        found, hidden = self.expectations.evaluate(statuses, records), _sensitive_of(records)
+        return [_without_words(s) if s.ref in hidden else s for s in found]
+
     def not_visible(self, record: Record) -> TaskctlError:
         """The error for a task that the service does not show: it is gone, or another user's."""
         caller = self.ctx.client.identity()
         return TaskctlError([delivery_error(Refusal(404, ""), record, caller, "")])
+
+
+def _sensitive_of(records: Iterable[Record]) -> frozenset[TaskRef]:
+    return frozenset(record.ref for record in records if record.sensitive)
+
+
+def _without_words(status: TaskStatus) -> TaskStatus:
+    return replace(status, summary=replace(status.summary, words=""))
 
 
 def with_named_ids(state: State, selectors: Sequence[str]) -> State:

@@ -51,7 +51,7 @@ class Recipient(Value, frozen=True):
         """The task of a key. TaskctlError if there is none, or if it is not visible to this
         token."""
         record = tasks.record(ref)
-        status = tasks.ctx.reader.status(record)
+        status = tasks.status(record)
         if status.state in (TaskState.GONE, TaskState.NOT_VISIBLE):
             raise tasks.not_visible(record)
         return cls(tasks, record, status)

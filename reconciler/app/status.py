@@ -81,7 +81,7 @@ def _notify(tasks: RecordedTasks, report: StatusReport, notify: Notify) -> None:
     ui = tasks.ctx.ui
     url = os.environ[NOTIFY_URL].strip()
     found = find_news(report.statuses, report.read_at - notify.since)
-    sensitive = {ref for ref, record in tasks.state.records.items() if record.sensitive}
+    sensitive = {status.ref for status in report.statuses if tasks.is_sensitive(status.ref)}
     text = notify.text(found, sensitive, report.read_at)
     if not text:
         return

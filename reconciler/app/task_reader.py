@@ -12,13 +12,12 @@ from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState
-from reconciler.model.value import Stored, field, replace
+from reconciler.model.value import Stored, replace
 from reconciler.plan.masking import masked_outputs
 from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError
-from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 from reconciler.system.cache import UserCache
 from reconciler.tasks.delivery import Lost, Refusal
@@ -31,14 +30,12 @@ class ReadPosition(Stored, frozen=True):
     page). It is cached, because events can only be read in ascending order.
 
     `outputs` is the digest of the task's outputs, read before the events; empty if there may be
-    new events although they are the same. `shown` are the outputs of a task that recurs: they are
-    no longer read once its period is past.
+    new events although they are the same.
     """
 
     summary: EventSummary
     token: str | None = None
     outputs: str = ""
-    shown: Mapping[str, object] = field(default_factory=dict)
 
 
 MAX_CACHED_WORDS = 1 << 16
@@ -57,28 +54,21 @@ class TaskReader:
     The API does not say how a task ended: it is idle if it is done, failed, stopped or waiting for
     a person. Only its events tell. But an agent cannot work, and nobody can send it a message,
     without a change of `status`, `tokensUsed`, `pendingInputCount` or `lastHeartbeat`. So the
-    events of a finished task are not read again while all its outputs stay the same.
+    events of a finished task are not read again while all its outputs stay the same. The words of
+    a sensitive task are for evaluation only: whoever asked must not show them.
     """
 
     def __init__(self, client: Client, cache: TaskCache[ReadPosition] | None) -> None:
         self._client = client
         self._cache = cache
 
-    def statuses(
-        self,
-        records: Sequence[Record],
-        parallelism: int,
-        past: Collection[TaskRef] = frozenset(),
-    ) -> list[TaskStatus]:
-        """The statuses, in the given order. Tasks in `past` that are known to have ended are not
-        requested. Raises RemoteError."""
-        known = {r.ref: s for r in records if r.ref in past and (s := self._ended(r)) is not None}
-        unknown = [record for record in records if record.ref not in known]
-        wanted = {TaskId(record.ref.org_name, record.task_id) for record in unknown}
-        outputs = self.outputs(wanted, parallelism)
+    def statuses(self, records: Sequence[Record], parallelism: int) -> list[TaskStatus]:
+        """The statuses, in the given order. Raises RemoteError."""
+        outputs = self.outputs({_id_of(record) for record in records}, parallelism)
+        known: dict[TaskRef, TaskStatus] = {}
         unread: list[tuple[Record, Mapping[str, object]]] = []
-        for record in unknown:
-            raw = outputs.get(TaskId(record.ref.org_name, record.task_id))
+        for record in records:
+            raw = outputs.get(_id_of(record))
             summary = self._unchanged(record, raw) if raw is not None else None
             if raw is not None and summary is None:
                 unread.append((record, raw))
@@ -110,17 +100,22 @@ class TaskReader:
                 missing.difference_update(task.id for task in listed)
                 if len(missing) <= FEW:
                     break
-        rest = sorted(set(tasks) - found.keys())
-        with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
-            read = pool.map(lambda task: self._client.get_task(*task), rest)
-            found |= {at: task.raw for at, task in zip(rest, read, strict=True) if task is not None}
+        for attempt in range(2):  # one 404 proves nothing (`app/survey.py`)
+            rest = sorted(set(tasks) - found.keys())
+            if attempt:
+                for org_name in sorted({task.org_name for task in rest}):
+                    next(self._client.list_tasks(org_name), None)
+            with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
+                read = pool.map(lambda task: self._client.get_task(*task), rest)
+                pairs = zip(rest, read, strict=True)
+                found |= {at: task.raw for at, task in pairs if task is not None}
         return found
 
     def status(self, record: Record) -> TaskStatus:
         """The status, with all events up to now. Raises RemoteError."""
-        self._expect_events(TaskId(record.ref.org_name, record.task_id))
-        task = self._client.get_task(record.ref.org_name, record.task_id)
-        return self._status(record, task.raw if task is not None else None)
+        task = _id_of(record)
+        self._expect_events(task)
+        return self._status(record, self.outputs({task}, 1).get(task))
 
     def _status(
         self,
@@ -147,51 +142,38 @@ class TaskReader:
         raw, summary = raw or {}, summary or EventSummary()
         if record.sensitive:
             raw = masked_outputs(raw, (record.inputs.get("name"),))
-            summary = replace(summary, words="")
         return TaskStatus(ref, state, record.file, task_id, url, raw, summary)
-
-    def _ended(self, record: Record) -> TaskStatus | None:
-        """The status of a task that is known to have ended; None if it is not known."""
-        position = self._position(TaskId(record.ref.org_name, record.task_id))
-        if position is not None and position.outputs and position.shown:
-            state = state_of(position.shown, position.summary)
-            if state.is_finished:
-                shown = {**position.shown, "id": record.task_id}
-                return self._status_of(record, state, shown, position.summary)
-        if record.done:
-            shown = {**record.outputs, "id": record.task_id}
-            return self._status_of(record, TaskState.DONE, shown)
-        return None
 
     def _position(self, task: TaskId) -> ReadPosition | None:
         return self._cache.get(task) if self._cache is not None else None
 
     def _summary(self, record: Record, raw: Mapping[str, object]) -> EventSummary:
-        """The summary of a task's events, given its outputs; reads only new events. Raises
-        RemoteError."""
+        """The summary of a task's events, given its outputs; reads only new events. The words of a
+        sensitive task are never cached. Raises RemoteError."""
         if (unchanged := self._unchanged(record, raw)) is not None:
             return unchanged
-        task = TaskId(record.ref.org_name, record.task_id)
+        task = _id_of(record)
         position, outputs = self._position(task), digest(raw)
+        if self._cache is not None and position and record.sensitive and position.summary.words:
+            self._cache.drop(task)
+            position = None
         new = self._new_events(task, position) if position is not None else None
         if position is None or new is None:
             position = ReadPosition(EventSummary())
             new = self.events(*task, None)
         events, token = new
         summary = advance(position.summary, events)
-        if record.sensitive:
-            summary = replace(summary, words="")
-        if self._cache is not None and len(summary.words) <= MAX_CACHED_WORDS:
-            recurs = record.generated is not None and record.generated.period is not None
-            ended = recurs and state_of(raw, summary).is_finished
-            shown = kept_outputs(raw) if ended else {}
-            self._cache.put(task, ReadPosition(summary, token, outputs, shown))
+        most = 0 if record.sensitive else MAX_CACHED_WORDS
+        if self._cache is not None and len(summary.words) <= most:
+            self._cache.put(task, ReadPosition(summary, token, outputs))
         return summary
 
     def _unchanged(self, record: Record, raw: Mapping[str, object]) -> EventSummary | None:
         """The summary of a task that has finished, and whose outputs are those of that time."""
-        position = self._position(TaskId(record.ref.org_name, record.task_id))
+        position = self._position(_id_of(record))
         if position is None or position.outputs != digest(raw):
+            return None
+        if record.sensitive and position.summary.words:
             return None
         return position.summary if state_of(raw, position.summary).is_finished else None
 
@@ -261,3 +243,7 @@ class TaskReader:
         if response.status >= 500 or response.status in (408, 425):
             return Lost(message)
         return Refusal(status, message)
+
+
+def _id_of(record: Record) -> TaskId:
+    return TaskId(record.ref.org_name, record.task_id)

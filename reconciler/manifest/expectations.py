@@ -1,12 +1,8 @@
-"""What tasks are expected to deliver: `expect` in manifests, and whether an answer's data agrees.
-
-A schema comes from the repository and the data from an agent, so both may be hostile.
-"""
+"""What tasks are expected to deliver: `expect` in manifests. Schemas may be hostile."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path as FilePath
 from typing import Any
@@ -22,7 +18,6 @@ from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.policy import Timer, check_references
 from reconciler.manifest.repository import is_inside
 from reconciler.manifest.schema import check, check_targets, count_values, validator_of
-from reconciler.manifest.violation import Violation
 from reconciler.model import limits
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
@@ -31,11 +26,6 @@ from reconciler.model.expectation import Expectation
 from reconciler.model.remarks import RemarkError
 from reconciler.model.value import Value
 from reconciler.system import disk
-
-MAX_REASONS = 20
-_MAX_SHOWN = 200
-_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
-_NAMING = ("properties", "required", "patternProperties", "dependentRequired")
 
 
 class Schemas:
@@ -187,89 +177,49 @@ def check_prompts(document: Document) -> Iterator[Finding]:
 
 
 class Declared(Value, frozen=True):
-    """The keys of the tasks and entries that a manifest declares, with their expectations;
-    `problems` are its errors."""
+    """The keys of the tasks and entries that a manifest declares, with their expectations, and
+    those that are sensitive. `problems` are its errors; if it `is_unreadable`, nothing in it is
+    known."""
 
     expectations: Mapping[str, Expectation | None]
     problems: tuple[Diagnostic, ...] = ()
+    sensitive: frozenset[str] = frozenset()
+    is_unreadable: bool = False
 
 
 def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
     """What a manifest declares, without expanding its entries; None if there is no such file. The
     name comes from a state, so it is not followed out of the repository."""
     if not is_inside(root, file):
-        return Declared({}, (error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file)),))
+        outside = error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file))
+        return Declared({}, (outside,), is_unreadable=True)
     path = root / file
     try:
         content = disk.read_start(path, limits.MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
-        return Declared({}, (unreadable_file(file, problem),))
+        return Declared({}, (unreadable_file(file, problem),), is_unreadable=True)
     source = read_source(content)
     document = Document(source, file, path.parent)
+    data = source.data if document.is_complete and isinstance(source.data, dict) else None
     if document.is_complete:
         document.findings += check(source.data)
-        if isinstance(source.data, dict):
-            with closing(NamedFiles(root)) as files:
-                read_expectations(document, files, schemas)
+    if data is not None:
+        with closing(NamedFiles(root)) as files:
+            read_expectations(document, files, schemas)
     errors = [found for found in document.findings if found.blocks]
-    return Declared(document.expectations, tuple(source.diagnostics(errors, file)))
+    problems = tuple(source.diagnostics(errors, file))
+    is_unreadable = data is None or not isinstance(data.get("tasks"), dict)
+    sensitive = frozenset(() if data is None or is_unreadable else _sensitive(data))
+    return Declared(document.expectations, problems, sensitive, is_unreadable)
 
 
-# Evaluation
-
-
-def reasons(
-    schema: Mapping[str, object], data: object, seconds: float
-) -> list[tuple[str, dict[str, Any]]]:
-    """Why data does not satisfy a schema: the case and the facts of each of the first reasons.
-    They contain types, paths and parts of the schema, but never a value of the data. After
-    `seconds`, the only reason is that it could not be checked."""
-    try:
-        found = Timer(seconds).run(lambda: validator_of(schema, limits.RESULT_STEPS)(data))
-    except (RemarkError, RecursionError, MemoryError):
-        return [("unchecked", {"limit": f"{seconds:g}"})]
-    names = set(_names(schema))
-    return [_reason(violation, names) for violation in found[:MAX_REASONS]]
-
-
-def _reason(violation: Violation, names: set[str]) -> tuple[str, dict[str, Any]]:
-    steps = (step if step in names else "*" for step in violation.path)
-    where = "/" + "/".join(map(str, steps))
-    value, expected = violation.value, violation.expected
-    if violation.rule == "type":
-        wanted = expected if isinstance(expected, list) else [expected]
-        kinds = tuple(_with_article(str(each)) for each in wanted)
-        found = _with_article(_TYPES.get(type(value), "number"))
-        return "type", {"where": where, "expected": kinds, "found": found}
-    if violation.rule == "required" and isinstance(value, dict):
-        missing = tuple(str(name) for name in expected if name not in value)
-        return "required", {"where": where, "names": missing}
-    shown = json.dumps(expected, default=str)
-    shown = shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + "..."
-    return "rule", {"where": where, "rule": str(violation.rule), "expected": shown}
-
-
-def _with_article(kind: str) -> str:
-    if kind == "null":
-        return kind
-    return f"{'an' if kind[:1] in 'aio' else 'a'} {kind}"
-
-
-def _names(schema: object) -> Iterator[str]:
-    """The names of properties in a schema."""
-    waiting: list[object] = [schema]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Mapping):
-            for name in _NAMING:
-                listed = part.get(name)
-                yield from (
-                    (n for n in listed or () if isinstance(n, str))
-                    if isinstance(listed, Mapping | Sequence) and not isinstance(listed, str)
-                    else ()
-                )
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
+def _sensitive(data: Mapping[str, Any]) -> Iterator[str]:
+    """The keys of the sensitive tasks, also of those with an invalid value."""
+    defaults = data.get("defaults")
+    common = defaults.get("sensitive") if isinstance(defaults, dict) else None
+    for key, task in data["tasks"].items():
+        given = task.get("sensitive", common) if isinstance(task, dict) else common
+        if given is not None and given is not False:
+            yield key

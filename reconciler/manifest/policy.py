@@ -18,7 +18,6 @@ from reconciler.manifest.keywords import NAMED_SCHEMAS, misspelled_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.manifest.schema import count_values, validator_of
-from reconciler.manifest.violation import Violation
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place, Severity, error
@@ -26,6 +25,7 @@ from reconciler.model.paths import shown
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value, field
+from reconciler.model.violation import Violation
 from reconciler.system import disk
 
 MESSAGE, SEVERITY = "errorMessage", "severity"

@@ -13,11 +13,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.violation import Violation
 from reconciler.model import limits
 from reconciler.model.canonical import json_value
 from reconciler.model.codes import Code
 from reconciler.model.remarks import Arg, RemarkError
+from reconciler.model.violation import Violation
 from reconciler.system import memory
 from reconciler.system.resources import schema_text
 
@@ -59,28 +59,12 @@ def _without_valid_tasks(data: Mapping[str, object], accelerator: Any) -> Mappin
     return {**data, "tasks": invalid}
 
 
-def validator_of(
-    schema: Mapping[str, object], most: int | None = None
-) -> Callable[[object], list[Violation]]:
-    """A function that returns a value's violations of a schema; all `$ref`s must stay within the
-    schema. Both may raise RemarkError, also after `most` keywords (by default, the limit of
-    policies)."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import validator_for
-    from referencing import Registry
-
-    named = schema.get("$schema")
-    unknown: Any = None
-    kind: Any = Draft202012Validator
-    steps = [limits.POLICY_STEPS if most is None else most]
-    with _faults():
-        if named is not None:
-            kind = validator_for({"$schema": str(named)}, unknown)
-        if kind is None:
-            raise RemarkError(Code.INVALID_POLICY, "dialect", dialect=str(named))
-        kind.check_schema(schema)
-        # Without a registry, the library would fetch URLs and open files.
-        validator = _observed(kind, steps)(schema, registry=Registry())
+def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violation]]:
+    """A function that returns a value's violations of a policy; all `$ref`s must stay within the
+    schema. Both may raise RemarkError, also after the number of keywords that policies may
+    evaluate."""
+    steps = [limits.POLICY_STEPS]
+    validator = _validator(schema, steps)
 
     def violations(value: object) -> list[Violation]:
         steps[0] += limits.POLICY_STEPS_PER_TASK
@@ -88,6 +72,37 @@ def validator_of(
             return [_violation(error) for error in validator.iter_errors(value)]
 
     return violations
+
+
+def answer_validator(schema: Mapping[str, object]) -> Callable[[object], Iterator[Violation]]:
+    """The same for what agents write, which is found one by one. Nothing is counted: whoever calls
+    it limits the time. After an error, it must not be used again."""
+    validator = _validator(schema, None)
+
+    def violations(value: object) -> Iterator[Violation]:
+        with _faults():
+            for error in validator.iter_errors(value):
+                yield _violation(error)
+
+    return violations
+
+
+def _validator(schema: Mapping[str, object], steps: list[int] | None) -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+
+    named = schema.get("$schema")
+    unknown: Any = None
+    kind: Any = Draft202012Validator
+    with _faults():
+        if named is not None:
+            kind = validator_for({"$schema": str(named)}, unknown)
+        if kind is None:
+            raise RemarkError(Code.INVALID_POLICY, "dialect", dialect=str(named))
+        kind.check_schema(schema)
+        # Without a registry, the library would fetch URLs and open files.
+        return _observed(kind, steps)(schema, registry=Registry())
 
 
 def count_values(schema: object, most: int) -> int:
@@ -172,10 +187,21 @@ def _violation(error: ValidationError) -> Violation:
 _NEVER: Mapping[str, object] = {"not": {}}
 
 
-def _observed(kind: Any, steps: list[int]) -> Any:
-    """A validator class that counts down `steps`, one for each keyword, since a schema may refer to
-    itself, and records the schemas around each error. It also limits how many keywords are
-    evaluated within each other: where Python's stack ends in the library, Rust code panics."""
+_SIMPLE = frozenset(
+    {
+        *("type", "enum", "const", "required", "format", "pattern", "uniqueItems"),
+        *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    }
+)
+"""Keywords that evaluate no other keyword."""
+
+
+def _observed(kind: Any, steps: list[int] | None) -> Any:
+    """A validator class that limits how many keywords are evaluated within each other: where
+    Python's stack ends in the library, Rust code panics. With `steps`, it also counts these down,
+    one for each keyword, since a schema may refer to itself, and records the schemas around each
+    error."""
     from jsonschema import validators
 
     depth = 0
@@ -183,27 +209,58 @@ def _observed(kind: Any, steps: list[int]) -> Any:
     def observed(name: str, rule: Any) -> Any:
         def check(validator: Any, expected: Any, value: Any, schema: Any) -> Iterator[Any]:
             nonlocal depth
-            steps[0] -= 1
-            if steps[0] < 0:
-                raise RemarkError(Code.INVALID_POLICY, "steps")
+            if steps is not None:
+                steps[0] -= 1
+                if steps[0] < 0:
+                    raise RemarkError(Code.INVALID_POLICY, "steps")
             if depth == limits.NESTED_KEYWORDS:
                 raise RemarkError(Code.INVALID_POLICY, "recursion")
-            if name == "properties":  # for `false`, the library does not say which one it is
+            # For `false`, the library does not say which property it is.
+            if name == "properties" and False in expected.values():
                 expected = {n: _NEVER if s is False else s for n, s in expected.items()}
             depth += 1
             try:
                 for error in rule(validator, expected, value, schema) or ():
                     # The message repeats the value, in each branch of an `anyOf`.
                     error.message, error.args = "", ()
-                    error.__dict__.setdefault("around", []).append(schema)
+                    if steps is not None:
+                        error.__dict__.setdefault("around", []).append(schema)
                     yield error
             finally:
                 depth -= 1
 
         return check
 
+    rules = {**kind.VALIDATORS, "multipleOf": _multiple_of}
+    observing = {
+        name: observed(name, rule) if steps is not None or name not in _SIMPLE else _quiet(rule)
+        for name, rule in rules.items()
+    }
     extend: Any = validators.extend
-    return extend(kind, {name: observed(name, rule) for name, rule in kind.VALIDATORS.items()})
+    return extend(kind, observing)
+
+
+def _quiet(rule: Any) -> Any:
+    """A keyword whose errors have no message."""
+
+    def check(*given: Any) -> Iterator[Any]:
+        for error in rule(*given) or ():
+            error.message, error.args = "", ()
+            yield error
+
+    return check
+
+
+def _multiple_of(validator: Any, factor: Any, value: Any, _: object) -> Iterator[ValidationError]:
+    """`multipleOf` for decimal numbers as they are written: 4.35 is a multiple of 0.01."""
+    from fractions import Fraction
+
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(value, "number"):
+        parts = Fraction(repr(value)) / Fraction(repr(factor))
+        if parts.denominator != 1:
+            yield ValidationError("")
 
 
 @cache

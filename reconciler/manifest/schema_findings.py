@@ -15,7 +15,7 @@ from reconciler.model.paths import quoted
 from reconciler.model.remarks import Arg
 
 if TYPE_CHECKING:
-    from reconciler.manifest.violation import Violation
+    from reconciler.model.violation import Violation
 
 _KINDS = {
     "object": "a mapping",

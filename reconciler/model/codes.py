@@ -158,7 +158,7 @@ class Code(StrEnum):
     MISSING_PULL_REQUESTS = "TC751"
     MISSING_DATA = "TC752"
     INVALID_RESULT = "TC753"
-    UNKNOWN_EXPECTATION = "TC754"
+    UNKNOWN_RESULT = "TC754"
     NO_ADDRESS = "TC755"
 
     # Usage and configuration

@@ -325,7 +325,7 @@ MAY_VALIDATE = {
     "manifest.loader",
     "manifest.parse",
     "manifest.prompt_file",
-    "manifest.violation",
+    "model.violation",
     "manifest.parse.comments",
     "manifest.parse.construct",
     "manifest.parse.scalars",

@@ -1,0 +1,61 @@
+"""What proves that a task is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from reconciler.app.task_reader import TaskReader
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task_state import TaskState
+from reconciler.remote.client import Client
+from tests.support.plan_values import ME, SOMEONE, record, remote
+
+
+class Listing:
+    """A client that finds its task only at the given time (never: 0)."""
+
+    def __init__(self, found_at: int) -> None:
+        self.found_at, self.calls = found_at, list[str]()
+
+    def identity(self) -> Any:
+        return ME
+
+    def task_url(self, *_: str) -> None:
+        return None
+
+    def list_tasks(self, _: str) -> Iterator[list[RemoteTask]]:
+        self.calls.append("list")
+        yield []
+
+    def get_task(self, _: str, task_id: str) -> RemoteTask | None:
+        self.calls.append("get")
+        return remote(task_id) if self.calls.count("get") == self.found_at else None
+
+    def event_pages(self, *_: object) -> Iterator[tuple[list[Any], None]]:
+        yield [], None
+
+
+@pytest.mark.parametrize(
+    ("found_at", "state", "calls"),
+    [
+        (1, TaskState.RUNNING, ["get"]),
+        (2, TaskState.RUNNING, ["get", "list", "get"]),
+        (0, TaskState.GONE, ["get", "list", "get"]),
+    ],
+)
+def test_one_404_does_not_prove_that_a_task_is_gone(
+    found_at: int, state: TaskState, calls: list[str]
+) -> None:
+    one, several = Listing(found_at), Listing(found_at)
+    found = TaskReader(cast("Client", one), None).status(record("a", "1"))
+    (listed,) = TaskReader(cast("Client", several), None).statuses([record("a", "1")], 1)
+    assert found.state is listed.state is state
+    assert one.calls == several.calls == calls
+
+
+def test_a_task_of_another_identity_is_not_gone() -> None:
+    reader = TaskReader(cast("Client", Listing(0)), None)
+    assert reader.status(record("a", "1", identity=SOMEONE)).state is TaskState.NOT_VISIBLE
