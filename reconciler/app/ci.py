@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler.model import limits
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.system import disk
 
 CI_SYSTEMS = {
@@ -24,6 +26,7 @@ _WITHOUT_STATE = frozenset(
 _MAX_WORKFLOWS = 200
 _LEFT_OUT = re.compile(r"^\s*(?:-\s+)?name:.*$|(?:^|\s)#.*$|^.*--backend[= ]local\b.*$", re.M)
 _SHELL = re.compile(r"(?<![\w./-])taskctl(?:[ \t]+-\S+)*[ \t]+([a-z]+)\b")
+_ADOPT = re.compile(r"(?<![\w-])--adopt(?![\w-])")
 _STEP = re.compile(r"\n\s*-\s")
 _ACTION = re.compile(r"uses:\s*\S+/taskctl@")
 _COMMAND = re.compile(r"^\s*command:\s*[\"']?([a-z]+)", re.M)
@@ -36,20 +39,31 @@ def ci_system(env: Mapping[str, str]) -> str | None:
 
 def run_by_workflows(top: Path) -> tuple[str, str] | None:
     """A workflow of the repository that runs a command that uses the state, and the command."""
-    for path in islice(_workflows(top), _MAX_WORKFLOWS):
-        try:
-            text = disk.read_start(path, limits.CONFIG_BYTES).decode(errors="replace")
-        except OSError:
-            continue  # also a link to nowhere, which CI cannot read either
+    for name, text in _workflows(top):
         for command in _commands(_LEFT_OUT.sub("", text)):
             if command not in _WITHOUT_STATE:
-                return path.relative_to(top).as_posix(), command
+                return name, command
     return None
 
 
-def _workflows(top: Path) -> Iterator[Path]:
-    yield from sorted((top / ".github/workflows").glob("*.y*ml"))
-    yield top / ".gitlab-ci.yml"
+def adopting_workflows(top: Path) -> list[Diagnostic]:
+    """An error for each line of the repository's workflows that has `--adopt`."""
+    return [
+        error(Code.ADOPT_IN_WORKFLOW, at=Place(name, number))
+        for name, text in _workflows(top)
+        if "taskctl" in text
+        for number, line in enumerate(text.splitlines(), 1)
+        if _ADOPT.search(line.partition("#")[0])
+    ]
+
+
+def _workflows(top: Path) -> Iterator[tuple[str, str]]:
+    """The names and texts of the workflows that can be read."""
+    paths = [*sorted((top / ".github/workflows").glob("*.y*ml")), top / ".gitlab-ci.yml"]
+    for path in paths[:_MAX_WORKFLOWS]:
+        with suppress(OSError):  # also a link to nowhere, which CI cannot read either
+            text = disk.read_start(path, limits.CONFIG_BYTES).decode(errors="replace")
+            yield path.relative_to(top).as_posix(), text
 
 
 def _commands(text: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from reconciler.manifest.repository import in_git, is_hidden, link_out, reposito
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
-from reconciler.model.options import AdoptScope, parse_duration
+from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.value import Value
 from reconciler.system import disk
@@ -134,8 +134,6 @@ KEYS: dict[str, Callable[[object, Path], object]] = {
     "parallelism": _number(1, limits.PARALLELISM),
     "lock-timeout": _duration,
     "settle-time": _duration,
-    "adopt": _choice(*AdoptScope),
-    "adopt-limit": _number(0),
     "max-creates": _number(0),
     "apply-as": _identity,
     "color": _choice("auto", "always", "never"),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from reconciler.app.ci import ci_system, run_by_workflows
+from reconciler.app.ci import adopting_workflows, ci_system, run_by_workflows
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.manifest.repository import repository_root
@@ -277,13 +277,16 @@ class _Checks:
             raise TaskctlError.of(Code.STATE_TRACKED, path=name)
 
     def _ci(self) -> Finding:
-        """A runner that uses the state must have a shared one, and laptops the same."""
+        """A runner that uses the state must have a shared one, and laptops the same; and no
+        workflow gives an answer that only a person can give."""
+        top = repository_root(self._ctx.settings.root)
+        if top is not None and (problems := adopting_workflows(top)):
+            raise TaskctlError(limited(problems))
         self._needs_service()
         self._needs("state")
         ci, path = ci_system(os.environ), self._ctx.state_address
         if ci is not None and not self._ctx.is_shared:
             raise TaskctlError.of(Code.STATE_ON_RUNNER, path=path, ci=ci)
-        top = repository_root(self._ctx.settings.root)
         if self._ctx.settings.state is not None or top is None:
             raise _SkippedError("shared" if top is not None else "no-repository")
         if (found := run_by_workflows(top)) is not None:

@@ -232,7 +232,7 @@ class _Import:
         if results <= {ImportResult.SKIPPED, ImportResult.FAILED}:
             return ""
         paths = [] if self._dry_run or self._target.is_default() else [self._target.name]
-        adopt = ["--adopt", "all"] if ImportResult.WRITTEN in results else []
+        adopt = ["--adopt"] if ImportResult.WRITTEN in results else []
         return command_line("plan", *map(self._ctx.settings.typed, paths), *adopt)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import write_plan_file
-from reconciler.app.planner import Planning, failures_of, note_if_new, open_workspace
+from reconciler.app.planner import Planning, failures_of, open_workspace
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.value import replace
 from reconciler.plan.digest import short_digest
@@ -31,7 +31,6 @@ def plan(
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
     ctx.ui.show_sources(space.manifests.text_of)
     state = ctx.read_state()
-    note_if_new(ctx, space, state)
     made = Planning(ctx, space, with_past=with_past).plan(state, space.options)
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, masked_plan(made, ctx.sensitive))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,6 @@ from reconciler.model.diagnostics import (
     TaskctlError,
     error,
 )
-from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
@@ -163,6 +162,8 @@ class Planning:
         self._evaluation = Evaluation()
         self._duplicates: ListedDuplicates | None = None
         self.view: RemoteView | None = None
+        self.answers: Mapping[TaskRef, str] = {}
+        """For `PlanInputs.answers`; set before a plan is made again."""
 
     def plan(
         self,
@@ -232,7 +233,8 @@ class Planning:
                 with_past=self._with_past,
             ).selected()
         names = real_names(self._ctx.settings.root, [*space.scope, *state.files()])
-        return replace(self._first, state=state, options=options, limit=only, real_names=names)
+        known = {"state": state, "options": options, "limit": only, "real_names": names}
+        return replace(self._first, **known, answers=self.answers)
 
     def _read_progress(self, followed: Sequence[Followed]) -> dict[TaskRef, TaskProgress]:
         """The progress of the tasks that a missing one may have to wait for. RemoteError."""
@@ -307,12 +309,3 @@ def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
         if keys:
             found.append(error(Code.FAIL_ON, kind=kind, keys=keys))
     return tuple(found)
-
-
-def note_if_new(ctx: Context, space: Workspace, state: State) -> None:
-    """Notes that existing tasks may be adopted if the state is new."""
-    if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
-        note = "no_apply_yet" if state.records or ctx.is_shared else "new_state"
-        ctx.ui.note(note, path=ctx.place.display_name)
-        if space.scope:
-            ctx.ui.note("new_state_in_scope")

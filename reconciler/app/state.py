@@ -13,8 +13,9 @@ from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, wit
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
 from reconciler.model.remarks import Arg
-from reconciler.model.task import TaskRef
+from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
+from reconciler.plan.selection import matches_key
 from reconciler.state import edit, migration
 from reconciler.state.codec import StateSource, decode_state, encode_state
 from reconciler.state.edit import is_known
@@ -131,6 +132,25 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
     return Edit(ref, "keptTask" if ref in state.records else "notCreated", bool(events))
 
 
+def resolve_new_keys(ctx: Context, glob: str, *, yes: bool) -> tuple[Edit, ...]:
+    """Records that no task exists of the keys in the manifests that have neither a record nor an
+    attempt and that the glob selects, if there are several after confirmation. Returns nothing if
+    it was declined. TaskctlError."""
+    tasks = ctx.with_organizations(ctx.read(())).tasks
+    with ctx.open_state("state resolve") as session:
+        state = session.state
+        new = {task.ref for task in tasks} - edit.known_refs(state)
+        refs = sorted((ref for ref in new if matches_key(glob, [ref])), key=natural)
+        if not refs:
+            raise edit.unknown(glob, new)
+        again = ("state", "resolve", glob, "--not-created", "-y")
+        if not _confirm(ctx, "ask.not_created", refs, yes=yes, again=again):
+            return ()
+        found = [(ref, edit.not_created(state, ref)) for ref in refs]
+        session.append(*(event for _, events in found for event in events))
+    return tuple(Edit(ref, "notCreated", bool(events)) for ref, events in found)
+
+
 def _find_in_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
     """The declared task of a `KEY` or `ORG/KEY`, which must be unique."""
     tasks = ctx.with_organizations(ctx.read(())).tasks
@@ -193,7 +213,7 @@ def create_state(ctx: Context, address: str | None, *, new: bool) -> PlaceChange
             raise place.missing()
         if not ctx.ui.ask("ask.new_state", strict=False, file=place.display_name, states=others):
             return PlaceChange(place.display_name, "declined", False)
-    created = place.create(State(os.urandom(16).hex(), 0, backend, is_new=True))
+    created = place.create(State(os.urandom(16).hex(), 0, backend))
     if not created:
         read_state(place, backend=backend)
     is_used = address in (None, ctx.connection.state, ctx.settings.state)

@@ -152,13 +152,16 @@ class _Organization:
             return False
         if not self.lookup.searches:
             return True
-        if not self.lookup.attempts and len(self.candidates) > self.lookup.limit:
+        limit = self.lookup.limit
+        if limit is not None and not self.lookup.attempts and len(self.candidates) > limit:
             return True
         return self.lookup.is_deep_enough(listed)
 
     def _keep_newest(self) -> None:
         """Limits the candidates for adoption, but not those that an attempt may have created."""
         limit, kept = self.lookup.limit, []
+        if limit is None:
+            return
         for task_id in self.candidates:
             if task_id in self.attempted:
                 kept.append(task_id)

@@ -88,6 +88,10 @@ class Ui(Protocol):
     def confirm(self, plan: Plan) -> bool:
         """Whether a person agrees to a plan, which was shown."""
 
+    def confirm_adoption(self, plan: Plan) -> bool:
+        """Whether a person says that the look-alikes in a plan, which are shown, are to be
+        adopted."""
+
     def show_approval(self, ref: TaskRef, approval: Approval) -> None: ...
 
     def show_request(self, request: OpenRequest, now: datetime) -> None:

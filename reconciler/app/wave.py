@@ -12,7 +12,6 @@ from reconciler.app.planner import (
     Planning,
     Workspace,
     failures_of,
-    note_if_new,
     refuse_other_periods,
 )
 from reconciler.app.ui import FailureReport
@@ -29,7 +28,6 @@ from reconciler.model.diagnostics import (
     error,
     has_errors,
 )
-from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
@@ -159,29 +157,41 @@ class Wave:
         )
         if stop.exit_code is None:
             self._refresh(report, first_view)
-            if is_first and self._has_compared_all(plan, report):
-                self._session.mark_compared(self._compared)
+            if is_first and plan.complete and self._has_resolved_all(report):
+                self._session.mark_compared(self._compared_whole(plan.options))
         return Applied(self._save(report), plan, stop.exit_code)
 
-    def _has_compared_all(self, plan: Plan, report: ApplyReport) -> bool:
-        """Whether every key of the manifests was compared with the service's tasks, and each has
-        its task now."""
-        options = plan.options
-        is_limited = self._space.scope not in ((), (".",)) or options.target or options.exclude
-        if is_limited or options.adopt is AdoptScope.NONE or not plan.complete:
-            return False
+    @staticmethod
+    def _has_resolved_all(report: ApplyReport) -> bool:
+        """Whether each key that had none has its task now."""
         return {Result.UNRESOLVED, Result.NOT_STARTED}.isdisjoint(t.result for t in report.tasks)
+
+    def _compared_whole(self, options: PlanOptions) -> Mapping[str, Baseline]:
+        """The baselines of the organizations of which every key was compared with the service's
+        tasks: all, or the one that `--target ORG/*` names."""
+        if self._space.scope not in ((), (".",)) or options.exclude or len(options.target) > 1:
+            return {}
+        if not options.target:
+            return self._compared
+        (target,) = options.target
+        return {org: read for org, read in self._compared.items() if target == f"{org}/*"}
 
     def _plan(self) -> Plan:
         state, options, request = self._session.state, self._space.options, self._request
-        note_if_new(self._ctx, self._space, state)
         plan = self._planning.plan(state, options)
         if (reviewed := request.reviewed) is not None:
             refuse_unexpected(plan, plan_digest(reviewed), reviewed, request.paths[0])
         if request.expected is not None:
             refuse_unexpected(plan, request.expected)
-        elif not self._yes and (recreate := self._ask_about_gone(plan)):
+            return plan
+        if self._yes or not self._ctx.ui.interactive:
+            return plan
+        if recreate := self._ask_about_gone(plan):
             plan = self._planning.plan(state, replace(options, allow_recreate=recreate))
+        answers = {t.ref: t.candidate.id for t in plan.tasks if t.is_look_alike and t.candidate}
+        if answers and self._ctx.ui.confirm_adoption(plan):
+            self._planning.answers = answers
+            plan = self._planning.plan(state, plan.options)
         return plan
 
     def _plan_again(self) -> Plan:
@@ -194,8 +204,6 @@ class Wave:
 
     def _ask_about_gone(self, plan: Plan) -> tuple[str, ...] | None:
         """The keys that may be recreated, if the user confirmed further ones; otherwise None."""
-        if not self._ctx.ui.interactive:
-            return None
         gone = [
             task
             for task in plan.tasks

@@ -126,7 +126,7 @@ class Loop:
     def _asked_about(self, task: PlannedTask) -> PlannedTask:
         """The task, adopted if a person says that an attempt has created the candidate. Each
         candidate is asked about once."""
-        candidate = task.candidate
+        candidate = task.candidate if task.attempt is not None else None
         if candidate is None or (task.ref, candidate.id) in self._asked:
             return task
         self._asked.add((task.ref, candidate.id))

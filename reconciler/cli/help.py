@@ -29,7 +29,7 @@ SECTIONS = {
     **dict.fromkeys(
         (
             *("update", "replace", "cancel_replaced", "cancel_removed", "allow_recreate"),
-            *("adopt", "adopt_limit"),
+            "adopt",
         ),
         "Existing tasks",
     ),

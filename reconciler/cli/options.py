@@ -15,7 +15,7 @@ from reconciler.cli.completion.candidates import Complete
 from reconciler.cli.usage import UsageError
 from reconciler.model import limits
 from reconciler.model.fields import PATCHED
-from reconciler.model.options import AdoptScope, parse_duration, parse_settle_time
+from reconciler.model.options import parse_duration, parse_settle_time
 from reconciler.model.remarks import RemarkError
 
 if TYPE_CHECKING:
@@ -152,17 +152,9 @@ PLAN = [
     ),
     option(
         "--adopt",
-        type=click.Choice([scope.value for scope in AdoptScope]),
-        help="Unrecorded tasks to adopt. all: any task; recent: only those created since the last "
-        "complete apply; none.  "
-        "[default: all on a new state, else recent]",
-    ),
-    option(
-        "--adopt-limit",
-        type=click.IntRange(min=0),
-        default=1000,
-        metavar="N",
-        help="Maximum number of tasks to consider, newest first.",
+        is_flag=True,
+        help="After the loss of a state: adopt your existing tasks with the same prompts, instead "
+        "of reporting the keys as unresolved.",
     ),
     option(
         "--allow-recreate",
@@ -258,9 +250,6 @@ def plan_options_of(ctx: click.Context) -> PlanOptions:
     from reconciler.plan.options import PlanOptions
 
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
-    own["adopt"] = AdoptScope(own["adopt"]) if own.get("adopt") else None
-    is_given = ctx.get_parameter_source("adopt") is ParameterSource.COMMANDLINE
-    own["adopt_attempts"] = is_given and own["adopt"] is not AdoptScope.NONE
     for name in ("allow_recreate", "target", "exclude", "replace"):
         own[name] = tuple(sorted(set(own[name])))
     return PlanOptions(**own)

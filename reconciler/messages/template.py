@@ -2,9 +2,9 @@
 
 - `{name}`: the text, on one line, so that no value looks like text of taskctl's own; `lines`: with
   its line breaks, for texts that taskctl made; `q`: text of a user, quoted and shortened
-- `{name:key}`, `org`, `id`, `number`, `file`, `address`, `url`, `request`: a word of a shell
-  command, or a placeholder if the value is not valid as one (`model/shell.py`); `{name:sh}`: any
-  quoted word
+- `{name:key}`, `glob`, `org`, `id`, `number`, `file`, `address`, `url`, `request`: a word of a
+  shell command, or a placeholder if the value is not valid as one (`model/shell.py`);
+  `{name:sh}`: any quoted word
 - `{name:cmd}`: a taskctl command with the words of a tuple
 - `{name:list}`: the items of a tuple, separated by commas; `and`, `or`: with that word before the
   last item

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from enum import StrEnum
 
 from reconciler.model.codes import Code
 from reconciler.model.remarks import RemarkError
@@ -40,11 +39,3 @@ def parse_settle_time(text: str) -> timedelta:
     if found < MIN_SETTLE_TIME:
         raise RemarkError(Code.USAGE, "settleTime", text=text)
     return found
-
-
-class AdoptScope(StrEnum):
-    """Which unrecorded tasks to check before creating one."""
-
-    ALL = "all"
-    RECENT = "recent"
-    NONE = "none"

@@ -31,10 +31,13 @@ class RemoteTask(Stored, frozen=True):
         login = creator.get("githubLogin") if isinstance(creator, Mapping) else None
         return login if isinstance(login, str) and login else None
 
+    def is_of(self, caller: Identity) -> bool:
+        """Whether this user created the task; the service returns only the login."""
+        return bool(caller.login) and self.creator_login == caller.login
+
     def may_be_of(self, caller: Identity) -> bool:
-        """Whether this user may have created the task; the service returns only the login."""
-        login = self.creator_login
-        return login is None or not caller.login or login == caller.login
+        """Whether this user created the task, or its creator is unknown."""
+        return self.creator_login is None or not caller.login or self.is_of(caller)
 
     def owner(self, caller: Identity) -> Identity:
         """The creator, as seen by this user. Other users get an identity that matches no other, so

@@ -55,6 +55,13 @@ def key_word(text: str) -> str:
     return text if is_key(text) or (is_org_name(org) and is_key(key)) else "KEY"
 
 
+def _glob_word(text: str) -> str:
+    """`*`, `ORG/*`, `ORG/ENTRY@*` or `ORG/KEY` as a word."""
+    org, _, key = text.partition("/")
+    is_glob = is_org_name(org) and (key == "*" or is_key(key.removesuffix("@*")))
+    return shlex.quote(text) if is_glob or text == "*" else "GLOB"
+
+
 def id_word(text: str) -> str:
     """A task's ID as a word."""
     return text if is_task_id(text) else "ID"
@@ -78,6 +85,7 @@ def _request_word(text: str) -> str:
 
 WORDS: Mapping[str, Callable[[str], str]] = {
     "key": key_word,
+    "glob": _glob_word,
     "org": lambda text: text if is_org_name(text) else "ORG",
     "id": id_word,
     "file": file_word,

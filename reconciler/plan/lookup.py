@@ -10,9 +10,8 @@ from typing import NamedTuple
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
 from reconciler.model.identity import Identity
-from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import DesiredTask, Inputs, TaskRef, text_of
+from reconciler.model.task import DesiredTask, Inputs, TaskRef, natural, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
 from reconciler.plan.age import LockHolder, time_left
@@ -22,6 +21,10 @@ from reconciler.state.model import Record, State
 
 BASELINE_SIZE = 100
 """The number of newest IDs of an organization in a baseline."""
+
+MOST = 1000
+"""The number of tasks of an organization that are read because they may be look-alikes; `--adopt`
+reads them all."""
 
 _OLDEST = 10
 """A lookup ends once half of this many of a baseline's oldest IDs have been seen. The newest prove
@@ -68,7 +71,7 @@ class Lookup(Value, frozen=True):
     `adopt_depths` and `attempt_depths`.
     `foreign`: whether attempts of other identities are open. Only the newest tasks are searched for
     theirs, since their baselines may not be visible.
-    `limit`: the maximum number of tasks to read for `missing` alone.
+    `limit`: the maximum number of tasks to read for `missing` alone; None: no limit.
     `settings`: the distinct fixed settings of `missing`.
     `recorded`: the IDs of tasks that have or had a key, `named` those that manifests name.
     `settled_before`: when a task must have been created for its first message to be complete.
@@ -85,7 +88,7 @@ class Lookup(Value, frozen=True):
     foreign: bool = False
     attempt_depths: frozenset[Depth] = frozenset()
     adopt_depth: Depth = TO_THE_END
-    limit: int = 0
+    limit: int | None = MOST
     recorded: Collection[str] = frozenset()
     named: Collection[str] = frozenset()
     settled_before: datetime = _LONG_AGO
@@ -179,9 +182,8 @@ def _lookup(
     ids.update(record.task_id for record in records if record is not None)
     attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
     own = [attempt for attempt in attempts if identity.same_as(attempt.identity)]
-    creatable = _missing(zip(tasks, records, strict=True), state, options, young)
-    missing = creatable if options.adopt is not AdoptScope.NONE else []
-    removed = removed_ids(creatable, missing, state)
+    missing = _missing(zip(tasks, records, strict=True), state, options, young)
+    removed = _removed_ids(missing, state)
     by_response = {attempt.task_id for attempt in attempts if attempt.task_id}
     found = Lookup(org_name, frozenset(ids | removed | by_response))
     if not (missing or attempts or removed):
@@ -196,7 +198,7 @@ def _lookup(
         foreign=len(own) < len(attempts),
         attempt_depths=frozenset(Depth.of(state.baseline_of(attempt)) for attempt in own),
         adopt_depth=adopt_depth(org_name, state, options),
-        limit=options.adopt_limit,
+        limit=None if options.adopt else MOST,
         recorded=recorded,
         named=named,
         is_final=any(attempt.ref not in young for attempt in own),
@@ -239,25 +241,34 @@ def notes_of(task: DesiredTask, state: State) -> KeyNotes:
     return state.notes_on(moved)
 
 
-def removed_task(task: DesiredTask, state: State, recorded: Container[str]) -> RetiredTask | None:
-    """The task that `state rm` removed from the key last, unless another key has it. `recorded` are
-    the IDs of tasks that have or had a key."""
-    found = state.retired.get(notes_of(task, state).removed)
-    return found if found is not None and found.task_id not in recorded else None
+def removed_tasks(
+    desired: Iterable[DesiredTask], state: State, claimed: Container[str]
+) -> dict[TaskRef, RetiredTask]:
+    """The task that `state rm` removed last from each key without a record, or from its
+    `movedFrom`. A task of which several keys could say so belongs to the one that had it last, and
+    none of the `claimed` IDs to any."""
+    free = {i: t for i, t in state.retired.items() if i not in claimed}
+    known = [
+        (free[notes_of(task, state).removed], task.ref)
+        for task in desired
+        if notes_of(task, state).removed in free
+        and task.task_id is None
+        and record_of(task, state) is None
+        and is_comparable(task, state)
+    ]
+    known.sort(key=lambda pair: (pair[0].ref != pair[1], natural(pair[1])))
+    return {ref: free.pop(task.task_id) for task, ref in known if task.task_id in free}
 
 
-def removed_ids(
-    creatable: Iterable[DesiredTask], missing: Iterable[DesiredTask], state: State
-) -> set[str]:
-    """The IDs of the tasks that `state rm` removed from one of the `creatable` keys last, or from
-    any key if they were created with the text of one of the `missing` ones."""
+def _removed_ids(missing: Iterable[DesiredTask], state: State) -> set[str]:
+    """The IDs of the tasks that `state rm` removed from one of the `missing` keys last, or from any
+    key if they were created with the text of one of these."""
     if not state.retired:
         return set()
     recorded = state.recorded_ids()
-    own = (removed_task(task, state, recorded) for task in creatable)
-    found = {removed.task_id for removed in own if removed is not None}
+    last = {notes_of(task, state).removed for task in missing}
     texts = {(task.ref.org_name, comparable_text(text_of(task.inputs) or "")) for task in missing}
-    return found | {
+    return (last & state.retired.keys() - recorded.keys()) | {
         other.task_id
         for other in state.retired.values()
         if other.adoptable
@@ -268,10 +279,8 @@ def removed_ids(
 
 def adopt_depth(org_name: str, state: State, options: PlanOptions) -> Depth:
     """How far back to search for look-alikes: to what was read by the last apply that compared
-    every key; on a new state, whose file may be lost, to the end."""
-    if options.adopt is AdoptScope.ALL:
-        return TO_THE_END
-    return Depth.of(state.compared(org_name))
+    every key, or to the end."""
+    return TO_THE_END if options.adopt else Depth.of(state.compared(org_name))
 
 
 def record_of(task: DesiredTask, state: State) -> Record | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from reconciler.model.options import AdoptScope
 from reconciler.model.value import Stored
 
 
@@ -13,10 +12,10 @@ class PlanOptions(Stored, frozen=True):
     """Every flag that changes what apply would do. `plan` has the same flags, and a saved plan
     stores them.
 
-    `adopt` None: `all` on a new state, else `recent`. `adopt_attempts`: it was given on the command
-    line, so that it also decides about tasks that an attempt may have created. `allow_recreate`:
-    keys, or `*` for every one. `max_creates` None: no limit. `target` and `exclude`: keys or globs,
-    see `plan/selection.py`. `over_budget`: create tasks even if the Neo token budget is exhausted.
+    `adopt`: adopt look-alikes of this user, and tasks that an attempt may have created.
+    `allow_recreate`: keys, or `*` for every one. `max_creates` None: no limit. `target` and
+    `exclude`: keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the Neo
+    token budget is exhausted.
     `update`: patch what can be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see
     `plan/replacement.py`; `cancel_replaced`: also cancel the tasks that were replaced.
     `cancel_removed`: cancel the tasks of keys that a manifest lists under `removed`. `wait`: also
@@ -24,9 +23,7 @@ class PlanOptions(Stored, frozen=True):
     """
 
     settle_time: timedelta = timedelta(seconds=150)
-    adopt: AdoptScope | None = None
-    adopt_attempts: bool = False
-    adopt_limit: int = 1000
+    adopt: bool = False
     allow_recreate: tuple[str, ...] = ()
     max_creates: int | None = None
     target: tuple[str, ...] = ()

@@ -45,7 +45,7 @@ class Reason(StrEnum):
     RETRY = "retry"  # create: an earlier attempt created no task
     TASK_ID = "taskID"  # adopt: the manifest names the task
     ATTEMPT = "attempt"  # adopt: created by an attempt whose response was lost
-    LOOK_ALIKE = "lookAlike"  # adopt: an unrecorded task does the same work
+    LOOK_ALIKE = "lookAlike"  # adopt if asked, else unresolved: an existing task does the same work
     RECORD_REMOVED = "recordRemoved"  # adopt: `state rm` removed the record of its task
     MOVED = "moved"  # move: recorded under movedFrom
     ASKED = "asked"  # replace: requested with --replace
@@ -67,11 +67,11 @@ class Reason(StrEnum):
     NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, not visible to this one
     FRESH = "fresh"  # unchanged: younger than the settle time, so the service may not show it yet
     SETTLING = "settling"  # unresolved: an attempt is younger than the settle time; apply waits
-    AMBIGUOUS = "ambiguous"  # unresolved: the service's tasks match in more than one way
+    AMBIGUOUS = "ambiguous"  # unresolved: a task may be this one, which only a person can tell
     UNREADABLE = "unreadable"  # unresolved: the service's tasks could not all be read
     OTHER_IDENTITY = "otherIdentity"  # unresolved: the attempt was made by another identity
     OTHER_ORG = "otherOrg"  # unresolved: recorded under another organization
-    RENAMED = "renamed"  # unresolved: an orphaned record does the same work
+    RENAMED = "renamed"  # unresolved: perhaps a new name of an orphaned task
     CONFLICT = "conflict"  # unresolved: taskID was not found, or contradicts the state
 
 
@@ -136,10 +136,11 @@ class PlannedTask(Stored, frozen=True):
     `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
     the task (`ATTEMPT`) or that is followed by another (`RETRY`); `duplicates` are further tasks
     that it created. `candidate`: a person who sees this task can say whether the attempt created
-    it. `patch` are the settings to set in place; `only_recorded` are others that the record gets
-    from the manifest. `cancels`: apply cancels the task of `record` after recording the new task,
-    or before removing the record. `owed` are the tasks whose cancellation apply sends because an
-    earlier one could not. `waits_for` are the tasks that hold this one.
+    it, or whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to set in place;
+    `only_recorded` are others that the record gets from the manifest. `cancels`: apply cancels the
+    task of `record` after recording the new task, or before removing the record. `owed` are the
+    tasks whose cancellation apply sends because an earlier one could not. `waits_for` are the tasks
+    that hold this one.
     """
 
     ref: TaskRef
@@ -208,6 +209,11 @@ class PlannedTask(Stored, frozen=True):
     def may_follow(self) -> bool:
         """Whether `apply --wait` may create it once others are done."""
         return self.action is Action.HELD and self.reason is not Reason.STOPPED
+
+    @property
+    def is_look_alike(self) -> bool:
+        """Whether it is unresolved until a person says whether to adopt the candidate."""
+        return self.action is Action.UNRESOLVED and self.reason is Reason.LOOK_ALIKE
 
     @property
     def applies(self) -> bool:

@@ -16,10 +16,10 @@ from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
-from reconciler.plan.adoption import look_alikes
 from reconciler.plan.age import LockHolder
 from reconciler.plan.hold import HoldRules, stopped
-from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of
+from reconciler.plan.look_alikes import Claims, look_alikes, open_questions
+from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import with_owed
 from reconciler.plan.periods import Periods
@@ -43,7 +43,8 @@ class PlanInputs(Value, frozen=True):
     lock. `real_names` maps PATHs and manifest files that are absolute or lead through a link to
     their real names. `removed`: the items that manifests list under `removed`. `due`: the periods
     that may be created. `recurring`: the entries that recur, by organization and key.
-    `with_past`: the plan also lists the tasks of past periods.
+    `with_past`: the plan also lists the tasks of past periods. `answers`: the task IDs of the
+    look-alikes that a person has adopted, by key.
     """
 
     desired: Sequence[DesiredTask]
@@ -58,6 +59,7 @@ class PlanInputs(Value, frozen=True):
     recurring: Mapping[TaskRef, Recurring] = field(default_factory=dict)
     with_past: bool = False
     selection: Selection = EVERYTHING
+    answers: Mapping[TaskRef, str] = field(default_factory=dict)
 
     def selected(self) -> Self:
         """Limited to the keys that the options select. TaskctlError for an invalid selection, or an
@@ -138,18 +140,18 @@ def make_plan(
     moves = {old: ref for ref, t in desired.items() if (old := moved_ref(t)) and old not in desired}
     named = {task.task_id: task.ref for task in inputs.desired if task.task_id is not None}
     owners = Owners(state, named, moves)
-    verdicts = _recover(inputs, view, moves, owners)
+    claims = _claims(inputs, _recover(inputs, view, moves, owners), owners)
     requests = replacement.requests_of(options, inputs.desired)
     periods = Periods(inputs.desired, inputs.due)
     undeclared = Undeclared(state, desired, moves, periods, inputs.removed, inputs.in_scope)
-    rules = Rules(state, view, options, owners, verdicts, requests, undeclared)
+    rules = Rules(state, view, options, owners, claims, requests, undeclared)
 
     def is_selected(ref: TaskRef) -> bool:
         return only is None or ref in only
 
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
-    tasks |= look_alikes(tasks.values(), state, view, options, owners, verdicts)
-    without_task = {mark for mark, v in verdicts.items() if isinstance(v, NotCreated)}
+    tasks |= look_alikes(tasks.values(), state, view, options, owners, claims)
+    without_task = {mark for mark, v in claims.verdicts.items() if isinstance(v, NotCreated)}
     standing = Standing(inputs.desired, state, tasks, progress, without_task)
     tasks |= HoldRules(
         inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
@@ -191,6 +193,14 @@ def _recover(
     return recover(moved, view, owners, befores, settle, inputs.holder)
 
 
+def _claims(inputs: PlanInputs, verdicts: Mapping[str, Verdict], owners: Owners) -> Claims:
+    claims = Claims(verdicts, {}, inputs.answers)
+    if not inputs.state.retired:
+        return claims
+    claimed = {*owners.ids, *owners.named, *claims.found()}
+    return replace(claims, removed=removed_tasks(inputs.desired, inputs.state, claimed))
+
+
 def _diagnostics(
     inputs: PlanInputs,
     view: RemoteView,
@@ -205,6 +215,7 @@ def _diagnostics(
         if count > limit:
             yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
     yield from stopped(tasks)
+    yield from open_questions(tasks)
     if view.ignored_date is not None:
         yield view.ignored_date
     yield from replacement.problems(requests, tasks, state, view.clocks.moment)

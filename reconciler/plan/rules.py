@@ -12,7 +12,9 @@ from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.diff import differences
-from reconciler.plan.lookup import is_comparable, moved_ref, record_of, removed_task
+from reconciler.plan.look_alikes import Claims
+from reconciler.plan.lookup import moved_ref, record_of
+from reconciler.plan.names import NameRules
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedFields, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
@@ -25,8 +27,8 @@ from reconciler.state.model import Record, State
 
 
 class Rules:
-    """The rules of one plan. `verdicts` are by mark, `requests` are those of `--replace`. `closed`
-    collects the marks of attempts that created no task and that apply is to close."""
+    """The rules of one plan. `requests` are those of `--replace`. `closed` collects the marks of
+    attempts that created no task and that apply is to close."""
 
     def __init__(
         self,
@@ -34,13 +36,13 @@ class Rules:
         view: RemoteView,
         options: PlanOptions,
         owners: Owners,
-        verdicts: Mapping[str, Verdict],
+        claims: Claims,
         requests: Mapping[TaskRef, ReplaceRequest],
         undeclared: Undeclared,
     ) -> None:
         self._state, self._view, self._options, self._owners = state, view, options, owners
-        self._verdicts, self._requests, self._undeclared = verdicts, requests, undeclared
-        self._renames = undeclared.renames(verdicts)
+        self._verdicts, self._removed, self._requests = claims.verdicts, claims.removed, requests
+        self._names = NameRules(state, undeclared, undeclared.renames(claims.verdicts))
         self.closed: list[str] = []
         self._in_order: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
             self._unreadable_org,
@@ -50,8 +52,7 @@ class Rules:
             self._replaced,
             self._recorded,
             self._removed_by_hand,
-            self._other_org,
-            self._renamed,
+            self._names.decide,
         )
 
     @cached_property
@@ -227,43 +228,10 @@ class Rules:
 
     def _removed_by_hand(self, task: DesiredTask) -> PlannedTask | None:
         """A key whose task `state rm` removed, so that its ID is known."""
-        if not self._state.retired or not is_comparable(task, self._state):
-            return None
-        removed = removed_task(task, self._state, self._recorded_ids)
-        if removed is None or self._owners.named.get(removed.task_id, task.ref) != task.ref:
+        removed = self._removed.get(task.ref)
+        if removed is None:
             return None
         return adopt_removed(task, removed, self._state, self._view, self._options)
-
-    def _other_org(self, task: DesiredTask) -> PlannedTask | None:
-        """A key that was recorded or attempted under another organization."""
-        known = self._undeclared.in_other_org(task)
-        if known is None:
-            return None
-        if isinstance(known, Attempt):
-            case = "otherOrg.attempt"
-        else:
-            case = "otherOrg.manifest" if task.org_from_manifest else "otherOrg.recorded"
-        explanation = remark(
-            case,
-            recorded=known.ref.org_name,
-            org=task.ref.org_name,
-            file=task.file,
-            old_ref=str(known.ref),
-            ref=str(task.ref),
-        )
-        return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, explanation)
-
-    def _renamed(self, task: DesiredTask) -> PlannedTask | None:
-        """A key with the same work as an orphaned one, or with its name in another case: it may be
-        renamed, or a new task."""
-        found = self._renames.find(task) if is_comparable(task, self._state) else None
-        if found is None:
-            return None
-        known, is_read = found
-        case = "renamed.from" if is_read else "renamed.outside"
-        facts = {"old": known.ref.key, "old_ref": str(known.ref), "ref": str(task.ref)}
-        explanation = remark(case, file=known.file, **facts)
-        return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
 
     def _recovered(
         self, known: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]]
@@ -295,8 +263,9 @@ class Rules:
         attempts: Sequence[tuple[Attempt, Verdict]],
     ) -> PlannedTask:
         """A person decides: with `--adopt`, at the prompt (`candidate`), or with a command."""
-        candidate = self._only_candidate([each for _, each in attempts], attempt.ref.org_name)
-        if candidate is not None and self._options.adopt_attempts:
+        candidate = self._only_candidate(known.ref, [each for _, each in attempts])
+        is_own = candidate is not None and candidate.is_of(self._view.identity)
+        if candidate is not None and is_own and self._options.adopt:
             explanation = _about(attempt, "attempt.chosen")
             return _adopted(known, attempt, candidate, explanation)
         explanation = _about(attempt, "attempt.unresolved")
@@ -306,15 +275,19 @@ class Rules:
         fields: PlannedFields = {"attempt": attempt, "candidate": candidate}
         return plan_for(known, Action.UNRESOLVED, verdict.reason, *remarks, **fields)
 
-    def _only_candidate(self, verdicts: Sequence[Verdict], org_name: str) -> RemoteTask | None:
-        """The only task that the attempts of a key may have created, if no other key's may have."""
+    def _only_candidate(self, ref: TaskRef, verdicts: Sequence[Verdict]) -> RemoteTask | None:
+        """The only task that the attempts of a key may have created, if no other key's may have,
+        and no other key had it."""
         if any(isinstance(verdict, Found) for verdict in verdicts):
             return None
         open_ones = [v for v in verdicts if isinstance(v, Wait | Unresolved)]
         ids = {task_id for verdict in open_ones for task_id in verdict.ids}
         if len(ids) != 1 or not all(isinstance(v, Unresolved) and v.askable for v in open_ones):
             return None
-        return self._view.tasks.get(TaskId(org_name, ids.pop()))
+        (task_id,) = ids
+        if any(task.task_id == task_id and key != ref for key, task in self._removed.items()):
+            return None
+        return self._view.tasks.get(TaskId(ref.org_name, task_id))
 
 
 def _adopted(

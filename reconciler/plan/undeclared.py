@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
@@ -23,10 +24,18 @@ class Renames:
         self, orphans: Iterable[Record | Attempt], outside: Iterable[Record | Attempt]
     ) -> None:
         self._known: dict[tuple[str, str], list[tuple[Record | Attempt, bool]]] = {}
+        self._keys: dict[str, list[str]] = {}
         for known, is_read in [*((k, True) for k in orphans), *((k, False) for k in outside)]:
+            self._keys.setdefault(known.ref.org_name, []).append(known.ref.key)
             names = {known.ref.key.casefold(), *_texts(known.inputs)}
             for name in names:
                 self._known.setdefault((known.ref.org_name, name), []).append((known, is_read))
+
+    def nearest(self, old: TaskRef) -> tuple[str, ...] | None:
+        """The key that is most similar to one that is not known, if any is similar; None if its
+        organization has no key that may have been renamed."""
+        keys = self._keys.get(old.org_name)
+        return tuple(get_close_matches(old.key, keys, n=1)) if keys else None
 
     def find(self, task: DesiredTask) -> tuple[Record | Attempt, bool] | None:
         """The record or attempt, and whether its manifest was read."""

@@ -39,7 +39,7 @@ Known = TypeVar("Known", RetiredTask, Duplicate)
 VERSION = 3
 """Of the state file, the journal, and the head of a shared state, which contain the same values."""
 
-_SAME = ("lineage", "serial", "backend", "is_new", "baselines", "latest", "move", "journal")
+_SAME = ("lineage", "serial", "backend", "baselines", "latest", "move", "journal")
 """The fields of `State` that `StateFile` has, too."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)

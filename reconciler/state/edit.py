@@ -55,7 +55,7 @@ def find(state: State, name: str) -> TaskRef:
         ref = TaskRef.parse(name)
         if ref in known:
             return ref
-        raise _unknown(name, known)
+        raise unknown(name, known)
     found = sorted(ref for ref in known if ref.key == name)
     if len(found) == 1:
         return found[0]
@@ -67,7 +67,7 @@ def find(state: State, name: str) -> TaskRef:
     if retired:
         at, (_, last) = Place(key=name), max(retired)
         raise StateError.of(Code.UNKNOWN_TASK, "retired", at=at, name=name, id=last)
-    raise _unknown(name, [*(ref.key for ref in known), *known])
+    raise unknown(name, [*(ref.key for ref in known), *known])
 
 
 def destination(name: str, old: TaskRef) -> TaskRef:
@@ -103,7 +103,7 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
     belongs to the entry that the new key names."""
     record, attempts = state.records.get(old), state.attempts_for(old)
     if record is None and not attempts:
-        raise _unknown(str(old), known_refs(state))
+        raise unknown(str(old), known_refs(state))
     if new == old:
         raise _refused("same", old.key, ref=str(old))
     if new in state.records or state.attempts_for(new):
@@ -199,7 +199,7 @@ def close_attempts(
     attempts = state.attempts_for(ref)
     if not attempts:
         if ref not in state.records:
-            raise _unknown(str(ref), known_refs(state))
+            raise unknown(str(ref), known_refs(state))
         raise _refused("resolved", ref.key, ref=str(ref))
     if task_id is None:
         closed = [attempt.mark for attempt in attempts]
@@ -249,7 +249,7 @@ def push(state: State, given: State) -> State:
         mark: replace(attempt, waited=waited.get(mark, 0.0))
         for mark, attempt in given.attempts.items()
     }
-    pushed = replace(given, attempts=attempts, latest={}, is_new=False)
+    pushed = replace(given, attempts=attempts, latest={})
     return replace(pushed, serial=given.serial - 1, journal=state.journal).pruned()
 
 
@@ -315,7 +315,7 @@ def refuse_marked(others: Iterable[Attempt], ref: TaskRef, task_id: str, mark: s
 def _record(state: State, ref: TaskRef) -> Record:
     record = state.records.get(ref)
     if record is None:
-        raise _unknown(str(ref), state.records)
+        raise unknown(str(ref), state.records)
     return record
 
 
@@ -324,7 +324,8 @@ def known_refs(state: State) -> set[TaskRef]:
     return {*state.records, *(attempt.ref for attempt in state.attempts.values())}
 
 
-def _unknown(name: str, known: Iterable[object]) -> StateError:
+def unknown(name: str, known: Iterable[object]) -> StateError:
+    """The error for a task that is not among the known ones, with similar names."""
     near = tuple(get_close_matches(name, sorted(set(map(str, known))), n=3))
     facts: dict[str, Arg] = {"near": near} if near else {}
     case = "near" if near else ""

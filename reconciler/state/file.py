@@ -18,7 +18,6 @@ class StateFile(Stored, frozen=True, kw_only=True):
     lineage: str
     serial: int
     backend: str
-    is_new: bool = False
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, Raw] = field(default_factory=dict)

@@ -173,7 +173,7 @@ class LocalState:
             check_backend(header.backend, backend, self.journal_display_name)
         if saved is None:
             lineage = header.lineage if header is not None else os.urandom(16).hex()
-            saved = State(lineage=lineage, serial=0, backend=backend, is_new=True)
+            saved = State(lineage=lineage, serial=0, backend=backend)
         elif header is not None:
             if header.lineage != saved.lineage:
                 raise self._mismatch(saved.lineage, header.lineage)

@@ -130,12 +130,9 @@ class State(Value, frozen=True):
 
     - `attempts`: the open attempts, by mark.
     - `keys`: what is remembered about keys without a record.
-    - `is_new`: no apply of all manifests has compared every key, so unknown tasks of any age may
-      exist. A save does not end that: an apply on a lost state that stopped half way has not
-      searched for the other half.
     - `baselines`: the baselines that open attempts and `latest` refer to, by name. `latest` has the
-      name of the baseline that the last such apply read, by organization: its tasks are no
-      look-alikes.
+      name of the baseline that the last apply of all manifests has read, by organization: its
+      tasks are no look-alikes.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
     - `duplicates`: the duplicates that were found, by ID, until they are over.
     - `move`: if set, the state is not in use.
@@ -149,7 +146,6 @@ class State(Value, frozen=True):
     records: Mapping[TaskRef, Record] = field(default_factory=dict)
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     keys: Mapping[TaskRef, KeyNotes] = field(default_factory=dict)
-    is_new: bool = False
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
@@ -190,7 +186,7 @@ class State(Value, frozen=True):
     def compared(self, org_name: str) -> Baseline | None:
         """The organization's newest tasks that an apply has compared with every key: they are no
         look-alikes."""
-        return None if self.is_new else self.baselines.get(self.latest.get(org_name, ""))
+        return self.baselines.get(self.latest.get(org_name, ""))
 
     def pruned(self) -> State:
         """Without unreferenced baselines."""

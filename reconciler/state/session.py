@@ -207,15 +207,11 @@ class Session:
         self._seen = {task.id: task.raw for task in tasks}
 
     def mark_compared(self, baselines: Mapping[str, Baseline]) -> None:
-        """Call it once an apply of all manifests has compared every key: the state is no longer
-        new, and the tasks in the `baselines` that it read, by organization, are no look-alikes from
-        now on. The baselines are saved only along with other changes.
+        """Call it once an apply of all manifests has compared every key: the tasks in the
+        `baselines` that it read, by organization, are no look-alikes from now on. Except for the
+        first of an organization, they are saved only along with other changes.
         """
-        with self._guard:
-            self._compared = baselines
-            rest = self._ledger.rest
-            if rest.is_new:
-                self._ledger.rest, self._view = replace(rest, is_new=False), None
+        self._compared = baselines
 
     def drop_duplicates(self, over: Collection[str]) -> None:
         """Drops the duplicates with these IDs, but only along with other changes."""
@@ -267,7 +263,8 @@ class Session:
     def _is_worth_saving(self, state: State) -> bool:
         """A new state without content needs no file."""
         has_content = state.records or state.attempts or state.keys or state.retired
-        return bool(self._held.exists or has_content) and state != self._saved
+        is_first = bool(self._compared.keys() - state.latest.keys())
+        return bool(self._held.exists or has_content) and (is_first or state != self._saved)
 
     def _with_compared(self, state: State) -> State:
         if not self._compared:

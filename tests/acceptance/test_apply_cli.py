@@ -108,7 +108,7 @@ def edited(sandbox: Sandbox) -> None:
 def another_state(sandbox: Sandbox) -> None:
     texts = {**TEXTS, "k9": "do 9"}
     sandbox.write(as_tasks(texts))
-    assert sandbox.run("apply", "--adopt", "none").code == 0
+    assert sandbox.run("apply").code == 0
     sandbox.write(as_tasks(TEXTS))
 
 
@@ -138,7 +138,7 @@ def test_a_saved_plan_never_creates_instead_of_adopting(
     """The plan adopts a task that is not visible any more."""
     assert sandbox.run("apply").code == 0
     (sandbox.folder / STATE).unlink()
-    planned = sandbox.run("plan", "--out", PLAN)
+    planned = sandbox.run("plan", "--adopt", "--out", PLAN)
     assert set(planned.actions().values()) == {"adopt"}
     server.habits.list_lag = 1e6
     ended = sandbox.run("apply", PLAN)

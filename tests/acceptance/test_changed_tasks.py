@@ -264,7 +264,7 @@ def test_a_look_alike_replaces_once_and_the_replaced_task_is_cancelled(place: Li
     message = {"type": "user_message", "content": "asking work"}
     body = {"message": message, "approvalMode": "manual"}
     other = place.api.call("POST", place.api.tasks, body).json["taskId"]
-    command = ("apply", "--yes", "--replace", "a", "--cancel-replaced", "--adopt", "recent")
+    command = ("apply", "--yes", "--replace", "a", "--cancel-replaced", "--adopt")
     (done,) = place.document(*command)["tasks"]
     assert (done["result"], done["replaced"], done["taskId"]) == ("adopted", old, other)
     assert "user_cancel" in told(place, old)

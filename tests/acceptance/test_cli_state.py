@@ -145,9 +145,9 @@ def test_either_side_of_a_merge_conflict_works(taskctl: Taskctl, side: str) -> N
     assert "[TC603]" in said
     assert f"git checkout --ours {STATE}\n" in said
     git("checkout", side, str(STATE))
-    summary = json.loads(taskctl("plan", "--adopt", "all", "--format", "json"))["summary"]
+    summary = json.loads(taskctl("plan", "--adopt", "--format", "json"))["summary"]
     assert (summary["create"], summary["adopt"], summary["unchanged"]) == (0, 1, 3)
-    taskctl("apply", "--yes", "--adopt", "all")
+    taskctl("apply", "--yes", "--adopt")
     assert recorded().keys() == ids.keys() | {"acme/one", "acme/two"}
     assert recorded()["acme/two"] == ids["acme/two"]
 

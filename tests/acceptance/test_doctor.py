@@ -320,6 +320,18 @@ def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:
         assert doctor.failed(url) == (["git"], [Code.GIT_UNUSABLE])
 
 
+def test_an_answer_in_a_workflow(doctor: Doctor, tmp_path: Path) -> None:
+    """Only a person can give it, and only once."""
+    local = f"local:{tmp_path}/local.db"
+    workflow = doctor.folder / ".github" / "workflows" / "apply.yml"
+    workflow.parent.mkdir(parents=True)
+    (doctor.folder / ".git").mkdir()
+    workflow.write_text("run: taskctl apply --yes --adopt-nothing # --adopt\n")
+    assert doctor.run(local)[1]["ci"] == "skipped"
+    workflow.write_text("run: |\n  taskctl apply --yes \\\n    --adopt\n")
+    assert doctor.failed(local) == (["ci"], [Code.ADOPT_IN_WORKFLOW])
+
+
 def test_text_has_a_row_for_each_check(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "-C", str(doctor.folder), "--backend", "local"]) == 0
     rows = capsys.readouterr().out.splitlines()

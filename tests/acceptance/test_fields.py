@@ -140,7 +140,7 @@ def test_a_look_alike_must_match_in_identifying_fields(here: InProcess, field: F
     for path in here.sandbox.folder.glob("taskctl.state.json.*"):
         path.unlink()
     write(here, field, second)
-    (task,) = here.run("plan").document["tasks"]
+    (task,) = here.run("plan", "--adopt").document["tasks"]
     assert task["action"] == ("create" if field.identifies else "adopt")
 
 

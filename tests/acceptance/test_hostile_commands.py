@@ -79,7 +79,7 @@ def hostile_attempts(state: dict[str, Any]) -> None:
 
 COMMANDS = (
     ("plan",),
-    ("plan", "-v", "--adopt", "all", "--settle-time", "100ms"),
+    ("plan", "-v", "--adopt", "--settle-time", "100ms"),
     ("plan", "--replace", "k2", "--replace", f"k3={EVIL}"),
     ("apply", "--yes", "--settle-time", "100ms"),
     ("status",),

@@ -137,28 +137,29 @@ def test_a_lost_state_is_rebuilt_file_by_file(sandbox: Sandbox, server: FaultSer
     sandbox.write(as_tasks({"k1": TEXTS["k1"], "k2": TEXTS["k2"]}), "all")
     assert sandbox.run("apply").code == 0
     (sandbox.folder / STATE).unlink()
-    first = sandbox.run("apply", "tasks/one.yaml")
+    first = sandbox.run("apply", "tasks/one.yaml", "--adopt")
     assert first.results() == {"k0": "adopted"}
-    rest = sandbox.run("apply")
+    assert "latest" not in sandbox.state()
+    assert sandbox.run("apply").results() == {"k1": "unresolved", "k2": "unresolved"}
+    rest = sandbox.run("apply", "--adopt")
     assert rest.results() == {"k1": "adopted", "k2": "adopted"}
     sandbox.assert_exactly_one_each(TEXTS)
-    assert "isNew" not in sandbox.state()
+    assert sandbox.state()["latest"].keys() == {"acme"}
 
 
-def test_a_state_stays_new_until_all_existing_tasks_were_read(
+def test_all_existing_tasks_are_compared_until_all_could_be_read(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
-    """An apply that could not read everything leaves the state new."""
     assert sandbox.run("apply").code == 0
     (sandbox.folder / STATE).unlink()
     hidden = next(task.id for task in server.world.tasks if task.work == TEXTS["k2"])
     failing = Rule("events", Fault("status", status=501), task=hidden)
     server.set_rules(failing)
-    ended = sandbox.run("apply")
+    ended = sandbox.run("apply", "--adopt")
     assert ended.results() == {"k0": "adopted", "k1": "adopted", "k2": "unresolved"}
-    assert sandbox.state()["isNew"] is True
+    assert "latest" not in sandbox.state()
     server.set_rules()
-    assert sandbox.run("apply").results() == {"k2": "adopted"}
+    assert sandbox.run("apply", "--adopt").results() == {"k2": "adopted"}
     sandbox.assert_exactly_one_each(TEXTS)
 
 

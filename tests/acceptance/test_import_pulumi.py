@@ -104,9 +104,9 @@ def test_tasks_started_by_pulumi_are_adopted_and_a_second_import_adds_nothing(
     (place.folder / "Pulumi.yaml").write_text(PROGRAM)
     existing = created(place.api, "finishing the plain one", planMode=True)
     arguments = ("--from", "Pulumi.yaml", "--write", "tasks/a.yaml")
-    assert "    taskctl plan --adopt all" in place.run("import", *arguments)[2]
+    assert "    taskctl plan --adopt" in place.run("import", *arguments)[2]
     before = (place.folder / "tasks/a.yaml").read_bytes()
-    tasks = {task["key"]: task for task in place.document("plan", "--adopt", "all")["tasks"]}
+    tasks = {task["key"]: task for task in place.document("plan", "--adopt")["tasks"]}
     assert (tasks["plain"]["action"], tasks["plain"]["taskId"]) == ("adopt", existing)
     assert tasks["rotate-keys"]["action"] == "create"
     document = place.document("import", *arguments)

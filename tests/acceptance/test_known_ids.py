@@ -59,6 +59,90 @@ def test_another_key_never_repeats_a_removed_record(here: InProcess) -> None:
     assert len(here.server.tasks_by_work()["do 1"]) == 1
 
 
+@pytest.mark.parametrize("option", [(), ("--adopt",)])
+def test_a_task_that_one_key_has_by_its_id_is_given_to_no_other(
+    here: InProcess, option: tuple[str, ...]
+) -> None:
+    """Both jobs run: one has the task whose record was removed, the other gets its own."""
+    here.sandbox.write(as_tasks({"nightly": "do it", "weekly": "do it"}))
+    assert here.run("apply", "--target", "weekly").code == 0
+    made = here.sandbox.recorded()["weekly"]
+    assert here.run_state("rm", "weekly").code == 0
+    assert here.run("apply", *option).results() == {"nightly": "created", "weekly": "adopted"}
+    assert here.sandbox.recorded()["weekly"] == made
+    assert len(here.server.tasks_by_work()["do it"]) == 2
+
+
+@pytest.mark.parametrize("option", [(), ("--adopt",)])
+def test_a_task_that_moves_is_given_to_no_other_key(
+    here: InProcess, option: tuple[str, ...]
+) -> None:
+    here.sandbox.write(as_tasks({"a": "do it"}))
+    assert here.run("apply").code == 0
+    assert here.run_state("rm", "a").code == 0
+    tasks = as_tasks({"b": "do it", "aa": "do it"})
+    tasks["b"]["movedFrom"] = "a"
+    here.sandbox.write(tasks)
+    assert here.run("apply", *option).results() == {"aa": "created", "b": "adopted"}
+
+
+def test_a_typo_in_moved_from_starts_no_second_agent(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({f"data-job-{n}": f"do {n}" for n in range(5)}))
+    assert here.run("apply").code == 0
+    tasks = as_tasks({f"data-job-{n}": f"do {n}" for n in (0, 1, 2, 4)})
+    here.sandbox.write({**tasks, "data-three": {"message": "edited", "movedFrom": "data-jbo-3"}})
+    ended = here.run("apply")
+    assert (ended.code, ended.results()) == (1, {"data-three": "unresolved"})
+    assert "did you mean data-job-3?" in ended.stdout
+    assert "edited" not in here.server.tasks_by_work()
+    assert here.run_state("resolve", "data-three", "--not-created").code == 0
+    assert here.run("apply").results() == {"data-three": "created"}
+
+
+def test_a_row_that_is_new_names_no_former_key(here: InProcess) -> None:
+    def declare(entry: str, *rows: str, **more: str) -> None:
+        texts = {"forEach": {"row": list(rows)}, "message": "do {{ row }}", **more}
+        here.sandbox.write({entry: texts})
+
+    declare("old", "a", "b")
+    assert here.run("apply").code == 0
+    declare("new", "a", "c", movedFrom="old@{{ row }}")
+    assert here.run("apply").results() == {"new@a": "moved", "new@c": "unresolved"}
+    assert here.run("apply").results() == {"new@c": "created"}
+
+
+def test_a_removed_task_that_another_user_cannot_see_is_a_look_alike(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another person applies after `state rm` and a rename without `movedFrom`."""
+    removed_record(here)
+    here.server.habits.tokens["pul-" + "f" * 40] = "other"
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-" + "f" * 40)
+    here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 3", "m": "do 1"}))
+    for option in ((), ("--adopt",)):
+        ended = here.run("apply", *option)
+        assert (ended.code, ended.results()) == (1, {"m": "unresolved"})
+    tasks = as_tasks({"k2": "do 2", "k3": "do 3", "m": "do 1"})
+    tasks["m"]["movedFrom"] = "k1"
+    here.sandbox.write(tasks)
+    assert here.run("apply").results() == {"m": "adopted"}
+    assert len(here.server.tasks_by_work()["do 1"]) == 1
+
+
+@pytest.mark.parametrize("creator", [None, {"name": "Eve"}, {"githubLogin": ""}])
+def test_a_task_of_an_unknown_creator_is_adopted_by_its_id_only(
+    here: InProcess, creator: dict[str, str] | None
+) -> None:
+    made = here.server.world.create("me", "acme", {"message": {"content": "do it"}})["taskId"]
+    here.server.world.by_id[made].shown["createdBy"] = creator
+    here.sandbox.write(as_tasks({"k": "do it"}))
+    for option in ((), ("--adopt",)):
+        assert here.run("apply", *option).results() == {"k": "unresolved"}
+    assert here.run_state("resolve", "k", "--task-id", made).code == 0
+    assert here.run("apply").code == 0
+    assert here.server.tasks_by_work() == {"do it": [made]}
+
+
 @pytest.mark.parametrize("how", ["taskID", "state resolve"])
 def test_a_task_of_another_user_is_not_gone_if_it_is_no_longer_shared(
     place: LiveTasks, how: str

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.cli.console.output import Output
 from reconciler.cli.main import run
 
 PROMPT = "Rotate the keys of the network."
@@ -67,16 +69,26 @@ def id_of(team: Team) -> str:
 
 def test_the_task_of_another_team_is_not_adopted(teams: tuple[Team, Team]) -> None:
     a, b = teams
-    code, out, _ = b.run("plan")
+    code, out, err = b.run("plan")
     assert code == 1
     assert "? rotate" in out
-    assert f"taskctl state resolve acme/rotate --task-id {id_of(a)}" in out
-    assert "set `adopt: false` on rotate" in flat(out)
+    assert id_of(a) in out
     assert re.search(r"created 20[\d-]+ \(\d+ s ago\) by user-", flat(out)), out
     assert out.rstrip().endswith("1 unresolved. Apply will exit 1: 1 unresolved.")
+    assert err.count("[TC748]") == 1
+    assert "taskctl apply --adopt --backend" in flat(err)
+    assert "taskctl state resolve acme/rotate --not-created --backend" in flat(err)
     assert b.run("plan", "--fail-on", "none")[0] == 0
     code, out, _ = b.run("apply", "--yes")
     assert (code, "1 unresolved" in out) == (1, True)
+
+
+def test_they_are_another_repositorys(teams: tuple[Team, Team]) -> None:
+    a, b = teams
+    assert b.run("state", "resolve", "acme/rotate", "--not-created")[0] == 0
+    assert b.plan()["rotate"]["action"] == "create"
+    assert b.run("apply", "--yes")[0] == 0
+    assert id_of(a) != id_of(b)
 
 
 def test_adopt_false_creates_a_separate_task(teams: tuple[Team, Team]) -> None:
@@ -100,20 +112,88 @@ def test_resolve_records_a_look_alike_by_its_id(teams: tuple[Team, Team]) -> Non
     assert id_of(a) == id_of(b)
 
 
-def test_a_new_state_adopts_and_names_the_creator_and_the_date(teams: tuple[Team, Team]) -> None:
-    _, b = teams
-    (b.folder / "s.state.json").unlink()
-    code, out, _ = b.run("plan")
+def test_a_lost_state_costs_one_command(teams: tuple[Team, Team]) -> None:
+    a, _ = teams
+    made = id_of(a)
+    for path in a.folder.glob("s.state.json*"):
+        path.unlink()
+    assert a.run("apply", "--yes")[0] == 1
+    code, out, _ = a.run("plan", "--adopt")
     assert code == 0
     assert "> rotate" in out
     assert re.search(r"created 20[\d-]+ \(\d+ s ago\) by user-", flat(out)), out
-    hint = "To create a separate task, set `adopt: false` on rotate."
-    assert b.plan()["rotate"]["hints"] == [{"text": hint, "commands": []}]
-    assert b.run("apply", "--yes")[0] == 0
+    assert a.run("apply", "--yes", "--adopt")[0] == 0
+    assert id_of(a) == made
+    assert a.run("apply", "--yes")[0] == 0
 
 
-@pytest.mark.parametrize("scope", ["all", "recent"])
-def test_the_adopt_option_adopts_with_any_state(scope: str, teams: tuple[Team, Team]) -> None:
+def declare(team: Team, count: int) -> None:
+    rows = ", ".join(f"r{n}" for n in range(count))
+    entry = f"{{forEach: {{row: [{rows}]}}, message: 'Rotate {{{{ row }}}}.'}}"
+    team.write(f"version: 1\norgName: acme\ntasks:\n  keys: {entry}\n  solo: {{message: Solo.}}\n")
+
+
+def test_forty_look_alikes_are_one_table_and_one_message(teams: tuple[Team, Team]) -> None:
     a, b = teams
-    assert b.run("apply", "--yes", "--adopt", scope)[0] == 0
-    assert id_of(a) == id_of(b)
+    declare(a, 39)
+    assert a.run("apply", "--yes")[0] == 0
+    declare(b, 39)
+    code, out, err = b.run("plan")
+    assert code == 1
+    assert len(out.split("\n")) < 60, out
+    ids = json.loads((a.folder / "s.state.json").read_text())["tasks"]
+    for ref in ("acme/solo", *(f"acme/keys@r{n}" for n in range(39))):
+        (line,) = [line for line in out.split("\n") if ids[ref]["taskId"] in line]
+        assert re.fullmatch(rf" +{ref[5:]} .* 20[\d-]+ \d\d:\d\d UTC +user-\w+", line), line
+    assert out.count("has the same prompt") == 1
+    assert err.count("[TC748]") == 1
+    assert "taskctl state resolve 'acme/*' --not-created --backend" in flat(err)
+    assert b.run("state", "resolve", "acme/*", "--not-created")[0] == 1  # asks
+    code, out, _ = b.run("state", "resolve", "acme/*", "--not-created", "-y")
+    assert (code, out.count("keys@")) == (0, 39)
+    assert b.run("plan")[1].rstrip().endswith("40 to create, 1 orphaned.")
+
+
+def test_a_glob_leaves_recorded_and_attempted_keys_alone(teams: tuple[Team, Team]) -> None:
+    _, b = teams
+    code, out, _ = b.run("state", "resolve", "*", "--not-created", "--format", "json")
+    assert code == 0
+    assert [edit["key"] for edit in json.loads(out)["edits"]] == ["rotate"]
+    code, _, err = b.run("state", "resolve", "first*", "--not-created")
+    assert (code, "[TC617]" in err) == (1, True)
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_on_a_terminal_apply_asks_once_above_a_table(
+    teams: tuple[Team, Team], monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """Then the plan is shown and confirmed."""
+    a, b = teams
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr("sys.stdin", StringIO(f"{answer}\nyes\n"))
+    code, out, err = b.run("apply")
+    table, _, rest = err.partition("Adopt 1 existing task? Only 'yes' is accepted:")
+    assert re.search(rf"\nrotate +{id_of(a)} +20[\d-]+ \d\d:\d\d UTC +user-", table), err
+    assert "Adopt" not in rest
+    if answer == "yes":
+        assert (code, "> rotate" in out, "Apply these changes?" in rest) == (0, True, True)
+        assert id_of(b) == id_of(a)
+    else:
+        assert (code, "? rotate" in out) == (1, True)
+        assert "rotate" not in (b.folder / "s.state.json").read_text()
+
+
+@pytest.mark.parametrize("how", ["--yes", "--expect-plan", "a saved plan"])
+def test_what_was_confirmed_before_never_asks(
+    teams: tuple[Team, Team], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    _, b = teams
+    b.add("  new: {message: New.}\n")
+    words = {"--yes": ["--yes"], "a saved plan": [str(b.folder / "plan.taskctl")]}
+    if how == "--expect-plan":
+        words[how] = [how, json.loads(b.run("plan", "--format", "json")[1])["digest"], "--yes"]
+    b.run("plan", "--out", str(b.folder / "plan.taskctl"))
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr("sys.stdin", StringIO("yes\nyes\n"))
+    code, out, err = b.run("apply", *words[how])
+    assert (code, "created new" in out + err, "Adopt" in err) == (1, True, False), err

@@ -109,8 +109,8 @@ def test_every_printed_command_can_be_pasted(session: Session) -> None:
 
 def test_the_commands_have_the_options_and_paths_of_the_run(session: Session) -> None:
     session.declare(ONE)
-    _, said = session.run("plan", "ops", "--target", "one", "--adopt", "none")
-    where = "--adopt none --backend local --state own.state.json -C repository"
+    _, said = session.run("plan", "ops", "--target", "one")
+    where = "--backend local --state own.state.json -C repository"
     see_all, apply = printed_in(said)
     assert see_all == f"taskctl plan -v --target one {where} ops"
     assert f"... 40 more lines: {see_all}\n" in said

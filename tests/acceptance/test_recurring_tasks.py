@@ -47,8 +47,8 @@ class Months:
         read: dict[str, Any] = json.loads(out)
         return read
 
-    def apply(self) -> dict[str, str]:
-        code, out, err = self.run("apply", "--yes", *SETTLE, "--format", "json")
+    def apply(self, *more: str) -> dict[str, str]:
+        code, out, err = self.run("apply", "--yes", *more, *SETTLE, "--format", "json")
         assert code == 0, out + err
         return {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
 
@@ -98,7 +98,8 @@ def test_with_a_lost_state_only_the_task_of_this_month_is_adopted(months: Months
         months.apply()
     for path in (months.folder / ".taskctl").glob("local.state.json*"):
         path.unlink()
-    assert months.apply() == {"review@2026-03": "adopted"}
+    assert months.plan() == {"review@2026-03": "unresolved/lookAlike"}
+    assert months.apply("--adopt") == {"review@2026-03": "adopted"}
     months.now = datetime(2026, 4, 2, tzinfo=UTC)
     assert months.apply() == {"review@2026-04": "created"}
 

@@ -137,7 +137,7 @@ def test_a_key_that_returns_gets_one_new_task(place: LiveTasks) -> None:
     code, out, err = place.run("plan")
     assert (code, "[TC305]" in out + err) == (1, True)
     declare(place, "keep", "gone", removed=["old-*"])
-    for options in ([], ["--adopt", "all"]):
+    for options in ([], ["--adopt"]):
         (planned,) = [t for t in place.document("plan", *options)["tasks"] if t["key"] == "gone"]
         assert planned["action"] == "create"
     assert place.run("apply", "--yes")[0] == 0

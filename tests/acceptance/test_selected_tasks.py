@@ -62,13 +62,16 @@ def test_only_selected_tasks_are_planned_and_created(
     assert planned(capsys) == {"iam-keys": "unchanged", "iam-roles": "create", "costs": "create"}
 
 
-def test_a_state_stays_new_for_tasks_that_were_not_selected(folder: Path) -> None:
+def test_only_an_apply_of_a_whole_organization_ends_the_comparison(folder: Path) -> None:
     """With a lost state, tasks of other keys are still looked up afterwards, whatever their age."""
-    assert run(["apply", *LOCAL, "-q", "--yes", "--target", "costs"]) == 0
     state = folder / ".taskctl/local.state.json"
-    assert json.loads(state.read_text()).get("isNew") is True
-    assert run(["apply", *LOCAL, "-q", "--yes"]) == 0
-    assert "isNew" not in json.loads(state.read_text())
+    for partial in (["--target", "costs"], ["--exclude", "costs"], ["tasks"]):
+        assert run(["apply", *LOCAL, "-q", "--yes", *partial]) == 0
+        assert "latest" not in json.loads(state.read_text())
+    for path in state.parent.glob("local*"):
+        path.unlink()
+    assert run(["apply", *LOCAL, "-q", "--yes", "--target", "acme/*"]) == 0
+    assert json.loads(state.read_text())["latest"].keys() == {"acme"}
 
 
 def test_orphans_show_only_where_selected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

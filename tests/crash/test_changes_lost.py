@@ -86,7 +86,7 @@ def test_without_its_mark_a_replacement_waits_for_a_person(
         assert ended.results() == {"k2": "unresolved"}
         assert record_of(here, "k2")["taskId"] == old
         assert here.run("apply", *WISH).results() == {"k2": "unresolved"}
-        assert here.run("apply", "--adopt", "recent").results() == {"k2": "adopted"}
+        assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
     assert_replaced_once(here, old)
 
 
@@ -134,7 +134,7 @@ def test_a_replaced_task_does_not_affect_a_new_key_with_the_same_prompt(here: In
     assert here.run("apply", *WISH).code == 0
     old = tasks_of(here, "k2")[0]
     here.sandbox.write(as_tasks({**TEXTS, "twin": TEXTS["k2"]}, named=["k1"]))
-    assert here.run("apply", "--adopt", "all").results() == {"twin": "created"}
+    assert here.run("apply", "--adopt").results() == {"twin": "created"}
     assert old not in here.sandbox.recorded().values()
     assert len(set(here.sandbox.recorded().values())) == len(TEXTS) + 1
 
@@ -152,7 +152,7 @@ def test_an_open_replacement_in_the_journal_of_a_lost_state_is_unresolved(here: 
     faults(here)
     state.unlink()
     here.sandbox.write(as_tasks({**TEXTS, "k2": "edited", "twin": TEXTS["k2"]}, named=["k1"]))
-    ended = here.run("apply")
+    ended = here.run("apply", "--adopt")
     assert ended.results()["k2"] == "unresolved"
     (told,) = [task for task in ended.document["tasks"] if task["key"] == "k2"]
     assert f"taskctl state resolve acme/k2 --task-id {old}" in commands_of(told)

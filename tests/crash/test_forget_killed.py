@@ -122,7 +122,7 @@ def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
             (tmp_path / name).mkdir()
             here = Sandbox(tmp_path / name, server, "2s")
             here.write(as_tasks({"k0": f"{name} {text}"}))
-            words = here.arguments("apply", "--parallelism", "1", "--adopt", "none")
+            words = here.arguments("apply", "--parallelism", "1")
             env = {**here.environment()}
             return here, run(words, kill_at=kill_at, cwd=here.folder, env=env)
 

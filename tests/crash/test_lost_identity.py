@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.model import mark as marks
+from reconciler.plan import lookup
 from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import TEXTS, InProcess
 from tests.support.remark_cases import commands_of
@@ -140,27 +141,30 @@ def test_a_restored_state_finds_newer_tasks_of_any_age(here: InProcess) -> None:
         task.shown["createdAt"] = task.shown["createdAt"].replace("20", "19", 1)
     shutil.copy(backup, here.sandbox.folder / STATE)
     assert set(here.run("apply").results().values()) == {"unresolved"}
-    ended = here.run("apply", "--adopt", "recent")
+    ended = here.run("apply", "--adopt")
     assert set(ended.results().values()) == {"adopted"}
     here.assert_settled()
 
 
-def test_a_truncated_lookup_creates_nothing(here: InProcess) -> None:
+def test_a_truncated_lookup_creates_nothing(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "MOST", 2)
     here.sandbox.write(as_tasks({"k0": "do 0"}))
     assert here.run("apply").code == 0
     for number in range(3):
         here.server.world.create("me", "acme", {"message": {"content": f"by hand {number}"}})
     here.sandbox.write(as_tasks(TEXTS))
-    ended = here.run("apply", "--adopt-limit", "2")
+    ended = here.run("apply")
     assert ended.code == 1
     assert set(ended.results().values()) == {"unresolved"}
     assert len(tasks_of(here)) == 4
-    assert "--adopt-limit" in ended.stdout
+    assert "taskctl plan --adopt" in ended.stdout
     for task in ended.document["tasks"]:
         said = json.dumps(task["hints"])
         assert f"set `adopt: false` on {task['key']}" in said
         assert f"taskctl state resolve acme/{task['key']} --not-created" in commands_of(task)
-    assert here.run("apply").code == 0
+    assert here.run("apply", "--adopt").code == 0
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -181,7 +185,7 @@ def test_a_replacement_rerun_after_a_lost_runner_creates_no_further_task(
     shutil.copy(backup, here.sandbox.folder / STATE)
     here.run("apply", *flag)  # for this state, it may be the task of another team
     assert len(tasks_of(here)) == count
-    assert here.run("apply", *flag, "--adopt", "recent").code == 0
+    assert here.run("apply", *flag, "--adopt").code == 0
     assert len(tasks_of(here)) == count
     assert here.sandbox.recorded()["k2"] == new
 
@@ -298,7 +302,7 @@ def test_a_task_with_only_its_mark_or_only_its_text_is_unresolved(
         "taskctl state resolve acme/k0 --not-created",
     ]
     assert here.run("apply").code == 1
-    assert here.run("apply", "--adopt", "recent").results() == {"k0": "adopted"}
+    assert here.run("apply", "--adopt").results() == {"k0": "adopted"}
     assert tasks_of(here) == [made]
 
 

@@ -165,7 +165,7 @@ def test_attempts_are_recognized_or_asked_about_with_any_treatment_of_marks_and_
     if committed and marks in ("rounded", "replaced"):  # else it is the same instant
         assert sorted(ended.results().values()) == ["created", "unresolved", "unresolved"]
         assert len(here.server.world.tasks) == len(texts)
-        ended = here.run("apply", "--adopt", "recent")
+        ended = here.run("apply", "--adopt")
         assert set(ended.results().values()) == {"adopted"}
     assert ended.code == 0, ended.stdout
     here.assert_settled(texts)
@@ -280,6 +280,8 @@ def test_a_lost_state_is_rebuilt_by_adoption(here: InProcess) -> None:
     here.assert_settled()
     (here.sandbox.folder / "taskctl.state.json").unlink()
     ended = here.run("apply")
+    assert set(ended.results().values()) == {"unresolved"}
+    ended = here.run("apply", "--adopt")
     assert set(ended.results().values()) == {"adopted"}
     here.assert_settled()
 

@@ -100,7 +100,7 @@ def test_fields_that_the_service_adds_to_an_entity_do_not_hide_a_task(here: InPr
     said["entity_diff"] = {"add": added}
     task.shown["entities"] = added
     (here.sandbox.folder / STATE).unlink()
-    assert here.run("apply").results() == {"k2": "adopted"}
+    assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
     assert len(tasks_of(here)) == 1
 
 
@@ -169,14 +169,14 @@ def test_a_replaced_task_is_not_adopted_after_its_key_was_removed_and_came_back(
 ) -> None:
     here.sandbox.write(as_tasks(ONE))
     old = here.server.world.create("me", "acme", {"message": {"content": "do 2"}})["taskId"]
-    assert here.run("apply").results() == {"k2": "adopted"}
+    assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
     assert here.run("apply", "--replace", "k2").results() == {"k2": "replaced"}
     new = here.sandbox.recorded()["k2"]
     assert here.run_state("rm", "k2").code == 0
     assert here.run("apply").results() == {"k2": "adopted"}
     assert here.sandbox.recorded()["k2"] == new
     here.sandbox.write(as_tasks({**ONE, "k3": "do 2"}))
-    here.run("apply", "--adopt", "all")
+    here.run("apply", "--adopt")
     assert here.sandbox.recorded()["k3"] not in (old, new)
 
 
@@ -188,7 +188,7 @@ def test_the_unicode_form_that_the_service_returns_does_not_hide_a_task(here: In
     said = task.events[1]["eventBody"]
     said["content"] = unicodedata.normalize("NFC", said["content"])
     (here.sandbox.folder / STATE).unlink()
-    assert here.run("apply").results() == {"k2": "adopted"}
+    assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
     assert len(tasks_of(here)) == 1
 
 
@@ -305,7 +305,7 @@ def test_a_record_that_was_removed_and_comes_back_has_its_marks(
     assert history == ["adopted"]
     here.server.world.create("me", "acme", body)
     here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}))
-    assert here.run("apply", "--adopt", "all").results() == {"k3": "created"}
+    assert here.run("apply", "--adopt").results() == {"k3": "created"}
 
 
 def test_the_task_that_an_attempt_of_another_identity_may_have_created_is_not_chosen(
@@ -324,7 +324,7 @@ def test_the_task_that_an_attempt_of_another_identity_may_have_created_is_not_ch
         set_rules(here, Rule("create", LOST), Rule("events", DOWN))
         assert here.run("apply").results() == {"k1": "unresolved", "k2": "unresolved"}
     set_rules(here)
-    ended = here.run("apply", "--adopt", "recent")
+    ended = here.run("apply", "--adopt")
     assert ended.results() == {"k1": "unresolved", "k2": "unresolved"}
 
 

@@ -38,6 +38,8 @@ class Steps:
             yield from self._lose(world)
         if self._setting.people and not world.processes:
             yield from self._resolve(world)
+        if self._setting.removes and not world.processes:
+            yield from self._remove(world)
         yield from self._tick(world)
 
     # Processes
@@ -52,6 +54,15 @@ class Steps:
             for scope in self._scopes(world):
                 new = Process("reads", scope, waited=taskctl.waited(world.state))
                 yield "takes the lock", _with(world, (*old, new))
+                if self._may_adopt(world):
+                    asked = new._replace(adopt=True)
+                    yield "takes the lock, with --adopt", _with(world, (*old, asked))
+
+    def _may_adopt(self, world: World) -> bool:
+        """Whether someone may say that existing tasks are those of this repository."""
+        is_asked = world.lost or self._setting.adopts
+        is_right = not _has_twin(world) or not self._assumed.people_answer_correctly
+        return is_asked and is_right
 
     def _scopes(self, world: World) -> list[tuple[str, ...]]:
         """The keys in the manifests of an apply: in another branch, there may be fewer."""
@@ -183,12 +194,12 @@ class Steps:
         """Another repository of the same user creates a task with the same prompt."""
         if _has_twin(world):
             return
-        state = taskctl.state_of(world.state)
-        if state.is_new and self._assumed.no_twin_repository_on_a_new_state:
+        is_answered = any(process.adopt for process in world.processes)
+        if is_answered and self._assumed.people_answer_correctly:
             return
         marks = [TWIN_MARK]
         if not self._assumed.marks_are_unique:
-            marks += state.attempts
+            marks += taskctl.state_of(world.state).attempts
         for mark in marks:
             twin = Task(f"{mark}#twin", OTHER, mark)
             yield "another repository creates a task", _having(world, (*world.tasks, twin))
@@ -233,13 +244,17 @@ class Steps:
         in_flight = sending or unlisted or bool(world.requests)
         if in_flight and self._assumed.no_create_is_in_flight_at_a_loss:
             return
-        if self._assumed.no_twin_repository_on_a_new_state and _has_twin(world):
-            return
         lost = world._replace(processes=(), lost=True)
         if self._setting.loses:
             yield "the state is lost", lost._replace(state=taskctl.NEW)
         if world.backup >= 0:
             yield "the copy is restored", lost._replace(state=world.backup)
+
+    def _remove(self, world: World) -> Iterator[Step]:
+        """Once."""
+        state = taskctl.state_of(world.state)
+        for ref in state.records if not state.retired else ():
+            yield "a record is removed", world._replace(state=taskctl.remove(world.state, ref))
 
     def _resolve(self, world: World) -> Iterator[Step]:
         """Someone resolves a key, and knows what happened to its requests."""

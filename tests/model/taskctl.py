@@ -47,7 +47,7 @@ def number_of(state: State) -> int:
     attempts = dict(sorted(state.attempts.items()))
     state = replace(state.pruned(), records=records, attempts=attempts)
     keys, duplicates = sorted(state.keys.items()), sorted(state.duplicates)
-    text = repr((records, attempts, keys, duplicates, state.is_new, state.latest))
+    text = repr((records, attempts, keys, duplicates, sorted(state.retired), state.latest))
     number = _numbers.setdefault(text, len(_states))
     if number == len(_states):
         _states.append(state)
@@ -58,7 +58,7 @@ def state_of(number: int) -> State:
     return _states[number]
 
 
-NEW = number_of(State("lineage", 1, "https://api.example.com", is_new=True))
+NEW = number_of(State("lineage", 1, "https://api.example.com"))
 
 
 def append(number: int, *events: Event) -> int:
@@ -125,8 +125,8 @@ def _desired(keys: tuple[str, ...], setting: Setting) -> tuple[DesiredTask, ...]
 
 
 @cache
-def _options(setting: Setting) -> PlanOptions:
-    return PlanOptions(settle_time=timedelta(seconds=setting.settle))
+def _options(setting: Setting, *, adopt: bool) -> PlanOptions:
+    return PlanOptions(settle_time=timedelta(seconds=setting.settle), adopt=adopt)
 
 
 def _holder(process: Process) -> LockHolder:
@@ -142,14 +142,14 @@ def plan(world: World, process: Process, setting: Setting) -> Planned:
 def _clock_of(process: Process) -> Process:
     """What matters of a process for its plan."""
     known = (process.scope, process.only, True, process.waited, process.ended)
-    return Process("", *known)
+    return Process("", *known, adopt=process.adopt)
 
 
 @cache
 def _plan(
     number: int, tasks: tuple[Task, ...], clock: Process, renamed: bool, setting: Setting
 ) -> Planned:
-    state, held, options = state_of(number), _holder(clock), _options(setting)
+    state, held, options = state_of(number), _holder(clock), _options(setting, adopt=clock.adopt)
     who, clocks, declared = (
         RENAMED if renamed else ME,
         Clocks(NOW, BOOT),
@@ -339,11 +339,15 @@ def compared(number: int, baseline: tuple[str, ...]) -> int:
     read = Baseline(ORG, baseline)
     state = replace(
         state_of(number),
-        is_new=False,
         baselines={**state_of(number).baselines, read.name: read},
         latest={ORG: read.name},
     )
     return number_of(state)
+
+
+def remove(number: int, ref: TaskRef) -> int:
+    """`taskctl state rm KEY`."""
+    return append(number, *edit.rm(state_of(number), ref, at=NOW))
 
 
 def without_newest_entry(number: int) -> int:

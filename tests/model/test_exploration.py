@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.work import Work
-from reconciler.plan import adoption, recovery
+from reconciler.plan import look_alikes, planner, recovery
 from reconciler.plan.recovery import Owners
 from tests.model import taskctl
 from tests.model.properties import undisturbed, unfinished, violation
@@ -31,11 +31,14 @@ SMALL = {
     "marks that are cut off": Setting(marks="cut off", twin=True, people=True),
     "marks that are replaced": Setting(marks="replaced", twin=True, people=True),
     "creates that are delivered twice": Setting(
-        TWO, twice=True, attempts=(1, 1), processes=1, window=1
+        TWO, twice=True, adopts=True, attempts=(1, 1), processes=1, window=1
     ),
     "another repository": Setting(twin=True, people=True, twice=True),
     "a state that is lost": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
     "a state that is restored": Setting(restores=True),
+    "a record that is removed": Setting(
+        TWO, removes=True, adopts=True, attempts=(1, 1), processes=1
+    ),
 }
 """Explored by `make test`."""
 
@@ -51,6 +54,7 @@ LARGE = {
     "creates that are delivered twice": Setting(TWO, twice=True, processes=1),
     "a state that is lost": replace(DIFFERENT, loses=True, processes=2, attempts=(2, 2)),
     "a state that is restored": replace(DIFFERENT, restores=True, attempts=(1, 2)),
+    "a record that is removed": Setting(TWO, removes=True, adopts=True, twin=True, processes=1),
 }
 """Explored by `make soak`."""
 
@@ -69,18 +73,18 @@ WITHOUT = {
     "no_create_is_in_flight_at_a_loss": Setting(loses=True),
     "applies_all_manifests_after_a_loss": replace(DIFFERENT, loses=True, attempts=(1, 2)),
     "keeps_the_login_after_a_loss": Setting(loses=True),
-    "no_twin_repository_on_a_new_state": Setting(twin=True),
     "people_answer_correctly": Setting(marks="replaced", people=True),
 }
 """A setting in which each assumption matters."""
 
-BROKEN = [
+BROKEN: list[tuple[str, object, str, object]] = [
     ("one key", recovery, "time_left", 0.0),  # an attempt has an age
     ("another repository", recovery, "is_same", True),  # only its mark proves a task
     ("creates that are delivered twice", Owners, "by_mark", None),  # a mark belongs to one key
-    ("a state that is lost", adoption, "compare_work", Work.OTHER),  # look-alikes are compared
+    ("a state that is lost", look_alikes, "compare_work", Work.OTHER),  # they are compared
     ("a state that is lost", RemoteTask, "may_be_of", False),
-    ("a state that is restored", adoption, "compare_work", Work.OTHER),
+    ("a state that is restored", look_alikes, "compare_work", Work.OTHER),
+    ("a record that is removed", planner, "removed_tasks", {}),  # a known ID decides first
 ]
 """Rules that always decide in the same way, each with a setting in which that is wrong."""
 

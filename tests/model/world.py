@@ -39,7 +39,6 @@ class Assumed:
     no_create_is_in_flight_at_a_loss: bool = True
     applies_all_manifests_after_a_loss: bool = True
     keeps_the_login_after_a_loss: bool = True
-    no_twin_repository_on_a_new_state: bool = True
     people_answer_correctly: bool = True
 
 
@@ -50,9 +49,11 @@ class Setting:
     `keys` have the same prompt, unless `prompts_differ`. `attempts`: how often each may be tried.
     `marks`: what the service does to them. `twice`: it may commit a create twice. `twin`: another
     repository of the same user may create a task with the same prompt. `loses`: the state may be
-    lost; `restores`: it may be set back to an older version. `people`: someone may resolve the keys
-    that are unresolved. `processes`: how many are alive at once: the one that has the lock, and
-    those that were taken over and do not know it yet. `settle` and `window` are in ticks.
+    lost; `restores`: it may be set back to an older version; `removes`: a record may be removed
+    with `state rm`. `adopts`: an apply may have `--adopt`, also if no state was lost. `people`:
+    someone may resolve the keys that are unresolved. `processes`: how many are alive at once: the
+    one that has the lock, and those that were taken over and do not know it yet. `settle` and
+    `window` are in ticks.
     """
 
     keys: tuple[str, ...] = ("a",)
@@ -62,6 +63,8 @@ class Setting:
     twin: bool = False
     loses: bool = False
     restores: bool = False
+    removes: bool = False
+    adopts: bool = False
     people: bool = False
     attempts: tuple[int, ...] = (2, 2)
     processes: int = 2
@@ -112,7 +115,8 @@ class Process(NamedTuple):
     as the storage knows. `waited`: the ticks for which it and others have waited for the outcomes
     of others' attempts, by mark; `ended`: those since the exchanges of its own attempts ended.
     `since`: those since it journaled the attempt `mark`. `listed`: the IDs that it listed first.
-    `created`: it has created a task. `missed`: the keys that are unresolved.
+    `created`: it has created a task. `missed`: the keys that are unresolved. `adopt`: it has
+    `--adopt`.
     """
 
     step: str
@@ -127,6 +131,7 @@ class Process(NamedTuple):
     since: int = 0
     created: bool = False
     missed: tuple[str, ...] = ()
+    adopt: bool = False
 
 
 class World(NamedTuple):

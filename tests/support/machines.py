@@ -37,7 +37,7 @@ class Machine:
         return Session.open(self.place, Claim(BACKEND, "apply", wait))
 
 
-NEW = State(LINEAGE, 0, BACKEND, is_new=True)
+NEW = State(LINEAGE, 0, BACKEND)
 
 
 class Machines:

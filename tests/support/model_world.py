@@ -159,7 +159,7 @@ class World:
         engine = self.served.runner(f"s{secrets.token_hex(4)}").engine()
         engine.pace = PACE  # type: ignore[misc]
         place = SharedState(engine, self.clock, KeyRing.of({}), wait=self.clock.sleep)
-        assert place.create(State(secrets.token_hex(16), 0, BACKEND, is_new=True))
+        assert place.create(State(secrets.token_hex(16), 0, BACKEND))
         return place
 
     def _die(self, held: HeldState) -> None:
@@ -358,7 +358,7 @@ class World:
 
     def has_ended(self) -> bool:
         """Whether an apply has succeeded on the current state."""
-        return self.is_saved() and not read_state(self.place, backend=BACKEND).is_new
+        return self.is_saved() and bool(read_state(self.place, backend=BACKEND).latest)
 
     def is_saved(self) -> bool:
         """Whether an apply has saved the current state."""

@@ -11,7 +11,6 @@ from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.identity import Identity
-from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.plan.options import PlanOptions
@@ -195,9 +194,7 @@ durations = st.timedeltas(timedelta(), timedelta(days=400))
 plan_options = st.builds(
     PlanOptions,
     settle_time=durations,
-    adopt=st.none() | st.sampled_from(AdoptScope),
-    adopt_attempts=st.booleans(),
-    adopt_limit=st.integers(0, 10_000),
+    adopt=st.booleans(),
     allow_recreate=st.lists(plain, max_size=2).map(tuple),
     max_creates=st.none() | st.integers(0, 100),
     update=st.booleans(),
@@ -233,5 +230,4 @@ def states(draw: st.DrawFn) -> State:
         backend=draw(text),
         records={record.ref: record for record in recorded},
         attempts={attempt.mark: attempt for attempt in tried},
-        is_new=draw(st.booleans()),
     )

@@ -54,6 +54,9 @@ class RecordingUi:
     def confirm(self, plan: Plan) -> bool:
         return self.ask("confirm", strict=any(task.creates for task in plan.tasks))
 
+    def confirm_adoption(self, plan: Plan) -> bool:
+        return self.ask("confirm_adoption", strict=bool(plan.tasks))
+
     def show_approval(self, *_given: Any) -> None: ...
 
     show_request = show_approval

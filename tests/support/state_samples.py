@@ -63,5 +63,5 @@ def history(count: int) -> list[Event]:
     return [*events, Recorded(record(0, "moved")), Forgotten(TaskRef("acme", "task-0"))]
 
 
-def empty(*, serial: int = 0, is_new: bool = False, backend: str = BACKEND) -> State:
-    return State(lineage=LINEAGE, serial=serial, backend=backend, is_new=is_new)
+def empty(*, serial: int = 0, backend: str = BACKEND) -> State:
+    return State(lineage=LINEAGE, serial=serial, backend=backend)

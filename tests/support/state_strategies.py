@@ -92,8 +92,7 @@ events = st.one_of(
 )
 histories = st.lists(events, max_size=6)
 states = st.builds(
-    lambda serial, is_new, happened: fold(empty(serial=serial, is_new=is_new), happened),
+    lambda serial, happened: fold(empty(serial=serial), happened),
     st.integers(0, 99),
-    st.booleans(),
     histories,
 )

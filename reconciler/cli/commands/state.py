@@ -137,25 +137,31 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
 
 @make_command(
     "resolve",
-    KEY,
+    argument("key", "KEY|GLOB", candidates.keys),
     option("--task-id", metavar="ID", help="This is the task of KEY."),
-    option("--not-created", is_flag=True, help="The attempt created no task."),
-    *EDITS,
+    option("--not-created", is_flag=True, help="No task of KEY exists."),
+    *(YES, *EDITS),
     examples=[
         ("taskctl state resolve cost-review --task-id 4f1c...", "this is the task it created"),
         ("taskctl state resolve cost-review --not-created", "there is no task; apply creates one"),
+        ("taskctl state resolve 'rotate@*' --not-created", "existing tasks are another team's"),
     ],
 )
-def resolve_attempts(call: Call, key: str, task_id: str | None, not_created: bool) -> int:
-    """Record the outcome of an unresolved attempt to create KEY.
+def resolve_attempts(
+    call: Call, key: str, task_id: str | None, not_created: bool, yes: bool
+) -> int:
+    """Say which task an unresolved KEY has, or that it has none.
 
-    With --task-id, it is enough that a manifest declares KEY: the existing task is recorded for it.
+    KEY has an unresolved attempt, or is only in a manifest. A GLOB stands for all keys in the
+    manifests that have neither a task nor an attempt; it asks for confirmation if several match.
     Check the service first: if the task exists, --not-created leads to a second task.
     """
-    from reconciler.app.state import resolve_attempt
+    from reconciler.app.state import resolve_attempt, resolve_new_keys
 
     if (task_id is None) is not not_created:
         raise UsageError("either", choices=("--task-id ID", "--not-created"))
+    if not_created and set(key) & set("*?["):
+        return _show_edits(call, *resolve_new_keys(call.ctx, key, yes=yes))
     return _show_edits(call, resolve_attempt(call.ctx, key, task_id))
 
 

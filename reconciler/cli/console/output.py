@@ -242,16 +242,16 @@ class Output:
         return sys.stdin.isatty() and sys.stderr.isatty() and self.options.format == "text"
 
     def confirm(self, plan: Plan) -> bool:
-        from reconciler.render.plan.summary import shortened_count, to_confirm
+        from reconciler.render.plan.summary import confirmation
 
-        count = sum(task.creates for task in plan.tasks) + len(plan.followers)
-        return self.ask(
-            "ask.create" if count else "ask.change",
-            strict=count > 0,
-            count=count,
-            shortened=shortened_count(plan, verbose=self.options.verbose),
-            summary=to_confirm(plan, is_shown=not self.options.quiet),
-        )
+        verbose, quiet = self.options.verbose, self.options.quiet
+        case, facts = confirmation(plan, verbose=verbose, is_shown=not quiet)
+        return self.ask(case, strict=case == "ask.create", **facts)
+
+    def confirm_adoption(self, plan: Plan) -> bool:
+        from reconciler.render.plan.look_alikes import adoption
+
+        return self.ask("ask.adopt", strict=True, **adoption(plan))
 
     def ask(self, question: str, *, strict: bool, **facts: Arg) -> bool:
         """`strict`: only the full word `yes` is accepted, as in Terraform."""

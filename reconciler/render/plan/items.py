@@ -219,8 +219,9 @@ def fold_entries(plan: Plan, shown: Sequence[V]) -> list[V | EntryView]:
 
 
 def _entry_of(task: PlannedTask) -> TaskRef | None:
-    """The entry that a task comes from; None for a task that is written out."""
-    generated = task.generated
+    """The entry that a task comes from; None for a task that is written out, and for one that is
+    shown with its candidate."""
+    generated = None if task.is_look_alike else task.generated
     return TaskRef(task.ref.org_name, generated.entry) if generated is not None else None
 
 
@@ -269,7 +270,8 @@ def _grouped(
             alike.setdefault(key, []).append(item)
     group_of: dict[int, TaskGroup] = {}
     for tasks in alike.values():
-        least = 2 if tasks[0].task.action is Action.UNCHANGED else SIMILAR
+        first = tasks[0].task
+        least = 2 if first.action is Action.UNCHANGED or first.is_look_alike else SIMILAR
         for group in [tasks] if len(tasks) >= least else [[task] for task in tasks]:
             group_of |= dict.fromkeys(map(id, group), TaskGroup(tuple(group)))
     grouped = (group_of[id(item)] if isinstance(item, PlannedView) else item for item in items)

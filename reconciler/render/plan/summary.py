@@ -9,6 +9,7 @@ from reconciler.messages.catalog import entry
 from reconciler.messages.remarks import phrase, templates
 from reconciler.model.codes import Code
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Arg
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.counts import counted, listed
@@ -92,7 +93,20 @@ def shortened_count(plan: Plan, *, verbose: bool) -> str:
     return f" {number:,} {prompts} shortened; -v shows them." if number else ""
 
 
-def to_confirm(plan: Plan, *, is_shown: bool) -> str:
+def confirmation(plan: Plan, *, verbose: bool, is_shown: bool) -> tuple[str, dict[str, Arg]]:
+    """The question whether to apply a plan, and its facts."""
+    facts: dict[str, Arg] = {"summary": _to_confirm(plan, is_shown=is_shown)}
+    count = sum(task.creates for task in plan.tasks) + len(plan.followers)
+    if not count:
+        return "ask.change", facts
+    return "ask.create", {
+        **facts,
+        "count": count,
+        "shortened": shortened_count(plan, verbose=verbose),
+    }
+
+
+def _to_confirm(plan: Plan, *, is_shown: bool) -> str:
     """What is confirmed: the summary, unless the plan `is_shown` with it, then how many tasks are
     unattended or are created later."""
     unattended = sum(task.applies and task.unattended for task in plan.tasks)

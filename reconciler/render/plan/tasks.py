@@ -34,7 +34,8 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
         """Equal for tasks that have the same remarks, except for names and values."""
         task = self.task
         paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}
-        cases = [remark.case for remark in task.remarks]
+        remarks = task.remarks[:1] if task.is_look_alike else task.remarks
+        cases = [remark.case for remark in remarks]
         return [task.action.value, task.reason.value, cases, sorted(paths)]
 
 

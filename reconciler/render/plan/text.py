@@ -21,6 +21,7 @@ from reconciler.render.plan.items import (
     TaskGroup,
     items_of,
 )
+from reconciler.render.plan.look_alikes import look_alike_rows
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target
 from reconciler.render.plan.tasks import SIGNS, PlannedView, meaning, planned_view, urgency
 from reconciler.render.prompt_diff import USUAL, Excerpt
@@ -76,6 +77,8 @@ class _Writer(Value, frozen=True):
     def _item(self, item: TaskGroup | EntryView, excerpt: Excerpt) -> Iterator[str]:
         if isinstance(item, EntryView):
             return self._entry(item, excerpt)
+        if item.first.task.is_look_alike and len(item.tasks) > 1:
+            return self._look_alikes(item)
         return self._group(item, excerpt)
 
     def _header(self, shown: list[PlannedView]) -> Iterator[str]:
@@ -185,6 +188,13 @@ class _Writer(Value, frozen=True):
         elif not is_one and not is_unchanged:
             rows += self._listed(group)
         yield from (f"{_INDENT}{row}" for row in rows)
+
+    def _look_alikes(self, group: TaskGroup) -> Iterator[str]:
+        """What several keys could adopt, as a table."""
+        yield self._head(group.first, self.palette.bold(f"{len(group.tasks)} tasks"), "")
+        yield f"{_INDENT}{phrase(group.first.task.remarks[0].case)}"
+        head, *rows = look_alike_rows((v.task for v in group.tasks), several=self.several)
+        yield from (f"{_INDENT}{row}" for row in (self.palette.dim(head), *rows))
 
     def _prompts(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
         """Each task with its prompt, and its name if it has one of its own."""

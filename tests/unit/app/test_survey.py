@@ -12,11 +12,11 @@ import pytest
 from reconciler.app.survey import FEW, Survey, message_cache
 from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.identity import Identity
-from reconciler.model.options import AdoptScope
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import DesiredTask, TaskId
 from reconciler.model.value import replace
+from reconciler.plan import lookup
 from reconciler.plan.lookup import BASELINE_SIZE
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.planner import PlanInputs, needs_of
@@ -219,7 +219,7 @@ def test_what_is_listed_after_a_full_baseline_is_not_read(reader: Reader) -> Non
     """However long a page is: otherwise each plan with a new key reads a thousand old tasks."""
     full = Baseline("acme", tuple(f"b{number}" for number in range(BASELINE_SIZE)))
     service = Shown([remote("new"), *map(remote, full.ids), remote("older")])
-    known = state(is_new=False, baselines={full.name: full}, latest={"acme": full.name})
+    known = state(baselines={full.name: full}, latest={"acme": full.name})
     assert ids(reader.read(service, desired("a"), known=known)) == {"new"}
 
 
@@ -293,7 +293,7 @@ def test_a_task_skipped_by_paging_is_found_by_a_second_read(reader: Reader) -> N
     view = reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
     assert ids(view) == {"new", "ours"}
     service.omitted = ["ours"]
-    assert ids(reader.read(service, desired("a"), known=state(is_new=True))) == {"new", "ours"}
+    assert ids(reader.read(service, desired("a"), known=state())) == {"new", "ours"}
 
 
 def test_a_single_page_is_read_once(reader: Reader) -> None:
@@ -373,15 +373,15 @@ def test_clocks_are_read_before_the_first_lookup(reader: Reader) -> None:
 # Look-alikes
 
 
-def test_a_new_state_reads_all_tasks_and_a_used_one_those_since_its_last_apply(
+def test_all_tasks_are_read_or_those_since_the_last_apply_of_all_manifests(
     reader: Reader,
 ) -> None:
     pages = [[remote("new")], [remote(f"b{n}") for n in range(10)], [remote("old")]]
-    everything = reader.read(Shown(*pages), desired("a"), known=state(is_new=True))
+    everything = reader.read(Shown(*pages), desired("a"), known=state())
     assert {"new", "old"} <= ids(everything)
     known = state(baselines={BEFORE.name: BEFORE}, latest={"acme": BEFORE.name})
     assert ids(reader.read(Shown(*pages), desired("a"), known=known)) == {"new"}
-    restored = reader.read(Shown(*pages), desired("a"), known=known, adopt=AdoptScope.ALL)
+    restored = reader.read(Shown(*pages), desired("a"), known=known, adopt=True)
     assert {"new", "old"} <= ids(restored)
 
 
@@ -401,26 +401,32 @@ def test_only_own_unrecorded_tasks_with_matching_settings_are_read(reader: Reade
 
 def test_without_missing_tasks_nothing_is_read(reader: Reader) -> None:
     service = Shown([remote("t")])
-    reader.read(service, desired("a", adopt=False), known=state(is_new=True))
+    reader.read(service, desired("a", adopt=False), known=state())
     assert service.asked == []
 
 
-def test_the_limit_keeps_the_newest_and_is_reported(reader: Reader) -> None:
+def test_the_limit_keeps_the_newest_and_is_reported(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "MOST", 2)
     service = Shown([remote(f"t{n}", ago(hours=n)) for n in range(1, 5)])
-    view = reader.read(service, desired("a"), known=state(is_new=True), adopt_limit=2)
+    view = reader.read(service, desired("a"), known=state())
     assert [line for line in service.asked if line.startswith("events")] == [
         "events t1",
         "events t2",
     ]
     assert view.cut_short == {"acme"}
-    whole = reader.read(service, desired("a"), known=state(is_new=True), adopt_limit=4)
+    whole = reader.read(service, desired("a"), known=state(), adopt=True)
     assert whole.cut_short == frozenset()
 
 
-def test_the_limit_does_not_apply_to_attempts(reader: Reader) -> None:
+def test_the_limit_does_not_apply_to_attempts(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "MOST", 1)
     service = Shown([remote(f"t{n}", ago(minutes=n)) for n in range(1, 6)])
-    known = state(attempts=[attempt("a", ago(minutes=9))], is_new=True)
-    view = reader.read(service, desired("a"), desired("b"), known=known, adopt_limit=1)
+    known = state(attempts=[attempt("a", ago(minutes=9))])
+    view = reader.read(service, desired("a"), desired("b"), known=known)
     assert ids(view) == {"t1", "t2", "t3", "t4", "t5"}
     assert len([line for line in service.asked if line.startswith("events")]) == 5
 

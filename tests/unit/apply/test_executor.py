@@ -13,7 +13,6 @@ import pytest
 from reconciler.apply.creates import TRIES
 from reconciler.apply.report import Result
 from reconciler.manifest.expand.periods import Recurrence, Unit
-from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.value import replace
@@ -240,7 +239,7 @@ def test_an_id_that_this_apply_has_adopted_is_not_an_outcome() -> None:
     seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
     world = World()
     world.service.then = Created("t")
-    options = PlanOptions(adopt=AdoptScope.ALL)
+    options = PlanOptions(adopt=True)
     results = world.run(*world.planned(desired("a"), desired("b"), seen=seen, options=options))
     assert results["a"].result is Result.ADOPTED
     assert results["b"].result is Result.UNRESOLVED
@@ -493,7 +492,7 @@ def test_a_task_that_apply_does_not_act_on_is_an_error() -> None:
 def test_adopt_and_move_send_no_request() -> None:
     seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
     world = World()
-    planned = world.planned(desired("a"), seen=seen, options=PlanOptions(adopt=AdoptScope.ALL))
+    planned = world.planned(desired("a"), seen=seen, options=PlanOptions(adopt=True))
     assert planned[0].reason is Reason.LOOK_ALIKE
     assert world.run(*planned)["a"].result is Result.ADOPTED
     assert world.calls.kinds() == ["append", "reported"]

@@ -18,7 +18,6 @@ from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.options import AdoptScope
 from reconciler.plan.options import PlanOptions
 from tests.support.extra_commands import add_command
 
@@ -29,8 +28,6 @@ answer-workflow = "taskctl-answer.yml"
 parallelism = 3
 lock-timeout = "1m"
 settle-time = "2m30s"
-adopt = "none"
-adopt-limit = 5
 max-creates = 2
 color = "always"
 """
@@ -95,8 +92,6 @@ def test_every_key_is_read(repository: Path) -> None:
         "parallelism": 3,
         "lock_timeout": "1m",
         "settle_time": "2m30s",
-        "adopt": "none",
-        "adopt_limit": 5,
         "max_creates": 2,
         "color": "always",
     }
@@ -173,7 +168,8 @@ def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
         ("settle-time = 150", "duration"),
         ("settle-time = 'soon'", "duration"),
         ("lock-timeout = '999999999999h'", "duration"),
-        ("adopt = 'some'", "choice"),
+        ("color = 'some'", "choice"),
+        ("adopt = true", "unknown"),
         ("color = 1", "choice"),
         ("backend = 'https://x'", "backend"),
         ("token = 'pul-1'", "token"),
@@ -186,7 +182,7 @@ def test_an_invalid_value_is_reported_with_its_line(repository: Path, line: str,
     forbidden = case in ("backend", "token", "org")
     code = Code.FORBIDDEN_SETTING if forbidden else Code.INVALID_CONFIG
     (repository / "link").symlink_to("/")
-    (repository / "taskctl.toml").write_text(f"# settings\nadopt-limit = 1\n{line}\n")
+    (repository / "taskctl.toml").write_text(f"# settings\nmax-creates = 1\n{line}\n")
     assert problems(repository) == [("taskctl.toml", 3, code, case)]
     (repository / "taskctl.toml").unlink()
     (repository / "pyproject.toml").write_text(
@@ -226,18 +222,13 @@ def test_flag_then_environment_then_file_then_default(
     assert run(["try"]) == 0
     assert seen.connection == Connection(None, None, None, 3, timedelta(minutes=1))
     assert seen.options.settle_time == timedelta(seconds=150)
-    assert seen.options.adopt is AdoptScope.NONE
-    assert seen.options.adopt_limit == 5
     assert seen.output.color == "always"
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "7s")
     monkeypatch.setenv("NO_COLOR", "1")
-    assert seen.options.max_creates == 2
-    line = "try --parallelism 10 --adopt all --adopt-limit 1000 --lock-timeout 0s --max-creates 5"
+    line = "try --parallelism 10 --adopt --lock-timeout 0s --max-creates 5"
     assert run(line.split()) == 0
     assert seen.connection == Connection(None, None, None, 10, timedelta())
-    assert seen.options == PlanOptions(
-        settle_time=timedelta(seconds=7), adopt=AdoptScope.ALL, adopt_attempts=True, max_creates=5
-    )
+    assert seen.options == PlanOptions(settle_time=timedelta(seconds=7), adopt=True, max_creates=5)
     assert seen.output.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0
     assert seen.output.color == "never"
@@ -272,9 +263,7 @@ def test_a_file_with_errors_stops_a_command_with_a_message(
 
 
 def test_configured_options_do_not_conflict_with_a_saved_plan(repository: Path, seen: Seen) -> None:
-    (repository / "taskctl.toml").write_text("settle-time = '9s'\nadopt = 'none'\n")
-    assert run(["try", "--adopt", "all"]) == 0
-    assert seen.options == PlanOptions(
-        settle_time=timedelta(seconds=9), adopt=AdoptScope.ALL, adopt_attempts=True
-    )
+    (repository / "taskctl.toml").write_text("settle-time = '9s'\n")
+    assert run(["try", "--adopt"]) == 0
+    assert seen.options == PlanOptions(settle_time=timedelta(seconds=9), adopt=True)
     assert seen.given == {"adopt"}

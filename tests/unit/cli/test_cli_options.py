@@ -16,7 +16,6 @@ from reconciler.cli.console.output import OutputOptions
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.embedded import scenarios
-from reconciler.model.options import AdoptScope
 from reconciler.plan.options import PlanOptions
 from tests.support.extra_commands import add_command
 
@@ -60,7 +59,7 @@ def test_defaults_are_as_documented(seen: Seen) -> None:
 def test_every_option_is_read(seen: Seen) -> None:
     line = (
         "try --backend local --org acme --state s.json --parallelism 3 --lock-timeout 2m "
-        "--settle-time 1m30s --adopt none --adopt-limit 5 --max-creates 0 "
+        "--settle-time 1m30s --adopt --max-creates 0 "
         "--allow-recreate=b --allow-recreate=a --allow-recreate=b --format json --color never "
         "-q -v a.yaml b"
     )
@@ -68,8 +67,7 @@ def test_every_option_is_read(seen: Seen) -> None:
     assert seen.connection == Connection("local", "acme", "s.json", 3, timedelta(minutes=2))
     assert seen.options == PlanOptions(
         settle_time=timedelta(seconds=90),
-        adopt=AdoptScope.NONE,
-        adopt_limit=5,
+        adopt=True,
         allow_recreate=("a", "b"),
         max_creates=0,
     )
@@ -124,7 +122,7 @@ def test_shared_options_may_precede_the_command(seen: Seen, tmp_path: Path) -> N
         (["--settle-time", "36501d"], "is longer than 36500 days"),
         (["--lock-timeout", "999999999999h"], "is longer than 36500 days"),
         (["--lock-timeout", "9" * 400 + "d"], "is longer than 36500 days"),
-        (["--adopt", "some"], "--adopt"),
+        (["--adopt=all"], "--adopt"),
         (["--format", "xml"], "--format"),
         (["--max-creates", "-1"], "--max-creates"),
         (["-C", "nowhere"], '"nowhere"'),

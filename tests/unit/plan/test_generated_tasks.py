@@ -96,7 +96,7 @@ def test_a_possible_result_of_a_settling_attempt_is_not_adopted_for_the_next_per
     found = plan([review()], state([], [tried]), seen, due=DUE)
     assert actions(found) == {
         "review@2026-10": "unresolved/settling",
-        "review@2026-11": "unresolved/lookAlike",
+        "review@2026-11": "unresolved/ambiguous",
     }
 
 
@@ -106,45 +106,39 @@ IN = datetime(2026, 11, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("created", "settle", "expected"),
+    ("created", "expected"),
     [
-        (IN, 150, "adopt/lookAlike"),
-        (datetime(2026, 11, 1, tzinfo=UTC), 150, "adopt/lookAlike"),
-        (datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC), 150, "create/new"),
-        (datetime(2026, 12, 1, 0, 2, 30, tzinfo=UTC), 150, "adopt/lookAlike"),
-        (datetime(2026, 12, 1, 0, 2, 31, tzinfo=UTC), 150, "create/new"),
+        (IN, "lookAlike"),
+        (datetime(2026, 11, 1, tzinfo=UTC), "lookAlike"),
+        (datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC), "new"),
+        (datetime(2026, 12, 1, 0, 2, 30, tzinfo=UTC), "lookAlike"),
+        (datetime(2026, 12, 1, 0, 2, 31, tzinfo=UTC), "new"),
     ],
 )
-def test_only_a_task_of_the_period_is_adopted(
-    created: datetime, settle: int, expected: str
+def test_only_a_task_of_the_period_is_adopted_and_only_if_asked(
+    created: datetime, expected: str
 ) -> None:
     seen = view([remote("t", created)], {"t": message("review costs")})
-    options = PlanOptions(settle_time=timedelta(seconds=settle))
-    found = plan([review()], state(is_new=True), seen, options, due=DUE)
-    assert actions(found) == {"review@2026-11": expected}
-
-
-def test_on_a_used_state_a_look_alike_of_the_period_is_unresolved_as_well() -> None:
-    seen = view([remote("t", IN)], {"t": message("review costs")})
-    known = state([reviewed("2026-10", "old")])
-    found = plan([review()], known, seen, due=DUE)
-    assert actions(found) == {"review@2026-11": "unresolved/lookAlike"}
+    for adopt, action in ((False, "unresolved"), (True, "adopt")):
+        options = PlanOptions(settle_time=timedelta(seconds=150), adopt=adopt)
+        found = plan([review()], state(), seen, options, due=DUE)
+        action = action if expected == "lookAlike" else "create"
+        assert actions(found) == {"review@2026-11": f"{action}/{expected}"}
+        codes = [Code.LOOK_ALIKES] if action == "unresolved" else []
+        assert [(d.code, d.case) for d in found.diagnostics] == [(c, "recurring") for c in codes]
 
 
 def test_with_catch_up_a_later_task_may_be_of_the_period() -> None:
     seen = view([remote("t", datetime(2027, 3, 1, tzinfo=UTC))], {"t": message("review costs")})
-    found = plan([review(ends=None)], state(is_new=True), seen, due=DUE)
-    assert actions(found) == {"review@2026-11": "adopt/lookAlike"}
+    found = plan([review(ends=None)], state(), seen, due=DUE)
+    assert actions(found) == {"review@2026-11": "unresolved/lookAlike"}
 
 
-def test_several_matches_in_a_period_are_unresolved_and_undated_tasks_do_not_match() -> None:
-    two = view([remote("t", IN), remote("u", IN)], dict.fromkeys("tu", message("review costs")))
-    found = plan([review()], state(is_new=True), two, due=DUE)
-    assert actions(found) == {"review@2026-11": "unresolved/unreadable"}
-    assert cases(found.tasks[0].remarks)[0] == "unsure.several"
+@pytest.mark.parametrize("adopt", [False, True])
+def test_an_undated_task_may_be_of_any_period_and_is_never_adopted(*, adopt: bool) -> None:
     dateless = view([remote("t", createdAt=None)], {"t": message("review costs")})
-    found = plan([review()], state(is_new=True), dateless, due=DUE)
-    assert actions(found) == {"review@2026-11": "create/new"}
+    found = plan([review()], state(), dateless, PlanOptions(adopt=adopt), due=DUE)
+    assert actions(found) == {"review@2026-11": "unresolved/ambiguous"}
 
 
 # Rollouts

@@ -11,16 +11,11 @@ from hypothesis import strategies as st
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
-from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, Reason
-from reconciler.state.attempt import Baseline
-from reconciler.state.edit import not_created
-from reconciler.state.ledger import fold
-from reconciler.state.model import Attempted, Retired, State
 from tests.support.diagnostics import summary
 from tests.support.plan_values import (
     ME,
@@ -38,7 +33,7 @@ from tests.support.plan_values import (
     state,
     view,
 )
-from tests.support.remark_cases import cases, commands
+from tests.support.remark_cases import commands
 
 
 def test_a_new_task_is_created() -> None:
@@ -291,160 +286,6 @@ def test_attempts_of_removed_keys_are_resolved() -> None:
     assert nothing.closed == (old.mark,)
     young = plan([], state(attempts=[attempt("x", ago(seconds=9))]))
     assert only(young).reason is Reason.SETTLING
-
-
-LOOK = {"t": message("work of a", ago(days=3))}
-
-
-def test_a_look_alike_is_adopted_with_an_explanation() -> None:
-    seen = view([remote("t", ago(days=3))], LOOK)
-    made = plan([desired("a")], state(is_new=True), seen)
-    task = only(made)
-    assert decision(task) == (Action.ADOPT, Reason.LOOK_ALIKE)
-    assert cases(task.remarks) == ["lookAlike", "adopt.named", "adopt.age_by", "adopt.separate"]
-    for fact in (
-        3 * 86400,
-        f"{ago(days=3):%Y-%m-%d}",
-        "me",
-        "https://app.example.com/acme/neo/tasks/t",
-    ):
-        assert any(fact in r.facts.values() for r in task.remarks)
-
-
-def test_on_a_used_state_a_look_alike_may_belong_to_someone_else() -> None:
-    seen = view([remote("t", ago(days=3))], LOOK)
-    made = plan([desired("a")], seen=seen)
-    task = only(made)
-    assert decision(task) == (Action.UNRESOLVED, Reason.LOOK_ALIKE)
-    assert made.apply_will_fail()
-    assert cases(task.remarks) == [
-        "lookAlike.unrecorded",
-        "adopt.named",
-        "adopt.age_by",
-        "lookAlike.resolve",
-    ]
-    for fact in ("t", "me", "acme/a"):
-        assert any(fact in r.facts.values() for r in task.remarks)
-
-
-def removed(key: str = "a", **more: Any) -> State:
-    """A state whose user has removed the record of a task by hand, long after it was compared."""
-    before = Baseline("acme", ("t",))
-    task = record("a", "t", identity=more.pop("identity", ME)).retired(NOW, adoptable=True)
-    known = state(baselines={before.name: before}, latest={"acme": before.name}, **more)
-    return fold(known, [Retired(replace(task, ref=task.ref._replace(key=key)))])
-
-
-def test_the_task_whose_record_was_removed_is_known_by_its_id() -> None:
-    seen = view([remote("t", ago(days=3))], LOOK)
-    task = only(plan([desired("a")], removed(), seen))
-    assert (*decision(task), task.task_id) == (Action.ADOPT, Reason.RECORD_REMOVED, "t")
-    moved = only(plan([desired("b", "work of a", moved_from="a")], removed(), seen))
-    assert (*decision(moved), moved.task_id) == (Action.ADOPT, Reason.RECORD_REMOVED, "t")
-    edited = only(plan([desired("a", "something else")], removed(), seen))
-    assert decision(edited) == (Action.UNRESOLVED, Reason.RECORD_REMOVED)
-    assert "taskctl state resolve acme/a --not-created" in commands(edited.remarks)
-
-
-def test_a_removed_task_that_is_not_visible_is_compared_by_its_inputs() -> None:
-    gone = view(absent=["t"])
-    assert decision(only(plan([desired("a")], removed(), gone))) == (Action.GONE, Reason.NOT_FOUND)
-    others = removed(identity=SOMEONE)
-    assert decision(only(plan([desired("a")], others, gone))) == (
-        Action.ADOPT,
-        Reason.RECORD_REMOVED,
-    )
-
-
-def test_a_removed_task_is_a_look_alike_of_every_other_key() -> None:
-    seen = view([remote("t", ago(days=3))], LOOK)
-    task = only(plan([desired("b", "work of a")], removed(), seen))
-    assert decision(task) == (Action.UNRESOLVED, Reason.LOOK_ALIKE)
-
-
-def test_a_person_can_say_that_no_task_was_created() -> None:
-    seen = view([remote("t", ago(days=3))], LOOK)
-    for known in (removed(), state(is_new=True)):
-        decided = fold(known, not_created(known, TaskRef("acme", "a")))
-        assert decision(only(plan([desired("a")], decided, seen))) == (Action.CREATE, Reason.NEW)
-        tried = fold(decided, [Attempted(attempt("a", NOW))])
-        assert not tried.notes_on(TaskRef("acme", "a")).not_created
-
-
-@pytest.mark.parametrize(
-    ("declared", "shown", "options", "is_new", "adopts"),
-    [
-        ({}, {}, {}, True, True),
-        ({}, {}, {}, False, False),
-        ({}, {}, {"adopt": AdoptScope.ALL}, False, True),
-        ({}, {}, {"adopt": AdoptScope.NONE}, True, False),
-        ({"adopt": False}, {}, {}, True, False),
-        ({}, {"createdBy": {"githubLogin": "someone"}}, {}, True, False),
-        ({"planMode": True}, {}, {}, True, False),
-        ({"planMode": True}, {"planMode": True}, {}, True, True),
-        ({"planMode": False}, {}, {}, True, True),
-        ({"source": "api"}, {}, {}, True, True),
-        ({"source": "cli"}, {"source": "api"}, {}, True, False),
-        ({"approvalMode": "auto"}, {"approvalMode": "manual"}, {}, True, True),
-        ({"entities": [{"type": "stack", "name": "s", "project": "p"}]}, {}, {}, False, False),
-    ],
-)
-def test_a_look_alike_is_adopted_only_if_it_qualifies(
-    declared: dict[str, Any],
-    shown: dict[str, Any],
-    options: dict[str, Any],
-    *,
-    is_new: bool,
-    adopts: bool,
-) -> None:
-    seen = view([remote("t", **{"created": ago(hours=1), **shown})], LOOK)
-    before = Baseline("acme", ("t",))
-    known = state(is_new=is_new, baselines={before.name: before}, latest={"acme": before.name})
-    made = plan([desired("a", **declared)], known, seen, PlanOptions(**options))
-    assert only(made).action is (Action.ADOPT if adopts else Action.CREATE)
-
-
-def test_a_look_alike_whose_entities_the_service_deleted_is_unresolved() -> None:
-    stack = {"type": "stack", "name": "s", "project": "p"}
-    seen = view([remote("t")], {"t": message("work of a")})
-    made = only(plan([desired("a", entities=[stack])], seen=seen))
-    assert decision(made) == (Action.UNRESOLVED, Reason.UNREADABLE)
-    assert cases(made.remarks)[0] == "unsure.entities"
-
-
-def test_the_newest_look_alike_is_adopted_by_one_key_only() -> None:
-    seen = view(
-        [remote("older", ago(days=3)), remote("newer", ago(days=2))],
-        {"older": message("same"), "newer": message("same")},
-    )
-    made = plan(
-        [desired("a", "same"), desired("b", "same"), desired("c", "same")],
-        state(is_new=True),
-        seen,
-    )
-    assert [t.task_id for t in made.tasks] == ["newer", "older", None]
-
-
-def test_a_recorded_task_is_never_a_look_alike() -> None:
-    known = state([record("b", "t", "work of a")])
-    made = plan([desired("a"), desired("b", "work of a")], known, view([remote("t")], LOOK))
-    assert made.tasks[0].action is Action.CREATE
-
-
-def test_an_unread_task_is_unresolved() -> None:
-    for seen in (view(cut_short=frozenset({"acme"})), view(unlisted={"acme": "it is null"})):
-        assert only(plan([desired("a")], state(is_new=True), seen)).action is Action.UNRESOLVED
-        assert only(plan([desired("a")], state(), seen)).action is Action.UNRESOLVED
-    unread = view([remote("t", ago(hours=1))], unreadable={"t": "HTTP 500"})
-    assert decision(only(plan([desired("a")], seen=unread))) == (
-        Action.UNRESOLVED,
-        Reason.UNREADABLE,
-    )
-
-
-def test_a_look_alike_with_its_credentials_removed_is_unresolved() -> None:
-    seen = view([remote("t", ago(hours=1))], {"t": message("use [REDACTED] now")})
-    assert only(plan([desired("a", "use ghp_1 now")], seen=seen)).action is Action.UNRESOLVED
 
 
 def test_unfinished_patches_are_planned() -> None:

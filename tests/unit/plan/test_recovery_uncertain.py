@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Reason
 from reconciler.plan.recovery import Found, NotCreated, Owners, Verdict, recover
 from reconciler.plan.view import RemoteView
@@ -73,10 +72,10 @@ def test_a_candidate_of_an_attempt_is_not_adopted_for_another_key() -> None:
         [remote("t", OLD), remote("u", OLD)],
         {"t": message("same", later), "u": message("same", later)},
     )
-    made = plan([desired("a", "same"), desired("b", "same")], replace(known, is_new=True), seen)
+    made = plan([desired("a", "same"), desired("b", "same")], known, seen)
     assert [(t.action, t.reason) for t in made.tasks] == [
         (Action.UNRESOLVED, Reason.AMBIGUOUS),
-        (Action.UNRESOLVED, Reason.LOOK_ALIKE),
+        (Action.UNRESOLVED, Reason.AMBIGUOUS),
     ]
 
 

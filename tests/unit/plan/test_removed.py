@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.options import AdoptScope
 from reconciler.model.task import Removal, TaskRef
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.options import PlanOptions
@@ -97,8 +96,8 @@ def seen_again(*keys: str) -> Any:
     return view(tasks, messages=found)
 
 
-@pytest.mark.parametrize("adopt", [None, AdoptScope.ALL])
-def test_a_removed_key_that_returns_is_a_new_task(adopt: AdoptScope | None) -> None:
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_removed_key_that_returns_is_a_new_task(*, adopt: bool) -> None:
     made = plan([desired("a")], forgotten("a"), seen_again("a"), PlanOptions(adopt=adopt))
     task = only(made)
     assert decision(task) == (Action.CREATE, Reason.NEW)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.options import AdoptScope
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import replace
 from reconciler.plan.lookup import lookups
@@ -223,7 +222,7 @@ OWNERS = st.dictionaries(st.sampled_from(IDS), st.sampled_from(KEYS[:3]))
     seen=st.sets(st.sampled_from(IDS)),
     tried=st.sets(st.sampled_from(KEYS)),
     requested=st.sets(st.sampled_from(KEYS)),
-    adopt=st.none() | st.sampled_from(AdoptScope),
+    adopt=st.booleans(),
 )
 def test_current_and_former_tasks_of_a_key_match_no_other_key(
     current: dict[str, str],
@@ -231,7 +230,8 @@ def test_current_and_former_tasks_of_a_key_match_no_other_key(
     seen: set[str],
     tried: set[str],
     requested: set[str],
-    adopt: AdoptScope | None,
+    *,
+    adopt: bool,
 ) -> None:
     """All of them have the same prompt, so any mix-up would show."""
     records = []
@@ -306,9 +306,9 @@ def test_a_moved_task_is_replaced_under_its_new_key() -> None:
 OPEN = attempt("a", ago(minutes=9), replaces="old")
 
 
-@pytest.mark.parametrize("options", [PlanOptions(), PlanOptions(adopt=AdoptScope.NONE)])
+@pytest.mark.parametrize("options", [PlanOptions(), PlanOptions(adopt=True)])
 def test_a_replacement_is_not_resent_as_a_first_create(options: PlanOptions) -> None:
-    made = plan([desired("a", "edited")], state(attempts=[OPEN], is_new=True), view(), options)
+    made = plan([desired("a", "edited")], state(attempts=[OPEN]), view(), options)
     task = only(made)
     assert decision(task) == (Action.UNRESOLVED, Reason.AMBIGUOUS)
     assert cases(task.remarks) == ["attempt.record_lost"]
@@ -318,16 +318,16 @@ def test_a_replacement_is_not_resent_as_a_first_create(options: PlanOptions) -> 
 
 def test_a_young_replacement_is_waited_for_and_recorded_when_found() -> None:
     young = attempt("a", ago(seconds=9), replaces="old")
-    lost = state(attempts=[young], is_new=True)
+    lost = state(attempts=[young])
     assert only(plan([desired("a")], lost, view())).reason is Reason.SETTLING
-    found = only(plan([desired("a")], state(attempts=[OPEN], is_new=True), NEW))
+    found = only(plan([desired("a")], state(attempts=[OPEN]), NEW))
     assert (found.action, found.task_id) == (Action.ADOPT, "new")
 
 
 def test_the_task_to_be_replaced_belongs_to_no_other_key() -> None:
     """Not a look-alike of another key, and not what another attempt made."""
     seen = view([remote("old", ago(minutes=10))], {"old": message("work of a", ago(minutes=10))})
-    lost = state(attempts=[OPEN], is_new=True)
+    lost = state(attempts=[OPEN])
     made = plan([desired("a"), desired("b", "work of a")], lost, seen)
     assert [t.action for t in made.tasks] == [Action.UNRESOLVED, Action.CREATE]
     named = plan([desired("a"), desired("c", task_id="old")], lost, seen)

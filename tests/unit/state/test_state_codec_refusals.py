@@ -118,7 +118,6 @@ AT_ATTEMPT = f'attempts["{mark_at(1)}"]'
         (["keys"], {"a/b": {"marks": 1}}, 'keys["a/b"].marks'),
         (["keys"], {"no-org": {}}, 'keys["no-org"]'),
         ([*ATTEMPT, "waited"], -1, f"{AT_ATTEMPT}.waited"),
-        (["isNew"], 1, "isNew"),
         (["later"], 1, "later"),
         (["tasks"], [], "tasks"),
         (["tasks", "no-org"], {}, 'tasks["no-org"]'),

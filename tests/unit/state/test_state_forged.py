@@ -26,7 +26,7 @@ RING = KeyRing.of({KEY: base64.b64encode(bytes(32)).decode()})
 def encrypted(*, ring: KeyRing = RING) -> MemoryEngine:
     """With two saved states, a segment, and an entry in the tail, as a killed apply leaves it."""
     engine = MemoryEngine(ring=ring)
-    assert engine.place().create(empty(is_new=True))
+    assert engine.place().create(empty())
     first = open_in(engine)
     first.append(Recorded(record(1)))
     first.close()
@@ -106,7 +106,7 @@ def test_a_number_that_cannot_be_increased_is_damage(field: str, number: int) ->
 
 def test_many_entries_of_one_commit_do_not_make_the_head_unreadable() -> None:
     engine = MemoryEngine()
-    assert engine.place().create(empty(is_new=True))
+    assert engine.place().create(empty())
     made = [attempt(number) for number in range(400)]
     for one in made:
         one.inputs["message"]["content"] = "x" * 15_000

@@ -71,14 +71,14 @@ def test_a_journal_without_a_state_starts_a_new_state(path: Path) -> None:
     path.unlink()
     sibling(path, ".journal").write_bytes(left)
     state = read_state(LocalState(path), backend=BACKEND)
-    assert (state.lineage, state.is_new, state.serial) == (lineage, True, 0)
+    assert (state.lineage, state.latest, state.serial) == (lineage, {}, 0)
     assert set(state.records) == {record(8).ref}
     assert set(state.attempts) == {mark_at(7)}
 
 
 def test_a_truncated_first_write_does_not_block_a_lost_state(path: Path) -> None:
     sibling(path, ".journal").write_bytes(b'0123abcd 77 {"backend"')
-    assert read_state(LocalState(path), backend=BACKEND).is_new
+    assert read_state(LocalState(path), backend=BACKEND).records == {}
     with open_at(path) as session:
         session.append(Recorded(record(0)))
     assert set(read_state(LocalState(path), backend=BACKEND).records) == {record(0).ref}

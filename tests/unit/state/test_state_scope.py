@@ -33,7 +33,6 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_was_compared_is_no_look_alike_any_more(path: Path) -> None:
     state = ended(path, FIRST)
-    assert not state.is_new
     assert state.compared("acme") == FIRST
     assert state.compared("other") is None
     later = ended(path, SECOND, Baseline("other", ()), key="b")
@@ -43,7 +42,7 @@ def test_what_was_compared_is_no_look_alike_any_more(path: Path) -> None:
 
 
 def test_a_new_state_has_compared_nothing() -> None:
-    known = State("x", 0, BACKEND, is_new=True, baselines={FIRST.name: FIRST})
+    known = State("x", 0, BACKEND, baselines={FIRST.name: FIRST})
     assert known.compared("acme") is None
 
 
@@ -52,6 +51,12 @@ def test_an_unchanged_state_is_not_saved_for_a_baseline(path: Path) -> None:
     before = path.read_bytes()
     ended(path, SECOND)
     assert path.read_bytes() == before
+
+
+def test_the_first_baseline_of_an_organization_is_worth_saving(path: Path) -> None:
+    """Otherwise, all existing tasks would be compared again and again."""
+    ended(path)
+    assert ended(path, FIRST).compared("acme") == FIRST
 
 
 def test_a_pushed_state_forgets_what_was_compared(path: Path) -> None:
@@ -65,7 +70,6 @@ def test_a_pushed_state_forgets_what_was_compared(path: Path) -> None:
     given = replace(state, serial=state.serial + 1)
     pushed = push(state, given)
     assert pushed.compared("acme") is None
-    assert not pushed.is_new
     assert set(pushed.baselines) == {FIRST.name}
 
 

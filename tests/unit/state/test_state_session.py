@@ -39,7 +39,6 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_missing_file_is_a_new_state(path: Path) -> None:
     state = read_state(LocalState(path), backend=BACKEND)
-    assert state.is_new
     assert (state.serial, state.backend, state.records, state.attempts) == (0, BACKEND, {}, {})
     assert state.lineage != read_state(LocalState(path), backend=BACKEND).lineage
     assert list(path.parent.iterdir()) == []
@@ -107,18 +106,6 @@ def test_each_save_raises_the_serial_and_keeps_a_backup(path: Path) -> None:
     assert json.loads(path.read_bytes())["serial"] == 4
     assert sibling(path, ".backup").read_bytes() != second
     assert read_state(LocalState(path), backend=BACKEND).lineage == lineage
-
-
-def test_a_state_is_new_until_an_apply_has_completed(path: Path) -> None:
-    with open_at(path) as session:
-        session.append(Recorded(record(0)))
-    assert read_state(LocalState(path), backend=BACKEND).is_new
-    with open_at(path) as session:
-        assert session.state.is_new
-        session.mark_compared({})
-        assert not session.state.is_new
-    assert not read_state(LocalState(path), backend=BACKEND).is_new
-    assert "isNew" not in path.read_text()
 
 
 def test_outputs_are_saved_only_with_another_change(path: Path) -> None:
@@ -322,7 +309,7 @@ def test_an_exception_does_not_prevent_the_save(path: Path) -> None:
 
 def test_missing_folders_are_created(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "state.json"
-    assert read_state(LocalState(path), backend=BACKEND).is_new
+    assert read_state(LocalState(path), backend=BACKEND).records == {}
     assert not (tmp_path / "a").exists()
     save_history(path)
     assert path.exists()

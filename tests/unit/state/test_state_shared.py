@@ -25,7 +25,7 @@ from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
 @pytest.fixture
 def engine() -> MemoryEngine:
     made = MemoryEngine()
-    assert made.place().create(empty(is_new=True))
+    assert made.place().create(empty())
     made.asked.clear()
     made.swapped.clear()
     return made
@@ -310,7 +310,7 @@ def test_the_creation_of_a_state_is_retried() -> None:
             super().put_blob(name, data)
 
     engine = Shaky(faults=["cut", "lost"])
-    assert engine.place().create(empty(is_new=True))
+    assert engine.place().create(empty())
     assert engine.place().read(BACKEND).lineage == empty().lineage
 
 

@@ -1,0 +1,330 @@
+"""Compares missing tasks with unrecorded ones that may already do their work. Pure.
+
+Nobody's task is adopted unasked: a look-alike makes every key that it matches unresolved, until a
+person answers (docs/exactly-once.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, warning
+from reconciler.model.remarks import Remark, remark
+from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.task import DesiredTask, TaskId, TaskRef, natural, text_of
+from reconciler.model.value import Value, field, replace
+from reconciler.model.work import REDACTED, Work, comparable_text, compare_work, message_of
+from reconciler.plan.adoption import adopt, described
+from reconciler.plan.lookup import adopt_depth, is_comparable, settings_agree
+from reconciler.plan.options import PlanOptions
+from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.recovery import Found, Owners, Unresolved, Verdict, Wait
+from reconciler.plan.view import RemoteView
+from reconciler.state.attempt import RetiredTask
+from reconciler.state.model import State
+
+_OLDEST = datetime.min.replace(tzinfo=UTC)
+
+Span = tuple[datetime, datetime | None]
+"""When a task of a period can have been created."""
+
+
+class Claims(Value, frozen=True):
+    """Whose tasks are known: `removed` are those that `state rm` removed, by the key that gets them
+    again, `verdicts` those that attempts may have created, by mark. `answers`: the look-alikes that
+    a person has adopted, by key."""
+
+    verdicts: Mapping[str, Verdict]
+    removed: Mapping[TaskRef, RetiredTask]
+    answers: Mapping[TaskRef, str] = field(default_factory=dict)
+
+    def found(self) -> set[str]:
+        """The IDs of tasks that attempts have created."""
+        return {v.task.id for v in self.verdicts.values() if isinstance(v, Found)}
+
+    def contested(self) -> set[str]:
+        """The IDs of tasks that may be those of other keys, so that no option adopts them."""
+        unknown = (v.ids for v in self.verdicts.values() if isinstance(v, Wait | Unresolved))
+        attempted = {task_id for ids in unknown for task_id in ids}
+        return attempted | {task.task_id for task in self.removed.values()}
+
+
+def look_alikes(
+    planned: Collection[PlannedTask],
+    state: State,
+    view: RemoteView,
+    options: PlanOptions,
+    owners: Owners,
+    claims: Claims,
+) -> dict[TaskRef, PlannedTask]:
+    """Decisions on planned creates whose tasks may already exist.
+
+    With `--adopt`, or as answered, each key in order gets the newest task that does the same work
+    with the same fixed settings and that this user created; no task is used twice, and none that
+    another key has by its ID. Tasks that the last apply of all manifests has listed are not
+    compared.
+    """
+    creates = {
+        task.ref: (task, task.desired)
+        for task in sorted(planned, key=lambda task: natural(task.ref))
+        if task.creates and task.desired is not None and is_comparable(task.desired, state)
+    }
+    if not creates:
+        return {}
+    adopted = {task.task_id or "" for task in planned if task.action is Action.ADOPT}
+    pool = _Pool(state, view, owners, adopted | claims.found())
+    searches = [
+        _Search(task, pool, adopt_depth(ref.org_name, state, options).ids, options.settle_time)
+        for ref, (_, task) in creates.items()
+    ]
+    contested = claims.contested()
+    pairs = _paired(searches, contested)
+    chosen = pairs if options.adopt else _paired(searches, contested, claims.answers)
+    used, keys = {task.id for task in chosen.values()}, {t.id: ref for ref, t in pairs.items()}
+    unresolved = _Open(view, state.backend, used, pairs, keys).unresolved
+    decided: dict[TaskRef, PlannedTask] = {}
+    for search in searches:
+        create, task = creates[search.task.ref]
+        if task.ref in chosen:
+            found = adopt(task, chosen[task.ref], Reason.LOOK_ALIKE, state.backend, view)
+            decided[task.ref] = _in_place_of(create, found)
+        elif (planned_task := unresolved(search)) is not None:
+            decided[task.ref] = planned_task
+    return decided
+
+
+def open_questions(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
+    """One warning about all keys that existing tasks may belong to, with both answers."""
+    open_tasks = [task for task in tasks if task.is_look_alike]
+    if not open_tasks:
+        return
+    refs = {task.ref for task in open_tasks}
+    orgs, entries = ({ref.org_name for ref in refs}, {_entry_of(task) for task in open_tasks})
+    glob = "*" if len(orgs) > 1 else f"{orgs.pop()}/*"
+    if len(refs) == 1:
+        glob = str(refs.pop())
+    elif len(entries) == 1 and (entry := entries.pop()) is not None:
+        glob = f"{entry}@*"
+    is_recurring = any(t.generated is not None and t.generated.period for t in open_tasks)
+    case = "recurring" if is_recurring else ""
+    yield warning(Code.LOOK_ALIKES, case, count=len(open_tasks), glob=glob)
+
+
+def _entry_of(task: PlannedTask) -> TaskRef | None:
+    made = task.generated
+    return TaskRef(task.ref.org_name, made.entry) if made is not None else None
+
+
+class _LookAlike(NamedTuple):
+    """An unrecorded task, and its first message. `is_own`: this user created it, and can see it.
+    `owner`: the key whose mark it has. `former`: the key from which `state rm` removed it."""
+
+    task: RemoteTask
+    message: FirstMessage | None
+    is_own: bool
+    owner: TaskRef | None = None
+    former: TaskRef | None = None
+
+
+class _Pool:
+    """Unrecorded tasks of this user or of an unknown creator, newest first, by organization and
+    text. Tasks that have a key are left out, and so are those `adopted` in this plan."""
+
+    def __init__(
+        self, state: State, view: RemoteView, owners: Owners, adopted: Container[str]
+    ) -> None:
+        self.view, self._owners = view, owners
+        self.unread: dict[str, list[_LookAlike]] = {}
+        self._by_text: dict[tuple[str, str], list[_LookAlike]] = {}
+        self._unclear: dict[str, list[_LookAlike]] = {}
+        self._removed = {t.task_id: t for t in state.retired.values() if t.adoptable}
+        found = [*view.tasks.values(), *self._invisible()]
+        for task in sorted(found, key=lambda t: (t.created_at or _OLDEST, t.id), reverse=True):
+            if task.id not in owners.ids and task.id not in owners.named and task.id not in adopted:
+                self._add(task)
+
+    def alike(self, org_name: str, text: str) -> Iterator[_LookAlike]:
+        """The tasks that may show this text."""
+        yield from self._by_text.get((org_name, text), ())
+        yield from self._unclear.get(org_name, ())
+
+    def _invisible(self) -> Iterator[RemoteTask]:
+        """The tasks that `state rm` removed and that this user cannot see. For the user who created
+        them, they are gone."""
+        for removed in self._removed.values():
+            task_id = TaskId(removed.ref.org_name, removed.task_id)
+            if task_id in self.view.absent and not self.view.identity.same_as(removed.identity):
+                raw = {**removed.inputs, **removed.outputs, "id": removed.task_id}
+                yield RemoteTask(*task_id, raw)
+
+    def _add(self, task: RemoteTask) -> None:
+        view, task_id = self.view, TaskId(task.org_name, task.id)
+        removed, owner = self._removed.get(task.id), self._owners.by_mark(task_id, view)
+        if removed is not None:
+            message = view.messages.get(task_id) or message_of(removed.inputs)
+            is_own = task_id in view.tasks and view.identity.same_as(removed.identity)
+            self._put(_LookAlike(task, message, is_own, owner, removed.ref))
+        elif not task.may_be_of(view.identity):
+            pass
+        elif task_id in view.unreadable:
+            unread = _LookAlike(task, None, is_own=False)
+            self.unread.setdefault(task.org_name, []).append(unread)
+        elif task_id in view.messages:
+            is_own = task.is_of(view.identity)
+            self._put(_LookAlike(task, view.messages[task_id], is_own, owner))
+
+    def _put(self, found: _LookAlike) -> None:
+        org_name, message = found.task.org_name, found.message
+        if message is None or REDACTED in message.text:
+            self._unclear.setdefault(org_name, []).append(found)
+        else:
+            text = (org_name, comparable_text(message.text))
+            self._by_text.setdefault(text, []).append(found)
+
+
+class _Search:
+    """The search for one missing task. `compared` are the IDs of tasks that were compared before.
+    `same` are the tasks that do the same work, `similar` those that may, newest first."""
+
+    def __init__(
+        self, task: DesiredTask, pool: _Pool, compared: Container[str], settle_time: timedelta
+    ) -> None:
+        self.task, self._pool, self._compared = task, pool, compared
+        self._span = _span(task, settle_time)
+        text = (task.ref.org_name, comparable_text(text_of(task.inputs) or ""))
+        found = [(each, compare_work(task.inputs, each.message)) for each in pool.alike(*text)]
+        alike = [(each, work) for each, work in found if work.may_be_same and self._may_be(each)]
+        self.same = [each for each, work in alike if work is Work.SAME]
+        self._similar = [each for each, work in alike if work is Work.SIMILAR]
+
+    def _may_be(self, found: _LookAlike) -> bool:
+        """A task without a date of creation may be of any period. What `state rm` removed is always
+        compared."""
+        if found.task.id in self._compared and found.former is None:
+            return False
+        if not settings_agree(self.task.inputs, found.task) or found.owner not in (
+            None,
+            self.task.ref,
+        ):
+            return False
+        made = found.task.created_at
+        if self._span is None or made is None:
+            return True
+        begins, ends = self._span
+        return begins <= made and (ends is None or made <= ends)
+
+    def may_adopt(self, found: _LookAlike) -> bool:
+        """Whether a person may adopt the task without naming it."""
+        return found.is_own and (self._span is None or found.task.created_at is not None)
+
+    def doubt(self, used: Container[str]) -> Remark | None:
+        """Why the task may exist although none is known to do the same work. `used` are the IDs of
+        tasks that other keys adopt."""
+        org_name, view = self.task.ref.org_name, self._pool.view
+        for found in self._similar:
+            if found.task.id not in used:
+                return remark(_case(found), task_id=found.task.id)
+        for found in self._pool.unread.get(org_name, ()):
+            if self._may_be(found):
+                why = view.unreadable[TaskId(org_name, found.task.id)]
+                return remark("unsure.unreadable", task_id=found.task.id, why=why)
+        if org_name in view.cut_short:
+            return remark("unsure.cut_short")
+        if org_name in view.unlisted:
+            return remark("unsure.unlisted", why=view.unlisted[org_name])
+        return None
+
+
+def _case(similar: _LookAlike) -> str:
+    if similar.message is None:
+        return "unsure.no_message"
+    return "unsure.redacted" if REDACTED in similar.message.text else "unsure.entities"
+
+
+def _span(task: DesiredTask, settle_time: timedelta) -> Span | None:
+    """When the task of its period can have been created; None for tasks without a period. With
+    `catchUp`, the span has no end."""
+    if task.origin is None or task.origin.begins is None:
+        return None
+    ends = task.origin.ends
+    return task.origin.begins, ends + settle_time if ends is not None else None
+
+
+def _paired(
+    searches: Iterable[_Search],
+    contested: Container[str],
+    answers: Mapping[TaskRef, str] | None = None,
+) -> dict[TaskRef, RemoteTask]:
+    """The task that each key may adopt, no task twice; with `answers`, only those."""
+    pairs: dict[TaskRef, RemoteTask] = {}
+    used: set[str] = set()
+    for search in searches:
+        ref = search.task.ref
+        for found in search.same if answers is None or ref in answers else ():
+            is_meant = answers is None or answers[ref] == found.task.id
+            is_free = found.task.id not in used and found.task.id not in contested
+            if is_meant and is_free and search.may_adopt(found):
+                pairs[ref] = found.task
+                used.add(found.task.id)
+                break
+    return pairs
+
+
+def _in_place_of(create: PlannedTask, adopted: PlannedTask) -> PlannedTask:
+    """The adoption instead of a create: what `--replace` asked for still applies."""
+    old = create.record
+    if old is None or create.action is not Action.REPLACE:
+        return replace(adopted, record=old)
+    case = "attempt.replaces_and_cancels" if create.cancels else "attempt.replaces"
+    remarks = (*adopted.remarks, remark(case, old=old.task_id))
+    return replace(adopted, record=old, cancels=create.cancels, remarks=remarks)
+
+
+class _Open(NamedTuple):
+    """What the unresolved keys of a plan share. `used` are the IDs of tasks that keys adopt in it;
+    `pairs` are the tasks that a person could adopt, by key, and `keys` the reverse."""
+
+    view: RemoteView
+    backend: str
+    used: Container[str]
+    pairs: Mapping[TaskRef, RemoteTask]
+    keys: Mapping[str, TaskRef]
+
+    def unresolved(self, search: _Search) -> PlannedTask | None:
+        """Why the key must not be created yet; None if no task may be its own."""
+        task = search.task
+        pair = self.pairs.get(task.ref)
+        if pair is not None and pair.id not in self.used:
+            return self._undecided(task, pair, Reason.LOOK_ALIKE, remark("lookAlike.same"), pair)
+        found = next((found for found in search.same if found.task.id not in self.used), None)
+        if found is not None and (other := self.keys.get(found.task.id)) is not None:
+            shared = remark("lookAlike.shared", other=other.key)
+            return self._undecided(task, found.task, Reason.AMBIGUOUS, shared)
+        facts = {"key": task.key, "ref": str(task.ref)}
+        if found is not None:
+            case = "lookAlike.unclear" if found.former is None else "lookAlike.removed"
+            former = found.former.key if found.former is not None else None
+            why = remark(case, task_id=found.task.id, former=former, **facts)
+            return self._undecided(task, found.task, Reason.AMBIGUOUS, why)
+        doubt = search.doubt(self.used)
+        if doubt is None:
+            return None
+        hint = remark("unsure", **facts)
+        return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, doubt, hint)
+
+    def _undecided(
+        self,
+        task: DesiredTask,
+        found: RemoteTask,
+        reason: Reason,
+        why: Remark,
+        pair: RemoteTask | None = None,
+    ) -> PlannedTask:
+        explanation = (why, *described(found, self.backend, self.view))
+        task_id = found.id
+        return plan_for(
+            task, Action.UNRESOLVED, reason, *explanation, task_id=task_id, candidate=pair
+        )

@@ -1,0 +1,86 @@
+"""Keys without a task that may be another name of a key that has one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cached_property
+
+from reconciler.model.remarks import remark
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.lookup import is_comparable, moved_ref, notes_of
+from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.undeclared import Renames, Undeclared
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
+
+
+class NameRules:
+    """The rules about names; the first that decides wins."""
+
+    def __init__(self, state: State, undeclared: Undeclared, renames: Renames) -> None:
+        self._state, self._undeclared, self._renames = state, undeclared, renames
+
+    def decide(self, task: DesiredTask) -> PlannedTask | None:
+        """Why the key must not be created; None if it may be."""
+        planned = self._other_org(task)
+        if planned is not None or not is_comparable(task, self._state):
+            return planned
+        return self._moved_from_nowhere(task) or self._renamed(task)
+
+    def _other_org(self, task: DesiredTask) -> PlannedTask | None:
+        """A key that was recorded or attempted under another organization."""
+        known = self._undeclared.in_other_org(task)
+        if known is None:
+            return None
+        if isinstance(known, Attempt):
+            case = "otherOrg.attempt"
+        else:
+            case = "otherOrg.manifest" if task.org_from_manifest else "otherOrg.recorded"
+        explanation = remark(
+            case,
+            recorded=known.ref.org_name,
+            org=task.ref.org_name,
+            file=task.file,
+            old_ref=str(known.ref),
+            ref=str(task.ref),
+        )
+        return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, explanation)
+
+    def _moved_from_nowhere(self, task: DesiredTask) -> PlannedTask | None:
+        """A `movedFrom` that names nothing known, which is probably a typo: a create could start a
+        second agent. A generated key whose entry has tasks is a new row."""
+        old, state = moved_ref(task), self._state
+        if old is None or state.attempts_of({task.ref, old}):
+            return None
+        if state.notes_on(old).removed or notes_of(task, state).removed:
+            return None
+        near = self._renames.nearest(old)
+        if near is None or self._is_new_row(task):
+            return None
+        case = "movedFrom.near" if near else "movedFrom.unknown"
+        facts = {"old": old.key, "near": near[0] if near else None, "key": task.key}
+        explanation = remark(case, ref=str(task.ref), **facts)
+        return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
+
+    def _is_new_row(self, task: DesiredTask) -> bool:
+        entry = task.generated.entry if task.generated is not None else ""
+        return TaskRef(task.ref.org_name, entry) in self._entries
+
+    @cached_property
+    def _entries(self) -> Collection[TaskRef]:
+        """The entries with a recorded or attempted task."""
+        known: list[Record | Attempt] = [*self._state.records.values()]
+        known += self._state.attempts.values()
+        return {TaskRef(k.ref.org_name, k.generated.entry) for k in known if k.generated}
+
+    def _renamed(self, task: DesiredTask) -> PlannedTask | None:
+        """A key with the same work as an orphaned one, or with its name in another case: it may be
+        renamed, or a new task."""
+        found = self._renames.find(task)
+        if found is None:
+            return None
+        known, is_read = found
+        case = "renamed.from" if is_read else "renamed.outside"
+        facts = {"old": known.ref.key, "old_ref": str(known.ref), "ref": str(task.ref)}
+        explanation = remark(case, file=known.file, **facts)
+        return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)

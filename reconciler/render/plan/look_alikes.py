@@ -1,0 +1,30 @@
+"""The table of existing tasks that missing keys could adopt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC
+
+from reconciler.model.remarks import Arg
+from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.render import cells, safe
+
+
+def look_alike_rows(tasks: Iterable[PlannedTask], *, several: bool) -> list[str]:
+    """A header, and for each task with a candidate its key, the task ID, when that task was created
+    and by whom. `several`: keys are shown with their organization."""
+    rows = [("key", "task ID", "created", "by")]
+    for task in tasks:
+        found = task.candidate
+        if found is not None:
+            made, name = found.created_at, str(task.ref) if several else task.ref.key
+            date = f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made is not None else "-"
+            rows.append((name, found.id, date, found.creator_login or "-"))
+    return cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
+
+
+def adoption(plan: Plan) -> dict[str, Arg]:
+    """The facts of the question whether to adopt the candidates in a plan."""
+    tasks = [task for task in plan.tasks if task.is_look_alike]
+    rows = look_alike_rows(tasks, several=len(plan.organizations()) > 1)
+    return {"count": len(tasks), "table": "".join(f"{row}\n" for row in rows)}
