@@ -39,12 +39,11 @@ def differences(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) ->
 
 def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
     """Whether every setting that the service returns has the desired value."""
-    for name in PATCHED:
-        wanted, present = desired.get(name), remote.raw.get(name)
-        if present == wanted or wanted is None or present is None:  # the cheapest check first
-            continue
-        if not is_same_setting(present, wanted):
-            return False
+    for name in PATCHED:  # faster than a generator that calls `at_service`
+        if name in desired and (present := remote.raw.get(name)) is not None:
+            wanted = desired[name]
+            if not (present == wanted or is_same_setting(present, wanted)):
+                return False
     return True
 
 

@@ -20,7 +20,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import builtins_of
 from reconciler.plan.options import PlanOptions, flag_of
 from reconciler.plan.periods import periods_of
-from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Effect, Plan, PlannedTask
 
 VERSION = 1
 """To be increased when equal plans get a different digest."""
@@ -66,29 +66,28 @@ def confirmed_content(plan: Plan) -> Mapping[str, Any]:
 
 
 def _done(task: PlannedTask) -> dict[str, object]:
-    """What apply would do about one task."""
-    does = task.action.value
-    if task.creates and task.action is not Action.REPLACE:
-        does = "create"
-    elif task.reason is Reason.UNFINISHED:
-        does = task.reason.value
-    desired, record = task.desired, task.record
-    order = desired is not None and desired.origin is not None and desired.origin.rollout
+    """What apply would do about one task; of a held one, what `apply --wait` may create later."""
+    desired, record, effect = task.desired, task.record, task.effect
+    is_held = effect is Effect.NOTHING
+    rollout = desired.origin.rollout if is_held and desired and desired.origin else None
     done = {
+        "replaces": task.action is Action.REPLACE,
         "taskId": task.task_id,
         "recordedId": record.task_id if record is not None else None,
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
         "attempt": task.attempt.mark if task.attempt is not None else None,
-        "inputs": digest(desired.inputs) if desired is not None else None,
-        "expect": desired.expect.digest if desired is not None and desired.expect else None,
-        "after": sorted(desired.after) if desired is not None else None,
-        "rollout": builtins_of(order) if task.action is Action.HELD and order else None,
+        "duplicates": sorted(duplicate.task_id for duplicate in task.duplicates),
+        "inputs": digest(desired.inputs) if desired and effect is not Effect.CANCEL else None,
+        "expect": desired.expect.digest if desired and desired.expect else None,
+        "after": sorted(desired.after) if desired else None,
+        "rollout": builtins_of(rollout),
         "sets": _replaced_values(task),
         "records": sorted(task.only_recorded),
-        "finishes": record.pending if record is not None and does != "create" else None,
+        "finishes": record.pending if record and effect in (Effect.FINISH, Effect.UPDATE) else None,
         "cancels": task.cancels,
         "owed": sorted(task.owed),
     }
+    does = "held" if is_held else effect.name.lower()
     return {"does": does, **{name: value for name, value in done.items() if value}}
 
 
