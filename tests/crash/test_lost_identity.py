@@ -329,23 +329,6 @@ def test_an_invalid_list_proves_no_task_absent(here: InProcess, lie: str) -> Non
     here.assert_settled()
 
 
-def test_a_create_delivered_twice_is_reported(here: InProcess) -> None:
-    """By the apply that finds it, and from the record by every later plan."""
-
-    def deliver(body: dict[str, Any]) -> None:
-        here.server.world.create("me", "acme", body)
-
-    on_first_create(here, "do 2", deliver, Fault())
-    assert here.run("apply").code == 0
-    extra, ours = sorted(here.server.tasks_by_work()["do 2"], key=tasks_of(here).index)
-    assert here.sandbox.recorded()["k2"] == ours
-    before = len(here.server.of("events"))
-    said = json.dumps(here.run("plan").document["diagnostics"])
-    assert extra in said
-    assert len(here.server.of("events")) == before
-    assert here.run("apply").document["tasks"] == []
-
-
 def test_an_html_403_is_not_a_refusal_of_the_service(here: InProcess) -> None:
     page = Fault("html", status=403, committed=True, headers={"Content-Type": "text/html"})
     set_rules(here, Rule("create", page, nth=(2,)))
