@@ -28,6 +28,8 @@ from typing import Any
 LIMIT = 64_000  # characters; GitHub accepts 65,536 in a comment
 PAGES = 100  # of 100 comments each
 TRIES = 4
+COMMANDS = ("validate", "plan", "apply", "results")
+ANSWERS = ("approve", "reject", "say", "cancel")
 UNDONE = ("held", "failed", "unresolved", "notStarted")
 PATIENCE = 60.0  # seconds; longer rate limits are not waited for
 
@@ -202,21 +204,39 @@ class Action:
         self._paths = [line.strip() for line in lines if line.strip()]
         self._where = os.path.normpath(env.get("INPUT_WORKING_DIRECTORY") or ".")
         self._plan_file = folder / "plan.taskctl"
-        self._state = env.get("INPUT_STATE") or "git:origin"
-        if not re.match(r"[a-z0-9]+:", self._state):
+        self._state = env.get("INPUT_STATE", "")
+        if self._state and not re.match(r"[a-z0-9]+:", self._state):
             raise InputError(
                 "the input state must be the address of a shared state, such as git:origin"
             )
-        if self._command not in ("validate", "plan", "apply", "results"):
-            raise InputError("the input command must be validate, plan, apply or results")
+        if self._command not in (*COMMANDS, *ANSWERS):
+            raise InputError(f"the input command must be one of {', '.join((*COMMANDS, *ANSWERS))}")
         self._issue = env.get("INPUT_ISSUE_NUMBER") or ""
         if self._issue and not re.fullmatch(r"[1-9][0-9]{0,9}", self._issue):
             raise InputError("the input issue-number must be the number of an issue")
+        if self._command in ANSWERS:
+            self._check_answer()
         if not Path(self._where).is_dir():
             raise InputError(f"the input working-directory is not a directory: {self._where}")
 
+    def _check_answer(self) -> None:
+        """An answer goes to one task that the inputs name, never to a pattern or a path."""
+        given = self._env.get
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}", given("INPUT_KEY", "")):
+            raise InputError("the input key must be the key of a task, as KEY or ORG/KEY")
+        request, needs_one = given("INPUT_REQUEST", ""), self._command in ("approve", "reject")
+        if bool(request) != needs_one:
+            must = "is required for" if needs_one else "must be empty for"
+            raise InputError(f"the input request {must} {self._command}")
+        if needs_one and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}", request):
+            raise InputError("the input request must be the ID of a request")
+        if self._command in ("reject", "say") and not given("INPUT_MESSAGE", "").strip():
+            raise InputError(f"the input message is required for {self._command}")
+
     def run(self) -> int:
         """The exit code of the step."""
+        if self._command in ANSWERS:
+            return self._answer()
         code = self._taskctl()
         report = self._read("report.json")
         if self._command != "results":  # its annotations have texts of agents
@@ -230,6 +250,73 @@ class Action:
             if self._env.get("INPUT_COMMENT") == "true" and self._command != "validate":
                 self._comment(body)
         return 0 if code == 2 and self._command == "plan" else code
+
+    def _answer(self) -> int:
+        """Shows what the answer is, and sends it unless this is a preview."""
+        found = self._recorded(self._env["INPUT_KEY"])
+        if found is None:
+            return 1
+        key, url = found
+        told = self._env.get("INPUT_ANSWERS") == "true"
+        rows = [f"**{self._command}** `{key}`", f"[Task]({url})" if url else ""]
+        if request := self._env.get("INPUT_REQUEST"):
+            rows.append(f"Request `{request}`")
+        if told and (message := self._env.get("INPUT_MESSAGE")):
+            rows.append("\n".join(f"    {line}" for line in message.splitlines()))
+        text = "\n\n".join(filter(None, rows)) + "\n"
+        self._put("GITHUB_STEP_SUMMARY", text)
+        print(f"{self._command} {key}", flush=True)
+        if self._env.get("INPUT_PREVIEW") == "true":
+            return 0
+        done, document = self._json(*self._answer_words(key), quiet=not told)
+        for response in document.get("responses", ()):
+            print(f"{key}: {response['result']}", flush=True)
+        return done
+
+    def _answer_words(self, key: str) -> list[str]:
+        """The arguments; a message is never an option or a file name."""
+        command, message = self._command, self._env.get("INPUT_MESSAGE", "")
+        words = [command, "--yes"]
+        if command in ("approve", "reject"):
+            words += [f"--request={self._env['INPUT_REQUEST']}"]
+            words += [f"--message={message}"] if message else []
+        return [*words, "--", key, *(["-"] if command == "say" else [])]
+
+    def _recorded(self, name: str) -> tuple[str, str] | None:
+        """`ORG/KEY` and the address of the only task with this name in the state."""
+        code, document = self._json("state", "list")
+        if code:
+            return None
+        found = {f"{task['orgName']}/{task['key']}": task for task in document.get("tasks", ())}
+        named = {key: task for key, task in found.items() if name in (key, task["key"])}
+        if len(named) != 1:
+            problem = "no task in the state has" if not named else "several tasks have"
+            tell("error", f"{problem} the key {name}")
+            return None
+        ((key, task),) = named.items()
+        return key, str(task.get("url") or "")
+
+    def _json(self, *words: str, quiet: bool = True) -> tuple[int, dict[str, Any]]:
+        """The exit code and the document of a command; its errors become annotations. With
+        `quiet`, nothing that it shows of a task is in the log."""
+        message = self._env.get("INPUT_MESSAGE", "") if words[0] == "say" else ""
+        command = ["taskctl", "--format=json", *words]
+        done = subprocess.run(
+            command,
+            cwd=self._where,
+            env=self._environment(),
+            input=message.encode("utf-8", "surrogateescape"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
+            check=False,
+        )
+        try:
+            document: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            document = {}
+        for problem in document.get("diagnostics", ()):
+            tell("error", f"{problem['summary']} [{problem['code']}]\n{problem['detail']}")
+        return done.returncode, document
 
     def _taskctl(self) -> int:
         """Runs it, in its own session so that it gets each signal once. Returns its exit code."""
@@ -265,15 +352,12 @@ class Action:
             made += ["-v" if given("INPUT_ANSWERS") == "true" else "-q"]
         if given("INPUT_EXPECT_PLAN"):
             made += ["--expect-plan", given("INPUT_EXPECT_PLAN", "")]
-        if given("INPUT_BACKEND") and self._command != "validate":
-            made += ["--backend", given("INPUT_BACKEND", "")]
-        if self._command != "validate":
-            made += ["--state", self._state]
         return [*made, *shlex.split(given("INPUT_ARGS", "")), "--", *self._paths]
 
     def _environment(self) -> dict[str, str]:
         """Without the inputs, which include a GitHub token."""
-        return {n: v for n, v in self._env.items() if not n.startswith("INPUT_")}
+        own = {"TASKCTL_STATE": self._state} if self._state else {}
+        return {n: v for n, v in self._env.items() if not n.startswith("INPUT_")} | own
 
     def _outputs(self, document: Mapping[str, Any]) -> str:
         summary = document.get("summary", {})

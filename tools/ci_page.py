@@ -12,6 +12,7 @@ EXAMPLES = {
     "GitHub: a plan on each pull request": "github-plan.yml",
     "GitHub: apply on main": "github-apply.yml",
     "GitHub: the results": "github-results.yml",
+    "Answers": "github-answer.yml",
     "Notifications": "github-notify.yml",
     "GitLab": "gitlab-ci.yml",
     "Other CI systems: a shell script": "plain.sh",

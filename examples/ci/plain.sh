@@ -3,12 +3,11 @@
 #
 #   plain.sh [DIRECTORY]       where tasks/ is; defaults to the working directory
 #
-# The state is in a ref of the clone's remote, so any machine can run this. Create it once:
-# taskctl state init git:origin. TASKCTL_STATE sets another location (docs/state.md).
+# taskctl.toml must set a shared state, so any machine can run this: state = "git:origin", for example
+# (docs/state.md).
 set -eu
 
 : "${PULUMI_ACCESS_TOKEN:?set it to a personal access token of the machine user that owns the tasks}"
-export TASKCTL_STATE="${TASKCTL_STATE:-git:origin}"
 cd "${1:-.}"
 
 plan=$(mktemp)

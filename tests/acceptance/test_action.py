@@ -33,16 +33,8 @@ def runner(tmp_path: Path, github: GitHub) -> Runner:
     runner = Runner(tmp_path / "runner", tmp_path / "work", github.url)
     bare_repository(tmp_path, "team")
     git(tmp_path, "clone", "-q", "team.git", "work")
-    create_state(runner)
     write(runner, prompts(2))
     return runner
-
-
-def create_state(runner: Runner) -> None:
-    """Creates the state where the action keeps it by default."""
-    words = ["state", "init", "git:origin", "--backend", "local"]
-    command = [sys.executable, "-m", "reconciler", *words]
-    subprocess.run(command, cwd=runner.workspace, check=True, capture_output=True)
 
 
 def write(runner: Runner, texts: dict[str, str], folder: str = "tasks") -> None:
@@ -285,7 +277,7 @@ def test_a_bad_manifest_is_annotated_and_fails_the_step(runner: Runner, github: 
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
-        ({"command": "destroy"}, "validate, plan, apply or results"),
+        ({"command": "destroy"}, "validate, plan, apply, results, approve"),
         ({"working_directory": "nowhere"}, "is not a directory"),
         ({"command": "results", "issue_number": "7/../8"}, "input issue-number must be"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_action import create_state, write
+from tests.acceptance.test_action import write
 from tests.support.action_runner import Runner
 from tests.support.git_server import bare_repository, git
 from tests.support.github_api import TOKEN as GITHUB_TOKEN
@@ -30,7 +30,6 @@ def runner(tmp_path: Path, github: GitHub) -> Runner:
     runner = Runner(tmp_path / "runner", tmp_path / "work", github.url, pull_request=None)
     bare_repository(tmp_path, "team")
     git(tmp_path, "clone", "-q", "team.git", "work")
-    create_state(runner)
     write(runner, {"up": 'Do it ```json {"fruit": "PEACH"} ```'})
     ran = runner.script("apply", backend="local", args="--wait --interval 100ms -q")
     assert ran.code == 0, ran.said

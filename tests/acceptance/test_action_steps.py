@@ -46,6 +46,7 @@ def runner(tmp_path: Path, server: FaultServer) -> Iterator[Runner]:
         tasks = {"version": 1, "orgName": "acme", "tasks": as_tasks(prompts(2))}
         (runner.workspace / "tasks").mkdir()
         (runner.workspace / "tasks" / "all.yaml").write_text(json.dumps(tasks))
+        (runner.workspace / "taskctl.toml").write_text('state = "git:origin"\n')
         git(runner.workspace, "add", "--all")
         git(runner.workspace, "commit", "--quiet", "--message=Tasks")
         git(runner.workspace, "push", "--quiet", "origin", "HEAD:main")

@@ -71,9 +71,11 @@ class Runner:
     env: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
-    def script(self, command: str, **inputs: str) -> Step:
+    def script(self, command: str, backend: str = "", **inputs: str) -> Step:
         """`action/run.py` with the other defaults of action.yml, and taskctl on PATH."""
         files = self._files()
+        if backend:
+            self.env["TASKCTL_BACKEND"] = backend
         env = {**self._environment(files), **_as_environment({"command": command, **inputs})}
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
         code, said = self._run([sys.executable, str(SCRIPT)], env)
@@ -123,6 +125,7 @@ class Runner:
             **{n: v for n, v in base.items() if not n.startswith(("TASKCTL", "PULUMI", "COV_"))},
             "HOME": str(files),
             "RUNNER_TEMP": str(files),
+            "GITHUB_ACTIONS": "true",
             "GITHUB_API_URL": self.api,
             "GITHUB_EVENT_PATH": str(files / "event.json"),
             "GITHUB_OUTPUT": str(files / "output"),

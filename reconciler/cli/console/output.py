@@ -224,6 +224,9 @@ class Output:
         return safe.block(completed(note_text(note, self.masked_facts(facts))))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
+        """Not with `quiet` in a script, whose log others may read."""
+        if self.options.quiet and not self.interactive:
+            return
         from reconciler.render import safe
         from reconciler.render.conversation import approval_rows
 
