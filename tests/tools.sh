@@ -138,6 +138,29 @@ provide_opa() { # from PATH, else built from its source, once
   GOBIN=$(dirname "$opa") nice go install -trimpath -ldflags='-s -w' "$opa_at@$opa_version" >/dev/null 2>&1
 }
 
+# ajv in strict mode, which finds what a validator would ignore: unknown keywords, types that do not
+# fit, properties that are required but not described.
+
+provide_ajv() { # from npm, kept for the next run
+  ajv=.cache/ajv/node_modules/.bin/ajv
+  [ -x "$ajv" ] && return 0
+  why='npm is not installed'
+  has npm || return 1
+  why='npm could not install ajv-cli'
+  npm install --silent --no-fund --prefix .cache/ajv ajv-cli@5.0.0 ajv-formats@3.0.1 >/dev/null 2>&1
+}
+
+compile_schemas() { # in the one of manifests, `if`, `then` and `else` refer to what is beside them
+  echo 'module.exports = (ajv) => ajv.addKeyword("patternErrorMessage") // of editors' >"$work/editor.js"
+  for schema in schemas/*.schema.json; do
+    more=
+    [ "$schema" = schemas/manifest.schema.json ] &&
+      more="--strict-types=false --strict-required=false -c $work/editor.js"
+    # shellcheck disable=SC2086 # words
+    "$ajv" compile --strict=true --allow-union-types -c ajv-formats $more -s "$schema" || return 1
+  done
+}
+
 demo_with() {
   "$1" examples/demo.sh >"$work/demo" 2>&1 && grep -q 'Try it yourself' "$work/demo"
 }
@@ -232,6 +255,12 @@ if provide_opa; then
   check "the policy on plans in docs/policy.md" python -m tests.tools_opa "$opa"
 else
   left_out "the policy on plans in docs/policy.md" "$why"
+fi
+
+if provide_ajv; then
+  check "ajv of all schemas, strictly" compile_schemas
+else
+  left_out "ajv of all schemas" "$why"
 fi
 
 check "script/install into an empty prefix" install

@@ -27,13 +27,14 @@ _PLAN = (".taskctl", ".plan", ".json")
 
 
 class TaskReport(Value, frozen=True):
-    """One task. `desired`: None if no manifest has it. `diff`: what the manifest would change."""
+    """One task. `desired`: None if no manifest has it. `diff`: what the manifest would change; None
+    if its manifest could not be read."""
 
     ref: TaskRef
     state: State
     status: TaskStatus
     desired: DesiredTask | None
-    diff: tuple[Change, ...]
+    diff: tuple[Change, ...] | None
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -64,12 +65,13 @@ def _report(tasks: RecordedTasks, key: str) -> TaskReport:
     status = tasks.statuses([ref])[0]
     record = state.records.get(ref)
     if record is None:
-        return TaskReport(ref, state, status, None, ())
+        return TaskReport(ref, state, status, None, None)
     desired, problems = _desired(tasks.ctx, record)
+    diff: tuple[Change, ...] | None = None if has_errors(problems) else ()
+    if desired is not None:
+        remote = RemoteTask(ref.org_name, record.task_id, status.raw) if status.raw else None
+        diff = differences(record.inputs, desired.inputs, remote).changes
     problems = (*problems, *tasks.expectations.problems)
-    remote = RemoteTask(ref.org_name, record.task_id, status.raw) if status.raw else None
-    found = differences(record.inputs, desired.inputs, remote) if desired is not None else None
-    diff = found.changes if found is not None else ()
     return TaskReport(ref, state, status, desired, diff, problems)
 
 

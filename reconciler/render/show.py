@@ -27,12 +27,10 @@ def report_document(report: TaskReport, now: datetime) -> Document:
     desired, manifest = report.desired, None
     if desired is not None:
         manifest = {"file": desired.file, "line": desired.line, "inputs": desired.inputs}
-    task = {
-        **status_task(report.status),
-        **state_part(report.state, report.ref),
-        "manifest": manifest,
-        "diff": [change_item(change) for change in report.diff],
-    }
+    task = {**status_task(report.status), **state_part(report.state, report.ref)}
+    if report.diff is not None:
+        task["manifest"] = manifest
+        task["diff"] = [change_item(change) for change in report.diff]
     return json_document(
         report.diagnostics,
         readAt=rfc3339(now),

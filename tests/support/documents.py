@@ -59,3 +59,15 @@ def _expanded(root: Mapping[str, Any], *parts: Mapping[str, Any]) -> Iterator[Ma
         if "$ref" in part:
             inner.append(root["definitions"][part["$ref"].removeprefix("#/definitions/")])
         yield from _expanded(root, *inner)
+
+
+def check_complete(name: str, document: Mapping[str, Any]) -> None:
+    """Fails unless the document has every member that belongs to a result."""
+    missing = {*_result_members(schema_of(name)), "formatVersion", "diagnostics"} - set(document)
+    assert not missing, missing
+
+
+def _result_members(schema: Mapping[str, Any]) -> set[str]:
+    """The members that are there together or not at all."""
+    together = schema["dependencies"]
+    return max(({name, *others} for name, others in together.items()), key=len)
