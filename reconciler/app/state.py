@@ -125,7 +125,7 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
         task = _find_free(ctx, state, ref, task_id) if task_id is not None else None
         created_at = task.created_at if task is not None else None
         now = ctx.clock.now()
-        events = edit.close_attempts(state, ref, task_id, created_at=created_at, at=now)
+        events = edit.resolve(state, ref, task_id, created_at=created_at, at=now)
         session.append(*events)
     if task_id is not None:
         return Edit(ref, "resolved", bool(events), task_id)

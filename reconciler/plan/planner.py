@@ -28,10 +28,10 @@ from reconciler.plan.predecessors import Predecessors
 from reconciler.plan.progress import Standing, TaskProgress, records_to_check
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
-from reconciler.plan.selection import EVERYTHING, Selection, select
+from reconciler.plan.selection import EVERYTHING, Selection, is_in, select
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.view import RemoteView
-from reconciler.state.model import Record, State, is_in
+from reconciler.state.model import Record, State
 
 
 class PlanInputs(Value, frozen=True):

@@ -13,7 +13,7 @@ from reconciler.model.value import Value
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt
-from reconciler.state.model import Record, State, is_in
+from reconciler.state.model import Record, State
 
 
 class Selection(Value, frozen=True):
@@ -100,3 +100,8 @@ def _matches_none(flag: str, pattern: str, names: Iterable[TaskRef]) -> Diagnost
     shown = (*known[:10], *(["..."] if len(known) > 10 else []))
     case = "known" if known else "none"
     return error(Code.UNKNOWN_TARGET, case, flag=flag, pattern=pattern, known=shown)
+
+
+def is_in(file: str, paths: Iterable[str]) -> bool:
+    """Whether a manifest file is one of the PATHs, or inside one of them."""
+    return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)

@@ -121,7 +121,7 @@ class Owed(Stored, frozen=True):
     identity: Identity
 
 
-class RetiredTask(Stored, frozen=True):
+class RetiredTask(Stored, frozen=True, kw_only=True):
     """A task whose record was removed, by `removed:` in a manifest or by hand."""
 
     ref: TaskRef = field(name="task")

@@ -182,7 +182,7 @@ def mark_done(state: State, done: Mapping[str, str]) -> list[Event]:
     ]
 
 
-def close_attempts(
+def resolve(
     state: State,
     ref: TaskRef,
     task_id: str | None,

@@ -133,7 +133,8 @@ def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
         elif entry.mark in attempts:
             attempts[entry.mark] = replace(attempts[entry.mark], task_id=entry.task_id)
     marks = {mark for mark, _ in saved.marks()}
-    ids = {*saved.recorded_ids(), *saved.retired}
+    replaced = (attempt.replaces for attempt in attempts.values() if attempt.replaces)
+    ids = {*saved.recorded_ids(), *saved.retired, *replaced}
     left = [a for a in attempts.values() if a.mark not in marks and a.task_id not in ids]
     return (*map(BaselineRead, ledger.baselines.values()), *map(Attempted, left))
 

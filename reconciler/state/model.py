@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from msgspec.structs import astuple
-
 from reconciler.model.canonical import digest
 from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
@@ -95,10 +93,20 @@ class Record(Stored, frozen=True, kw_only=True):
 
     def retired(self, at: datetime | None, *, adoptable: bool) -> RetiredTask:
         """What the state keeps about its task when the record is removed."""
-        known = (self.ref, self.task_id, self.file, self.identity)
-        shown = (self.created_at, self.outputs, self.sensitive)
-        inputs = self.inputs if adoptable else {}
-        return RetiredTask(*known, at, *shown, self.former, adoptable, self.marks, inputs)
+        return RetiredTask(
+            ref=self.ref,
+            task_id=self.task_id,
+            file=self.file,
+            identity=self.identity,
+            at=at,
+            created_at=self.created_at,
+            outputs=self.outputs,
+            sensitive=self.sensitive,
+            former=self.former,
+            adoptable=adoptable,
+            marks=self.marks,
+            inputs=self.inputs if adoptable else {},
+        )
 
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
         """This record of a new task, with the history of its key. `attempt` created the task when
@@ -155,8 +163,12 @@ class State(Value, frozen=True):
     unreported: frozenset[TaskRef] = frozenset()
 
     def __eq__(self, other: object) -> bool:
-        """Without the last two fields, which follow from how the state was read."""
-        return isinstance(other, State) and astuple(self)[:-2] == astuple(other)[:-2]
+        """Without `journal` and `unreported`, which follow from how the state was read."""
+        return isinstance(other, State) and all(
+            getattr(self, name) == getattr(other, name)
+            for name in self.__struct_fields__
+            if name not in ("journal", "unreported")
+        )
 
     def __hash__(self) -> int:
         return hash((self.lineage, self.serial))
@@ -250,11 +262,6 @@ class State(Value, frozen=True):
             records[ref] = replace(record.with_history(entry), marks=known)
             events.append(Recorded(records[ref]))
         return events
-
-
-def is_in(file: str, paths: Iterable[str]) -> bool:
-    """Whether a manifest file is one of the PATHs, or inside one of them."""
-    return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
 
 
 class _Event(Stored, frozen=True, tag_field="event", tag=str.lower):

@@ -361,7 +361,7 @@ def resolve(number: int, key: str, task_id: str | None, setting: Setting) -> int
     if task_id is None and not state.attempts_for(ref):
         return append(number, *edit.not_created(state, ref))
     if state.attempts_for(ref):
-        return append(number, *edit.close_attempts(state, ref, task_id))
+        return append(number, *edit.resolve(state, ref, task_id))
     assert task_id is not None
     (task,) = _desired((key,), setting)
     remote = RemoteTask(ORG, task_id, {"id": task_id})

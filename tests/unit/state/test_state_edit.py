@@ -15,12 +15,12 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import KeyNotes
 from reconciler.state.edit import (
     accept,
-    close_attempts,
     destination,
     destinations,
     find,
     mv,
     push,
+    resolve,
     rm,
 )
 from reconciler.state.ledger import fold
@@ -191,7 +191,7 @@ def test_the_manifests_inputs_are_accepted(state: State) -> None:
 
 
 def test_an_attempt_is_resolved_with_the_task_it_created(state: State) -> None:
-    events = close_attempts(state, OPEN, "id-found", created_at=NOON)
+    events = resolve(state, OPEN, "id-found", created_at=NOON)
     after = fold(state, events)
     assert after.attempts == {}
     made = after.records[OPEN]
@@ -206,13 +206,13 @@ def test_an_attempt_is_resolved_with_the_task_it_created(state: State) -> None:
 def test_name_and_sharing_are_still_pending_after_a_resolve() -> None:
     inputs = {**attempt(3).inputs, "name": "N", "isShared": True}
     state = fold(empty(), [Attempted(replace(attempt(3), inputs=inputs))])
-    (event,) = close_attempts(state, attempt(3).ref, "id-3")
+    (event,) = resolve(state, attempt(3).ref, "id-3")
     assert isinstance(event, Recorded)
     assert event.record.pending == {"name": "N", "isShared": True}
 
 
 def test_an_attempt_is_resolved_as_not_created(state: State) -> None:
-    events = close_attempts(state, OPEN, None)
+    events = resolve(state, OPEN, None)
     assert [type(event) for event in events] == [Closed, Closed, Noted]
     after = fold(state, events)
     assert after.attempts == {}
@@ -225,7 +225,7 @@ def test_a_recorded_key_with_attempts_is_resolved_too(state: State, task_id: str
     """A task that was gone and is created again has both."""
     known: list[Event] = [Attempted(attempt(7, "task-1"))]
     state = fold(state, known)
-    after = fold(state, close_attempts(state, ONE, task_id))
+    after = fold(state, resolve(state, ONE, task_id))
     made = after.records[ONE]
     assert made.task_id == task_id
     assert mark_at(7) in made.marks
@@ -235,10 +235,10 @@ def test_a_recorded_key_with_attempts_is_resolved_too(state: State, task_id: str
 
 
 def test_an_invalid_resolve_is_an_error(state: State) -> None:
-    assert refusal(lambda: close_attempts(state, ONE, None))[:2] == (Code.STATE_EDIT, "resolved")
+    assert refusal(lambda: resolve(state, ONE, None))[:2] == (Code.STATE_EDIT, "resolved")
     unknown = TaskRef("acme", "opne")
-    assert refusal(lambda: close_attempts(state, unknown, None))[0] == Code.UNKNOWN_TASK
-    code, case, facts = refusal(lambda: close_attempts(state, OPEN, "id-1"))
+    assert refusal(lambda: resolve(state, unknown, None))[0] == Code.UNKNOWN_TASK
+    code, case, facts = refusal(lambda: resolve(state, OPEN, "id-1"))
     assert (code, case, facts["holder"]) == (Code.STATE_EDIT, "recorded", "acme/task-1")
 
 
@@ -254,7 +254,7 @@ def replacing() -> State:
 
 
 def test_a_replacement_becomes_the_task_of_the_record(replacing: State) -> None:
-    after = fold(replacing, close_attempts(replacing, ONE, "id-new"))
+    after = fold(replacing, resolve(replacing, ONE, "id-new"))
     known = after.records[ONE]
     assert (known.task_id, known.former) == ("id-new", ("id-0", "id-1"))
     assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
@@ -264,15 +264,15 @@ def test_a_replacement_becomes_the_task_of_the_record(replacing: State) -> None:
 
 
 def test_a_replacement_that_was_not_created_is_in_the_history(replacing: State) -> None:
-    known = fold(replacing, close_attempts(replacing, ONE, None)).records[ONE]
+    known = fold(replacing, resolve(replacing, ONE, None)).records[ONE]
     assert (known.task_id, known.former) == ("id-1", ("id-0",))
     assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
     assert [h.what for h in known.history][-2:] == ["notCreated", "notCreated"]
-    assert fold(replacing, close_attempts(replacing, ONE, "id-1")).records[ONE].task_id == "id-1"
+    assert fold(replacing, resolve(replacing, ONE, "id-1")).records[ONE].task_id == "id-1"
 
 
 def test_a_former_task_of_a_key_is_rejected(replacing: State) -> None:
-    assert refusal(lambda: close_attempts(replacing, ONE, "id-0"))[:2] == (
+    assert refusal(lambda: resolve(replacing, ONE, "id-0"))[:2] == (
         Code.STATE_EDIT,
         "former",
     )
@@ -283,15 +283,15 @@ def test_move_accept_and_resolve_keep_the_history(replacing: State) -> None:
     moved = fold(replacing, mv(replacing, ONE, new))
     assert [a.replaces for a in moved.attempts_for(new)] == ["id-1", "id-1"]
     accepted = fold(moved, accept(moved, new, {"message": {"content": "edited"}}, "b.yaml"))
-    settled = fold(accepted, close_attempts(accepted, new, "id-new"))
+    settled = fold(accepted, resolve(accepted, new, "id-new"))
     assert settled.records[new].former == ("id-0", "id-1")
     assert "id-0" in settled.recorded_ids()
 
 
 def test_an_attempt_to_replace_is_resolved_without_a_record() -> None:
     lost = fold(empty(), [Attempted(replace(attempt(7, "task-1"), replaces="id-1"))])
-    known = fold(lost, close_attempts(lost, ONE, "id-1")).records[ONE]
+    known = fold(lost, resolve(lost, ONE, "id-1")).records[ONE]
     assert (known.task_id, known.former, known.history) == ("id-1", (), ())
-    known = fold(lost, close_attempts(lost, ONE, "id-new")).records[ONE]
+    known = fold(lost, resolve(lost, ONE, "id-new")).records[ONE]
     assert (known.task_id, known.former) == ("id-new", ("id-1",))
-    assert not fold(lost, close_attempts(lost, ONE, None)).attempts
+    assert not fold(lost, resolve(lost, ONE, None)).attempts

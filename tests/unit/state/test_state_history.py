@@ -12,7 +12,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.state.attempt import HISTORY, HistoryEntry
 from reconciler.state.codec import encode_state
-from reconciler.state.edit import close_attempts, mv
+from reconciler.state.edit import mv, resolve
 from reconciler.state.ledger import fold, with_unreported
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded, State
@@ -138,15 +138,15 @@ def test_replacements_of_a_run_that_died_before_saving_are_unreported(tmp_path: 
 def test_state_commands_keep_the_history() -> None:
     made = replace(attempt(1, "task-0"), replaces="id-0")
     known = fold(empty(), [Recorded(record(0)), Attempted(made)])
-    found = fold(known, close_attempts(known, made.ref, "id-1", created_at=NOON))
+    found = fold(known, resolve(known, made.ref, "id-1", created_at=NOON))
     (told,) = found.records.values()
     assert (told.task_id, told.former) == ("id-1", ("id-0",))
     assert [h.what for h in told.history] == ["created", "replaced"]
-    none = fold(known, close_attempts(known, made.ref, None, at=NOON))
+    none = fold(known, resolve(known, made.ref, None, at=NOON))
     assert [h.what for h in none.records[made.ref].history] == ["created", "notCreated"]
     assert not none.attempts
     with raises_with(StateError, "no longer the task"):
-        close_attempts(fold(found, [Attempted(made)]), made.ref, "id-0")
+        resolve(fold(found, [Attempted(made)]), made.ref, "id-0")
     moved = fold(found, mv(found, made.ref, TaskRef("acme", "new"), at=NOON))
     (told,) = moved.records.values()
     assert (told.history[-1].what, told.history[-1].detail) == ("moved", "task-0")
