@@ -166,7 +166,8 @@ PLAN = [
     option(
         "--update",
         is_flag=True,
-        help=f"Update existing tasks, as far as the service permits: {', '.join(PATCHED)}.",
+        help="Set what the manifests declare at existing tasks, whoever changed it: "
+        f"{', '.join(PATCHED)}.",
     ),
     option(
         "--replace",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 from reconciler.model.value import Stored
@@ -38,4 +37,4 @@ class PlanOptions(Stored, frozen=True):
 
 def flag_of(name: str) -> str:
     """The flag of a field, `max_creates`: `--max-creates`."""
-    return "--" + re.sub(r"_attempts$", "", name).replace("_", "-")
+    return "--" + name.replace("_", "-")
