@@ -7,50 +7,64 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.app.configuration import NAME, find_config
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
+from reconciler.app.workflows import Placeholders, filled
 from reconciler.manifest.repository import repository_root
 from reconciler.model import limits
+from reconciler.model.value import Value
 from reconciler.system import disk
 from reconciler.system.resources import schema_text, template_text
 
 HOOK = ".pre-commit-config.yaml"
 GITIGNORE = ".gitignore"
 SCHEMA = "tasks/manifest.schema.json"
+ANSWERS = "taskctl-answer.yml"
 WORKFLOWS = {
     ".github/workflows/taskctl-plan.yml": "github-plan.yml",
     ".github/workflows/taskctl-apply.yml": "github-apply.yml",
+    f".github/workflows/{ANSWERS}": "github-answer.yml",
 }
+_SHARED = f'state = "git:origin"\nmax-creates = 10\nanswer-workflow = "{ANSWERS}"\n'
+
+
+class InitOptions(Value, frozen=True):
+    """What to write besides a manifest, `.gitignore` and the configuration. `org` and
+    `machine_user` are filled in where they are known."""
+
+    hook: bool = False
+    workflow: bool = False
+    org: str | None = None
+    machine_user: str | None = None
 
 
 @dataclass
 class InitReport:
     """File names as the user would write them: `written`, `kept`, and `shown` with their text.
-    `folder` is the directory, empty for the current one. `placeholders`: a text contains some."""
+    `folder` is the directory, empty for the current one; `placeholders` are those that are left in
+    workflows."""
 
     folder: str = ""
     written: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
-    placeholders: bool = False
+    placeholders: list[str] = field(default_factory=list)
 
 
-def init(
-    ctx: Context,
-    folder: str = ".",
-    *,
-    hook: bool = False,
-    workflow: bool = False,
-    gitignore: bool = False,
-) -> InitReport:
-    """Writes a manifest and its schema if there are none, and the selected files. The report has
-    the text of those that exist already. TaskctlError."""
+def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) -> InitReport:
+    """Writes a manifest and its schema if there are none, `.gitignore`, the configuration if none
+    applies, and the selected files. The report has the text of those that exist already.
+    TaskctlError."""
+    options = options or InitOptions()
     starter = _Starter(ctx, folder)
-    starter.write_manifest()
+    starter.write_manifest(options.org)
     starter.update_schema()
-    starter.add_gitignore(write=gitignore)
-    starter.create_or_show(HOOK, template_text("pre-commit-config.yaml"), write=hook)
-    starter.create_workflows(write=workflow)
+    starter.add_gitignore()
+    starter.write_config(shared=options.workflow)
+    starter.create_or_show(HOOK, template_text("pre-commit-config.yaml"), write=options.hook)
+    if options.workflow:
+        starter.create_workflows(Placeholders.known(options.org, options.machine_user))
     path = ctx.settings.path(folder)
     top = repository_root(path)
     if top is not None and top != path.resolve():
@@ -67,7 +81,7 @@ class _Starter:
         where = os.path.normpath(self._folder)
         self.report = InitReport("" if where == "." else where)
 
-    def write_manifest(self) -> None:
+    def write_manifest(self, org: str | None) -> None:
         """Creates an example, unless manifests exist: it would add a task to them."""
         from reconciler.manifest.discovery import Finder
 
@@ -76,9 +90,12 @@ class _Starter:
             finder.find(())
         if finder.files:
             self.report.kept += [self._prefix + name for name in sorted(finder.files)]
-        else:
-            self._create("tasks/example.yaml", template_text("example.yaml"))
-            self._create(SCHEMA, schema_text("manifest"))
+            return
+        text = template_text("example.yaml")
+        if org is not None:
+            text = text.replace("# orgName: my-org", f"orgName: {org}")
+        self._create("tasks/example.yaml", text)
+        self._create(SCHEMA, schema_text("manifest"))
 
     def update_schema(self) -> None:
         """Updates the copy that an earlier version of taskctl wrote."""
@@ -87,15 +104,13 @@ class _Starter:
         if path.is_file() and _read(path) != text.encode():
             self._write(SCHEMA, text.encode())
 
-    def add_gitignore(self, *, write: bool) -> None:
+    def add_gitignore(self) -> None:
         path, text = self._folder / GITIGNORE, template_text("gitignore")
         before = _read(path)
         known = before.decode("utf-8", "replace").splitlines()
         missing = [line for line in text.splitlines() if line not in known]
         if not [line for line in missing if not line.startswith("#")]:
             self.report.kept.append(self._prefix + GITIGNORE)
-        elif not write:
-            return
         elif not path.exists():
             self._create(GITIGNORE, text)
         else:
@@ -103,18 +118,33 @@ class _Starter:
             text = newline + "".join(f"{line}\n" for line in missing)
             self._write(GITIGNORE, before + text.encode())
 
-    def create_workflows(self, *, write: bool) -> None:
+    def write_config(self, *, shared: bool) -> None:
+        """A configuration, unless one applies to the directory; then what `shared` needs of it."""
+        found = find_config(self._folder)
+        if found.file is None:
+            self._create(NAME, template_text(NAME) + (_SHARED if shared else ""))
+            return
+        name = os.path.relpath(found.file)
+        self.report.kept.append(name)
+        lines = [
+            f"{line}\n"
+            for line in _SHARED.splitlines()
+            if line.partition(" =")[0].replace("-", "_") not in found.values
+        ]
+        if shared and lines:
+            self.report.shown.append((name, "".join(lines)))
+
+    def create_workflows(self, values: Placeholders) -> None:
+        shown = len(self.report.shown)
         for name, template in WORKFLOWS.items():
-            shown = len(self.report.shown)
-            self.create_or_show(name, template_text(template), write=write)
-            if "apply" not in name:
-                del self.report.shown[shown:]  # showing one of the two is enough
+            self.create_or_show(name, filled(template_text(template), values), write=True)
+        del self.report.shown[shown + 1 :]  # showing one of them is enough
+        self.report.placeholders += values.left
 
     def create_or_show(self, name: str, text: str, *, write: bool) -> None:
         """Shows a file that exists: what it needs can be copied."""
         if write and not self._create(name, text):
             self.report.shown.append((name, text))
-        self.report.placeholders |= write and "COMMIT" in text
 
     def _create(self, name: str, text: str) -> bool:
         """Creates a file; False if it exists."""

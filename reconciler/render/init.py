@@ -6,25 +6,14 @@ from pathlib import PurePath
 
 from reconciler.app.init import InitReport
 from reconciler.messages.commands import completed
-from reconciler.model.address import documentation
-from reconciler.model.shell import command_line
+from reconciler.model.shell import command_line, file_word
 from reconciler.render import cells, safe
 from reconciler.render.document import json_document
 
 MAX_KEPT = 4
 """Existing files that are listed; a repository may have hundreds of manifests."""
 
-_NO_ADDRESS = "`your-org/taskctl` with the repository that holds taskctl, "
-_PLACEHOLDERS = (
-    "Replace {address}`COMMIT` with the commit of taskctl's tag, `acme` with your organization, and"
-    " `acme-taskctl` with its machine user."
-)
-
-_MORE_FILES = {
-    "--gitignore": ".gitignore",
-    "--hook": ".pre-commit-config.yaml",
-    "--workflow": "taskctl-plan.yml",
-}
+_MORE_FILES = {"--hook": ".pre-commit-config.yaml", "--workflow": "taskctl-plan.yml"}
 
 
 def init_document(report: InitReport) -> dict[str, object]:
@@ -43,22 +32,31 @@ def init_text(report: InitReport) -> str:
         for name, text in report.shown
     ]
     if report.placeholders:
-        address = "" if documentation("") else _NO_ADDRESS
-        shown.append(_PLACEHOLDERS.format(address=address) + "\n")
+        shown.append("In the workflows, replace " + ", ".join(report.placeholders) + ".\n")
     return "\n".join(["".join(done), *shown, _next_steps(report)])
 
 
 def _next_steps(report: InitReport) -> str:
     """Commands to run from here."""
     there = ("-C", report.folder) if report.folder else ()
-    offline = completed(command_line("validate", *there))
-    plan = completed(command_line("plan", "--backend", "local", *there))
     known = {PurePath(name).name for name in (*report.written, *report.kept)}
+    steps = [
+        (completed(command_line("validate", *there)), "check the manifests, offline"),
+        (
+            completed(command_line("plan", "--backend", "local", *there)),
+            "plan without an account or a network",
+        ),
+    ]
+    if "taskctl-plan.yml" in known:
+        steps += [
+            (completed(command_line("state", "init", *there)), "create the shared state, once"),
+            (" ".join(["git", "add", *map(file_word, report.written)]), "what was written"),
+            ("git commit -m 'Manage agent tasks with taskctl'", "CI plans and applies from now on"),
+        ]
     lacking = [option for option, name in _MORE_FILES.items() if name not in known]
     more = completed(command_line("init", *lacking, *there))
-    width = max(map(cells.width, (offline, plan)))
-    return (
-        f"Next steps:\n    {cells.pad(offline, width)}  # check the manifests, offline\n"
-        f"    {cells.pad(plan, width)}  # plan without an account or a network\n"
-        + (f"\nTo write more files, run:\n    {more}\n" if lacking else "")
+    width = max(cells.width(command) for command, _ in steps[:2])
+    rows = [f"    {cells.pad(command, width)}  # {why}\n" for command, why in steps]
+    return f"Next steps:\n{''.join(rows)}" + (
+        f"\nTo write more files, run:\n    {more}\n" if lacking else ""
     )

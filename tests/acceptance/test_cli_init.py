@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,17 @@ from reconciler.system.resources import schema_text, template_text
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [
+    ".github/workflows/taskctl-answer.yml",
     ".github/workflows/taskctl-apply.yml",
     ".github/workflows/taskctl-plan.yml",
     ".gitignore",
     ".pre-commit-config.yaml",
+    "taskctl.toml",
     "tasks/example.yaml",
     "tasks/manifest.schema.json",
 ]
+FIRST = [".gitignore", *ALL[5:]]
+"""What is always written."""
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def test_a_huge_file_is_not_read(
     (folder / "tasks").mkdir()
     with (folder / name).open("wb") as file:
         file.truncate(limits.CONFIG_BYTES + 1)
-    assert run(["init", "--gitignore"]) == 1
+    assert run(["init"]) == 1
     assert f"{name}: error: larger than 1048576 bytes" in capsys.readouterr().err
     assert (folder / name).stat().st_size == limits.CONFIG_BYTES + 1
 
@@ -62,7 +67,7 @@ def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[st
     assert said.out.startswith("wrote  tasks/example.yaml\n")
     assert "Next steps:\n    taskctl validate " in said.out
     assert len(said.out.splitlines()) <= 12
-    assert files(folder) == ["tasks/example.yaml", "tasks/manifest.schema.json"]
+    assert files(folder) == FIRST
     manifests = load([], root=folder)
     assert (len(manifests.tasks), manifests.diagnostics) == (1, ())
     content = (folder / "tasks/example.yaml").read_bytes()
@@ -82,6 +87,7 @@ def test_the_next_steps_can_be_pasted(
         assert run(shlex.split(command)[1:]) == 0, command
     assert (folder / "infra" / ".gitignore").exists()
     assert files(folder)[0].startswith("infra/")
+    assert not (folder / "taskctl.toml").exists()
 
 
 def test_without_manifests_init_is_suggested(
@@ -102,27 +108,27 @@ def test_git_ignores_files_that_can_be_recreated(folder: Path) -> None:
         text=True,
         check=True,
     )
-    assert {line[3:] for line in listed.stdout.splitlines()} == set(ALL[4:])
+    assert {line[3:] for line in listed.stdout.splitlines()} == set(FIRST)
 
 
 def test_other_files_are_written_on_request(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["init", "--hook", "--workflow", "--gitignore"]) == 0
+    assert run(["init", "--hook", "--workflow"]) == 0
     written = capsys.readouterr().out
     assert files(folder) == ALL
     assert "repos:" not in written
-    assert "Replace `your-org/taskctl` with " in written
+    assert "replace `your-org/taskctl` with " in written
     assert "more files" not in written
     assert run(["init", "--hook", "infra"]) == 0
-    assert "    taskctl init --gitignore --workflow -C infra\n" in capsys.readouterr().out
+    assert "    taskctl init --workflow -C infra\n" in capsys.readouterr().out
     assert (folder / ".gitignore").read_text() == template_text("gitignore")
 
 
 def test_a_saved_plan_is_ignored(folder: Path) -> None:
     """It contains prompts."""
     git(folder, "init", "-q")
-    assert run(["init", "--gitignore", "-q"]) == 0
+    assert run(["init", "-q"]) == 0
     assert run(["plan", "--backend", "local", "-o", "plan.taskctl", "-q"]) == 0
     assert "plan.taskctl" not in git(folder, "status", "--short", "--untracked-files=all")
 
@@ -135,7 +141,7 @@ def test_the_content_of_a_file_that_exists_is_shown_if_requested(
         (folder / f"{number}.tasks.yaml").write_text("tasks: {}\n")
     assert run(["init"]) == 0
     out = capsys.readouterr().out
-    assert len(out.splitlines()) <= 12
+    assert len(out.splitlines()) <= 14
     assert "kept   46 more\n" in out
     assert run(["init", "--hook"]) == 0
     shown = capsys.readouterr().out
@@ -144,8 +150,8 @@ def test_the_content_of_a_file_that_exists_is_shown_if_requested(
 
 
 def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    everything = ["init", "--hook", "--workflow", "--gitignore"]
-    for name in ALL[:4]:
+    everything = ["init", "--hook", "--workflow"]
+    for name in ALL[:5]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("mine")
     (folder / "tasks").mkdir()
@@ -153,9 +159,9 @@ def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]
     assert run([*everything, "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["formatVersion"] == 1
-    assert document["written"] == [".gitignore"]
-    assert sorted(document["kept"]) == [*ALL[:2], ".pre-commit-config.yaml", "tasks/own.yaml"]
-    assert files(folder) == [*ALL[:4], "tasks/own.yaml"]
+    assert document["written"] == [".gitignore", "taskctl.toml"]
+    assert sorted(document["kept"]) == [*ALL[:3], ".pre-commit-config.yaml", "tasks/own.yaml"]
+    assert files(folder) == [*ALL[:6], "tasks/own.yaml"]
     assert (folder / ".gitignore").read_text() == "mine\n" + template_text("gitignore")
     assert (folder / ".pre-commit-config.yaml").read_text() == "mine"
     before = {name: (folder / name).read_bytes() for name in files(folder)}
@@ -167,12 +173,12 @@ def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_another_directory_can_be_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["init", "a/b", "--gitignore"]) == 0
+    assert run(["init", "a/b"]) == 0
     assert "wrote  a/b/tasks/example.yaml\n" in capsys.readouterr().out
-    assert files(folder / "a/b") == [".gitignore", *ALL[4:]]
+    assert files(folder / "a/b") == FIRST
     assert run(["init", "-q", "-C", "a", "c"]) == 0
     assert capsys.readouterr().out == ""
-    assert files(folder / "a/c") == ALL[4:]
+    assert files(folder / "a/c") == FIRST
 
 
 def test_below_the_root_of_a_repository_the_place_for_hooks_is_named(
@@ -202,14 +208,14 @@ def git(folder: Path, *arguments: str) -> str:
 
 def test_gitignore_covers_everything_that_belongs_to_one_machine(folder: Path) -> None:
     git(folder, "init", "-q")
-    run(["init", "--gitignore", "-q"])
+    run(["init", "-q"])
     state = "taskctl.state.json"
     (folder / ".taskctl").mkdir()
     for suffix in ("", ".journal", ".lock", ".backup", ".1a2b.tmp"):
         (folder / f"{state}{suffix}").write_text("")
     (folder / ".taskctl/local.db").write_text("")
     status = git(folder, "status", "--porcelain", "--untracked-files=all")
-    assert sorted(line[3:] for line in status.splitlines()) == sorted([".gitignore", *ALL[4:]])
+    assert sorted(line[3:] for line in status.splitlines()) == sorted(FIRST)
 
 
 @pytest.mark.tools
@@ -233,6 +239,58 @@ def test_the_hook_runs_in_pre_commit(folder: Path, monkeypatch: pytest.MonkeyPat
     ran = subprocess.run(hooks, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert "tasks/example.yaml:" in ran.stdout
+
+
+def test_the_configuration_that_applies_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".git").mkdir()
+    (folder / "taskctl.toml").write_text('state = "git:upstream"\npaths = ["infra/tasks"]\n')
+    assert run(["init", "infra", "--workflow"]) == 0
+    out = capsys.readouterr().out
+    assert "kept   taskctl.toml\n" in out
+    assert "taskctl.toml exists. Add what it lacks of:\n\n    max-creates = 10\n" in out
+    assert not (folder / "infra/taskctl.toml").exists()
+
+
+def test_a_workflow_needs_no_edit_if_everything_is_known(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The organization is never in taskctl.toml, which anyone can change in a pull request."""
+    commit, url = "4" * 40, "https://github.example/platform/agents.git"
+    installed = json.dumps({"url": url, "vcs_info": {"vcs": "git", "commit_id": commit}})
+    monkeypatch.setattr(PathDistribution, "read_text", lambda *_: installed)
+    words = ["init", "--workflow", "--org", "example", "--machine-user", "example-bot"]
+    assert run(words) == 0
+    out = capsys.readouterr().out
+    assert "replace" not in out
+    for name in ALL[:3]:
+        text = (folder / name).read_text()
+        assert f"uses: platform/agents@{commit} # v" in text
+        assert not re.search(r"Replace|COMMIT|your-org|acme", text), name
+        assert "organization: example\n" in text
+        assert "scope: user:example-bot\n" in text
+    assert "orgName: example\n" in (folder / "tasks/example.yaml").read_text()
+    config = (folder / "taskctl.toml").read_text()
+    assert "example" not in config
+    for line in (
+        'state = "git:origin"',
+        "max-creates = 10",
+        'answer-workflow = "taskctl-answer.yml"',
+    ):
+        assert line in config.splitlines()
+    assert "    taskctl state init " in out
+    (add,) = re.findall(r"^    (git add .*?)  +#", out, re.MULTILINE)
+    git(folder, "init", "-q")
+    subprocess.run(shlex.split(add), check=True)
+    assert "??" not in git(folder, "status", "--porcelain", "--untracked-files=all")
+
+
+@pytest.mark.parametrize("value", ["a b", "$(x)", "", "-x", "a\n"])
+def test_a_name_that_no_workflow_should_have_is_refused(folder: Path, value: str) -> None:
+    assert run(["init", "--workflow", f"--org={value}"]) == 1
+    assert run(["init", "--workflow", f"--machine-user={value}"]) == 1
+    assert files(folder) == []
 
 
 @pytest.mark.parametrize("name", ["github-plan.yml", "github-apply.yml"])

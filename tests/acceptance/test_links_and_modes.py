@@ -115,7 +115,7 @@ def test_the_embedded_service_must_not_link_out_of_the_repository(
 WRITERS = {
     "plan.taskctl": ["plan", *LOCAL, "--out", "plan.taskctl"],
     "report.json": ["validate", "--report", "json=report.json"],
-    ".gitignore": ["init", "--gitignore"],
+    ".gitignore": ["init"],
     "tasks/manifest.schema.json": ["init"],
     "tasks/more.yaml": ["import", "--mine", "--write", "tasks/more.yaml", *LOCAL],
     "own.db": ["plan", "--backend", "local:own.db"],
@@ -146,7 +146,7 @@ def test_nothing_is_written_through_a_link_to_a_file_outside(
     [
         *((n, WRITERS[n]) for n in ("plan.taskctl", "report.json", "tasks/more.yaml", "own.db")),
         (".taskctl/local.db", WRITERS[".taskctl/local.db"]),
-        ("link/.gitignore", ["init", "link", "--gitignore"]),
+        ("link/.gitignore", ["init", "link"]),
         (".github/workflows/taskctl-plan.yml", ["init", "--workflow"]),
         ("out/a/plan.taskctl", ["plan", *LOCAL, "--out", "out/a/plan.taskctl"]),
     ],

@@ -4,31 +4,67 @@ from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import argument, option
+from reconciler.cli.usage import UsageError
+from reconciler.model.shell import is_org_name
+
+
+def _name(value: str) -> str:
+    """A name that can be part of a workflow."""
+    if not is_org_name(value):
+        raise UsageError("name", value=value)
+    return value
 
 
 @make_command(
     "init",
     argument("folder", "[DIR]", default="."),
     option("--hook", is_flag=True, help="Write .pre-commit-config.yaml."),
-    option("--workflow", is_flag=True, help="Write .github/workflows/taskctl-*.yml."),
     option(
-        "--gitignore", is_flag=True, help="Add the files that must not be committed to .gitignore."
+        "--workflow",
+        is_flag=True,
+        help="Write .github/workflows/taskctl-*.yml, and configure a shared state.",
+    ),
+    option(
+        *("--org", "organization"),
+        type=_name,
+        metavar="NAME",
+        help="The organization of the tasks.",
+    ),
+    option(
+        "--machine-user",
+        type=_name,
+        metavar="NAME",
+        help="With --workflow: the user as which CI creates tasks.",
     ),
     examples=[
-        ("taskctl init", "create tasks/example.yaml here"),
-        ("taskctl init infra --gitignore --hook", "in another directory, with these files"),
-        ("taskctl init --workflow", "with GitHub workflows that plan and apply"),
+        ("taskctl init", "create tasks/example.yaml, taskctl.toml and .gitignore here"),
+        ("taskctl init infra --hook", "in another directory, with pre-commit hooks"),
+        (
+            "taskctl init --workflow --org acme --machine-user acme-taskctl",
+            "with GitHub workflows that plan, apply and answer",
+        ),
     ],
 )
-def command(call: Call, folder: str, hook: bool, workflow: bool, gitignore: bool) -> int:
-    """Create a starter manifest in DIR/tasks.
+def command(
+    call: Call,
+    folder: str,
+    hook: bool,
+    workflow: bool,
+    organization: str | None,
+    machine_user: str | None,
+) -> int:
+    """Create a starter manifest in DIR/tasks, .gitignore, and taskctl.toml if no configuration
+    applies to DIR yet.
 
-    Existing files are kept, except for taskctl's own copy of its schema, which is updated. With
-    --hook and --workflow, the content of a file that already exists is printed instead.
+    Existing files are kept, except for taskctl's own copy of its schema, which is updated, and
+    .gitignore, to which lines are added. With --hook and --workflow, the content of a file that
+    already exists is printed instead.
     """
-    from reconciler.app.init import init
+    from reconciler.app.init import InitOptions, init
     from reconciler.render.init import init_document, init_text
 
-    report = init(call.ctx, folder, hook=hook, workflow=workflow, gitignore=gitignore)
+    if machine_user is not None and not workflow:
+        raise UsageError("requires", option="--machine-user", needed="--workflow")
+    report = init(call.ctx, folder, InitOptions(hook, workflow, organization, machine_user))
     call.out.result(lambda: init_document(report), lambda _style: init_text(report))
     return 0

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.app.apply import apply
 from reconciler.app.fmt import fmt, fmt_stdin
-from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, init
+from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, InitOptions, init
 from reconciler.app.plan import plan
 from reconciler.app.show import load_plan_or_task
 from reconciler.app.validate import validate
@@ -30,13 +30,13 @@ def codes(problem: pytest.ExceptionInfo[TaskctlError]) -> list[Code]:
 def test_init_writes_what_is_missing_and_keeps_the_rest(tmp_path: Path) -> None:
     with context(tmp_path, RecordingUi()) as ctx:
         first = init(ctx)
-        assert first.written == ["tasks/example.yaml", SCHEMA]
+        assert first.written == ["tasks/example.yaml", SCHEMA, GITIGNORE, "taskctl.toml"]
         assert first.shown == []
         assert not (tmp_path / HOOK).exists()
         (tmp_path / SCHEMA).write_text("{}")
-        second = init(ctx, hook=True, gitignore=True)
-        assert second.kept == ["tasks/example.yaml"]
-        assert second.written == [SCHEMA, GITIGNORE, HOOK]
+        second = init(ctx, ".", InitOptions(hook=True))
+        assert second.kept[:2] == ["tasks/example.yaml", GITIGNORE]
+        assert second.written == [SCHEMA, HOOK]
         assert validate(ctx, ()).tasks == 1
 
 

@@ -1,0 +1,69 @@
+"""The workflows that `init` writes: what is known of their organization, their machine user, and of
+the commit that taskctl was installed from replaces the placeholders."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import PackageNotFoundError, distribution
+from urllib.parse import urlsplit
+
+from reconciler.model.address import REPOSITORY
+from reconciler.model.value import Value
+
+_ACTION = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_HEADER = re.compile(r"# Replace your-org/.*?\n(?=# (?!acme )|name:)", re.DOTALL)
+
+
+class Placeholders(Value, frozen=True):
+    """The values of placeholders; None: not known."""
+
+    org: str | None = None
+    machine_user: str | None = None
+    repository: str | None = None
+    commit: str | None = None
+
+    @classmethod
+    def known(cls, org: str | None, machine_user: str | None) -> Placeholders:
+        """With the commit that this taskctl was installed from, if it was one."""
+        repository, commit = _installed()
+        return cls(org, machine_user, repository, commit)
+
+    @property
+    def left(self) -> list[str]:
+        """The placeholders that a person has to replace, and what with."""
+        known = (
+            (self.repository, "`your-org/taskctl` with the repository that holds taskctl"),
+            (self.commit, "`COMMIT` with the commit of taskctl's tag"),
+            (self.org, "`acme` with your organization"),
+            (self.machine_user, "`acme-taskctl` with its machine user"),
+        )
+        return [text for value, text in known if value is None]
+
+
+def filled(text: str, values: Placeholders) -> str:
+    """A workflow with these values. Its header names the placeholders that are left."""
+    left = values.left
+    header = "".join(f"# Replace {name}.\n" for name in left).replace("`", "")
+    text = _HEADER.sub(lambda _: header, text, count=1)
+    if values.org is not None:
+        text = text.replace("organization: acme\n", f"organization: {values.org}\n")
+    if values.machine_user is not None:
+        text = text.replace("user:acme-taskctl\n", f"user:{values.machine_user}\n")
+    if values.repository is not None:
+        text = text.replace(f"uses: {REPOSITORY}@", f"uses: {values.repository}@")
+    return text if values.commit is None else text.replace("@COMMIT #", f"@{values.commit} #")
+
+
+def _installed() -> tuple[str | None, str | None]:
+    """The repository on GitHub and the commit, of an installation from git."""
+    repository = None if REPOSITORY.startswith("your-org/") else REPOSITORY
+    try:
+        about = json.loads(distribution("taskctl").read_text("direct_url.json") or "{}")
+        path = urlsplit(about["url"]).path.strip("/").removesuffix(".git")
+        commit = about["vcs_info"]["commit_id"]
+    except (PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
+        return repository, None
+    is_valid = _ACTION.fullmatch(path) and _COMMIT.fullmatch(commit)
+    return (path, commit) if is_valid else (repository, None)
