@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from reconciler.app.context import Context
@@ -20,10 +20,17 @@ _OVER = frozenset(
 
 class ListedDuplicates(NamedTuple):
     """`over` are the IDs of those that have finished, or are gone for the identity that sent them;
-    `warnings` are about all others."""
+    `running` are all others."""
 
-    warnings: tuple[Diagnostic, ...] = ()
+    running: tuple[Duplicate, ...] = ()
     over: frozenset[str] = frozenset()
+
+    def warnings(
+        self, state: State, adopted: Collection[str | None] = ()
+    ) -> tuple[Diagnostic, ...]:
+        """A warning for each that is running, unless a key gets it now."""
+        left = (each for each in self.running if each.task_id not in adopted)
+        return tuple(duplicate_warning(each, state) for each in left)
 
 
 def read_duplicates(ctx: Context, state: State) -> ListedDuplicates:
@@ -37,8 +44,7 @@ def read_duplicates(ctx: Context, state: State) -> ListedDuplicates:
         states |= dict.fromkeys((each.task_id for each in gone), TaskState.NOT_VISIBLE)
         states |= _states(ctx, [record_of_duplicate(duplicate) for duplicate in gone], again=True)
     over = frozenset(task_id for task_id, found in states.items() if found in _OVER)
-    running = (each for each in listed if each.task_id not in over)
-    return ListedDuplicates(tuple(duplicate_warning(each, state) for each in running), over)
+    return ListedDuplicates(tuple(each for each in listed if each.task_id not in over), over)
 
 
 def record_of_duplicate(duplicate: Duplicate) -> Record:

@@ -29,7 +29,7 @@ from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Action, Plan
 from reconciler.plan.planner import Followed, PlanInputs, make_plan, needs_of
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.view import RemoteView
@@ -177,10 +177,11 @@ class Planning:
         plan = self._with_budgets(self._read_and_plan(state, options, only, follow=True))
         if self._duplicates is None:
             self._duplicates = read_duplicates(self._ctx, state)
+        adopted = {task.task_id for task in plan.tasks if task.action is Action.ADOPT}
         diagnostics = (
             *self._space.manifests.diagnostics,
             *plan.diagnostics,
-            *self._duplicates.warnings,
+            *self._duplicates.warnings(state, adopted),
             *self._careless(plan),
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),

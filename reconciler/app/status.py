@@ -63,7 +63,7 @@ def status(
         if states:
             found = tuple(status for status in found if status.state in states)
         problems = tuple(dict.fromkeys(tasks.expectations.problems))
-        duplicates = read_duplicates(ctx, tasks.state).warnings
+        duplicates = read_duplicates(ctx, tasks.state).warnings(tasks.state)
         report = StatusReport(found, ctx.now(), len(refs), problems, duplicates)
         if notify is not None:
             _notify(tasks, report, notify)

@@ -119,6 +119,8 @@ class Rules:
             return None
         if self._state.is_retired(task.task_id):
             return None
+        if task.task_id in self._state.duplicates:
+            return _conflict(task, "taskID.duplicate", owner=str(owner))
         known = self._state.records.get(owner)
         if known is None:
             return _conflict(task, "taskID.claimed", owner=str(owner))

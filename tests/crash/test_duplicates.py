@@ -124,6 +124,20 @@ def test_state_rm_drops_it(here: InProcess, extra: str) -> None:
     assert list(here.sandbox.recorded()) == ["k2"]
 
 
+def test_a_key_may_get_it_once_a_person_says_so(here: InProcess, extra: str) -> None:
+    here.sandbox.write({"k3": {"message": "do 2", "taskID": extra}, **as_tasks(ONE)})
+    plan = here.run("plan")
+    (planned,) = [task for task in plan.document["tasks"] if task["key"] == "k3"]
+    assert planned["action"] == "unresolved"
+    assert f"taskctl state rm {extra}" in json.dumps(planned)
+    here.sandbox.write({"k2": {"message": "do 2", "taskID": extra}})
+    assert here.run_state("rm", "k2").code == 0
+    ended = here.run("apply")
+    assert (ended.results(), warned(ended)) == ({"k2": "adopted"}, [])
+    assert here.sandbox.recorded() == {"k2": extra}
+    assert "duplicates" not in here.sandbox.state()
+
+
 def test_a_response_with_its_id_is_no_proof(here: InProcess, extra: str) -> None:
     here.sandbox.write(as_tasks({**ONE, "k3": "do 3"}))
     text, head = json.dumps({"taskId": extra}), {"Content-Type": "application/json"}
