@@ -304,5 +304,6 @@ class Wave:
             self._session.drop_duplicates(self._planning.over)
             self._session.close()
         except StateError as problem:
-            return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
+            new = (found for found in problem.diagnostics if found not in report.diagnostics)
+            return replace(report, diagnostics=(*report.diagnostics, *new))
         return report

@@ -240,6 +240,7 @@ class Loop:
         seconds = min([self._look, *(some + 0.02 for some in left if some > 0)])
         self._look = min(_LAST_LOOK, self._look * 2)
         while seconds > 0:
+            self._ctx.log.check_held()  # what a lookup finds could not be recorded
             self._waiting(waiting)
             self._note_totals()
             if not self._ctx.wait(min(seconds, 1.0)):

@@ -82,6 +82,10 @@ def remove_state(sandbox: Sandbox) -> None:
     (sandbox.folder / STATE).unlink()
 
 
+def remove_journal(sandbox: Sandbox) -> None:
+    (sandbox.folder / JOURNAL).unlink()
+
+
 LOSSES: dict[Callable[[Sandbox], None], Code] = {
     remove_lock: Code.STATE_LOCK_LOST,
     remove_lock_only: Code.STATE_LOCK_LOST,
@@ -89,10 +93,12 @@ LOSSES: dict[Callable[[Sandbox], None], Code] = {
     pull_another_one: Code.STATE_CHANGED,
     restore_older_copy: Code.STATE_CHANGED,
     remove_state: Code.STATE_CHANGED,
+    remove_journal: Code.STATE_LOCK_LOST,
 }
+AT_PROMPT = [lose for lose in LOSSES if lose is not remove_journal]  # there is none yet
 
 
-@pytest.mark.parametrize("lose", LOSSES, ids=lambda lose: lose.__name__)
+@pytest.mark.parametrize("lose", AT_PROMPT, ids=lambda lose: lose.__name__)
 def test_a_yes_after_a_loss_sends_and_writes_nothing(
     sandbox: Sandbox, server: FaultServer, lose: Callable[[Sandbox], None]
 ) -> None:
@@ -137,6 +143,24 @@ def test_tasks_whose_state_was_replaced_are_found_by_id_or_mark(
         assert sandbox.run("apply", *ADOPT).code == 0
     assert ended.results() == {**results, "k6": "created", "k7": "created"}
     sandbox.assert_exactly_one_each(TEXTS)
+
+
+@pytest.mark.parametrize("lose", [remove_lock_only, restore_older_copy, remove_journal])
+def test_a_wait_for_an_unknown_outcome_ends_with_the_loss(
+    sandbox: Sandbox, server: FaultServer, lose: Callable[[Sandbox], None]
+) -> None:
+    """Nothing that it finds could be recorded."""
+    sandbox.settle = "600s"
+    server.set_rules(Rule("create", Fault("reset"), nth=(1,)))
+    process = sandbox.start("apply", "--target", "k2")
+    process.until_said("outcome unknown")
+    lose(sandbox)
+    out, _ = process.communicate()
+    assert process.returncode == 1
+    document = json.loads(out)
+    assert [d["code"] for d in document["diagnostics"]].count(LOSSES[lose]) == 1
+    assert {task["result"] for task in document["tasks"]} == {"unresolved"}
+    assert len(server.posts) == 3
 
 
 def files(sandbox: Sandbox) -> dict[str, bytes]:

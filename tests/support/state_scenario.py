@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler.model.diagnostics import StateError
@@ -97,7 +98,23 @@ def lost(path: Path) -> None:
     path.unlink()
 
 
-PREPARED: dict[str, Prepare] = {"fresh": fresh, "known": known, "torn": torn, "lost": lost}
+def replaced(path: Path) -> None:
+    """A journal whose state was replaced by another version of it."""
+    known(path)
+    with open_at(path) as session:
+        session.append(Attempted(attempt(6)), Attempted(attempt(7)), Recorded(record(7)))
+        path.write_bytes(path.read_bytes() + b" ")
+        with suppress(StateError):
+            session.close()
+
+
+PREPARED: dict[str, Prepare] = {
+    "fresh": fresh,
+    "known": known,
+    "torn": torn,
+    "lost": lost,
+    "replaced": replaced,
+}
 
 
 def check(before: State, after: State, confirmed: set[str]) -> None:
