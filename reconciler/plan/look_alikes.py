@@ -69,7 +69,7 @@ def look_alikes(
     """
     creates = {
         task.ref: (task, task.desired)
-        for task in sorted(planned, key=lambda task: natural(task.ref))
+        for task in planned
         if task.creates and task.desired is not None and is_comparable(task.desired, state)
     }
     if not creates:
@@ -78,21 +78,20 @@ def look_alikes(
     pool = _Pool(state, view, owners, adopted | claims.found())
     searches = [
         _Search(task, pool, adopt_depth(ref.org_name, state, options).ids, options.settle_time)
-        for ref, (_, task) in creates.items()
+        for ref, (_, task) in sorted(creates.items(), key=lambda item: natural(item[0]))
     ]
     contested = claims.contested()
-    pairs = _paired(searches, contested)
-    chosen = pairs if options.adopt else _paired(searches, contested, claims.answers)
-    used, keys = {task.id for task in chosen.values()}, {t.id: ref for ref, t in pairs.items()}
-    unresolved = _Open(view, state.backend, used, pairs, keys).unresolved
-    decided: dict[TaskRef, PlannedTask] = {}
-    for search in searches:
-        create, task = creates[search.task.ref]
-        if task.ref in chosen:
-            found = adopt(task, chosen[task.ref], Reason.LOOK_ALIKE, state.backend, view)
-            decided[task.ref] = _in_place_of(create, found)
-        elif (planned_task := unresolved(search)) is not None:
-            decided[task.ref] = planned_task
+    chosen = _paired(searches, contested, None if options.adopt else claims.answers)
+    used = {task.id for task in chosen.values()}
+    left = [search for search in searches if search.task.ref not in chosen]
+    open_pairs = _paired(left, contested | used)
+    keys = {task.id: ref for ref, task in open_pairs.items()}
+    unresolved = map(_Open(view, state.backend, used, open_pairs, keys).unresolved, left)
+    decided = {task.ref: task for task in unresolved if task is not None}
+    for ref, found in chosen.items():
+        create, task = creates[ref]
+        adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
+        decided[ref] = _in_place_of(create, adopted_task)
     return decided
 
 
@@ -205,10 +204,8 @@ class _Search:
         compared."""
         if found.task.id in self._compared and found.former is None:
             return False
-        if not settings_agree(self.task.inputs, found.task) or found.owner not in (
-            None,
-            self.task.ref,
-        ):
+        is_others = found.owner not in (None, self.task.ref)
+        if is_others or not settings_agree(self.task.inputs, found.task):
             return False
         made = found.task.created_at
         if self._span is None or made is None:
@@ -296,8 +293,7 @@ class _Open(NamedTuple):
     def unresolved(self, search: _Search) -> PlannedTask | None:
         """Why the key must not be created yet; None if no task may be its own."""
         task = search.task
-        pair = self.pairs.get(task.ref)
-        if pair is not None and pair.id not in self.used:
+        if (pair := self.pairs.get(task.ref)) is not None:
             return self._undecided(task, pair, Reason.LOOK_ALIKE, remark("lookAlike.same"), pair)
         found = next((found for found in search.same if found.task.id not in self.used), None)
         if found is not None and (other := self.keys.get(found.task.id)) is not None:
@@ -324,7 +320,6 @@ class _Open(NamedTuple):
         pair: RemoteTask | None = None,
     ) -> PlannedTask:
         explanation = (why, *described(found, self.backend, self.view))
-        task_id = found.id
         return plan_for(
-            task, Action.UNRESOLVED, reason, *explanation, task_id=task_id, candidate=pair
+            task, Action.UNRESOLVED, reason, *explanation, task_id=found.id, candidate=pair
         )
