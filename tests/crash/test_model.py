@@ -135,6 +135,12 @@ class Repository(RuleBasedStateMachine):
         options = replace(OPTIONS, settle_time=timedelta(seconds=settle))
         self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
 
+    @rule(answers=ANSWERS, death=DEATHS)
+    def apply_with_adopt(self, answers: list[str], death: int | None) -> None:
+        """All tasks are those of this repository, so the answer is always right."""
+        options = replace(OPTIONS, adopt=True)
+        self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
+
     @rule(answers=ANSWERS, seconds=st.sampled_from([0, 20, 60]))
     def apply_until_interrupted(self, answers: list[str], seconds: float) -> None:
         self.world.apply(self.tasks(), Fate(list(answers), stops_after=seconds))
@@ -305,6 +311,21 @@ def run(examples: int, steps: int, served: Served | None = None) -> None:
 
 def test_any_sequence() -> None:
     run(60, 15)
+
+
+def test_a_record_that_somebody_else_removed_under_a_new_key() -> None:
+    """A sequence that once ended with a second agent: for another key, a removed task that the
+    user who applies cannot see was nothing."""
+    machine = Calmed()
+    machine.begin(begun=True)
+    machine.add("c")
+    machine.apply_as_somebody_else([])
+    machine.remove_the_record("c")
+    machine.rename("c", "m", declared=False)
+    machine.apply([], None, 150)
+    machine.no_prompt_runs_twice()
+    assert "m" not in machine.world.recorded()
+    machine.teardown()
 
 
 @pytest.mark.soak
