@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planner import Planning, failures_of, open_workspace
-from reconciler.model.diagnostics import has_errors
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, has_errors, note
 from reconciler.model.value import replace
 from reconciler.plan.digest import short_digest
 from reconciler.plan.masking import masked_plan
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from reconciler.state.model import State
 
 
 def plan(
@@ -34,7 +39,19 @@ def plan(
     made = Planning(ctx, space, with_past=with_past).plan(state, space.options)
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, masked_plan(made, ctx.sensitive))
-    return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))
+    found = (*failures_of(made, fail_on), *_other_digest(ctx, made, state))
+    return replace(made, diagnostics=(*made.diagnostics, *found))
+
+
+def _other_digest(ctx: Context, made: Plan, state: State) -> Iterator[Diagnostic]:
+    """A note if none of the recorded tasks belongs to this user: whoever applies is another one."""
+    if not made.has_changes() or ctx.settings.apply_as is not None:  # which has a note of its own
+        return
+    caller = ctx.client.identity()
+    creators = [record.identity for record in state.records.values()]
+    if creators and not any(map(caller.same_as, creators)):
+        creator = creators[-1].name
+        yield note(Code.WRONG_IDENTITY, "digest", identity=caller.name, creator=creator)
 
 
 def note_next_step(
@@ -42,8 +59,8 @@ def note_next_step(
 ) -> None:
     """Shows the command that applies exactly this plan."""
     if out_file is not None:
-        note = "plan_saved" if made.has_changes() else "empty_plan_saved"
-        ctx.ui.note(note, file=out_file)
+        saved = "plan_saved" if made.has_changes() else "empty_plan_saved"
+        ctx.ui.note(saved, file=out_file)
         return
     used_up = any(outlook.budget.exhausted for outlook in made.budgets)
     if has_errors(made.diagnostics) or not made.has_changes() or (used_up and not over_budget):

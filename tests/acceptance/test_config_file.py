@@ -231,3 +231,25 @@ def test_an_invalid_identity_is_refused(
         file.write(f'apply-as = "{value}"\n')
     assert run(["plan", *LOCAL]) == 1
     assert "[TC805]" in capsys.readouterr().err
+
+
+def test_a_plan_with_another_token_says_that_its_digest_differs(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def plan() -> tuple[str, list[str]]:
+        assert run(["plan", *LOCAL, "--format", "json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        told = [d for d in document["diagnostics"] if d["code"] == "TC721"]
+        return document["digest"], [d["detail"] for d in told]
+
+    assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
+    (repository / "agents/b.yaml").write_text(manifest("x"))
+    digest, told = plan()
+    assert told == []
+    monkeypatch.setenv("TASKCTL_LOCAL_TOKEN", "a-colleague")
+    other, (detail,) = plan()
+    assert other != digest
+    assert "has another one" in detail
+    with (repository / "taskctl.toml").open("a") as file:
+        file.write('apply-as = "login:somebody"\n')
+    assert "plan of login:somebody has another one" in plan()[1][0]
