@@ -12,7 +12,7 @@ from reconciler.app.duplicates import read_duplicates
 from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when, with_retired
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.budget import Outlook
-from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
@@ -93,8 +93,8 @@ def _notify(tasks: RecordedTasks, report: StatusReport, notify: Notify) -> None:
 
 
 class TotalsReport(Value, frozen=True):
-    """The tokens used, and the budgets of the organizations. `diagnostics` are about expectations
-    that cannot be read."""
+    """The tokens used, and the budgets of the organizations. `diagnostics` are warnings about
+    expectations that cannot be read."""
 
     totals: Totals
     budgets: tuple[Outlook, ...]
@@ -139,5 +139,5 @@ def read_totals(
     return TotalsReport(
         totals(usages, by, begin),
         tuple(Outlook(budget, now) for budget in budgets),
-        tuple(tasks.expectations.problems),
+        tuple(replace(d, severity=Severity.WARNING) for d in tasks.expectations.problems),
     )

@@ -18,7 +18,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.help import WithExamples, printing_option
-from reconciler.render import FORMATS
+from reconciler.render import FORMATS, WITHOUT_DIAGNOSTICS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -198,7 +198,7 @@ class ExitHandler:
             error, called, verbose=out.options.verbose, protects=out.protects
         )
         out.keep(diagnostics)
-        if out.has_result or out.options.format in ("text", "csv"):
+        if out.has_result or out.options.format in WITHOUT_DIAGNOSTICS:
             out.diagnostics(diagnostics)
         else:
             with suppress(BrokenPipeError):

@@ -25,10 +25,16 @@ SHARED_FORMATS = ("markdown", "html", "github")
 BASIC_FORMATS = ("text", "json")
 """The formats of every command. The others are for reports about tasks."""
 
+TABLE_FORMATS = ("csv",)
+"""The formats of reports that have a table."""
+
+WITHOUT_DIAGNOSTICS = ("text", *TABLE_FORMATS)
+"""The formats whose reports do not contain diagnostics, which then go to stderr."""
+
 
 def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
-    if name not in FORMATS:
+    if name not in (*FORMATS, *TABLE_FORMATS):
         raise KeyError(name)
     with for_everybody(shared=name in SHARED_FORMATS):
         text: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
@@ -42,6 +48,7 @@ VIEWS = {
     "ApplyWaitReport": "apply:ApplyWaitView",
     "WaitReport": "wait:WaitView",
     "ResultsReport": "results:ResultsView",
+    "TotalsReport": "totals:TotalsView",
     "FailureReport": "failure:FailureView",
 }
 """The view of each kind of report, by name, so that only the one that is used is imported."""

@@ -15,7 +15,6 @@ from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render import cells, safe
-from reconciler.render.csv_text import csv_text
 from reconciler.render.document import Document, diagnostic_items, json_document
 from reconciler.render.status import (
     address_rows,
@@ -66,6 +65,10 @@ class ResultsView(StatusesView):
 
     def document(self) -> Document:
         return results_document(self.report)
+
+    def table(self) -> Iterable[Sequence[object]]:
+        """A row per task, without the data."""
+        return [_CSV_COLUMNS, *map(_csv_row, self.statuses)]
 
     def summary(self) -> str:
         counted = f"Results: {status_summary(self.statuses)}".removesuffix(".")
@@ -156,9 +159,6 @@ def _answer_rows(status: TaskStatus, style: Style) -> Iterator[str]:
             yield from cells.wrap(line, max(20, style.width - 2))
 
 
-_CSV_COLUMNS = ("orgName", "key", "status", "pullRequests", "answer", "error", "taskId", "url")
-
-
 def results_document(report: ResultsReport) -> Document:
     return json_document(
         report.diagnostics,
@@ -194,9 +194,7 @@ def _result(status: TaskStatus) -> Document:
     }
 
 
-def results_csv(statuses: Sequence[TaskStatus]) -> str:
-    """A row per task, without the data."""
-    return csv_text([_CSV_COLUMNS, *map(_csv_row, statuses)])
+_CSV_COLUMNS = ("orgName", "key", "status", "pullRequests", "answer", "error", "taskId", "url")
 
 
 def _csv_row(status: TaskStatus) -> tuple[str, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.model.budget import Outlook
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.counts import counted
-from reconciler.render.csv_text import csv_text
 from reconciler.render.document import Document, budget_part, given, json_document
 from reconciler.render.style import Style
+from reconciler.render.view import ReportView
 from reconciler.tasks.totals import By, GroupTotal, Totals, Usage
+
+if TYPE_CHECKING:
+    from reconciler.app.status import TotalsReport
 
 BLOCKS = "▏▎▍▌▋▊▉█"
 ASCII = "#"
@@ -22,6 +26,50 @@ MAX_ROWS = {By.DAY: 31}
 
 MAX_BAR, SHORTEST_BAR = 40, 8
 _CUT = "..."
+
+
+class TotalsView(ReportView):
+    command = "status"
+
+    def __init__(self, report: TotalsReport) -> None:
+        self.report = report
+        self.diagnostics = report.diagnostics
+
+    def rows(self, style: Style) -> Iterable[str]:
+        if style.quiet:
+            return ()
+        return totals_rows(self.report.totals, self.report.budgets, style, _bar_marks(style))
+
+    def document(self) -> Document:
+        totals = self.report.totals
+        values: Document = {
+            "tokens": totals.tokens,
+            "tasks": totals.tasks,
+            "unknown": totals.unknown,
+        }
+        for by, sums in totals.groups.items():
+            values[f"by{by.capitalize()}"] = _rows(totals, by, sums)
+        budget = budget_part(self.report.budgets)
+        return json_document(self.diagnostics, totals=values, **given(budget=budget))
+
+    def table(self) -> Iterable[Sequence[object]]:
+        """A row per group of the first grouping; for `task`, a row per task with everything to
+        group it by."""
+        totals = self.report.totals
+        (by, sums), *_ = totals.groups.items()
+        columns = _TASK_COLUMNS if by is By.TASK else (by.value, "tasks", "tokens")
+        return [columns, *(list(row.values()) for row in _rows(totals, by, sums))]
+
+
+def _bar_marks(style: Style) -> str:
+    """The characters to draw bars with, as far as a terminal's encoding has them."""
+    if not style.terminal:
+        return ""
+    try:
+        BLOCKS.encode(style.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return BLOCKS
 
 
 def totals_rows(
@@ -36,26 +84,6 @@ def totals_rows(
     unknown = f"; the usage of {totals.unknown:,} is unknown" if totals.unknown else ""
     rows.append(f"{totals.tokens:,} tokens, used by {counted(totals.tasks, 'task')}{unknown}.")
     return [*rows, *budget_rows(outlooks, style)]
-
-
-def totals_document(totals: Totals, outlooks: Sequence[Outlook]) -> Document:
-    """The document with `totals`, and `budget` if there is one."""
-    values: Document = {
-        "tokens": totals.tokens,
-        "tasks": totals.tasks,
-        "unknown": totals.unknown,
-    }
-    for by, sums in totals.groups.items():
-        values[f"by{by.capitalize()}"] = _rows(totals, by, sums)
-    return json_document(totals=values, **given(budget=budget_part(outlooks)))
-
-
-def totals_csv(totals: Totals) -> str:
-    """A row per group of the first grouping; for `task`, a row per task with everything to group it
-    by."""
-    (by, sums), *_ = totals.groups.items()
-    columns = _TASK_COLUMNS if by is By.TASK else (by.value, "tasks", "tokens")
-    return csv_text([columns, *(list(row.values()) for row in _rows(totals, by, sums))])
 
 
 _TASK_COLUMNS = ("orgName", "key", "taskId", "file", "team", "day", "tokens")

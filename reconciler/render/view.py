@@ -44,6 +44,10 @@ class ReportView:
         """The JSON document."""
         raise NotImplementedError
 
+    def table(self) -> Iterable[Sequence[object]]:
+        """The rows of CSV, the first of which has the names of the columns."""
+        raise NotImplementedError
+
     # What the formats for reports about tasks share.
 
     def summary(self) -> str:

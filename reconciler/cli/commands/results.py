@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import READS, SELECTION, option
+from reconciler.render import TABLE_FORMATS
 
 
 @make_command(
@@ -18,7 +19,7 @@ from reconciler.cli.options import READS, SELECTION, option
     ),
     *READS,
     reports=True,
-    formats=("csv",),
+    formats=TABLE_FORMATS,
     examples=[
         ("taskctl results", "the pull requests and answers of all tasks"),
         ("taskctl results 'upgrade@*' -v", "the whole answers of the tasks of an entry"),
@@ -37,10 +38,6 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
     """
     from reconciler.app.results import results
 
-    report, text = results(call.ctx, selectors), None
-    if call.out.options.format == "csv":
-        from reconciler.render.results import results_csv
-
-        text = results_csv(report.statuses)
-    call.out.report(report, text)
+    report = results(call.ctx, selectors)
+    call.out.report(report)
     return report.code if exits else 0

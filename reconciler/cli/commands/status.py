@@ -12,7 +12,6 @@ from reconciler.app.status import (
     NOTIFY_URL,
     Notify,
     StatusReport,
-    TotalsReport,
     read_totals,
     status,
 )
@@ -25,10 +24,10 @@ from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
+from reconciler.render import TABLE_FORMATS
 from reconciler.render.document import dump
 from reconciler.render.notification import notification_text
 from reconciler.render.status import status_document, status_rows
-from reconciler.render.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
 from reconciler.tasks.status import exit_code
 from reconciler.tasks.totals import By
 
@@ -97,7 +96,7 @@ def _states(
         "of the schedule.",
     ),
     *READS,
-    formats=("csv",),
+    formats=TABLE_FORMATS,
     examples=[
         ("taskctl status", "all recorded tasks, those that need attention first"),
         (
@@ -131,6 +130,7 @@ def command(
     that is unmet, gone, stopped, cancelled or unresolved counts as failed.
     """
     out = call.out
+    as_table = out.options.format in TABLE_FORMATS
     if watch and out.options.format == "json":
         raise UsageError("watchText")
     if watch and notify:
@@ -141,14 +141,13 @@ def command(
         if other := first_given(call.click, ["watch", "notify", "exits"]):
             name = "--exit-code" if other == "exits" else f"--{other}"
             raise UsageError("exclusive", option="--totals", other=name)
-        default = (By.TASK,) if out.options.format == "csv" else (By.FILE, By.DAY)
-        groups = (By(by),) if by is not None else default
-        _show_totals(out, read_totals(call.ctx, selectors, groups, states=states, since=since))
+        groups = (By(by),) if by else (By.TASK,) if as_table else (By.FILE, By.DAY)
+        out.report(read_totals(call.ctx, selectors, groups, states=states, since=since))
         return 0
-    if since or by or out.options.format == "csv":
+    if since or by or as_table:
         raise UsageError("totals")
-    pause = interval if watch else None
     news = Notify(notify_since, notification_text) if notify else None
+    pause = interval if watch else None
     reports = status(call.ctx, selectors, states=states, interval=pause, notify=news)
     screen = Screen(sys.stdout, in_place=sys.stdout.isatty()) if watch else None
     code = 0
@@ -181,24 +180,3 @@ def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Se
             selected=report.selected,
         )
         (screen or Screen(sys.stdout, in_place=False)).show(rows)
-
-
-def _show_totals(out: Output, report: TotalsReport) -> None:
-    out.diagnostics([replace(each, severity=Severity.WARNING) for each in report.diagnostics])
-    if out.options.format == "csv":
-        out.document(totals_csv(report.totals))
-        return
-    marks = _bar_marks() if sys.stdout.isatty() else ""
-    out.result(
-        lambda: totals_document(report.totals, report.budgets),
-        lambda style: "\n".join([*totals_rows(report.totals, report.budgets, style, marks), ""]),
-    )
-
-
-def _bar_marks() -> str:
-    """The characters to draw bars with, depending on the encoding of stdout."""
-    try:
-        BLOCKS.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return ASCII
-    return BLOCKS

@@ -15,7 +15,7 @@ from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
-from reconciler.render import BASIC_FORMATS, render
+from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render
 from reconciler.render.reports import Report, keys_in, masked
 from reconciler.render.style import Style
 
@@ -96,15 +96,10 @@ class Output:
 
     # Results
 
-    def report(self, report: Report, text: str | None = None) -> None:
-        """Writes the result, in the requested format; as text, with its diagnostics on stderr. Or
-        writes `text`, the result in a format of this command alone."""
+    def report(self, report: Report) -> None:
+        """Writes the result, in the requested format."""
         self.kept = self.masked(report)
-        if text is None:
-            self._write(self.kept)
-        else:
-            self.diagnostics(self.kept.diagnostics)
-            self.document(text)
+        self._write(self.kept)
 
     def waited(self, report: ApplyWaitReport, *, total: bool) -> None:
         """Writes the result of an apply and the wait after it; as text only the wait, because the
@@ -148,7 +143,7 @@ class Output:
 
     def _write(self, report: Report) -> None:
         report = self.masked(report)
-        if self.options.format == "text":
+        if self.options.format in WITHOUT_DIAGNOSTICS:
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
                 return
@@ -319,6 +314,7 @@ class Output:
             terminal=stream.isatty(),
             links=self.options.format == "text"
             and wants_links(os.environ, terminal=stream.isatty()),
+            encoding=stream.encoding or "ascii",
             width=columns(),
             full_width=columns(most=1000),
             quiet=self.options.quiet,

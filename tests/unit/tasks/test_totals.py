@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.app.status import TotalsReport
 from reconciler.model.budget import Budget, Outlook
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.render import cells
+from reconciler.render import cells, render, view_of
 from reconciler.render.style import Style
 from reconciler.render.totals import (
     ASCII,
     BLOCKS,
     bar,
-    totals_csv,
-    totals_document,
     totals_rows,
 )
 from reconciler.tasks.totals import By, GroupTotal, Totals, Usage, known_usages, totals
+from tests.support.documents import check_document
 from tests.support.escaping import invisible_in
 from tests.support.plan_values import ORG, attempt, duplicate, record, state
 from tests.support.report_strategies import text
@@ -93,19 +93,23 @@ def test_invalid_numbers_count_as_zero(tokens: object, created: object) -> None:
     assert summed.unknown == 1
 
 
+def csv_of(found: Totals) -> str:
+    return render("csv", TotalsReport(found, ()), Style())
+
+
 def test_csv_has_a_row_for_each_group_or_task_and_no_formulas() -> None:
-    rows = totals_csv(totals(USED, [By.TEAM])).splitlines()
+    rows = csv_of(totals(USED, [By.TEAM])).splitlines()
     assert rows == ["team,tasks,tokens", "ada,2,110", "'-core,1,5"]
     odd = usage("x", 'tasks/"a", b\x1b[2J.yaml', used(None, None))
-    rows = totals_csv(totals([USED[0], odd], [By.TASK])).splitlines()
+    rows = csv_of(totals([USED[0], odd], [By.TASK])).splitlines()
     assert rows[0] == "orgName,key,taskId,file,team,day,tokens"
     assert rows[1] == "acme,a,t-a,tasks/a.yaml,ada,2026-11-25,10"
     assert rows[2].startswith('acme,x,t-x,"tasks/""a"", b')
     assert rows[2].endswith('.yaml",ada,,')
     assert not invisible_in("".join(rows))
     for by in By:
-        head, *rows = totals_csv(totals([], [by])).splitlines()
-        assert (head, rows) == (totals_csv(totals(USED, [by])).splitlines()[0], [])
+        head, *rows = csv_of(totals([], [by])).splitlines()
+        assert (head, rows) == (csv_of(totals(USED, [by])).splitlines()[0], [])
 
 
 FILES = (
@@ -177,9 +181,10 @@ def test_the_length_of_a_bar_is_its_share(value: int, most: int, columns: int) -
 
 
 def test_the_document_has_the_documented_form() -> None:
-    shown = totals_document(SUMMED, [LEFT])
+    shown = view_of(TotalsReport(SUMMED, (LEFT,))).document()
+    check_document("status", shown)
     assert shown["totals"]["tokens"] == 1_240_010
     assert shown["totals"]["byFile"][1] == {"file": "b.yaml", "tasks": 1, "tokens": 10}
     assert shown["totals"]["byDay"][0] == {"day": "2026-11-23", "tasks": 1, "tokens": 10}
     assert shown["budget"]["organizations"][0]["usedTokens"] == 5
-    assert "budget" not in totals_document(SUMMED, [])
+    assert "budget" not in view_of(TotalsReport(SUMMED, ())).document()

@@ -1,17 +1,18 @@
-"""Rows as CSV that no spreadsheet interprets."""
+"""Reports as CSV that no spreadsheet interprets."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from reconciler.render import safe
+from reconciler.render.style import Style
+from reconciler.render.view import ReportView
 
 
-def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """The rows, the first of which has the names of the columns."""
-    text = StringIO()
+def render(view: ReportView, style: Style) -> str:
+    del style
+    text, rows = StringIO(), view.table()
     csv.writer(text, lineterminator="\n").writerows([_cell(cell) for cell in row] for row in rows)
     return text.getvalue()
 
