@@ -31,7 +31,7 @@ from tests.support.skipped_time import skip
 from tests.support.state_engines import ENGINE_PARAMS, Served, serving
 
 SETTLE = 600  # seconds: no process of a round waits for that long
-ADOPT = ("--adopt", "all")
+ADOPT = ("--adopt",)
 TEXTS = prompts(8)
 LOST = Fault("reset", committed=True)
 

@@ -20,7 +20,7 @@ from tests.support.shells import Shell, typed
 TEXTS = prompts(8)
 LOCK = f"{STATE}.lock"
 JOURNAL = f"{STATE}.journal"
-ADOPT = ("--adopt", "all")
+ADOPT = ("--adopt",)
 
 
 @pytest.fixture
