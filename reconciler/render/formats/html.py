@@ -69,7 +69,7 @@ def _body(view: ReportView, style: Style) -> Iterator[str]:
     yield "</header>\n<main>"
     if problems := diagnostics_of(view, style):
         yield '<section aria-labelledby="problems">\n<h2 id="problems">Problems</h2>'
-        yield '<ul class="problems" role="list">'
+        yield '<ul class="problems">'
         yield from map(_problem, problems)
         yield "</ul>\n</section>"
     if tasks := view.tasks(style.locate):
@@ -115,7 +115,7 @@ def _tasks(view: ReportView, tasks: list[TaskView]) -> Iterator[str]:
 
 
 def _list(items: Sequence[TaskView | EntryView], *, several: bool, unfolded: bool) -> Iterator[str]:
-    yield f'<ul class="tasks{" many" * (len(items) > MANY)}" role="list">'
+    yield f'<ul class="tasks{" many" * (len(items) > MANY)}">'
     yield from (item(view, several=several, unfolded=unfolded) for view in items)
     yield "</ul>"
 
@@ -145,7 +145,7 @@ def _files(view: ReportView, style: Style) -> Iterator[str]:
     for task in view.checked():
         numbers[task.file] = numbers.get(task.file, 0) + 1
     yield '<section aria-labelledby="files">\n<h2 id="files">Files</h2>\n<table class="fields">'
-    yield "<thead><tr><th>File</th><th>Tasks</th></tr></thead>\n<tbody>"
+    yield '<thead><tr><th scope="col">File</th><th scope="col">Tasks</th></tr></thead>\n<tbody>'
     for name, number in numbers.items():
         yield f'<tr><th scope="row"><code>{safe.inline(style.locate(name))}</code></th>'
         yield f'<td data-label="tasks">{number:,}</td></tr>'

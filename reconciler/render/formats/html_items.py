@@ -77,8 +77,9 @@ def _entry_body(entry: EntryView) -> Iterator[str]:
     if shared := entry.shared_values():
         yield f"<p>{safe.inline(shared[0].upper() + shared[1:])}</p>"
     names = entry.value_names()
-    heads = "".join(f"<th>{safe.inline(name)}</th>" for name in names)
-    yield f'<table class="values"><thead><tr><th></th><th>Task</th>{heads}<th>At the service</th>'
+    yield '<table class="values"><thead><tr><td></td>'
+    for name in ("Task", *names, "At the service"):
+        yield f'<th scope="col">{safe.inline(name)}</th>'
     yield "</tr></thead><tbody>"
     yield from (_entry_row(task, names) for task in entry.tasks)
     yield "</tbody></table>"
@@ -146,8 +147,10 @@ def _settings(inputs: Inputs) -> Iterator[str]:
 def _changes(diff: Sequence[Change]) -> Iterator[str]:
     short = [change for change in diff if not is_prose(change)]
     if short:
-        yield '<table class="fields"><thead><tr><th>Setting</th><th>Before</th><th>After</th>'
-        yield "<th>Changed</th></tr></thead><tbody>"
+        yield '<table class="fields"><thead><tr>'
+        for name in ("Setting", "Before", "After", "Changed"):
+            yield f'<th scope="col">{name}</th>'
+        yield "</tr></thead><tbody>"
         for change in short:
             yield (
                 f'<tr><th scope="row"><code>{safe.inline(change.path)}</code></th>'
@@ -168,7 +171,8 @@ def _side_by_side(change: Change) -> Iterator[str]:
         yield "<p>Only line ends differ.</p>"
         return
     yield '<table class="diff"><colgroup><col class="n"><col><col class="n"><col></colgroup>'
-    yield '<thead><tr><th colspan="2">Before</th><th colspan="2">After</th></tr></thead><tbody>'
+    yield '<thead><tr><th scope="col" colspan="2">Before</th>'
+    yield '<th scope="col" colspan="2">After</th></tr></thead><tbody>'
     for row in rows:
         if isinstance(row, Gap):
             yield f'<tr class="gap"><td colspan="4">{row}</td></tr>'

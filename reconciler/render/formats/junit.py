@@ -121,7 +121,9 @@ def _add_suite(root: Element, file: str, cases: Collection[_Case]) -> None:
             failure = _element(element, tag, message=message, type="error")
             failure.text = safe.block("\n".join(case.failures))
         elif case.skipped:
-            _element(element, "skipped", message=case.skipped)
+            message, _, more = case.skipped.partition("\n")
+            skipped = _element(element, "skipped", message=message)
+            skipped.text = safe.block(case.skipped) if more else None
         if case.output:
             _element(element, "system-out").text = safe.block("\n".join(case.output))
 

@@ -148,6 +148,9 @@ def test_headings_tables_and_controls_are_accessible() -> None:
     assert [label["for"] for label in page.named("label")] == [search["id"]]
     assert all("aria-pressed" in b for b in page.named("button") if "data-word" in b)
     assert all(button["type"] == "button" for button in page.named("button"))
+    assert {th.get("scope") for th in page.named("th")} == {"row", "col"}
+    assert page.named("ul")
+    assert not any("role" in ul for ul in page.named("ul"))  # it is a list without saying so
 
 
 def test_every_report_has_a_page() -> None:

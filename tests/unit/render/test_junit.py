@@ -121,6 +121,16 @@ def test_each_task_of_an_entry_is_a_case_and_a_held_one_is_skipped() -> None:
     assert message == "held: waiting for the pilot: upgrade@api-0 (running for 12 min)"
 
 
+def test_a_skipped_case_with_a_command_has_lines() -> None:
+    gone = next(task for task in PLAN.tasks if task.action is Action.GONE)
+    skipped = read(replace(PLAN, tasks=(gone,))).find(".//skipped")
+    assert skipped is not None
+    first, *more = (skipped.text or "").split("\n")
+    assert first == skipped.get("message")
+    assert any(line.strip().startswith("taskctl ") for line in more)
+    assert "\\n" not in first
+
+
 def test_an_apply_has_a_failure_for_each_failed_task() -> None:
     results = [
         TaskResult(
