@@ -33,7 +33,7 @@ ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "after-a-crash": lookup.after_a_crash,
     "few-in-many": plan.few_in_many,
     "look-alikes": plan.look_alikes,
-    "results": results.as_status,
+    "results": results.evaluation,
     "bare-command": validate.bare_command,
 }
 

@@ -1,63 +1,106 @@
-"""`results` of 200 tasks, compared with `status` of the same tasks."""
+"""The evaluation of results in memory, compared with jsonschema alone.
+
+`python -m bench.results`: the CPU times in seconds, as JSON.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
+from typing import Any
 
-from bench.measure import Command, Ran, between, take_turns, taskctl
-from bench.plan import prepare
-from bench.servers import Server, embedded
+from jsonschema import Draft202012Validator
+
+from bench.measure import PYTHON, Command, run
 from bench.table import Row
+from reconciler.app.expectations import Evaluation
+from reconciler.model.expectation import Expectation
+from reconciler.model.task import TaskRef
+from reconciler.model.task_state import TaskState
+from reconciler.tasks.events import EventSummary, Last
+from reconciler.tasks.status import TaskStatus
 
-_COUNT = 200
-_ENTRY = {
-    "forEach": {"row": [f"r{number}" for number in range(_COUNT)]},
-    "message": 'Upgrade {{ row }}.\n\n```json\n{"upgraded": ["aws"], "skipped": []}\n```',
-    "expect": {"pullRequests": 1, "data": {"type": "object", "required": ["upgraded"]}},
+_ROUNDS = 5
+_FIELDS = ({"type": "string", "minLength": 1, "pattern": "^[a-z]+$"}, {"type": "integer"})
+_FEW = {
+    "type": "object",
+    "required": ["upgraded", "skipped"],
+    "properties": {"upgraded": {"type": "array", "items": {"type": "string"}}},
 }
 
 
-def as_status(folder: Path) -> Iterator[Row]:
-    """The first look at the tasks, and a later one, which reads only what is new."""
-    place, db = folder / "results", folder / "results.db"
-    (place / "tasks").mkdir(parents=True)
-    document = {"version": 1, "orgName": "acme", "tasks": {"upgrade": _ENTRY}}
-    (place / "tasks" / "all.yaml").write_text(json.dumps(document))
-    prepare("database", place, str(db))
-    with embedded(db) as server:
-        prepare("state", place, server.url, "--ids", str(db.with_suffix(".ids")))
-        for what, is_first in (("first", True), ("later", False)):
-            commands = [_command(word, place, server, is_first) for word in ("results", "status")]
-            mine, status = take_turns(commands, rounds=9)
-            if f"\n{_COUNT} done.\n" not in mine[0].stdout:
-                raise RuntimeError(f"the tasks are not done:\n{mine[0].stdout[-2000:]}")
-            yield Row(
-                f"`results` of {_COUNT} tasks, {what} look, against `status`: CPU time",
-                _cpu(mine) / _cpu(status),
-                1.1,
-                1,
-                "x",
-                f"{_cpu(mine):.2f} s, {_cpu(status):.2f} s; "
-                + between([a.cpu / b.cpu for a, b in zip(mine, status, strict=True)]),
-                smaller=True,
-            )
+def evaluation(_: Path) -> Iterator[Row]:
+    times = json.loads(run(Command((PYTHON, "-m", "bench.results"))).stdout)
+    mine, theirs = min(times["fields"]), min(times["jsonschema"])
+    yield Row(
+        "Evaluation of 1,000 results, a schema of 60 fields, against jsonschema: CPU time",
+        mine / theirs,
+        1.5,
+        1.25,
+        "x",
+        f"{mine:.2f} s, {theirs:.2f} s; answers in memory, one validator",
+        smaller=True,
+    )
+    yield Row(
+        "Evaluation of 10,000 results, five keywords: CPU time",
+        min(times["keywords"]),
+        6,
+        3,
+        " s",
+        "answers in memory",
+        smaller=True,
+    )
 
 
-def _command(word: str, place: Path, server: Server, is_first: bool) -> Command:
-    cache = place.with_name(f"{word}-cache")
+def _measured() -> dict[str, list[float]]:
+    wide = {
+        "type": "object",
+        "required": [f"f{n}" for n in range(60)],
+        "properties": {f"f{n}": _FIELDS[n % 2] for n in range(60)},
+        "additionalProperties": False,
+    }
+    data = {f"f{n}": n if n % 2 else "upgraded" for n in range(60)}
+    answers = [f"Done.\n\n```json\n{json.dumps(data)}\n```\n"] * 1_000
+    few = ['Done.\n\n```json\n{"upgraded": ["aws", "gcp"], "skipped": []}\n```\n'] * 10_000
+    found: dict[str, list[float]] = {"fields": [], "jsonschema": [], "keywords": []}
+    for _ in range(_ROUNDS):
+        found["fields"].append(_seconds(lambda: _evaluate(wide, answers)))
+        found["jsonschema"].append(_seconds(lambda: _validate(wide, answers)))
+        found["keywords"].append(_seconds(lambda: _evaluate(_FEW, few)))
+    return found
 
-    def forget() -> None:
-        if is_first:
-            shutil.rmtree(cache, ignore_errors=True)
 
-    command = taskctl(word, "--backend", server.url, folder=place, prepare=forget)
-    return replace(command, env={**(command.env or {}), "TASKCTL_CACHE_DIR": str(cache)})
+def _evaluate(schema: dict[str, Any], answers: list[str]) -> None:
+    expect = Expectation(data=schema)
+    statuses = [
+        TaskStatus(
+            TaskRef("acme", f"upgrade@{number}"),
+            TaskState.DONE,
+            task_id=f"task-{number}",
+            summary=EventSummary("last", Last.FINAL, answer),
+        )
+        for number, answer in enumerate(answers)
+    ]
+    found = Evaluation().of_all(statuses, {status.ref: expect for status in statuses})
+    if any(status.state is not TaskState.DONE for status in found):
+        raise RuntimeError("a result is not as expected")
 
 
-def _cpu(runs: list[Ran]) -> float:
-    return median(ran.cpu for ran in runs)
+def _validate(schema: dict[str, Any], answers: list[str]) -> None:
+    validator = Draft202012Validator(schema)
+    for answer in answers:
+        data = json.loads(answer[answer.index("{") : answer.rindex("}") + 1])
+        if list(validator.iter_errors(data)):
+            raise RuntimeError("a result is not as expected")
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measured()))

@@ -100,6 +100,8 @@ class Evaluation:
         verdict = self._verdict(status, expect.data) if expect.data is not None else Verdict()
         if few and verdict.state is TaskState.DONE:
             verdict = Verdict(TaskState.UNMET)
+        if verdict.state is TaskState.DONE:
+            return status
         at = replace(expect.at, key=status.ref.key)
         reasons = (*few, *verdict.reasons)
         unmet = tuple(judgement.diagnostic(reason, str(status.ref), at) for reason in reasons)
@@ -140,6 +142,7 @@ class Expectations:
         self._root, self._paths = root, paths
         self._files: dict[str, Declared | None] = {}
         self._irrelevant: dict[str, bool] = {}
+        self._candidates: dict[str, Sequence[str]] = {}
         self._others: Sequence[str] | None = None
         self._schemas: Schemas | None = None
         self._evaluation = Evaluation()
@@ -148,12 +151,21 @@ class Expectations:
         """Whether the words of a task must be shown nowhere, by its record or its manifest."""
         if record.sensitive:
             return True
-        name, exists = _name_of(record), bool(record.file) and (self._root / record.file).is_file()
-        for file in (record.file,) if exists else self._default_files():
-            declared = None if self._is_irrelevant(file) else self._declared(file)
+        name = _name_of(record)
+        for file in self._declaring(record.file):
+            declared = self._declared(file)
             if declared is not None and (declared.is_unreadable or name in declared.expectations):
                 return declared.is_unreadable or name in declared.sensitive
         return False
+
+    def _declaring(self, file: str) -> Sequence[str]:
+        """The manifests that may say something about the tasks of a recorded file: itself, or if
+        there is no such file, all."""
+        if file not in self._candidates:
+            exists = bool(file) and (self._root / file).is_file()
+            files = (file,) if exists else self._default_files()
+            self._candidates[file] = [each for each in files if not self._is_irrelevant(each)]
+        return self._candidates[file]
 
     def evaluate(
         self, statuses: Sequence[TaskStatus], records: Iterable[Record]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from math import isfinite
 from typing import Any
 
 from reconciler.model import limits
@@ -21,6 +23,7 @@ _TOKEN = re.compile(
     r'(?P<text>"[^"\\]*+(?:\\.[^"\\]*+)*+"?)(?P<name>[ \t\r\n]*+:)?|[\[{]|[\]}]|[-+.\w]++',
     re.DOTALL,
 )
+_LONG = re.compile(rf"[-+.\w]{{{MAX_DIGITS + 1}}}")
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 
 
@@ -35,6 +38,11 @@ class JsonError(RemarkError):
 def read_strict_json(text: str) -> Any:
     """The value of a JSON text. Raises JsonError, also for a duplicate name, for a number that is
     infinite or too long, and for too many levels, before anything is built."""
+    if text.count("[") + text.count("{") <= limits.YAML_DEPTH and _LONG.search(text) is None:
+        with suppress(ValueError):  # if something is wrong, the search below says where
+            return json.loads(
+                text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite
+            )
     names: list[dict[str, int]] = []
     for found in _TOKEN.finditer(text):
         token, at = found[0], found.start()
@@ -54,6 +62,20 @@ def read_strict_json(text: str) -> Any:
     except json.JSONDecodeError as problem:
         reason = problem.msg[:1].lower() + problem.msg[1:]
         raise JsonError(Code.INVALID_YAML, problem.pos, "json", reason=reason) from problem
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def _finite(token: str) -> float:
+    number = float(token)
+    if not isfinite(number):
+        raise ValueError
+    return number
 
 
 def _add_name(names: dict[str, int], token: str, at: int, text: str) -> None:
