@@ -41,8 +41,8 @@ class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
 
     @property
     def code(self) -> int:
-        """The exit code of `taskctl status --exit-code`; 1 if tasks are done and others held."""
-        return exit_code(self.statuses) or int(bool(self.held_tasks) or self.failed())
+        """1 if tasks are held or something failed; else that of `taskctl status --exit-code`."""
+        return 1 if self.held_tasks or self.failed() else exit_code(self.statuses)
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
@@ -133,7 +133,9 @@ class _LaterWaves:
         except TaskctlError as problem:
             report = self._applied.report
             diagnostics = (*report.diagnostics, *problem.diagnostics)
-            return replace(self._applied, report=replace(report, diagnostics=diagnostics))
+            report = replace(report, diagnostics=diagnostics)
+            self._applied = replace(self._applied, report=report)
+            return self._ended(End.INTERRUPTED) if self._statuses else self._applied
         except (KeyboardInterrupt, SystemExit) as signal:  # while a later wave was planned
             self._ctx.ui.note("stopped_waiting")
             code = signal.code if isinstance(signal, SystemExit) else None

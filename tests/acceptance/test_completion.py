@@ -23,6 +23,7 @@ orgName: acme
 tasks:
   rotate-iam-keys: {message: Rotate the keys., orgName: other}
   review-costs: {message: Look at the costs.}
+  rotate-entry: {forEach: {row: [a]}, message: "Rotate {{ row }}."}
 """
 STATE = '{"version": 1, "tasks": {"acme/review-costs": {}, "acme/old-task": {}, "b/old-task": {}}}'
 

@@ -138,7 +138,7 @@ def test_a_stopped_rollout_fails_plan_and_apply(place: LiveTasks) -> None:
     assert code == 1
     code, out, _ = place.run("plan")
     assert code == 1
-    assert last(out).endswith("2 held, 1 unchanged. Apply will exit 1: 1 rollout stopped.")
+    assert last(out).endswith("2 held, 1 unchanged. Apply will exit 1: 1 stopped.")
     assert reasons(place) == [("TC318", "t", False)]
     code, out, err = place.run("apply", "--yes")
     assert (code, last(out)) == (1, "Apply: 0 created, 2 held.")

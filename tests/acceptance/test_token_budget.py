@@ -82,7 +82,7 @@ def test_apply_creates_nothing_if_the_budget_is_used_up(place: LiveTasks) -> Non
     before = (place.folder / "taskctl.state.json").read_bytes()
     code, out, err = place.run("apply", "--yes")
     assert code == 1
-    assert "error: the Neo token budget of acme is exhausted: 2.5k of 1.0k tokens; nothing" in err
+    assert "error: the Neo token budget of acme is exhausted: 2.5k of 1.0k tokens; apply" in err
     assert "taskctl apply --over-budget" in err
     assert "Plan: 1 to create" in out
     assert made(place) == 1
@@ -218,7 +218,7 @@ def test_the_local_service_uses_the_budget_configured_with_serve(tmp_path: Path)
     sandbox.write(as_tasks(prompts(1)))
     ended = sandbox.run("apply")
     assert ended.code == 1
-    assert "is exhausted: 0 of 0 tokens; nothing was created" in ended.stdout
+    assert "is exhausted: 0 of 0 tokens; apply creates no more tasks" in ended.stdout
 
 
 class Local:

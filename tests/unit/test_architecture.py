@@ -401,6 +401,19 @@ def test_validate_imports_nothing_heavy_for_entries() -> None:
     assert not heavy_of(modules)
 
 
+def test_status_parses_only_manifests_that_may_expect_something(tmp_path: Path) -> None:
+    manifest = tmp_path / "a.tasks.yaml"
+    text = "version: 1\norgName: acme\ntasks: {a: {message: finishing}}\n"
+    manifest.write_text(text)
+    loaded(tmp_path, "apply", "--yes", "--backend", "local")
+    modules = loaded(tmp_path, "status", "--backend", "local")
+    assert not {"ruamel", "jsonschema", "jsonschema_rs", "reconciler.manifest.parse"} & modules
+    for more in ("# sensitive", "# expect", "# a \\"):
+        manifest.write_text(f"{text}{more}\n")
+        modules = loaded(tmp_path, "status", "--backend", "local")
+        assert "reconciler.manifest.parse.source" in modules, more
+
+
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_import_click_alone(option: str) -> None:
     modules = loaded(ROOT, option)

@@ -68,7 +68,9 @@ def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem[obje
 
 
 def _desired(ctx: click.Context, settings: Settings) -> Iterator[TaskRef]:
+    """Without entries: no command accepts their names, and expanding them would take too long."""
     from reconciler.manifest.discovery import Finder
+    from reconciler.manifest.document import is_entry
     from reconciler.manifest.parse.source import read_source
 
     finder = Finder(settings.root)
@@ -77,6 +79,8 @@ def _desired(ctx: click.Context, settings: Settings) -> Iterator[TaskRef]:
         data = read_source(_content(path)).data
         tasks = data.get("tasks") if isinstance(data, dict) else None
         for key, task in tasks.items() if isinstance(tasks, dict) else ():
+            if is_entry(task):
+                continue
             own = task.get("orgName") if isinstance(task, dict) else None
             yield TaskRef(str(own or data.get("orgName") or ""), key)
 

@@ -6,6 +6,7 @@ same events. `construct.py` makes the data.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -72,6 +73,7 @@ def read_source(content: bytes) -> Source:
     source = _decoded(content, yaml=True)
     if source.findings:
         return source
+    source.body = _with_joined_surrogates(source)
     failure = _construct(source)
     if failure is not None and may_be_valid(failure):
         source = Source(source.body, pure=True)
@@ -79,6 +81,33 @@ def read_source(content: bytes) -> Source:
     if failure is not None:
         source.findings.append(syntax_error(failure, source.body))
     return source
+
+
+def _with_joined_surrogates(source: Source) -> bytes:
+    """The text; in a JSON document, the character instead of each pair such as `\\ud83d\\ude00`, as
+    Python's `json` writes a character that needs two UTF-16 units. YAML has no such pairs, and in
+    YAML that is not JSON, such a text may stand for itself."""
+    if not source.body.lstrip().startswith(b"{") or _SURROGATES.search(source.body) is None:
+        return source.body
+    from reconciler.model.strict_json import JsonError, read_strict_json
+
+    try:
+        read_strict_json(source.text)
+    except JsonError:
+        return source.body
+    return _SURROGATES.sub(_joined, source.body)
+
+
+def _joined(pair: re.Match[bytes]) -> bytes:
+    high, low = (int(digits, 16) for digits in pair.group("high", "low"))
+    character = chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+    return pair["before"] + character.encode()
+
+
+_SURROGATES = re.compile(
+    rb"(?P<before>(?<!\\)(?:\\\\)*+)"
+    rb"\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"
+)
 
 
 def read_json_source(content: bytes) -> Source:

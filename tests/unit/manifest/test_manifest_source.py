@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
@@ -284,3 +285,23 @@ def test_random_text_is_rejected_with_a_position_or_read_alike(text: str) -> Non
     for found in [*quick.findings, *pure.findings]:
         assert found.position is not None
         assert 1 <= found.position[0] <= text.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "text", ["x \U0001f600 y", "\U0001f600\U0010ffff", "\\\U0001f600", 'q"\U0001f600']
+)
+@pytest.mark.usefixtures("parser")
+def test_json_as_python_writes_it_is_read(text: str) -> None:
+    content = json.dumps({"version": 1, "tasks": {"a": {"message": text}}}).encode()
+    assert b"\\ud8" in content or b"\\udb" in content
+    source = read_source(content)
+    assert source.findings == []
+    assert source.data["tasks"]["a"]["message"] == text
+
+
+@pytest.mark.parametrize("text", ["\\ud83d\\ude00", "half \\\\ud83d\\ude00"])
+def test_a_text_like_a_pair_stands_for_itself_outside_of_json(text: str) -> None:
+    source = read_source(f"version: 1\ntasks: {{a: {{message: '{text}'}}}}\n".encode())
+    assert source.data["tasks"]["a"]["message"] == text
+    (found,) = read_source(b'{"a": "\\ud83d"}').findings
+    assert found.code is Code.INVALID_YAML
