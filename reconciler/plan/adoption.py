@@ -67,6 +67,12 @@ def adopt(
     return plan_for(task, Action.ADOPT, reason, *explanation, remote=remote)
 
 
+DESCRIPTIONS = frozenset(
+    {"adopt.named", "adopt.unnamed", "adopt.local", "adopt.age", "adopt.age_by", "adopt.by"}
+)
+"""The cases of the remarks of `described`."""
+
+
 def described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Remark]:
     """Which task it is, how old, and who created it."""
     url = console_url(backend, remote.org_name, remote.id)

@@ -216,6 +216,12 @@ class PlannedTask(Stored, frozen=True):
         return self.action is Action.UNRESOLVED and self.reason is Reason.LOOK_ALIKE
 
     @property
+    def look_alike(self) -> RemoteTask | None:
+        """The existing task that a key without a task adopts, or that a person could adopt."""
+        is_one = self.reason is Reason.LOOK_ALIKE and self.record is None
+        return (self.candidate or self.remote) if is_one else None
+
+    @property
     def applies(self) -> bool:
         """Whether apply would act on it."""
         return self.effect is not Effect.NOTHING

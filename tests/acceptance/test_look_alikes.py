@@ -120,8 +120,7 @@ def test_a_lost_state_costs_one_command(teams: tuple[Team, Team]) -> None:
     assert a.run("apply", "--yes")[0] == 1
     code, out, _ = a.run("plan", "--adopt")
     assert code == 0
-    assert "> rotate" in out
-    assert re.search(r"created 20[\d-]+ \(\d+ s ago\) by user-", flat(out)), out
+    assert re.search(rf"\n +rotate +{made} +20[\d-]+ \d\d:\d\d UTC +user-", out), out
     assert a.run("apply", "--yes", "--adopt")[0] == 0
     assert id_of(a) == made
     assert a.run("apply", "--yes")[0] == 0
@@ -146,6 +145,8 @@ def test_forty_look_alikes_are_one_table_and_one_message(teams: tuple[Team, Team
         (line,) = [line for line in out.split("\n") if ids[ref]["taskId"] in line]
         assert re.fullmatch(rf" +{ref[5:]} .* 20[\d-]+ \d\d:\d\d UTC +user-\w+", line), line
     assert out.count("has the same prompt") == 1
+    code, adopting, _ = b.run("plan", "--adopt")
+    assert (code, adopting.count("> 40 tasks"), adopting.count(" UTC  user-")) == (0, 1, 40)
     assert err.count("[TC748]") == 1
     assert "taskctl state resolve 'acme/*' --not-created --backend" in flat(err)
     assert b.run("state", "resolve", "acme/*", "--not-created")[0] == 1  # asks

@@ -220,8 +220,8 @@ def fold_entries(plan: Plan, shown: Sequence[V]) -> list[V | EntryView]:
 
 def _entry_of(task: PlannedTask) -> TaskRef | None:
     """The entry that a task comes from; None for a task that is written out, and for one that is
-    shown with its candidate."""
-    generated = None if task.is_look_alike else task.generated
+    shown with the task that does the same work."""
+    generated = task.generated if task.look_alike is None else None
     return TaskRef(task.ref.org_name, generated.entry) if generated is not None else None
 
 
@@ -271,7 +271,8 @@ def _grouped(
     group_of: dict[int, TaskGroup] = {}
     for tasks in alike.values():
         first = tasks[0].task
-        least = 2 if first.action is Action.UNCHANGED or first.is_look_alike else SIMILAR
+        is_listed = first.action is Action.UNCHANGED or first.look_alike is not None
+        least = 2 if is_listed else SIMILAR
         for group in [tasks] if len(tasks) >= least else [[task] for task in tasks]:
             group_of |= dict.fromkeys(map(id, group), TaskGroup(tuple(group)))
     grouped = (group_of[id(item)] if isinstance(item, PlannedView) else item for item in items)

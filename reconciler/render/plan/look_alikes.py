@@ -11,11 +11,12 @@ from reconciler.render import cells, safe
 
 
 def look_alike_rows(tasks: Iterable[PlannedTask], *, several: bool) -> list[str]:
-    """A header, and for each task with a candidate its key, the task ID, when that task was created
-    and by whom. `several`: keys are shown with their organization."""
+    """A header, and for each task that adopts a look-alike, or could, its key, the ID of the
+    look-alike, when that was created and by whom. `several`: keys are shown with their
+    organization."""
     rows = [("key", "task ID", "created", "by")]
     for task in tasks:
-        found = task.candidate
+        found = task.look_alike
         if found is not None:
             made, name = found.created_at, str(task.ref) if several else task.ref.key
             date = f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made is not None else "-"

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from reconciler.messages.remarks import templates, word_remarks
 from reconciler.model.diagnostics import Severity
+from reconciler.model.remarks import Remark
 from reconciler.model.wire import console_url
+from reconciler.plan.adoption import DESCRIPTIONS
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.style import Locate
 from reconciler.render.task_view import LABELS, TaskView, relative_file
@@ -26,6 +28,13 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
         return "" if self.why == meaning(self.task.action) else self.why
 
     @property
+    def shared_remarks(self) -> tuple[Remark, ...]:
+        """Its remarks; for a look-alike, without those that describe the existing task."""
+        if self.task.look_alike is None:
+            return self.task.remarks
+        return tuple(remark for remark in self.task.remarks if remark.case not in DESCRIPTIONS)
+
+    @property
     def values(self) -> Mapping[str, str]:
         """The values that an entry generates the task from."""
         return self.task.generated.values if self.task.generated is not None else {}
@@ -34,8 +43,7 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
         """Equal for tasks that have the same remarks, except for names and values."""
         task = self.task
         paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}
-        remarks = task.remarks[:1] if task.is_look_alike else task.remarks
-        cases = [remark.case for remark in remarks]
+        cases = [remark.case for remark in self.shared_remarks]
         return [task.action.value, task.reason.value, cases, sorted(paths)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from reconciler.messages.commands import see_whole_prompt
-from reconciler.messages.remarks import phrase
+from reconciler.messages.remarks import phrase, word_remarks
 from reconciler.model.remarks import mention
 from reconciler.model.task import TaskRef, text_of
 from reconciler.model.value import Value
@@ -77,7 +77,7 @@ class _Writer(Value, frozen=True):
     def _item(self, item: TaskGroup | EntryView, excerpt: Excerpt) -> Iterator[str]:
         if isinstance(item, EntryView):
             return self._entry(item, excerpt)
-        if item.first.task.is_look_alike and len(item.tasks) > 1:
+        if item.first.task.look_alike is not None and len(item.tasks) > 1:
             return self._look_alikes(item)
         return self._group(item, excerpt)
 
@@ -190,11 +190,12 @@ class _Writer(Value, frozen=True):
         yield from (f"{_INDENT}{row}" for row in rows)
 
     def _look_alikes(self, group: TaskGroup) -> Iterator[str]:
-        """What several keys could adopt, as a table."""
+        """What several keys adopt or could adopt, as a table."""
         yield self._head(group.first, self.palette.bold(f"{len(group.tasks)} tasks"), "")
-        yield f"{_INDENT}{phrase(group.first.task.remarks[0].case)}"
+        note = word_remarks(group.first.shared_remarks).note
         head, *rows = look_alike_rows((v.task for v in group.tasks), several=self.several)
-        yield from (f"{_INDENT}{row}" for row in (self.palette.dim(head), *rows))
+        rows = [*cells.wrap_words(note, self.inner.width), self.palette.dim(head), *rows]
+        yield from (f"{_INDENT}{row}" for row in rows)
 
     def _prompts(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
         """Each task with its prompt, and its name if it has one of its own."""

@@ -5,11 +5,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
 from reconciler.plan.recovery import Found, NotCreated, Owners, Verdict, recover
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
+from reconciler.state.ledger import fold
+from reconciler.state.model import Retired
 from tests.support.plan_values import (
+    NOW,
     ago,
     attempt,
     desired,
@@ -77,6 +83,31 @@ def test_a_candidate_of_an_attempt_is_not_adopted_for_another_key() -> None:
         (Action.UNRESOLVED, Reason.AMBIGUOUS),
         (Action.UNRESOLVED, Reason.AMBIGUOUS),
     ]
+
+
+@pytest.mark.parametrize(
+    ("login", "action"), [("me", Action.ADOPT), ("someone", Action.UNRESOLVED)]
+)
+def test_adopt_chooses_only_what_this_user_created(login: str, action: Action) -> None:
+    """On a terminal, apply asks about the other task, too."""
+    later = OLD + timedelta(seconds=30)
+    theirs = remote("t", OLD, createdBy={"githubLogin": login})
+    seen = view([theirs], {"t": message("work of a", later)})
+    options = PlanOptions(adopt=True)
+    (made,) = plan([desired("a")], state(attempts=[attempt("a", OLD)]), seen, options).tasks
+    assert made.action is action
+    assert made.candidate == (theirs if action is Action.UNRESOLVED else None)
+
+
+def test_adopt_does_not_choose_the_task_that_another_key_had() -> None:
+    """`state rm` removed it, and its own key gets it again."""
+    removed = record("b", "t", "same").retired(NOW, adoptable=True)
+    known = fold(state(attempts=[attempt("a", OLD, "same")]), [Retired(removed)])
+    seen = view([remote("t", OLD)], {"t": message("same", OLD + timedelta(seconds=30))})
+    tasks = [desired("a", "same"), desired("b", "same")]
+    made = plan(tasks, known, seen, PlanOptions(adopt=True)).tasks
+    assert [t.action for t in made] == [Action.UNRESOLVED, Action.ADOPT]
+    assert made[0].candidate is None
 
 
 def test_a_task_id_outranks_an_attempt_but_not_what_it_created() -> None:
