@@ -86,4 +86,4 @@ def test_a_shared_state_is_in_no_branch_and_no_file(ci: CI) -> None:
     listed = git(ci.folder / "origin", "for-each-ref", "--format=%(refname)").split()
     assert listed == ["refs/heads/main", "refs/taskctl/state/default"]
     assert git(ci.folder / "origin", "rev-parse", "main") == before
-    assert not list((ci.folder / f"runner-{ci.runs}" / "work").glob("taskctl.*"))
+    assert not list((ci.folder / f"runner-{ci.runs}" / "work").glob("taskctl.state*"))

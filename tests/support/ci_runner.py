@@ -55,7 +55,7 @@ class CI:
 
     def __post_init__(self) -> None:
         git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
-        self.push({"README": "Tasks"})
+        self.push({"README": "Tasks", "taskctl.toml": 'state = "git:origin"\n'})
 
     def create_state(self) -> None:
         """Creates the state once, from a clone."""

@@ -25,8 +25,8 @@ from reconciler.render.doctor import checks_document, checks_text
 )
 def command(call: Call, write_test: bool) -> int:
     """Check what an apply needs: backend, token, connection, identity, clock, manifests, their
-    organizations, state, whether the service keeps marks, and git. Changes nothing; --write-test
-    leaves nothing behind.
+    organizations, state, whether the service keeps marks, git, and whether CI uses the same state.
+    Changes nothing; --write-test leaves nothing behind.
 
     Checks that cannot run are skipped. Exits 1 if a check fails.
     """

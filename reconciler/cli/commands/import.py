@@ -83,7 +83,7 @@ def command(
         raise UsageError("requires", option="--since", needed=("--all", "--mine"))
     if file == "-" or (file is None and not dry_run):
         raise UsageError("importTarget")
-    target = file or "tasks/imported.yaml"
+    target = file or call.ctx.settings.typed("tasks/imported.yaml")
     if program is not None:
         content = sys.stdin.buffer.read() if program == "-" else b""
         report = import_program(call.ctx, target, program, content, dry_run=dry_run)
