@@ -117,11 +117,11 @@ def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iter
             yield f"{'':{indent}}{palette.dim((name + ':').ljust(width))} {safe.line(text)}"
 
 
-def state_document(state: State, refs: Iterable[TaskRef]) -> Document:
-    """The document of `state list` and `state show`."""
+def state_document(state: State, refs: Iterable[TaskRef], *, missing: str = "") -> Document:
+    """The document of `state list` and `state show`; `missing` as for `state_table`."""
     return json_document(
         backend=state.backend,
-        lineage=state.lineage,
+        lineage=None if missing else state.lineage,
         serial=state.serial,
         tasks=[_state_task(state, ref) for ref in refs],
     )

@@ -161,6 +161,13 @@ def fail(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (shown["manifest"], shown["diff"]) == (None, [])
 
 
+def test_a_state_that_does_not_exist_has_no_lineage(documents: Documents) -> None:
+    other = documents.ok("state-list", "state", "list", "--state", "other.state.json")
+    assert (other["lineage"], other["serial"], other["tasks"]) == (None, 0, [])
+    (task, *_) = documents.ok("state-list", "state", "show", "good")["tasks"]
+    assert task["recorded"] is not None
+
+
 def test_every_document_satisfies_its_schema(
     documents: Documents, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -54,9 +54,10 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     from reconciler.render.state import state_document, state_table
 
     state, refs = read_tasks(call.ctx, selectors)
+    missing = call.ctx.missing_state
     call.out.result(
-        lambda: state_document(state, refs),
-        lambda style: state_table(state, refs, style, missing=call.ctx.missing_state),
+        lambda: state_document(state, refs, missing=missing),
+        lambda style: state_table(state, refs, style, missing=missing),
     )
     return 0
 
