@@ -125,7 +125,7 @@ def shared_sandbox(served: Served, server: Server, settle: str = "10s") -> Sandb
     runner = served.runner(f"s{secrets.token_hex(4)}")
     env = {**runner.env, "TASKCTL_STATE": runner.address, "TASKCTL_BACKEND": server.url}
     made = Sandbox(runner.folder, server, settle, env)
-    made.on_state("init")
+    made.on_state("init", "--new")
     return made
 
 
