@@ -11,7 +11,7 @@ from reconciler.app.configuration import NAME, find_config
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.app.workflows import Placeholders, filled
-from reconciler.manifest.repository import repository_root
+from reconciler.manifest.repository import repository_root, resolved
 from reconciler.model import limits
 from reconciler.model.value import Value
 from reconciler.system import disk
@@ -75,6 +75,7 @@ def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) ->
 
 class _Starter:
     def __init__(self, ctx: Context, folder: str) -> None:
+        self._ctx = ctx
         self._root = ctx.settings.folder
         self._folder = ctx.settings.path(folder)
         self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
@@ -126,6 +127,8 @@ class _Starter:
             return
         name = os.path.relpath(found.file)
         self.report.kept.append(name)
+        if not found.claims(resolved(self._folder / SCHEMA).with_suffix(".yaml")):
+            self._ctx.ui.note("not_read", config=name, folder=self._prefix + "tasks")
         lines = [
             f"{line}\n"
             for line in _SHARED.splitlines()

@@ -20,9 +20,10 @@ from reconciler.system.git import run_git
 
 if TYPE_CHECKING:
     from reconciler.app.context import Context
-    from reconciler.state.model import Record
+    from reconciler.state.model import Record, State
 
 ACTIONS = ("approve", "reject", "say", "cancel")
+_COMMANDS = tuple(f"taskctl {action} " for action in ACTIONS)
 GITLAB = ".gitlab-ci.yml"
 _PROJECT = re.compile(r"[\w-][\w.-]*(?::\d+)?(?:/[\w-][\w.-]*){2,20}", re.ASCII)
 _SCP = re.compile(r"(?:[\w.-]+@)?([\w.-]+):(?!//)/?(.+)", re.ASCII)
@@ -43,10 +44,14 @@ class Answers:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self._indexed: State | None = None
+        self._records: dict[str, list[Record]] = {}
 
     def instead(self, command: str, *, shared: bool) -> str:
         """What to suggest instead of a command: the command itself if the user may run it, unless
         the text is `shared`, such as a chat message. It is safe text of one or two lines."""
+        if not command.startswith(_COMMANDS):  # a plan may suggest a command for each task
+            return command
         try:
             answer = _parsed(shlex.split(command)[1:])
         except ValueError:
@@ -65,8 +70,12 @@ class Answers:
     def _record(self, key: str) -> Record | None:
         """The only record of a `KEY`, `ORG/KEY` or ID."""
         state = self._ctx.known_state
-        records = state.records.values() if state is not None else ()
-        found = [r for r in records if key in (str(r.ref), r.ref.key, r.task_id)]
+        if state is not self._indexed:
+            self._indexed, self._records = state, {}
+            for record in state.records.values() if state is not None else ():
+                for name in (str(record.ref), record.ref.key, record.task_id):
+                    self._records.setdefault(name, []).append(record)
+        found = self._records.get(key, ())
         return found[0] if len(found) == 1 else None
 
     def _is_of_other(self, record: Record) -> bool:

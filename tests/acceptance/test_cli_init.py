@@ -247,10 +247,13 @@ def test_the_configuration_that_applies_is_named(
     (folder / ".git").mkdir()
     (folder / "taskctl.toml").write_text('state = "git:upstream"\npaths = ["infra/tasks"]\n')
     assert run(["init", "infra", "--workflow"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "does not read" not in err
     assert "kept   taskctl.toml\n" in out
     assert "taskctl.toml exists. Add what it lacks of:\n\n    max-creates = 10\n" in out
     assert not (folder / "infra/taskctl.toml").exists()
+    assert run(["init", "other"]) == 0
+    assert "taskctl.toml applies here, but does not read other/tasks" in capsys.readouterr().err
 
 
 def test_a_workflow_needs_no_edit_if_everything_is_known(
