@@ -29,8 +29,8 @@ FileVersion = tuple[int, int, int, int]
 
 
 class Loaded(NamedTuple):
-    """`saved` is the content of the state file, without the journal; `version` is None if there is
-    no file, and `content` identifies its bytes.
+    """`saved` is the content of the state file, without the journal; `version` and `data` are None
+    if there is no file.
 
     `replay` has no events if the state has already folded its journal; the journal file still
     exists then, and the first append replaces it.
@@ -38,7 +38,7 @@ class Loaded(NamedTuple):
 
     saved: State
     version: FileVersion | None
-    content: str
+    data: bytes | None
     replay: Replay
 
 
@@ -167,7 +167,7 @@ class LocalState:
     ) -> Loaded:
         """A state and its journal, which must belong together. Raises StateError."""
         saved = None if data is None else decode_state(data, self.source(), backend=backend)
-        replay, content = read_journal(journal, file=self.journal_display_name), content_of(data)
+        replay = read_journal(journal, file=self.journal_display_name)
         header = replay.header
         if header is not None:
             check_backend(header.backend, backend, self.journal_display_name)
@@ -179,9 +179,9 @@ class LocalState:
                 raise self._mismatch(saved.lineage, header.lineage)
             if header.id == saved.journal:
                 replay = replay.carrying(())
-            elif header.state != content:  # the run that wrote the journal lost its state
+            elif header.state != content_of(data):  # the run that wrote the journal lost its state
                 replay = replay.carrying(attempts_alone(replay.events, saved))
-        return Loaded(saved, version, content, replay)
+        return Loaded(saved, version, data, replay)
 
     def _mismatch(self, state: str, journal: str) -> StateError:
         file, code = self.journal_display_name, Code.JOURNAL_MISMATCH
@@ -194,7 +194,7 @@ class HeldFile:
 
     def __init__(self, place: LocalState, lock: Lock, loaded: Loaded) -> None:
         self._place, self._lock, self._replay = place, lock, loaded.replay
-        self._version, self._content = loaded.version, loaded.content
+        self._version, self._content = loaded.version, content_of(loaded.data)
         self._journal: Journal | None = None
         self._problem: StateError | None = None
         self._file_guard = threading.Lock()
