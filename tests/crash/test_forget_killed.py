@@ -121,7 +121,7 @@ def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
         def fresh(name: str, kill_at: int | None) -> tuple[Sandbox, Run]:
             (tmp_path / name).mkdir()
             here = Sandbox(tmp_path / name, server, "2s")
-            here.write(as_tasks({"k0": f"{name} {text}"}))
+            here.write(as_tasks({"k0": f"{name} {text}"}, adopt=False))
             words = here.arguments("apply", "--parallelism", "1")
             env = {**here.environment()}
             return here, run(words, kill_at=kill_at, cwd=here.folder, env=env)
