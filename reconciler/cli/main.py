@@ -164,12 +164,14 @@ class ExitHandler:
             self.code = self.code if self.code > SIGNALLED else code
         return True
 
-    def write_files(self) -> None:
-        """Writes the report files last; a failure to write one is reported as an error."""
+    def end(self) -> None:
+        """Writes the report files, and then a result for programs, which also says what failed."""
         out: Output | None = self.context.obj if self.context is not None else None
         if out is not None:  # else no command was called, and nothing else is imported
             with self:
                 out.write_files()
+            with self:
+                out.end()
 
     def _handle(self, error: BaseException) -> int:
         match error:
@@ -185,8 +187,8 @@ class ExitHandler:
         return self._show(error)
 
     def _show(self, error: BaseException) -> int:
-        """Shows why the command failed: on stderr, and for programs on stdout, unless a document
-        was already written there."""
+        """Shows why the command failed: in a result for programs, unless that is written already,
+        else on stderr."""
         from reconciler.cli.console.output import Output
         from reconciler.cli.failures import failure_of
 
@@ -200,9 +202,9 @@ class ExitHandler:
         out.keep(diagnostics)
         if out.has_result or out.options.format in WITHOUT_DIAGNOSTICS:
             out.diagnostics(diagnostics)
-        else:
+        if self.context is None or out is not self.context.obj:
             with suppress(BrokenPipeError):
-                out.failure(diagnostics)
+                out.end()
         return code
 
 
@@ -244,7 +246,7 @@ def run(arguments: Sequence[str]) -> int:
             handler.context = context
             handler.code = app.invoke(context) or 0
         sys.stdout.flush()
-    handler.write_files()
+    handler.end()
     _forget_command_line()
     for stream in (sys.stdout, sys.stderr):
         try:

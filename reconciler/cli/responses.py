@@ -50,7 +50,6 @@ def show_responses(out: Output, sent: Responses, *, skippable: bool = False) -> 
         if as_text:
             out.diagnostics(outcome.diagnostics)
     if not as_text:
-        from reconciler.render.document import dump
-
-        out.document(dump(responses_document(responses, out.masked_diagnostics(problems))))
+        document = responses_document(responses, out.masked_diagnostics(problems))
+        out.result(lambda: document, lambda _style: "")
     return int(bool(problems) or not (responses or skippable))

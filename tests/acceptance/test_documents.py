@@ -161,6 +161,14 @@ def fail(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (shown["manifest"], shown["diff"]) == (None, [])
 
 
+def test_what_fails_last_is_in_the_document(documents: Documents) -> None:
+    """A document is printed once nothing else can fail."""
+    for schema, words in {"validate": ("validate",), "plan": ("plan",)}.items():
+        document = documents.prints(schema, *words, "--report", "markdown=tasks", code=1)
+        check_complete(schema, document)
+        assert "TC811" in [item["code"] for item in document["diagnostics"]]
+
+
 def test_a_state_that_does_not_exist_has_no_lineage(documents: Documents) -> None:
     other = documents.ok("state-list", "state", "list", "--state", "other.state.json")
     assert (other["lineage"], other["serial"], other["tasks"]) == (None, 0, [])

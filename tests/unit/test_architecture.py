@@ -309,6 +309,7 @@ MAY_VALIDATE = {
     "cli.config",
     "cli.console",
     "cli.console.output",
+    "cli.console.source_lines",
     "cli.console.stderr",
     "cli.console.terminal",
     "cli.main",

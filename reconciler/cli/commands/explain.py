@@ -10,7 +10,6 @@ from reconciler.cli.options import argument
 from reconciler.messages.explanation import codes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.render.document import dump
 from reconciler.render.explain import code_document, code_text, codes_document, codes_text
 
 
@@ -31,7 +30,7 @@ def command(call: Call, code: str | None) -> int:
     found = None if code is None else _code(code)
     if call.out.options.format == "json":
         document = codes_document() if found is None else code_document(found)
-        call.out.document(dump(document))
+        call.out.result(lambda: document, lambda _style: "")
     else:
         call.out.document(codes_text() if found is None else code_text(found))
     return 0

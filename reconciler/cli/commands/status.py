@@ -25,7 +25,6 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render import TABLE_FORMATS
-from reconciler.render.document import dump
 from reconciler.render.notification import notification_text
 from reconciler.render.status import status_document, status_rows
 from reconciler.tasks.status import exit_code
@@ -166,7 +165,8 @@ def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Se
     problems = [replace(each, severity=severity) for each in report.diagnostics]
     problems += report.duplicates
     if out.options.format == "json":
-        out.document(dump(status_document(report.statuses, report.read_at, problems)))
+        document = status_document(report.statuses, report.read_at, problems)
+        out.result(lambda: document, lambda _style: "")
         return
     out.diagnostics(problems)
     if not out.options.quiet:

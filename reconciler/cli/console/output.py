@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from reconciler.app.settings import ReportFile, Settings
 from reconciler.app.ui import FailureReport
+from reconciler.cli.console.source_lines import SourceLines
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import columns, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
@@ -55,8 +56,9 @@ class Output:
         self.settings = settings or Settings()
         self.has_result = False
         self.kept: Report | None = None
-        self._source: Source | None = None
-        self._lines: dict[str, list[str]] = {}  # of one file, because diagnostics are sorted
+        self._document: dict[str, Any] | None = None
+        self._result: str | None = None  # what `end` writes, if it is up to date
+        self._sources = SourceLines()
         self._sensitive: frozenset[str] = frozenset()
         self._shown: set[Diagnostic] = set()
 
@@ -97,9 +99,13 @@ class Output:
     # Results
 
     def report(self, report: Report) -> None:
-        """Writes the result, in the requested format."""
-        self.kept = self.masked(report)
-        self._write(self.kept)
+        """The result, in the requested format."""
+        report = self.masked(report)
+        if self.options.format not in WITHOUT_DIAGNOSTICS:
+            self._result = render(self.options.format, report, self._style_of_report())
+        self.kept = report
+        if self._result is None:
+            self._write(report)
 
     def waited(self, report: ApplyWaitReport, *, total: bool) -> None:
         """Writes the result of an apply and the wait after it; as text only the wait, because the
@@ -118,14 +124,28 @@ class Output:
             ]
             self.document("".join(f"{row}\n" for row in rows))
 
-    def failure(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Writes errors instead of a result."""
-        self._write(FailureReport(tuple(diagnostics)))
-
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Adds diagnostics to the report files."""
+        """Adds diagnostics to the report files, and to a result that contains them."""
         known = self.kept or FailureReport(())
         self.kept = self.masked(replace(known, diagnostics=(*known.diagnostics, *diagnostics)))
+        self._result = None
+        if self._document is not None:
+            from reconciler.render.document import diagnostic_items
+
+            self._document["diagnostics"] += diagnostic_items(self.masked_diagnostics(diagnostics))
+
+    def end(self) -> None:
+        """Writes a result that contains diagnostics: once nothing else can fail."""
+        if self.has_result or self.options.format in WITHOUT_DIAGNOSTICS:
+            return
+        if self._result is None and self._document is not None:
+            from reconciler.render.document import dump
+
+            self._result = dump(self._document)
+        elif self._result is None and self.kept is not None:
+            self._result = render(self.options.format, self.kept, self._style_of_report())
+        if self._result is not None:
+            self.document(self._result)
 
     def write_files(self) -> None:
         """Writes the report files. TaskctlError for those that failed."""
@@ -143,24 +163,19 @@ class Output:
 
     def _write(self, report: Report) -> None:
         report = self.masked(report)
-        if self.options.format in WITHOUT_DIAGNOSTICS:
-            self.diagnostics(report.diagnostics)
-            if isinstance(report, FailureReport):
-                return
-        text = render(self.options.format, report, self._style_of_report())
-        self.document(text)
+        self.diagnostics(report.diagnostics)
+        if not isinstance(report, FailureReport):
+            self.document(render(self.options.format, report, self.style_of_result()))
 
     def result(
         self,
-        document: Callable[[], Mapping[str, object]],
+        document: Callable[[], dict[str, Any]],
         text: Callable[[Style], str],
         diagnostics: Sequence[Diagnostic] = (),
     ) -> None:
-        """Writes the result of a command without a report: a JSON document, or text."""
+        """The result of a command without a report: a JSON document, or text."""
         if self.options.format == "json":
-            from reconciler.render.document import dump
-
-            self.document(dump(document()))
+            self._document = document()
             return
         self.diagnostics(diagnostics)
         if not self.options.quiet:
@@ -175,7 +190,7 @@ class Output:
     # The rest of `Ui`
 
     def show_sources(self, source: Source) -> None:
-        self._source, self._lines = source, {}
+        self._sources = SourceLines(source)
 
     def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Writes to stderr, sorted, each diagnostic once per run: errors only with `-q`, and with
@@ -191,7 +206,7 @@ class Output:
         shown = list(self.masked_diagnostics(shown))
         from reconciler.render.diagnostics import render_all
 
-        style = replace(self.style(sys.stderr), source=self._source_line)
+        style = replace(self.style(sys.stderr), source=self._sources.line)
         write_stderr(self._wrapped(render_all(shown, style)))
 
     def note(self, note: str, **facts: Arg) -> None:
@@ -332,13 +347,3 @@ class Output:
         from reconciler.app.files import locator
 
         return replace(style, locate=locator(self.settings.root))
-
-    def _source_line(self, file: str, line: int) -> str | None:
-        """Only on a terminal."""
-        if self._source is None or not sys.stderr.isatty():
-            return None
-        if file not in self._lines:
-            text = self._source(file)
-            self._lines = {file: text.split("\n") if text else []}
-        lines = self._lines[file]
-        return lines[line - 1] if 0 < line <= len(lines) else None

@@ -82,7 +82,7 @@ def test_errors_are_one_json_document_on_stdout(
     assert said.err == ""
 
 
-def test_a_second_document_never_follows_the_first(
+def test_a_late_error_is_in_the_only_document(
     ends: Ends, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def command(out: Output) -> NoReturn:
@@ -92,8 +92,10 @@ def test_a_second_document_never_follows_the_first(
     ends(command)
     assert run(["try", "--format", "json"]) == 1
     said = capsys.readouterr()
-    assert json.loads(said.out)["valid"] is True
-    assert "late" in said.err
+    shown = json.loads(said.out)
+    assert shown["summary"]["tasks"] == 1
+    assert "late" in shown["diagnostics"][0]["summary"]
+    assert said.err == ""
 
 
 def test_a_traceback_is_shown_only_with_v_and_without_the_token(
