@@ -170,7 +170,7 @@ def restore_state(round_: Round) -> None:
 def rewrite_state(round_: Round) -> None:
     """A version of the same state that knows the same tasks, as on another branch."""
     value = json.loads(round_.path().read_text())
-    del value["checksum"]
+    value.pop("checksum", None)
     value["serial"] += round_.chance.choice((-1, 0, 1))
     value["tasks"]["acme/k0"]["file"] = "tasks/elsewhere.yaml"
     round_.path().write_text(json.dumps(value))
@@ -202,6 +202,10 @@ ON_FILES: Sequence[Mischief] = (
     replace_state,
     remove_journal,
 )
+
+
+AT_ONCE: Sequence[Mischief] = (remove_lock, move_lock, restore_state, rewrite_state)
+"""Those that leave the journal alone."""
 
 
 def unlock(round_: Round) -> None:
@@ -250,7 +254,7 @@ def disturb(server: FaultServer, chance: random.Random) -> None:
     server.set_rules(*(Rule("create", LOST, nth=(n,)) for n in lost), held)
 
 
-def play(here: Round, mischief: Mischief) -> None:
+def play(here: Round, *mischiefs: Mischief) -> None:
     """One round. Two tasks exist; the older copy of the state was made before the second one."""
     here.sandbox.settle = f"{SETTLE}s"
     for count in (1, 2):
@@ -263,8 +267,9 @@ def play(here: Round, mischief: Mischief) -> None:
     first = here.start()
     if here.likely(0.3):
         here.signal(first, signal.SIGSTOP)
-    here.log.append(mischief.__name__)
-    mischief(here)
+    for mischief in mischiefs:
+        here.log.append(mischief.__name__)
+        mischief(here)
     if here.likely(0.3):
         here.signal(first, signal.SIGKILL)
     if here.likely(0.7) and not here.alone:
@@ -297,7 +302,7 @@ def run_on_files(folder: Path, count: int) -> None:
         repository.mkdir()
         with serving_tasks() as server:
             here = Round(Sandbox(repository, server), server, chance, log=log)
-            play(here, chance.choice(ON_FILES))
+            play(here, *chance.choice([[chance.choice(ON_FILES)], chance.sample(AT_ONCE, 2)]))
 
     rounds(count, play_one)
 
