@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
+from reconciler.app.expectations import Expectations
 from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.planner import Workspace, open_workspace
 from reconciler.app.recorded_tasks import RecordedTasks
@@ -115,7 +116,13 @@ class _LaterWaves:
         self._refs = tuple(task.ref for task in plan.tasks if task.desired is not None)
         self._held = _held(plan)
         self._follows = plan.followers
-        self._fresh = {task.ref for task in applied.report.tasks}
+        self._expectations = Expectations(ctx.settings.root, ctx.settings.paths)
+        now, settle = ctx.now(), space.options.settle_time
+        self._fresh = {
+            ref  # the service may not show them yet, as in a plan
+            for ref, record in wave.state.records.items()
+            if record.created_at is not None and abs(now - record.created_at) < settle
+        }
         self._done: dict[TaskRef, TaskStatus] = {}
         self._ends_at = ctx.clock.boot() + options.timeout.total_seconds()
         self._is_delayed = False
@@ -156,7 +163,7 @@ class _LaterWaves:
             try:
                 if self._is_delayed:
                     stop.wait(min(max(0.0, left), options.interval.total_seconds()))
-                tasks = RecordedTasks.of(self._ctx, state)
+                tasks = RecordedTasks(self._ctx, state, self._expectations)
                 self._statuses, end = TaskWait(tasks, refs, options, known).run(stop)
             finally:
                 self._applied = replace(self._applied, signal=stop.exit_code)

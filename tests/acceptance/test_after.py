@@ -367,3 +367,19 @@ def test_other_names_for_after_are_recognized(place: LiveTasks) -> None:
     for name in ("needs", "dependsOn", "depends_on"):
         write(place, a={"message": "x", name: ["b"]})
         assert "after" in validated(place)[1]
+
+
+def test_waiting_for_a_task_that_is_not_visible_yet_makes_no_waves(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = task("finishing")
+    write(place, first=first)
+    assert place.run("apply", "--yes")[0] == 0
+    forget(place, "first")
+    write(place, first=first, second=task("x", "first"))
+    waves: list[str] = []
+    monkeypatch.setattr(
+        "reconciler.app.apply._LaterWaves._continue", lambda *_: waves.append("again")
+    )
+    assert place.run("apply", "--yes", "--wait", "--interval", "1s", "--timeout", "5s")[0] == 1
+    assert not waves
