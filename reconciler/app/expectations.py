@@ -141,6 +141,7 @@ class Expectations:
         self.problems: list[Diagnostic] = []
         self._root, self._paths = root, paths
         self._files: dict[str, Declared | None] = {}
+        self._reported: set[str] = set()
         self._irrelevant: dict[str, bool] = {}
         self._candidates: dict[str, Sequence[str]] = {}
         self._others: Sequence[str] | None = None
@@ -177,8 +178,9 @@ class Expectations:
             found = self._find(record) if record.ref in finished else None
             if found is not None:
                 expected[record.ref] = found
-            if isinstance(found, Diagnostic):
-                self.problems.append(found)
+            if isinstance(found, Diagnostic) and found.args["file"] not in self._reported:
+                self._reported.add(str(found.args["file"]))
+                self.problems.append(found)  # one for each file; each task has its own, too
         return self._evaluation.of_all(statuses, expected)
 
     def _find(self, record: Record) -> Expectation | Diagnostic | None:

@@ -64,7 +64,7 @@ class TaskReader:
 
     def statuses(self, records: Sequence[Record], parallelism: int) -> list[TaskStatus]:
         """The statuses, in the given order. Raises RemoteError."""
-        outputs = self.outputs({_id_of(record) for record in records}, parallelism)
+        outputs = self._outputs_of(records, parallelism)
         known: dict[TaskRef, TaskStatus] = {}
         unread: list[tuple[Record, Mapping[str, object]]] = []
         for record in records:
@@ -100,22 +100,36 @@ class TaskReader:
                 missing.difference_update(task.id for task in listed)
                 if len(missing) <= FEW:
                     break
-        for attempt in range(2):  # one 404 proves nothing (`app/survey.py`)
-            rest = sorted(set(tasks) - found.keys())
-            if attempt:
-                for org_name in sorted({task.org_name for task in rest}):
-                    next(self._client.list_tasks(org_name), None)
-            with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
-                read = pool.map(lambda task: self._client.get_task(*task), rest)
-                pairs = zip(rest, read, strict=True)
-                found |= {at: task.raw for at, task in pairs if task is not None}
-        return found
+        return found | self._each(set(tasks) - found.keys(), parallelism)
+
+    def _each(
+        self, tasks: Collection[TaskId], parallelism: int
+    ) -> dict[TaskId, Mapping[str, object]]:
+        rest = sorted(tasks)
+        with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
+            read = pool.map(lambda task: self._client.get_task(*task), rest)
+            return {at: t.raw for at, t in zip(rest, read, strict=True) if t is not None}
+
+    def _outputs_of(
+        self, records: Sequence[Record], parallelism: int
+    ) -> dict[TaskId, Mapping[str, object]]:
+        """The outputs of the visible tasks. A task of this identity is gone only after two 404s
+        while the list responds (as in `app/survey.py`); others are not visible, whatever it is."""
+        found = self.outputs({_id_of(record) for record in records}, parallelism)
+        missing = {
+            _id_of(record)
+            for record in records
+            if _id_of(record) not in found and self._client.identity().same_as(record.identity)
+        }
+        for org_name in sorted({task.org_name for task in missing}):
+            next(self._client.list_tasks(org_name), None)
+        return found | self._each(missing, parallelism) if missing else found
 
     def status(self, record: Record) -> TaskStatus:
         """The status, with all events up to now. Raises RemoteError."""
         task = _id_of(record)
         self._expect_events(task)
-        return self._status(record, self.outputs({task}, 1).get(task))
+        return self._status(record, self._outputs_of([record], 1).get(task))
 
     def _status(
         self,

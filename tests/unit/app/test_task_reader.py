@@ -57,5 +57,7 @@ def test_one_404_does_not_prove_that_a_task_is_gone(
 
 
 def test_a_task_of_another_identity_is_not_gone() -> None:
-    reader = TaskReader(cast("Client", Listing(0)), None)
+    client = Listing(0)
+    reader = TaskReader(cast("Client", client), None)
     assert reader.status(record("a", "1", identity=SOMEONE)).state is TaskState.NOT_VISIBLE
+    assert client.calls == ["get"]
