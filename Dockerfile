@@ -6,13 +6,16 @@
 #
 # No image has been built from this file yet.
 FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
-COPY requirements.txt dist/taskctl-*.whl /build/
-# The packages are checked against their hashes; the wheel is the one of the release.
+COPY requirements.txt script/environment.sh dist/taskctl-*.whl /build/
+# The packages are checked against their hashes; the wheel is the one of the release. bin/taskctl
+# starts isolated, as with script/install: GitLab ignores an entry point.
 RUN python -m venv --without-pip /opt/taskctl \
     && python -m pip --python /opt/taskctl/bin/python install --no-cache-dir --no-compile \
       --require-hashes --requirement /build/requirements.txt \
     && python -m pip --python /opt/taskctl/bin/python install --no-cache-dir \
       --no-index --no-deps /build/taskctl-*.whl \
+    && { echo '#!/bin/sh'; cat /build/environment.sh; \
+      echo 'exec /opt/taskctl/bin/python -I -m reconciler "$@"'; } >/opt/taskctl/bin/taskctl \
     && /opt/taskctl/bin/python -m compileall -q /opt/taskctl
 
 FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
@@ -24,7 +27,7 @@ RUN apt-get update \
     && git config --system safe.directory '*' \
     && git config --system safe.bareRepository explicit
 COPY --from=build /opt/taskctl /opt/taskctl
-ENV PATH=/opt/taskctl/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/taskctl/bin:$PATH
 WORKDIR /workspace
 USER 65532:65532
-ENTRYPOINT ["taskctl"]
+ENTRYPOINT ["/opt/taskctl/bin/taskctl"]

@@ -1,7 +1,8 @@
 """Runs taskctl for the GitHub Action: job summary, outputs, annotations, and one comment.
 
-Uses only the standard library. Inputs arrive as environment variables (`INPUT_*`), never as part of
-a script. A comment that cannot be written is a warning and never fails the job.
+Runs in the virtual environment of taskctl, and uses only the standard library. Inputs arrive as
+environment variables (`INPUT_*`), never as part of a script. A comment that cannot be written is a
+warning and never fails the job.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+TASKCTL = (sys.executable, "-I", "-m", "reconciler")  # beside it, in its virtual environment
 LIMIT = 64_000  # characters; GitHub accepts 65,536 in a comment
 PAGES = 100  # of 100 comments each
 TRIES = 4
@@ -300,9 +302,8 @@ class Action:
         """The exit code and the document of a command; its errors become annotations. With
         `quiet`, nothing that it shows of a task is in the log."""
         message = self._env.get("INPUT_MESSAGE", "") if words[0] == "say" else ""
-        command = ["taskctl", "--format=json", *words]
         done = subprocess.run(
-            command,
+            [*TASKCTL, "--format=json", *words],
             cwd=self._where,
             env=self._environment(),
             input=message.encode("utf-8", "surrogateescape"),
@@ -342,7 +343,7 @@ class Action:
     def _arguments(self) -> list[str]:
         given = self._env.get
         kinds = {"json": "report.json", "markdown": "report.md", "github": "report.github"}
-        made = ["taskctl", self._command]
+        made = [*TASKCTL, self._command]
         made += [f"--report={form}={self._folder / name}" for form, name in kinds.items()]
         if self._command == "plan":
             made += ["--detailed-exitcode", "--out", str(self._plan_file)]

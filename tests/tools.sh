@@ -220,7 +220,7 @@ check "the demo from another folder" same_from_anywhere
 
 if has shellcheck; then
   check "shellcheck of all scripts" shellcheck examples/demo.sh examples/ci/plain.sh action/*.sh \
-    script/in-venv script/install script/lock tests/tools.sh .ci/run
+    script/environment.sh script/in-venv script/install script/lock tests/tools.sh .ci/run
 else
   left_out "shellcheck of all scripts" "shellcheck is not installed"
 fi

@@ -7,6 +7,12 @@
 # (docs/state.md).
 set -eu
 
+# Nothing in DIRECTORY may be taken for a program or a module.
+unset BASH_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONSTARTUP PYTHONPYCACHEPREFIX
+case :$PATH: in
+  *::* | *:[!/]*) echo 'plain.sh: PATH must consist of absolute paths' >&2 && exit 1 ;;
+esac
+
 : "${PULUMI_ACCESS_TOKEN:?set it to a personal access token of the machine user that owns the tasks}"
 cd "${1:-.}"
 

@@ -57,7 +57,7 @@ def _start(top: Path) -> Popen[bytes] | None:
     if not (top / ".git").is_file() and not (top / ".git/HEAD").exists():
         return None
     try:
-        return start_git(top, *_COMMAND, env={**os.environ, **_NO_FETCH})
+        return start_git(top, *_COMMAND, env=os.environ, own=_NO_FETCH)
     except FileNotFoundError:
         return None
 

@@ -21,24 +21,33 @@ _OWNER = re.compile(r"dubious ownership in repository at '(.*)'")
 SECRETS = ("PULUMI_", "TASKCTL_")
 """The beginnings of the names of variables that no other program gets."""
 
+_ELSEWHERE = frozenset({
+    *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE"),
+    *("GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_CONFIG"),
+    *("GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"),
+})  # fmt: skip
+"""Variables that select another repository (a hook has some of them), or other programs of git."""
+
 
 def run_git(
     folder: Path,
     *words: str,
     env: Mapping[str, str],
+    own: Mapping[str, str] | None = None,
     given: bytes = b"",
     watch: Callable[[], object] = lambda: None,
 ) -> subprocess.CompletedProcess[bytes]:
     """The ended process. Raises FileNotFoundError without git, TimeoutExpired, and what `watch`
     raises to stop it, which is called several times per second.
 
-    Credential helpers and ssh inherit `env`, so the access token and the keys of states are removed
-    from it.
+    `env` is the user's environment. Credential helpers and ssh inherit it, so the access token and
+    the keys of states are removed from it; `own` are variables to add.
     """
     command = ["git", *_OPTIONS, *words]
     pipe = subprocess.PIPE
     with subprocess.Popen(  # noqa: S603 - git, without a shell
-        command, cwd=folder, env=_environment(env), stdin=pipe, stdout=pipe, stderr=pipe
+        command, cwd=folder, env=_environment(env, own), stdin=pipe, stdout=pipe, stderr=pipe
     ) as process:
         try:
             output, errors = _communicate(process, given, watch)
@@ -61,22 +70,28 @@ def _communicate(
     raise subprocess.TimeoutExpired(process.args, TIMEOUT)
 
 
-def start_git(folder: Path, *words: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start_git(
+    folder: Path, *words: str, env: Mapping[str, str], own: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """A process that answers what is written to it. Raises FileNotFoundError without git."""
     command = ["git", *_OPTIONS, *words]
     return subprocess.Popen(  # noqa: S603 - git, without a shell
         command,
         cwd=folder,
-        env=_environment(env),
+        env=_environment(env, own),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
 
 
-def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in env.items() if not name.startswith(SECRETS)}
-    return {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def _environment(env: Mapping[str, str], own: Mapping[str, str] | None) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in env.items()
+        if not name.startswith(SECRETS) and name not in _ELSEWHERE
+    }
+    return {**kept, **(own or {}), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 def refusal_facts(reason: str) -> tuple[str, dict[str, str]]:

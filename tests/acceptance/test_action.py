@@ -305,8 +305,7 @@ def test_scripts_of_the_action_contain_no_expressions() -> None:
 @pytest.mark.tools
 def test_a_signal_is_forwarded_once_and_taskctl_may_finish(runner: Runner, tmp_path: Path) -> None:
     """GitHub cancels with SIGINT, then SIGTERM; a second signal of one kind would be "at once"."""
-    stand_in = tmp_path / "bin" / "taskctl"
-    stand_in.parent.mkdir()
+    stand_in = tmp_path / "python"
     stand_in.write_text(
         f"#!{sys.executable}\n"
         "import os, signal, sys, time\n"
@@ -317,11 +316,11 @@ def test_a_signal_is_forwarded_once_and_taskctl_may_finish(runner: Runner, tmp_p
         "time.sleep(30)\n"
     )
     stand_in.chmod(0o755)
-    env = {"PATH": f"{stand_in.parent}:/usr/bin:/bin", "INPUT_COMMAND": "plan"}
+    started = f"import runpy, sys; sys.executable = {str(stand_in)!r}; "
     process = subprocess.Popen(
-        [sys.executable, str(SCRIPT)],
+        [sys.executable, "-c", f"{started}runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"],
         cwd=runner.workspace,
-        env=env,
+        env={"PATH": "/usr/bin:/bin", "INPUT_COMMAND": "plan"},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -196,7 +196,8 @@ def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_
     jobs = YAML(typ="safe", pure=True).load(text.replace("/opt/taskctl", str(target)))
     script = "\n".join(jobs[".taskctl"]["before_script"]).replace("/usr/local", f"{tmp_path}/usr")
     env = environment(tmp_path, TASKCTL_REPOSITORY=str(source), TASKCTL_COMMIT=commit)
-    env["PATH"] = f"{quick_python(tmp_path / 'shim')}{os.pathsep}{env['PATH']}"
+    (tmp_path / "usr").mkdir()
+    quick_python(tmp_path / "usr" / "bin")
     env.pop("PYTHON", None)  # set by `make PYTHON=...`, and preferred to PATH
     ended = shell(script, tmp_path / "work", env)
     assert ended.returncode == 0, ended.stderr
@@ -265,12 +266,11 @@ def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
     assert jobs[".token"]["id_tokens"]["PULUMI_ID_TOKEN"] == {"aud": "urn:pulumi:org:acme"}
     with token_exchange(tmp_path / "cloud.db") as (url, _):
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ID_TOKEN=ID_TOKEN)
-        env["TASKCTL_STATE"] = jobs["variables"]["TASKCTL_STATE"]
         clone = cloned(tmp_path, MANIFEST)
         shell("taskctl state init", clone, {**env, "PULUMI_ACCESS_TOKEN": "any"})
         kept: dict[str, bytes] = {}
         said = {}
-        for name in jobs["stages"]:
+        for name in (name for name in jobs["stages"] if name != "answer"):
             if name == "apply":
                 clone = cloned(tmp_path, MANIFEST)
                 for path, data in kept.items():
@@ -293,9 +293,10 @@ def cloned(folder: Path, manifest: str) -> Path:
         bare_repository(folder, "team")
     clone = folder / f"clone-{len(list(folder.glob('clone-*')))}"
     git(folder, "clone", "--quiet", "team.git", clone.name)
-    for tasks in (clone / "tasks", clone / "infra/tasks"):
-        tasks.mkdir(parents=True)
-        (tasks / "a.yaml").write_text(manifest)
+    for folder in (clone, clone / "infra"):
+        (folder / "tasks").mkdir(parents=True)
+        (folder / "tasks/a.yaml").write_text(manifest)
+        (folder / "taskctl.toml").write_text('state = "git:origin"\n')
     return clone
 
 
@@ -304,15 +305,13 @@ def test_the_plain_shell_pipeline_applies_and_has_no_changes_the_next_day(tmp_pa
     script = ROOT / "examples" / "ci" / "plain.sh"
     with running_server(tmp_path / "cloud.db") as url:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
-        shell("taskctl state init git:origin", cloned(tmp_path, MANIFEST), env)
+        shell("taskctl -C infra state init", cloned(tmp_path, MANIFEST), env)
         for said in ("1 created", "0 created"):
             clone = cloned(tmp_path, MANIFEST)
             ended = shell(f"{script} infra", clone, env)
             assert ended.returncode == 0, ended.stderr
             assert f"Apply: {said}" in ended.stdout
             assert not list(clone.rglob("taskctl.state*"))
-        env["TASKCTL_STATE"] = "taskctl.state.json"
-        assert "1 adopted" in shell(f"{script} infra", clone, env).stdout
     ended = shell(f"{script} infra", clone, environment(tmp_path))
     assert (ended.returncode, "PULUMI_ACCESS_TOKEN" in ended.stderr) != (0, False)
 

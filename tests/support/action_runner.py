@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -31,17 +32,18 @@ def metadata(folder: Path = ROOT) -> dict[str, Any]:
 
 
 def quick_python(folder: Path) -> Path:
-    """A directory for PATH with a `python3` that installs nothing: its virtual environments link to
+    """A directory for PATH with a `python3` that installs nothing: its virtual environments use
     the taskctl of the tests, and their `bin/python.log` has a line for each call of pip."""
     folder.mkdir()
-    taskctl = Path(sys.executable).parent / "taskctl"
     scripts = {
-        "pip": 'echo "$*" >>"$0.log"',
+        "python": (
+            f'if [ "$1 $2 $3" != "-I -m pip" ]; then exec "{sys.executable}" "$@"; fi\n'
+            'echo "$*" >>"$0.log"'
+        ),
         "python3": (
-            '[ -z "${PULUMI_ACCESS_TOKEN:-}" ] || [ "$2" = "$ACTION/action/run.py" ] || exit 97\n'
+            '[ -z "${PULUMI_ACCESS_TOKEN:-}" ] || exit 97\n'
             f'if [ "$1 $2 $3" != "-I -m venv" ]; then exec "{sys.executable}" "$@"; fi\n'
-            f'mkdir -p "$5/bin" && ln -s "{taskctl}" "$5/bin/taskctl"\n'
-            f'cp "{folder}/pip" "$5/bin/python"'
+            f'mkdir -p "$5/bin" && cp "{folder}/python" "$5/bin/python"'
         ),
     }
     for name, script in scripts.items():
@@ -72,17 +74,16 @@ class Runner:
     runs: int = 0
 
     def script(self, command: str, backend: str = "", **inputs: str) -> Step:
-        """`action/run.py` with the other defaults of action.yml, and taskctl on PATH."""
+        """`action/run.py` with the other defaults of action.yml."""
         files = self._files()
         if backend:
             self.env["TASKCTL_BACKEND"] = backend
         env = {**self._environment(files), **_as_environment({"command": command, **inputs})}
-        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
         code, said = self._run([sys.executable, str(SCRIPT)], env)
         return Step(code, said, _outputs(files), (files / "summary").read_text("utf-8"))
 
     def composite(self, action: Path, **inputs: str) -> Step:
-        """Every step of `action.yml` in order, with bash; the action is checked out in `action`."""
+        """Every step of `action.yml` in order, in its shell; the action's checkout is `action`."""
         files, described = self._files(), metadata(action)
         given = {n: str(i.get("default", "")) for n, i in described["inputs"].items()}
         given["access-token"] = TOKEN
@@ -100,8 +101,9 @@ class Runner:
             paths = (files / "path").read_text("utf-8").split()
             path = os.pathsep.join([*reversed(paths), env["PATH"]])
             assert "${{" not in step["run"]
-            code, text = self._run(["bash", "-e", "-o", "pipefail", "-c", step["run"]],
-                                   {**env, **more, "PATH": path})  # fmt: skip
+            (files / "step.sh").write_text(step["run"])
+            shell = step["shell"].replace("{0}", str(files / "step.sh"))
+            code, text = self._run(shlex.split(shell), {**env, **more, "PATH": path})
             said, failed = said + text, code
             if "id" in step:
                 known |= {f"steps.{step['id']}.outputs.{n}": v for n, v in _outputs(files).items()}
@@ -131,6 +133,7 @@ class Runner:
             "GITHUB_OUTPUT": str(files / "output"),
             "GITHUB_PATH": str(files / "path"),
             "GITHUB_REPOSITORY": "acme/infra",
+            "GITHUB_WORKSPACE": str(self.workspace),
             "GITHUB_STEP_SUMMARY": str(files / "summary"),
             **self.env,
         }

@@ -72,10 +72,12 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**kept, "PATH": path, "HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", **more}
 
 
-def shell(script: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def shell(
+    script: str, folder: Path, env: dict[str, str], program: str = "sh"
+) -> subprocess.CompletedProcess[str]:
     """Runs a script with `sh -e`."""
     return subprocess.run(
-        ["sh", "-e", "-c", script],
+        [program, "-e", "-c", script],
         cwd=folder,
         env=env,
         stdin=subprocess.DEVNULL,

@@ -74,8 +74,8 @@ class GitEngine:
         self._new: dict[str, str] = {}
         self._deleted: set[str] = set()
         self._kept = 0
-        self._environment = {
-            **env,
+        self._environment = env
+        self._own = {
             "GIT_ALLOC_LIMIT": str(limits.GIT_OBJECT_BYTES),
             "GIT_OBJECT_DIRECTORY": self._temporary.name,
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(clone.objects),
@@ -251,7 +251,7 @@ class GitEngine:
     def _run(
         self, *words: str, watch: Callable[[], object] = lambda: None
     ) -> subprocess.CompletedProcess[bytes]:
-        return run_in(self._folder, *words, env=self._environment, watch=watch)
+        return run_in(self._folder, *words, env=self._environment, own=self._own, watch=watch)
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine:

@@ -88,11 +88,15 @@ class Clone(NamedTuple):
 
 
 def run_in(
-    folder: Path, *words: str, env: Mapping[str, str], watch: Callable[[], object] = lambda: None
+    folder: Path,
+    *words: str,
+    env: Mapping[str, str],
+    own: Mapping[str, str] | None = None,
+    watch: Callable[[], object] = lambda: None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Git's ended process. Raises Denied if git is not installed, Unsure if it does not end."""
     try:
-        return run_git(folder, "-c", "gc.auto=0", *words, env=env, watch=watch)
+        return run_git(folder, "-c", "gc.auto=0", *words, env=env, own=own, watch=watch)
     except FileNotFoundError as problem:
         raise Denied("git", "extra") from problem
     except subprocess.TimeoutExpired as problem:

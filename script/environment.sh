@@ -1,0 +1,48 @@
+# shellcheck shell=sh
+# Sourced before anything else runs in a repository that others can change. It removes from the
+# environment what would make a shell, Python, git or ssh load a file of that repository: relative
+# paths, and those inside the checkout of a CI job. Only the shell itself is used.
+
+taskctl_checkouts=
+for taskctl_name in "${GITHUB_WORKSPACE-}" "${CI_PROJECT_DIR-}"; do
+  if [ -n "$taskctl_name" ] &&
+    taskctl_name=$(CDPATH='' cd -P -- "$taskctl_name" 2>/dev/null && pwd -P); then
+    taskctl_checkouts=$taskctl_checkouts$taskctl_name:
+  fi
+done
+
+taskctl_is_outside() { # whether $1 is an absolute path that is in no checkout
+  case $1 in
+    *\;*) return 1 ;; # which separates paths in LD_LIBRARY_PATH
+    /*) ;;
+    *) return 1 ;;
+  esac
+  [ -n "$taskctl_checkouts" ] || return 0
+  taskctl_folder=$1
+  [ -d "$1" ] || taskctl_folder=${1%/*}/
+  taskctl_folder=$(CDPATH='' cd -P -- "$taskctl_folder" 2>/dev/null && pwd -P) || return 1
+  taskctl_others=$taskctl_checkouts
+  while [ -n "$taskctl_others" ]; do
+    case $taskctl_folder/ in "${taskctl_others%%:*}"/*) return 1 ;; esac
+    taskctl_others=${taskctl_others#*:}
+  done
+}
+
+for taskctl_name in PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH DYLD_FRAMEWORK_PATH SSL_CERT_FILE \
+  SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE GIT_SSL_CAINFO GIT_SSL_CAPATH \
+  PIP_CONFIG_FILE PIP_CERT PIP_CLIENT_CERT; do
+  eval "taskctl_rest=\${$taskctl_name-}" taskctl_kept=
+  [ -n "$taskctl_rest" ] || continue
+  taskctl_rest=$taskctl_rest:
+  while [ -n "$taskctl_rest" ]; do
+    if taskctl_is_outside "${taskctl_rest%%:*}"; then
+      taskctl_kept=$taskctl_kept:${taskctl_rest%%:*}
+    fi
+    taskctl_rest=${taskctl_rest#*:}
+  done
+  unset "$taskctl_name"
+  [ -z "$taskctl_kept" ] || export "$taskctl_name=${taskctl_kept#:}"
+done
+export PATH="${PATH:-/usr/bin:/bin}"
+unset BASH_ENV ENV CDPATH LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES PYTHONPATH PYTHONHOME \
+  PYTHONUSERBASE PYTHONSTARTUP PYTHONPYCACHEPREFIX PYTHONPLATLIBDIR

@@ -1,0 +1,187 @@
+"""No way into taskctl in CI runs a file of the repository, whatever the job's environment names."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.support.action_runner import Runner, quick_python
+from tests.support.checkout import ROOT, checkout, git
+from tests.support.doc_blocks import environment, shell
+from tests.support.fault_server import FaultServer, Habits
+from tests.support.sandbox import TOKEN, as_tasks, prompts
+
+MODULES = ("sitecustomize", "usercustomize", "click", "json", "subprocess", "pip", "venv")
+PROGRAMS = ("bash", "sh", "git", "ssh", "python", "python3", "taskctl", "env", "cat", "mkdir")
+
+
+class Trap:
+    """A clone with everything that a shell, Python, git or pip could pick up. What runs leaves the
+    tokens that it sees in `caught`."""
+
+    def __init__(self, folder: Path, clone: Path) -> None:
+        self.caught = folder / "caught"
+        self.clone = clone
+        to = f"open({str(self.caught)!r}, 'a')"
+        module = f"import os\n{to}.write(__name__ + repr(dict(os.environ)))\n"
+        for name in MODULES:
+            (clone / f"{name}.py").write_text(module)
+        (clone / "reconciler").mkdir()
+        for name in ("__init__", "__main__"):
+            (clone / "reconciler" / f"{name}.py").write_text(module)
+        (clone / "site.pth").write_text(f"import os; {to}.write('pth')\n")
+        (clone / "pip.conf").write_text("[global]\nindex-url = https://packages.example.invalid/\n")
+        script = f'echo "$0 $PULUMI_ACCESS_TOKEN" >>"{self.caught}"\n'
+        (clone / "bash_env").write_text(script)
+        (clone / "bin").mkdir()
+        for name in PROGRAMS:
+            for path in (clone / name, clone / "bin" / name):
+                path.write_text(f"#!/bin/sh\n{script}exit 1\n")
+                path.chmod(0o755)
+
+    def environment(self, path: str) -> dict[str, str]:
+        """What a job may have set; `path` has what it needs."""
+        here = str(self.clone)
+        return {
+            "PATH": f":.:bin:{here}:{here}/bin:{here}/tasks/../bin:{path}",
+            "PYTHONPATH": f".:{here}",
+            "PYTHONUSERBASE": ".",
+            "PYTHONPYCACHEPREFIX": ".",
+            "BASH_ENV": "bash_env",
+            "ENV": "./bash_env",
+            "LD_LIBRARY_PATH": f".:{here}",
+            "PIP_CONFIG_FILE": "pip.conf",
+            "GIT_EXEC_PATH": f"{here}/bin",
+            "GIT_TEMPLATE_DIR": here,
+            "SSL_CERT_FILE": "pip.conf",
+        }
+
+    def assert_empty(self) -> None:
+        assert not self.caught.exists(), self.caught.read_text()
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
+        yield server
+
+
+@pytest.fixture
+def trap(tmp_path: Path, server: FaultServer) -> Trap:
+    """In a clone with two tasks, whose state is in git."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
+    git(tmp_path, "clone", "--quiet", "origin", "work")
+    work = tmp_path / "work"
+    (work / "tasks").mkdir()
+    tasks = {"version": 1, "orgName": "acme", "tasks": as_tasks(prompts(2))}
+    (work / "tasks" / "all.yaml").write_text(json.dumps(tasks))
+    (work / "taskctl.toml").write_text('state = "git:origin"\n')
+    ended = subprocess.run(
+        [sys.executable, "-m", "reconciler", "state", "init"],
+        cwd=work,
+        env={**os.environ, "PULUMI_ACCESS_TOKEN": TOKEN, "TASKCTL_BACKEND": server.url},
+        check=False,
+    )
+    assert ended.returncode == 0
+    return Trap(tmp_path, work)
+
+
+@pytest.fixture(scope="module")
+def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkout(tmp_path_factory.mktemp("action"))
+
+
+def test_the_action_runs_nothing_of_the_checkout(
+    action: Path, trap: Trap, server: FaultServer, tmp_path: Path
+) -> None:
+    path = f"{quick_python(tmp_path / 'shim')}:{os.environ['PATH']}"
+    env = {**trap.environment(path), "TASKCTL_BACKEND": server.url}
+    runner = Runner(tmp_path / "runner", trap.clone, pull_request=None, env=env)
+    ran = runner.composite(action, command="apply")
+    trap.assert_empty()
+    assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said
+
+
+def test_gitlab_jobs_run_nothing_of_the_checkout(
+    action: Path, trap: Trap, server: FaultServer, tmp_path: Path
+) -> None:
+    """The image is one whose programs are in DIRECTORY/usr/bin, too."""
+    text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
+    text = text.replace("/opt/taskctl", f"{tmp_path}/opt").replace("/usr/local", f"{tmp_path}/usr")
+    jobs = YAML(typ="safe", pure=True).load(text)
+    (tmp_path / "usr").mkdir()
+    quick_python(tmp_path / "usr" / "bin")
+    commit = git(action, "rev-parse", "HEAD").strip()
+    env = {**environment(tmp_path), **trap.environment(os.environ["PATH"])}
+    env |= {"TASKCTL_REPOSITORY": str(action), "TASKCTL_COMMIT": commit}
+    env |= {"TASKCTL_BACKEND": server.url, "PULUMI_ACCESS_TOKEN": TOKEN}
+    env |= {"CI_PROJECT_DIR": str(trap.clone)}
+    script = [*jobs[".taskctl"]["before_script"], "taskctl apply --yes"]
+    ended = shell("\n".join(script), trap.clone, env, "/bin/sh")
+    trap.assert_empty()
+    assert ended.returncode == 0, ended.stderr
+    assert "2 created" in ended.stdout
+
+
+def test_an_installed_taskctl_runs_nothing_of_the_directory(
+    action: Path, trap: Trap, server: FaultServer, tmp_path: Path
+) -> None:
+    path = f"{quick_python(tmp_path / 'shim')}:{os.environ['PATH']}"
+    env = {**environment(tmp_path), **trap.environment(path), "CI_PROJECT_DIR": str(trap.clone)}
+    env |= {"TASKCTL_BACKEND": server.url, "PULUMI_ACCESS_TOKEN": TOKEN}
+    install = f"{action}/script/install {tmp_path}/prefix && {tmp_path}/prefix/bin/taskctl apply -y"
+    ended = shell(install, trap.clone, env, "/bin/sh")
+    trap.assert_empty()
+    assert ended.returncode == 0, ended.stderr
+    assert "2 created" in ended.stdout
+
+
+def test_the_installation_gets_only_the_variables_that_it_needs(
+    action: Path, tmp_path: Path
+) -> None:
+    shim = quick_python(tmp_path / "shim")
+    python = (shim / "python3").read_text()
+    (shim / "python3").write_text(python.replace("\n", f'\n/usr/bin/env >>"{tmp_path}/env"\n', 1))
+    env = environment(tmp_path, PULUMI_ACCESS_TOKEN=TOKEN, PIP_INDEX_URL="https://index.example")
+    env |= {"PIP_CONFIG_FILE": "pip.conf", "PIP_REQUIRE_VENV": "1", "PYTHON": str(shim / "python3")}
+    ended = shell(f"{action}/script/install {tmp_path}/prefix", tmp_path, env)
+    assert ended.returncode == 0, ended.stderr
+    given = (tmp_path / "env").read_text()
+    assert "PIP_INDEX_URL=https://index.example" in given
+    for name in ("PULUMI_ACCESS_TOKEN", "PIP_CONFIG_FILE", "PIP_REQUIRE_VENV"):
+        assert name not in given
+
+
+def test_the_plain_script_refuses_relative_entries_of_path(trap: Trap, tmp_path: Path) -> None:
+    env = {**environment(tmp_path), **trap.environment(os.environ["PATH"])}
+    env["PULUMI_ACCESS_TOKEN"] = TOKEN
+    ended = shell(f"/bin/sh {ROOT}/examples/ci/plain.sh", trap.clone, env, "/bin/sh")
+    trap.assert_empty()
+    assert (ended.returncode, "absolute paths" in ended.stderr) == (1, True)
+
+
+def test_git_does_not_follow_variables_to_another_repository(
+    trap: Trap, server: FaultServer, tmp_path: Path
+) -> None:
+    """As a hook of another repository would have them."""
+    git(tmp_path, "init", "--quiet", "other")
+    env = {**os.environ, "PULUMI_ACCESS_TOKEN": TOKEN, "TASKCTL_BACKEND": server.url}
+    env |= {"GIT_DIR": f"{tmp_path}/other/.git", "GIT_EXEC_PATH": f"{trap.clone}/bin"}
+    env["GIT_INDEX_FILE"] = f"{tmp_path}/none"
+    ended = subprocess.run(
+        [sys.executable, "-I", "-m", "reconciler", "state", "list"],
+        cwd=trap.clone,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    trap.assert_empty()
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
