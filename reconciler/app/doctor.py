@@ -56,6 +56,7 @@ CHECKS = (
     "state",
     "marks",
     "write",
+    "cache",
     "git",
     "ci",
 )
@@ -248,6 +249,13 @@ class _Checks:
         self._needs("backend", "state")
         self._ctx.place.try_write()
         return "write", {"path": self._ctx.place.display_name}
+
+    def _cache(self) -> Finding:
+        self._needs_service()
+        folder = self._ctx.caches.folder
+        if folder is None:
+            raise _SkippedError("no-cache")
+        return "cache", {"path": str(folder)}
 
     def _git(self) -> Finding:
         self._needs_service()

@@ -27,11 +27,13 @@ class UserCache(Value, frozen=True):
     def read(self, name: str) -> bytes | None:
         """The content of a file; None if there is none, or if another user could have written it.
         Links are not followed."""
-        if self.folder is None or not is_private(self.folder):
+        if self.folder is None or not _is_private(self.folder, stat.S_IFDIR):
             return None
         path = self.folder / name
+        if not _is_private(path, stat.S_IFREG):
+            return None
         try:
-            return disk.read_file(path, most=limits.CACHED_FILE_BYTES) if is_private(path) else None
+            return disk.read_file(path, most=limits.CACHED_FILE_BYTES)
         except OSError:
             return None
 
@@ -41,47 +43,48 @@ class UserCache(Value, frozen=True):
             return
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if is_private(self.folder):
+            if _is_private(self.folder, stat.S_IFDIR):
                 disk.replace_file(self.folder / name, data, mode=disk.PRIVATE)
 
 
 def user_cache(env: Mapping[str, str], repository: Path | None) -> UserCache:
-    """The cache in `$TASKCTL_CACHE_DIR`, else `$XDG_CACHE_HOME/taskctl`, else `~/.cache/taskctl`.
+    """The cache in the directory `taskctl` of `$TASKCTL_CACHE_DIR`, else `$XDG_CACHE_HOME`, else
+    `~/.cache`.
 
     A directory is not usable if its path is relative, if it is inside the `repository` (with links
     resolved), or if it exists and is not private.
     """
-    folder = _folder(env)
+    folder = _base(env) / "taskctl"
     if not folder.is_absolute():
         return UserCache()
     if repository is not None and Path(os.path.realpath(folder)).is_relative_to(repository):
         return UserCache()
-    if os.path.lexists(folder) and not is_private(folder):
+    if os.path.lexists(folder) and not _is_private(folder, stat.S_IFDIR):
         return UserCache()
     return UserCache(folder)
 
 
-def _folder(env: Mapping[str, str]) -> Path:
-    """The path of the directory; relative, and so unusable, if this user has no home."""
+def _base(env: Mapping[str, str]) -> Path:
+    """The directory for caches; relative, and so unusable, if this user has no home."""
     if chosen := env.get("TASKCTL_CACHE_DIR"):
         return Path(chosen)
     base = Path(env.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # which the XDG specification says to ignore
-        try:
-            base = Path.home() / ".cache"
-        except RuntimeError:
-            base = Path()
-    return base / "taskctl"
+    if base.is_absolute():  # otherwise, the XDG specification says to ignore it
+        return base
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return Path()
 
 
-def is_private(path: Path) -> bool:
-    """Whether a file or directory, not a link to one, belongs to this user and grants no access to
-    others. On Windows, the access rights of its directory decide."""
+def _is_private(path: Path, kind: int) -> bool:
+    """Whether this is a file of that `kind` (of `stat`), not a link to one, which belongs to this
+    user and grants no access to others. On Windows, the access rights of its directory decide."""
     try:
         found = os.lstat(path)
     except OSError:
         return False
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_IFMT(found.st_mode) != kind:
         return False
     return sys.platform == "win32" or (
         found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)

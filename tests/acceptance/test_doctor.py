@@ -114,6 +114,13 @@ def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     assert sorted(doctor.folder.iterdir()) == before
 
 
+def test_a_missing_cache_is_not_a_failure(doctor: Doctor, cache_folder: Path) -> None:
+    (cache_folder / "taskctl").mkdir(parents=True, mode=0o755)
+    with FaultServer() as server:
+        code, outcomes, _ = doctor.run(server.url)
+    assert (code, outcomes["cache"]) == (0, "skipped")
+
+
 def test_the_embedded_service_needs_nothing(doctor: Doctor) -> None:
     code, outcomes, _ = doctor.run("local")
     assert code == 0

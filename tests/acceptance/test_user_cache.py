@@ -75,6 +75,17 @@ def test_the_cache_is_read_where_it_belongs(here: InProcess, cached: Path) -> No
     assert set(here.run("plan").actions().values()) == {"unresolved"}
 
 
+def test_a_directory_that_others_may_read_has_a_private_one(
+    here: InProcess, cached: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    base = tmp_path / "made-by-mkdir"
+    base.mkdir(mode=0o755)
+    monkeypatch.setenv("TASKCTL_CACHE_DIR", str(base))
+    assert "cache: none" not in here.run("plan", "-v").stderr
+    assert (base / "taskctl").stat().st_mode & 0o777 == 0o700
+    assert (base / "taskctl" / cached.name).exists()
+
+
 def test_an_unusable_cache_is_named_with_v(
     here: InProcess, cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,7 @@ class Sandbox:
     @property
     def cache(self) -> Path:
         """The directory of the cache."""
-        return Path(f"{self.folder}-cache")
+        return Path(f"{self.folder}-cache", "taskctl")
 
     def write(
         self, tasks: Mapping[str, Mapping[str, Any]], name: str = "all", **members: Any
@@ -83,7 +83,7 @@ class Sandbox:
             "PYTHONPATH": str(ROOT),
             "PULUMI_ACCESS_TOKEN": TOKEN,
             "PULUMI_HOME": str(self.folder / "pulumi-home"),
-            "TASKCTL_CACHE_DIR": str(self.cache),
+            "TASKCTL_CACHE_DIR": str(self.cache.parent),
             **self.env,
         }
 

@@ -14,7 +14,7 @@ from reconciler.system.cache import UserCache, user_cache
 @pytest.mark.parametrize(
     ("env", "folder"),
     [
-        ({"TASKCTL_CACHE_DIR": "/one", "XDG_CACHE_HOME": "/two"}, "/one"),
+        ({"TASKCTL_CACHE_DIR": "/one", "XDG_CACHE_HOME": "/two"}, "/one/taskctl"),
         ({"XDG_CACHE_HOME": "/two"}, "/two/taskctl"),
         ({"TASKCTL_CACHE_DIR": "", "XDG_CACHE_HOME": ""}, "HOME/.cache/taskctl"),
         ({"XDG_CACHE_HOME": "relative"}, "HOME/.cache/taskctl"),
@@ -45,7 +45,7 @@ def test_it_is_never_in_the_repository(tmp_path: Path) -> None:
     for folder in (repository, repository / "in", repository / "new", tmp_path / "link/new"):
         assert user_cache({"TASKCTL_CACHE_DIR": str(folder)}, repository) == UserCache()
     beside = tmp_path / "repository-2"
-    assert user_cache({"TASKCTL_CACHE_DIR": str(beside)}, repository) == UserCache(beside)
+    assert user_cache({"TASKCTL_CACHE_DIR": str(beside)}, repository) == UserCache(beside / "taskctl")
 
 
 def test_it_is_private(tmp_path: Path) -> None:
@@ -55,20 +55,20 @@ def test_it_is_private(tmp_path: Path) -> None:
         cache.write("x", b"1")
     finally:
         os.umask(before)
-    assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o700
-    assert (tmp_path / "a/b/x").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "a/b/taskctl").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "a/b/taskctl/x").stat().st_mode & 0o777 == 0o600
     assert cache.read("x") == b"1"
     assert cache.read("y") is None
 
 
 @pytest.mark.parametrize("mode", [0o750, 0o705, 0o770, 0o777])
 def test_a_directory_that_others_have_access_to_is_not_used(tmp_path: Path, mode: int) -> None:
-    folder = tmp_path / "cache"
+    folder = tmp_path / "taskctl"
     folder.mkdir()
     (folder / "x").write_bytes(b"1")
     (folder / "x").chmod(0o600)
     folder.chmod(mode)
-    assert user_cache({"TASKCTL_CACHE_DIR": str(folder)}, None) == UserCache()
+    assert user_cache({"TASKCTL_CACHE_DIR": str(tmp_path)}, None) == UserCache()
     cache = UserCache(folder)  # as if its mode had changed later
     cache.write("x", b"2")
     assert cache.read("x") is None
@@ -90,20 +90,31 @@ def test_a_file_that_others_have_access_to_is_not_read(tmp_path: Path) -> None:
 def test_what_belongs_to_another_user_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = UserCache(tmp_path)
+    cache = UserCache(tmp_path / "taskctl")
     cache.write("x", b"1")
     me = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: me + 1)
     assert cache.read("x") is None
     cache.write("x", b"2")
-    assert (tmp_path / "x").read_bytes() == b"1"
+    assert (tmp_path / "taskctl/x").read_bytes() == b"1"
     assert user_cache({"TASKCTL_CACHE_DIR": str(tmp_path)}, None) == UserCache()
 
 
 def test_a_link_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir(mode=0o700)
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert user_cache({"TASKCTL_CACHE_DIR": str(tmp_path / "link")}, None) == UserCache()
+    (tmp_path / "taskctl").symlink_to(tmp_path / "real")
+    assert user_cache({"TASKCTL_CACHE_DIR": str(tmp_path)}, None) == UserCache()
+
+
+def test_a_file_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "taskctl").touch(mode=0o600)
+    assert user_cache({"TASKCTL_CACHE_DIR": str(tmp_path)}, None) == UserCache()
+
+
+def test_it_is_private_in_a_directory_that_is_not(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    user_cache({"TASKCTL_CACHE_DIR": str(tmp_path)}, None).write("x", b"1")
+    assert user_cache({"TASKCTL_CACHE_DIR": str(tmp_path)}, None).read("x") == b"1"
 
 
 def test_a_large_file_is_neither_written_nor_read(tmp_path: Path) -> None:
