@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reconciler.manifest.parse.source import Source
+from reconciler.model.value import Value
 
 STEP = 2
 
@@ -23,8 +23,7 @@ _AT_THE_EDGE = ("Directive", "DocumentStart", "DocumentEnd", "StreamEnd")
 _BEFORE_A_NODE = ("Value", "BlockEntry", "Key", "Anchor", "Tag")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Value, frozen=True):
     """`kind` is ruamel.yaml's name without `Token`. `start` and `end` count characters from 0.
 
     `is_block`: a scalar that begins with `|` or `>`; the token is just this head.
@@ -37,8 +36,7 @@ class Token:
     is_block: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Level:
+class Level(Value, frozen=True):
     """An open block collection, with the old and the new column of its keys or dashes.
 
     `indentless`: a list whose dashes are in the column of its key. The scanner does not report its
