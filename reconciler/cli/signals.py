@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from types import FrameType
 from typing import Any
@@ -63,6 +65,16 @@ class Interrupts(AbstractContextManager[Stop]):
         self._stop.set(128 + number)
         with suppress(OSError):
             os.write(2, self._message)  # not sys.stderr, which the main thread may be writing to
+
+
+def write_whole(text: Iterable[str]) -> None:
+    """Writes a text to stdout that would mean nothing if it were cut off: the first signal ends the
+    program only after it."""
+    with Interrupts("") as stop:
+        sys.stdout.writelines(text)
+        sys.stdout.flush()
+    if stop.exit_code is not None:
+        raise SystemExit(stop.exit_code)
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from reconciler.messages.commands import for_everybody
-
 if TYPE_CHECKING:
     from reconciler.render.reports import Report
     from reconciler.render.style import Style
@@ -34,6 +32,8 @@ WITHOUT_DIAGNOSTICS = ("text", *TABLE_FORMATS)
 
 def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
+    from reconciler.messages.commands import for_everybody
+
     if name not in (*FORMATS, *TABLE_FORMATS):
         raise KeyError(name)
     with for_everybody(shared=name in SHARED_FORMATS):

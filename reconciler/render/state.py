@@ -118,12 +118,13 @@ def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iter
 
 
 def state_document(state: State, refs: Iterable[TaskRef], *, missing: str = "") -> Document:
-    """The document of `state list` and `state show`; `missing` as for `state_table`."""
+    """The document of `state list` and `state show`; `missing` as for `state_table`. Its tasks are
+    an iterator: there may be very many."""
     return json_document(
         backend=state.backend,
         lineage=None if missing else state.lineage,
         serial=state.serial,
-        tasks=[_state_task(state, ref) for ref in refs],
+        tasks=(_state_task(state, ref) for ref in refs),
     )
 
 

@@ -118,10 +118,9 @@ class Output:
         self.kept = self.masked(report)
         self.diagnostics(self.kept.diagnostics)
         if not self.options.quiet:
-            rows = [
-                *waited_rows(report, self.style_of_result()),
-                *([apply_summary(report, "Total")] if total else []),
-            ]
+            rows = list(waited_rows(report, self.style_of_result()))
+            if total:
+                rows.append(apply_summary(report, "Total"))
             self.document("".join(f"{row}\n" for row in rows))
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
@@ -138,14 +137,17 @@ class Output:
         """Writes a result that contains diagnostics: once nothing else can fail."""
         if self.has_result or self.options.format in WITHOUT_DIAGNOSTICS:
             return
-        if self._result is None and self._document is not None:
-            from reconciler.render.document import dump
+        from reconciler.cli.signals import write_whole
 
-            self._result = dump(self._document)
-        elif self._result is None and self.kept is not None:
-            self._result = render(self.options.format, self.kept, self._style_of_report())
+        self.has_result = True
         if self._result is not None:
-            self.document(self._result)
+            write_whole([self._result])
+        elif self._document is not None:
+            from reconciler.render.document import pieces
+
+            write_whole(pieces(self._document))
+        elif self.kept is not None:
+            write_whole([render(self.options.format, self.kept, self._style_of_report())])
 
     def write_files(self) -> None:
         """Writes the report files. TaskctlError for those that failed."""
@@ -287,7 +289,7 @@ class Output:
             return ApplyProgress()
         clock = SystemClock().now
         if total and sys.stderr.isatty() and self.options.format == "text":
-            return Bar(total, clock, self.masked_facts, color=self.colored(sys.stderr))
+            return Bar(total, clock, self.masked_facts, color=self.style(sys.stderr).color)
         return Lines(total, clock, self.masked_facts)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
@@ -325,7 +327,7 @@ class Output:
 
     def style(self, stream: TextIO) -> Style:
         return Style(
-            color=self.colored(stream),
+            color=wants_color(self.options.color, os.environ, terminal=stream.isatty()),
             terminal=stream.isatty(),
             links=self.options.format == "text"
             and wants_links(os.environ, terminal=stream.isatty()),
@@ -336,9 +338,6 @@ class Output:
             verbose=self.options.verbose,
             diagnostics=False,
         )
-
-    def colored(self, stream: TextIO) -> bool:
-        return wants_color(self.options.color, os.environ, terminal=stream.isatty())
 
     def _style_of_report(self) -> Style:
         style = self.style_of_result()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from types import FrameType
 
 import pytest
 
+from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.signals import Interrupts
 from reconciler.system.stop import Stop
 from tests.support.skipped_time import really_wait
@@ -58,3 +61,20 @@ def test_a_second_signal_exits_whatever_the_main_thread_does(number: signal.Sign
             process.send_signal(number)
         out, _ = process.communicate()
     assert (process.returncode, out) == (128 + number, "the result")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_a_document_finish_that_has_begun(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        signal.raise_signal(number)
+        yield 2
+
+    out = Output(OutputOptions(format="json"))
+    out.result(lambda: {"items": items()}, lambda _: "")
+    with pytest.raises(SystemExit) as ended:
+        out.end()
+    assert ended.value.code == 128 + number
+    assert json.loads(capsys.readouterr().out) == {"items": [1, 2]}

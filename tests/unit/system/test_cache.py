@@ -45,7 +45,9 @@ def test_it_is_never_in_the_repository(tmp_path: Path) -> None:
     for folder in (repository, repository / "in", repository / "new", tmp_path / "link/new"):
         assert user_cache({"TASKCTL_CACHE_DIR": str(folder)}, repository) == UserCache()
     beside = tmp_path / "repository-2"
-    assert user_cache({"TASKCTL_CACHE_DIR": str(beside)}, repository) == UserCache(beside / "taskctl")
+    assert user_cache({"TASKCTL_CACHE_DIR": str(beside)}, repository) == UserCache(
+        beside / "taskctl"
+    )
 
 
 def test_it_is_private(tmp_path: Path) -> None:
