@@ -1,0 +1,386 @@
+"""The story of one combination of features: a repository from its first apply to its last, through
+the command line, with an oracle that counts the tasks at the service.
+
+Before the story, tasks exist that its features need (`movedFrom`, `removed`, `taskID`, a
+look-alike). Then the manifest with all features is applied and, after an hour and an edit, applied
+again, each time twice. At last, it is applied until nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from reconciler.embedded.app import App
+from tests.pairs.features import Row
+from tests.support.called import call
+from tests.support.embedded_client import Api
+from tests.support.sandbox import STATE, Ended
+from tests.support.skipped_time import skip, skipped_now
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+ME, ANOTHER = "pul-" + "0" * 40, "pul-" + "1" * 40
+HOUR = 3600.0
+WORK_SECONDS = 60.0
+MAX_APPLIES = 12
+ROWS = ("a", "b", "c")
+PILOTS: dict[str, dict[str, Any]] = {
+    "number": {"pilot": 1},
+    "matcher": {"pilot": [{"row": {"name": "a"}}]},
+}
+EXPECTED: dict[str, dict[str, Any]] = {
+    "pullRequests": {"pullRequests": 1},
+    "data": {"data": {"required": ["n"]}},
+    "unmet": {"data": {"required": ["m"]}},
+}
+"""Each task answers with `{"n": 1}` and a pull request."""
+
+OBSERVED = ("baselines", "done", "latest", "met", "outputs", "serial")
+"""What an apply saves of what it has read, also if it changes nothing else."""
+
+LABEL = re.compile(r"\[(job[^\]]*)\]")
+"""Each prompt of `job` begins with the key that it belongs to."""
+
+
+class Network(App):
+    """The service, as commands reach it. `fault` is that of the next create. `writes` is the number
+    of requests that change something, `created` the body of each create that the service got."""
+
+    def __init__(self, db: Path) -> None:
+        super().__init__(db, now=skipped_now, work_seconds=WORK_SECONDS)
+        self.fault = ""
+        self.writes = 0
+        self.created: list[str] = []
+        self._guard = Lock()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "GET":
+            return super().__call__(environ, start_response)
+        with self._guard:
+            self.writes += 1
+            if not environ["PATH_INFO"].endswith("/tasks"):
+                return super().__call__(environ, start_response)
+            fault, self.fault = self.fault, ""
+            if fault != "never sent":
+                body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+                self.created.append(body.decode())
+                environ["wsgi.input"] = BytesIO(body)
+            if not fault:
+                return super().__call__(environ, start_response)
+            if fault == "lost":
+                b"".join(super().__call__(environ, _ignore))
+        start_response("504 Gateway Timeout", [("Content-Type", "text/plain")])
+        return [b"lost"]
+
+
+def _ignore(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], None]:
+    del status, headers, more
+    return lambda data: None
+
+
+@dataclass
+class Story:
+    """`named`: the ID of the task that `taskID` names. `allowed`: how many tasks a key may have in
+    addition to one. `said`: the commands, for the report of a failure."""
+
+    row: Row
+    folder: Path
+    network: Network
+    env: Mapping[str, str]
+    named: str = ""
+    allowed: Counter[str] = field(default_factory=Counter)
+    token: str = ME
+    said: list[str] = field(default_factory=list)
+    caches: int = 0
+
+    # Manifests
+
+    def uses(self, name: str, value: str = "") -> bool:
+        return self.row[name] == value if value else self.row[name] != ""
+
+    @property
+    def suffix(self) -> str:
+        """What follows the name of an entry in its keys, as a template."""
+        row = "@{{ row.name }}" if self.uses("forEach") else ""
+        return row + ("@{{ period.name }}" if self.uses("every") else "")
+
+    def keys(self) -> list[str]:
+        """The keys of `job`, with all of its rows and periods."""
+        found = ["job"]
+        if self.uses("forEach"):
+            found = [f"job@{row}" for row in ROWS]
+        if self.uses("every"):
+            months = ["2026-10", "2026-11"] if self.uses("catchUp") else ["2026-11"]
+            found = [f"{key}@{month}" for key in found for month in months]
+        return found
+
+    @property
+    def first(self) -> str:
+        """The key of `job` that is special in the story."""
+        return self.keys()[0]
+
+    def _generator(self, rows: Iterable[str]) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        if self.uses("forEach"):
+            made["forEach"] = {"row": [{"name": row} for row in rows]}
+        if self.uses("every"):
+            made["every"] = "month"
+        if self.uses("catchUp"):
+            made["catchUp"] = 1
+        return made
+
+    def _job(self, rows: Iterable[str] = ROWS) -> dict[str, Any]:
+        """The entry without the features that concern other tasks."""
+        prompt = f'[job{self.suffix}] Answer in JSON.\n```json\n{{"n": 1}}\n```'
+        return {**self._generator(rows), "message": prompt}
+
+    def manifest(self, *, edited: bool) -> dict[str, Any]:
+        job, tasks = self._job(), dict[str, Any]()
+        rollout = {
+            **PILOTS.get(self.row["pilot"], {}),
+            **({"atOnce": 1} if self.uses("atOnce") else {}),
+            **({"stopAfter": 1} if self.uses("stopAfter") else {}),
+        }
+        job |= {"expect": EXPECTED[self.row["expect"]]} if self.uses("expect") else {}
+        job |= {"rollout": rollout} if rollout else {}
+        job |= {"overlap": "wait"} if self.uses("overlap") else {}
+        job |= {"sensitive": True} if self.uses("sensitive") else {}
+        job |= {"adopt": False} if self.uses("adopt") else {}
+        job |= {"taskID": self.named} if self.named else {}
+        job |= {"movedFrom": f"old{self.suffix}"} if self.uses("movedFrom") else {}
+        job |= {"approvalMode": "manual"} if edited and self.uses("--update") else {}
+        if self.uses("after", "waits"):
+            job["after"], tasks["before"] = ["before"], {"message": "[before] Go."}
+        elif self.uses("after"):
+            every = {"every": "month"} if self.uses("every") else {}
+            tasks["afterwards"] = {"message": "[afterwards] Go.", "after": ["job"], **every}
+        removed = {"removed": [self._removed()]} if self.uses("removed") else {}
+        return {"version": 1, "orgName": "acme", "tasks": {"job": job, **tasks}, **removed}
+
+    def _removed(self) -> str:
+        return "job@d*" if self.uses("forEach") else "leaver"
+
+    def earlier(self) -> dict[str, Any] | None:
+        """The manifest of an earlier commit, if the story needs one."""
+        tasks: dict[str, Any] = {}
+        if self.uses("movedFrom"):
+            tasks["old"] = self._job(ROWS[:2])
+        if self.uses("removed"):
+            name = "job" if self.uses("forEach") else "leaver"
+            tasks[name] = self._job("d") if name == "job" else {"message": "[leaver] Go."}
+        return {"version": 1, "orgName": "acme", "tasks": tasks} if tasks else None
+
+    def write(self, manifest: dict[str, Any]) -> None:
+        path = self.folder / "tasks" / "all.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(manifest))
+
+    # Commands
+
+    def run(self, *words: str, cache: bool | None = None) -> Ended:
+        """Runs a command, with JSON on stdout. `cache`: whether the machine has a cache."""
+        has_cache = not self.uses("cache") if cache is None else cache
+        self.caches += 1
+        name = "cache" if has_cache else f"cache-{self.caches}"
+        env = {
+            **self.env,
+            "PULUMI_ACCESS_TOKEN": self.token,
+            "TASKCTL_CACHE_DIR": str(self.folder.with_name(f"{self.folder.name}-{name}")),
+        }
+        ended = Ended(*call([*words, "--format", "json"], self.folder, env))
+        codes = [found["code"] for found in ended.document["diagnostics"]]
+        self.said.append(f"$ taskctl {' '.join(words)}  # exit {ended.code} {' '.join(codes)}")
+        assert "Traceback" not in ended.stderr
+        return ended
+
+    def same(self, *words: str) -> dict[str, Any]:
+        """The document of a command, which is the same with and without a cache."""
+        document = self.run(*words, cache=True).document
+        again = self.run(*words, cache=False).document
+        assert differing(document, again, {"readAt"}) == [], words
+        return document
+
+    def applied(self, *options: str, faulty: bool = False) -> None:
+        """Plans and applies. Without a fault, the plan says whether apply fails, and whether it
+        changes anything."""
+        plan = self.same("plan", *(word for word in options if word != "--wait"))
+        self._apply(plan, *options, faulty=faulty)
+
+    def _apply(self, plan: dict[str, Any], *options: str, faulty: bool = False) -> None:
+        sent, before = self.network.writes, self._state()
+        wait = ("--interval", "60s") if "--wait" in options else ()
+        if self.uses("plan"):
+            path = str(self.folder.with_name(f"{self.folder.name}-plan"))
+            self.run("plan", *options, "--out", path)
+            ended = self.run("apply", path, "--yes", *wait)
+            Path(path).unlink()
+        else:
+            ended = self.run("apply", "--yes", *options, *wait)
+        self.check_counts()
+        if not faulty and "--wait" not in options:
+            assert (ended.code == 1) is plan["applyWillFail"], (plan["failReasons"], ended)
+            if not plan["hasChanges"]:
+                assert differing(before, self._state(), OBSERVED) == []
+                assert self.network.writes == sent
+
+    def _state(self) -> dict[str, Any]:
+        path = self.folder / STATE
+        if not self.uses("state"):
+            return dict(json.loads(path.read_text())) if path.exists() else {"tasks": {}}
+        return dict(self.run("state", "pull").document["state"])
+
+    def recorded(self) -> dict[str, str]:
+        """Task IDs by key."""
+        tasks = self._state()["tasks"]
+        return {ref.split("/", 1)[1]: record["taskId"] for ref, record in tasks.items()}
+
+    # The service
+
+    def counted(self) -> Counter[str]:
+        """The number of tasks of each key of the story, whoever created them."""
+        labels = (LABEL.search(body) for body in self.network.created)
+        return Counter(label.group(1) for label in labels if label is not None)
+
+    def check_counts(self) -> None:
+        wrong = {k: n for k, n in self.counted().items() if n > 1 + self.allowed[k]}
+        assert not wrong, (wrong, self.allowed)
+
+    def forget(self, task_id: str) -> None:
+        """The service loses a task."""
+        with closing(sqlite3.connect(self.folder / "service.db")) as database, database:
+            database.execute("DELETE FROM tasks WHERE id = ?", (task_id,))
+
+    # The course of the story
+
+    def tell(self) -> None:
+        self._begin()
+        self.write(self.manifest(edited=False))
+        assert self.run("validate").code == 0
+        options = self._options()
+        existed, self.network.fault = self.counted().total(), self.row["response"]
+        self.applied(*options, faulty=self.uses("response"))
+        if not (self.uses("--wait") or self.uses("response")):  # no task is done yet
+            assert self.counted().total() - existed <= self._first_creates()
+        self.applied(*options)
+        skip(HOUR)
+        self.write(self.manifest(edited=True))
+        options += self._later_options()
+        self.token = ANOTHER if self.uses("identity") else ME
+        self.applied(*options)
+        self.applied(*options)
+        self.token = ME
+        self._finish()
+
+    def refused(self) -> tuple[int, list[str]]:
+        """The exit code, and the codes of the errors with which `validate` refuses the manifest, or
+        else `plan` the options."""
+        self._begin()
+        self.write(self.manifest(edited=False))
+        ended = self.run("validate")
+        if ended.code == 0:
+            self.applied()
+            ended = self.run("plan", *self._options(), *self._later_options())
+        return ended.code, sorted({found["code"] for found in ended.document["diagnostics"]})
+
+    def _begin(self) -> None:
+        if earlier := self.earlier():
+            self.write(earlier)
+            self.applied()
+            assert set(self.counted().values()) <= {1}
+        service = Api(self.network, token=ME)
+        prompt = self._job()["message"].replace(f"job{self.suffix}", self.first)
+        if self.uses("taskID"):
+            self.named = service.create(prompt)
+            self.allowed[self.first] += self.uses("movedFrom")
+        if self.uses("look-alike"):
+            service.create(prompt)
+            is_known = self.uses("movedFrom") or self.uses("taskID")
+            self.allowed[self.first] += is_known or self.uses("adopt")
+        self.check_counts()
+
+    def _options(self) -> list[str]:
+        target = ["--target", "job*"] if self.uses("--target") else []
+        flags = ("--adopt", "--update", "--wait")
+        return [*target, *(name for name in flags if self.uses(name))]
+
+    def _later_options(self) -> list[str]:
+        options, task_id = [], self.recorded().get(self.first)
+        if self.uses("--allow-recreate"):
+            options.append("--allow-recreate")
+            if task_id is not None:
+                self.forget(task_id)
+                self.allowed[self.first] += not (self.uses("taskID") or self.uses("--replace"))
+        if self.uses("--replace") and task_id is not None:
+            is_named = self.uses("--replace", "key and ID")
+            options += ["--replace", f"{self.first}={task_id}" if is_named else self.first]
+            self.allowed[self.first] += 1
+        return options
+
+    def _finish(self) -> None:
+        for _ in range(MAX_APPLIES):
+            skip(HOUR)
+            plan = self.same("plan")
+            if not plan["hasChanges"]:
+                break
+            self._apply(plan)
+        assert not plan["hasChanges"]
+        actions = {task["key"]: task["action"] for task in plan["tasks"]}
+        assert set(actions) >= set(self.keys())
+        assert plan["applyWillFail"] or "unresolved" not in actions.values()
+        status, results = (
+            {task["key"]: task["status"] for task in self.same(command)["tasks"]}
+            for command in ("status", "results")
+        )
+        assert status == results
+        if not self._is_blocked():
+            assert set(actions.values()) <= {"unchanged", "changed"}, actions
+            assert status == dict.fromkeys(actions, "done")
+            expected = {key: 1 + self.allowed[key] for key in self.keys()}
+            assert expected.items() <= self.counted().items(), (expected, self.counted())
+
+    def _first_creates(self) -> int:
+        """How many tasks of `job` an apply may create while none is done."""
+        if self.uses("after", "waits"):
+            return 0
+        if self.uses("atOnce"):
+            return 1
+        periods = 1 if self.uses("overlap") else 1 + self.uses("catchUp")
+        return periods * (1 if self.uses("pilot") or not self.uses("forEach") else len(ROWS))
+
+    def _is_blocked(self) -> bool:
+        """Whether the story ends with a task that is not done: somebody has to decide or to correct
+        something, or only another user can see it."""
+        is_asked = self.uses("look-alike") and not (self.uses("adopt") or self.uses("--adopt"))
+        names_two = self.uses("taskID") and self.uses("movedFrom")
+        is_gone = self.uses("taskID") and self.uses("--allow-recreate")
+        is_unmet = self.uses("expect", "unmet")
+        return is_asked or names_two or is_gone or is_unmet or self.uses("identity")
+
+
+def differing(one: Any, other: Any, ignored: Collection[str], path: str = "") -> list[str]:
+    """Where two JSON values differ, except in properties with these names."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = sorted({*one, *other}.difference(ignored))
+        return [
+            found
+            for name in names
+            for found in differing(one.get(name), other.get(name), ignored, f"{path}/{name}")
+        ]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [
+            found
+            for number, (left, right) in enumerate(zip(one, other, strict=True))
+            for found in differing(left, right, ignored, f"{path}/{number}")
+        ]
+    return [] if one == other else [f"{path}: {one!r} != {other!r}"]
