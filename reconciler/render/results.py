@@ -88,7 +88,8 @@ def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
     why = "\n".join([*(reason.summary for reason in reasons), *filter(None, [result.error])])
     view = view_of_task(status, status.state, traits.sign, level, Words(why, hints), locate)
     broken = level is Severity.ERROR and status.state is not TaskState.UNMET
-    return replace(view, pull_requests=result.pull_requests, answer=result.answer, is_broken=broken)
+    view = replace(view, pull_requests=result.pull_requests, answer=result.answer)
+    return replace(view, is_broken=broken, quotes_agent=bool(result.error))
 
 
 _HEADER = ("KEY", "STATUS", "PULL REQUESTS", "ANSWER")

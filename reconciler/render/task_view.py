@@ -25,7 +25,8 @@ class TaskView(Value, frozen=True):
     """One task. `word` is its action, result or status, `label` the same for readers. `level` is
     set if someone should look at it. `inputs` are those of a task that is to be created.
     `unattended`: it may act without approval. `pull_requests` and `answer` are its results.
-    `is_broken`: it did not finish. The text is not escaped yet."""
+    `is_broken`: it did not finish. `quotes_agent`: `why` has words of its agent. The text is not
+    escaped yet."""
 
     ref: TaskRef
     word: str
@@ -44,6 +45,7 @@ class TaskView(Value, frozen=True):
     pull_requests: tuple[ListedPullRequest, ...] = ()
     answer: str = ""
     is_broken: bool = False
+    quotes_agent: bool = False
 
     @property
     def key(self) -> str:

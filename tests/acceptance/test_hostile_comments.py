@@ -85,13 +85,14 @@ def runner(here: InProcess, tmp_path: Path, github: GitHub) -> Runner:
 
 
 def share(here: InProcess) -> None:
-    """Moves the state to where the action keeps it."""
+    """Moves the state into a remote, as teams have it."""
     remotes, folder = here.sandbox.folder / "remotes", here.sandbox.folder
     remotes.mkdir()
     git(folder, "init", "-q")
     git(folder, "remote", "add", "origin", str(bare_repository(remotes, "team")))
     ended = here.run_words(["state", "migrate", "--to", "git:origin", "--backend", here.server.url])
     assert ended.code == 0, ended.stderr
+    (folder / "taskctl.toml").write_text('state = "git:origin"\n', encoding="utf-8")
 
 
 def shown(

@@ -412,7 +412,7 @@ def test_an_invalid_policy_is_reported_before_anything_is_written(
     code, out, err = place.run("import", "--all", "--write", "tasks/i.yaml", "--org", "acme")
     assert (code, out) == (1, "")
     assert "policy.json:1:2: error: " in err
-    assert "[TC502]" in err
+    assert "[TC105]" in err
     assert not list(place.folder.glob("tasks/*"))
     assert not (place.folder / "taskctl.state.json").exists()
 

@@ -165,7 +165,7 @@ def test_a_failed_migration_leaves_the_state_in_place(at: LiveTasks, tmp_path: P
     before = whole(at)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TASKCTL_STATE", str(taken))
-        must(at, "apply", "-y")
+        must(at, "apply", "-y", "--adopt")
     assert refused(at, "state", "migrate", "--to", str(taken)) == [Code.STATE_MIGRATION]
     assert refused(at, "state", "migrate", "--to", "git:nowhere") == [Code.STATE_ADDRESS]
     assert at.document("plan")["summary"]["unchanged"] == 1

@@ -93,7 +93,7 @@ def test_an_apply_that_lost_the_lock_sends_nothing_more(
     os.kill(busy.pid, signal.SIGCONT)
     ended = document(busy)
     assert codes(ended) == [Code.STATE_FENCED]
-    assert [task["result"] for task in ended["tasks"]] == ["unresolved", "failed"]
+    assert [task["result"] for task in ended["tasks"]] == ["unresolved", "notStarted"]
     assert len(service.server.posts) == 2
     assert all(len(ids) == 1 for ids in service.server.tasks_by_work().values())
     assert "2 unchanged" in other.must("plan")

@@ -197,7 +197,7 @@ def test_no_object_of_the_remote_contains_a_prompt(git_team: Team) -> None:
     git_team.must("state", "init", "git:origin#plain", "--new")
     git_team.keys()
     git_team.must("state", "init", "git:origin#open", "--new")
-    git_team.must("apply", "--yes", "--state", "git:origin#open")
+    git_team.must("apply", "--yes", "--adopt", "--state", "git:origin#open")
     assert PROMPT.encode() in objects()
 
 

@@ -60,10 +60,12 @@ def _requests_end_before_time_is_skipped(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_outage_costs_few_creates(
     here: InProcess, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    monkeypatch.setattr(transport, "Timeouts", partial(Timeouts, create=0.1))
     here.sandbox.write(as_tasks(TEXTS))
     here.server.set_rules(Rule("create", OUTAGES[why]))
-    ended = here.run("apply", "--wait")
+    with monkeypatch.context() as patch:
+        if OUTAGES[why].before:
+            patch.setattr(transport, "Timeouts", partial(Timeouts, create=0.1))
+        ended = here.run("apply", "--wait")
     assert ended.code == 1
     assert 10 <= len(here.server.posts) <= MOST
     results = Counter(ended.results().values())

@@ -57,7 +57,7 @@ def render(view: ReportView, style: Style) -> str:
 
 def _without_agents_text(task: TaskView) -> TaskView:
     """The task without its answer, or the reason that its agent gave for a failure."""
-    return replace(task, answer="", why="" if task.is_broken else task.why)
+    return replace(task, answer="", why="" if task.quotes_agent else task.why)
 
 
 def _shorten(head: str, problems: list[str], rows: list[str], items: Items, command: str) -> str:
