@@ -62,8 +62,8 @@ test-tools: $(TOOLS_STAMP) ## Checks that need more than Python; reports what it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
 
 soak: $(STAMP) ## Hundreds of kills, long random runs, new property examples
-	$(BIN)/python -m pytest -m soak --hypothesis-profile=new
-	$(BIN)/python -m pytest tests/unit --hypothesis-profile=new
+	$(BIN)/python -m pytest --numprocesses=auto -m soak --hypothesis-profile=new
+	$(BIN)/python -m pytest --numprocesses=auto tests/unit --hypothesis-profile=new
 
 $(FUZZ_STAMP): $(STAMP)
 	@$(PIP) --group fuzz

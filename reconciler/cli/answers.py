@@ -49,7 +49,8 @@ class Answers:
 
     def instead(self, command: str, *, shared: bool) -> str:
         """What to suggest instead of a command: the command itself if the user may run it, unless
-        the text is `shared`, such as a chat message. It is safe text of one or two lines."""
+        the text is `shared`, such as a chat message. It is safe text of one or two lines; what is
+        not a command is a comment of the shell, because it stands where users copy commands."""
         if not command.startswith(_COMMANDS):  # a plan may suggest a command for each task
             return command
         try:
@@ -61,7 +62,7 @@ class Answers:
             return command
         workflow = self._ctx.settings.answer_workflow
         if workflow is None or answer.is_special:
-            return "\n".join(_by_creator(self._ctx, record, workflow))
+            return "\n".join(f"# {line}" for line in _by_creator(self._ctx, record, workflow))
         fields = {"key": key_word(str(record.ref)), "action": answer.action}
         fields |= {"request": answer.request} if answer.request else {}
         fields |= {"message": answer.message} if answer.message else {}

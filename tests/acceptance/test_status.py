@@ -68,7 +68,7 @@ def test_events_are_cached_and_a_missing_or_corrupt_cache_is_harmless(
     place.apply({"asks": LIVES["asks"]})
     place.time.advance(LONGER)
     assert place.statuses() == {"asks": "waiting"}
-    caches = list(cache_folder.glob("events-*.json"))
+    caches = list(cache_folder.rglob("events-*.json"))
     assert len(caches) == 1
     kept = json.loads(caches[0].read_text())
     for token, event in ((None, "none of them"), ("no token", "e"), ("no token", None)):
