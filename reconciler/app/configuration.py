@@ -15,7 +15,14 @@ from typing import Any
 
 from reconciler.app.settings import Settings
 from reconciler.manifest.discovery import FOLDER, LONE_SUFFIX
-from reconciler.manifest.repository import in_git, is_hidden, link_out, repository_root
+from reconciler.manifest.repository import (
+    CONFIG,
+    in_git,
+    is_hidden,
+    link_out,
+    refuse_untrusted,
+    repository_root,
+)
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
@@ -24,7 +31,7 @@ from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.value import Value
 from reconciler.system import disk
 
-NAME = "taskctl.toml"
+NAME = CONFIG
 PYPROJECT = "pyproject.toml"
 """A larger file is truncated, and therefore invalid."""
 
@@ -189,10 +196,12 @@ NO_CONFIG = Config(None, {})
 def find_config(folder: Path) -> Config:
     """The nearest file in `folder` or above it, up to the root of the repository. Outside of
     repositories, only that in `folder`: others may have written those above it. TaskctlError for an
-    invalid one."""
+    invalid one, and for one above `folder` that is another user's."""
     resolved = folder.resolve()
     root = repository_root(folder) or resolved
     for top in (resolved, *resolved.parents):
+        for name in (NAME, PYPROJECT):
+            refuse_untrusted(top / name, resolved)
         if (found := config_in(top)) is not NO_CONFIG:
             return found
         if top == root:

@@ -13,6 +13,8 @@ from reconciler.app.files import PUBLIC, write_file
 from reconciler.app.workflows import Placeholders, filled
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.model import limits
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.value import Value
 from reconciler.system import disk
 from reconciler.system.resources import schema_text, template_text
@@ -58,6 +60,7 @@ def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) ->
     TaskctlError."""
     options = options or InitOptions()
     starter = _Starter(ctx, folder)
+    starter.separate(shared=options.workflow)
     starter.write_manifest(options.org)
     starter.update_schema()
     starter.add_gitignore()
@@ -81,6 +84,20 @@ class _Starter:
         self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
         where = os.path.normpath(self._folder)
         self.report = InitReport("" if where == "." else where)
+
+    def separate(self, *, shared: bool) -> None:
+        """Creates the configuration before anything else, if what is above is another user's: then
+        nothing there is read."""
+        try:
+            find_config(self._folder)
+        except TaskctlError as problem:
+            if problem.diagnostics[0].code is not Code.UNTRUSTED_OWNER:
+                raise
+            disk.make_folder(self._folder)
+            descriptor = disk.create(self._folder / NAME, PUBLIC)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write((template_text(NAME) + (_SHARED if shared else "")).encode())
+            self.report.written.append(self._prefix + NAME)
 
     def write_manifest(self, org: str | None) -> None:
         """Creates an example, unless manifests exist: it would add a task to them."""
@@ -121,6 +138,8 @@ class _Starter:
 
     def write_config(self, *, shared: bool) -> None:
         """A configuration, unless one applies to the directory; then what `shared` needs of it."""
+        if self._prefix + NAME in self.report.written:
+            return
         found = find_config(self._folder)
         if found.file is None:
             self._create(NAME, template_text(NAME) + (_SHARED if shared else ""))

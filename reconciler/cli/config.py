@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.app.configuration import Config, find_config
+from reconciler.app.configuration import NO_CONFIG, Config, find_config
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import TaskctlError
 
 
 def config_of(ctx: click.Context) -> Config:
@@ -14,7 +16,14 @@ def config_of(ctx: click.Context) -> Config:
     known = ctx.meta.get(__name__)
     if isinstance(known, Config):
         return known
-    found = ctx.meta[__name__] = find_config(folder_of(ctx))
+    try:
+        found = find_config(folder_of(ctx))
+    except TaskctlError as problem:
+        is_refused = problem.diagnostics[0].code is Code.UNTRUSTED_OWNER
+        if not (is_refused and ctx.command.name == "init"):  # which is the way out
+            raise
+        found = NO_CONFIG
+    ctx.meta[__name__] = found
     return found
 
 

@@ -6,14 +6,50 @@ import os
 from pathlib import Path
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, TaskctlError
+from reconciler.model.diagnostics import NOWHERE, Place, TaskctlError
+
+CONFIG = "taskctl.toml"
 
 
 def repository_root(folder: Path) -> Path | None:
     """The nearest directory at or above `folder` with `.git` (a file in a linked work tree), with
-    links resolved; None outside of repositories."""
+    links resolved; None outside of repositories.
+
+    If that `.git` is above `folder` and another user's, it is the nearest directory with a
+    `taskctl.toml` instead; TaskctlError if there is none.
+    """
     real = resolved(folder)
-    return next((top for top in (real, *real.parents) if os.path.lexists(top / ".git")), None)
+    configured = None
+    for top in (real, *real.parents):
+        if configured is None and os.path.lexists(top / CONFIG):
+            configured = top
+        if os.path.lexists(top / ".git"):
+            refused = _refused(top / ".git", real)
+            if refused is None:
+                return top
+            if configured is None or configured == top != real:
+                raise refused
+            return configured
+    return None
+
+
+def refuse_untrusted(path: Path, folder: Path) -> None:
+    """Raises TaskctlError for a file above `folder` (resolved) that another user may have put
+    there."""
+    if (refused := _refused(path, folder)) is not None:
+        raise refused
+
+
+def _refused(path: Path, folder: Path) -> TaskctlError | None:
+    if path.parent == folder:
+        return None
+    from reconciler.system.owners import untrusted
+
+    if (found := untrusted(path, folder)) is None:
+        return None
+    part, owner, other = found
+    facts = {"path": str(part), "owner": owner, "folder": str(folder), "other": other}
+    return TaskctlError.of(Code.UNTRUSTED_OWNER, at=NOWHERE, directory=str(path.parent), **facts)
 
 
 def resolved(path: Path) -> Path:

@@ -25,6 +25,7 @@ STATE_HEAD_BYTES = 4 * MIB
 STATE_TREE_BYTES = 1 * MIB
 STATE_FETCH_BYTES = 1024 * MIB
 GIT_OBJECT_BYTES = 512 * MIB
+GIT_ANSWER_SECONDS = 10.0
 
 YAML_DEPTH = 100
 ALIAS_VALUES = 4_000_000
@@ -71,9 +72,7 @@ def table() -> tuple[Limit, ...]:
     return (
         Limit("A manifest or a policy", _mib(MANIFEST_BYTES), "file"),
         Limit("A prompt file or a data file", _mib(NAMED_FILE_BYTES), "file"),
-        Limit(
-            "`taskctl.toml`, `pyproject.toml`; `.gitignore` (`init`)", _mib(CONFIG_BYTES), "file"
-        ),
+        Limit("`taskctl.toml`, `pyproject.toml`, `.gitignore`", _mib(CONFIG_BYTES), "file"),
         Limit("Nested directories below a PATH", f"{FOLDER_DEPTH}", "run"),
         Limit("A path in a file", f"{PATH_CHARACTERS:,} characters", "path"),
         Limit("A saved plan", _mib(SAVED_PLAN_BYTES), "file"),
@@ -84,6 +83,7 @@ def table() -> tuple[Limit, ...]:
         Limit("The list of the parts of a state in git", _mib(STATE_TREE_BYTES), "read"),
         Limit("What git downloads of a state, on disk", _mib(STATE_FETCH_BYTES), "read"),
         Limit("An object of a state in git, in memory", _mib(GIT_OBJECT_BYTES), "read"),
+        Limit("Git's answer whether it ignores a file", f"{GIT_ANSWER_SECONDS:g} s", "file"),
         Limit("Nested levels of YAML", f"{YAML_DEPTH}", "file"),
         Limit("Values that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),
         Limit("Tasks that entries generate, before `exclude`", f"{GENERATED_TASKS:,}", "run"),

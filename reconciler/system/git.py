@@ -3,6 +3,7 @@ git runs, and no program that git runs gets taskctl's secrets."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -92,6 +93,16 @@ def _environment(env: Mapping[str, str], own: Mapping[str, str] | None) -> dict[
         if not name.startswith(SECRETS) and name not in _ELSEWHERE
     }
     return {**kept, **(own or {}), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+def safe_directories(env: Mapping[str, str]) -> list[str]:
+    """The values of `safe.directory`, which git takes from no repository; none without git."""
+    words = ("config", "--null", "--path", "--get-all", "safe.directory")
+    try:
+        done = run_git(Path("/"), *words, env=env, own={"GIT_DIR": os.devnull})
+    except FileNotFoundError:
+        return []
+    return os.fsdecode(done.stdout).split("\0")[:-1]
 
 
 def refusal_facts(reason: str) -> tuple[str, dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -97,13 +98,14 @@ def test_git_is_asked_once_and_only_for_named_files(
     monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-1")
     validate(capsys)
-    (line,) = log.read_text().splitlines()
+    first, second = log.read_text().splitlines()
+    assert first.replace("ignoreCase=false", "ignoreCase=true") == second
     for part in (
         "safe.bareRepository=explicit",
         "core.hooksPath=/dev/null",
         "core.fsmonitor=false",
     ):
-        assert part in line
+        assert part in first
     assert "pul-1" not in Path(f"{log}.env").read_text()
     log.unlink()
     (clone / "tasks/a.yaml").write_text("version: 1\ntasks: {one: {message: x}}\n")
@@ -121,6 +123,67 @@ def test_nothing_that_the_clone_configures_is_run(
     git(clone, "config", "core.fsmonitor", str(program))
     assert validate(capsys)[0] == 1
     assert not ran.exists()
+
+
+def test_the_configuration_of_the_clone_is_not_read(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another user may have written it: a pipe would never end."""
+    os.mkfifo(clone.parent / "pipe")
+    with (clone / ".git/config").open("a") as file:
+        file.write(f"[include]\n\tpath = {clone.parent / 'pipe'}\n")
+    assert [each["code"] for each in validate(capsys)[1]] == ["TC116"] * 3
+
+
+@pytest.mark.parametrize("name", ["index", "info/exclude", "../.gitignore"])
+def test_a_pipe_in_the_clone_is_an_error(
+    clone: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setattr("reconciler.model.limits.GIT_ANSWER_SECONDS", 0.01)
+    (clone / ".git" / name).unlink(missing_ok=True)
+    os.mkfifo(clone / ".git" / name)
+    code, found, printed = validate(capsys)
+    assert (code, {each["code"] for each in found}) == (1, {"TC101"})
+    assert SECRET not in printed
+
+
+@pytest.mark.parametrize("words", [["--object-format=sha256"], ["--object-format=sha1"]])
+def test_a_split_index_a_linked_work_tree_and_an_exclude_file_count(
+    clone: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    shutil.rmtree(clone / ".git")
+    git(clone, "init", "--quiet", *words)
+    (clone / ".gitignore").unlink()
+    (clone / ".git/info/exclude").write_text("build/\n")
+    for folder in (clone, clone.parent / "linked"):
+        if folder != clone:
+            git(clone, "add", "tasks")
+            git(clone, "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qm", "x")
+            git(clone, "worktree", "add", "--quiet", str(folder))
+            shutil.copytree(clone / "build", folder / "build", dirs_exist_ok=True)
+            git(folder, "rm", "--cached", "--quiet", "-r", "--ignore-unmatch", "build")
+            monkeypatch.chdir(folder)
+        assert [each["code"] for each in validate(capsys)[1]] == ["TC116"] * 3
+        git(folder, "update-index", "--split-index")
+        git(folder, "add", "--force", "build")
+        assert validate(capsys)[0] == 0
+        git(folder, "rm", "--cached", "--quiet", "-r", "build")
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_pattern_in_other_letters_counts(
+    clone: Path, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    """As for git where file names have no case (`core.ignoreCase`)."""
+    git(clone, "config", "core.ignoreCase", value)
+    (clone / ".gitignore").write_text("BUILD/\n")
+    assert [each["code"] for each in validate(capsys)[1]] == ["TC116"] * 3
 
 
 def test_no_remote_is_asked_for_a_missing_ignore_file(
