@@ -46,7 +46,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }
 """Each task answers with `{"n": 1}` and a pull request."""
 
-OBSERVED = ("baselines", "done", "latest", "met", "outputs", "serial")
+OBSERVED = ("baselines", "checksum", "done", "journal", "latest", "met", "outputs", "serial")
 """What an apply saves of what it has read, also if it changes nothing else."""
 
 LABEL = re.compile(r"\[(job[^\]]*)\]")
@@ -231,7 +231,8 @@ class Story:
         if not faulty and "--wait" not in options:
             assert (ended.code == 1) is plan["applyWillFail"], (plan["failReasons"], ended)
             if not plan["hasChanges"]:
-                assert differing(before, self._state(), OBSERVED) == []
+                written = differing(before, self._state(), OBSERVED)
+                assert not written, written
                 assert self.network.writes == sent
 
     def _state(self) -> dict[str, Any]:
