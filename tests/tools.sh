@@ -23,6 +23,18 @@ check() { # check NAME COMMAND...: runs it, and shows its output where it fails
   fi
 }
 
+report() { # report NAME COMMAND...: as check, but a failure does not fail the run
+  name=$1
+  shift
+  if "$@" >"$work/said" 2>&1 </dev/null; then
+    passed=$((passed + 1))
+    echo "passed    $name"
+  else
+    echo "REPORTED  $name; to repeat it, run: $*"
+    sed 's/^/          | /' "$work/said"
+  fi
+}
+
 left_out() { # left_out NAME WHY
   left_out=$((left_out + 1))
   echo "NOT RUN   $1: $2"
@@ -270,6 +282,12 @@ else
   left_out "taskctl as any user" "this needs root and setpriv"
 fi
 check "documents, site, packages, hooks and the action" documents
+
+# Every run of `make test` has the same examples, so that nobody's change fails because of new ones.
+seed=$(date +%s)
+report "new random sequences of applies, kills and edits, seed $seed" \
+  python -m pytest tests/crash/test_model.py::test_any_sequence --no-cov -p no:cacheprovider \
+  --hypothesis-profile=new --hypothesis-seed="$seed"
 
 # Shared state on real servers. What go and npm install is kept for the next run.
 
