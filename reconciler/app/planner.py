@@ -179,7 +179,7 @@ class Planning:
             self._duplicates = read_duplicates(self._ctx, state)
         adopted = {task.task_id for task in plan.tasks if task.action is Action.ADOPT}
         diagnostics = (
-            *self._space.manifests.diagnostics,
+            *_advice(self._space.manifests.diagnostics, plan),
             *plan.diagnostics,
             *self._duplicates.warnings(state, adopted),
             *self._careless(plan),
@@ -283,6 +283,15 @@ class Planning:
             return plan
         now = self.view.clocks.moment
         return replace(plan, budgets=tuple(Outlook(budget, now) for budget in budgets))
+
+
+def _advice(diagnostics: Sequence[Diagnostic], plan: Plan) -> Iterator[Diagnostic]:
+    """The diagnostics of manifests; notes advise how to create tasks, so only about such tasks."""
+    new = [t.desired for t in plan.tasks if t.desired is not None and (t.creates or t.may_follow)]
+    places = {(task.file, task.declared_key) for task in new} | {(task.file, None) for task in new}
+    for each in diagnostics:
+        if each.severity is not Severity.NOTE or (each.file, each.key) in {*places, (None, None)}:
+            yield each
 
 
 def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:

@@ -18,6 +18,9 @@ from reconciler.model.value import Value, replace
 Facts = Mapping[str, Arg]
 NO_FACTS: Facts = MappingProxyType({})
 
+IGNORABLE_ERRORS = frozenset({Code.CREDENTIAL, Code.CUT_OFF_PROMPT})
+"""Errors that a comment in the manifest may accept: the task can be built."""
+
 
 class Finding(Value, frozen=True):
     """A problem at the value of `path`, or at its key if `on_key`. `position` is known for some.
@@ -58,9 +61,8 @@ class Finding(Value, frozen=True):
 
     @property
     def blocks(self) -> bool:
-        """Whether its task cannot be built. A task with a credential can, since a comment in the
-        manifest may accept that."""
-        return self.is_error and self.code is not Code.CREDENTIAL
+        """Whether its task cannot be built."""
+        return self.is_error and self.code not in IGNORABLE_ERRORS
 
     @classmethod
     def of(cls, problem: RemarkError, path: Path, position: Position | None = None) -> Finding:

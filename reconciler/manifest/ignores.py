@@ -1,6 +1,6 @@
 """`# taskctl: ignore[CODE, CODE]` on the line of a key: suppresses these codes for its whole value.
 
-Warnings, notes and credentials can be ignored, other errors cannot.
+Warnings, notes and IGNORABLE_ERRORS can be ignored, other errors cannot.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Ignores:
     def take(self, found: Finding) -> bool:
         """Whether a finding is ignored: by a comment at a key of its path or, if it has a position
         instead of a path, on its line."""
-        if not self._by or (found.is_error and found.code is not Code.CREDENTIAL):
+        if not self._by or found.blocks:
             return False
         path = found.path
         places: list[Path | int] = [path[:end] for end in range(_TASK, len(path) + 1)]

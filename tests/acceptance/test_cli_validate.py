@@ -117,15 +117,29 @@ tasks:
 """
 
 
+def test_a_prompt_that_a_comment_cuts_off_is_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would start a paid agent with half of its job; a comment can accept it."""
+    path = folder / "tasks" / "iam.yaml"
+    text = "version: 1\norgName: acme\ntasks:\n  a:\n    message: Fix issue #412\n"
+    path.write_text(text)
+    assert run(["validate", "-C", str(folder)]) == 1
+    assert run(["apply", "-C", str(folder), "--backend", "local", "--yes", "-q"]) == 1
+    assert "[TC404]" in capsys.readouterr().err
+    path.write_text(text.replace("#412", "#412 # taskctl: ignore[TC404]"))
+    assert run(["validate", "-C", str(folder)]) == 0
+
+
 def test_strict_fails_on_warnings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "tasks" / "iam.yaml").write_text(ADVICE)
+    (folder / "tasks" / "iam.yaml").write_text(ADVICE.replace("issue #412", "TODO 412"))
     assert run(["validate", "-C", str(folder)]) == 0
     said = capsys.readouterr()
-    assert said.err.startswith("tasks/iam.yaml:6:24: warning: ")
+    assert said.err.startswith("tasks/iam.yaml:6:14: warning: ")
     assert said.out == "1 task in 1 file: valid, 1 warning.\n"
     assert run(["validate", "-C", str(folder), "--strict"]) == 1
     said = capsys.readouterr()
-    assert said.err.startswith("tasks/iam.yaml:6:24: error: ")
+    assert said.err.startswith("tasks/iam.yaml:6:14: error: ")
     assert said.out == "1 error in 1 file.\n"
 
 

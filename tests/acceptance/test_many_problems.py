@@ -142,4 +142,4 @@ def test_parser_warnings_are_counted_too(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(f"version: 1\ntasks:\n{lines}")
     found = load(["a.yaml"], root=tmp_path, all_problems=False).diagnostics
     assert len(found) == 101
-    assert count(found, Severity.WARNING) == TASKS
+    assert count(found, Severity.ERROR) == TASKS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from reconciler.manifest.finding import Finding, warning_finding
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import PARSER_ERRORS, LineIndex, NextEvent
 from reconciler.model.codes import Code
 
@@ -27,7 +27,7 @@ _DIRECTIVE = r"#[ \t]*taskctl:"
 
 
 def cut_off_prompts(source: Source) -> Iterator[Finding]:
-    """A warning for each comment that cuts off a prompt: `message: Fix issue #412` is the prompt
+    """An error for each comment that cuts off a prompt: `message: Fix issue #412` is the prompt
     `Fix issue`. It follows an unquoted prompt on the same line, or on the next line and indented
     more than the key. taskctl's own comments do not count."""
     if not any(found[1] is not None for found in re.finditer(_CUT_OFF, source.body)):
@@ -43,7 +43,7 @@ def cut_off_prompts(source: Source) -> Iterator[Finding]:
             indent = found["indent"]
             if indent is None or len(indent) > key.start_mark.column:
                 at = lines.position(found.end() - 1)
-                yield warning_finding(Code.CUT_OFF_PROMPT, ()).at_position(*at)
+                yield Finding(Code.CUT_OFF_PROMPT, ()).at_position(*at)
 
 
 def _unquoted_prompts(next_token: NextEvent) -> Iterator[tuple[Any, Any]]:
