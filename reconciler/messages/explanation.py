@@ -25,10 +25,14 @@ def messages_of(code: Code) -> list[str]:
     return list(dict.fromkeys(_outline(case.summary) for case in entry(code).cases.values()))
 
 
+_OPTIONAL = ("s", "at", "more", "paren", "until")
+"""The formats of facts that may be absent, and so bring their own separators."""
+
+
 def _outline(template: str) -> str:
     parts = []
     for text, name, spec, _ in Formatter().parse(template):
         parts.append(text)
-        if name is not None and spec != "s":
+        if name is not None and spec not in _OPTIONAL:
             parts.append(name.upper())
     return "".join(parts)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import reconciler
 from reconciler.messages.catalog import AREAS, Message, entry
-from reconciler.messages.explanation import codes, section
+from reconciler.messages.explanation import codes, messages_of, section
 from reconciler.messages.remarks import templates
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
@@ -160,3 +160,10 @@ def test_each_note_receives_its_facts() -> None:
         if facts and "yes" not in facts:
             wordings = "".join(map("".join, (templates("notes", "questions")[c] for c in cases)))
             assert set(re.findall(r"\{([a-z_]+)", wordings)) == facts, place
+
+
+def test_no_name_of_a_fact_is_glued_to_a_word_or_to_another() -> None:
+    for message in (each for code in codes() for each in messages_of(code)):
+        words = re.sub(r"`[^`]*`|taskID|[A-Z]s\b", "", message)
+        assert not re.search(r"[a-z][A-Z]{2}|[A-Z]{2}[a-z]", words), message
+        assert message.strip(" :,;()")
