@@ -159,8 +159,8 @@ class _Import:
             if listed is not None:
                 batch.add_listed(listed, candidate.task)
             else:
-                batch.add(candidate, opening)
                 self._compare_prompts(candidate, opening)
+        batch.add([each for each in read if each[0].task.id not in adopted])
 
     def _compare_prompts(self, candidate: Candidate, opening: Opening) -> None:
         """Warns if the program has another prompt than its task: the provider may have started

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 from reconciler.app.context import Context
@@ -83,18 +83,24 @@ class Target:
         ]
 
     def warnings(self, made: Added) -> Iterator[Diagnostic]:
-        """Problems of the new tasks, by themselves and together with the others. Notes would only
-        advise how to create tasks, and these exist."""
+        """Problems of the new tasks, by themselves and together with the others, one for all with
+        the same prompt. Notes would only advise how to create tasks, and these exist."""
         for problem in made.diagnostics:
             if problem.severity is Severity.NOTE:
                 continue
             is_error = problem.severity is Severity.ERROR
             yield replace(problem, severity=Severity.WARNING) if is_error else problem
         new = {task.key for task in made.tasks}
+        groups: dict[Hashable, list[Diagnostic]] = {}
         for task, found in compare([*self.known.tasks, *made.tasks]):
             if task.key in new:
+                alike = found.facts["place"] if found.code is Code.DUPLICATE_WORK else found
                 problem = found.in_file(task.file, task.line, task.column)
-                yield replace(problem, severity=Severity.WARNING)
+                groups.setdefault(alike, []).append(problem)
+        for problem, *others in groups.values():
+            facts = {**problem.args, "count": len(others)} if others else problem.args
+            case = "group" if others else problem.case
+            yield replace(problem, severity=Severity.WARNING, case=case, args=facts)
 
     def policy_warnings(self, made: Added) -> Iterator[Diagnostic]:
         """Violations of the repository's policy by new tasks in the written file, which a plan

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.importing.declaration import UNNAMED, Opening, declare
+from reconciler.importing.declaration import (
+    UNNAMED,
+    Declaration,
+    Opening,
+    declare,
+    remove_rejected,
+)
 from reconciler.importing.pulumi import Resource
 from reconciler.importing.report import ImportedTask, ImportResult, SkipReason
 from reconciler.manifest.insertion import NewTask
@@ -89,10 +95,18 @@ class Batch:
     _remote: dict[str, RemoteTask] = field(default_factory=dict)
     _omissions: dict[str, list[Diagnostic]] = field(default_factory=dict)
 
-    def add(self, candidate: Candidate, opening: Opening) -> None:
-        """Adds an existing task."""
+    def add(self, read: Sequence[tuple[Candidate, Opening]]) -> None:
+        """Adds existing tasks."""
+        declarations = [
+            declare(each.task, opening, each.resource.members if each.resource else None)
+            for each, opening in read
+        ]
+        remove_rejected(declarations)
+        for (candidate, opening), declaration in zip(read, declarations, strict=True):
+            self._add(candidate, opening, declaration)
+
+    def _add(self, candidate: Candidate, opening: Opening, declaration: Declaration) -> None:
         task, resource = candidate.task, candidate.resource
-        declaration = declare(task, opening, resource.members if resource is not None else None)
         if "taskID" not in declaration.members:
             self.diagnostics.append(error(Code.IMPORT_ID, task_id=task.id))
             self.tasks.append(ImportedTask("", task.org_name, ImportResult.FAILED, task.id))

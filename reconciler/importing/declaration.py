@@ -5,7 +5,7 @@ A task with a `taskID` needs no message.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,7 +74,7 @@ def declare(
     task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None = None
 ) -> Declaration:
     """The entry for a task; `more` are members that the service does not return. A name is
-    included only if a person chose it."""
+    included only if a person chose it. `remove_rejected` removes what a manifest cannot contain."""
     more = more or {}
     declaration = Declaration({"taskID": task.id})
     members, omissions = declaration.members, declaration.omissions
@@ -94,9 +94,23 @@ def declare(
             value = more.get(setting)
         if value is not None and value != DEFAULTS.get(setting):
             members[setting] = value
-    while rejected := [p for p in task_faults(NewTask("task", None, members)) if len(p.path) > 2]:
-        _remove(declaration, rejected[0])
     return declaration
+
+
+def remove_rejected(declarations: Sequence[Declaration]) -> None:
+    """Removes what a manifest would reject. They are checked together, and only if that fails, each
+    half by itself."""
+    tasks = [NewTask(f"task-{n}", None, each.members) for n, each in enumerate(declarations)]
+    while faults := task_faults(*tasks):
+        if len(declarations) > 1:
+            half = len(declarations) // 2
+            remove_rejected(declarations[:half])
+            remove_rejected(declarations[half:])
+            return
+        rejected = [fault for fault in faults if len(fault.path) > 2]
+        if not rejected:
+            return
+        _remove(declarations[0], rejected[0])
 
 
 def has_other_prompt(resource: Resource, opening: Opening) -> bool:

@@ -8,7 +8,7 @@ plus the new tasks; otherwise the file is rejected and left unchanged.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,19 @@ class Added(Value, frozen=True):
     diagnostics: tuple[Diagnostic, ...]
 
 
-def task_faults(task: NewTask) -> list[Finding]:
-    """The findings that make a task invalid; paths are those in a manifest that contains it."""
+def task_faults(*tasks: NewTask) -> list[Finding]:
+    """The findings that make tasks invalid; paths are those in a manifest that contains them."""
     source = Source(b"")
-    source.data = map_texts(str, {"version": 1, "tasks": {task.key: task.settings}})
+    settings = {task.key: task.settings for task in tasks}
+    source.data = map_texts(str, {"version": 1, "tasks": settings})
     wrong = [each for each in _built(source, "").findings if each.blocks]
-    if wrong or _is_read_back(task.key, task.members):
+    if wrong or _is_read_back((task.key, task.members) for task in tasks):
         return wrong
     return [
         Finding(Code.INVALID_CHARACTER, ("tasks", task.key, name), "unwritable")
+        for task in tasks
         for name, value in task.members.items()
-        if not _is_read_back(task.key, {name: value})
+        if not _is_read_back([(task.key, {name: value})])
     ]
 
 
@@ -210,8 +212,8 @@ def _reads_as(source: Source, base: Mapping[str, Any], tasks: Sequence[NewTask])
     return not source.findings and source.data == expected
 
 
-def _is_read_back(key: str, members: Mapping[str, object]) -> bool:
-    base, tasks, text = _new_file([NewTask(key, None, members)])
+def _is_read_back(entries: Iterable[tuple[str, Mapping[str, object]]]) -> bool:
+    base, tasks, text = _new_file([NewTask(key, None, members) for key, members in entries])
     return _reads_as(read_source(text.encode("utf-8", "surrogatepass")), base, tasks)
 
 

@@ -112,6 +112,14 @@ def test_an_import_does_not_advise_how_to_create_what_exists(place: LiveTasks) -
     assert "[TC405]" not in place.run("plan")[2]
 
 
+def test_tasks_with_the_same_prompt_cause_one_warning(place: LiveTasks) -> None:
+    for message in ("Look.", "Read.", "Look.", "Look.", "Look.", "Read."):
+        created(place.api, message)
+    _, _, err = place.run("import", "--all", "--write", "tasks/a.yaml", "--org", "acme")
+    assert err.count("[TC304]") == 2
+    assert "like 2 more tasks" in err
+
+
 def test_an_existing_file_is_extended_and_keeps_its_comments(place: LiveTasks) -> None:
     before = (
         "# Ours.\nversion: 1\norgName: acme\ndefaults:\n  permissionMode: read-only # looks\n"

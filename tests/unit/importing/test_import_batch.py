@@ -34,8 +34,7 @@ def task(task_id: str, **raw: Any) -> RemoteTask:
 
 def taken(*pairs: tuple[RemoteTask, Opening], hides: bool = False) -> Batch:
     batch = Batch(Keys({"a"}), hides)
-    for remote, opening in pairs:
-        batch.add(Candidate(remote), opening)
+    batch.add([(Candidate(remote), opening) for remote, opening in pairs])
     return batch
 
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.importing.declaration import Opening, declare, read_opening
+from reconciler.importing.declaration import (
+    Declaration,
+    Opening,
+    declare,
+    read_opening,
+    remove_rejected,
+)
+from reconciler.manifest import insertion
 from reconciler.manifest.insertion import NewTask, insert
+from reconciler.manifest.parse.source import Source, read_source
 from reconciler.model.identity import Identity
 from reconciler.model.paths import shown
 from reconciler.model.remote_task import RemoteTask
@@ -19,6 +28,12 @@ ME = Identity("1", login="me")
 
 def task(**raw: Any) -> RemoteTask:
     return RemoteTask("acme", "4f1c", {"id": "4f1c", **raw})
+
+
+def declared(*facts: Any) -> Declaration:
+    found = declare(*facts)
+    remove_rejected([found])
+    return found
 
 
 def event(content: Any, **body: Any) -> dict[str, Any]:
@@ -58,7 +73,7 @@ USUAL = {"permissionMode": "default", "planMode": False, "source": "api", "isSha
 def test_an_imported_task_is_loaded_unchanged(
     text: str, body: dict[str, Any], settings: dict[str, Any]
 ) -> None:
-    found = declare(task(**settings), read_opening([event(text, **body)]))
+    found = declared(task(**settings), read_opening([event(text, **body)]))
     assert found.omissions == []
     made = insert(None, "a.yaml", [NewTask("k", "acme", found.members)])
     (desired,) = made.tasks
@@ -74,7 +89,7 @@ def test_inexpressible_inputs_are_listed_as_omissions() -> None:
     body = event(
         "do it", entity_diff={"add": [{"type": "stack", "name": "a", "project": "b", "x": 1}]}
     )
-    found = declare(task(approvalMode="newest", role="no id", planMode=True), read_opening([body]))
+    found = declared(task(approvalMode="newest", role="no id", planMode=True), read_opening([body]))
     assert found.members == {
         "taskID": "4f1c",
         "message": {
@@ -92,11 +107,11 @@ def test_inexpressible_inputs_are_listed_as_omissions() -> None:
 
 def test_an_inexpressible_message_leaves_only_the_id() -> None:
     for text in ("x\0", "\ud800", " \n", ""):
-        found = declare(task(), read_opening([event(text)]))
+        found = declared(task(), read_opening([event(text)]))
         assert found.members == {"taskID": "4f1c"}
         assert len(found.omissions) == 1
     unknown = [event("do it", entity_diff={"add": [{"type": "moon"}]})]
-    found = declare(task(), read_opening(unknown))
+    found = declared(task(), read_opening(unknown))
     assert found.members == {"taskID": "4f1c"}
 
 
@@ -107,7 +122,7 @@ def test_the_task_takes_precedence_over_other_sources() -> None:
         "enabledIntegrations": [],
         "approvalMode": "auto",
     }
-    found = declare(task(approvalMode="manual"), Opening({"content": "ours"}), more)
+    found = declared(task(approvalMode="manual"), Opening({"content": "ours"}), more)
     assert found.members == {
         "taskID": "4f1c",
         "message": "ours",
@@ -115,7 +130,7 @@ def test_the_task_takes_precedence_over_other_sources() -> None:
         "planMode": True,
         "enabledIntegrations": [],
     }
-    assert declare(task(), Opening(None), more).members["message"] == "theirs"
+    assert declared(task(), Opening(None), more).members["message"] == "theirs"
 
 
 def test_only_the_needed_events_are_read() -> None:
@@ -137,3 +152,22 @@ def test_the_creator_of_a_task_is_determined() -> None:
     theirs = task(createdBy={"githubLogin": "them"}).owner(ME)
     assert theirs == Identity("login:them", login="them")
     assert not theirs.same_as(Identity("2", login="them"))
+
+
+def test_only_the_tasks_that_a_manifest_cannot_contain_lose_something() -> None:
+    texts = ("good", "x\0", "fine", " \n", "well")
+    found = [declare(task(), read_opening([event(text)])) for text in texts]
+    remove_rejected(found)
+    assert ["message" in each.members for each in found] == [True, False, True, False, True]
+
+
+def test_a_batch_is_read_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def counted(data: bytes) -> Source:
+        read.append(data)
+        return read_source(data)
+
+    monkeypatch.setattr(insertion, "read_source", counted)
+    remove_rejected([declare(task(), Opening({"content": f"Do {n}."})) for n in range(100)])
+    assert len(read) == 1
