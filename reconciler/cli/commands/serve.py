@@ -122,7 +122,8 @@ def command(
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
 
     The first line of output is its address. The only valid token is TASKCTL_SERVE_TOKEN; without
-    it, any token is valid, but clients must send one.
+    it, any token is valid, but clients must send one. A PATCH with an invalid body is answered with
+    400, which Pulumi's API document does not list.
     """
     from reconciler.embedded.app import App
     from reconciler.embedded.scenarios import scenario_of
