@@ -321,7 +321,7 @@ class Context:
 
     @cached_property
     def fresh_reader(self) -> TaskReader:
-        """A reader without a cache, for what decides about creates."""
+        """A reader without a cache, such as for what decides about creates."""
         from reconciler.app.task_reader import TaskReader
 
         return TaskReader(self.client, None)

@@ -183,6 +183,13 @@ class Expectations:
                 self.problems.append(found)  # one for each file; each task has its own, too
         return self._evaluation.of_all(statuses, expected)
 
+    def digest_of(self, record: Record) -> str:
+        """A digest of what is expected of a task, or a code if that is not known."""
+        found = self._find(record)
+        if not isinstance(found, Expectation):
+            return "" if found is None else str(found.code)
+        return digest([found.pull_requests, found.data])
+
     def _find(self, record: Record) -> Expectation | Diagnostic | None:
         """The expectation; None if there is none. If a manifest that may declare it is not valid,
         and the task was created with one, what is expected is unknown."""

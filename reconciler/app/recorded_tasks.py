@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from reconciler.app.context import Context
 from reconciler.app.duplicates import record_of_duplicate
 from reconciler.app.expectations import Expectations
+from reconciler.app.task_reader import TaskReader
 from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
@@ -61,12 +62,17 @@ class RecordedTasks(Value, frozen=True):
             raise TaskctlError.of(Code.NO_TASK_YET, at=Place(key=ref.key), ref=str(ref))
         return record
 
-    def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:
-        """The current status of each task, those that need a person first. RemoteError."""
-        records = self._protected(
-            self.state.records[ref] for ref in refs if ref in self.state.records
-        )
-        found = self.ctx.reader.statuses(records, self.ctx.connection.parallelism)
+    def records(self, refs: Iterable[TaskRef]) -> list[Record]:
+        """The records of those keys that have one, as sensitive as the manifests say."""
+        return self._protected(self.state.records[ref] for ref in refs if ref in self.state.records)
+
+    def statuses(
+        self, refs: Sequence[TaskRef], reader: TaskReader | None = None
+    ) -> tuple[TaskStatus, ...]:
+        """The current status of each task, those that need a person first, as read by the `reader`
+        (None: the one with a cache). RemoteError."""
+        records = self.records(refs)
+        found = (reader or self.ctx.reader).statuses(records, self.ctx.connection.parallelism)
         found = self._evaluated(found, records)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]

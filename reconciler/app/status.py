@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.app.context import Context
+from reconciler.app.done_tasks import statuses_without_texts
 from reconciler.app.duplicates import read_duplicates
 from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when, with_retired
 from reconciler.app.wait import SHORTEST_PAUSE
@@ -59,7 +60,7 @@ def status(
     """
     tasks, refs = RecordedTasks.select(ctx, selectors)
     while True:
-        found = tasks.statuses(refs)
+        found = tasks.statuses(refs) if notify is None else statuses_without_texts(tasks, refs)
         if states:
             found = tuple(status for status in found if status.state in states)
         problems = tuple(dict.fromkeys(tasks.expectations.problems))

@@ -140,17 +140,18 @@ class TaskReader:
         """The status; reads the events without a `summary` of them."""
         if raw is None:
             mine = self._client.identity().same_as(record.identity)
-            return self._status_of(record, TaskState.GONE if mine else TaskState.NOT_VISIBLE)
+            return self.status_of(record, TaskState.GONE if mine else TaskState.NOT_VISIBLE)
         summary = self._summary(record, raw) if summary is None else summary
-        return self._status_of(record, state_of(raw, summary), raw, summary)
+        return self.status_of(record, state_of(raw, summary), raw, summary)
 
-    def _status_of(
+    def status_of(
         self,
         record: Record,
         state: TaskState,
         raw: Mapping[str, object] | None = None,
         summary: EventSummary | None = None,
     ) -> TaskStatus:
+        """A status without further requests."""
         ref, task_id = record.ref, record.task_id
         url = self._client.task_url(ref.org_name, task_id)
         raw, summary = raw or {}, summary or EventSummary()
