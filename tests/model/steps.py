@@ -24,6 +24,14 @@ class Steps:
         self._setting, self._assumed = setting, setting.assumed
 
     def __call__(self, world: World) -> Iterator[Step]:
+        listed = taskctl.duplicates(world.state)
+        for name, after in self._steps(world):
+            if listed and not after.lost and listed - taskctl.known(after.state):
+                yield name, after._replace(wrong="a listed duplicate was forgotten")
+            else:
+                yield name, after
+
+    def _steps(self, world: World) -> Iterator[Step]:
         yield from self._take(world)
         for process in world.processes:
             others = tuple(other for other in world.processes if other is not process)

@@ -322,6 +322,19 @@ def note_duplicates(world: World, process: Process, setting: Setting) -> int:
     return log.number
 
 
+@cache
+def duplicates(number: int) -> frozenset[str]:
+    """The IDs of the duplicates that a state lists."""
+    return frozenset(state_of(number).duplicates)
+
+
+@cache
+def known(number: int) -> frozenset[str]:
+    """The IDs of all tasks that a state lists or has recorded."""
+    state = state_of(number)
+    return duplicates(number) | {*state.recorded_ids(), *state.retired}
+
+
 def has_hidden_duplicate(world: World, process: Process, setting: Setting) -> bool:
     """Whether the service shows a second task of a recorded attempt that the state does not list,
     and that is newer than what the apply has listed first."""

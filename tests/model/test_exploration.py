@@ -12,7 +12,9 @@ from dataclasses import fields, replace
 
 import pytest
 
+from reconciler.model import value
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import TaskRef
 from reconciler.model.work import Work
 from reconciler.plan import look_alikes, planner, recovery
 from reconciler.plan.recovery import Owners
@@ -33,6 +35,9 @@ SMALL = {
     "creates that are delivered twice": Setting(
         TWO, twice=True, adopts=True, attempts=(1, 1), processes=1, window=1
     ),
+    "a duplicate whose key is removed": Setting(
+        twice=True, adopts=True, removes=True, attempts=(1,), processes=1, window=1
+    ),
     "another repository": Setting(twin=True, people=True, twice=True),
     "a state that is lost": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
     "a state that is restored": Setting(restores=True),
@@ -52,6 +57,9 @@ LARGE = {
     "another repository, marks cut off": Setting(TWO, marks="cut off", twin=True, people=True),
     "another repository, marks replaced": Setting(TWO, marks="replaced", twin=True, people=True),
     "creates that are delivered twice": Setting(TWO, twice=True, processes=1),
+    "a duplicate whose key is removed": Setting(
+        TWO, twice=True, adopts=True, removes=True, attempts=(1, 1), processes=1, window=1
+    ),
     "a state that is lost": replace(DIFFERENT, loses=True, processes=2, attempts=(2, 2)),
     "a state that is restored": replace(DIFFERENT, restores=True, attempts=(1, 2)),
     "a record that is removed": Setting(TWO, removes=True, adopts=True, twin=True, processes=1),
@@ -157,6 +165,19 @@ def test_a_broken_rule_is_found(
     monkeypatch.setattr(where, name, lambda *_: broken)
     explored = explore([START], Steps(SMALL[setting]), violation)
     assert explored.violation is not None
+
+
+@pytest.mark.usefixtures("without_plans")
+def test_a_duplicate_that_goes_with_its_key_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    remove = taskctl.remove
+
+    def forget(number: int, ref: TaskRef) -> int:
+        removed = taskctl.state_of(remove(number, ref))
+        return taskctl.number_of(value.replace(removed, duplicates={}))
+
+    monkeypatch.setattr(taskctl, "remove", forget)
+    explored = explore([START], Steps(SMALL["a duplicate whose key is removed"]), violation)
+    assert explored.violation == "a listed duplicate was forgotten"
 
 
 def test_every_assumption_is_tried() -> None:
