@@ -308,7 +308,8 @@ class Story:
         if self.uses("look-alike"):
             service.create(prompt)
             is_known = self.uses("movedFrom") or self.uses("taskID")
-            self.allowed[self.first] += is_known or self.uses("adopt")
+            is_hidden = self.uses("identity")  # from another user, who may create the task
+            self.allowed[self.first] += is_known or is_hidden or self.uses("adopt")
         self.check_counts()
 
     def _options(self) -> list[str]:
