@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import re
 from io import StringIO
 
 from reconciler.render import safe
 from reconciler.render.style import Style
 from reconciler.render.view import ReportView
+
+_FORMULA = re.compile(r"(^|;)(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""What comes before a formula: the start of a cell, or the semicolon, which separates cells where a
+comma is the decimal point. Some locales also know the signs in full width."""
 
 
 def render(view: ReportView, style: Style) -> str:
@@ -22,4 +27,4 @@ def _cell(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = safe.line(value)
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
+    return _FORMULA.sub(r"\1'", text)
