@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.measure import BIN, PYTHON, ROOT
+from bench.measure import BIN, PYTHON, ROOT, TOKEN
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def fast(tasks: Path | None = None, latency: float = 0.0) -> Iterator[Server]:
 
 @contextmanager
 def _process(words: Sequence[str]) -> Iterator[Server]:
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    env = {**os.environ, "TASKCTL_SERVE_TOKEN": TOKEN}
+    with subprocess.Popen(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             url = process.stdout.readline().strip()

@@ -87,6 +87,8 @@ class App:
         db: Path,
         *,
         token: str | None = None,
+        identity: str | None = None,
+        token_file: Path | None = None,
         now: Callable[[], datetime] = _utc_now,
         work_seconds: float = WORK_SECONDS,
         budget: TokenBudget | None = None,
@@ -99,12 +101,13 @@ class App:
         the file is not such a database.
 
         `token` is the only valid token; with None, every token is valid and is a user of its own.
+        It stands for the user that `identity` would be as a token. The page names `token_file`.
         `now` is the service's clock (aware datetimes). Tasks succeed after `work_seconds`, unless
         a `scenario` is given. `budget` is stored in `db`. More event streams than `max_streams` are
         refused with 503. `streams_end`: the stream of an idle task ends; otherwise it stays open,
         with heartbeats.
         """
-        self._token = token
+        self._token, self._identity = token, identity
         self._ctx = handlers.ServiceContext(
             storage=Storage(db),
             now=now,
@@ -113,6 +116,7 @@ class App:
             stream_slots=Semaphore(max_streams),
             streams_end=streams_end,
             heartbeat_seconds=heartbeat_seconds,
+            token_file=token_file,
         )
         if budget is not None:
             store_budget(self._ctx.storage, budget)
@@ -152,7 +156,9 @@ class App:
         user = NOBODY
         if not route.is_public:
             header = environ.get("HTTP_AUTHORIZATION")
-            user = authenticate(header if isinstance(header, str) else None, self._token)
+            user = authenticate(
+                header if isinstance(header, str) else None, self._token, self._identity
+            )
         return handler(self._ctx, ApiRequest(environ, user, params))
 
 

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from threading import Event, Semaphore
 from typing import TypeVar, cast
 
@@ -44,6 +45,7 @@ class ServiceContext:
     heartbeat_seconds: float
     stopping: Event
     stream_slots: Semaphore
+    token_file: Path | None
 
     def now_ms(self) -> int:
         return milliseconds(self.now())

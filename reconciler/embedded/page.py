@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,8 +44,10 @@ _ATTACHING = (
 )
 
 
-def get_page(_ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
-    document = _document()
+def get_page(ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
+    """With the path of the file that has the token, never the token."""
+    file = escape(str(ctx.token_file or "")).encode("utf-8", "replace")
+    document = _document().replace(b"<body>", b'<body data-token-file="%s">' % file)
     headers = (
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Length", str(len(document))),

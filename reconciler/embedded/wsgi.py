@@ -154,10 +154,11 @@ def user_of(token: str) -> User:
     return User(id=digest[:32], login=f"user-{digest[:6]}")
 
 
-def authenticate(header: str | None, expected: str | None) -> User:
+def authenticate(header: str | None, expected: str | None, identity: str | None = None) -> User:
     """The caller named by an `Authorization` header (`token X` or `Bearer X`).
 
-    `expected` is the only valid token; with None, every token is valid. Raises ApiError 401.
+    `expected` is the only valid token; with None, every token is valid. A token is its own user,
+    unless `identity` is that of all. Raises ApiError 401.
     """
     scheme, _, token = (header or "").strip().partition(" ")
     token = token.strip()
@@ -165,7 +166,7 @@ def authenticate(header: str | None, expected: str | None) -> User:
         raise ApiError(401, "Unauthorized: an access token is required")
     if expected is not None and not hmac.compare_digest(_bytes(token), _bytes(expected)):
         raise ApiError(401, "Unauthorized: invalid access token")
-    return user_of(token)
+    return user_of(identity or token)
 
 
 def _bytes(text: str) -> bytes:

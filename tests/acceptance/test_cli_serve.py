@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -17,6 +19,11 @@ from urllib.request import Request, urlopen
 import pytest
 
 from reconciler.cli.main import run
+
+
+@pytest.fixture(autouse=True)
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASKCTL_SERVE_TOKEN", "t")
 
 
 @contextmanager
@@ -49,7 +56,7 @@ def test_serve_prints_its_address_responds_and_exits_cleanly(
 ) -> None:
     with served(tmp_path) as (process, url):
         assert url.startswith("http://127.0.0.1:")
-        assert user(url, "any")["id"]
+        assert user(url, "t")["id"]
         assert (tmp_path / ".taskctl" / "local.db").exists()
         process.send_signal(number)
         out, said = process.communicate()
@@ -111,20 +118,45 @@ def test_an_invalid_budget_is_refused(
     assert not (tmp_path / ".taskctl").exists()
 
 
-@pytest.mark.parametrize(
-    ("host", "token", "warns"),
-    [("0.0.0.0", "", True), ("0.0.0.0", "t", False), ("localhost", "", False)],
-)
-def test_a_server_open_to_other_machines_is_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, token: str, warns: bool
+def test_without_a_token_each_start_creates_one_in_a_file_of_this_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if token:
-        monkeypatch.setenv("TASKCTL_SERVE_TOKEN", token)
-    with served(tmp_path, "--host", host) as (process, url):
-        assert user(url, "t")["id"]
-        process.send_signal(signal.SIGTERM)
+    """Neither the terminal nor the page shows it; tasks outlive it."""
+    monkeypatch.delenv("TASKCTL_SERVE_TOKEN")
+    tokens, users = set(), set()
+    for _ in range(2):
+        with served(tmp_path) as (process, url):
+            assert process.stderr is not None
+            note = process.stderr.readline()
+            (file,) = map(Path, re.findall(r"\S+\.token", note))
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            token = file.read_text().strip()
+            with urlopen(url) as answer:
+                page = answer.read().decode()
+            assert f'data-token-file="{file}"' in page
+            assert token not in note + page
+            with pytest.raises(HTTPError) as refused:
+                user(url, "local")
+            refused.value.close()
+            users.add(user(url, token)["id"])
+            tokens.add(token)
+            process.send_signal(signal.SIGTERM)
+            process.communicate()
+            assert not file.exists()
+    assert (len(tokens), len(users)) == (2, 1)
+
+
+def test_the_file_of_the_token_is_never_in_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TASKCTL_SERVE_TOKEN")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    with served(tmp_path) as (process, url):
         _, err = process.communicate()
-    assert bool(err) is warns, err
+    assert (process.returncode, url, "TASKCTL_SERVE_TOKEN" in err) == (1, "", True)
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_the_only_valid_token_is_in_the_environment_not_in_the_list_of_processes(

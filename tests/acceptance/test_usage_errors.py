@@ -20,7 +20,7 @@ from reconciler.model.codes import Code
 
 GOLDEN = Path(__file__).with_name("usage_errors.txt")
 LINES = re.findall(r"^\$ (.*)", GOLDEN.read_text(encoding="utf-8"), re.MULTILINE)
-ELSEWHERE = {"utf8", "savedPlanAlone", "followOne", "logsOfOne", "formatOfTask"}
+ELSEWHERE = {"utf8", "savedPlanAlone", "followOne", "logsOfOne", "formatOfTask", "tokenFolder"}
 """Cases that need a file, a state or bytes, each with a test of its command."""
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,8 +18,6 @@ import click
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import duration, option
 from reconciler.cli.usage import UsageError
-from reconciler.model.codes import Code
-from reconciler.model.diagnostics import warning
 
 if TYPE_CHECKING:
     from reconciler.embedded.budget import TokenBudget
@@ -102,8 +104,8 @@ DATABASE = ".taskctl/local.db"
         ("taskctl serve --scenario approving", "tasks that ask for approval"),
         ("taskctl serve --token-budget 50000 --budget-window 1h", "a budget per hour"),
         (
-            "PULUMI_ACCESS_TOKEN=any taskctl plan --backend http://127.0.0.1:8765",
-            "in another terminal; any token is valid",
+            "PULUMI_ACCESS_TOKEN=$(cat FILE) taskctl plan --backend http://127.0.0.1:8765",
+            "in another terminal, with the file that serve names",
         ),
     ],
 )
@@ -122,37 +124,67 @@ def command(
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
 
     The first line of output is its address. The only valid token is TASKCTL_SERVE_TOKEN; without
-    it, any token is valid, but clients must send one. A PATCH with an invalid body is answered with
-    400, which Pulumi's API document does not list.
+    it, each start creates a token in a new file that only you can read. A PATCH with an invalid
+    body is answered with 400, which Pulumi's API document does not list.
     """
     from reconciler.embedded.app import App
     from reconciler.embedded.scenarios import scenario_of
     from reconciler.embedded.server import serve
-    from reconciler.model.hosts import is_loopback
+    from reconciler.remote.credentials import LOCAL_IDENTITY
     from reconciler.system import memory
 
     memory.resume_collection()
     budget = _budget(token_budget, budget_window)
-    token = _token(os.environ)
-    app = App(
-        call.ctx.embedded_file(db if db == DATABASE else call.ctx.settings.names([db])[0]),
-        token=token,
-        scenario=scenario_of(scenario, work_time.total_seconds()),
-        budget=budget,
-        streams_end=streams == "end",
-    )
-    if token_budget == NO_BUDGET:
-        app.forget_budget()
-    if token is None and not is_loopback(host):
-        call.out.diagnostics([warning(Code.OPEN_SERVER, host=host)])
+    with _access(call) as (token, file):
+        app = App(
+            call.ctx.embedded_file(db if db == DATABASE else call.ctx.settings.names([db])[0]),
+            token=token,
+            token_file=file,
+            identity=LOCAL_IDENTITY if file else None,  # tasks outlive a token
+            scenario=scenario_of(scenario, work_time.total_seconds()),
+            budget=budget,
+            streams_end=streams == "end",
+        )
+        if token_budget == NO_BUDGET:
+            app.forget_budget()
 
-    def announce(url: str) -> None:
-        call.out.document(f"{url}\n")
-        if sys.stderr.isatty():
-            call.out.note("serving", token=f"the value of {VARIABLE}" if token else "any text")
+        def announce(url: str) -> None:
+            call.out.document(f"{url}\n")
+            if file is not None:
+                call.out.note("serving_file", file=str(file))
+            elif sys.stderr.isatty():
+                call.out.note("serving", variable=VARIABLE)
 
-    serve(app, host, port, announce, allow_hosts=allow_host)
+        serve(app, host, port, announce, allow_hosts=allow_host)
     return 0
+
+
+@contextmanager
+def _access(call: Call) -> Iterator[tuple[str, Path | None]]:
+    """The only valid token, and the file that was created for it, which is removed at the end."""
+    if (token := _token(os.environ)) is not None:
+        yield token, None
+        return
+    token = secrets.token_urlsafe(32)
+    file = _new_file(call, token)
+    try:
+        yield token, file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _new_file(call: Call, token: str) -> Path:
+    """A file with the token, outside the repository, that only this user can read."""
+    from reconciler.manifest.repository import repository_root, resolved
+
+    root = call.ctx.settings.root
+    folder = resolved(Path(tempfile.gettempdir()))
+    if folder.is_relative_to(repository_root(root) or resolved(root)):
+        raise UsageError("tokenFolder", folder=str(folder), variable=VARIABLE)
+    descriptor, name = tempfile.mkstemp(prefix="taskctl-serve-", suffix=".token", dir=folder)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{token}\n")
+    return Path(name)
 
 
 def _token(env: Mapping[str, str]) -> str | None:
