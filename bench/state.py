@@ -87,6 +87,19 @@ def planned(folder: Path) -> Iterator[Row]:
     )
 
 
+def listed(folder: Path) -> Iterator[Row]:
+    """The state of 100,000 tasks as text and as JSON."""
+    folder = folder / "listed"
+    write_repository(folder, 100_000)
+    with fast() as service:
+        prepare("state", folder, service.url)
+        words = ("state", "list", "--backend", service.url, "--format")
+        for shown in ("text", "json"):
+            ran = run(_taskctl(folder, {}, *words, shown))
+            what = f"`state list`, 100,000 tasks, {shown}: peak memory"
+            yield Row(what, ran.peak, 500, 450, " MiB", f"{ran.cpu:.1f} s of CPU", smaller=True)
+
+
 def _installed(*names: str) -> list[str]:
     """The engines whose server is installed; the others are named on stderr."""
     for name in names:

@@ -89,6 +89,15 @@ def _ratio(what: str, ours: list[Ran], theirs: list[Ran], at_most: float, aim: f
     return Row(what, seconds(ours) / seconds(theirs), at_most, aim, "x", medians, smaller=True)
 
 
+def formatting(folder: Path) -> Iterator[Row]:
+    """`fmt --check` of 10,000 formatted tasks."""
+    file = folder / "formatted.yaml"
+    write_manifest(file, 10_000)
+    run(taskctl("fmt", str(file)))
+    ours, theirs = take_turns([taskctl("fmt", "--check", str(file)), _validate(file)], rounds=5)
+    yield _ratio("`fmt --check`, 10,000 tasks, against `validate`", ours, theirs, 3, 2.75)
+
+
 def bare_command(_folder: Path) -> Iterator[Row]:
     """`--help` and `--version`, compared with click alone."""
     for flag in ("--help", "--version"):
