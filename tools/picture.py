@@ -27,7 +27,7 @@ tasks:
   rotate-iam-keys:
     message: |
       Rotate every IAM access key older than 90 days in the production account.
-      Disable the old key once the new one is in use; delete none.
+      Delete none: disable the old key once the new key is in use.
     approvalMode: balanced
     isShared: true
   cost-review-2026-11:
@@ -110,7 +110,7 @@ def plan_and_apply() -> str:
     """The SVG of a plan and an apply."""
     return _picture(
         ("iam.yaml", IAM),
-        ("plan", "apply --yes", "apply --yes"),
+        ("plan --backend local", *["apply --yes --backend local"] * 2),
         "taskctl plan shows two tasks to create; apply creates them; a second apply does nothing",
     )
 
@@ -119,9 +119,9 @@ def results() -> str:
     """The SVG of a table of results."""
     return _picture(
         ("upgrade.yaml", UPGRADE),
-        ("results",),
+        ("results --backend local",),
         "taskctl results shows pull requests and answers, and why one task is unmet",
-        before="apply --yes --wait --interval 100ms",
+        before="apply --yes --wait --interval 100ms --backend local",
     )
 
 
@@ -167,7 +167,7 @@ def _taskctl(command: str, folder: str) -> str:
     ended = subprocess.run(
         [sys.executable, "-m", "reconciler", *command.split(), "--color", "always"],
         cwd=folder,
-        env={**kept, "COLUMNS": str(WIDTH), "TASKCTL_BACKEND": "local", "HOME": folder},
+        env={**kept, "COLUMNS": str(WIDTH), "HOME": folder},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

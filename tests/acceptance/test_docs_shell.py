@@ -30,7 +30,7 @@ from tests.support.embedded_server import running_server
 from tests.support.git_server import bare_repository, git
 
 LEFT_OUT = {
-    "README.md": 3,  # the demo and the installation: tested separately
+    "README.md": 2,  # the demo and the installation: tested separately
     "docs/results.md": 1,  # a correction of a task that is unmet: tests/acceptance
     "docs/running-tasks.md": 2,  # a server and prompts: docs/walkthrough.md has both
     "docs/ci.md": 2,  # a look-up at the host of taskctl; pre-commit: tested separately

@@ -8,11 +8,14 @@ import pytest
 
 from tests.support.doc_blocks import ROOT
 
-SCREEN = 72
+SCREEN = 40
+MAX_WORDS = 1000
 
 
 def test_the_first_screen_describes_taskctl_and_its_installation() -> None:
+    """The commands of a checkout come first: they work as they stand."""
     screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:SCREEN]
+    assert screen.index("## Try it") < screen.index("## Install")
     for needed in (
         "https://www.pulumi.com/docs/ai/neo/",
         "docs/images/plan-and-apply.svg",
@@ -21,9 +24,13 @@ def test_the_first_screen_describes_taskctl_and_its_installation() -> None:
         "uv tool install git+https://",
         "pipx install git+https://",
         "pip install git+https://",
-        "- id: taskctl-validate",
+        "docs/ci.md#pre-commit",
     ):
         assert any(needed in line for line in screen), needed
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= MAX_WORDS
 
 
 @pytest.mark.parametrize("name", ["plan-and-apply", "results"])
