@@ -120,10 +120,7 @@ def _built(
 ) -> dict[str, bytes]:
     source, out = folder / "source", folder / "out"
     source.mkdir()
-    archive = subprocess.run(
-        ["git", "archive", "--format=tar", commit], cwd=ROOT, capture_output=True, check=True
-    )
-    subprocess.run(["tar", "-x"], cwd=source, input=archive.stdout, check=True, umask=umask)
+    subprocess.run(["tar", "-x"], cwd=source, input=archived(commit), check=True, umask=umask)
     ended = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out)],
         cwd=source,
@@ -136,6 +133,21 @@ def _built(
     if ended.returncode:
         raise ReleaseError(f"the build failed:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def archived(commit: str, repository: Path = ROOT) -> bytes:
+    """The files of a commit as they are stored, whatever line ends and filters git's configuration
+    asks for."""
+    settings = ("core.autocrlf=false", "core.eol=lf", "core.attributesFile=", "tar.umask=0002")
+    command = ["git", *(word for setting in settings for word in ("-c", setting))]
+    ended = subprocess.run(
+        [*command, "archive", "--format=tar", commit],
+        cwd=repository,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull},
+        capture_output=True,
+        check=True,
+    )
+    return ended.stdout
 
 
 def checksums(files: dict[str, bytes]) -> bytes:

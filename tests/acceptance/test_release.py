@@ -15,6 +15,7 @@ import pytest
 from reconciler import __version__
 from tests.support.checkout import checkout, git, git_environment
 from tests.support.doc_blocks import ROOT
+from tools.release import archived
 from tools.sbom import EXTRAS, graph, needs, pins
 
 TAG = f"v{__version__}"
@@ -162,3 +163,21 @@ def test_requirements_has_what_runs_and_builds_taskctl_and_nothing_else() -> Non
     runs = graph(locked, needs("taskctl", EXTRAS))
     builds = graph(locked, [("hatchling", frozenset())])
     assert locked.keys() == runs.keys() | builds.keys()
+
+
+def test_the_configuration_of_git_changes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "script").write_bytes(b"#!/bin/sh\necho\n")
+    git(tmp_path, "add", "script")
+    git(tmp_path, "commit", "--quiet", "--message=A script")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    before = archived("HEAD", tmp_path)
+    (tmp_path / "attributes").write_text("* text eol=crlf\n")
+    for file in ("gitconfig", ".git/config"):
+        with (tmp_path / file).open("a") as config:
+            config.write("[core]\n\tautocrlf = true\n\teol = crlf\n[tar]\n\tumask = 0077\n")
+            config.write(f"\tx = 1\n[core]\n\tattributesFile = {tmp_path}/attributes\n")
+        assert archived("HEAD", tmp_path) == before
+    assert b"#!/bin/sh\necho\n" in before
