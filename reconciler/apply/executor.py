@@ -156,16 +156,21 @@ class Executor:
         if before.problems:
             return replace(before, result=Result.FAILED, task_id=record.task_id)
         record, cancelled = log.state.records.get(record.ref, record), before.cancelled
+        problems: tuple[Remark, ...] = ()
         if task.cancels:
             owed = Owed(record.task_id, self._ctx.identity)
             if all(each.task_id != record.task_id for each in record.owed):
                 record = replace(record, owed=(*record.owed, owed))
                 log.append(Recorded(record))
             cancelled, problem = self._cancel(record, owed)
-            if problem is not None:
-                return self._ctx.result(task, Result.FAILED, problem, task_id=record.task_id)
-        log.append(records.retired(record, self._ctx))
-        reported = self._ctx.result(task, Result.FORGOTTEN, task_id=record.task_id)
+            problems = () if problem is None else (problem,)
+        try:
+            if not problems:
+                log.append(records.retired(record, self._ctx))
+        except StateError as lost:  # a cancellation is still reported
+            problems = (remark("apply.state", why=lost.causes),)
+        result = Result.FAILED if problems else Result.FORGOTTEN
+        reported = self._ctx.result(task, result, *problems, task_id=record.task_id)
         return replace(reported, cancelled=cancelled)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:

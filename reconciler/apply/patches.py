@@ -53,9 +53,13 @@ class TaskPatcher:
         declared = task.desired.inputs if task.desired is not None else {}
         done = {name: value for name, value in patch.items() if name not in ignored}
         known = {name: declared.get(name, ABSENT) for name in task.only_recorded}
-        if done or known:
-            self._ctx.log.append(Recorded(records.updated(record, done | known, shown, self._ctx)))
         problems = (remark("patch.ignored", names=ignored),) if ignored else ()
+        if done or known:
+            updated = records.updated(record, done | known, shown, self._ctx)
+            try:
+                self._ctx.log.append(Recorded(updated))
+            except StateError as failed:  # the next plan finds what was made
+                problems = (*problems, remark("apply.state", why=failed.causes))
         return tuple(sorted(done)), problems
 
     def _patch(self, record: Record, values: Mapping[str, object]) -> RemoteTask:

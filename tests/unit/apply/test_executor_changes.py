@@ -146,6 +146,27 @@ def test_a_move_is_reported_even_if_the_lock_is_lost_before_its_update() -> None
     assert kept(world).ref.key == "new"
 
 
+@pytest.mark.parametrize("key", ["a", "new"])
+def test_an_update_that_cannot_be_recorded_is_not_reported_as_not_started(key: str) -> None:
+    """The service has made it. The next plan finds that, and records it."""
+    moved = {} if key == "a" else {"moved_from": "a"}
+    world = World(state([record("a", "t", approvalMode="manual")]))
+    declared = desired(key, "work of a", approvalMode="auto", **moved)
+    seen = view([remote("t", approvalMode="manual")])
+    planned = world.planned(declared, seen=seen, options=UPDATE)
+
+    def full(events: object) -> bool:
+        world.log.lost = bool(world.calls.of("patch"))
+        return world.log.lost
+
+    world.log.full = full
+    result = world.run(*planned)[key]
+    wanted = Result.FAILED if key == "a" else Result.MOVED
+    assert (result.result, result.task_id, result.updated) == (wanted, "t", ("approvalMode",))
+    assert [remark.case for remark in result.problems] == ["apply.state"]
+    assert kept(world).inputs["approvalMode"] == "manual"
+
+
 def replacing(**more: Any) -> tuple[World, tuple[Any, ...]]:
     world = World(state([record("a", "old", marks=("2026-11-01T00:00:00.000Z",), **more)]))
     declared = desired("a", name="N")
@@ -382,3 +403,26 @@ def test_a_record_is_not_removed_while_an_attempt_of_its_key_is_open() -> None:
     assert [task.ref.key for task in forget] == ["old"]
     assert world.run(*forget)["old"].result is Result.UNRESOLVED
     assert len(world.log.state.records) == 2
+
+
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_cancellation_before_a_loss_is_reported(
+    left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`left` entries are journaled: that it is owed, and that it no longer is."""
+    world = World(state([record("a", "t")]))
+    removed = [Removal("a", "acme", "tasks/a.yaml")]
+    options = PlanOptions(cancel_removed=True)
+    planned = world.planned(seen=view([remote("t")]), removed=removed, options=options)
+    monkeypatch.setattr(world.service, "get_task", lambda *_: remote("t"))
+
+    def full(events: object) -> bool:
+        world.log.lost = len(world.calls.of("append")) == left
+        return world.log.lost
+
+    world.log.full = full
+    result = world.run(*planned)["a"]
+    assert world.calls.of("cancel") == ["t"]
+    assert (result.result, result.task_id, result.cancelled) == (Result.FAILED, "t", "t")
+    assert [remark.case for remark in result.problems] == ["apply.state"]
+    assert kept(world).owed == ((Owed("t", ME),) if left == 1 else ())
