@@ -216,16 +216,17 @@ def _unless_shared(
 ) -> Verdict:
     """The verdict, unless a manifest gives the task to another key (`taskID`), or another attempt
     may have created it."""
-    verdict = verdicts[mark]
+    verdict, ref = verdicts[mark], refs[mark]
     if isinstance(verdict, Found):
-        named = owners.named.get(verdict.task.id, refs[mark])
-        if named == refs[mark]:
+        named = owners.named.get(verdict.task.id, ref)
+        if named == ref:
             return verdict
         why = remark("attempt.named", task_id=verdict.task.id, other=str(named))
         return Unresolved(Reason.CONFLICT, why, (verdict.task.id,))
     if isinstance(verdict, Unresolved) and verdict.askable:
-        rivals = ((refs[m], v) for m, v in verdicts.items() if refs[m] != refs[mark])
-        others = [v.ids for _, v in rivals if isinstance(v, Wait | Unresolved)]
-        if any(not set(verdict.ids).isdisjoint(ids) for ids in others):
+        rivals = (v for m, v in verdicts.items() if refs[m] != ref)
+        others = {i for v in rivals if isinstance(v, Wait | Unresolved) for i in v.ids}
+        others.update(i for i in verdict.ids if owners.named.get(i, ref) != ref)
+        if not others.isdisjoint(verdict.ids):
             return verdict._replace(askable=False)
     return verdict

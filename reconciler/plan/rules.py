@@ -92,8 +92,9 @@ class Rules:
         return list(self._state.attempts_of({task.ref, moved_ref(task)}))
 
     def _is_tried(self, ref: TaskRef | None) -> bool:
-        """Whether an attempt for the key is open."""
-        return ref is not None and any(a.ref == ref for a in self._state.attempts.values())
+        """Whether an attempt for the key, or for a former one, is open."""
+        attempts, moves = self._state.attempts.values(), self._owners.moves
+        return ref is not None and any(moves.get(a.ref, a.ref) == ref for a in attempts)
 
     def _unreadable_org(self, task: DesiredTask) -> PlannedTask | None:
         why = self._view.refused.get(task.org_name or "")

@@ -192,16 +192,33 @@ def test_the_unicode_form_that_the_service_returns_does_not_hide_a_task(here: In
     assert len(tasks_of(here)) == 1
 
 
-def test_a_task_id_of_another_keys_open_attempt_is_unresolved_for_both(here: InProcess) -> None:
+@pytest.mark.parametrize("key", ["k2", "renamed"])
+def test_a_task_id_of_another_keys_open_attempt_is_unresolved_for_both(
+    here: InProcess, key: str
+) -> None:
     here.sandbox.write(as_tasks(ONE))
     set_rules(here, Rule("create", LOST), Rule("events", DOWN))
     assert here.run("apply").results() == {"k2": "unresolved"}
     (made,) = tasks_of(here)
-    here.sandbox.write({"a": {"taskID": made}, **as_tasks(ONE)})
+    other = {"message": "do 2", **({"movedFrom": "k2"} if key != "k2" else {})}
+    here.sandbox.write({"a": {"taskID": made}, key: other})
     set_rules(here)
     ended = here.run("apply")
-    assert ended.results() == {"a": "unresolved", "k2": "unresolved"}, ended.stdout
+    assert ended.results() == {"a": "unresolved", key: "unresolved"}, ended.stdout
     assert tasks_of(here) == [made]
+
+
+def test_a_task_id_of_another_keys_open_attempt_is_not_chosen(here: InProcess) -> None:
+    """It has the attempt's mark, but may not do its work."""
+    here.sandbox.write(as_tasks(ONE))
+    set_rules(here, Rule("create", LOST), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    (task,) = here.server.world.tasks
+    task.events[1]["eventBody"]["content"] = "edited at the service"
+    here.sandbox.write({"a": {"taskID": task.id}, **as_tasks(ONE)})
+    set_rules(here)
+    ended = here.run("apply", "--adopt")
+    assert ended.results() == {"a": "unresolved", "k2": "unresolved"}, ended.stdout
 
 
 def test_a_redaction_next_to_a_combining_character_does_not_hide_a_task(here: InProcess) -> None:
