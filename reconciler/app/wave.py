@@ -124,6 +124,12 @@ class Wave:
         return self._planning.progress
 
     @property
+    def _may_ask(self) -> bool:
+        """Whether a person may be asked about single tasks: not if the plan was reviewed before."""
+        is_reviewed = self._yes or self._request.expected is not None
+        return self._ctx.ui.interactive and not is_reviewed
+
+    @property
     def state(self) -> State:
         return self._session.state
 
@@ -183,8 +189,7 @@ class Wave:
             refuse_unexpected(plan, plan_digest(reviewed), reviewed, request.paths[0])
         if request.expected is not None:
             refuse_unexpected(plan, request.expected)
-            return plan
-        if self._yes or not self._ctx.ui.interactive:
+        if not self._may_ask:
             return plan
         if recreate := self._ask_about_gone(plan):
             plan = self._planning.plan(state, replace(options, allow_recreate=recreate))
@@ -269,7 +274,7 @@ class Wave:
 
     def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
         """Whether a person says that an attempt has created the planned task's candidate."""
-        if self._yes or not self._ctx.ui.interactive or task.candidate is None:
+        if not self._may_ask or task.candidate is None:
             return False
         view = self._planning.view
         explanation = (

@@ -227,7 +227,7 @@ class Output:
 
         return wrap_sentences(text, columns())
 
-    def _text(self, note: str, **facts: Arg) -> str:
+    def _text(self, note: str, /, **facts: Arg) -> str:
         """The text of a note, made safe."""
         from reconciler.messages.commands import completed
         from reconciler.messages.remarks import note_text

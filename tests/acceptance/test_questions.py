@@ -1,0 +1,61 @@
+"""What apply asks on a terminal about single tasks, and when it does not ask."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+
+from reconciler.cli.console.output import Output
+from tests.acceptance.test_confirmed_plans import lose
+from tests.crash.test_lost_identity import DOWN, LOST, set_rules, tasks_of
+from tests.support.fault_server import Rule
+from tests.support.in_process import InProcess
+from tests.support.sandbox import Ended, as_tasks
+
+ONE = as_tasks({"k2": "do 2"})
+
+
+@pytest.fixture
+def at_a_terminal(here: InProcess, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    """Each question is answered with yes."""
+    here.sandbox.write(ONE)
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr("sys.stdin", StringIO("yes\n" * 3))
+    return here
+
+
+def apply(here: InProcess, *words: str) -> Ended:
+    """Without --yes."""
+    return here.run_words([w for w in here.sandbox.arguments("apply", *words) if w != "--yes"])
+
+
+def test_a_task_that_is_gone_is_created_again_if_a_person_says_so(
+    at_a_terminal: InProcess,
+) -> None:
+    here = at_a_terminal
+    assert here.run("apply").results() == {"k2": "created"}
+    lose(here, "k2")
+    ended = apply(here)
+    assert "was not found" in ended.stderr
+    assert "Create it again? Only 'yes' is accepted:" in ended.stderr
+    assert ended.results() == {"k2": "created"}
+    assert len(here.server.tasks_by_work()["do 2"]) == 2
+
+
+@pytest.mark.parametrize("is_expected", [False, True])
+def test_a_person_says_that_a_task_is_the_result_of_an_attempt(
+    at_a_terminal: InProcess, *, is_expected: bool
+) -> None:
+    """With --expect-plan, apply does nothing that is not part of the plan, so it does not ask."""
+    here = at_a_terminal
+    here.server.habits.marks = "replaced"
+    set_rules(here, Rule("create", LOST), Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    set_rules(here)
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    digest = str(here.run("plan").document["digest"])
+    ended = apply(here, *(("--expect-plan", digest) if is_expected else ()))
+    asked = f"{tasks_of(here)[0]}; created" in ended.stderr and "Is it the task?" in ended.stderr
+    assert asked is not is_expected, ended.stderr
+    assert ended.results() == {"k2": "unresolved" if is_expected else "adopted"}
