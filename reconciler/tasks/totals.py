@@ -81,7 +81,7 @@ class Totals(Value, frozen=True):
 
 def known_usages(state: State, refs: frozenset[TaskRef]) -> Iterator[Usage]:
     """Each task that one of these keys has or had (an ID may take the place of a key), once:
-    recorded, replaced, redundant or removed. Also attempts, which may have created a task."""
+    recorded, replaced, duplicate or removed. Also attempts, which may have created a task."""
     found: dict[str, Usage] = {}
     owners: list[Record | RetiredTask] = [
         state.records[r] for r in sorted(refs & state.records.keys(), key=natural)
