@@ -38,7 +38,6 @@ LEFT_OUT = {
     "docs/getting-started.md": 2,  # the installation
     "docs/moving-from-pulumi-up.md": 1,  # the other tool
     "docs/policy.md": 1,  # opa: tests/tools_opa.py runs it
-    "docs/performance.md": 1,  # the benchmark takes minutes
     "docs/state.md": 1,  # the installation
     "docs/walkthrough.md": 2,  # a server: the test starts its own
 }

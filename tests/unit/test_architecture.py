@@ -424,7 +424,12 @@ def test_help_and_version_import_click_alone(option: str) -> None:
 
 # Paths in documents exist.
 
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "contributing").glob("*.md")),
+    ROOT / "bench" / "README.md",
+]
 MADE_BY_RUNS = (".taskctl", ".demo", ".venv")
 A_READERS_OWN = {"tasks/iam.yaml"}
 

@@ -1,4 +1,4 @@
-"""The page about performance shows what `make bench` measures, and nothing else."""
+"""The README of the benchmarks shows what `make bench` measures, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.__main__ import ROWS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parents[2] / "bench" / "README.md"
 
 
 def test_the_page_has_every_row_of_the_benchmark() -> None:
