@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.duplicates import record_of_duplicate
 from reconciler.app.expectations import Expectations
-from reconciler.app.task_reader import TaskReader
 from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
@@ -25,6 +25,9 @@ from reconciler.state.model import Record, State
 from reconciler.system import memory
 from reconciler.tasks.delivery import Refusal, delivery_error
 from reconciler.tasks.status import TaskStatus, by_state
+
+if TYPE_CHECKING:
+    from reconciler.app.task_reader import TaskReader
 
 
 class RecordedTasks(Value, frozen=True):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.app.context import Context
 from reconciler.app.settings import Connection, ReportFile
 from reconciler.cli import options
 from reconciler.cli.config import config_of, folder_of
@@ -22,7 +23,6 @@ from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
-    from reconciler.app.context import Context
     from reconciler.cli.answers import Answers
     from reconciler.cli.suggestions import Suggestions
     from reconciler.plan.options import PlanOptions
@@ -43,8 +43,6 @@ class Call:
 
     @cached_property
     def ctx(self) -> Context:
-        from reconciler.app.context import Context
-
         return Context(self.out, self.out.settings, options.connection_of(self.click))
 
     @cached_property

@@ -99,15 +99,6 @@ def test_help_and_version_import_click_alone(option: str) -> None:
     assert {name for name in others if not name.startswith("_")} == {"click"}
 
 
-@pytest.mark.parametrize("words", [["explain", "TC101"], ["completion", "bash"]])
-def test_commands_without_a_use_case_import_no_context(words: list[str]) -> None:
-    modules = imported(*words)
-    assert "reconciler.cli.command" in modules
-    assert "reconciler.app.context" not in modules
-    others = {name.split(".")[0] for name in modules}
-    assert not others & {"requests", "jsonschema", "ruamel", "deepdiff", "sqlite3"}
-
-
 def test_show_imports_neither_network_nor_manifests(plan_file: Path) -> None:
     modules = {name.split(".")[0] for name in imported("show", str(plan_file))}
     assert not modules & {"requests", "urllib3", "deepdiff", "rich", "jsonschema", "ruamel"}
