@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from reconciler.manifest.finding import Facts, Finding
 from reconciler.manifest.schema_findings import similar
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask
 
@@ -29,14 +31,13 @@ def check_order(
     names = _Names(known, entries)
     is_right = True
     for task in tasks:
-        for index, name in enumerate(task.after):
-            wrong = names.problem(task, name)
-            if wrong is not None:
-                is_right = False
-                case, near = wrong
-                facts: Facts = {"name": name, **({"near": near} if near else {})}
-                path = ("tasks", task.key, "after", index)
-                yield task, Finding(Code.INVALID_AFTER, path, case, facts)
+        problems = ((i, names.problem(task, name)) for i, name in enumerate(task.after))
+        wrong = ((index, problem) for index, problem in problems if problem is not None)
+        for index, (case, near) in islice(wrong, limits.TASK_FINDINGS):
+            is_right = False
+            facts: Facts = {"name": task.after[index], **({"near": near} if near else {})}
+            path = ("tasks", task.key, "after", index)
+            yield task, Finding(Code.INVALID_AFTER, path, case, facts)
     if is_right:
         yield from _cycles(tasks)
 

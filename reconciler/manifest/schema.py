@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding
@@ -37,26 +38,28 @@ def check(data: object, *, generated: bool = False) -> list[Finding]:
     from reconciler.manifest.schema_findings import findings
 
     memory.resume_collection()  # jsonschema leaves reference cycles behind
-    if accelerator is not None:
-        data = _without_valid_tasks(data, accelerator)
-    schema = _schema()
-    errors = manifest_validator(generated=generated).iter_errors(data)
-    found = dict.fromkeys(f for error in errors for f in findings(_violation(error), schema))
-    tasks = data.get("tasks")
-    order = {key: n for n, key in enumerate(tasks if isinstance(tasks, dict) else ())}
-    # jsonschema has the tasks in a set.
-    return sorted(found, key=lambda finding: order.get(finding.task or "", -1))
+    schema, validator = _schema(), manifest_validator(generated=generated)
+    found: dict[Finding, None] = {}
+    for part in _parts(data):
+        if accelerator is None or not accelerator.is_valid(part):
+            every = (
+                f for e in validator.iter_errors(part) for f in findings(_violation(e), schema)
+            )
+            found |= dict.fromkeys(islice(every, limits.TASK_FINDINGS))
+    return list(found)
 
 
-def _without_valid_tasks(data: Mapping[str, object], accelerator: Any) -> Mapping[str, object]:
-    """The document with only those tasks in which there is something to explain: with one error in
-    10,000 tasks, that takes a fifth of the time."""
+def _parts(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """The document without its tasks, and each task as a document of its own: only those in which
+    there is something to explain are explained, and each of them up to a limit, because aliases
+    can repeat one wrong value in thousands of tasks."""
     tasks = data.get("tasks")
     if not isinstance(tasks, dict):
-        return data
-    alone = ((key, {"version": 1, "tasks": {key: task}}) for key, task in tasks.items())
-    invalid = {key: tasks[key] for key, document in alone if not accelerator.is_valid(document)}
-    return {**data, "tasks": invalid}
+        yield data
+        return
+    yield {**data, "tasks": {}}
+    for key, task in tasks.items():
+        yield {"version": 1, "tasks": {key: task}}
 
 
 def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violation]]:

@@ -29,6 +29,7 @@ GIT_ANSWER_SECONDS = 10.0
 
 YAML_DEPTH = 100
 ALIAS_VALUES = 4_000_000
+TASK_FINDINGS = 16
 
 GENERATED_TASKS = 100_000
 GENERATED_CHARACTERS = 64 * MIB
@@ -85,18 +86,15 @@ def table() -> tuple[Limit, ...]:
         Limit("An object of a state in git, in memory", _mib(GIT_OBJECT_BYTES), "read"),
         Limit("Git's answer whether it ignores a file", f"{GIT_ANSWER_SECONDS:g} s", "file"),
         Limit("Nested levels of YAML", f"{YAML_DEPTH}", "file"),
-        Limit("Values that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),
+        Limit("Values and characters that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),
+        Limit("Errors in its schema, or in `after`, that are reported", f"{TASK_FINDINGS}", "task"),
         Limit("Tasks that entries generate, before `exclude`", f"{GENERATED_TASKS:,}", "run"),
         Limit("Characters in generated tasks", f"{GENERATED_CHARACTERS:,}", "run"),
         Limit("A JSON Schema that `expect` names", f"{SCHEMA_BYTES // 1024} KiB", "file"),
         Limit("Values in a policy, and in all schemas of `expect`", f"{SCHEMA_VALUES:,}", "run"),
         Limit("Nested levels of a policy or such a schema", f"{SCHEMA_DEPTH}", "file"),
         Limit("Keywords of it that are evaluated within each other", f"{NESTED_KEYWORDS}", "value"),
-        Limit(
-            "CPU time of checking a policy or these schemas, as a last resort",
-            f"{SCHEMA_SECONDS:g} s",
-            "run",
-        ),
+        Limit("CPU time of checking them, as a last resort", f"{SCHEMA_SECONDS:g} s", "run"),
         Limit("Checking the result of a task", f"{RESULT_SECONDS:g} s of CPU time", "task"),
         Limit("Results of a schema that take longer", f"{RESULT_TIMEOUTS}", "run"),
         Limit(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model import limits
-from tests.support.measured import MAX_SECONDS, Measure, measure, write_tasks
+from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
 
 __all__ = ["measure"]
 
@@ -121,6 +121,46 @@ def test_the_configuration_is_read_quickly(tmp_path: Path, measure: Measure, tex
     write_tasks(tmp_path, "  a: {message: do it}\n")
     (tmp_path / "taskctl.toml").write_text(text)
     measure("validate").assert_refused("TC805")
+
+
+# Aliases
+
+NAMES = [f"n{n}" for n in range(1_000)]
+PADDING = f"# {'x' * 100}\n" * 9_000
+"""Close to 1 MB of a comment, which does not extend a limit."""
+
+
+def _aliases(value: str, name: str, count: int) -> str:
+    """A task whose setting `name` has `value`, and `count` tasks that repeat it."""
+    first = f"  a: {{message: x, {name}: &a {value}}}\n"
+    return first + "".join(f"  t{n}: {{message: x, {name}: *a}}\n" for n in range(count))
+
+
+def test_the_values_behind_aliases_are_limited(tmp_path: Path, measure: Measure) -> None:
+    names = f"{{{', '.join(f'{name}: 1' for name in NAMES)}}}"
+    write_tasks(tmp_path, _aliases(names, "x", limits.ALIAS_VALUES // 5_000) + PADDING)
+    measure("validate").assert_refused("TC112")
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        _aliases(f"[{', '.join('1' for _ in NAMES)}]", "after", 3_900),
+        _aliases(f"[{', '.join(NAMES)}]", "after", 700),
+        f"  a: &a {{message: x, {', '.join(f'{name}: 1' for name in NAMES)}}}\n"
+        + "".join(f"  t{n}: *a\n" for n in range(600)),
+    ],
+    ids=["types", "names", "properties"],
+)
+def test_wrong_values_behind_aliases(tmp_path: Path, measure: Measure, tasks: str) -> None:
+    """As many as the limit allows: an error for each would take gigabytes."""
+    write_tasks(tmp_path, tasks + PADDING)
+    ended = measure("validate")
+    assert ended.code == 1
+    assert ended.codes
+    assert "TC814" not in ended.codes  # what is left out is not taken for right
+    assert ended.seconds < MAX_SECONDS
+    assert ended.mib < MAX_MIB
 
 
 # Dependencies

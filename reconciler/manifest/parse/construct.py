@@ -27,8 +27,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.remarks import RemarkError
 
-EXPANSION_RATIO = 20
-
 _MISSING = object()
 _SHORT = 32
 _UNSENDABLE = "[\0\ud800-\udfff]"
@@ -64,7 +62,7 @@ class Construction:
         self.repeats: list[tuple[Path, Position]] = []
         self._next = next_event
         self._body = body
-        self._expansion = limits.ALIAS_VALUES + EXPANSION_RATIO * len(body)
+        self._expansion = limits.ALIAS_VALUES
         self._stack: list[Frame] = []
         self._anchors: dict[str, object] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
