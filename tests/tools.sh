@@ -77,7 +77,7 @@ documents() { # what the tests mark as `tools`, other than completion and Postgr
     --ignore=tests/acceptance/test_completion.py --ignore=tests/acceptance/test_state_errors.py
 }
 
-# All workflows, where linters look for them: those of this repository, of docs/ci-state.md and of
+# All workflows, where linters look for them: those of this repository, of docs/other-ci.md and of
 # examples/ci/. The last use $1 instead of your-org/taskctl@COMMIT.
 
 workflows() {
@@ -87,7 +87,7 @@ workflows() {
   awk -v to="$work/repo/.github/workflows/documented-" '
     /^```yaml$/ { inside = 1; count++; file = to count ".yml"; next }
     /^```$/ { inside = 0 }
-    inside { print > file }' docs/ci-state.md
+    inside { print > file }' docs/other-ci.md
   for example in examples/ci/github-*.yml; do
     sed "s|uses: your-org/taskctl@COMMIT|uses: $1|" "$example" \
       >"$work/repo/.github/workflows/$(basename "$example")"

@@ -1,4 +1,4 @@
-"""Writes the generated files: the reference, the copies in ci.md, the README's pictures, schemas.
+"""Writes the generated files: the reference, the README's pictures, schemas.
 
 `python -m tools.reference`; with `--check` it writes nothing and exits 1 if a file is out of date.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.address import mentioning, with_address
-from tools.ci_page import ci_page
 from tools.commands_page import commands_pages
 from tools.diagnostics_page import diagnostics_page
 from tools.limits_page import limits_page
@@ -24,7 +23,6 @@ PAGES = {
     "docs/reference/manifest.md": manifest_page,
     "docs/reference/diagnostics.md": diagnostics_page,
     "tests/unit/messages/messages.txt": messages_file,
-    "docs/ci.md": ci_page,
     "SECURITY.md": limits_page,
     "docs/images/plan-and-apply.svg": plan_and_apply,
     "docs/images/results.svg": results,

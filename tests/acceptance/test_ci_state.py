@@ -1,4 +1,4 @@
-"""The workflow of docs/ci-state.md: each job runs on a new runner.
+"""The workflow of docs/other-ci.md: each job runs on a new runner.
 
 When the first apply is killed, two tasks are recorded, one was created without a response, one is
 created while the next apply waits, and one request was lost.

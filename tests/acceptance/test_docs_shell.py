@@ -34,6 +34,7 @@ LEFT_OUT = {
     "docs/results.md": 1,  # a correction of a task that is unmet: tests/acceptance
     "docs/running-tasks.md": 2,  # a server and prompts: docs/walkthrough.md has both
     "docs/ci.md": 2,  # a look-up at the host of taskctl; pre-commit: tested separately
+    "docs/github.md": 1,  # workflows of a clone: tests/acceptance/test_cli_init.py
     "docs/configuration.md": 1,  # completion: tested in the shells
     "docs/getting-started.md": 2,  # the installation
     "docs/moving-from-pulumi-up.md": 1,  # the other tool
@@ -50,7 +51,7 @@ MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n
 ELSEWHERE = ["docs/exactly-once.md"]
 """Pages with a separate test: tests/acceptance/test_lost_runner.py."""
 
-IN_CLONE = ["docs/state.md", "docs/ci.md", "docs/ci-state.md"]
+IN_CLONE = ["docs/state.md", "docs/ci.md"]
 """Pages whose commands run in a clone."""
 
 WITH_SHELL = [

@@ -362,7 +362,8 @@ def test_the_help_has_the_address_of_the_documentation_once_there_is_one(tmp_pat
         ("acme-tools/taskctl", "plan --help"): [f"{pages}/reference/commands/plan.md"],
         ("acme-tools/taskctl", "state list --help"): [f"{pages}/reference/commands/state.md"],
     }
-    assert "acme-tools/taskctl@COMMIT" in (tmp_path / "docs" / "ci.md").read_text(encoding="utf-8")
+    example = tmp_path / "examples" / "ci" / "github-plan.yml"
+    assert "acme-tools/taskctl@COMMIT" in example.read_text(encoding="utf-8")
     assert (ROOT / "docs" / "index.md").exists()
 
 

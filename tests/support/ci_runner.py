@@ -1,4 +1,4 @@
-"""A small CI system that runs the workflow of docs/ci-state.md, each job on a new runner."""
+"""A small CI system that runs the workflow of docs/other-ci.md, each job on a new runner."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ sys.exit({code})
 
 def job_steps() -> list[dict[str, Any]]:
     """The steps of the job that the document shows."""
-    (text,) = [block.text for block in blocks("docs/ci-state.md") if block.language == "yaml"]
+    (text,) = [block.text for block in blocks("docs/other-ci.md") if block.language == "yaml"]
     steps: list[dict[str, Any]] = YAML(typ="safe", pure=True).load(text)["jobs"]["apply"]["steps"]
     return steps
 
