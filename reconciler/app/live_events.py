@@ -26,13 +26,14 @@ def follow(
     while True:
         remote = client.get_task(org_name, task_id)
         # The events are read after the status, so that an idle task's last ones are included.
-        listed, token = reader.events(org_name, task_id, token)
-        for event in listed:
-            known = event_id(event) or json.dumps(event, sort_keys=True)
-            if known not in seen:
-                seen.add(known)
-                summary = advance(summary, [event])
-                yield event
+        for page, at in reader.event_pages(org_name, task_id, token):
+            token = at
+            for event in page:
+                known = event_id(event) or json.dumps(event, sort_keys=True)
+                if known not in seen:
+                    seen.add(known)
+                    summary = advance(summary, [event])
+                    yield event
         if remote is None or state_of(remote.raw, summary).is_finished:
             return
         sleep(POLL_SECONDS)

@@ -61,7 +61,8 @@ def _events(tasks: RecordedTasks, record: Record, *, follow: bool) -> Iterator[E
     if ctx.client.get_task(org_name, record.task_id) is None:
         raise tasks.not_visible(record)
     if not follow:
-        yield from ctx.reader.events(org_name, record.task_id, None)[0]
+        pages = list(ctx.reader.event_pages(org_name, record.task_id, None))
+        yield from (event for page, _ in pages for event in page)
         return
     from reconciler.app.live_events import follow as follow_events
 

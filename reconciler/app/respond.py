@@ -125,10 +125,13 @@ class Recipient(Value, frozen=True):
         """Whether the task received the event although the response was lost."""
         ref, reader = self.record.ref, self.tasks.ctx.reader
         try:
-            events = reader.events(ref.org_name, self.record.task_id, None)[0]
+            return any(
+                is_user_event(event) and body_of(event).get("timestamp") == timestamp
+                for page, _ in reader.event_pages(ref.org_name, self.record.task_id, None)
+                for event in page
+            )
         except TaskctlError:
             return False
-        return any(is_user_event(e) and body_of(e).get("timestamp") == timestamp for e in events)
 
     def show_last_message(self) -> None:
         """Shows the task's status and its last message."""

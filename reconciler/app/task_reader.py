@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from reconciler.app.survey import FEW
 from reconciler.model.canonical import digest
@@ -37,6 +38,9 @@ class ReadPosition(Stored, frozen=True):
     token: str | None = None
     outputs: str = ""
 
+
+EventPage = tuple[list[Event], str | None]
+"""Events, and the token of their page (None: the first)."""
 
 MAX_CACHED_WORDS = 1 << 16
 """A task with a longer answer is read again each time, so that the cache stays small."""
@@ -172,12 +176,8 @@ class TaskReader:
         if self._cache is not None and position and record.sensitive and position.summary.words:
             self._cache.drop(task)
             position = None
-        new = self._new_events(task, position) if position is not None else None
-        if position is None or new is None:
-            position = ReadPosition(EventSummary())
-            new = self.events(*task, None)
-        events, token = new
-        summary = advance(position.summary, events)
+        found = self._continued(task, position) if position is not None else None
+        summary, token = found or _advanced(EventSummary(), self.event_pages(*task, None))
         most = 0 if record.sensitive else MAX_CACHED_WORDS
         if self._cache is not None and len(summary.words) <= most:
             self._cache.put(task, ReadPosition(summary, token, outputs))
@@ -200,34 +200,32 @@ class TaskReader:
             self._cache.put(task, replace(position, outputs=""))
             self._cache.save()
 
-    def events(
-        self, org_name: str, task_id: str, token: str | None
-    ) -> tuple[list[Event], str | None]:
-        """The events from the page with this token (None: first) on, and the token of the last
-        page. Raises RemoteError, also for an unknown token."""
-        found: list[Event] = []
-        last = token
+    def event_pages(self, org_name: str, task_id: str, token: str | None) -> Iterator[EventPage]:
+        """The pages of events from the one with this token (None: first) on. Raises RemoteError,
+        also for an unknown token."""
         for entries, following in self._client.event_pages(org_name, task_id, token):
-            found += [event for event in entries if isinstance(event, Mapping)]
-            last, token = token, following
-        return found, last
+            yield [event for event in entries if isinstance(event, Mapping)], token
+            token = following
 
-    def _new_events(
+    def _continued(
         self, task: TaskId, position: ReadPosition
-    ) -> tuple[list[Event], str | None] | None:
-        """The events after a position; None if the service no longer knows the position."""
-        if not position.summary.event_id:
+    ) -> tuple[EventSummary, str | None] | None:
+        """The summary after the events that follow a position, and the token of the last page;
+        None if the service no longer knows the position."""
+        last = position.summary.event_id
+        if not last:
             return None
+        pages = self.event_pages(*task, position.token)
         try:
-            events, token = self.events(*task, position.token)
+            for page, token in pages:
+                events = iter(page)
+                if any(event_id(event) == last for event in events):
+                    rest = (list(events), token)
+                    return _advanced(position.summary, chain([rest], pages))
         except RemoteError as problem:
             if problem.status != 400:
                 raise
-            return None
-        ids = [event_id(event) for event in events]
-        if position.summary.event_id not in ids:
-            return None
-        return events[ids.index(position.summary.event_id) + 1 :], token
+        return None
 
     def respond(
         self, org_name: str, task_id: str, event: Mapping[str, object]
@@ -258,6 +256,15 @@ class TaskReader:
         if response.status >= 500 or response.status in (408, 425):
             return Lost(message)
         return Refusal(status, message)
+
+
+def _advanced(summary: EventSummary, pages: Iterable[EventPage]) -> tuple[EventSummary, str | None]:
+    """The summary after the events of `pages`, and the token of the last one. A task can have any
+    number of events, so only one page is kept at a time."""
+    last = None
+    for events, token in pages:
+        summary, last = advance(summary, events), token
+    return summary, last
 
 
 def _id_of(record: Record) -> TaskId:

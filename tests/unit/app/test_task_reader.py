@@ -1,7 +1,8 @@
-"""What proves that a task is gone."""
+"""What proves that a task is gone, and how its events are read."""
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -61,3 +62,28 @@ def test_a_task_of_another_identity_is_not_gone() -> None:
     reader = TaskReader(cast("Client", client), None)
     assert reader.status(record("a", "1", identity=SOMEONE)).state is TaskState.NOT_VISIBLE
     assert client.calls == ["get"]
+
+
+class Talkative(Listing):
+    """A client whose task has many large pages of events."""
+
+    page_bytes = 1 << 20
+
+    def event_pages(self, *_: object) -> Iterator[tuple[list[Any], Any]]:
+        for number in range(50):
+            body: dict[str, object] = {"type": "exec_tool_call", "text": "x" * self.page_bytes}
+            yield [{"id": f"e{number}", "eventBody": body}], str(number + 1)
+        body = {"type": "assistant_message", "is_final": True, "content": "done"}
+        yield [{"id": "last", "eventBody": body}], None
+
+
+def test_only_one_page_of_events_is_kept() -> None:
+    reader = TaskReader(cast("Client", Talkative(1)), None)
+    tracemalloc.start()
+    try:
+        found = reader.status(record("a", "1"))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found.summary.event_id, found.summary.words) == ("last", "done")
+    assert most < 5 * Talkative.page_bytes
