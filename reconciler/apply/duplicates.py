@@ -107,7 +107,7 @@ class _Organization:
                     yield Duplicate(record.ref, task.id, mark, *more)
 
     def unread(self) -> Iterator[Diagnostic]:
-        """A warning if a duplicate may have been missed."""
+        """Warnings about unread messages and an unread list, which may hide a duplicate."""
         org_name, ids = self._org_name, tuple(self._unread)
         if ids:
             yield warning(
@@ -119,7 +119,7 @@ class _Organization:
                 more=max(0, len(ids) - _NAMED),
                 why=tuple(self._unread[ids[0]]),
             )
-        elif self._unlisted:
+        if self._unlisted:
             yield warning(Code.DUPLICATES_NOT_SEARCHED, org=org_name, why=tuple(self._unlisted))
 
     def _first_message(self, task: RemoteTask) -> FirstMessage | None:

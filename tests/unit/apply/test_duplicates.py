@@ -111,6 +111,15 @@ def test_an_unreadable_list_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [brief(each) for each in found.warnings] == [("TC747", None)]
 
 
+def test_an_unreadable_task_does_not_hide_that_the_list_is_unreadable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(state([record("a", "t", marks=(MARK,))]))
+    (world.service.list_problem,) = DOWN.diagnostics
+    _, found = search({"u": DOWN}, monkeypatch, world=world)
+    assert [brief(each) for each in found.warnings] == [("TC747", ("u",)), ("TC747", None)]
+
+
 def test_the_search_ends_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it has found by then is reported."""
     world = World(state([record("a", "t", marks=(MARK,))]))
