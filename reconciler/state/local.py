@@ -175,10 +175,10 @@ class LocalState:
             lineage = header.lineage if header is not None else os.urandom(16).hex()
             saved = State(lineage=lineage, serial=0, backend=backend)
         elif header is not None:
-            if header.lineage != saved.lineage:
-                raise self._mismatch(saved.lineage, header.lineage)
-            if header.id == saved.journal:
+            if header.id == saved.journal or not replay.events:  # its first write was incomplete
                 replay = replay.carrying(())
+            elif header.lineage != saved.lineage:
+                raise self._mismatch(saved.lineage, header.lineage)
             elif header.state != content_of(data):  # the run that wrote the journal lost its state
                 replay = replay.carrying(attempts_alone(replay.events, saved))
         return Loaded(saved, version, data, replay)

@@ -14,7 +14,7 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.local import LocalState
-from reconciler.state.model import Aged, Attempted, Closed, Forgotten, Recorded, Retired
+from reconciler.state.model import Aged, Attempted, Closed, Forgotten, Recorded, Retired, State
 from reconciler.state.session import Claim, read_state
 from reconciler.system import disk
 from tests.support.diagnostics import raises_with
@@ -82,6 +82,24 @@ def test_a_truncated_first_write_does_not_block_a_lost_state(path: Path) -> None
     with open_at(path) as session:
         session.append(Recorded(record(0)))
     assert set(read_state(LocalState(path), backend=BACKEND).records) == {record(0).ref}
+
+
+def test_a_truncated_first_write_does_not_block_another_state(path: Path) -> None:
+    """Of its lines, only the header is complete; then the state of a colleague was pulled, or one
+    was moved here."""
+    session = open_at(path)
+    session.append(Attempted(attempt(7)))
+    left = sibling(path, ".journal").read_bytes()
+    session.close()
+    path.unlink()
+    sibling(path, ".journal").write_bytes(left[:-10])
+    other = State(lineage="another", serial=3, backend=BACKEND)
+    assert LocalState(path).create(other)
+    assert read_state(LocalState(path), backend=BACKEND) == other
+    with open_at(path) as session:
+        session.append(Attempted(attempt(8)))
+    assert set(read_state(LocalState(path), backend=BACKEND).attempts) == {mark_at(8)}
+    assert not sibling(path, ".journal").exists()
 
 
 def test_a_journal_of_another_state_is_rejected(tmp_path: Path) -> None:
