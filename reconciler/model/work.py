@@ -1,7 +1,7 @@
 """Compares the work of two tasks, prompt and entities: the only such comparison.
 
 A service may normalize a prompt, redact credentials, delete entities that became invalid, and add
-fields to entities. docs/exactly-once.md describes what counts as the same.
+fields to entities. docs/contributing/exactly-once.md describes what counts as the same.
 """
 
 from __future__ import annotations

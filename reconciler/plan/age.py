@@ -1,4 +1,4 @@
-"""How long an attempt may still create a task: docs/exactly-once.md, "Age". Pure.
+"""How long an attempt may still create a task: docs/contributing/exactly-once.md, "One age". Pure.
 
 The settle time covers the time that the service may take to commit a create and to list the task.
 It starts when the request can no longer arrive. Only the process that sent the request knows that

@@ -1,8 +1,8 @@
 """Resolves attempts whose outcome is unknown: adopt a task, wait, unresolved, or not created. Pure.
 
 Only proof is acted on: a task is adopted for an attempt if it has the attempt's mark and may do the
-same work. Everything else that might be the task makes the key unresolved. docs/exactly-once.md has
-the same table.
+same work. Everything else that might be the task makes the key unresolved.
+docs/contributing/exactly-once.md has the same table.
 """
 
 from __future__ import annotations

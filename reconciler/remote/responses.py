@@ -39,7 +39,7 @@ from reconciler.remote.retries import causes, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 
 MAY_HAVE_CREATED = frozenset({408, 409, 425, 429, 499})
-"""4xx statuses that do not prove that no task was created (docs/exactly-once.md)."""
+"""4xx statuses that do not prove that no task was created (docs/contributing/exactly-once.md)."""
 
 _MAX_DEPTH = 100
 _REASON_LIMIT = 200

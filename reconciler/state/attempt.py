@@ -13,7 +13,8 @@ from reconciler.model.task import NO_TASK, Inputs, TaskRef
 from reconciler.model.value import Moment, Stored, field
 
 SEND_WINDOW = 10.0
-"""Seconds after its journal entry within which a create may be sent (docs/exactly-once.md)."""
+"""Seconds after its journal entry within which a create may be sent: see
+docs/contributing/exactly-once.md."""
 
 OUTPUTS = (
     "asyncTriggerType",

@@ -48,7 +48,7 @@ SCENARIOS = {"docs/walkthrough.md": scenario_of("by-prompt", 2.0)}
 """Pages whose tasks need a special scenario."""
 
 MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n"
-ELSEWHERE = ["docs/exactly-once.md"]
+ELSEWHERE = ["docs/contributing/exactly-once.md"]
 """Pages with a separate test: tests/acceptance/test_lost_runner.py."""
 
 IN_CLONE = ["docs/state.md", "docs/ci.md"]

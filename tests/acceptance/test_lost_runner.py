@@ -1,4 +1,5 @@
-"""The commands of docs/exactly-once.md, "A lost runner", with each kind of state engine.
+"""The commands of docs/contributing/exactly-once.md, "A lost runner", with each kind of
+state engine.
 
 After a change of what is printed: `TASKCTL_WRITE_DOCS=1` writes it into the page.
 """
@@ -16,7 +17,7 @@ from tests.support.git_server import bare_repository, git
 from tests.support.sandbox import TOKEN, as_tasks
 from tests.support.shared_places import PLACES
 
-PAGE, HEADING = "docs/exactly-once.md", "A lost runner"
+PAGE, HEADING = "docs/contributing/exactly-once.md", "A lost runner"
 TEXTS = {f"k{n}": f"do {n}" for n in range(1, 6)}
 NO_ANSWER = [Rule("create", Fault(after=60.0), contains=f"do {n}") for n in (3, 4)]
 NO_REQUEST = Rule("create", Fault("close", before=60.0), contains="do 5")

@@ -1,8 +1,8 @@
 """Everything that can happen, explored with taskctl's own rules.
 
-Within the assumptions of docs/exactly-once.md, no key gets a second task or somebody else's, and a
-run of applies that nothing disturbs ends with each key recorded or unresolved. Without any one of
-the assumptions, that is false.
+Within the assumptions of docs/contributing/exactly-once.md, no key gets a second task or
+somebody else's, and a run of applies that nothing disturbs ends with each key recorded or
+unresolved. Without any one of the assumptions, that is false.
 """
 
 from __future__ import annotations

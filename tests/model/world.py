@@ -19,7 +19,7 @@ LISTED = -1
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """The assumptions and concessions of docs/exactly-once.md, in the order of its table.
+    """The assumptions and concessions of docs/contributing/exactly-once.md, in its order.
 
     With all of them, no key gets a second task or somebody else's. Without any single one, a key
     can: so the table is sufficient, and each of its rows is necessary.

@@ -1,4 +1,4 @@
-"""When an attempt can no longer create a task; docs/exactly-once.md, "Age"."""
+"""When an attempt can no longer create a task; docs/contributing/exactly-once.md, "One age"."""
 
 from __future__ import annotations
 
