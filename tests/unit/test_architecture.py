@@ -427,9 +427,11 @@ def test_help_and_version_import_click_alone(option: str) -> None:
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "docs" / "contributing").glob("*.md")),
     ROOT / "bench" / "README.md",
+    *(FOR_CONTRIBUTORS := sorted((ROOT / "docs" / "contributing").glob("*.md"))),
 ]
+OURS_ALONE = [ROOT / "docs" / "architecture.md", *FOR_CONTRIBUTORS]
+MAX_WORDS = 4000
 MADE_BY_RUNS = (".taskctl", ".demo", ".venv")
 A_READERS_OWN = {"tasks/iam.yaml"}
 
@@ -458,7 +460,7 @@ def is_there(path: Path) -> bool:
 
 def test_every_path_named_in_a_document_exists() -> None:
     """Relative to the repository or to the package. Other paths belong to the reader or to other
-    projects, except in architecture.md, which names only our own."""
+    projects, except on the pages for contributors, which name only our own."""
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         assert not [path for path in linked_paths(text) if not is_there(document.parent / path)]
@@ -468,9 +470,14 @@ def test_every_path_named_in_a_document_exists() -> None:
             if (
                 path not in A_READERS_OWN
                 and top not in MADE_BY_RUNS
-                and (ours or document.name == "architecture.md")
+                and (ours or document in OURS_ALONE)
             ):
                 assert any(is_there(root / path) for root in ours), path
+
+
+def test_the_pages_for_contributors_are_short() -> None:
+    words = [len(path.read_text(encoding="utf-8").split()) for path in FOR_CONTRIBUTORS]
+    assert sum(words) <= MAX_WORDS
 
 
 def test_the_architecture_names_every_package() -> None:
