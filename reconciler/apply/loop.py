@@ -75,11 +75,13 @@ class Loop:
         self._notes: list[Diagnostic] = []
         self._problem: tuple[Remark, ...] = ()
         self._asked: set[tuple[TaskRef, str]] = set()
+        self._confirmed: Collection[TaskRef] = ()
         self._noted = ctx.clock.boot()
         self._look = _FIRST_LOOK
 
     def run(self, plan: Plan) -> ApplyReport:
         """Executes the plan, then looks up and retries until no attempt can be resolved further."""
+        self._confirmed = {task.ref for task in plan.tasks if task.may_create}
         try:
             self._take(plan.tasks, plan.closed)
             while (open_refs := self._open()) and self._pause(open_refs):
@@ -108,7 +110,7 @@ class Loop:
     def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
         """Executes what can be executed now, and keeps what is open."""
         asked = [self._asked_about(task) for task in tasks]
-        taken = self._within_limit([self._within_rounds(task) for task in asked])
+        taken = self._within_limit([self._as_confirmed(task) for task in asked])
         if marks := list(closed):
             self._close(marks, {task.ref for task in taken if task.creates})
             taken = [self._as_recorded(task) for task in taken]
@@ -164,8 +166,14 @@ class Loop:
         known = task.record and self._ctx.log.state.records.get(task.record.ref)
         return replace(task, record=known) if known else task
 
-    def _within_rounds(self, task: PlannedTask) -> PlannedTask:
-        if not task.creates or self._executor.creates.sent[task.ref] < ROUNDS:
+    def _as_confirmed(self, task: PlannedTask) -> PlannedTask:
+        """The task, unless the plan did not say that it may be created, or it was sent too often.
+        Nobody has confirmed a create that became possible after the plan."""
+        if not task.creates:
+            return task
+        if task.ref not in self._confirmed:
+            return _unresolved(task, remark("attempt.unconfirmed"))
+        if self._executor.creates.sent[task.ref] < ROUNDS:
             return task
         case = "attempt.rounds_replace" if task.action is Action.REPLACE else "attempt.rounds"
         explanation = remark(case, rounds=ROUNDS, request=f"{task.ref.key}={task.task_id}")

@@ -34,6 +34,11 @@ class PlanOptions(Stored, frozen=True):
     cancel_removed: bool = False
     wait: bool = False
 
+    @property
+    def limits_keys(self) -> bool:
+        """Whether they limit the plan to some keys."""
+        return bool(self.target or self.exclude)
+
 
 def flag_of(name: str) -> str:
     """The flag of a field, `max_creates`: `--max-creates`."""

@@ -206,6 +206,11 @@ class PlannedTask(Stored, frozen=True):
         return self.effect is Effect.CREATE
 
     @property
+    def may_create(self) -> bool:
+        """Whether apply creates it, now or once an attempt turns out to have created no task."""
+        return self.effect in (Effect.CREATE, Effect.WAIT)
+
+    @property
     def may_follow(self) -> bool:
         """Whether `apply --wait` may create it once others are done."""
         return self.action is Action.HELD and self.reason is not Reason.STOPPED
@@ -303,11 +308,6 @@ class Plan(Stored, frozen=True):
     closed: tuple[str, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
     budgets: tuple[Outlook, ...] = ()
-
-    @property
-    def is_restricted(self) -> bool:
-        """Whether it was limited by `--target` or `--exclude`."""
-        return bool(self.options.target or self.options.exclude)
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each action, zeros included, in the order of `Action`."""

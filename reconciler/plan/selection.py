@@ -49,7 +49,7 @@ def select(
     A pattern is a key or `ORG/KEY`, or a glob of either; the old key of a task that moves stands
     for the new one. Raises TaskctlError, with similar names, for a pattern that matches no key.
     """
-    if not options.target and not options.exclude:
+    if not options.limits_keys:
         return EVERYTHING
     names = _names(desired, state, scope)
     problems = [

@@ -9,7 +9,7 @@ import pytest
 from reconciler.cli.console.output import Output
 from tests.acceptance.test_confirmed_plans import lose
 from tests.crash.test_lost_identity import DOWN, LOST, set_rules, tasks_of
-from tests.support.fault_server import Rule
+from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import Ended, as_tasks
 
@@ -59,3 +59,47 @@ def test_a_person_says_that_a_task_is_the_result_of_an_attempt(
     asked = f"{tasks_of(here)[0]}; created" in ended.stderr and "Is it the task?" in ended.stderr
     assert asked is not is_expected, ended.stderr
     assert ended.results() == {"k2": "unresolved" if is_expected else "adopted"}
+
+
+def test_a_create_that_became_possible_after_the_plan_is_not_sent(
+    at_a_terminal: InProcess,
+) -> None:
+    """The plan could not read all tasks, so it did not show the prompt, which was edited."""
+    here = at_a_terminal
+    set_rules(here, Rule("create", DOWN), Rule("list", DOWN, nth=tuple(range(2, 1000))))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    here.server.world.create("me", "acme", {"message": {"content": "another task"}})
+    set_rules(here, Rule("events", DOWN))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    here.sandbox.write(as_tasks({"k2": "do it otherwise"}))
+    set_rules(here)
+    lists: list[Call] = []
+
+    def choose(call: Call) -> Fault | None:
+        lists.extend([call] if call.endpoint == "list" else [])
+        return DOWN if call.endpoint == "events" and len(lists) < 2 else None
+
+    here.server.choose = choose
+    ended = apply(here)
+    assert ended.results() == {"k2": "unresolved"}
+    assert "which was not known when the plan was made" in ended.stdout
+    assert "do it otherwise" not in here.server.tasks_by_work()
+    assert apply(here).results() == {"k2": "created"}
+
+
+def test_the_plan_shows_the_prompt_of_a_create_that_an_attempt_decides(
+    at_a_terminal: InProcess,
+) -> None:
+    here = at_a_terminal
+    set_rules(here, Rule("create", DOWN), Rule("list", DOWN, nth=tuple(range(2, 1000))))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    set_rules(here)
+    here.sandbox.write(as_tasks({"k2": "do it otherwise"}))
+    longer = ("--settle-time", "600s")
+    (task,) = here.run("plan", *longer).document["tasks"]
+    assert (task["reason"], task["inputs"]["message"]) == (
+        "settling",
+        {"content": "do it otherwise"},
+    )
+    shown = here.run_words(["plan", "--backend", here.server.url, *longer]).stdout
+    assert "| do it otherwise" in shown

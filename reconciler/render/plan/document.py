@@ -57,7 +57,7 @@ def plan_task(task: PlannedTask) -> Document:
         "diff": [change_item(change) for change in task.diff],
         **given(unattended=task.unattended, update=list(task.updated)),
     }
-    if task.creates and task.desired is not None:
+    if task.may_create and task.desired is not None:
         document["inputs"] = task.desired.inputs
     return document | given(
         waitsFor=[ref.key for ref in task.waits_for],

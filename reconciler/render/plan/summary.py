@@ -76,10 +76,11 @@ def outcome(plan: Plan) -> str:
         if plan.followers or any(task.applies for task in plan.tasks):
             return ""
         return f"Apply records that {counted(len(plan.closed), 'earlier attempt')} created no task."
+    is_limited = plan.options.limits_keys
     if not plan.tasks:
-        return "No tasks selected." if plan.is_restricted else "No changes. There are no tasks."
+        return "No tasks selected." if is_limited else "No changes. There are no tasks."
     if all(task.action is Action.UNCHANGED for task in plan.tasks):
-        which = "selected" if plan.is_restricted else "declared"
+        which = "selected" if is_limited else "declared"
         return f"No changes. All {which} tasks exist."
     return "" if plan.apply_will_fail() else "Apply would make no changes."
 

@@ -75,7 +75,7 @@ def urgency(task: PlannedTask) -> int:
 
 def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
     level, words = None, word_remarks(task.explanation)
-    is_new = task.creates or (task.may_follow and plan.options.wait)
+    is_new = task.may_create or (task.may_follow and plan.options.wait)
     if task.action is Action.UNRESOLVED:
         level = Severity.WARNING
     elif task.action is Action.GONE and not task.creates:

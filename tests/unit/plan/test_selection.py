@@ -149,5 +149,5 @@ def test_a_restricted_plan_says_so() -> None:
     assert (note.args["shown"], note.args["count"]) == (1, 4)
     assert note.args["flags"] == "--target iam-* --exclude iam-roles"
     assert list(select(options("*"), DECLARED, state()).notes(options("*"))) == []
-    assert Plan("b", (), (), options=options("a")).is_restricted
-    assert not Plan("b", (), (), options=options()).is_restricted
+    assert Plan("b", (), (), options=options("a")).options.limits_keys
+    assert not Plan("b", (), (), options=options()).options.limits_keys
