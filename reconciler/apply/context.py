@@ -46,7 +46,7 @@ class AttemptLog(Protocol):
     def append(self, *events: Event) -> None: ...
 
     def check_held(self) -> None:
-        """Raises StateError if the lock or the log no longer belongs to this run. Call it before
+        """Raises StateError if lock, log or state are no longer those of this run. Call it before
         each request that changes anything."""
 
 
