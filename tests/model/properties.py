@@ -56,7 +56,8 @@ def undisturbed(world: World, setting: Setting, *, commits: bool) -> World:
     while world.requests:
         possible = dict(steps(world))
         world = possible["commits" if commits else "the request is lost"]
-    new = Process("reads", setting.keys, waited=taskctl.waited(world.state))
+    waited = taskctl.waited(world.state)
+    new = Process("reads", setting.keys, waited=waited, taken=world.version)
     world, waits = world._replace(processes=(new,)), 0
     while world.processes:
         possible = dict(steps(world))

@@ -4,13 +4,16 @@ storage and of people.
 The storage refuses the writes of a process that does not have the lock, so after a takeover the old
 process can do only one thing that matters: send the request that it has journaled, if it was
 suspended just before that. Its other steps would change nothing, and are left out.
+
+The same is true after a copy has replaced the state. The copy names no holder, so another process
+can take its lock, while the old one believes that it still has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tests.model import taskctl
+from tests.model import journal, taskctl
 from tests.model.world import LISTED, OTHER, Process, Request, Setting, Task, World
 
 Step = tuple[str, World]
@@ -37,6 +40,9 @@ class Steps:
             others = tuple(other for other in world.processes if other is not process)
             yield "is killed", _with(world, others)
             for name, after, changed in self._act(world, process):
+                if self._setting.replaces and after is not None and changed.state != world.state:
+                    entry = journal.extended(world.journal, world.state, changed.state)
+                    changed = changed._replace(journal=entry)
                 yield name, _with(changed, (*others, after) if after is not None else others)
         yield from self._serve(world)
         yield from self._list(world)
@@ -44,6 +50,8 @@ class Steps:
             yield from self._twin(world)
         if self._setting.loses or self._setting.restores:
             yield from self._lose(world)
+        if self._setting.replaces:
+            yield from self._replace(world)
         if self._setting.people and not world.processes:
             yield from self._resolve(world)
         if self._setting.removes and not world.processes:
@@ -57,10 +65,13 @@ class Steps:
         to be gone."""
         old = world.processes
         if self._assumed.writes_conditionally:
-            old = tuple(_taken_over(p) for p in old if p.step == "journaled")
+            unaware = tuple(p for p in old if p.taken != world.version)
+            noticing = (p for p in old if p.taken == world.version and p.step == "journaled")
+            old = (*unaware, *map(_taken_over, noticing))
         if len(old) < self._setting.processes:
             for scope in self._scopes(world):
-                new = Process("reads", scope, waited=taskctl.waited(world.state))
+                waited = taskctl.waited(world.state)
+                new = Process("reads", scope, waited=waited, taken=world.version)
                 yield "takes the lock", _with(world, (*old, new))
                 if self._may_adopt(world):
                     asked = new._replace(adopt=True)
@@ -79,6 +90,10 @@ class Steps:
         return [keys, keys[:1]] if is_partial else [keys]
 
     def _act(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
+        if not journal.has_its_state(world, me):
+            if me.step != "journaled":
+                return
+            me = _taken_over(me)
         match me.step:
             case "reads":
                 yield from self._read(world, me)
@@ -171,7 +186,7 @@ class Steps:
         if is_whole:
             state = taskctl.compared(world.state, me.listed)
             world = world._replace(state=state, lost=False)
-        return world
+        return world._replace(saved=world.state, journal=0) if self._setting.replaces else world
 
     def _is_late_duplicate(self, world: World) -> bool:
         marks = [task.mark for task in world.tasks]
@@ -258,6 +273,31 @@ class Steps:
         if world.backup >= 0:
             yield "the copy is restored", lost._replace(state=world.backup)
 
+    def _replace(self, world: World) -> Iterator[Step]:
+        """A copy of the saved state replaces it. The journal stays, and has all that is in
+        flight."""
+        if world.backup != world.saved:
+            yield "the state is copied", world._replace(backup=world.saved)
+        if world.backup < 0 or world.version == self._setting.replaces:
+            return
+        in_flight = {request.mark for request in world.requests}
+        in_flight |= {task.mark for task in world.tasks if task.age != LISTED}
+        in_flight |= {process.mark for process in world.processes if process.step == "journaled"}
+        is_known = in_flight <= journal.marks(world.backup, world.journal)
+        if is_known or not self._assumed.no_create_is_in_flight_at_a_loss:
+            yield "the copy replaces the state", self._replaced(world)
+
+    def _replaced(self, world: World) -> World:
+        state, carried, wrong = journal.replaced(world.backup, world.journal)
+        after = world._replace(state=state, saved=world.backup, journal=carried, wrong=wrong)
+        after = after._replace(version=world.version + 1, lost=True)
+        left = (
+            process
+            for process in world.processes
+            if process.step == "journaled" or journal.has_its_state(after, process)
+        )
+        return _with(after, left)
+
     def _remove(self, world: World) -> Iterator[Step]:
         """Once."""
         state = taskctl.state_of(world.state)
@@ -290,7 +330,9 @@ def _has_twin(world: World) -> bool:
 
 def _taken_over(process: Process) -> Process:
     """A process that was suspended between its journal entry and its request."""
-    return Process("journaled", locked=False, mark=process.mark, since=process.since)
+    return Process(
+        "journaled", locked=False, mark=process.mark, since=process.since, taken=process.taken
+    )
 
 
 def _with(world: World, processes: Iterable[Process]) -> World:

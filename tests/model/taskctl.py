@@ -39,6 +39,7 @@ ME, RENAMED = Identity("user-1", login="me"), Identity("user-1", login="another"
 _states: list[State] = []
 _numbers: dict[str, int] = {}
 _planned: dict[Item, PlannedTask] = {}
+_events: dict[tuple[int, int], tuple[Event, ...]] = {}
 
 
 def number_of(state: State) -> int:
@@ -63,7 +64,14 @@ NEW = number_of(State("lineage", 1, "https://api.example.com"))
 
 def append(number: int, *events: Event) -> int:
     """The state after these events of its journal."""
-    return number_of(fold(state_of(number), events))
+    after = number_of(fold(state_of(number), events))
+    _events.setdefault((number, after), events)
+    return after
+
+
+def events_between(before: int, after: int) -> tuple[Event, ...]:
+    """The events that made one state of another."""
+    return _events[before, after]
 
 
 # Marks

@@ -7,7 +7,7 @@ unresolved. Without any one of the assumptions, that is false.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 
 import pytest
@@ -18,7 +18,10 @@ from reconciler.model.task import TaskRef
 from reconciler.model.work import Work
 from reconciler.plan import look_alikes, planner, recovery
 from reconciler.plan.recovery import Owners
-from tests.model import taskctl
+from reconciler.state import ledger
+from reconciler.state.ledger import attempts_alone
+from reconciler.state.model import Aged, Attempted, BaselineRead, Closed, Event, State
+from tests.model import journal, taskctl
 from tests.model.properties import undisturbed, unfinished, violation
 from tests.model.search import Explored, explore
 from tests.model.steps import Steps
@@ -41,6 +44,7 @@ SMALL = {
     "another repository": Setting(twin=True, people=True, twice=True),
     "a state that is lost": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
     "a state that is restored": Setting(restores=True),
+    "a state that is replaced": Setting(replaces=1, window=1),
     "a record that is removed": Setting(
         TWO, removes=True, adopts=True, attempts=(1, 1), processes=1
     ),
@@ -62,6 +66,11 @@ LARGE = {
     ),
     "a state that is lost": replace(DIFFERENT, loses=True, processes=2, attempts=(2, 2)),
     "a state that is restored": replace(DIFFERENT, restores=True, attempts=(1, 2)),
+    "a state that is replaced": Setting(replaces=1),
+    "a state that is replaced twice": Setting(replaces=2, window=1),
+    "a state of two keys that is replaced": replace(
+        DIFFERENT, replaces=1, processes=2, attempts=(1, 2), window=1
+    ),
     "a record that is removed": Setting(TWO, removes=True, adopts=True, twin=True, processes=1),
 }
 """Explored by `make soak`."""
@@ -152,8 +161,10 @@ def test_each_assumption_is_needed(name: str) -> None:
 def without_plans() -> Iterator[None]:
     """Forgets the plans that were made before the test, and those that it makes."""
     taskctl.forget_plans()
+    journal.forget()
     yield
     taskctl.forget_plans()
+    journal.forget()
 
 
 @pytest.mark.usefixtures("without_plans")
@@ -178,6 +189,36 @@ def test_a_duplicate_that_goes_with_its_key_is_found(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(taskctl, "remove", forget)
     explored = explore([START], Steps(SMALL["a duplicate whose key is removed"]), violation)
     assert explored.violation == "a listed duplicate was forgotten"
+
+
+def _without_ids(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
+    """Attempts are open, but do not know the tasks that were recorded for them."""
+    kinds = Attempted | Closed | BaselineRead | Aged
+    return attempts_alone((event for event in events if isinstance(event, kinds)), saved)
+
+
+REPLACED: list[tuple[object, str, Callable[..., object], str]] = [
+    # Only lock and journal are checked.
+    (journal, "has_its_state", lambda *_: True, "a has two tasks"),
+    (ledger, "attempts_alone", lambda *_: (), "the ID of an attempt was forgotten"),
+    (ledger, "attempts_alone", _without_ids, "the ID of an attempt was forgotten"),
+    (ledger, "attempts_alone", lambda events, _: events, "a journal has changed another state"),
+]
+"""Rules that are wrong if a state is replaced under a run, and what they lead to."""
+
+
+@pytest.mark.usefixtures("without_plans")
+@pytest.mark.parametrize(("where", "name", "broken", "found"), REPLACED)
+def test_a_broken_rule_about_a_replaced_state_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+    where: object,
+    name: str,
+    broken: Callable[..., object],
+    found: str,
+) -> None:
+    monkeypatch.setattr(where, name, broken)
+    explored = explore([START], Steps(SMALL["a state that is replaced"]), violation)
+    assert explored.violation == found
 
 
 def test_every_assumption_is_tried() -> None:

@@ -49,11 +49,11 @@ class Setting:
     `keys` have the same prompt, unless `prompts_differ`. `attempts`: how often each may be tried.
     `marks`: what the service does to them. `twice`: it may commit a create twice. `twin`: another
     repository of the same user may create a task with the same prompt. `loses`: the state may be
-    lost; `restores`: it may be set back to an older version; `removes`: a record may be removed
-    with `state rm`. `adopts`: an apply may have `--adopt`, also if no state was lost. `people`:
-    someone may resolve the keys that are unresolved. `processes`: how many are alive at once: the
-    one that has the lock, and those that were taken over and do not know it yet. `settle` and
-    `window` are in ticks.
+    lost; `restores`: it may be set back to an older version; `replaces`: how often a copy of the
+    saved state may replace it under a run; `removes`: a record may be removed with `state rm`.
+    `adopts`: an apply may have `--adopt`, also if no state was lost. `people`: someone may resolve
+    the keys that are unresolved. `processes`: how many are alive at once: the one that has the
+    lock, and those that were taken over and do not know it yet. `settle` and `window` are in ticks.
     """
 
     keys: tuple[str, ...] = ("a",)
@@ -63,6 +63,7 @@ class Setting:
     twin: bool = False
     loses: bool = False
     restores: bool = False
+    replaces: int = 0
     removes: bool = False
     adopts: bool = False
     people: bool = False
@@ -116,7 +117,7 @@ class Process(NamedTuple):
     of others' attempts, by mark; `ended`: those since the exchanges of its own attempts ended.
     `since`: those since it journaled the attempt `mark`. `listed`: the IDs that it listed first.
     `created`: it has created a task. `missed`: the keys that are unresolved. `adopt`: it has
-    `--adopt`.
+    `--adopt`. `taken`: the version of the state that it took.
     """
 
     step: str
@@ -132,12 +133,17 @@ class Process(NamedTuple):
     created: bool = False
     missed: tuple[str, ...] = ()
     adopt: bool = False
+    taken: int = 0
 
 
 class World(NamedTuple):
     """`state` and `backup` are numbers of stored states (`taskctl.state_of`). `lost`: the state was
     lost or set back, and no apply has completed since. `renamed`: the user's login has changed.
-    `wrong`: what a step found to be wrong."""
+    `wrong`: what a step found to be wrong.
+
+    If the state may be replaced under a run, `saved` is the number of the saved state, and
+    `journal` that of the events since; `state` has both. `version` counts the replacements.
+    """
 
     state: int
     tasks: tuple[Task, ...] = ()
@@ -147,3 +153,6 @@ class World(NamedTuple):
     lost: bool = False
     renamed: bool = False
     wrong: str = ""
+    saved: int = 0
+    journal: int = 0
+    version: int = 0
