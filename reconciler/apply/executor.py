@@ -51,6 +51,9 @@ class Executor:
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
         """A result for each task. If one fails, the others continue."""
         tasks = list(tasks)
+        for task in tasks:  # before any create, whose response may repeat one of these IDs
+            if task.effect is Effect.ADOPT:
+                self.creates.note(task.task_id or "", *(each.task_id for each in task.duplicates))
         results = {t.ref: self._execute(t) for t in tasks if not _needs_service(t)}
         left = deque(task for task in tasks if _needs_service(task))
         if left:
@@ -118,7 +121,6 @@ class Executor:
     def _adopted(self, task: PlannedTask) -> TaskResult:
         adopted = records.adopted(task, self._ctx)
         self._ctx.log.append(*records.recorded(task, adopted))
-        self.creates.note(adopted.task_id, *(each.task_id for each in task.duplicates))
         return self._finish(task, adopted, self._adopted_as(task))
 
     def _is_held(self) -> bool:

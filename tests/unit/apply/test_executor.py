@@ -246,6 +246,19 @@ def test_an_id_that_this_apply_has_adopted_is_not_an_outcome() -> None:
     assert results["b"].problems == (KNOWN,)
 
 
+def test_an_id_that_this_apply_is_about_to_adopt_is_not_an_outcome() -> None:
+    """The adoption takes a request, so that it may come after the create."""
+    mark = ago(minutes=10)
+    tried = attempt("b", mark, inputs={**desired("b").inputs, "name": "N"})
+    world = World(state(attempts=[tried]), parallelism=1)
+    world.service.then = Created("t")
+    seen = view([remote("t", mark)], {"t": message("work of b", mark)})
+    results = world.run(*world.planned(desired("a"), desired("b", name="N"), seen=seen))
+    assert results["b"].result is Result.ADOPTED
+    assert results["a"].result is Result.UNRESOLVED
+    assert results["a"].problems == (KNOWN,)
+
+
 def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
     world = World()
     world.ctx.baselines.clear()
