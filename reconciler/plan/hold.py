@@ -71,16 +71,25 @@ class HoldRules:
         """Holds tasks until all tasks that their `after` names are done."""
         waiting = [task for task in tasks if task.after]
         predecessors = Predecessors(self._desired if waiting else (), self._state, self._recurring)
+        why: dict[int, tuple[Reason, tuple[TaskRef, ...]]] = {}
         for task in waiting:
             named = predecessors.of(task)
-            progress = {ref: self._progress_of(other) for ref, other in named.items()}
-            self._over.update(ref for ref, other in named.items() if other is Absence.OVER)
-            lost = (Progress.FAILED, Progress.UNKNOWN)
-            failed = tuple(ref for ref, each in progress.items() if each in lost)
-            ahead = tuple(ref for ref, each in progress.items() if each is not Progress.DONE)
-            if ahead:
-                reason = Reason.STOPPED if failed else Reason.AFTER
-                yield task.ref, self._held(task, reason, failed or ahead)
+            if id(named) not in why:
+                why[id(named)] = self._unfinished(named)
+            reason, refs = why[id(named)]
+            if refs:
+                yield task.ref, self._held(task, reason, refs)
+
+    def _unfinished(
+        self, named: Mapping[TaskRef, Predecessor]
+    ) -> tuple[Reason, tuple[TaskRef, ...]]:
+        """Which of these tasks hold those that wait for all of them, and how."""
+        progress = {ref: self._progress_of(other) for ref, other in named.items()}
+        self._over.update(ref for ref, other in named.items() if other is Absence.OVER)
+        lost = (Progress.FAILED, Progress.UNKNOWN)
+        failed = tuple(ref for ref, each in progress.items() if each in lost)
+        ahead = tuple(ref for ref, each in progress.items() if each is not Progress.DONE)
+        return (Reason.STOPPED, failed) if failed else (Reason.AFTER, ahead)
 
     def _progress_of(self, known: Predecessor) -> Progress:
         match known:
@@ -98,11 +107,12 @@ class HoldRules:
         """The held tasks; those whose `after` names one that has stopped have stopped as well."""
         waiting = {ref: task for ref, task in found.items() if task.reason is Reason.AFTER}
         while True:
-            more = {
-                ref: ahead
-                for ref, task in waiting.items()
-                if (ahead := tuple(r for r in task.waits_for if _has_stopped(found.get(r))))
+            names = {id(task.waits_for): task.waits_for for task in waiting.values()}
+            over = {
+                same: tuple(ref for ref in refs if _has_stopped(found.get(ref)))
+                for same, refs in names.items()
             }
+            more = {r: over[id(t.waits_for)] for r, t in waiting.items() if over[id(t.waits_for)]}
             if not more:
                 return found
             for ref, ahead in more.items():

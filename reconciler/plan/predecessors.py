@@ -33,6 +33,7 @@ class Predecessors:
         recurring: Mapping[TaskRef, Recurring] = MappingProxyType({}),
     ) -> None:
         self._recurring = recurring
+        self._found: dict[tuple[str, tuple[str, ...], str | None], dict[TaskRef, Predecessor]] = {}
         self._known: dict[TaskRef, Record | Attempt] = {
             attempt.ref: attempt for attempt in state.attempts.values()
         }
@@ -46,8 +47,14 @@ class Predecessors:
                 self._entries.setdefault(name, []).append(task)
 
     def of(self, task: DesiredTask) -> dict[TaskRef, Predecessor]:
-        """The tasks that must be done before this one is created, by key."""
-        return dict(pair for name in task.after for pair in self._named(task, name))
+        """The tasks that must be done before this one is created, by key. Tasks that wait for the
+        same names share one value: an entry that waits for another would take its square."""
+        period = task.generated.period if task.generated is not None else None
+        same = (task.ref.org_name, task.after, period)
+        if same not in self._found:
+            named = (pair for name in task.after for pair in self._named(task, name))
+            self._found[same] = dict(named)
+        return self._found[same]
 
     def _named(self, task: DesiredTask, name: str) -> Iterator[tuple[TaskRef, Predecessor]]:
         ref = TaskRef(task.ref.org_name, name)

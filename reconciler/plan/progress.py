@@ -193,12 +193,12 @@ def records_to_check(
     waiting = [task for task in desired if task.ref in missing]
     found: list[Record | None] = []
     predecessors = predecessors or Predecessors(desired, state)
-    for task in waiting:
-        for other in predecessors.of(task).values() if task.after else ():
-            if isinstance(other, DesiredTask):
-                found.append(_unsure(other, state))
-            elif isinstance(other, Record):
-                found.append(other)
+    named = {id(each): each for each in (predecessors.of(t) for t in waiting if t.after)}
+    for other in (other for each in named.values() for other in each.values()):
+        if isinstance(other, DesiredTask):
+            found.append(_unsure(other, state))
+        elif isinstance(other, Record):
+            found.append(other)
     found += _of_rollouts(Rollouts(desired, state, removed), missing, state)
     overlapping = [task for task in waiting if task.origin is not None and task.origin.waits]
     series = Series(state.records.values() if overlapping else ())
