@@ -48,6 +48,10 @@ def held(
     failed = _refs(members, Progress.FAILED)
     if len(failed) >= rollout.stop_after:
         return {ref: Held(Reason.STOPPED, failed) for ref in missing}
+    everyone = (*members, *others)
+    unknown = _refs(everyone, Progress.UNKNOWN)
+    if rollout.at_once is not None and len(unknown) >= rollout.at_once:  # no slot becomes free
+        return {ref: Held(Reason.STOPPED, unknown) for ref in missing}
     first: list[TaskRef] = []
     found: dict[TaskRef, Held] = {}
     if rollout.has_pilot:
@@ -58,7 +62,7 @@ def held(
     pilot = set(first)
     free = sorted((r for r in missing if r not in found), key=lambda ref: ref not in pilot)
     if rollout.at_once is not None:
-        found |= _beyond(rollout.at_once, free, (*members, *others))
+        found |= _beyond(rollout.at_once, free, everyone)
     return found
 
 
@@ -99,13 +103,9 @@ def _beyond(
     limit: int, free: Sequence[TaskRef], members: Collection[Member]
 ) -> dict[TaskRef, Held]:
     """The tasks for which `atOnce` has no slot left."""
-    unknown = _refs(members, Progress.UNKNOWN)
-    taken = (*_refs(members, Progress.UNFINISHED), *unknown)
+    taken = tuple(m.ref for m in members if m.progress in (Progress.UNFINISHED, Progress.UNKNOWN))
     slots = max(0, limit - len(taken))
-    why = Held(Reason.AT_ONCE, (*taken, *free[:slots]))
-    if len(unknown) >= limit:  # no slot becomes free
-        why = Held(Reason.STOPPED, unknown)
-    return dict.fromkeys(free[slots:], why)
+    return dict.fromkeys(free[slots:], Held(Reason.AT_ONCE, (*taken, *free[:slots])))
 
 
 def _refs(members: Iterable[Member], progress: Progress) -> tuple[TaskRef, ...]:
