@@ -69,12 +69,24 @@ class Interrupts(AbstractContextManager[Stop]):
 
 def write_whole(text: Iterable[str]) -> None:
     """Writes a text to stdout that would mean nothing if it were cut off: the first signal ends the
-    program only after it."""
-    with Interrupts("") as stop:
+    program only after it, a second one at once. Opens no file, not even a pipe: what was created
+    must be reported even if that is impossible."""
+    arrived: list[int] = []
+
+    def act_on(number: int, _frame: FrameType | None) -> None:
+        if arrived:
+            os._exit(128 + number)
+        arrived.append(number)
+
+    before = {number: signal.signal(number, act_on) for number in _SIGNALS}
+    try:
         sys.stdout.writelines(text)
         sys.stdout.flush()
-    if stop.exit_code is not None:
-        raise SystemExit(stop.exit_code)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if arrived:
+        raise SystemExit(128 + arrived[0])
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:

@@ -67,7 +67,7 @@ def test_an_outage_costs_few_creates(
             patch.setattr(transport, "Timeouts", partial(Timeouts, create=0.1))
         ended = here.run("apply", "--wait")
     assert ended.code == 1
-    assert 10 <= len(here.server.posts) <= MOST
+    assert 0 < len(here.server.posts) <= MOST
     results = Counter(ended.results().values())
     assert results.keys() <= {"created", "unresolved", "notStarted"}
     assert results["notStarted"] >= len(TEXTS) - MOST

@@ -67,7 +67,10 @@ class GitEngine:
         self._url, self._remote = clone.url(remote, env), remote
         self.display_name = self._address(ref, is_root=not clone.depth)
         self.pace = Pace(heartbeat=30.0, takeover=120.0)
-        self._temporary = tempfile.TemporaryDirectory(prefix="taskctl-git-")
+        # What a git that was stopped has started may write for a moment longer.
+        self._temporary = tempfile.TemporaryDirectory(
+            prefix="taskctl-git-", ignore_cleanup_errors=True
+        )
         self._objects = Path(self._temporary.name)
         self._tree: dict[str, str] = {}
         self._sizes: dict[str, int] = {}

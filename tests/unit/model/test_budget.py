@@ -68,7 +68,7 @@ def test_a_budget_is_exhausted_by_its_flag_or_its_numbers() -> None:
 def test_an_exhausted_budget_is_an_error_a_warning_or_overridden() -> None:
     (refused,) = budget_problems([USED_UP], over_budget=False, refusing=True)
     assert refused.severity is Severity.ERROR
-    assert "2.0M of 2.0M tokens, until 2026-12-01 00:00 UTC; nothing" in summary(refused)
+    assert "2.0M of 2.0M tokens, until 2026-12-01 00:00 UTC; apply creates" in summary(refused)
     assert "--over-budget" in explanation(refused)
     (warned,) = budget_problems([USED_UP], over_budget=False, refusing=False)
     assert (warned.severity, warned.case) == (Severity.WARNING, "planned")
