@@ -354,6 +354,7 @@ def test_an_invalid_date_does_not_delay_a_journaled_attempt(here: InProcess, yea
 def test_an_attempt_in_an_inaccessible_organization_does_not_block_other_keys(
     here: InProcess,
 ) -> None:
+    assert here.run("apply").code == 0
     other = here.sandbox.folder / "tasks" / "other.yaml"
     other.write_text(
         json.dumps({"version": 1, "orgName": "closed", "tasks": as_tasks({"o": "elsewhere"})})
