@@ -51,6 +51,12 @@ def test_each_code_has_a_section() -> None:
         assert "TC" not in re.sub(r"ignore\[TC\d{3}\]", "", section(code))
 
 
+def test_the_explanations_stay_short() -> None:
+    """Fewer than 25 words for each code, on average: `explain` is read in the middle of work."""
+    words = sum(len(f"{entry(code).why} {entry(code).fix}".split()) for code in codes())
+    assert words <= 4_500
+
+
 def cases() -> Iterator[tuple[Code, Message]]:
     for code in codes():
         for message in entry(code).cases.values():
