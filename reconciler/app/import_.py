@@ -18,6 +18,7 @@ from reconciler.app.import_target import Target, read_content
 from reconciler.app.recorded_tasks import since_when
 from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
 from reconciler.importing.declaration import Opening, has_other_prompt, read_opening
+from reconciler.importing.pulumi import Resource, read_program
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult, SkipReason
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, insert
@@ -31,7 +32,6 @@ from reconciler.state.edit import known_refs, with_marks
 from reconciler.state.model import Recorded, State
 
 if TYPE_CHECKING:
-    from reconciler.importing.pulumi import Resource
     from reconciler.remote.client import Client
     from reconciler.state.session import Session
 
@@ -77,8 +77,6 @@ class _Import:
             return self._finish(session)
 
     def import_from_program(self, file: str, stdin: bytes) -> ImportReport:
-        from reconciler.importing.pulumi import read_program
-
         settings = self._ctx.settings
         self._origin = "<stdin>" if file == "-" else shown_name(settings.folder, file)
         content = stdin if file == "-" else read_content(settings.path(file), self._origin)

@@ -11,6 +11,7 @@ from reconciler.app.configuration import NAME, find_config
 from reconciler.app.context import Context
 from reconciler.app.files import PUBLIC, write_file
 from reconciler.app.workflows import Placeholders, filled
+from reconciler.manifest.discovery import Finder
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -101,8 +102,6 @@ class _Starter:
 
     def write_manifest(self, org: str | None) -> None:
         """Creates an example, unless manifests exist: it would add a task to them."""
-        from reconciler.manifest.discovery import Finder
-
         finder = Finder(self._folder)
         if self._folder.is_dir():
             finder.find(())

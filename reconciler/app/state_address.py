@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
-from reconciler.state.engines import scheme_of
+from reconciler.state.engines import Denied, open_engine, scheme_of
 
 if TYPE_CHECKING:
     from reconciler.model.clock import Clock
@@ -47,7 +47,6 @@ def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str])
     """The shared state at an address, without contacting it. StateError for an unusable address or
     key, and for a missing extra."""
     from reconciler.state.encryption import KeyRing
-    from reconciler.state.engines import Denied, open_engine
     from reconciler.state.register import state_error
     from reconciler.state.shared import SharedState
 

@@ -14,13 +14,14 @@ from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.options import By
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.periods import followed
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import News, TaskStatus, find_news
-from reconciler.tasks.totals import By, Totals, known_usages, totals
+from reconciler.tasks.totals import Totals, known_usages, totals
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 """Only the environment names it: a repository must not choose where its tasks are reported."""

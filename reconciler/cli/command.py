@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.app.context import Context
 from reconciler.app.settings import Connection, ReportFile
 from reconciler.cli import options
-from reconciler.cli.config import config_of, folder_of
-from reconciler.cli.console.output import Output, OutputOptions
-from reconciler.cli.help import NAMES, Examples, WithExamples
+from reconciler.cli.help import NAMES, Examples, WithExamples, format_of
 from reconciler.cli.usage import UsageError
-from reconciler.messages.commands import use_command_line
 from reconciler.model.diagnostics import MAX_ALIKE, MAX_NOTES
 from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
+    from reconciler.app.context import Context
     from reconciler.cli.answers import Answers
+    from reconciler.cli.console.output import Output
     from reconciler.cli.suggestions import Suggestions
     from reconciler.plan.options import PlanOptions
 
@@ -36,14 +34,18 @@ _COLLECTED = {*options.PLAN_NAMES, *Connection.__struct_fields__, *NAMES, "repor
 
 
 class Call:
-    """One invocation of a command: its output, and the context of its use case."""
+    """One invocation of a command: its output, and the context of its use case, which `closes` it
+    when the command ends."""
 
-    def __init__(self, ctx: click.Context, out: Output) -> None:
-        self.click, self.out = ctx, out
+    def __init__(self, ctx: click.Context, out: Output, closes: ExitStack) -> None:
+        self.click, self.out, self._closes = ctx, out, closes
 
     @cached_property
     def ctx(self) -> Context:
-        return Context(self.out, self.out.settings, options.connection_of(self.click))
+        from reconciler.app.context import Context
+
+        connection = options.connection_of(self.click)
+        return self._closes.enter_context(Context(self.out, self.out.settings, connection))
 
     @cached_property
     def answers(self) -> Answers:
@@ -64,6 +66,8 @@ class Call:
 class Command(WithExamples):
     """A command whose function is called with a `Call` and its own options."""
 
+    reads_config = True
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             args = _with_optional_values(args)
@@ -74,15 +78,18 @@ class Command(WithExamples):
             raise
 
     def invoke(self, ctx: click.Context) -> object:
+        from reconciler.cli.config import config_of
+
         own = {name: value for name, value in ctx.params.items() if name not in _COLLECTED}
         root = ctx.find_root()
         before = root.params if root is not ctx else {}
-        call = Call(ctx, _output(ctx, before, self.formats))
+        closes = ExitStack()
+        call = Call(ctx, _output(ctx, before, self.formats), closes)
         root.obj = call.out
         _use_command_line(ctx, call)
         if (file := config_of(ctx).file) is not None:
             call.out.detail("config", file=os.path.relpath(file))
-        with ctx.scope(cleanup=False), _log(ctx, before), call.ctx:
+        with ctx.scope(cleanup=False), _log(ctx, before), closes:
             return self.callback(call, **own) if self.callback is not None else None
 
 
@@ -104,6 +111,8 @@ class Group(WithExamples, click.Group):
 def _use_command_line(ctx: click.Context, call: Call) -> None:
     """Suggested commands get the options of this one when they are shown, if any is, or are
     replaced by what answers a task of another user."""
+    from reconciler.messages.commands import use_command_line
+
     found: list[Suggestions] = []
 
     def suggestions() -> Suggestions:
@@ -185,6 +194,9 @@ _ALL_PROBLEMS = click.Option(
 
 def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) -> Output:
     """The output of a command. Options after the command take precedence over those `before` it."""
+    from reconciler.cli.config import config_of, folder_of
+    from reconciler.cli.console.output import Output, OutputOptions
+
     after, config = ctx.params, config_of(ctx)
     root = folder_of(ctx)
     if not root.is_dir():
@@ -192,7 +204,7 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
     color = None if os.environ.get("NO_COLOR") else config.values.get("color")
     return Output(
         OutputOptions(
-            format=_result_format(ctx, before, formats),
+            format=_result_format(ctx, formats),
             color=after["color"] or before.get("color") or color or "auto",
             quiet=bool(after["quiet"] or before.get("quiet")),
             verbose=bool(after["verbose"] or before.get("verbose")),
@@ -210,14 +222,11 @@ def _log(ctx: click.Context, before: dict[str, Any]) -> AbstractContextManager[N
     return request_log()
 
 
-def _result_format(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) -> str:
+def _result_format(ctx: click.Context, formats: Sequence[str]) -> str:
     """The format of stdout: that of `--format`, or of the `--report` without a file."""
-    after = ctx.params
-    asked = after.get("format_name") or before.get("format_name")
-    if asked is not None and asked not in formats:
-        raise UsageError("format", known=tuple(formats))
-    given = [asked] if asked is not None else []
-    given += [report.format for report in after.get("reports", ()) if report.file is None]
+    asked = format_of(ctx, formats)
+    given = [asked] if asked else []
+    given += [report.format for report in ctx.params.get("reports", ()) if report.file is None]
     if len(given) > 1:
         raise UsageError("oneReport", formats=tuple(given), last=given[-1])
     return given[0] if given else "text"

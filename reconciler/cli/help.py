@@ -76,6 +76,8 @@ class WithExamples(click.Command):
     """A command whose help ends with examples. With `formats`, the output formats of its result, it
     also has the shared options."""
 
+    reads_config = False
+
     def __init__(
         self,
         name: str,
@@ -117,6 +119,46 @@ class WithExamples(click.Command):
             formatter.write(f"\nDocumentation: {address}\n")
 
 
+class PrintingCommand(WithExamples):
+    """A command that prints a text of taskctl's own, which its function returns. It works beside an
+    invalid configuration."""
+
+    def invoke(self, ctx: click.Context) -> None:
+        own = {name: value for name, value in ctx.params.items() if name not in NAMES}
+        asked = format_of(ctx, self.formats)
+        if self.callback is not None:
+            click.echo(self.callback(ctx, asked, **own), nl=False)
+
+
+def printing_command(
+    name: str, *params: click.Parameter, examples: Examples, formats: Sequence[str] = ("text",)
+) -> Callable[[Callable[..., str]], PrintingCommand]:
+    """Turns a function into a command. It takes the context of click, the requested format (empty:
+    text) and its own options."""
+
+    def decorate(function: Callable[..., str]) -> PrintingCommand:
+        return PrintingCommand(
+            name,
+            callback=function,
+            params=params,
+            help=function.__doc__,
+            examples=examples,
+            formats=formats,
+        )
+
+    return decorate
+
+
+def format_of(ctx: click.Context, formats: Sequence[str]) -> str:
+    """The format that `--format` asks for, before or after the command; empty if there is none."""
+    asked: str = ctx.params.get("format_name") or ctx.find_root().params.get("format_name") or ""
+    if asked and asked not in formats:
+        from reconciler.cli.usage import UsageError
+
+        raise UsageError("format", known=tuple(formats))
+    return asked
+
+
 def _page(ctx: click.Context) -> str:
     """The page of docs/ about a command."""
     names = ctx.command_path.split()[1:]
@@ -151,7 +193,7 @@ def _shared_options(formats: Sequence[str]) -> list[click.Parameter]:
 def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Sets the defaults of the other options from the configuration file. This option is eager, so
     it is parsed before them."""
-    if not isinstance(ctx.command, click.Group):
+    if isinstance(ctx.command, WithExamples) and ctx.command.reads_config:
         from reconciler.cli.config import config_of
 
         ctx.params["directory"] = value

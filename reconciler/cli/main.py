@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -92,8 +93,6 @@ class Commands(WithExamples, click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        from importlib import import_module
-
         module = import_module(f"reconciler.cli.commands.{cmd_name}")
         command: click.Command = module.command
         return command
@@ -203,8 +202,12 @@ class ExitHandler:
         if out.has_result or out.options.format in WITHOUT_DIAGNOSTICS:
             out.diagnostics(diagnostics)
         if self.context is None or out is not self.context.obj:
-            with suppress(BrokenPipeError):
+            try:
                 out.end()
+            except BrokenPipeError:
+                pass
+            except OSError:  # the disk is full
+                out.diagnostics(diagnostics)
         return code
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.app.respond import Response
 from reconciler.cli.options import option
 from reconciler.cli.usage import UsageError
-from reconciler.render.respond import response_text, responses_document
 
 if TYPE_CHECKING:
     from reconciler.app.respond import Responses
@@ -37,6 +35,9 @@ def message_text(text: str, name: str) -> str:
 def show_responses(out: Output, sent: Responses, *, skippable: bool = False) -> int:
     """Shows each response and problem as it arrives, or one document at the end. Returns exit code
     1 if there is a problem, or if nothing was sent, unless `skippable`."""
+    from reconciler.app.respond import Response
+    from reconciler.render.respond import response_text, responses_document
+
     responses: list[Response] = []
     problems: list[Diagnostic] = []
     as_text = out.options.format == "text"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.messages.commands import completed
-from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
 
 if TYPE_CHECKING:
     from reconciler.messages.catalog import Message
+    from reconciler.model.diagnostics import Diagnostic
 
 
 def load_all() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from enum import StrEnum
 
 from reconciler.model.codes import Code
 from reconciler.model.remarks import RemarkError
@@ -39,3 +40,12 @@ def parse_settle_time(text: str) -> timedelta:
     if found < MIN_SETTLE_TIME:
         raise RemarkError(Code.USAGE, "settleTime", text=text)
     return found
+
+
+class By(StrEnum):
+    """What `status --totals` groups tasks by."""
+
+    TASK = "task"
+    FILE = "file"
+    TEAM = "team"
+    DAY = "day"

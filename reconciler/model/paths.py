@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from reconciler.model.diagnostics import Path
+if TYPE_CHECKING:
+    from reconciler.model.diagnostics import Path
 
 _BARE = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _MAX_NAME = 60

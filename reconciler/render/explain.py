@@ -5,11 +5,12 @@ from __future__ import annotations
 from reconciler.messages.catalog import entry
 from reconciler.messages.explanation import codes, messages_of, section
 from reconciler.model.codes import Code
-from reconciler.render.document import json_document
 
 
 def codes_document() -> dict[str, object]:
     """All codes."""
+    from reconciler.render.document import json_document
+
     return json_document(
         codes=[{"code": code.value, "title": entry(code).title} for code in codes()]
     )
@@ -20,6 +21,8 @@ def codes_text() -> str:
 
 
 def code_document(code: Code) -> dict[str, object]:
+    from reconciler.render.document import json_document
+
     found = entry(code)
     return json_document(
         code=code.value,

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.model.budget import Outlook
+from reconciler.model.options import By
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.counts import counted
 from reconciler.render.document import Document, budget_part, given, json_document
 from reconciler.render.style import Style
 from reconciler.render.view import ReportView
-from reconciler.tasks.totals import By, GroupTotal, Totals, Usage
+from reconciler.tasks.totals import GroupTotal, Totals, Usage
 
 if TYPE_CHECKING:
     from reconciler.app.status import TotalsReport

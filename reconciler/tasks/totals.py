@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from reconciler.model.identity import Identity
+from reconciler.model.options import By
 from reconciler.model.task import TaskRef, instant, natural
 from reconciler.model.value import Value, field
 from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import Record, State
 from reconciler.tasks.status import count_in
-
-
-class By(StrEnum):
-    """What totals are grouped by."""
-
-    TASK = "task"
-    FILE = "file"
-    TEAM = "team"
-    DAY = "day"
 
 
 class Usage(Value, frozen=True):

@@ -15,6 +15,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_file
+from reconciler.cli.main import COMMANDS
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.value import replace
 from reconciler.render import view_of
@@ -82,21 +83,35 @@ def imported(*arguments: str) -> set[str]:
     return set(ran.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_and_version_import_click_alone(option: str) -> None:
-    modules = imported(option)
-    ours = {name for name in modules if name.split(".")[0] == "reconciler"}
-    assert ours == {
-        "reconciler",
-        "reconciler.model",
-        "reconciler.model.address",
-        "reconciler.cli",
-        "reconciler.cli.main",
-        "reconciler.cli.help",
-        "reconciler.render",
-    }
-    others = {name.split(".")[0] for name in modules - ours} - sys.stdlib_module_names
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("--help", "--version", "help", "version", "completion zsh", "schema plan"),
+        *("explain", "explain TC101"),
+    ],
+)
+def test_what_only_prints_imports_click_alone(line: str) -> None:
+    """Such as `completion`, which starts with each shell."""
+    modules = {name.partition(".")[0] for name in imported(*line.split())}
+    others = modules - sys.stdlib_module_names - {"reconciler"}
     assert {name for name in others if not name.startswith("_")} == {"click"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_imports_neither_its_use_case_nor_its_output(command: str) -> None:
+    ours = {name.removeprefix("reconciler.") for name in imported(command, "--help")}
+    used = ("app.", "cli.console.", "plan.", "remote.", "render.", "state.", "tasks.")
+    assert not [name for name in ours - {"app.settings", "render.explain"} if name.startswith(used)]
+
+
+@pytest.mark.parametrize("line", ["explain TC805", "version", "help", "schema", "completion bash"])
+def test_what_only_prints_works_beside_an_invalid_configuration(line: str, tmp_path: Path) -> None:
+    """`explain` is what the error about it suggests."""
+    (tmp_path / "taskctl.toml").write_text("state = ")
+    assert taskctl("validate", cwd=tmp_path).returncode == 1
+    ran = taskctl(*line.split(), cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout
 
 
 def test_show_imports_neither_network_nor_manifests(plan_file: Path) -> None:
@@ -190,19 +205,29 @@ def test_a_closed_pipe_is_not_an_error(plan_file: Path) -> None:
     assert (process.returncode, said) == (1, b"")
 
 
-def test_a_full_disk_is_reported(plan_file: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("show PLAN", "TC813"),
+        ("version --format json", "TC813"),
+        ("show --format json --x", "TC804"),
+    ],
+)
+def test_a_full_disk_is_reported(line: str, code: str, plan_file: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         return
     with full.open("wb") as stdout:
         ran = subprocess.run(
-            [sys.executable, "-m", "reconciler", "show", str(plan_file)],
+            [sys.executable, "-m", "reconciler", *line.replace("PLAN", str(plan_file)).split()],
             stdout=stdout,
             stderr=subprocess.PIPE,
             check=False,
         )
     assert ran.returncode == 1
-    assert ran.stderr.decode() == "error: No space left on device [TC813]\n"
+    first = ran.stderr.decode().splitlines()[0]
+    assert first.startswith("error: ")
+    assert first.endswith(f" [{code}]")
 
 
 @pytest.mark.parametrize(

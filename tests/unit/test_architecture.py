@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "reconciler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -413,13 +411,6 @@ def test_status_parses_only_manifests_that_may_expect_something(tmp_path: Path) 
         manifest.write_text(f"{text}{more}\n")
         modules = loaded(tmp_path, "status", "--backend", "local")
         assert "reconciler.manifest.parse.source" in modules, more
-
-
-@pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_and_version_import_click_alone(option: str) -> None:
-    modules = loaded(ROOT, option)
-    assert not heavy_of(modules)
-    assert "ruamel" not in {name.partition(".")[0] for name in modules}
 
 
 # Paths in documents exist.

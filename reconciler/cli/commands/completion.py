@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import argument
+from reconciler.cli.help import printing_command
 
 
-@make_command(
+@printing_command(
     "completion",
-    argument("shell", "bash|zsh|fish", type=click.Choice(["bash", "zsh", "fish"])),
-    text_only=True,
+    click.Argument(["shell"], metavar="bash|zsh|fish", type=click.Choice(["bash", "zsh", "fish"])),
     examples=[
         (
             "taskctl completion bash > ~/.local/share/bash-completion/completions/taskctl",
@@ -23,10 +21,9 @@ from reconciler.cli.options import argument
         ("taskctl completion fish > ~/.config/fish/completions/taskctl.fish", "for fish"),
     ],
 )
-def command(call: Call, shell: str) -> int:
+def command(ctx: click.Context, _format_name: str, shell: str) -> str:
     """Print a shell completion script. It also completes task keys."""
     from reconciler.cli.completion.shells import SHELLS
 
-    root = call.click.find_root().command
-    call.out.document(SHELLS[shell](root, {}, "taskctl", "_TASKCTL_COMPLETE").source() + "\n")
-    return 0
+    script = SHELLS[shell](ctx.find_root().command, {}, "taskctl", "_TASKCTL_COMPLETE").source()
+    return f"{script}\n"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.app.doctor import Outcome, doctor
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, ORG, STATE, option
 from reconciler.model.value import replace
-from reconciler.render.doctor import checks_document, checks_text
 
 
 @make_command(
@@ -30,6 +28,9 @@ def command(call: Call, write_test: bool) -> int:
 
     Checks that cannot run are skipped. Exits 1 if a check fails.
     """
+    from reconciler.app.doctor import Outcome, doctor
+    from reconciler.render.doctor import checks_document, checks_text
+
     found = doctor(call.ctx, write_test=write_test)
     checks = [
         replace(c, diagnostics=tuple(call.out.masked_diagnostics(c.diagnostics))) for c in found

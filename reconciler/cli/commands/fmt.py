@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from reconciler.app.fmt import fmt, fmt_stdin
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import argument, option
 from reconciler.cli.usage import UsageError
-from reconciler.render.fmt import fmt_document, fmt_summary, fmt_text
 
 
 @make_command(
@@ -31,6 +29,9 @@ def command(call: Call, paths: tuple[str, ...], check: bool, diff: bool) -> int:
     kept, and the result is only written if it has the same meaning. Files with a syntax error are
     skipped.
     """
+    from reconciler.app.fmt import fmt, fmt_stdin
+    from reconciler.render.fmt import fmt_document, fmt_summary, fmt_text
+
     out, stdin = call.out, "-" in paths
     if stdin and len(paths) > 1:
         raise UsageError("stdinAlone")

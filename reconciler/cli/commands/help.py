@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import argument
-from reconciler.cli.usage import UsageError
+from reconciler.cli.help import printing_command
 
 
-@make_command(
+@printing_command(
     "help",
-    argument("names", "[COMMAND]...", nargs=-1),
-    text_only=True,
+    click.Argument(["names"], metavar="[COMMAND]...", nargs=-1),
     examples=[("taskctl help plan", "options and examples of plan")],
 )
-def command(call: Call, names: tuple[str, ...]) -> int:
+def command(ctx: click.Context, _format_name: str, names: tuple[str, ...]) -> str:
     """Show help for a command."""
-    ctx = call.click.find_root()
-    found: click.Command = ctx.command
+    ctx = ctx.find_root()
+    found = ctx.command
     for name in names:
         below = found.get_command(ctx, name) if isinstance(found, click.Group) else None
         if below is None:
+            from reconciler.cli.usage import UsageError
+
             raise UsageError("command", ctx, name=" ".join(names))
         ctx, found = click.Context(below, parent=ctx, info_name=name), below
-    call.out.document(found.get_help(ctx) + "\n")
-    return 0
+    return found.get_help(ctx) + "\n"

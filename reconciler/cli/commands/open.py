@@ -8,7 +8,6 @@ import sys
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import BACKEND, STATE, argument, option
-from reconciler.render import safe
 
 
 @make_command(
@@ -30,14 +29,14 @@ def command(call: Call, key: str, pull_requests: bool) -> int:
     printed instead.
     """
     from reconciler.app.open import addresses
+    from reconciler.render import safe
+    from reconciler.render.document import json_document
 
     out = call.out
     found = addresses(call.ctx, key, pull_requests=pull_requests)
     as_text = out.options.format == "text"
     if as_text and len(found) == 1 and sys.stdout.isatty() and _show(found[0]):
         return 0
-    from reconciler.render.document import json_document
-
     out.result(
         lambda: json_document(urls=list(found)),
         lambda _: "".join(f"{safe.line(url)}\n" for url in found),

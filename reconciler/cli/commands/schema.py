@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import argument
+from reconciler.cli.help import printing_command
+from reconciler.render import BASIC_FORMATS
 
 SCHEMAS = (
     *("manifest", "state"),
@@ -14,20 +14,16 @@ SCHEMAS = (
 """The names of the schemas: two for files, then one for each document of `--format json`."""
 
 
-@make_command(
+@printing_command(
     "schema",
-    argument(
-        "name",
-        "[NAME]",
-        type=click.Choice(SCHEMAS),
-        default="manifest",
-    ),
+    click.Argument(["name"], metavar="[NAME]", type=click.Choice(SCHEMAS), default="manifest"),
+    formats=BASIC_FORMATS,
     examples=[
         ("taskctl schema > manifest.schema.json", "the schema of manifests, for an editor"),
         ("taskctl schema plan", "the schema of `taskctl plan --format json`"),
     ],
 )
-def command(call: Call, name: str) -> int:
+def command(_ctx: click.Context, _format_name: str, name: str) -> str:
     """Print a JSON Schema: of manifests, of the state file, or of the output of a command.
 
     NAME is manifest (the default), state, or a command whose `--format json` it describes: plan,
@@ -38,5 +34,4 @@ def command(call: Call, name: str) -> int:
     """
     from reconciler.system.resources import schema_text
 
-    call.out.document(schema_text(name))
-    return 0
+    return schema_text(name)

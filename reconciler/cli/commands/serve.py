@@ -18,6 +18,7 @@ import click
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import duration, option
 from reconciler.cli.usage import UsageError
+from reconciler.manifest.repository import repository_root, resolved
 
 if TYPE_CHECKING:
     from reconciler.embedded.budget import TokenBudget
@@ -175,8 +176,6 @@ def _access(call: Call) -> Iterator[tuple[str, Path | None]]:
 
 def _new_file(call: Call, token: str) -> Path:
     """A file with the token, outside the repository, that only this user can read."""
-    from reconciler.manifest.repository import repository_root, resolved
-
     root = call.ctx.settings.root
     folder = resolved(Path(tempfile.gettempdir()))
     if folder.is_relative_to(repository_root(root) or resolved(root)):

@@ -21,14 +21,6 @@ from reconciler.cli.options import (
     option,
 )
 from reconciler.cli.usage import UsageError
-from reconciler.render.state import (
-    copy_document,
-    copy_text,
-    edit_text,
-    edits_document,
-    place_document,
-    place_text,
-)
 
 if TYPE_CHECKING:
     from reconciler.app.state import Edit, PlaceChange
@@ -223,6 +215,7 @@ def print_state(call: Call) -> int:
     It contains all prompts, including those of sensitive tasks.
     """
     from reconciler.app.state import pull_state
+    from reconciler.render.state import copy_document, copy_text
 
     state = pull_state(call.ctx)
     call.out.result(lambda: copy_document(state), lambda _style: copy_text(state))
@@ -293,10 +286,14 @@ command = Group(
 
 def _show_edits(call: Call, *edits: Edit) -> int:
     """Shows the edits. The exit code is 1 if they were declined."""
+    from reconciler.render.state import edit_text, edits_document
+
     call.out.result(lambda: edits_document(edits), lambda _style: "".join(map(edit_text, edits)))
     return int(not edits)
 
 
 def _show_change(call: Call, change: PlaceChange) -> int:
+    from reconciler.render.state import place_document, place_text
+
     call.out.result(lambda: place_document(change), lambda _style: place_text(change))
     return 0

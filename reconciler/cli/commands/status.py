@@ -5,30 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.app.status import (
-    NOTIFY_URL,
-    Notify,
-    StatusReport,
-    read_totals,
-    status,
-)
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.console.live import Screen
-from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
+from reconciler.model.options import By
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render import TABLE_FORMATS
-from reconciler.render.notification import notification_text
-from reconciler.render.status import status_document, status_rows
-from reconciler.tasks.status import exit_code
-from reconciler.tasks.totals import By
+
+if TYPE_CHECKING:
+    from reconciler.app.status import StatusReport
+    from reconciler.cli.console.live import Screen
+    from reconciler.cli.console.output import Output
 
 _STATUSES = {state.value: state for state in TaskState}
 
@@ -128,23 +122,20 @@ def command(
     The service only reports running or idle; the other statuses are derived from the events. A task
     that is unmet, gone, stopped, cancelled or unresolved counts as failed.
     """
+    from reconciler.app.status import NOTIFY_URL, Notify, read_totals, status
+    from reconciler.cli.console.live import Screen
+    from reconciler.render.notification import notification_text
+    from reconciler.tasks.status import exit_code
+
     out = call.out
     as_table = out.options.format in TABLE_FORMATS
-    if watch and out.options.format == "json":
-        raise UsageError("watchText")
-    if watch and notify:
-        raise UsageError("exclusive", option="--notify", other="--watch")
+    _check_options(call.click, out.options.format)
     if notify and not os.environ.get(NOTIFY_URL, "").strip():
         raise UsageError("notifyUrl", variable=NOTIFY_URL)
     if totals:
-        if other := first_given(call.click, ["watch", "notify", "exits"]):
-            name = "--exit-code" if other == "exits" else f"--{other}"
-            raise UsageError("exclusive", option="--totals", other=name)
         groups = (By(by),) if by else (By.TASK,) if as_table else (By.FILE, By.DAY)
         out.report(read_totals(call.ctx, selectors, groups, states=states, since=since))
         return 0
-    if since or by or as_table:
-        raise UsageError("totals")
     news = Notify(notify_since, notification_text) if notify else None
     pause = interval if watch else None
     reports = status(call.ctx, selectors, states=states, interval=pause, notify=news)
@@ -161,7 +152,25 @@ def command(
     return code
 
 
+def _check_options(ctx: click.Context, format_name: str) -> None:
+    """UsageError for options that do not fit together."""
+    own = ctx.params
+    if own["watch"] and format_name == "json":
+        raise UsageError("watchText")
+    if own["watch"] and own["notify"]:
+        raise UsageError("exclusive", option="--notify", other="--watch")
+    if own["totals"]:
+        if other := first_given(ctx, ["watch", "notify", "exits"]):
+            name = "--exit-code" if other == "exits" else f"--{other}"
+            raise UsageError("exclusive", option="--totals", other=name)
+    elif own["since"] or own["by"] or format_name in TABLE_FORMATS:
+        raise UsageError("totals")
+
+
 def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Severity) -> None:
+    from reconciler.cli.console.live import Screen
+    from reconciler.render.status import status_document, status_rows
+
     problems = [replace(each, severity=severity) for each in report.diagnostics]
     problems += report.duplicates
     if out.options.format == "json":

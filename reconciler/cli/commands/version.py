@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import click
+
 from reconciler import __version__
-from reconciler.cli.command import Call, make_command
+from reconciler.cli.help import printing_command
+from reconciler.render import BASIC_FORMATS
 
 
-@make_command("version", examples=[("taskctl version --format json", "for a program")])
-def command(call: Call) -> int:
+@printing_command(
+    "version",
+    examples=[("taskctl version --format json", "for a program")],
+    formats=BASIC_FORMATS,
+)
+def command(_ctx: click.Context, format_name: str) -> str:
     """Print the version."""
-    from reconciler.render.document import json_document
+    if format_name != "json":
+        return f"taskctl {__version__}\n"
+    from reconciler.render.document import dump, json_document
 
-    call.out.result(
-        lambda: json_document(version=__version__), lambda _style: f"taskctl {__version__}\n"
-    )
-    return 0
+    return dump(json_document(version=__version__))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.app.settings import Settings
-from reconciler.cli.config import config_of, folder_of
 from reconciler.manifest.repository import link_out
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
@@ -42,6 +41,8 @@ def _completion(*sources: Source, with_files: bool = False) -> Complete:
     def complete(
         ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem[object]]:
+        from reconciler.cli.config import config_of, folder_of
+
         folder = folder_of(ctx)
         settings = Settings(root=folder)
         with suppress(TaskctlError):
@@ -112,22 +113,6 @@ keys = _completion(_desired, _recorded)
 """Of the manifests, which also have those of a shared state, and of the state files here."""
 keys_or_files = _completion(_desired, _recorded, with_files=True)
 desired_keys = _completion(_desired)
-
-
-def diagnostic_codes(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[object]]:
-    """Diagnostic codes, with their titles."""
-    from click.shell_completion import CompletionItem
-
-    from reconciler.messages.catalog import entry
-    from reconciler.messages.explanation import codes as all_codes
-
-    return [
-        CompletionItem(code.value, help=entry(code).title)
-        for code in all_codes()
-        if code.value.startswith(incomplete.upper())
-    ]
 
 
 def task_statuses(

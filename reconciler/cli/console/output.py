@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from reconciler.app.settings import ReportFile, Settings
-from reconciler.app.ui import FailureReport
+from reconciler.app.ui import ApplyProgress, FailureReport
 from reconciler.cli.console.source_lines import SourceLines
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.terminal import columns, wants_color, wants_links
@@ -19,12 +19,13 @@ from reconciler.model.value import Value, replace
 from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render
 from reconciler.render.reports import Report, keys_in, masked
 from reconciler.render.style import Style
+from reconciler.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.app.apply import ApplyWaitReport
-    from reconciler.app.ui import ApplyProgress, Source, Watch
+    from reconciler.app.ui import Source, Watch
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
     from reconciler.system.stop import Stop
@@ -280,9 +281,7 @@ class Output:
         return sys.stdin.readline() or None
 
     def progress(self, total: int) -> ApplyProgress:
-        from reconciler.app.ui import ApplyProgress
         from reconciler.cli.console.progress import Bar, Lines
-        from reconciler.system.clock import SystemClock
 
         self._load_early()
         if self.options.quiet:

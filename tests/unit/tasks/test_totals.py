@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reconciler.app.status import TotalsReport
 from reconciler.model.budget import Budget, Outlook
 from reconciler.model.identity import Identity
+from reconciler.model.options import By
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.render import cells, render, view_of
@@ -22,7 +23,7 @@ from reconciler.render.totals import (
     bar,
     totals_rows,
 )
-from reconciler.tasks.totals import By, GroupTotal, Totals, Usage, known_usages, totals
+from reconciler.tasks.totals import GroupTotal, Totals, Usage, known_usages, totals
 from tests.support.documents import check_document
 from tests.support.escaping import invisible_in
 from tests.support.plan_values import ORG, attempt, duplicate, record, state
