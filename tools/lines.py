@@ -1,6 +1,8 @@
 """Counts lines of code: lines that hold a token, without comments and without statements that are
 only a string. `python -m tools.lines [FOLDER ...]` prints each folder's packages and its total."""
 
+from __future__ import annotations
+
 import ast
 import sys
 import tokenize

@@ -20,7 +20,7 @@ class Identity(Stored, frozen=True):
         return self.login or self.id
 
     def same_as(self, other: Identity | None) -> bool:
-        return other is not None and self._proof() == other._proof()
+        return other is not None and self.proof() == other.proof()
 
-    def _proof(self) -> tuple[str, str | None, str | None]:
+    def proof(self) -> tuple[str, str | None, str | None]:
         return (self.id, self.organization or None, self.team or None)

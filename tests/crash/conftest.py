@@ -1,5 +1,7 @@
 """Fixtures of tests with kills and lost responses."""
 
+from __future__ import annotations
+
 from tests.support.in_process import here
 
 __all__ = ["here"]
