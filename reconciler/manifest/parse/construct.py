@@ -26,6 +26,7 @@ from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.remarks import RemarkError
+from reconciler.model.value import Value
 
 _MISSING = object()
 _SHORT = 32
@@ -41,8 +42,18 @@ class UnreadableDocumentError(Exception):
     """The rest of the file cannot be read; the reason is among the findings already."""
 
 
-Frame = tuple[dict[str, object] | None, list[object], str | None, dict[str, Position] | None]
-"""An open mapping or list, the current key, and where to record the positions of keys."""
+class Frame(Value, frozen=True):
+    """An open mapping, or a list of `items` if there is no `mapping`; the key whose value comes
+    next, and where to record the `positions` of keys."""
+
+    mapping: dict[str, object] | None
+    items: list[object]
+    key: str | None
+    positions: dict[str, Position] | None = None
+
+    @property
+    def awaits_key(self) -> bool:
+        return self.mapping is not None and self.key is None
 
 
 class Construction:
@@ -83,21 +94,22 @@ class Construction:
             if kind is ScalarEvent:
                 value = event.value
                 if event.ctag is not None or event.anchor is not None or event.style == '"':
-                    value = self._special(event, (mapping, items, key, positions))
+                    value = self._special(event, Frame(mapping, items, key))
                 elif not event.style and (mapping is None or key is not None):
                     value = known.get(value, _MISSING)
                     if value is _MISSING:
-                        value = self._plain(event, (mapping, items, key, positions))
+                        value = self._plain(event, Frame(mapping, items, key))
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
-                mapping, items, _, positions = stack.pop()
+                outer = stack.pop()
+                mapping, items, positions = outer.mapping, outer.items, outer.positions
                 key = None
                 continue
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                mapping, items, positions = self._open(event, (mapping, items, key, positions))
+                mapping, items, positions = self._open(event, Frame(mapping, items, key, positions))
                 key = None
                 continue
             elif kind is AliasEvent:
-                value = self._alias(event, (mapping, items, key, positions))
+                value = self._alias(event, Frame(mapping, items, key))
             else:
                 self._stream(event)
                 continue
@@ -109,25 +121,24 @@ class Construction:
             else:
                 key = keys.setdefault(value, value)
                 if key in mapping or positions is not None or not key:
-                    key = self._key(event, key, (mapping, items, None, positions))
+                    key = self._key(event, key, Frame(mapping, items, None, positions))
         self._clean()
 
     def _open(
         self, event: Any, frame: Frame
     ) -> tuple[dict[str, object] | None, list[object], dict[str, Position] | None]:
         """Starts a mapping or a list in `frame`."""
-        mapping, items, key, _ = frame
         is_mapping = type(event) is MappingStartEvent
         value: Any = {} if is_mapping else []
-        if mapping is None:
-            items.append(value)
-        elif key is None:
+        if frame.mapping is None:
+            frame.items.append(value)
+        elif frame.key is None:
             at = event.start_mark.index
             is_template = is_mapping and self._text[at - 1 : at + 1] == "{{"
             case = "template" if is_template else "collection"
             self._refuse(event, frame, Code.INVALID_KEY, case)
         else:
-            mapping[key] = value
+            frame.mapping[frame.key] = value
         if event.ctag is not None:
             tag = str(event.ctag)
             if tag not in (_MAP_TAGS if is_mapping else _SEQ_TAGS):
@@ -140,13 +151,13 @@ class Construction:
             self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": limits.YAML_DEPTH})
         if not is_mapping:
             return None, value, None
-        below_root = depth == 2 and key is not None
-        return value, items, self.keys.setdefault(key or "", {}) if below_root else None
+        below_root = depth == 2 and frame.key is not None
+        positions = self.keys.setdefault(frame.key or "", {}) if below_root else None
+        return value, frame.items, positions
 
     def _special(self, event: Any, frame: Frame) -> scalars.Scalar:
         """A scalar with a tag, an anchor or escapes."""
-        mapping, _, key, _ = frame
-        is_key = mapping is not None and key is None
+        is_key = frame.awaits_key
         tag = None if event.ctag is None else str(event.ctag)
         value: scalars.Scalar = event.value
         if re.search(_UNSENDABLE, event.value):
@@ -184,15 +195,14 @@ class Construction:
         return value
 
     def _alias(self, event: Any, frame: Frame) -> object:
-        mapping, _, key, _ = frame
         name = event.anchor
-        if mapping is not None and key is None:
+        if frame.awaits_key:
             self._refuse(event, frame, Code.INVALID_ALIAS, "key", {"alias": name})
         if name not in self._anchors:
             self._refuse(event, frame, Code.INVALID_ALIAS, "unknown", {"alias": name})
         value = self._anchors[name]
         inside = [*self._stack[1:], frame]
-        if any(value is (items if mapping is None else mapping) for mapping, items, *_ in inside):
+        if any(value is (f.items if f.mapping is None else f.mapping) for f in inside):
             self._refuse(event, frame, Code.INVALID_ALIAS, "recursive", {"alias": name})
         size, height = self._measure(value)
         self._expansion -= size
@@ -222,11 +232,11 @@ class Construction:
     def _key(self, event: Any, key: str, frame: Frame) -> str:
         """Records the position of a key; returns another name for a duplicate, so that the first
         value is kept, and for a merge key. Duplicates below a duplicate are not reported."""
-        mapping, items, _, positions = frame
+        mapping, positions = frame.mapping, frame.positions
         if event.value == _MERGE_KEY:
             key = _MERGE_KEY
             if not event.style and mapping is not None:
-                self._note(event, (mapping, items, key, positions), Code.MERGE_KEY)
+                self._note(event, Frame(mapping, frame.items, key), Code.MERGE_KEY)
                 self._duplicates.append((mapping, _DUPLICATE + key))
                 return _DUPLICATE + key
         elif not key and not event.style:
@@ -235,7 +245,7 @@ class Construction:
             if positions is not None:
                 positions[key] = _position(event.start_mark)
             return key
-        if not any((outer or "").startswith(_DUPLICATE) for _, _, outer, _ in self._stack):
+        if not any((outer.key or "").startswith(_DUPLICATE) for outer in self._stack):
             self.repeats.append(((*self._path(frame), key), _position(event.start_mark)))
         self._duplicates.append((mapping, _DUPLICATE + key))
         return _DUPLICATE + key
@@ -264,15 +274,13 @@ class Construction:
 
     def _path(self, frame: Frame) -> Path:
         steps: list[str | int] = []
-        for mapping, items, key, _ in self._stack[1:]:
-            steps.append(
-                len(items) - 1 if mapping is None else (key or "").removeprefix(_DUPLICATE)
-            )
-        mapping, items, key, _ = frame
-        if self._stack and mapping is None:
-            steps.append(len(items))
-        elif key is not None:
-            steps.append(key.removeprefix(_DUPLICATE))
+        for outer in self._stack[1:]:
+            name = (outer.key or "").removeprefix(_DUPLICATE)
+            steps.append(len(outer.items) - 1 if outer.mapping is None else name)
+        if self._stack and frame.mapping is None:
+            steps.append(len(frame.items))
+        elif frame.key is not None:
+            steps.append(frame.key.removeprefix(_DUPLICATE))
         return tuple(steps)
 
     def _note(
