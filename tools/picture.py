@@ -20,20 +20,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 WIDTH = 80
-IAM = """\
-version: 1
-orgName: acme
-tasks:
-  rotate-iam-keys:
-    message: |
-      Rotate every IAM access key older than 90 days in the production account.
-      Delete none: disable the old key once the new key is in use.
-    approvalMode: balanced
-    isShared: true
-  cost-review-2026-11:
-    message: Which ten stacks cost the most in November 2026, and why?
-    permissionMode: read-only
-"""
+README = Path(__file__).parents[1] / "README.md"
 UPGRADE = """\
 version: 1
 orgName: acme
@@ -109,7 +96,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def plan_and_apply() -> str:
     """The SVG of a plan and an apply."""
     return _picture(
-        ("iam.yaml", IAM),
+        ("buckets.yaml", _manifest_of_the_readme()),
         ("plan --backend local", *["apply --yes --backend local"] * 2),
         "taskctl plan shows two tasks to create; apply creates them; a second apply does nothing",
     )
@@ -123,6 +110,11 @@ def results() -> str:
         "taskctl results shows pull requests and answers, and why one task is unmet",
         before="apply --yes --wait --interval 100ms --backend local",
     )
+
+
+def _manifest_of_the_readme() -> str:
+    _, rest = README.read_text(encoding="utf-8").split("```yaml\n# tasks/buckets.yaml\n")
+    return rest.partition("```")[0]
 
 
 def _picture(
