@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
+from reconciler.manifest.ignores import blocks
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask, Removal
@@ -18,7 +19,7 @@ _SETTINGS = frozenset(NAMES) - {"message"}
 def build(document: Document) -> None:
     """Adds the tasks of a document, after further checks. Tasks with errors are `unusable`, and
     defaults with errors are left out."""
-    data, errors = document.data, [found for found in document.findings if found.blocks]
+    data, errors = document.data, [found for found in document.findings if blocks(found)]
     if not isinstance(data, dict):
         return
     document.max_creates, document.removed = _max_creates(data), _removed(document, errors)

@@ -27,7 +27,7 @@ def compare(
     entries: Sequence[DeclaredEntry] = (),
 ) -> list[Found]:
     """Errors for keys, task IDs and former keys of two tasks, for keys that are also listed under
-    `removed`, and for `after`; warnings for duplicate prompts.
+    `removed`, and for `after`; errors for equal tasks, warnings for other duplicate prompts.
 
     `unusable` are tasks whose own errors are reported already: only their keys count.
     """
@@ -92,19 +92,29 @@ def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
 
 
 def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
+    """Errors for tasks without an ID whose inputs equal those of another one without an ID, and
+    warnings for other tasks with the same prompt and entities."""
     alike: dict[int, list[DesiredTask]] = {}
     for task in tasks:
         text = text_of(task.inputs)
         if text is not None:
             alike.setdefault(hash((task.org_name, comparable_text(text))), []).append(task)
     for group in alike.values():
+        by_inputs: dict[object, DesiredTask] = {}
         by_entities: dict[object, DesiredTask] = {}
         for task in group if len(group) > 1 else ():
+            path = ("tasks", task.key)
+            inputs = (task.org_name, canonical_json(task.inputs))
+            equal = by_inputs.setdefault(inputs, task) if task.task_id is None else task
+            if equal.key != task.key:
+                facts = {"other": equal.key, **_place(equal)}
+                yield task, Finding(Code.DUPLICATE_WORK, path, "equal", facts, on_key=True)
+                continue
             entities = sorted(canonical_json(entity) for entity in entities_of(task.inputs))
             first = by_entities.setdefault((task.org_name, *entities), task)
             is_same = compare_work(task.inputs, message_of(first.inputs)) is Work.SAME
             if is_same and first.key != task.key:
-                path, facts = ("tasks", task.key), {"other": first.key, **_place(first)}
+                facts = {"other": first.key, **_place(first)}
                 yield task, warning_finding(Code.DUPLICATE_WORK, path, "", facts, on_key=True)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.manifest.finding import Finding
+from reconciler.manifest.ignores import Ignores, blocks
 from reconciler.manifest.parse.spans import Position
 from reconciler.model.value import replace
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.manifest.expand.expansion import Expansion
-    from reconciler.manifest.ignores import Ignores
     from reconciler.manifest.parse.source import Source
     from reconciler.manifest.prompt_file import PromptFile
     from reconciler.model.diagnostics import Path as DataPath
@@ -69,7 +69,7 @@ class Document:
     @property
     def rejected(self) -> set[DataPath]:
         """The paths with errors."""
-        return {found.path for found in self.findings if found.blocks}
+        return {found.path for found in self.findings if blocks(found)}
 
     def release(self) -> None:
         """Frees the data, once the tasks are built: they still refer to its parts."""

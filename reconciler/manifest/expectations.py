@@ -12,6 +12,7 @@ from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
+from reconciler.manifest.ignores import blocks
 from reconciler.manifest.keywords import misspelled_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.parse.spans import locate
@@ -208,7 +209,7 @@ def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
     if data is not None:
         with closing(NamedFiles(root)) as files:
             read_expectations(document, files, schemas)
-    errors = [found for found in document.findings if found.blocks]
+    errors = [found for found in document.findings if blocks(found)]
     problems = tuple(source.diagnostics(errors, file))
     is_unreadable = data is None or not isinstance(data.get("tasks"), dict)
     sensitive = frozenset(() if data is None or is_unreadable else _sensitive(data))

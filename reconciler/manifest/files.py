@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
+from reconciler.manifest.ignores import blocks
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.prompt_file import PromptFile
@@ -207,6 +208,6 @@ def _prompt_file(content: bytes, path: Path) -> PromptFile:
             part = found.secret or str(found.facts.get("text", ""))
             at = lines.position(max(text.find(part), 0))
             file.findings.append(found.at_position(*at))
-    if not any(found.blocks for found in file.findings):
+    if not any(blocks(found) for found in file.findings):
         file.text = text
     return file

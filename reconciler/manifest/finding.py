@@ -18,9 +18,6 @@ from reconciler.model.value import Value, replace
 Facts = Mapping[str, Arg]
 NO_FACTS: Facts = MappingProxyType({})
 
-IGNORABLE_ERRORS = frozenset({Code.CREDENTIAL, Code.CUT_OFF_PROMPT})
-"""Errors that a comment in the manifest may accept: the task can be built."""
-
 
 class Finding(Value, frozen=True):
     """A problem at the value of `path`, or at its key if `on_key`. `position` is known for some.
@@ -58,11 +55,6 @@ class Finding(Value, frozen=True):
     @property
     def is_error(self) -> bool:
         return self.severity is Severity.ERROR
-
-    @property
-    def blocks(self) -> bool:
-        """Whether its task cannot be built."""
-        return self.is_error and self.code not in IGNORABLE_ERRORS
 
     @classmethod
     def of(cls, problem: RemarkError, path: Path, position: Position | None = None) -> Finding:

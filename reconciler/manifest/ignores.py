@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from ruamel.yaml.events import (
     AliasEvent,
@@ -25,12 +24,14 @@ from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
-_COMMENT = re.compile(
+IGNORABLE_ERRORS = frozenset({Code.CREDENTIAL, Code.CUT_OFF_PROMPT, Code.DUPLICATE_WORK})
+"""Mistakes that would start a paid agent, unless a comment says that they are none."""
+
+_COMMENT = (  # compiled on first use: few files need it
     r"(?<!\S)#(?:"
     r"[^\r\n]*?\btaskctl:[ \t]*(?P<ignore>ignore)\b(?:[ \t]*\[(?P<codes>[^]#\r\n]*)\])?"
     r"|[^\r\n]*+)"  # a line without one is searched once, however often it has a `#`
 )
-_CODES = frozenset(code.value for code in Code)
 _TASK = 2
 """The length of the path of a task, the outermost value whose findings can be ignored."""
 
@@ -38,21 +39,24 @@ _BEFORE_KEY = -1
 """The last step of a path in a mapping, between two values."""
 
 
-@dataclass(slots=True)
+def blocks(found: Finding) -> bool:
+    """Whether a finding is an error that no comment can accept: its task cannot be built."""
+    return found.is_error and found.code not in IGNORABLE_ERRORS
+
+
 class _Ignore:
-    code: str
-    at: Position
-    path: Path
-    is_used: bool = False
+    def __init__(self, code: str, at: Position, path: Path) -> None:
+        self.code, self.at, self.path = code, at, path
+        self.is_used = False
 
 
-@dataclass(slots=True)
 class Ignores:
     """The comments of one manifest. `wrong` are findings for invalid ones."""
 
-    listed: list[_Ignore] = field(default_factory=list)
-    wrong: list[Finding] = field(default_factory=list)
-    _by: dict[tuple[str, Path | int], _Ignore] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.listed: list[_Ignore] = []
+        self.wrong: list[Finding] = []
+        self._by: dict[tuple[str, Path | int], _Ignore] = {}
 
     def add(self, ignore: _Ignore) -> None:
         self.listed.append(ignore)
@@ -61,7 +65,7 @@ class Ignores:
     def take(self, found: Finding) -> bool:
         """Whether a finding is ignored: by a comment at a key of its path or, if it has a position
         instead of a path, on its line."""
-        if not self._by or found.blocks:
+        if not self._by or blocks(found):
             return False
         path = found.path
         places: list[Path | int] = [path[:end] for end in range(_TASK, len(path) + 1)]
@@ -80,7 +84,7 @@ class Ignores:
             return
         errors: dict[Path, set[str]] = {}
         for found in findings:
-            if found.blocks:
+            if blocks(found):
                 errors.setdefault(found.path[:_TASK], set()).add(found.code.value)
         for each in self.listed:
             own = errors.get(each.path[:_TASK])
@@ -98,7 +102,7 @@ def read_ignores(source: Source) -> Ignores:
     lines = LineIndex(text)
     found = [
         (lines.position(match.start()), match["codes"])
-        for match in _COMMENT.finditer(text)
+        for match in re.finditer(_COMMENT, text)
         if match["ignore"]
     ]
     paths = _paths_by_place(source.events(), [place for place, _ in found])
@@ -107,7 +111,7 @@ def read_ignores(source: Source) -> Ignores:
             continue
         path = paths[place]
         codes = [code.strip() for code in (listed or "").split(",")]
-        is_valid = _CODES.issuperset(codes)
+        is_valid = {*Code}.issuperset(codes)
         if path is None or not is_valid:
             case = "place" if is_valid else "code"
             wrong = warning_finding(Code.UNUSED_IGNORE, path or (), case)

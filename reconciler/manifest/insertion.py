@@ -17,6 +17,7 @@ from ruamel.yaml.events import DocumentEndEvent
 from reconciler.manifest.build import build
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
+from reconciler.manifest.ignores import blocks
 from reconciler.manifest.layout import STEP
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.source import Source, read_source
@@ -59,7 +60,7 @@ def task_faults(*tasks: NewTask) -> list[Finding]:
     source = Source(b"")
     settings = {task.key: task.settings for task in tasks}
     source.data = map_texts(str, {"version": 1, "tasks": settings})
-    wrong = [each for each in _built(source, "").findings if each.blocks]
+    wrong = [each for each in _built(source, "").findings if blocks(each)]
     if wrong or _is_read_back((task.key, task.members) for task in tasks):
         return wrong
     return [
@@ -188,7 +189,7 @@ def _checked(
         raise _NotReadBackError
     built = _built(source, file)
     diagnostics = source.diagnostics(built.findings, file)
-    if any(each.blocks for each in built.findings):
+    if any(blocks(each) for each in built.findings):
         raise ManifestError(diagnostics)
     new = {task.key for task in tasks}
     return Added(

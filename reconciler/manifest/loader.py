@@ -15,6 +15,7 @@ from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
+from reconciler.manifest.ignores import Ignores, read_ignores
 from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.prompt_file import PromptFile
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence
     from reconciler.manifest.expectations import Schemas
     from reconciler.manifest.generated import Entries
-    from reconciler.manifest.ignores import Ignores
     from reconciler.manifest.policy import Policy
 
 
@@ -205,8 +205,6 @@ class _Loading:
 
             read_expectations(document, self.named, self._schemas)
         if b"taskctl:" in source.body:
-            from reconciler.manifest.ignores import read_ignores
-
             document.ignores = read_ignores(source)
         if has_entries(source.data) or b"{{" in source.body:
             self._entries.expand(document)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reconciler.manifest.finding import Facts, Finding, warning_finding
+from reconciler.manifest.ignores import blocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path, Severity
 from reconciler.model.remarks import Arg
@@ -40,7 +41,7 @@ class TaskChecks:
             self._found.extend(_name((*root, "name"), given["name"]))
         if given.get("movedFrom") == key:
             self._found.append(Finding(Code.INVALID_MOVE, (*root, "movedFrom"), "self"))
-        return not any(found.blocks for found in self._found[before:])
+        return not any(blocks(found) for found in self._found[before:])
 
     def check_settings(self, key: str, given: Mapping[str, object], inputs: Inputs) -> None:
         """Checks the settings of a task without errors, as `given` and with defaults."""

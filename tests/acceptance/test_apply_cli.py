@@ -62,7 +62,7 @@ def test_exceeding_max_creates_sends_nothing(sandbox: Sandbox, server: FaultServ
 
 def test_a_problem_is_printed_once_and_errors_last(sandbox: Sandbox, server: FaultServer) -> None:
     same = next(iter(TEXTS.values()))
-    sandbox.write(as_tasks({**TEXTS, "twin": same}))
+    sandbox.write(as_tasks({**TEXTS, "twin": same}, named=["twin"]))
     words = sandbox.arguments("apply", "--max-creates", "1")
     words = [word for word in words if word not in ("--format", "json")]
     ended = subprocess.run(

@@ -131,6 +131,23 @@ def test_a_prompt_that_a_comment_cuts_off_is_an_error(
     assert run(["validate", "-C", str(folder)]) == 0
 
 
+def test_two_equal_tasks_are_an_error_unless_one_of_them_exists(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each would start a paid agent; a comment can accept it."""
+    path = folder / "tasks" / "iam.yaml"
+    one, two = ("{message: Do it., taskID: t-1}", "{message: Do it.}")
+    path.write_text(f"version: 1\norgName: acme\ntasks:\n  a: {one}\n  b: {two}\n")
+    assert run(["validate", "-C", str(folder)]) == 0
+    assert ": warning: tasks.b: same prompt" in capsys.readouterr().err
+    path.write_text(path.read_text() + f"  c: {two}\n")
+    assert run(["validate", "-C", str(folder)]) == 1
+    assert run(["apply", "-C", str(folder), "--backend", "local", "--yes", "-q"]) == 1
+    assert ":6:3: error: tasks.c: identical to `b`" in capsys.readouterr().err
+    path.write_text(path.read_text()[:-1] + " # taskctl: ignore[TC304]\n")
+    assert run(["validate", "-C", str(folder)]) == 0
+
+
 def test_strict_fails_on_warnings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "tasks" / "iam.yaml").write_text(ADVICE.replace("issue #412", "TODO 412"))
     assert run(["validate", "-C", str(folder)]) == 0
@@ -176,7 +193,7 @@ def test_deliberately_repeated_prompts_are_accepted_in_any_organization(
     text = "version: 1\ntasks:\n  a: {message: Do it., orgName: acme}\n  b: {message: Do it.}\n"
     (folder / "tasks" / "iam.yaml").write_text(text)
     plan = ["plan", "-C", str(folder), "--backend", "local", "--org", "acme", "--format", "json"]
-    assert run(plan) == 0
+    assert run(plan) == 1
     assert "TC304" in capsys.readouterr().out
     text = text.replace("\n  b:", " # taskctl: ignore[TC304]\n  b:")
     (folder / "tasks" / "iam.yaml").write_text(text[:-1] + " # taskctl: ignore[TC304]\n")

@@ -175,9 +175,9 @@ def test_a_schema_file_and_defaults(place: LiveTasks) -> None:
         "orgName": "acme",
         "defaults": {"expect": {"data": "schemas/up.json"}},
         "tasks": {
-            "a": {"message": f"answering {BAD}"},
-            "b": {"message": f"answering {BAD}", "expect": None},
-            "c": {"message": f"answering {BAD}", "expect": {"pullRequests": 1}},
+            "a": {"message": f"answering a {BAD}"},
+            "b": {"message": f"answering b {BAD}", "expect": None},
+            "c": {"message": f"answering c {BAD}", "expect": {"pullRequests": 1}},
         },
     }
     (place.folder / "tasks" / "all.yaml").write_text(json.dumps(document))

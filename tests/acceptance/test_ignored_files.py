@@ -18,7 +18,7 @@ version: 1
 orgName: acme
 tasks:
   one: {message: {contentFile: ../build/prompt.md}}
-  two: {message: {contentFile: ../build/prompt.md}}
+  two: {message: {contentFile: ../build/prompt.md}, name: Two}
   many: {forEach: {n: {file: ../build/rows.txt}}, message: "do {{ n }}"}
 """
 SECRET = "hunter-2"

@@ -118,6 +118,7 @@ def test_tasks_with_the_same_prompt_cause_one_warning(place: LiveTasks) -> None:
     _, _, err = place.run("import", "--all", "--write", "tasks/a.yaml", "--org", "acme")
     assert err.count("[TC304]") == 2
     assert "like 2 more tasks" in err
+    unchanged(place)
 
 
 def test_an_existing_file_is_extended_and_keeps_its_comments(place: LiveTasks) -> None:

@@ -80,7 +80,7 @@ def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
 
 
 def test_a_terminal_prompts_for_one_request_after_another(place: LiveTasks) -> None:
-    place.apply({"a": "approving", "b": "approving", "c": "approving", "d": "approving"})
+    place.apply({key: f"approving {key}" for key in "abcd"})
     place.finish(a="waiting", b="waiting", c="waiting", d="waiting")
     with at_terminal(place, "inbox") as person:
         for typed_lines in (["y"], [""], ["r", "Use a preview."], ["q"]):
@@ -132,7 +132,7 @@ def test_an_answer_to_a_closed_request_is_refused(place: LiveTasks) -> None:
 def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place.apply({"a": "approving", "b": "approving", "c": "approving"})
+    place.apply({key: f"approving {key}" for key in "abc"})
     place.finish(a="waiting", b="waiting", c="waiting")
     show, shown = Output.show_approval, []
 
@@ -156,7 +156,7 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
 
 
 def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
-    place.apply({"one": "asking", "two": "asking", "three": "asking"})
+    place.apply({key: f"asking {key}" for key in ("one", "two", "three")})
     place.finish(one="waiting", two="waiting", three="waiting")
     question = place.document("inbox", "one")["requests"][0]
     assert question["wants"] == "answer"
@@ -188,7 +188,7 @@ def test_say_to_a_waiting_task_names_the_commands_that_answer(place: LiveTasks) 
 
 
 def test_patterns_answer_matching_requests(place: LiveTasks) -> None:
-    place.apply({"a1": "approving", "a2": "approving", "a3": "finishing"})
+    place.apply({"a1": "approving 1", "a2": "approving 2", "a3": "finishing"})
     place.finish(a1="waiting", a2="waiting", a3="done")
     code, out, err = place.run("reject", "a*", "-m", "Not today.")
     assert (code, out) == (1, "")

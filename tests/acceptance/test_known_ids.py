@@ -64,7 +64,7 @@ def test_a_task_that_one_key_has_by_its_id_is_given_to_no_other(
     here: InProcess, option: tuple[str, ...]
 ) -> None:
     """Both jobs run: one has the task whose record was removed, the other gets its own."""
-    here.sandbox.write(as_tasks({"nightly": "do it", "weekly": "do it"}))
+    here.sandbox.write(as_tasks({"nightly": "do it", "weekly": "do it"}, named=["weekly"]))
     assert here.run("apply", "--target", "weekly").code == 0
     made = here.sandbox.recorded()["weekly"]
     assert here.run_state("rm", "weekly").code == 0
@@ -80,7 +80,7 @@ def test_a_task_that_moves_is_given_to_no_other_key(
     here.sandbox.write(as_tasks({"a": "do it"}))
     assert here.run("apply").code == 0
     assert here.run_state("rm", "a").code == 0
-    tasks = as_tasks({"b": "do it", "aa": "do it"})
+    tasks = as_tasks({"b": "do it", "aa": "do it"}, named=["aa"])
     tasks["b"]["movedFrom"] = "a"
     here.sandbox.write(tasks)
     assert here.run("apply", *option).results() == {"aa": "created", "b": "adopted"}

@@ -25,8 +25,8 @@ FROM_FILE = "forEach: {n: {file: ../data/n.txt}, atMost: 100000}"
 
 def test_the_tasks_of_all_entries_together_are_limited(tmp_path: Path, measure: Measure) -> None:
     numbers(tmp_path, limits.GENERATED_TASKS // 2)
-    entry = f"{{{FROM_FILE}, message: 'do it'}}\n"
-    write_tasks(tmp_path, "".join(f"  e{n}: {entry}" for n in range(3)))
+    entry = f"{FROM_FILE}, message: 'do {{{{ n }}}}'"
+    write_tasks(tmp_path, "".join(f"  e{n}: {{{entry}, name: e{n}}}\n" for n in range(3)))
     numbers(tmp_path, 34_000)
     measure("validate").assert_refused("TC314")
 
@@ -45,10 +45,10 @@ def test_the_text_of_all_entries_together_is_limited(
     prompt = "{{ n }} " + "x" * 60_000
     (tmp_path / "prompt.md").write_text(prompt)
     message = "{contentFile: ../prompt.md}" if in_file else f'"{prompt}"'
-    entry = f"{{forEach: {{n: {{file: ../data/n.txt}}}}, message: {message}}}\n"
-    write_tasks(tmp_path, f"  e: {entry}")
+    entry = f"forEach: {{n: {{file: ../data/n.txt}}}}, message: {message}"
+    write_tasks(tmp_path, f"  e: {{{entry}}}\n")
     assert measure("validate").code == 0
-    write_tasks(tmp_path, "".join(f"  e{n}: {entry}" for n in range(20)))
+    write_tasks(tmp_path, "".join(f"  e{n}: {{{entry}, name: e{n}}}\n" for n in range(20)))
     measure("validate").assert_refused("TC314")
 
 
@@ -168,7 +168,7 @@ def test_wrong_values_behind_aliases(tmp_path: Path, measure: Measure, tasks: st
 
 def test_a_cycle_of_all_tasks_is_reported_quickly(tmp_path: Path, measure: Measure) -> None:
     count = 20_000
-    after = (f"  t{n}: {{message: x, after: [t{(n + 1) % count}]}}\n" for n in range(count))
+    after = (f"  t{n}: {{message: x{n}, after: [t{(n + 1) % count}]}}\n" for n in range(count))
     write_tasks(tmp_path, "".join(after))
     ended = measure("validate")
     assert set(ended.codes) == {"TC320", "TC830"}

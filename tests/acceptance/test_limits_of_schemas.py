@@ -39,7 +39,7 @@ def test_a_policy_for_3000_tasks_is_evaluated(tmp_path: Path, measure: Measure) 
     wide = {"allOf": [{"properties": {"key": {"pattern": "^[a-z0-9]+$"}, **rules}}] * 20}
     (tmp_path / "policy.json").write_text(json.dumps(wide))
     (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
-    write_tasks(tmp_path, "".join(f"  a{n}: {{message: x}}\n" for n in range(3_000)))
+    write_tasks(tmp_path, "".join(f"  a{n}: {{message: x{n}}}\n" for n in range(3_000)))
     assert measure("validate").code == 0
 
 
@@ -65,7 +65,9 @@ def test_checking_a_policy_is_limited(tmp_path: Path, measure: Measure) -> None:
 
 
 def test_checking_all_schemas_is_limited(tmp_path: Path, measure: Measure) -> None:
-    tasks = "".join(f"  t{n}: {{message: x, expect: {{data: ../s{n}.json}}}}\n" for n in range(9))
+    tasks = "".join(
+        f"  t{n}: {{message: x{n}, expect: {{data: ../s{n}.json}}}}\n" for n in range(9)
+    )
     for n in range(9):
         schema = {"title": str(n), "allOf": [{"minLength": 1}] * 400}
         (tmp_path / f"s{n}.json").write_text(json.dumps(schema))
@@ -74,7 +76,9 @@ def test_checking_all_schemas_is_limited(tmp_path: Path, measure: Measure) -> No
 
 
 def test_a_schema_is_checked_once_for_all_its_tasks(tmp_path: Path, measure: Measure) -> None:
-    tasks = "".join(f"  t{n}: {{message: x, expect: {{data: ../s.json}}}}\n" for n in range(5_000))
+    tasks = "".join(
+        f"  t{n}: {{message: x{n}, expect: {{data: ../s.json}}}}\n" for n in range(5_000)
+    )
     schema = {"allOf": [{"minLength": 1}] * 4_000}
     (tmp_path / "s.json").write_text(json.dumps(schema))
     write_tasks(tmp_path, tasks)

@@ -102,16 +102,17 @@ def test_without_the_result_of_the_package_the_command_says_something_else(
 
 
 SETTINGS = {"message": "do it", "approvalMode": "manual"}
+OTHER = {**SETTINGS, "message": "do the other"}
 
 
 @pytest.mark.parametrize("side", ["manifest", "service"])
 def test_deepdiff_compares_the_manifest_with_the_record_and_the_service(
     here: InProcess, monkeypatch: pytest.MonkeyPatch, side: str
 ) -> None:
-    here.sandbox.write({"a": SETTINGS, "b": SETTINGS})
+    here.sandbox.write({"a": SETTINGS, "b": OTHER})
     assert here.run("apply").code == 0
     if side == "manifest":
-        here.sandbox.write({"a": {**SETTINGS, "approvalMode": "auto"}, "b": SETTINGS})
+        here.sandbox.write({"a": {**SETTINGS, "approvalMode": "auto"}, "b": OTHER})
     else:
         here.server.world.tasks[0].shown["approvalMode"] = "auto"
     compare = ("plan", "--update", "--detailed-exitcode")

@@ -64,7 +64,7 @@ def test_the_table_shows_pull_requests_and_answers_in_manifest_order(ended: Live
 
 def test_tasks_in_an_organization_of_the_command_line_are_created(place: LiveTasks) -> None:
     """Only apply was told which organization the tasks are in."""
-    tasks = {key: {"message": "finishing"} for key in ("up", "apart")}
+    tasks = {key: {"message": f"finishing {key}"} for key in ("up", "apart")}
     (place.folder / "tasks").mkdir()
     manifest = {"version": 1, "tasks": {**tasks, "later": {"message": "finishing later"}}}
     (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))

@@ -52,7 +52,7 @@ def whole(at: LiveTasks, *more: str) -> dict[str, Any]:
 
 
 def test_tasks_can_be_watched_and_answered(at: LiveTasks) -> None:
-    at.apply({"a": "approving", "b": "approving", "c": "finishing"})
+    at.apply({"a": "approving a", "b": "approving b", "c": "finishing"})
     must(at, "wait", "c")
     assert "finishing" in must(at, "show", "c")
     assert "c" in must(at, "logs", "c")

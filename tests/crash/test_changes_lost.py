@@ -133,7 +133,7 @@ def test_a_replaced_task_does_not_affect_a_new_key_with_the_same_prompt(here: In
     """Another key neither adopts the replaced task nor is blocked by it."""
     assert here.run("apply", *WISH).code == 0
     old = tasks_of(here, "k2")[0]
-    here.sandbox.write(as_tasks({**TEXTS, "twin": TEXTS["k2"]}, named=["k1"]))
+    here.sandbox.write(as_tasks({**TEXTS, "twin": TEXTS["k2"]}, named=["k1", "twin"]))
     assert here.run("apply", "--adopt").results() == {"twin": "created"}
     assert old not in here.sandbox.recorded().values()
     assert len(set(here.sandbox.recorded().values())) == len(TEXTS) + 1
@@ -151,7 +151,9 @@ def test_an_open_replacement_in_the_journal_of_a_lost_state_is_unresolved(here: 
     killed.communicate()
     faults(here)
     state.unlink()
-    here.sandbox.write(as_tasks({**TEXTS, "k2": "edited", "twin": TEXTS["k2"]}, named=["k1"]))
+    here.sandbox.write(
+        as_tasks({**TEXTS, "k2": "edited", "twin": TEXTS["k2"]}, named=["k1", "twin"])
+    )
     ended = here.run("apply", "--adopt")
     assert ended.results()["k2"] == "unresolved"
     (told,) = [task for task in ended.document["tasks"] if task["key"] == "k2"]

@@ -177,7 +177,7 @@ def test_equal_texts_with_replaced_marks_are_unresolved_and_never_duplicated(
 ) -> None:
     """With `redact` they are equal only after the credentials are removed."""
     texts = [f"use password=s{n if redact else ''}cret" for n in range(2)]
-    here.sandbox.write(as_tasks(dict(zip("ab", texts, strict=True))))
+    here.sandbox.write(as_tasks(dict(zip("ab", texts, strict=True)), named=["b"]))
     here.server.set_rules(Rule("create", Fault("reset", committed=True)))
     habits = here.server.habits
     habits.marks, habits.redact, habits.clock_offset = "replaced", redact, 5.0

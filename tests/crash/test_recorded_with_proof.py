@@ -175,7 +175,7 @@ def test_a_replaced_task_is_not_adopted_after_its_key_was_removed_and_came_back(
     assert here.run_state("rm", "k2").code == 0
     assert here.run("apply").results() == {"k2": "adopted"}
     assert here.sandbox.recorded()["k2"] == new
-    here.sandbox.write(as_tasks({**ONE, "k3": "do 2"}))
+    here.sandbox.write(as_tasks({**ONE, "k3": "do 2"}, named=["k3"]))
     here.run("apply", "--adopt")
     assert here.sandbox.recorded()["k3"] not in (old, new)
 
@@ -301,7 +301,7 @@ def test_a_key_keeps_its_marks_when_a_record_is_moved_to_it(
     assert late["message"]["timestamp"] in here.sandbox.state()["tasks"]["acme/k2"]["marks"]
     set_rules(here)
     here.server.world.create("me", "acme", late)
-    here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}))
+    here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}, named=["k3"]))
     assert here.run("apply").results() == {"k3": "created"}
 
 
@@ -321,7 +321,7 @@ def test_a_record_that_was_removed_and_comes_back_has_its_marks(
     history = [entry["what"] for entry in here.sandbox.state()["tasks"]["acme/k2"]["history"]]
     assert history == ["adopted"]
     here.server.world.create("me", "acme", body)
-    here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}))
+    here.sandbox.write(as_tasks({"k2": "do 2", "k3": "do 2"}, named=["k3"]))
     assert here.run("apply", "--adopt").results() == {"k3": "created"}
 
 
@@ -334,7 +334,7 @@ def test_the_task_that_an_attempt_of_another_identity_may_have_created_is_not_ch
     here.sandbox.write(as_tasks({"k1": "do it"}))
     set_rules(here, Rule("create", NOT_COMMITTED), Rule("list", DOWN, nth=tuple(range(2, 999))))
     assert here.run("apply").results() == {"k1": "unresolved"}
-    here.sandbox.write(as_tasks({"k1": "do it", "k2": "do it"}))
+    here.sandbox.write(as_tasks({"k1": "do it", "k2": "do it"}, named=["k2"]))
     person = here.server.world.user
     team = {"tokenInfo": {"name": "ci", "organization": "acme", "team": "ops"}}
     with patch.object(here.server.world, "user", lambda user: {**person(user), **team}):

@@ -181,7 +181,7 @@ def test_tasks_behind_an_alias(tmp_path: Path) -> None:
     shared = "version: 1\ntasks:\n  a: &a\n    message: x\n    toolExecutionMode: cli\n  b: *a\n"
     assert lines(loaded(shared, tmp_path)) == [
         "a.yaml:5:24: note: TC406 tasks.a.toolExecutionMode",
-        "a.yaml:6:3: warning: TC304 tasks.b",
+        "a.yaml:6:3: error: TC304/equal tasks.b",
         "a.yaml:6:6: note: TC406 tasks.b.toolExecutionMode",
     ]
 

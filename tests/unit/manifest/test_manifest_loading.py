@@ -98,7 +98,7 @@ def test_an_organization_option_can_cause_duplicate_keys(tmp_path: Path) -> None
     assert lines(resolved) == [
         "a.yaml:3:26: error: TC303/declared tasks.m.movedFrom",
         "b.yaml:2:9: error: TC301 tasks.k",
-        "b.yaml:2:26: warning: TC304 tasks.n",
+        "b.yaml:2:26: error: TC304/equal tasks.n",
     ]
 
 
