@@ -36,7 +36,7 @@ from reconciler.plan.digest import plan_digest, refuse_unexpected
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
-from reconciler.state.attempt import SEND_WINDOW, Baseline
+from reconciler.state.attempt import Baseline
 from reconciler.state.edit import drop_void, mark_done, update_declared
 from reconciler.state.model import Aged
 from reconciler.system import memory
@@ -238,7 +238,7 @@ class Wave:
         view = self._planning.view
         newest = view.newest if view is not None else {}
         self._compared = {org: Baseline(org, ids) for org, ids in newest.items()}
-        apply_ctx = ApplyContext(
+        deps = ApplyContext(
             service=ctx.client,
             log=self._session,
             identity=ctx.client.identity(),
@@ -253,11 +253,10 @@ class Wave:
             baselines=dict(self._compared),
             recurrences=self._space.manifests.recurrences,
             confirms=lambda task: self._is_created(task, progress),
-            window=min(SEND_WINDOW, plan.options.settle_time.total_seconds()),
         )
         loop = Loop(
-            apply_ctx,
-            Executor(apply_ctx, ctx.connection.parallelism),
+            deps,
+            Executor(deps, ctx.connection.parallelism),
             partial(self._replan, plan.options),
             progress.waiting,
             plan.options.max_creates,

@@ -57,9 +57,8 @@ class ApplyContext(Value, frozen=True):
     seconds for which an unknown outcome, its second argument, holds creates back. `cancel` cancels
     the task of a record. `holder` collects when the exchanges of this apply's attempts ended,
     `baselines` the baselines that it has read, by organization. `settle_time` is journaled with
-    each attempt; `window` is the time in seconds, after its journal entry, in which a create is
-    sent. `recurrences` are those of the manifests, by file and entry. `confirms` asks a person
-    whether an attempt has created the `candidate` of a planned task.
+    each attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks a
+    person whether an attempt has created the `candidate` of a planned task.
     """
 
     service: Service
@@ -74,9 +73,13 @@ class ApplyContext(Value, frozen=True):
     settle_time: timedelta
     held: Callable[[float, Arg], None] = lambda *_: None
     baselines: dict[str, Baseline] = field(default_factory=dict)
-    window: float = SEND_WINDOW
     recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
     confirms: Callable[[PlannedTask], bool] = lambda _: False
+
+    @property
+    def window(self) -> float:
+        """The time in seconds, after its journal entry, in which a create is sent."""
+        return min(SEND_WINDOW, self.settle_time.total_seconds())
 
     def clocks(self) -> Clocks:
         return Clocks(self.clock.now(), self.clock.boot(), self.service.service_clock())

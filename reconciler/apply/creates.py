@@ -37,12 +37,12 @@ class TaskCreator:
     are the keys that got a task, `own_marks` the marks of this apply's attempts.
     """
 
-    def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
-        self._ctx = ctx
+    def __init__(self, deps: ApplyContext, throttle: Throttle) -> None:
+        self._deps = deps
         self._throttle = throttle
         self._gave_up: Remark | None = None
         self._lock, self._baseline_lock = threading.Lock(), threading.Lock()
-        state = ctx.log.state
+        state = deps.log.state
         by_response = (attempt.task_id for attempt in state.attempts.values())
         self._known_ids = {*state.recorded_ids(), *state.retired, *by_response}
         self._used_up: set[str] = set()
@@ -64,30 +64,30 @@ class TaskCreator:
 
     def may_exist(self, task: PlannedTask) -> bool:
         """Whether this apply or another one sent an attempt for it that is still open."""
-        state, old = self._ctx.log.state, moved_ref(task.desired) if task.desired else None
+        state, old = self._deps.log.state, moved_ref(task.desired) if task.desired else None
         attempts = (*state.attempts_for(task.ref), *(state.attempts_for(old) if old else ()))
         return any(attempt.mark not in self._never_left for attempt in attempts)
 
     def create(self, task: PlannedTask) -> Record | TaskResult:
         """The record of the new task, which is durable, or else the result."""
-        ctx, desired = self._ctx, task.desired
+        deps, desired = self._deps, task.desired
         if desired is None:  # plans create only desired tasks
-            return ctx.result(task, Result.FAILED, remark("apply.no_manifest"))
+            return deps.result(task, Result.FAILED, remark("apply.no_manifest"))
         try:
             baseline = self._baseline(desired.ref.org_name)
         except RemoteError as problem:
-            return ctx.result(task, Result.FAILED, remark("apply.no_list", why=problem.causes))
+            return deps.result(task, Result.FAILED, remark("apply.no_list", why=problem.causes))
         unsent: list[str] = []
         late: Remark | None = None
         why = remark("apply.not_sent", why="")
         for tries in range(1, TRIES + 1):
             generation = self._throttle.enter()
-            if generation is None or self._is_over(task.ref) or not ctx.is_due(desired):
+            if generation is None or self._is_over(task.ref) or not deps.is_due(desired):
                 if generation is not None:
                     self._throttle.leave()
                 self._settle(task, unsent, "not sent")
-                return ctx.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
-            window = Window(ctx.clock, ctx.window, ctx.log.check_held)
+                return deps.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
+            window = Window(deps.clock, deps.window, deps.log.check_held)
             try:
                 attempt, outcome = self._send(task, desired, baseline, window, unsent)
                 self._slow_down(task.ref, outcome, generation)
@@ -102,19 +102,19 @@ class TaskCreator:
             self._throttle.pause(0.25 * 2.0**tries)
         self._gave_up = late or remark("apply.unreachable")
         self._settle(task, unsent, "not sent")
-        return ctx.result(task, Result.FAILED, why)
+        return deps.result(task, Result.FAILED, why)
 
     def _baseline(self, org_name: str) -> Baseline:
         """The newest tasks of an organization before the first attempt. Read once, unless the plan
         has read them. Raises RemoteError: without the list, a create could not be looked up."""
         with self._baseline_lock:
-            if org_name not in self._ctx.baselines:
-                page = next(self._ctx.service.list_tasks(org_name), None)
+            if org_name not in self._deps.baselines:
+                page = next(self._deps.service.list_tasks(org_name), None)
                 if page is not None and page.problem is not None:
                     raise RemoteError([page.problem])
                 ids = tuple(dict.fromkeys(task.id for task in page or ()))[:BASELINE_SIZE]
-                self._ctx.baselines[org_name] = Baseline(org_name, ids)
-            return self._ctx.baselines[org_name]
+                self._deps.baselines[org_name] = Baseline(org_name, ids)
+            return self._deps.baselines[org_name]
 
     def _is_over(self, ref: TaskRef) -> bool:
         return self._gave_up is not None or ref.org_name in self._used_up
@@ -126,7 +126,7 @@ class TaskCreator:
             yield remark("apply.used_up")
         elif self._throttle.is_outage:
             yield remark("apply.outage", why=self._throttle.why)
-        elif not self._ctx.is_due(task):
+        elif not self._deps.is_due(task):
             yield remark("apply.period_over")
 
     def _send(
@@ -139,20 +139,20 @@ class TaskCreator:
     ) -> tuple[Attempt, CreateOutcome]:
         """Journals an attempt, which supersedes those that were not sent, and sends it within its
         window."""
-        ctx = self._ctx
+        deps = self._deps
         attempt = self._attempt(task, desired, baseline)
         closed = [Closed(mark, "superseded") for mark in unsent]
-        ctx.holder.ended[attempt.mark] = math.inf
-        ctx.log.append(*closed, *self._not_journaled(baseline), Attempted(attempt))
+        deps.holder.ended[attempt.mark] = math.inf
+        deps.log.append(*closed, *self._not_journaled(baseline), Attempted(attempt))
         window.note_journaled()
         with self._lock:
             self.own_marks.add(attempt.mark)
-        ctx.started(attempt.ref)
+        deps.started(attempt.ref)
         body = create_body(attempt.inputs, attempt.mark)
         try:
-            outcome = ctx.service.create_task(attempt.ref.org_name, body, window)
+            outcome = deps.service.create_task(attempt.ref.org_name, body, window)
         finally:
-            ctx.holder.ended[attempt.mark] = ctx.clock.boot()
+            deps.holder.ended[attempt.mark] = deps.clock.boot()
         if isinstance(outcome, NotSent):
             self._never_left.add(attempt.mark)
             if window.problem is not None:
@@ -170,20 +170,20 @@ class TaskCreator:
                 yield BaselineRead(baseline)
 
     def _attempt(self, task: PlannedTask, desired: DesiredTask, baseline: Baseline) -> Attempt:
-        ctx, now = self._ctx, self._ctx.clock.now()
+        deps, now = self._deps, self._deps.clock.now()
         return Attempt(
             ref=desired.ref,
-            mark=ctx.log.next_mark(now),
+            mark=deps.log.next_mark(now),
             inputs=desired.inputs,
             digest=digest(desired.inputs),
-            identity=ctx.identity,
+            identity=deps.identity,
             file=desired.file,
             started_at=now,
             sensitive=desired.sensitive,
             replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
             cancels=task.cancels,
-            settle_time=ctx.settle_time.total_seconds(),
-            window=ctx.window,
+            settle_time=deps.settle_time.total_seconds(),
+            window=deps.window,
             baseline=baseline.name,
             generated=desired.generated,
         )
@@ -212,11 +212,11 @@ class TaskCreator:
                 self._settle(task, [attempt.mark], f"refused: {status}")
                 used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
                 refused = remark("apply.refused", why=why, status=status)
-                return self._ctx.result(task, Result.FAILED, refused, *used_up)
+                return self._deps.result(task, Result.FAILED, refused, *used_up)
             case Unknown(why, throttled=throttled):
                 with self._lock:
                     self.sent[task.ref] += not throttled
-                return self._ctx.result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
+                return self._deps.result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
 
     def _is_new(self, task_id: str, baseline: Baseline) -> bool:
         """Whether no key has or had this task until now, and it did not exist before the
@@ -227,23 +227,23 @@ class TaskCreator:
         return is_new
 
     def _created(self, task: PlannedTask, attempt: Attempt, task_id: str) -> Record | TaskResult:
-        record = records.created(task, attempt, task_id, self._ctx)
+        record = records.created(task, attempt, task_id, self._deps)
         try:
-            self._ctx.log.append(*records.recorded(task, record))
+            self._deps.log.append(*records.recorded(task, record))
         except StateError as problem:
             # The ID must not be shown before it is durable. The attempt is, and leads back to it.
             why = remark("apply.not_recorded", why=problem.causes)
-            return self._ctx.result(task, Result.UNRESOLVED, why)
+            return self._deps.result(task, Result.UNRESOLVED, why)
         self.count(task.ref)
         return record
 
     def _settle(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
         """Closes attempts. If the key has a record, its history keeps them."""
         if marks and task.record is not None:
-            at = self._ctx.clocks().moment
-            self._ctx.log.append(*self._ctx.log.state.close_attempts(marks, why, at))
+            at = self._deps.clocks().moment
+            self._deps.log.append(*self._deps.log.state.close_attempts(marks, why, at))
         elif marks:
-            self._ctx.log.append(*(Closed(mark, why) for mark in marks))
+            self._deps.log.append(*(Closed(mark, why) for mark in marks))
 
 
 class Window:

@@ -51,31 +51,31 @@ class ServiceContext:
         return milliseconds(self.now())
 
 
-def create_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    new = requests.create_request(request.body(), stamp(ctx.now_ms()))
+def create_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
+    new = requests.create_request(request.body(), stamp(service.now_ms()))
 
     def work(writer: TaskWriter) -> str:
         refuse_over_budget(writer.connection, request.org_name, writer.now_ms)
         return writer.insert_task(request.org_name, new)
 
-    return json_response(201, {"taskId": _write(ctx, request, work)})
+    return json_response(201, {"taskId": _write(service, request, work)})
 
 
-def list_tasks(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    with ctx.storage.reading() as connection:
+def list_tasks(service: ServiceContext, request: ApiRequest) -> ApiResponse:
+    with service.storage.reading() as connection:
         page = lists.page_of_tasks(
-            connection, request.org_name, request.user, request.query(), ctx.now_ms()
+            connection, request.org_name, request.user, request.query(), service.now_ms()
         )
     return text_response(200, page)
 
 
-def get_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    with ctx.storage.reading() as connection:
+def get_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
+    with service.storage.reading() as connection:
         task = _get_visible(connection, request)
-    return text_response(200, task.document(ctx.now_ms()))
+    return text_response(200, task.document(service.now_ms()))
 
 
-def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+def update_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     change = requests.converted(request.body(), requests.PatchRequest)
 
     def work(writer: TaskWriter) -> str:
@@ -83,11 +83,11 @@ def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
         writer.update_settings(task, change)
         return _get_visible(writer.connection, request).document(writer.now_ms)
 
-    return text_response(200, _write(ctx, request, work))
+    return text_response(200, _write(service, request, work))
 
 
-def respond_to_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    event = requests.respond_request(request.body(), stamp(ctx.now_ms()))
+def respond_to_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
+    event = requests.respond_request(request.body(), stamp(service.now_ms()))
 
     def work(writer: TaskWriter) -> None:
         task = _get_own(writer.connection, request)
@@ -98,11 +98,11 @@ def respond_to_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
         else:
             _respond(writer, task, event)
 
-    _write(ctx, request, work)
+    _write(service, request, work)
     return ApiResponse(202, headers=(("Content-Length", "0"),))
 
 
-def cancel_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+def cancel_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     requests.check_cancel(request.body())
 
     def work(writer: TaskWriter) -> None:
@@ -110,54 +110,54 @@ def cancel_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
         if task.is_open(writer.now_ms):
             writer.end_turn(task, None)
 
-    _write(ctx, request, work)
+    _write(service, request, work)
     return ApiResponse(204)
 
 
-def list_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    with ctx.storage.reading() as connection:
+def list_events(service: ServiceContext, request: ApiRequest) -> ApiResponse:
+    with service.storage.reading() as connection:
         task = _get_visible(connection, request)
-        page = lists.page_of_events(connection, task, request.query(), ctx.now_ms())
+        page = lists.page_of_events(connection, task, request.query(), service.now_ms())
     return text_response(200, page)
 
 
-def stream_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+def stream_events(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     """All events so far at once, then new ones as they happen.
 
     With `streams_end`, the stream ends once the task is idle and waits for no client. Without it,
     the stream stays open, as it does at Pulumi Cloud.
     """
     last_id = request.environ.get("HTTP_LAST_EVENT_ID")
-    with ctx.storage.reading() as connection:
+    with service.storage.reading() as connection:
         task = _get_visible(connection, request)
         after = lists.event_number(connection, task, last_id) if last_id else -1
 
     def poll(number: int, limit: int) -> EventBatch:
-        with ctx.storage.reading() as connection:
-            now = ctx.now_ms()
+        with service.storage.reading() as connection:
+            now = service.now_ms()
             seen = find_task(connection, request.org_name, request.task_id, request.user)
             if seen is None:
                 return EventBatch([], is_last=True)
             events = lists.events_after(connection, seen, number, now, limit)
-            return EventBatch(events, is_last=ctx.streams_end and not seen.is_open(now))
+            return EventBatch(events, is_last=service.streams_end and not seen.is_open(now))
 
     gone = request.environ.get("waitress.client_disconnected")
     stream = EventFeed(
         poll,
         after=after,
-        slots=ctx.stream_slots,
-        stopping=ctx.stopping,
+        slots=service.stream_slots,
+        stopping=service.stopping,
         is_gone=cast("Callable[[], bool]", gone) if callable(gone) else lambda: False,
-        heartbeat_seconds=ctx.heartbeat_seconds,
+        heartbeat_seconds=service.heartbeat_seconds,
     )
     headers = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache"))
     return ApiResponse(200, stream, headers)
 
 
-def get_token_budget(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+def get_token_budget(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     task_id = request.query().get("taskId", [""])[0]
-    with ctx.storage.reading() as connection:
-        budget, now = stored_budget(connection), ctx.now_ms()
+    with service.storage.reading() as connection:
+        budget, now = stored_budget(connection), service.now_ms()
         if budget is None:
             raise ApiError(404, "Not Found: no Neo token limit applies to this organization")
         if task_id and find_task(connection, request.org_name, task_id, request.user) is None:
@@ -193,9 +193,11 @@ def get_capabilities(_ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
     return json_response(200, {"capabilities": []})
 
 
-def _write(ctx: ServiceContext, request: ApiRequest, work: Callable[[TaskWriter], T]) -> T:
-    return ctx.storage.write(
-        lambda connection: work(TaskWriter(connection, request.user, ctx.scenario, ctx.now_ms()))
+def _write(service: ServiceContext, request: ApiRequest, work: Callable[[TaskWriter], T]) -> T:
+    return service.storage.write(
+        lambda connection: work(
+            TaskWriter(connection, request.user, service.scenario, service.now_ms())
+        )
     )
 
 

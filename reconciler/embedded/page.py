@@ -44,9 +44,9 @@ _ATTACHING = (
 )
 
 
-def get_page(ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
+def get_page(service: ServiceContext, _request: ApiRequest) -> ApiResponse:
     """With the path of the file that has the token, never the token."""
-    file = escape(str(ctx.token_file or "")).encode("utf-8", "replace")
+    file = escape(str(service.token_file or "")).encode("utf-8", "replace")
     document = _document().replace(b"<body>", b'<body data-token-file="%s">' % file)
     headers = (
         ("Content-Type", "text/html; charset=utf-8"),
@@ -59,18 +59,18 @@ def get_page(ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
     return ApiResponse(200, (document,), headers)
 
 
-def get_overview(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    with ctx.storage.reading() as connection:
-        return json_response(200, _overview(connection, request.user, ctx.now_ms()))
+def get_overview(service: ServiceContext, request: ApiRequest) -> ApiResponse:
+    with service.storage.reading() as connection:
+        return json_response(200, _overview(connection, request.user, service.now_ms()))
 
 
-def get_summary(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+def get_summary(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     """What the page shows about a task in addition to the task itself."""
-    with ctx.storage.reading() as connection:
+    with service.storage.reading() as connection:
         task = find_task(connection, request.org_name, request.task_id, request.user)
         if task is None:
             raise ApiError(404, "Task not found")
-        outcome = _outcome(connection, task, ctx.now_ms())
+        outcome = _outcome(connection, task, service.now_ms())
     answer = outcome.words if outcome.state == "done" else ""
     listed = list(outcome.pull_requests)
     return json_response(200, {"state": outcome.state, "pullRequests": listed, "answer": answer})

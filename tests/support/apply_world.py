@@ -169,7 +169,7 @@ class World:
         self.waits: list[float] = []
         self.held: list[tuple[float, Arg]] = []
         self.awaited: list[Waiting] = []
-        self.ctx = ApplyContext(
+        self.deps = ApplyContext(
             service=self.service,
             log=self.log,
             identity=ME,
@@ -185,7 +185,7 @@ class World:
             recurrences=self.recurrences,
             baselines={ORG: Baseline(ORG, ())},
         )
-        self.executor = Executor(self.ctx, parallelism)
+        self.executor = Executor(self.deps, parallelism)
 
     @property
     def passed(self) -> float:
@@ -214,7 +214,7 @@ class World:
         return {ref.key: result for ref, result in done.items()}
 
     def loop(self, replan: Callable[[Collection[TaskRef]], Plan]) -> Loop:
-        return Loop(self.ctx, self.executor, replan, self.awaited.append)
+        return Loop(self.deps, self.executor, replan, self.awaited.append)
 
     def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:
         return plan(declared, self.log.state, **more).tasks

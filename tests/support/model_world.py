@@ -234,7 +234,7 @@ class World:
             return Cancellation(sent=True)
 
         plan, view = replan(None)
-        ctx = ApplyContext(
+        deps = ApplyContext(
             service=client,
             log=log,
             identity=client.identity(),
@@ -248,14 +248,14 @@ class World:
             baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
         )
         settle = options.settle_time
-        loop = Loop(ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None)
+        loop = Loop(deps, Executor(deps, 2), lambda only: replan(only)[0], lambda waiting: None)
         report = loop.run(plan)
         attempts = log.state.attempts.values()
         if seconds := dict(waited_totals(attempts, settle, holder, self.clock.boot())):
             log.append(Aged(seconds))
         counts = report.summary()
         is_open = counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED]
-        return report, None if is_open or not plan.complete else ctx.baselines
+        return report, None if is_open or not plan.complete else deps.baselines
 
     def plan(self, desired: Iterable[DesiredTask], token: str = "me") -> Plan:
         state = read_state(self.place, backend=BACKEND)

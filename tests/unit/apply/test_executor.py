@@ -212,7 +212,7 @@ def test_nothing_is_sent_once_the_lock_is_lost() -> None:
 
 def test_an_id_that_existed_before_is_not_an_outcome() -> None:
     world = World()
-    world.ctx.baselines["acme"] = Baseline("acme", ("t",))
+    world.deps.baselines["acme"] = Baseline("acme", ("t",))
     world.service.outcomes["a"] = [Created("t")]
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.UNRESOLVED
@@ -261,13 +261,13 @@ def test_an_id_that_this_apply_is_about_to_adopt_is_not_an_outcome() -> None:
 
 def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
     world = World()
-    world.ctx.baselines.clear()
+    world.deps.baselines.clear()
     world.service.listed = [remote("x"), remote("y")]
     world.run(*world.planned(desired("a"), desired("b")))
     assert world.calls.of("list") == ["acme"]
-    assert world.ctx.baselines["acme"].ids == ("x", "y")
+    assert world.deps.baselines["acme"].ids == ("x", "y")
     world = World()
-    world.ctx.baselines.clear()
+    world.deps.baselines.clear()
     world.service.list_problem = error("the list is null")
     result = world.run(*world.planned(desired("a")))["a"]
     assert (result.result, cases(result.problems)) == (Result.FAILED, ["apply.no_list"])
@@ -276,7 +276,7 @@ def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
 
 def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
     world = World()
-    world.ctx.baselines["other"] = Baseline("other", ())
+    world.deps.baselines["other"] = Baseline("other", ())
     world.service.outcomes["a"] = [Refused("no tokens left", 402)]
     tasks = world.planned(desired("a"), desired("b"), desired("c", org_name="other"))
     results = world.run(*tasks)

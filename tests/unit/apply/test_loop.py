@@ -60,9 +60,9 @@ class Scenario:
             raise failed(RemoteError, "HTTP 503")
         seen = [entry for entry in self.shown if entry[0] <= self.world.passed]
         messages = {task.id: message(text, mark) for _, task, text, mark in seen}
-        seen_now = view([task for _, task, _, _ in seen], messages, clocks=self.world.ctx.clocks())
-        options = PlanOptions(settle_time=self.world.ctx.settle_time)
-        more: dict[str, Any] = {"holder": self.world.ctx.holder, "options": options}
+        seen_now = view([task for _, task, _, _ in seen], messages, clocks=self.world.deps.clocks())
+        options = PlanOptions(settle_time=self.world.deps.settle_time)
+        more: dict[str, Any] = {"holder": self.world.deps.holder, "options": options}
         if only is not None:
             more["only"] = only
         return plan(self.declared, self.world.log.state, seen_now, **more)
