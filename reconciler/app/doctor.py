@@ -45,24 +45,6 @@ _CREATES = (HistoryKind.CREATED, HistoryKind.REPLACED, HistoryKind.RECREATED)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-CHECKS = (
-    "backend",
-    "token",
-    "connection",
-    "identity",
-    "clock",
-    "manifests",
-    "organization",
-    "state",
-    "marks",
-    "write",
-    "cache",
-    "git",
-    "ci",
-)
-"""The checks, in order."""
-
-
 class Outcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
@@ -83,35 +65,30 @@ class _SkippedError(Exception):
     """The check cannot run; the argument is the reason."""
 
 
-Finding = tuple[str, dict[str, Arg]]
-"""The case of a successful check, and its facts."""
-
-
 def doctor(ctx: Context, *, write_test: bool = False) -> list[Check]:
     """Runs all checks, in order. Changes nothing; `write_test` writes next to
     the state and cleans up."""
     checks = _Checks(ctx, write_test=write_test)
-    return [checks.run(name) for name in CHECKS]
+    return [checks.run(name, check) for name, check in CHECKS.items()]
 
 
 class _Checks:
-    """A method for each of CHECKS."""
+    """A method for each check, which returns what it found."""
 
     def __init__(self, ctx: Context, *, write_test: bool) -> None:
         self._ctx, self._write_test = ctx, write_test
         self._passed: set[str] = set()
         self._tasks: tuple[DesiredTask, ...] = ()
 
-    def run(self, name: str) -> Check:
-        check: Callable[[], Finding] = getattr(self, f"_{name}")
+    def run(self, name: str, check: Callable[[_Checks], Remark]) -> Check:
         try:
-            case, facts = check()
+            found = check(self)
         except _SkippedError as reason:
             return Check(name, Outcome.SKIPPED, remark(f"skipped.{reason}"))
         except TaskctlError as problem:
             return Check(name, Outcome.FAILED, diagnostics=problem.diagnostics)
         self._passed.add(name)
-        return Check(name, Outcome.OK, Remark(f"found.{case}", facts))
+        return Check(name, Outcome.OK, found)
 
     def _needs(self, *names: str) -> None:
         """Skips the current check unless these have succeeded."""
@@ -123,18 +100,18 @@ class _Checks:
         if self._ctx.backend.is_local:
             raise _SkippedError("local")
 
-    def _backend(self) -> Finding:
+    def backend(self) -> Remark:
         backend = self._ctx.backend
-        return "backend", {"name": backend.name, "source": backend.source}
+        return remark("found.backend", name=backend.name, source=backend.source)
 
-    def _token(self) -> Finding:
+    def token(self) -> Remark:
         from reconciler.remote.credentials import home, resolve_token
 
         self._needs_service()
         token = resolve_token(self._ctx.backend, os.environ, home())
-        return "token", {"source": token.source}
+        return remark("found.token", source=token.source)
 
-    def _connection(self) -> Finding:
+    def connection(self) -> Remark:
         from reconciler.remote.network import proxy_for
 
         self._needs_service()
@@ -145,13 +122,13 @@ class _Checks:
             if problem.status not in _REFUSED:
                 raise
         url = self._ctx.backend.name
-        facts: dict[str, Arg] = {"scheme": urlsplit(url).scheme.upper()}
+        scheme = urlsplit(url).scheme.upper()
         if proxy := proxy_for(url):
-            host = urlsplit(proxy if "://" in proxy else f"//{proxy}")
-            return "connection/proxy", {**facts, "proxy": host.hostname or "(unreadable)"}
-        return "connection", facts
+            host = urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
+            return remark("found.connection/proxy", scheme=scheme, proxy=host or "(unreadable)")
+        return remark("found.connection", scheme=scheme)
 
-    def _identity(self) -> Finding:
+    def identity(self) -> Remark:
         self._needs_service()
         self._needs("connection")
         identity = self._ctx.client.identity()
@@ -160,11 +137,10 @@ class _Checks:
             "organization": identity.organization,
             "team": identity.team,
         }
-        if identity.team:
-            return "identity/team", facts
-        return "identity/organization" if identity.organization else "identity", facts
+        kind = "/team" if identity.team else "/organization" if identity.organization else ""
+        return Remark(f"found.identity{kind}", facts)
 
-    def _clock(self) -> Finding:
+    def clock(self) -> Remark:
         self._needs_service()
         self._needs("connection")
         theirs = self._ctx.client.service_clock()
@@ -176,9 +152,9 @@ class _Checks:
         seconds = round(abs((self._ctx.clock.now() - theirs).total_seconds()))
         if seconds > CLOCK_TOLERANCE:
             raise TaskctlError.of(Code.CLOCK_SKEW, seconds=seconds)
-        return "clock", {"seconds": seconds}
+        return remark("found.clock", seconds=seconds)
 
-    def _manifests(self) -> Finding:
+    def manifests(self) -> Remark:
         found = self._ctx.load(())
         if any(problem.code is Code.NO_MANIFESTS for problem in found.diagnostics):
             raise _SkippedError("no-manifests")
@@ -187,9 +163,9 @@ class _Checks:
         refuse_other_claims(self._ctx.settings, found.files)
         self._ctx.protect(found.tasks)
         self._tasks = found.tasks
-        return "manifests", {"tasks": len(found.tasks), "files": len(found.files)}
+        return remark("found.manifests", tasks=len(found.tasks), files=len(found.files))
 
-    def _organization(self) -> Finding:
+    def organization(self) -> Remark:
         """Those of the manifests; the default one only if a task needs it, or without manifests."""
         self._needs_service()
         self._needs("identity")
@@ -202,8 +178,8 @@ class _Checks:
         if problems:
             raise TaskctlError(problems)
         if default is not None and len(orgs) == 1:
-            return "organization", {"name": default.value, "source": default.source}
-        return "organization/manifests", {"names": tuple(orgs)}
+            return remark("found.organization", name=default.value, source=default.source)
+        return remark("found.organization/manifests", names=tuple(orgs))
 
     def _problems_of(self, org: str) -> tuple[Diagnostic, ...]:
         try:
@@ -212,16 +188,17 @@ class _Checks:
             return problem.diagnostics
         return ()
 
-    def _state(self) -> Finding:
+    def state(self) -> Remark:
         self._needs("backend")
         place = self._ctx.place
         state = self._ctx.read_state()
         facts: dict[str, Arg] = {"path": place.display_name, "count": len(state.records)}
         if self._ctx.is_shared:
-            return "state/shared", {**facts, "serial": state.serial}
-        return "state" if Path(place.display_name).exists() else "state/new", facts
+            return remark("found.state/shared", **facts, serial=state.serial)
+        kind = "" if Path(place.display_name).exists() else "/new"
+        return Remark(f"found.state{kind}", facts)
 
-    def _marks(self) -> Finding:
+    def marks(self) -> Remark:
         """From the newest task whose create was answered to this identity."""
         self._needs_service()
         self._needs("identity", "state")
@@ -241,23 +218,23 @@ class _Checks:
         first = self._ctx.client.first_message(ref.org_name, entry.task_id)
         if first is None:
             raise _SkippedError("no-message")
-        return f"marks/{kept(entry.mark, first.mark).value}", {"key": str(ref)}
+        return remark(f"found.marks/{kept(entry.mark, first.mark).value}", key=str(ref))
 
-    def _write(self) -> Finding:
+    def write(self) -> Remark:
         if not self._write_test:
             raise _SkippedError("unasked")
         self._needs("backend", "state")
         self._ctx.place.try_write()
-        return "write", {"path": self._ctx.place.display_name}
+        return remark("found.write", path=self._ctx.place.display_name)
 
-    def _cache(self) -> Finding:
+    def cache(self) -> Remark:
         self._needs_service()
         folder = self._ctx.caches.folder
         if folder is None:
             raise _SkippedError("no-cache")
-        return "cache", {"path": str(folder)}
+        return remark("found.cache", path=str(folder))
 
-    def _git(self) -> Finding:
+    def git(self) -> Remark:
         self._needs_service()
         if self._ctx.is_shared:
             raise _SkippedError("shared")
@@ -273,7 +250,7 @@ class _Checks:
                 raise TaskctlError.of(Code.GIT_UNUSABLE, case, at=NOWHERE, **facts)
             raise _SkippedError("no-repository")
         self._refuse_tracked_state()
-        return "git", {}
+        return remark("found.git")
 
     def _refuse_tracked_state(self) -> None:
         """A checkout of another commit would replace it."""
@@ -284,7 +261,7 @@ class _Checks:
             name = self._ctx.place.display_name
             raise TaskctlError.of(Code.STATE_TRACKED, path=name)
 
-    def _ci(self) -> Finding:
+    def ci(self) -> Remark:
         """A runner that uses the state must have a shared one, and laptops the same; and no
         workflow gives an answer that only a person can give."""
         top = repository_root(self._ctx.settings.root)
@@ -300,4 +277,22 @@ class _Checks:
         if (found := run_by_workflows(top)) is not None:
             file, command = found
             raise TaskctlError.of(Code.STATE_ON_RUNNER, "workflow", file=file, command=command)
-        return "ci", {}
+        return remark("found.ci")
+
+
+CHECKS = {
+    "backend": _Checks.backend,
+    "token": _Checks.token,
+    "connection": _Checks.connection,
+    "identity": _Checks.identity,
+    "clock": _Checks.clock,
+    "manifests": _Checks.manifests,
+    "organization": _Checks.organization,
+    "state": _Checks.state,
+    "marks": _Checks.marks,
+    "write": _Checks.write,
+    "cache": _Checks.cache,
+    "git": _Checks.git,
+    "ci": _Checks.ci,
+}
+"""The checks, in order."""

@@ -64,7 +64,7 @@ class Doctor:
         """The checks that fail, and the codes."""
         code, outcomes, codes = self.run(backend, *options)
         assert code == 1
-        assert tuple(outcomes) == CHECKS
+        assert tuple(outcomes) == tuple(CHECKS)
         return [name for name, outcome in outcomes.items() if outcome == "failed"], codes
 
     def apply(self, backend: str) -> None:
