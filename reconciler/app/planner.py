@@ -28,6 +28,7 @@ from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
+from reconciler.plan.full_state import with_room
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
 from reconciler.plan.planner import Followed, PlanInputs, make_plan, needs_of
@@ -174,7 +175,8 @@ class Planning:
         """The plan for the keys `only`, with all diagnostics. For an apply, an exhausted budget and
         a wrong identity are errors. TaskctlError."""
         is_apply = self._holder is not None
-        plan = self._with_budgets(self._read_and_plan(state, options, only, follow=True))
+        plan = with_room(self._read_and_plan(state, options, only, follow=True), state)
+        plan = self._with_budgets(plan)
         if self._duplicates is None:
             self._duplicates = read_duplicates(self._ctx, state)
         adopted = {task.task_id for task in plan.tasks if task.action is Action.ADOPT}

@@ -82,8 +82,9 @@ class ApplyReport(Value, frozen=True):
 
     @property
     def code(self) -> int:
-        """The exit code: 1 if it `failed`, or a rollout has stopped."""
-        stopped = any(d.code is Code.ROLLOUT_STOPPED for d in self.diagnostics)
+        """The exit code: 1 if it `failed`, a rollout has stopped, or the state is full."""
+        codes = (Code.ROLLOUT_STOPPED, Code.STATE_FULL)
+        stopped = any(d.code in codes for d in self.diagnostics)
         return int(stopped or self.failed())
 
 

@@ -19,12 +19,15 @@ PATH_CHARACTERS = 4_096
 SAVED_PLAN_BYTES = 512 * MIB
 CACHED_FILE_BYTES = 200 * MIB
 
+STATE_FILE_BYTES = 2048 * MIB
 STATE_BYTES = 512 * MIB
 STATE_PART_BYTES = 256 * MIB
 STATE_HEAD_BYTES = 4 * MIB
-STATE_TREE_BYTES = 1 * MIB
-STATE_FETCH_BYTES = 1024 * MIB
+STATE_TREE_BYTES = 4 * MIB
+STATE_FETCH_BYTES = 1600 * MIB
 GIT_OBJECT_BYTES = 512 * MIB
+GIT_HOST_BYTES = 50_000_000
+OUTPUT_BYTES = 2 * 1024
 GIT_ANSWER_SECONDS = 10.0
 
 YAML_DEPTH = 100
@@ -78,12 +81,14 @@ def table() -> tuple[Limit, ...]:
         Limit("A path in a file", f"{PATH_CHARACTERS:,} characters", "path"),
         Limit("A saved plan", _mib(SAVED_PLAN_BYTES), "file"),
         Limit("A file of the cache", _mib(CACHED_FILE_BYTES), "file"),
+        Limit("A state file, and its journal", _mib(STATE_FILE_BYTES), "file"),
         Limit("A shared state", _mib(STATE_BYTES), "read"),
         Limit("One part of a shared state", _mib(STATE_PART_BYTES), "read"),
         Limit("The head of a shared state", _mib(STATE_HEAD_BYTES), "read"),
         Limit("The list of the parts of a state in git", _mib(STATE_TREE_BYTES), "read"),
         Limit("What git downloads of a state, on disk", _mib(STATE_FETCH_BYTES), "read"),
         Limit("An object of a state in git, in memory", _mib(GIT_OBJECT_BYTES), "read"),
+        Limit("What the service says about a task", f"{OUTPUT_BYTES // 1024} KiB", "record"),
         Limit("Git's answer whether it ignores a file", f"{GIT_ANSWER_SECONDS:g} s", "file"),
         Limit("Nested levels of YAML", f"{YAML_DEPTH}", "file"),
         Limit("Values and characters that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     AT_ONCE = "atOnce"  # held: the entry has as many unfinished tasks as `atOnce` allows
     OVERLAP = "overlap"  # held: the task of an earlier period is not over
     AFTER = "after"  # held: a task that it is to follow is not done
+    FULL = "full"  # held: the state has no room for it
     STOPPED = "stopped"  # held: it cannot continue, because tasks that it waits for have failed
     PAST = "past"  # unchanged: its period is over; neither read nor compared
     SAME = "same"  # unchanged
@@ -213,7 +214,7 @@ class PlannedTask(Stored, frozen=True):
     @property
     def may_follow(self) -> bool:
         """Whether `apply --wait` may create it once others are done."""
-        return self.action is Action.HELD and self.reason is not Reason.STOPPED
+        return self.action is Action.HELD and self.reason not in (Reason.STOPPED, Reason.FULL)
 
     @property
     def is_look_alike(self) -> bool:
@@ -284,6 +285,7 @@ class FailReason(NamedTuple):
 _WARNED: dict[tuple[Code, str], bool] = {
     (Code.BUDGET_EXHAUSTED, "planned"): True,
     (Code.ROLLOUT_STOPPED, ""): False,
+    (Code.STATE_FULL, "planned"): False,
 }
 """The warnings of a plan that make apply exit 1, and whether they are blocking."""
 

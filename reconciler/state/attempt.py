@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
+from reconciler.model import limits
 from reconciler.model.canonical import digest
 from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
 from reconciler.model.task import NO_TASK, Inputs, TaskRef
+from reconciler.model.typed_json import encode_json
 from reconciler.model.value import Moment, Stored, field
 
 SEND_WINDOW = 10.0
@@ -162,6 +165,20 @@ class Move(Stored, frozen=True):
     place: str
 
 
+class Fill(NamedTuple):
+    """The bytes of a saved state and of its journal when they were read, and the most of the saved
+    state, and of both together, that can be read again."""
+
+    saved: int
+    journal: int
+    most_saved: int
+    most: int
+
+
 def kept_outputs(task: Mapping[str, object]) -> dict[str, object]:
-    """The `OUTPUTS` of a task that have a value."""
-    return {name: task[name] for name in OUTPUTS if task.get(name) is not None}
+    """The `OUTPUTS` of a task that have a value; only short ones if they are too large together."""
+    kept = {name: task[name] for name in OUTPUTS if task.get(name) is not None}
+    if len(encode_json(kept)) <= limits.OUTPUT_BYTES:
+        return kept
+    most = limits.OUTPUT_BYTES // len(OUTPUTS) // 2
+    return {name: value for name, value in kept.items() if len(encode_json(value)) <= most}

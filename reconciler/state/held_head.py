@@ -9,14 +9,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from reconciler.model import limits
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, Diagnostic, StateError
+from reconciler.model.diagnostics import NOWHERE, Diagnostic, StateError, warning
 from reconciler.model.remarks import Arg
 from reconciler.model.value import replace
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit
-from reconciler.state.engines import Denied, Oversized, Unsure
+from reconciler.state.engines import Denied, Full, Unsure, scheme_of
 from reconciler.state.model import Event, State
 from reconciler.state.register import HeadMovedError, UnknownWriteError, state_error
 from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
@@ -37,6 +38,8 @@ class HeldHead:
         self._store, self._register, self._clock = store, store.register, clock
         self._display_name, self._pace = self._register.display_name, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
+        fill = taken.saved.fill
+        self._stored = fill.saved + fill.journal if fill is not None else 0
         self._problem: StateError | None = None
         self._is_folded, self._is_current = False, taken.is_current
         self._writing = threading.RLock()
@@ -61,7 +64,11 @@ class HeldHead:
         return max(self._register.gap, min(share, _MAX_WAIT))
 
     def warnings(self) -> list[Diagnostic]:
-        return []
+        size = self.saved.fill.saved if self.saved.fill is not None else 0
+        if scheme_of(self._display_name) != "git" or size < limits.GIT_HOST_BYTES:
+            return []
+        facts = {"file": self._display_name, "size": f"{size // 10**6} MB"}
+        return [warning(Code.STATE_LARGE, at=NOWHERE, **facts)]
 
     def check_held(self) -> None:
         """After a pause long enough for another process to take the lock, also rewrites the head,
@@ -77,7 +84,7 @@ class HeldHead:
         with self._writing:
             head = self._following()
             name = f"base-{head.part}"
-            self._put_blob(name, encode_state(state))
+            self._stored = self._put_blob(name, encode_state(state))
             earlier = (head.base, *head.bases)
             bases = earlier[: BASES - 1] if self._is_current else ()
             holder = None if last else head.holder
@@ -159,7 +166,7 @@ class HeldHead:
             else:
                 moved = ()
             if moved:
-                self._put_blob(head.part, encode_segment(moved))
+                self._stored += self._put_blob(head.part, encode_segment(moved), self._stored)
                 head = replace(head, segments=(*head.segments, head.part))
             self._replace(replace(head, tail=tail))
             self._is_folded = False
@@ -176,21 +183,25 @@ class HeldHead:
             version = self._store.swap(head, self._version)
         self._head, self._version, self._proved = head, version, began
 
-    def _put_blob(self, name: str, data: bytes) -> None:
-        """Stores a blob. Not retried, because the content of a name must never change."""
+    def _put_blob(self, name: str, data: bytes, beside: int = 0) -> int:
+        """Stores a blob and returns its size. Not retried, because the content of a name must never
+        change."""
         with self._ending():
-            self._store.put_blob(name, data, self._head.lineage)
+            return self._store.put_blob(name, data, self._head.lineage, beside)
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """Ends the run if a write in this context fails, or may have failed."""
+        """Ends the run if a write in this context fails, or may have failed; not if it was too
+        large, and nothing was sent."""
         try:
             yield
+        except Full as problem:
+            raise state_error(problem, self._display_name) from problem
         except HeadMovedError:
             raise self._lose(Code.STATE_FENCED) from None
         except UnknownWriteError as problem:
             raise self._lose(Code.STATE_WRITE_UNKNOWN, reason=str(problem)) from problem
-        except (Unsure, Denied, Oversized) as problem:
+        except (Unsure, Denied) as problem:
             self._problem = state_error(problem, self._display_name)
             raise self._problem from problem
         except BaseException:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.remarks import Arg
@@ -138,6 +139,12 @@ def _read_header(text: bytes, file: str) -> Header:
     return header
 
 
+def full(file: str, size: int) -> StateError:
+    """The error for a file that could not be read again, in place of which nothing was written."""
+    reason = f"it would have {size} bytes; at most {limits.STATE_FILE_BYTES} are possible"
+    return StateError.about(file, Code.STATE_FULL, reason=reason)
+
+
 _INTERRUPTED = "a write to it was interrupted"
 
 
@@ -238,6 +245,8 @@ class Journal(GroupCommit):
             crc, line = _pack(text, crc)
             lines.append(line)
         data, is_replaced = b"".join(lines), is_first and any(self._expected.sizes)
+        if (size := self._end + len(data)) > limits.STATE_FILE_BYTES:
+            raise full(self._display_name, size)
         try:
             if is_replaced:
                 self._replace(data)

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.model.value import replace
+from reconciler.state.attempt import Fill
 from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
-from reconciler.state.journal import Header, Journal, Replay, read_journal
+from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold, with_unreported
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State
@@ -124,7 +126,7 @@ class LocalState:
     def replace(self, data: bytes) -> None:
         """Replaces the state file durably, and keeps its previous content as the backup. Raises
         OSError as `disk.replace_file` does."""
-        known = disk.read_file(self.path)
+        known = _read(self.path)
         if known is not None:
             _replace(self.backup, known)
         _replace(self.path, data)
@@ -152,9 +154,9 @@ class LocalState:
         """Reads the state file and the journal at one time. Raises StateError."""
         for _ in range(_READS):
             with _reading(self.display_name):
-                version, data = self.version(), disk.read_file(self.path)
+                version, data = self.version(), _read(self.path)
             with _reading(self.journal_display_name):
-                journal = disk.read_file(self.journal)
+                journal = _read(self.journal)
             with _reading(self.display_name):
                 is_current = self.version() == version
             # A concurrent save replaces the state first and then removes the journal.
@@ -181,7 +183,9 @@ class LocalState:
                 raise self._mismatch(saved.lineage, header.lineage)
             elif header.state != content_of(data):  # the run that wrote the journal lost its state
                 replay = replay.carrying(attempts_alone(replay.events, saved))
-        return Loaded(saved, version, data, replay)
+        most = limits.STATE_FILE_BYTES
+        fill = Fill(len(data or b""), len(journal), most, most)
+        return Loaded(replace(saved, fill=fill), version, data, replay)
 
     def _mismatch(self, state: str, journal: str) -> StateError:
         file, code = self.journal_display_name, Code.JOURNAL_MISMATCH
@@ -247,7 +251,7 @@ class HeldFile:
         with _reading(place.display_name), self._file_guard:
             if (version := place.version()) == self._version:
                 return
-            if content_of(disk.read_file(place.path)) != self._content:
+            if content_of(_read(place.path)) != self._content:
                 raise StateError.about(place.display_name, Code.STATE_CHANGED)
             self._version = version
 
@@ -256,6 +260,8 @@ class HeldFile:
         if self._journal is not None and self._journal.id:
             state = replace(state, journal=self._journal.id)
         data = encode_state(state)
+        if len(data) > limits.STATE_FILE_BYTES:
+            raise full(self._place.display_name, len(data))
         with self._place.saving(), self._file_guard:
             self._place.replace(data)
             self._version, self._content = self._place.version(), content_of(data)
@@ -289,6 +295,10 @@ def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> b
     return escaped.replace(b"\t", b"\\011").replace(b"\n", b"\\012") in points
 
 
+def _read(path: Path) -> bytes | None:
+    return disk.read_file(path, most=limits.STATE_FILE_BYTES)
+
+
 def _replace(path: Path, data: bytes) -> None:
     disk.replace_file(path, data, mode=disk.PRIVATE, temporary=path.with_name(path.name + ".tmp"))
 
@@ -305,5 +315,5 @@ def _reading(display_name: str) -> Iterator[None]:
         elif isinstance(problem, disk.NotRegularError):
             case, facts = "special", {}
         elif isinstance(problem, disk.FileTooLargeError):
-            case, facts = "large", {"limit": "2 GiB"}
+            case, facts = "large", {"limit": f"{limits.STATE_FILE_BYTES} bytes"}
         raise StateError.about(display_name, Code.STATE_UNREADABLE, case, **facts) from problem

@@ -16,6 +16,7 @@ from reconciler.state.attempt import (
     Attempt,
     Baseline,
     Duplicate,
+    Fill,
     HistoryEntry,
     HistoryKind,
     KeyNotes,
@@ -136,15 +137,14 @@ class Record(Stored, frozen=True, kw_only=True):
 class State(Value, frozen=True):
     """The content of a state file.
 
-    - `attempts`: the open attempts, by mark.
-    - `keys`: what is remembered about keys without a record.
+    - `attempts`: the open attempts, by mark; `keys`: what is known of keys without a record.
     - `baselines`: the baselines that open attempts and `latest` refer to, by name. `latest` has the
       name of the baseline that the last apply of all manifests has read, by organization: its
       tasks are no look-alikes.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
     - `duplicates`: the duplicates that were found, by ID, until they are over.
-    - `move`: if set, the state is not in use.
-    - `journal`: the ID of the journal folded last.
+    - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
+    - `fill`: how full its place was; None for a state that was not read.
     - `unreported`: keys whose task was replaced by a run that died before reporting it.
     """
 
@@ -161,13 +161,14 @@ class State(Value, frozen=True):
     move: Move | None = None
     journal: str = ""
     unreported: frozenset[TaskRef] = frozenset()
+    fill: Fill | None = None
 
     def __eq__(self, other: object) -> bool:
-        """Without `journal` and `unreported`, which follow from how the state was read."""
+        """Without the fields that follow from how the state was read."""
         return isinstance(other, State) and all(
             getattr(self, name) == getattr(other, name)
             for name in self.__struct_fields__
-            if name not in ("journal", "unreported")
+            if name not in ("journal", "unreported", "fill")
         )
 
     def __hash__(self) -> int:

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from reconciler.model import limits
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.state.engines import (
-    MAX_BLOB,
-    MAX_HEAD,
     Denied,
     Engine,
     EngineError,
+    Full,
     Moved,
     Oversized,
     Unconditional,
@@ -82,14 +82,14 @@ class Register:
         return self.retried(self.engine.read)
 
     def put_blob(self, name: str, data: bytes) -> None:
-        """Stores a blob. Raises Unsure when retries run out, and Oversized."""
-        check_size(name, len(data), MAX_BLOB)
+        """Stores a blob. Raises Unsure when retries run out, and Full."""
+        check_size(name, len(data), limits.STATE_PART_BYTES, Full)
         self.retried(lambda: self.engine.put_blob(name, data), self.write_timeout)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         """Replaces the head; `data` must be new, never sent before. Raises HeadMovedError and
-        UnknownWriteError, and Oversized before anything is sent."""
-        check_size("head", len(data), MAX_HEAD)
+        UnknownWriteError, and Full before anything is sent."""
+        check_size("head", len(data), limits.STATE_HEAD_BYTES, Full)
         if gap := self.gap:
             self._wait(gap)
         began = self._clock.boot()
@@ -154,6 +154,8 @@ def state_error(problem: EngineError, display_name: str) -> StateError:
             case = {"git": "program", "boto3": "profile"}.get(str(problem), "")
         elif code is Code.GIT_UNUSABLE:
             case, facts = refusal_facts(str(problem))
+    elif isinstance(problem, Full):
+        code = Code.STATE_FULL
     elif isinstance(problem, Oversized):
         code, facts["part"] = Code.STATE_PART_DAMAGED, problem.part
     elif isinstance(problem, Unconditional):

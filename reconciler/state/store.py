@@ -23,15 +23,13 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg, remark
 from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, members
 from reconciler.model.value import Stored, Value, replace
+from reconciler.state.attempt import Fill
 from reconciler.state.codec import StateSource, check_version, decode_event, decode_state
 from reconciler.state.encryption import Cipher, KeyRing
-from reconciler.state.engines import BlobRoom, Missing, Version
+from reconciler.state.engines import BlobRoom, Full, Missing, Version, check_size
 from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
-
-MAX_STATE = limits.STATE_BYTES
-"""Bytes of all blobs that a head names, as stored."""
 
 BASES = 5
 """The number of saved states that are kept, including the newest."""
@@ -205,11 +203,14 @@ class Store:
                 texts += decode_segment(segment)
         with self._verifying("journal"):
             events = tuple(decode_event(text) for text in (*texts, *head.tail))
-        return Snapshot(head, version, saved, events, cipher.is_current(stored[0]))
+        size, journal = len(stored[0]), sum(map(len, (*stored[1:], *head.tail)))
+        fill = Fill(size, journal, limits.STATE_PART_BYTES, limits.STATE_BYTES)
+        is_current = cipher.is_current(stored[0])
+        return Snapshot(head, version, replace(saved, fill=fill), events, is_current)
 
     def _blobs(self, names: Sequence[str]) -> list[bytes]:
         """Reads blobs concurrently. Raises Missing, and Oversized for too much in total."""
-        get, room = self.register.engine.get_blob, BlobRoom(MAX_STATE)
+        get, room = self.register.engine.get_blob, BlobRoom()
         with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
             reads = [pool.submit(self.register.retried, partial(get, name, room)) for name in names]
             try:
@@ -222,9 +223,14 @@ class Store:
         """Replaces the head, which must be new; errors as in `Register.swap`."""
         return self.register.swap(encode_head(head, self.cipher(head.lineage)), over)
 
-    def put_blob(self, name: str, data: bytes, lineage: str) -> None:
-        """Stores a blob, encrypted once, because the content of a name must never change."""
-        self.register.put_blob(name, self.cipher(lineage).seal(name, data))
+    def put_blob(self, name: str, data: bytes, lineage: str, beside: int = 0) -> int:
+        """Stores a blob, encrypted once, because the content of a name must never change. Returns
+        its size. Raises Full before anything is sent, also if it could not be read together
+        with `beside` other bytes."""
+        stored = self.cipher(lineage).seal(name, data)
+        check_size(name, beside + len(stored), limits.STATE_BYTES, Full)
+        self.register.put_blob(name, stored)
+        return len(stored)
 
     def damaged(self, part: str, reason: Arg) -> StateError:
         code = Code.STATE_PART_DAMAGED

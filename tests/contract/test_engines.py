@@ -15,8 +15,8 @@ from threading import Barrier
 
 import pytest
 
+from reconciler.model import limits
 from reconciler.state.engines import (
-    MAX_HEAD,
     BlobRoom,
     Denied,
     Engine,
@@ -142,7 +142,7 @@ def test_blobs_are_kept_until_they_are_dropped(runner: Make) -> None:
 
 def test_five_megabytes_are_read_back(runner: Make) -> None:
     one, other = runner(), runner()
-    head, blob = content(MAX_HEAD), content(5 * 1024 * 1024)
+    head, blob = content(limits.STATE_HEAD_BYTES), content(5 * 1024 * 1024)
     one.put_blob("large", blob)
     one.swap(head, over(one))
     found = other.read()

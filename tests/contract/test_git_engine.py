@@ -19,7 +19,6 @@ import pytest
 
 from reconciler.model import limits
 from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, Unsure
-from reconciler.state.engines import git as git_engine
 from reconciler.state.engines.git_clone import git_fault
 from tests.support.git_server import git
 from tests.support.state_engines import Runner, Served, serving
@@ -172,7 +171,7 @@ def write_ref(bare: Path, entries: dict[str, str]) -> None:
 def test_an_oversized_head_or_blob_is_not_read(
     here: Runner, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(git_engine, "MAX_BLOB", 8 << 20)
+    monkeypatch.setattr(limits, "STATE_PART_BYTES", 8 << 20)
     small, large, huge = (large_object(bare, size) for size in (1, 5, 9))
     with closing(here.engine()) as engine:
         write_ref(bare, {"head": large})
@@ -185,20 +184,26 @@ def test_an_oversized_head_or_blob_is_not_read(
             engine.get_blob("segment", BlobRoom())
 
 
-def test_all_blobs_of_a_read_are_counted_before_they_are_read(here: Runner, bare: Path) -> None:
+def test_all_blobs_of_a_read_are_counted_before_they_are_read(
+    here: Runner, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One object with many names is small to store and to download."""
     small, large = large_object(bare, 1), large_object(bare, 5)
     write_ref(bare, {"head": small, "a": large, "b": large})
     with closing(here.engine()) as engine:
         assert engine.read() is not None
-        room = BlobRoom(9 << 20)
+        monkeypatch.setattr(limits, "STATE_BYTES", 9 << 20)
+        room = BlobRoom()
         assert len(engine.get_blob("a", room)) == 5 << 20
         assert len(engine.get_blob("a", room)) == 5 << 20  # a second try
         with pytest.raises(Oversized, match="10485760 bytes; at most 9437184"):
             engine.get_blob("b", room)
 
 
-def test_a_tree_that_no_state_has_is_not_listed(here: Runner, bare: Path) -> None:
+def test_a_tree_that_no_state_has_is_not_listed(
+    here: Runner, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STATE_TREE_BYTES", 1 << 20)
     blob = large_object(bare, 1)
     write_ref(bare, {"head": blob, **{f"{n:06}": blob for n in range(40_000)}})
     with closing(here.engine()) as engine, pytest.raises(Oversized) as refused:

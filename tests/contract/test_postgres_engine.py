@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, open_engine, postgres
+from reconciler.model import limits
+from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, open_engine
 from reconciler.state.engines.postgres_tls import with_tls
 from tests.support.state_engines import HAS_POSTGRES
 from tests.support.state_servers import postgres_programs, postgres_server
@@ -90,7 +91,7 @@ def test_a_database_without_the_schema_has_no_state(address: str) -> None:
 def test_an_oversized_head_or_blob_is_not_read(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "MAX_BLOB", 8 << 20)
+    monkeypatch.setattr(limits, "STATE_PART_BYTES", 8 << 20)
     with closing(engine_of(address)) as engine:
         engine.prepare()
         run_as_owner(

@@ -80,32 +80,32 @@ class Oversized(EngineError):
         self.part = part
 
 
+class Full(Oversized):
+    """The head or a blob would be too large to be read again; nothing was written."""
+
+
 class Unconditional(EngineError):
     """The server ignores conditions on writes, so it cannot hold a state."""
 
 
-MAX_HEAD = limits.STATE_HEAD_BYTES
-MAX_BLOB = limits.STATE_PART_BYTES
-"""Bytes. Somebody else may have written them, so drivers check the size before they read."""
-
-
-def check_size(part: str, size: int, most: int) -> None:
-    """Raises Oversized."""
+def check_size(part: str, size: int, most: int, kind: type[Oversized] = Oversized) -> None:
+    """Raises an error of this kind. Somebody else may have written a head or a blob, so drivers
+    check before they read."""
     if size > most:
-        raise Oversized(part, size, most)
+        raise kind(part, size, most)
 
 
 class BlobRoom:
     """The bytes of blobs that a read may still get, counted before each is read. Thread-safe."""
 
-    def __init__(self, most: int = limits.STATE_BYTES) -> None:
-        self._most, self._sizes, self._guard = most, dict[str, int](), Lock()
+    def __init__(self) -> None:
+        self._sizes, self._guard = dict[str, int](), Lock()
 
     def take(self, name: str, size: int) -> None:
         """Counts a blob, once however often it is tried. Raises Oversized."""
         with self._guard:
             self._sizes[name] = size
-            check_size(name, sum(self._sizes.values()), self._most)
+            check_size(name, sum(self._sizes.values()), limits.STATE_BYTES)
 
 
 class Pace(NamedTuple):

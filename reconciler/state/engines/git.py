@@ -19,8 +19,6 @@ from pathlib import Path
 
 from reconciler.model import limits
 from reconciler.state.engines import (
-    MAX_BLOB,
-    MAX_HEAD,
     BlobRoom,
     Denied,
     Missing,
@@ -144,7 +142,7 @@ class GitEngine:
         self._sizes = {n: int(size) for n, (_, _, _, size) in files.items()}
         self._tree = {n: object_id for n, (_, _, object_id, _) in files.items()}
         head = self._tree.pop("head")
-        check_size("head", self._sizes["head"], MAX_HEAD)
+        check_size("head", self._sizes["head"], limits.STATE_HEAD_BYTES)
         return self._git("cat-file", "blob", head), Version(commit)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
@@ -166,7 +164,7 @@ class GitEngine:
         if object_id is None:
             raise Missing(name)
         size = self._sizes.get(name, 0)
-        check_size(name, size, MAX_BLOB)
+        check_size(name, size, limits.STATE_PART_BYTES)
         room.take(name, size)
         return self._git("cat-file", "blob", object_id)
 

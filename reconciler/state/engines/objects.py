@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from reconciler.model import limits
 from reconciler.model.hosts import is_loopback
 from reconciler.state.engines import (
-    MAX_BLOB,
-    MAX_HEAD,
     BlobRoom,
     Cause,
     Denied,
@@ -57,7 +56,7 @@ class ObjectEngine:
     def read(self) -> tuple[bytes, Version] | None:
         with self._faults(), _absent():
             found = self._store.get(HEAD)
-            check_size(HEAD, found.meta["size"], MAX_HEAD)
+            check_size(HEAD, found.meta["size"], limits.STATE_HEAD_BYTES)
             return bytes(found.bytes()), _version(found.meta)
         return None
 
@@ -74,7 +73,7 @@ class ObjectEngine:
     def get_blob(self, name: str, room: BlobRoom) -> bytes:
         with self._faults(), _absent():
             found = self._store.get(f"blobs/{name}")
-            check_size(name, found.meta["size"], MAX_BLOB)
+            check_size(name, found.meta["size"], limits.STATE_PART_BYTES)
             room.take(name, found.meta["size"])
             return bytes(found.bytes())
         raise Missing(name)

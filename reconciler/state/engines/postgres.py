@@ -16,9 +16,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+from reconciler.model import limits
 from reconciler.state.engines import (
-    MAX_BLOB,
-    MAX_HEAD,
     BlobRoom,
     Cause,
     Denied,
@@ -91,11 +90,11 @@ class PostgresEngine:
     def read(self) -> tuple[bytes, Version] | None:
         """None if the tables do not exist, since the database has no state then."""
         try:
-            rows = self._run(_HEAD, MAX_HEAD, self._name)
+            rows = self._run(_HEAD, limits.STATE_HEAD_BYTES, self._name)
         except _NoTablesError:
             return None
         for size, data, version in rows:
-            check_size("head", size, MAX_HEAD)
+            check_size("head", size, limits.STATE_HEAD_BYTES)
             return bytes(data), Version(str(version))
         return None
 
@@ -112,8 +111,8 @@ class PostgresEngine:
         self._run(_KEEP, self._name, name, data)
 
     def get_blob(self, name: str, room: BlobRoom) -> bytes:
-        for size, data in self._run(_BLOB, MAX_BLOB, self._name, name):
-            check_size(name, size, MAX_BLOB)
+        for size, data in self._run(_BLOB, limits.STATE_PART_BYTES, self._name, name):
+            check_size(name, size, limits.STATE_PART_BYTES)
             room.take(name, size)
             return bytes(data)
         raise Missing(name)

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.model import limits
 from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
-from reconciler.state import store
 from reconciler.state.encryption import KEY, KeyRing
-from reconciler.state.engines import MAX_HEAD
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.store import decode_head
 from tests.support.memory_engine import MemoryEngine
@@ -112,7 +111,7 @@ def test_many_entries_of_one_commit_do_not_make_the_head_unreadable() -> None:
         one.inputs["message"]["content"] = "x" * 15_000
     session = open_in(engine)
     session.append(*map(Attempted, made))
-    assert len(engine.head or b"") < MAX_HEAD
+    assert len(engine.head or b"") < limits.STATE_HEAD_BYTES
     assert len(engine.place().read(BACKEND).attempts) == 400
     session.close()
 
@@ -121,9 +120,9 @@ def test_the_blobs_of_one_state_have_a_limit(monkeypatch: pytest.MonkeyPatch) ->
     engine = encrypted(ring=KeyRing())
     found = decode_head(engine.head or b"", "")[0]
     size = sum(len(engine.blobs[name]) for name in (found.base, *found.segments))
-    monkeypatch.setattr(store, "MAX_STATE", size)
+    monkeypatch.setattr(limits, "STATE_BYTES", size)
     assert len(engine.place().read(BACKEND).attempts) == 2
-    monkeypatch.setattr(store, "MAX_STATE", size - 1)
+    monkeypatch.setattr(limits, "STATE_BYTES", size - 1)
     with pytest.raises(StateError) as problem:
         engine.place().read(BACKEND)
     assert code_of(problem) is Code.STATE_PART_DAMAGED

@@ -1,0 +1,72 @@
+"""Holds creates for which the state has no room. Pure.
+
+They stop before anything could no longer be recorded, or could be written but not read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from reconciler.model import limits
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import warning
+from reconciler.model.identity import Identity
+from reconciler.model.task import DesiredTask
+from reconciler.model.typed_json import encode_json, indented
+from reconciler.model.value import replace
+from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
+
+_USED = 0.9
+"""The share of a state that creates may fill. The rest is for what already exists."""
+
+_MORE = 1024
+"""Bytes of a record that are not known before its task exists: its ID, times, marks, history."""
+
+_ENTRIES = 4
+"""Journal entries of one create that contain its inputs."""
+
+
+def with_room(plan: Plan, state: State) -> Plan:
+    """The plan, in which creates that do not fit into the state are held."""
+    creates = {task.ref: task.desired for task in plan.tasks if task.creates and task.desired}
+    if not creates or plan.identity is None:
+        return plan
+    count = _fitting(state, creates.values(), plan.identity)
+    full = set(list(creates)[count:])
+    if not full:
+        return plan
+    tasks = tuple(
+        replace(task, action=Action.HELD, reason=Reason.FULL, remarks=(), cancels=False)
+        if task.ref in full
+        else task
+        for task in plan.tasks
+    )
+    problem = warning(Code.STATE_FULL, "planned", count=len(full))
+    return replace(plan, tasks=tasks, diagnostics=(*plan.diagnostics, problem))
+
+
+def _fitting(state: State, creates: Collection[DesiredTask], identity: Identity) -> int:
+    """How many of the creates, in this order, the state has room for, together with what can still
+    come of its open attempts, and with the largest outputs of all tasks."""
+    if state.fill is None:
+        return len(creates)
+    saved, journal, most_saved, most = state.fill
+    left = _USED * most_saved - saved - journal
+    left -= sum(
+        max(0, limits.OUTPUT_BYTES - len(encode_json(record.outputs)))
+        for record in state.records.values()
+    )
+    left_in_total = _USED * most - saved - journal
+    count = -len(state.attempts)
+    works: list[DesiredTask | Attempt] = [*state.attempts.values(), *creates]
+    for work in works:
+        line = encode_json(Record.of(work, "", identity, None))
+        text = indented(line)
+        left -= len(text) + 4 * text.count(b"\n") + limits.OUTPUT_BYTES + _MORE
+        left_in_total -= _ENTRIES * (len(line) + _MORE)
+        if left < 0 or left_in_total < 0:
+            break
+        count += 1
+    return max(0, count)

@@ -1,0 +1,183 @@
+"""A state that is full, through the command line: creates stop while everything that exists can
+still be recorded, read, removed and moved. The limits are lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.model import limits
+from reconciler.model.codes import Code
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks
+from tests.support.shared_places import PLACES, SharedPlace
+
+PROMPT = "x" * 4000
+TASKS = as_tasks({f"k{number:02}": f"{PROMPT} {number}" for number in range(40)})
+FILL = 0.9
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["file", *PLACES])
+def kind(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedPlace | None]:
+    if request.param == "file":
+        yield None
+        return
+    with PLACES[request.param](tmp_path_factory.mktemp(request.param)) as made:
+        yield made
+
+
+@pytest.fixture
+def sandbox(kind: SharedPlace | None, state: str, tmp_path: Path, server: FaultServer) -> Sandbox:
+    env = {"TASKCTL_BACKEND": server.url}
+    if kind is None:
+        return Sandbox(tmp_path, server, env=env)
+    made = Sandbox(kind.fresh(state), server, env={**env, **kind.env})
+    made.env["TASKCTL_STATE"] = kind.address(state)
+    made.on_state("init", "--new")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STATE_FILE_BYTES", 200_000)
+    monkeypatch.setattr(limits, "STATE_PART_BYTES", 100_000)
+    monkeypatch.setattr(limits, "STATE_BYTES", 200_000)
+
+
+def codes(ended: Ended) -> list[str]:
+    return [found["code"] for found in ended.document["diagnostics"]]
+
+
+def size_of(sandbox: Sandbox) -> int:
+    return len(sandbox.on_state("pull"))
+
+
+def fill(sandbox: Sandbox) -> int:
+    """Applies until no more tasks are created; how many there are then."""
+    sandbox.write(TASKS)
+    count = -1
+    while (now := len(sandbox.server.tasks_by_work())) != count:
+        count = now
+        ended = sandbox.run("apply")
+        assert Code.STATE_FULL in codes(ended), ended.stdout
+        assert ended.code == 1
+    return count
+
+
+def test_creates_stop_before_the_state_is_full(sandbox: Sandbox, server: FaultServer) -> None:
+    count = fill(sandbox)
+    most = limits.STATE_FILE_BYTES if "TASKCTL_STATE" not in sandbox.env else 100_000
+    assert 0.5 * most < size_of(sandbox) < FILL * most
+    plan = sandbox.run("plan")
+    assert plan.code == 1
+    assert set(plan.actions().values()) == {"unchanged", "held"}
+    (reason,) = plan.document["failReasons"]
+    assert reason == {"code": Code.STATE_FULL, "key": None, "blocking": False}
+    assert len(server.posts) == count == len(sandbox.recorded())
+
+
+def test_what_exists_is_recorded_in_a_full_state(
+    sandbox: Sandbox, server: FaultServer, tmp_path: Path
+) -> None:
+    elsewhere = Sandbox(
+        sandbox.folder, server, env={**sandbox.env, "TASKCTL_STATE": f"{tmp_path}/other.json"}
+    )
+    elsewhere.write({"k39": TASKS["k39"]})
+    assert elsewhere.run("apply").results() == {"k39": "created"}
+    fill(sandbox)
+    count, known = len(server.posts), {**TASKS["k39"], "taskID": elsewhere.recorded()["k39"]}
+    sandbox.write({**TASKS, "k39": known})
+    ended = sandbox.run("apply")
+    assert ended.results() == {"k39": "adopted"}
+    assert codes(ended) == [Code.STATE_FULL]
+    assert "k39" in sandbox.recorded()
+    assert len(server.posts) == count
+
+
+def test_a_full_state_can_be_emptied_copied_and_moved(
+    sandbox: Sandbox, server: FaultServer, tmp_path: Path
+) -> None:
+    fill(sandbox)
+    count = len(server.posts)
+    sandbox.on_state("pull")
+    sandbox.on_state("rm", "k00")
+    old = [f"k{number:02}" for number in range(1, 6)]
+    sandbox.write({key: TASKS[key] for key in TASKS if key > old[-1]}, removed=old)
+    assert list(sandbox.run("apply").results().values()) == ["forgotten"] * 5
+    assert len(server.posts) == count
+    recorded, to = sandbox.recorded(), f"{tmp_path}/moved.json"
+    sandbox.on_state("migrate", "--to", to)
+    moved = Sandbox(sandbox.folder, server, env={**sandbox.env, "TASKCTL_STATE": to})
+    assert moved.recorded() == recorded
+    assert "created" in moved.run("apply").results().values()
+
+
+def test_a_state_is_never_made_too_large_to_be_read(
+    sandbox: Sandbox, server: FaultServer, tmp_path: Path
+) -> None:
+    """Records of existing tasks may fill it completely."""
+    elsewhere = Sandbox(
+        tmp_path, server, env={**sandbox.env, "TASKCTL_STATE": f"{tmp_path}/other.json"}
+    )
+    elsewhere.write(TASKS)
+    elsewhere.run("apply")
+    sandbox.write(TASKS)
+    existing = {key: {**TASKS[key], "taskID": id_} for key, id_ in elsewhere.recorded().items()}
+    fresh = {f"n{number:02}": {"message": f"{PROMPT} new {number}"} for number in range(30)}
+    sandbox.write(fresh)
+    sandbox.run("apply")
+    count = len(sandbox.recorded())
+    sandbox.write({**fresh, **existing})
+    for _ in range(2):
+        ended = sandbox.run("apply")
+        assert ended.code == 1
+        assert set(codes(ended)) == {Code.STATE_FULL}
+        assert len(sandbox.recorded()) >= count
+    sandbox.write({}, removed=list(fresh))
+    sandbox.run("apply")
+    sandbox.write(existing)
+    assert sandbox.run("apply").code == 0
+
+
+def test_open_attempts_and_the_journal_count(sandbox: Sandbox, server: FaultServer) -> None:
+    sandbox.write(TASKS)
+    before = list(sandbox.run("plan").actions().values()).count("create")
+    server.set_rules(Rule("create", Fault(before=600)))
+    process = sandbox.start("apply", "--parallelism", "4")
+    process.until(lambda: len(server.posts) == 4)
+    process.kill()
+    after = sandbox.run(
+        "plan",
+    ).actions()
+    assert list(after.values()).count("unresolved") == 4
+    assert 0 < list(after.values()).count("create") < before - 4
+
+
+def test_a_large_state_in_git_is_a_warning(
+    sandbox: Sandbox, kind: SharedPlace | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write({"one": {"message": PROMPT}})
+    assert Code.STATE_LARGE not in sandbox.run("apply").stderr
+    monkeypatch.setattr(limits, "GIT_HOST_BYTES", 4000)
+    is_git = kind is not None and kind.kind == "git"
+    assert (Code.STATE_LARGE in sandbox.run("apply").stderr) is is_git
+
+
+def test_outputs_of_any_size_take_limited_room(sandbox: Sandbox, server: FaultServer) -> None:
+    sandbox.write({"one": {"message": "Do it"}})
+    sandbox.run("apply")
+    size = size_of(sandbox)
+    server.world.tasks[0].shown["name"] = "x" * 50_000
+    sandbox.write({"one": {"message": "Do it"}, "two": {"message": "Do more"}})
+    assert sandbox.run("apply").code == 0
+    assert size_of(sandbox) < 3 * size
