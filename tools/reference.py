@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools import diagrams
 from tools.address import mentioning, with_address
 from tools.commands_page import commands_pages
 from tools.diagnostics_page import diagnostics_page
@@ -26,6 +27,8 @@ PAGES = {
     "SECURITY.md": limits_page,
     "docs/images/plan-and-apply.svg": plan_and_apply,
     "docs/images/results.svg": results,
+    "docs/images/key.svg": diagrams.key,
+    "docs/images/rollout.svg": diagrams.rollout,
 }
 
 
