@@ -1,12 +1,16 @@
-"""The kill points themselves: every kind of write is counted, and the process dies at the point."""
+"""The kill points themselves: every kind of write is counted, and the process dies at the point.
+Also the processes in which they are: what one leaves behind would fail another test."""
 
 from __future__ import annotations
 
+import os
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 
 from tests.support import crash_points
+from tests.support.forked import Forked
 
 CALL = "tests.support.crash_sample:touch_everything"
 
@@ -68,3 +72,35 @@ def test_requests_are_counted_once_each() -> None:
 def test_a_point_has_a_readable_form() -> None:
     point = crash_points.Point(3, "write", "within", "x.json")
     assert str(point) == "3: within write x.json"
+
+
+def pipes() -> set[str]:
+    """Linux only; elsewhere, none."""
+    links = [path.readlink() for path in Path("/proc/self/fd").glob("*") if path.is_symlink()]
+    return {str(link) for link in links if str(link).startswith("pipe:")}
+
+
+def test_a_process_that_has_ended_has_no_pipe(tmp_path: Path) -> None:
+    """Not even while it can be asked how it ended: tests keep it in cycles of objects, which are
+    collected much later."""
+    Forked(os.getcwd, cwd=tmp_path, env=os.environ).wait()  # starts the server, which has its own
+    before = pipes()
+    process = Forked(os.getcwd, cwd=tmp_path, env=os.environ)
+    own = pipes() - before
+    assert process.wait() == 0
+    assert not own & pipes()
+    assert process.poll() == 0
+
+
+def test_how_a_process_ended_is_not_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If its server is killed, nobody knows its exit code."""
+
+    def nothing(fd: int) -> int:
+        raise EOFError
+
+    process = Forked(os.getcwd, cwd=tmp_path, env=os.environ)
+    monkeypatch.setattr(forkserver, "read_signed", nothing)
+    with pytest.raises(AssertionError, match="fork server"):
+        process.wait()

@@ -16,6 +16,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import reconciler
@@ -33,6 +34,9 @@ _forks.set_forkserver_preload(
 """Everything that a process imports: each would do so again."""
 _starting_or_ending = threading.Lock()
 """Each start reads the exit codes of all processes, and only one thread can read a code."""
+NOT_KNOWN = 255
+"""The exit code that multiprocessing makes up if its server has ended before the process. taskctl
+has no such exit code."""
 
 
 class Forked:
@@ -49,13 +53,16 @@ class Forked:
         for path in self._streams:
             path.touch()
         self.returncode: int | None = None
-        self._process = _forks.Process(
+        process = _forks.Process(
             target=_run,
             args=(self._streams, cwd, dict(env), skipped_time.seconds(), target, args),
             daemon=True,
         )
         with _starting_or_ending:
-            self._process.start()
+            process.start()
+        assert process.pid is not None
+        self.pid = process.pid
+        self._running: BaseProcess | None = process
 
     def __enter__(self) -> Forked:
         return self
@@ -63,11 +70,6 @@ class Forked:
     def __exit__(self, *_: object) -> None:
         self.kill()
         self.wait()
-
-    @property
-    def pid(self) -> int:
-        assert self._process.pid is not None
-        return self._process.pid
 
     @property
     def stdout(self) -> str:
@@ -81,13 +83,18 @@ class Forked:
     def poll(self) -> int | None:
         """Its exit code once it has ended; negative: the signal that ended it."""
         with _starting_or_ending:
-            if self.returncode is None:
-                self.returncode = self._process.exitcode
+            if self._running is not None:
+                self._running.join(0)
+                self.returncode = self._running.exitcode
+                assert self.returncode != NOT_KNOWN, "somebody has killed the fork server"
+            if self.returncode is not None:
+                self._running = None  # closes its pipes, unless another thread waits for them
         return self.returncode
 
     def wait(self) -> int:
         while (code := self.poll()) is None:
-            wait([self._process.sentinel])
+            if (running := self._running) is not None:
+                wait([running.sentinel])
         return code
 
     def until(self, is_so: Callable[[], object]) -> None:
