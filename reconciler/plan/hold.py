@@ -173,20 +173,15 @@ class HoldRules:
         waiting = [task for task in tasks if task.origin is not None and task.origin.waits]
         if not waiting:
             return
-        records, attempts = self._state.records.values(), self._state.attempts.values()
-        generated = (task for task in self._desired if task.origin is not None)
-        missing = (t for t in generated if self._standing.of(t) is Progress.MISSING)
-        series = Series([*records, *attempts, *missing])  # with `catchUp`, several are missing
+        series = Series(self._desired, self._state)
         for task in waiting:
-            blocking: dict[TaskRef, Record | None] = {}
-            for other in series.earlier(task):
-                if isinstance(other, Record):
-                    if self._standing.of_record(other) not in _ENDED:
-                        blocking[other.ref] = other
-                elif not (isinstance(other, Attempt) and not self._standing.is_open(other)):
-                    blocking.setdefault(other.ref, None)
-            if blocking:
-                yield task.ref, self._overlapped(task, blocking)
+            ahead = {
+                other.ref: record
+                for other, record in series.earlier(task)
+                if self._progress_of(other) not in _ENDED
+            }
+            if ahead:
+                yield task.ref, self._overlapped(task, ahead)
 
     def _overlapped(
         self, task: DesiredTask, blocking: Mapping[TaskRef, Record | None]

@@ -115,23 +115,28 @@ class Standing:
 
 
 class Series:
-    """Generated tasks, grouped by what their keys share across periods: entry and values."""
+    """Generated tasks, grouped by what their keys share across periods: entry and values. A desired
+    task takes the place of its record, which can have another key."""
 
-    def __init__(self, known: Iterable[Known]) -> None:
-        self._known: dict[object, list[Known]] = {}
+    def __init__(self, desired: Sequence[DesiredTask], state: State) -> None:
+        self._state, self._known = state, dict[object, list[Known]]()
+        own = {task.ref for task in desired}
+        past = (record for record in state.records.values() if record.ref not in own)
+        known: Iterable[Known] = (*state.attempts.values(), *desired, *past)
         for each in known:
             if each.generated is not None:
                 self._known.setdefault(_series(each.ref, each.generated), []).append(each)
 
-    def earlier(self, task: DesiredTask) -> Iterator[Known]:
-        """Those of earlier periods with the same values."""
+    def earlier(self, task: DesiredTask) -> Iterator[tuple[Known, Record | None]]:
+        """Those of earlier periods with the same values, with their records."""
         made = task.generated
         if made is None or made.period is None:
             return
         for other in self._known.get(_series(task.ref, made), ()):
             period = other.generated.period if other.generated is not None else None
             if period not in (None, made.period) and is_earlier(period, made.period):
-                yield other
+                known = record_of(other, self._state) if isinstance(other, DesiredTask) else other
+                yield other, known if isinstance(known, Record) else None
 
 
 def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
@@ -200,11 +205,10 @@ def records_to_check(
         elif isinstance(other, Record):
             found.append(other)
     found += _of_rollouts(Rollouts(desired, state, removed), missing, state)
-    overlapping = [task for task in waiting if task.origin is not None and task.origin.waits]
-    series = Series(state.records.values() if overlapping else ())
-    for task in overlapping:
-        earlier = (r for r in series.earlier(task) if isinstance(r, Record))
-        found += [record for record in earlier if not record.done]
+    if overlapping := [task for task in waiting if task.origin is not None and task.origin.waits]:
+        series = Series(desired, state)
+        earlier = (record for task in overlapping for _, record in series.earlier(task))
+        found += [record for record in earlier if record is not None and not record.done]
     return list({record.ref: record for record in found if record is not None}.values())
 
 

@@ -28,10 +28,10 @@ class Months:
     backend: str = "local"
     entry: dict[str, Any] = field(default_factory=dict)
 
-    def write(self, **entry: Any) -> None:
+    def write(self, name: str = "review", **entry: Any) -> None:
         self.entry = {"every": "month", "message": "finishing the review", **entry}
         (self.folder / "tasks").mkdir(exist_ok=True)
-        document = {"version": 1, "orgName": "acme", "tasks": {"review": self.entry}}
+        document = {"version": 1, "orgName": "acme", "tasks": {name: self.entry}}
         (self.folder / "tasks" / "all.yaml").write_text(json.dumps(document))
 
     def run(self, *words: str) -> tuple[int, str, str]:
@@ -151,6 +151,41 @@ def test_a_task_of_an_earlier_period_holds_the_next_one(months: Months) -> None:
     assert held["waitsFor"] == ["review@2026-01"]
     months.now += timedelta(minutes=5)
     assert months.apply() == {"review@2026-02": "created"}
+
+
+CAUGHT_UP: dict[str, Any] = {
+    "message": "finishing {{ period.name }}",
+    "catchUp": 1,
+    "overlap": "wait",
+}
+
+
+def test_a_task_that_is_being_adopted_holds_the_next_period(months: Months) -> None:
+    """Also while nobody has answered whether it is the task of the earlier period."""
+    months.write(**CAUGHT_UP)
+    months.now = datetime(2026, 2, 1, tzinfo=UTC)
+    assert months.apply() == {"review@2026-01": "created"}
+    for path in (months.folder / ".taskctl").glob("local.state.json*"):
+        path.unlink()
+    asked = {"review@2026-01": "unresolved/lookAlike", "review@2026-02": "held/overlap"}
+    assert months.plan() == asked
+    assert months.apply("--adopt") == {"review@2026-01": "adopted"}
+    months.now += timedelta(minutes=5)
+    assert months.apply() == {"review@2026-02": "created"}
+
+
+def test_a_task_that_moves_holds_the_next_period(months: Months) -> None:
+    months.write(**CAUGHT_UP)
+    months.now = datetime(2026, 2, 1, tzinfo=UTC)
+    assert months.apply() == {"review@2026-01": "created"}
+    moved = {"movedFrom": "review@{{ period.name }}"}
+    months.write("audit", **CAUGHT_UP, **moved)
+    assert months.apply() == {"audit@2026-01": "moved"}
+    months.write("audit", **CAUGHT_UP)
+    assert months.plan() == {"audit@2026-01": "unchanged/same", "audit@2026-02": "held/overlap"}
+    months.write("report", **CAUGHT_UP, movedFrom="audit@{{ period.name }}")
+    months.now += timedelta(minutes=5)
+    assert months.apply() == {"report@2026-01": "moved", "report@2026-02": "created"}
 
 
 def test_a_prompt_edited_within_its_month_is_changed_and_the_next_month_has_it(
