@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.embedded.app import App
 from tests.pairs.features import Row
+from tests.pairs.order import WORK_SECONDS, Created, held_by
 from tests.support.called import call
 from tests.support.embedded_client import Api
 from tests.support.sandbox import STATE, Ended
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 ME, ANOTHER = "pul-" + "0" * 40, "pul-" + "1" * 40
 HOUR = 3600.0
-WORK_SECONDS = 60.0
 MAX_APPLIES = 12
 ROWS = ("a", "b", "c")
 PILOTS: dict[str, dict[str, Any]] = {
@@ -49,19 +49,19 @@ EXPECTED: dict[str, dict[str, Any]] = {
 OBSERVED = ("baselines", "checksum", "done", "journal", "latest", "met", "outputs", "serial")
 """What an apply saves of what it has read, also if it changes nothing else."""
 
-LABEL = re.compile(r"\[(job[^\]]*)\]")
-"""Each prompt of `job` begins with the key that it belongs to."""
+LABEL = re.compile(r"\[(\w[^\]]*)\]")
+"""Each prompt begins with the key that it belongs to."""
 
 
 class Network(App):
     """The service, as commands reach it. `fault` is that of the next create. `writes` is the number
-    of requests that change something, `created` the body of each create that the service got."""
+    of requests that change something, `created` each create that the service got."""
 
     def __init__(self, db: Path) -> None:
         super().__init__(db, now=skipped_now, work_seconds=WORK_SECONDS)
         self.fault = ""
         self.writes = 0
-        self.created: list[str] = []
+        self.created: list[Created] = []
         self._guard = Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -74,7 +74,9 @@ class Network(App):
             fault, self.fault = self.fault, ""
             if fault != "never sent":
                 body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-                self.created.append(body.decode())
+                label = LABEL.search(body.decode())
+                assert label is not None
+                self.created.append(Created(label[1], skipped_now().timestamp()))
                 environ["wsgi.input"] = BytesIO(body)
             if not fault:
                 return super().__call__(environ, start_response)
@@ -92,7 +94,8 @@ def _ignore(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable
 @dataclass
 class Story:
     """`named`: the ID of the task that `taskID` names. `allowed`: how many tasks a key may have in
-    addition to one. `said`: the commands, for the report of a failure."""
+    addition to one. `judged`: how many creates were found not to be too early. `said`: the
+    commands, for the report of a failure."""
 
     row: Row
     folder: Path
@@ -100,6 +103,7 @@ class Story:
     env: Mapping[str, str]
     named: str = ""
     allowed: Counter[str] = field(default_factory=Counter)
+    judged: int = 0
     token: str = ME
     said: list[str] = field(default_factory=list)
     caches: int = 0
@@ -250,13 +254,21 @@ class Story:
     # The service
 
     def counted(self) -> Counter[str]:
-        """The number of tasks of each key of the story, whoever created them."""
-        labels = (LABEL.search(body) for body in self.network.created)
-        return Counter(label.group(1) for label in labels if label is not None)
+        """The number of tasks of each key, whoever created them."""
+        return Counter(created.key for created in self.network.created)
 
     def check_counts(self) -> None:
         wrong = {k: n for k, n in self.counted().items() if n > 1 + self.allowed[k]}
         assert not wrong, (wrong, self.allowed)
+
+    def check_order(self, explicit: Collection[str] = ()) -> None:
+        """Nothing was created too early, except by an explicit option."""
+        created = self.network.created
+        for number in range(self.judged, len(created)):
+            new = created[number]
+            held = held_by(self.row, self.keys(), created[:number], new)
+            assert not held or new.key in explicit, (held, created[: number + 1])
+        self.judged = len(created)
 
     def forget(self, task_id: str) -> None:
         """The service loses a task."""
@@ -270,11 +282,10 @@ class Story:
         self.write(self.manifest(edited=False))
         assert self.run("validate").code == 0
         options = self._options()
-        existed, self.network.fault = self.counted().total(), self.row["response"]
+        self.judged, self.network.fault = len(self.network.created), self.row["response"]
         self.applied(*options, faulty=self.uses("response"))
-        if not (self.uses("--wait") or self.uses("response")):  # no task is done yet
-            assert self.counted().total() - existed <= self._first_creates()
         self.applied(*options)
+        self.check_order()
         skip(HOUR)
         self.write(self.manifest(edited=True))
         options += self._later_options()
@@ -283,6 +294,7 @@ class Story:
         self.applied(*options)
         self.token = ME
         self._finish()
+        self.check_order(explicit=[self.first] if self._is_created_again() else [])
 
     def refused(self) -> tuple[int, list[str]]:
         """The exit code, and the codes of the errors with which `validate` refuses the manifest, or
@@ -330,6 +342,9 @@ class Story:
             self.allowed[self.first] += 1
         return options
 
+    def _is_created_again(self) -> bool:
+        return self.uses("--replace") or self.uses("--allow-recreate")
+
     def _finish(self) -> None:
         for _ in range(MAX_APPLIES):
             skip(HOUR)
@@ -352,15 +367,6 @@ class Story:
             if not self.uses("look-alike"):  # which may be adopted instead of a new task
                 expected = {key: 1 + self.allowed[key] for key in self.keys()}
                 assert expected.items() <= self.counted().items(), (expected, self.counted())
-
-    def _first_creates(self) -> int:
-        """How many tasks of `job` an apply may create while none is done."""
-        if self.uses("after", "waits"):
-            return 0
-        if self.uses("atOnce"):
-            return 1
-        periods = 1 if self.uses("overlap") else 1 + self.uses("catchUp")
-        return periods * (1 if self.uses("pilot") or not self.uses("forEach") else len(ROWS))
 
     def _is_blocked(self) -> bool:
         """Whether the story ends with a task that is not done: somebody has to decide or to correct
