@@ -27,7 +27,7 @@ Document = dict[str, Any]
 """An object of JSON. Members without a value are null; those that `given` leaves out are absent."""
 
 # A runner looks for its commands anywhere in a line; in JSON `##` occurs in strings only.
-_INERT = r"\x7f|##(?=\w*\[)"
+_COMMAND = r"##(?=\w*\[)"
 
 
 def json_document(diagnostics: Iterable[Diagnostic] = (), /, **members: object) -> Document:
@@ -131,7 +131,7 @@ def json_line(value: Mapping[str, object]) -> str:
 
 def inert(text: str) -> str:
     """ASCII JSON without anything that a workflow runner interprets as a command."""
-    return re.sub(_INERT, lambda found: "\\u007f" if found[0] == "\x7f" else "\\u0023#", text)
+    return re.sub(_COMMAND, r"\\u0023#", text)
 
 
 def _value(value: object) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,19 @@ def test_a_policy_is_checked_for_each_generated_task(
         assert [d["code"] for d in problems] == ["TC501"] * len(rows)
         assert [d["line"] for d in problems] == [4] * len(rows)
         assert [d["related"] for d in problems] == [[{"file": "rows.csv", "line": r}] for r in rows]
+
+
+def test_rows_that_are_not_listed_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"row-{row},owner-{row}\n" for row in range(ROWS))
+    Path("rows.csv").write_text(f"name,owner\n{rows}")
+    Path("a.tasks.yaml").write_text(
+        "version: 1\norgName: acme\ntasks:\n  each:\n    forEach: {row: {file: rows.csv}}\n"
+        '    message: "Ask {{ row.owner }} about {{ row.name }}"\n'
+    )
+    assert run(["plan", "--backend", "local"]) == 0
+    shown = capsys.readouterr().out
+    left_out = int(re.findall(r"… and (\d+) more; -v lists each task", shown)[0])
+    assert shown.count("owner-") + left_out == ROWS

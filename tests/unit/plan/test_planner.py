@@ -249,12 +249,14 @@ def test_an_open_attempt_under_another_organization_is_resolved_first(*, outside
 
 
 def test_open_attempts_are_resolved() -> None:
-    old, young = attempt("a", ago(minutes=9)), attempt("a", ago(seconds=9))
+    old, young = attempt("a", ago(minutes=9)), attempt("a", ago(seconds=8.7))
     retry = plan([desired("a")], state(attempts=[old]))
     assert decision(only(retry)) == (Action.CREATE, Reason.RETRY)
     wait = plan([desired("a")], state(attempts=[young]))
     assert decision(only(wait)) == (Action.UNRESOLVED, Reason.SETTLING)
-    assert only(wait).remarks[0].facts["seconds"] == 151
+    assert (
+        only(wait).remarks[0].facts["seconds"] == 152
+    )  # the first whole second at which it is over
     assert wait.has_changes()
     other = plan([desired("a")], state(attempts=[replace(old, identity=SOMEONE)]))
     assert decision(only(other)) == (Action.UNRESOLVED, Reason.OTHER_IDENTITY)

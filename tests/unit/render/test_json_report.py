@@ -32,6 +32,11 @@ def test_any_document_is_read_back_from_its_text(values: dict[str, Any]) -> None
     assert text.endswith("}\n")
 
 
+def test_a_delete_character_is_escaped() -> None:
+    """A terminal may act on it, though it is ASCII."""
+    assert dump({"a": "b\x7f"}) == '{"a": "b\\u007f"}\n'
+
+
 @given(some.plans(), st.booleans())
 def test_every_report_has_a_version_and_diagnostics(plan: Plan, quiet: bool) -> None:
     reports: list[Report] = [

@@ -1,4 +1,4 @@
-"""Notes and messages on a terminal: wrapped between words, commands left whole."""
+"""Rows on a terminal: notes are wrapped between words, commands left whole, tables shortened."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def test_words_and_commands_are_never_split(columns: int) -> None:
     for row in rows:
         assert cells.width(row) <= columns or row == command or len(row.split()) == 1
     assert all(row.startswith("    ") for row in rows if "too" in row or "wrapped" in row)
+
+
+def test_columns_that_do_not_fit_are_represented_by_one() -> None:
+    table = [["key", *(f"column-{n}" for n in range(9))], ["a", *("0123456789" for _ in range(9))]]
+    shown = cells.fit(table, 40)
+    assert [row[-1] for row in shown] == ["…", "…"]
+    assert len({len(row) for row in shown}) == 1
+    assert max(map(cells.width, cells.table_rows(shown))) <= 40
+    assert cells.fit(table, 200) == table

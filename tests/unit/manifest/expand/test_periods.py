@@ -104,6 +104,14 @@ def test_the_latest_periods_within_bounds_are_due(
         assert due[-1] == current
 
 
+def test_the_next_two_periods_are_upcoming() -> None:
+    now = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    monthly = Recurrence(Unit.MONTH, ZoneInfo("UTC"))
+    assert [period.name for period in monthly.upcoming(now)] == ["2026-12", "2027-01"]
+    until = Recurrence(Unit.MONTH, ZoneInfo("UTC"), last=date(2026, 12, 31))
+    assert [period.name for period in until.upcoming(now)] == ["2026-12"]
+
+
 def test_catch_up_stops_at_the_start_of_the_calendar() -> None:
     now = datetime(1, 1, 2, tzinfo=UTC)
     assert Recurrence(Unit.YEAR, ZoneInfo("UTC"), catch_up=3).due(now) == (
