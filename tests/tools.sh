@@ -257,6 +257,8 @@ else
   left_out "the live page of serve in a browser" "no Chromium is installed"
 fi
 
+check "the screenshots of the documentation are current" python -m tests.screenshots --check
+
 if provide_pulumi; then
   check "pulumi neo with taskctl serve" python -m tests.tools_pulumi "$pulumi"
 else

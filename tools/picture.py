@@ -96,7 +96,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def plan_and_apply() -> str:
     """The SVG of a plan and an apply."""
     return _picture(
-        ("buckets.yaml", _manifest_of_the_readme()),
+        ("buckets.yaml", manifest_of_the_readme()),
         ("plan --backend local", *["apply --yes --backend local"] * 2),
         "taskctl plan shows two tasks to create; apply creates them; a second apply does nothing",
     )
@@ -112,7 +112,7 @@ def results() -> str:
     )
 
 
-def _manifest_of_the_readme() -> str:
+def manifest_of_the_readme() -> str:
     _, rest = README.read_text(encoding="utf-8").split("```yaml\n# tasks/buckets.yaml\n")
     return rest.partition("```")[0]
 

@@ -100,9 +100,11 @@ class Page:
     def type(self, text: str) -> None:
         self._call("Input.insertText", text=text)
 
-    def look(self, *, width: int, dark: bool = False, script: bool = True) -> None:
-        """Sets the width of the page, its color scheme, and whether scripts are enabled."""
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    def look(
+        self, *, width: int, height: int = 900, dark: bool = False, script: bool = True
+    ) -> None:
+        """Sets the size of the page, its color scheme, and whether scripts are enabled."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
