@@ -117,6 +117,7 @@ class WithExamples(click.Command):
                 formatter.write(f"{indent}{line}\n{indent}    {why}\n")
         if address := documentation(_page(ctx)):
             formatter.write(f"\nDocumentation: {address}\n")
+            formatter.write(f"Terms: {documentation('glossary.md')}\n")
 
 
 class PrintingCommand(WithExamples):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from reconciler.app.doctor import Check, Outcome
 from reconciler.messages import word
 from reconciler.messages.remarks import phrase, word_remarks
+from reconciler.model.address import documentation
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.document import json_document
@@ -34,7 +35,10 @@ def checks_document(checks: Sequence[Check]) -> dict[str, object]:
 
 
 def checks_text(checks: Sequence[Check], style: Style) -> str:
-    return "".join(f"{row}\n" for check in checks for row in _rows(check, style))
+    rows = [row for check in checks for row in _rows(check, style)]
+    if address := documentation("glossary.md"):
+        rows.append(f"Terms: {address}")
+    return "".join(f"{row}\n" for row in rows)
 
 
 def _rows(check: Check, style: Style) -> Iterator[str]:

@@ -346,15 +346,17 @@ def test_the_help_has_the_address_of_the_documentation_once_there_is_one(tmp_pat
     for name in ("README.md", "SECURITY.md", "pyproject.toml", "tests/tools.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    links = {}
+    links, terms = {}, {}
     for repository in (REPOSITORY, "acme-tools/taskctl"):
         project = (tmp_path / "pyproject.toml").read_text(encoding="utf-8")
         project = project.replace(f"github.com/{REPOSITORY}", f"github.com/{repository}")
         (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
         _python(tmp_path, FILL_IN)
-        for words in ("--help", "plan --help", "state list --help"):
+        for words in ("--help", "plan --help", "state list --help", "doctor --backend local"):
             said = _python(tmp_path, f"from reconciler.cli.main import run; run({words.split()})")
-            links[repository, words] = re.findall(r"^Documentation: (.*)$", said, re.MULTILINE)
+            terms[repository, words] = re.findall(r"^Terms: (.*)$", said, re.MULTILINE)
+            if "--help" in words:
+                links[repository, words] = re.findall(r"^Documentation: (.*)$", said, re.MULTILINE)
     pages = "https://github.com/acme-tools/taskctl/blob/main/docs"
     assert links == {
         **{(REPOSITORY, words): [] for words in ("--help", "plan --help", "state list --help")},
@@ -362,6 +364,8 @@ def test_the_help_has_the_address_of_the_documentation_once_there_is_one(tmp_pat
         ("acme-tools/taskctl", "plan --help"): [f"{pages}/reference/commands/plan.md"],
         ("acme-tools/taskctl", "state list --help"): [f"{pages}/reference/commands/state.md"],
     }
+    for (repository, words), found in terms.items():
+        assert found == [f"{pages}/glossary.md"] * (repository != REPOSITORY), words
     example = tmp_path / "examples" / "ci" / "github-plan.yml"
     assert "acme-tools/taskctl@COMMIT" in example.read_text(encoding="utf-8")
     assert (ROOT / "docs" / "index.md").exists()
