@@ -217,6 +217,8 @@ def _open_requests(
     if len(refs) == 1:
         task = Recipient.read(tasks, refs[0])
         return [(task, task.find_approval(request_id))]
+    if request_id is not None:
+        raise TaskctlError.of(Code.USAGE, "oneKey", option="--request")
     waiting = Recipient.read_waiting(tasks, refs)
     if not waiting:
         raise TaskctlError.of(Code.NO_APPROVAL, "none", count=len(refs))

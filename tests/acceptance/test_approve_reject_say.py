@@ -60,6 +60,20 @@ def test_nothing_is_answered_that_nobody_saw(place: LiveTasks, words: list[str])
     assert place.statuses() == {"asks": "waiting"}
 
 
+@pytest.mark.parametrize("selector", ["*", "a*", "tasks", "tasks/all.yaml"])
+@pytest.mark.parametrize("words", [["approve"], ["reject", "-m", "No"]])
+def test_the_id_of_a_request_answers_no_other_one(
+    place: LiveTasks, words: list[str], selector: str
+) -> None:
+    place.apply({"asks": "approving", "also": "approving"})
+    place.finish(asks="waiting", also="waiting")
+    for request in ("odd", place.request("asks")):
+        code, out, err = place.run(words[0], selector, *words[1:], "--request", request, "-y")
+        assert (code, out) == (1, ""), err
+        assert "--request requires a single KEY" in err
+    assert place.statuses() == {"asks": "waiting", "also": "waiting"}
+
+
 def test_a_hostile_id_in_a_suggested_command_runs_nothing(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
