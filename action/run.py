@@ -33,6 +33,7 @@ TRIES = 4
 COMMANDS = ("validate", "plan", "apply", "results")
 ANSWERS = ("approve", "reject", "say", "cancel")
 UNDONE = ("held", "failed", "unresolved", "notStarted")
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")  # never Markdown, or a command of the log
 PATIENCE = 60.0  # seconds; longer rate limits are not waited for
 
 
@@ -185,6 +186,11 @@ def pull_request(env: Mapping[str, str], *, or_issue: bool = False) -> int | Non
     return number if isinstance(number, int) else None
 
 
+def _plain(text: str) -> str:
+    """Without what could end a span of code."""
+    return re.sub(r"[^\w ./@,-]", "?", text)
+
+
 def _is_plan(path: Path) -> bool:
     return path.is_file() and path.suffix not in (".yaml", ".yml")
 
@@ -224,7 +230,7 @@ class Action:
     def _check_answer(self) -> None:
         """An answer goes to one task that the inputs name, never to a pattern or a path."""
         given = self._env.get
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}", given("INPUT_KEY", "")):
+        if not KEY.fullmatch(given("INPUT_KEY", "")):
             raise InputError("the input key must be the key of a task, as KEY or ORG/KEY")
         request, needs_one = given("INPUT_REQUEST", ""), self._command in ("approve", "reject")
         if bool(request) != needs_one:
@@ -291,6 +297,7 @@ class Action:
             return None
         found = {f"{task['orgName']}/{task['key']}": task for task in document.get("tasks", ())}
         named = {key: task for key, task in found.items() if name in (key, task["key"])}
+        named = {key: task for key, task in named.items() if KEY.fullmatch(key)}
         if len(named) != 1:
             problem = "no task in the state has" if not named else "several tasks have"
             tell("error", f"{problem} the key {name}")
@@ -386,7 +393,7 @@ class Action:
         return ", ".join(os.path.normpath(Path(self._where, p)) for p in manifests or ["."])
 
     def _heading(self) -> str:
-        name = re.sub(r"[^\w ./,-]", "?", self._name())
+        name = _plain(self._name())
         return "" if name == "." else f"`{name}`\n\n"
 
     def _existed(self, document: Mapping[str, Any]) -> str:
@@ -402,13 +409,14 @@ class Action:
         except (RefusedError, PassingError, KeyError, TypeError):
             return ""  # the plan is complete without it
         lines = [
-            f"- `{task['key']}` made this plan fail. It existed before this pull request, which "
-            f"does not change `{os.path.normpath(Path(self._where, task['file']))}`.\n"
+            f"- `{_plain(task['key'])}` made this plan fail. It existed before this pull request, "
+            "which does not change "
+            f"`{_plain(os.path.normpath(Path(self._where, task['file'])))}`.\n"
             for task in document["tasks"]
             if task["key"] in failing
             and os.path.normpath(Path(self._where, task["file"])) not in changed
         ]
-        return "".join(re.sub(r"[^\w `./@,-]", "?", line.rstrip()) + "\n" for line in lines) + "\n"
+        return "".join(lines) + "\n"
 
     @property
     def _repository(self) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from reconciler.model.fields import ENUMERATED, PATCHED_AFTER_CREATE
 from reconciler.model.identity import Identity
@@ -148,6 +148,7 @@ def console_url(backend: str, org_name: str, task_id: str) -> str | None:
         return None
     host = parts.netloc
     host = "app." + host[4:] if host.startswith("api.") else host
+    org_name, task_id = quote(org_name, safe=""), quote(task_id, safe=":")
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}/{org_name}/neo/tasks/{task_id}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,29 @@ def test_anything_else_is_refused(
     assert (ran.code, told in ran.said) == (1, True), ran.said
     assert place.statuses() == {"asks": "waiting", "good": "done"}
     assert TOKEN not in ran.said
+
+
+@pytest.mark.parametrize("org_name", ["x\n::error title=taskctl::odd\n", "x` **odd**", "-odd"])
+def test_a_name_in_the_state_is_no_command_of_a_workflow(
+    runner: Runner, place: LiveTasks, org_name: str
+) -> None:
+    path = place.folder / "taskctl.state.json"
+    state = json.loads(path.read_text())
+    del state["checksum"]
+    state["tasks"] = {f"{org_name}/asks": state["tasks"]["acme/asks"]}
+    path.write_text(json.dumps(state))
+    ran = runner.script("cancel", key="asks", preview="true")
+    assert (ran.code, ran.summary) == (1, "")
+    assert "no task in the state has the key asks" in ran.said
+    assert "odd" not in ran.said
+
+
+def test_an_id_in_the_state_stays_in_its_address(runner: Runner, place: LiveTasks) -> None:
+    path = place.folder / "taskctl.state.json"
+    state = json.loads(path.read_text())
+    del state["checksum"]
+    state["tasks"]["acme/asks"]["taskId"] = "x) [odd](https://odd.example)\n# Odd"
+    path.write_text(json.dumps(state))
+    summary = runner.script("cancel", key="asks", preview="true").summary
+    assert "[odd]" not in summary
+    assert "\n# Odd" not in summary
