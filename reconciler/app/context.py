@@ -176,7 +176,7 @@ class Context:
         """The files of the user's cache; they are never in the repository."""
         from reconciler.system.cache import user_cache
 
-        found = user_cache(os.environ, repository_root(self.settings.root))
+        found = user_cache(os.environ, self.repository)
         if found.folder is None:
             self.ui.detail("no_cache")
         return found
@@ -215,13 +215,18 @@ class Context:
         self.ui.diagnostics(session.warnings())
         return session
 
+    @cached_property
+    def repository(self) -> Path | None:
+        """The root of the repository that this command works in; None outside of repositories."""
+        return repository_root(self.settings.root)
+
     # The service
 
     @cached_property
     def backend(self) -> Backend:
         from reconciler.remote.credentials import home, resolve_backend
 
-        backend = resolve_backend(self.connection.backend, os.environ, home())
+        backend = resolve_backend(self.connection.backend, os.environ, home(), self.repository)
         kind, colon, path = backend.name.partition("local:")
         if colon and not kind:
             backend = backend._replace(name=f"local:{self.settings.names([path])[0]}")
@@ -247,7 +252,7 @@ class Context:
         from reconciler.remote.transport import Transport
 
         backend = self.backend
-        token = resolve_token(backend, os.environ, home())
+        token = resolve_token(backend, os.environ, home(), self.repository)
         self.ui.detail("token", source=token.source)
         app = None
         if backend.local_db is not None:
@@ -271,7 +276,7 @@ class Context:
         from reconciler.remote.credentials import home, resolve_org
 
         option, ask = self.connection.org, self.client.default_org
-        return resolve_org(option, os.environ, home(), self.backend, ask)
+        return resolve_org(option, os.environ, home(), self.backend, ask, self.repository)
 
     @cached_property
     def organization(self) -> str:

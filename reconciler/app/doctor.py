@@ -108,7 +108,7 @@ class _Checks:
         from reconciler.remote.credentials import home, resolve_token
 
         self._needs_service()
-        token = resolve_token(self._ctx.backend, os.environ, home())
+        token = resolve_token(self._ctx.backend, os.environ, home(), self._ctx.repository)
         return remark("found.token", source=token.source)
 
     def connection(self) -> Remark:

@@ -1,6 +1,7 @@
 """Backend, token and organization, from options, the environment and Pulumi's files.
 
-The order of precedence is in docs/configuration.md. No file in the repository is used.
+The order of precedence is in docs/configuration.md. No file in the repository is used: `repository`
+is the root of the one that this process works in, and HOME may be a directory in it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def home() -> Path:
         return Path("/")
 
 
-def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> Backend:
+def resolve_backend(
+    option: str | None, env: Mapping[str, str], home: Path, repository: Path | None = None
+) -> Backend:
     """The backend from `--backend`, TASKCTL_BACKEND, PULUMI_BACKEND_URL or `current` in
     credentials.json, or the default.
 
@@ -55,7 +58,7 @@ def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> B
         if text and text.strip():
             return Backend(backend_name(text, home, source), source)
     notes = []
-    for text, source in _pulumi_backends(env, home):
+    for text, source in _pulumi_backends(env, home, repository):
         if text is None:
             notes.append(note(Code.PULUMI_SETTING_SKIPPED, "encrypted", source=source))
             continue
@@ -67,7 +70,9 @@ def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> B
     return Backend(DEFAULT_URL, "the default", tuple(notes))
 
 
-def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> AccessToken:
+def resolve_token(
+    backend: Backend, env: Mapping[str, str], home: Path, repository: Path | None = None
+) -> AccessToken:
     """The token from PULUMI_ACCESS_TOKEN or credentials.json. Raises TaskctlError if there is none.
 
     The embedded service never receives a real token: it accepts any text as a user's token, from
@@ -82,7 +87,7 @@ def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Acces
     if text:
         return AccessToken(text, "PULUMI_ACCESS_TOKEN")
     path = _folder(env, home) / "credentials.json"
-    data = _read(path)
+    data = _read(path, repository)
     if _is_encrypted(data):
         raise _encrypted_error(path)
     token = _entry(data.get("accessTokens"), backend.name)
@@ -102,6 +107,7 @@ def resolve_org(
     home: Path,
     backend: Backend,
     service_default: Callable[[], str | None] | None = None,
+    repository: Path | None = None,
 ) -> Resolved | None:
     """The organization for tasks without one, or None.
 
@@ -115,7 +121,7 @@ def resolve_org(
         ("--org", lambda: option),
         ("TASKCTL_ORG", lambda: env.get("TASKCTL_ORG")),
         ("PULUMI_DEFAULT_ORGANIZATION", lambda: env.get("PULUMI_DEFAULT_ORGANIZATION")),
-        (f"defaultOrg in {path}", lambda: _configured_org(path, backend)),
+        (f"defaultOrg in {path}", lambda: _configured_org(path, backend, repository)),
         (f"the default organization at {backend.name}", service_default or (lambda: None)),
     ]
     for source, read in sources:
@@ -126,12 +132,14 @@ def resolve_org(
     return None
 
 
-def _pulumi_backends(env: Mapping[str, str], home: Path) -> Iterator[tuple[str | None, str]]:
+def _pulumi_backends(
+    env: Mapping[str, str], home: Path, repository: Path | None
+) -> Iterator[tuple[str | None, str]]:
     """The backends that Pulumi would use, in its order; None for an encrypted file."""
     if text := env.get("PULUMI_BACKEND_URL", "").strip():
         yield text, "PULUMI_BACKEND_URL"
     path = _folder(env, home) / "credentials.json"
-    data = _read(path)
+    data = _read(path, repository)
     current = data.get("current")
     if _is_encrypted(data):
         yield None, str(path)
@@ -147,9 +155,12 @@ def _folder(env: Mapping[str, str], home: Path) -> Path:
     return home / ".pulumi"
 
 
-def _read(path: Path) -> Mapping[str, object]:
-    """One of Pulumi's files; empty if missing. Raises TaskctlError if it is unreadable."""
+def _read(path: Path, repository: Path | None) -> Mapping[str, object]:
+    """One of Pulumi's files; empty if missing. Raises TaskctlError if it is unreadable, or in the
+    repository."""
     try:
+        if repository is not None and path.exists() and path.resolve().is_relative_to(repository):
+            raise _unusable("repository", path)
         content = disk.read_file(path, follow=True)
         data = {} if content is None else json.loads(content.decode("utf-8-sig"))
     except NotADirectoryError:
@@ -190,9 +201,9 @@ def _same(key: str, name: str) -> bool:
         return False
 
 
-def _configured_org(path: Path, backend: Backend) -> str | None:
+def _configured_org(path: Path, backend: Backend, repository: Path | None) -> str | None:
     if backend.is_local:
         return None
-    entry = _entry(_read(path).get("backends"), backend.name)
+    entry = _entry(_read(path, repository).get("backends"), backend.name)
     org_name = entry.get("defaultOrg") if isinstance(entry, Mapping) else None
     return org_name if isinstance(org_name, str) else None

@@ -306,3 +306,48 @@ def test_a_pipe_instead_of_the_credentials_file_is_not_read(
     said = capsys.readouterr().err
     assert "credentials.json" in said
     assert "not a regular file" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder"), [("HOME", "."), ("PULUMI_HOME", ".pulumi"), ("HOME", "link")]
+)
+def test_a_home_in_the_repository_does_not_say_where_the_token_goes(
+    repository: Path,
+    requests: tuple[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variable: str,
+    folder: str,
+) -> None:
+    """As some containers set it. Without such a file, nothing changes."""
+    url, asked = requests
+    (repository.parent / "outside" / ".pulumi").symlink_to(repository / ".pulumi")
+    (repository / "link").symlink_to(repository.parent / "outside")
+    monkeypatch.setenv(variable, str(repository / folder) if variable == "HOME" else folder)
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "s3cr3t")
+    for name in ("TASKCTL_BACKEND", "PULUMI_BACKEND_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (repository / ".pulumi").mkdir()
+    (repository / ".pulumi/credentials.json").write_text(json.dumps({"current": url}))
+    assert run(["plan"]) == 1
+    assert asked == []
+    said = capsys.readouterr().err
+    assert "credentials.json: a file in the repository must not set" in said, said
+    assert run(["plan", "--backend", "local", "--org", "acme"]) == 0
+
+
+def test_a_configuration_in_the_repository_does_not_name_the_organization(
+    repository: Path,
+    requests: tuple[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url, asked = requests
+    monkeypatch.setenv("HOME", str(repository))
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "s3cr3t")
+    (repository / ".pulumi").mkdir()
+    config = {"backends": {url: {"defaultOrg": "odd"}}}
+    (repository / ".pulumi/config.json").write_text(json.dumps(config))
+    assert run(["plan", "--backend", url]) == 1
+    assert "config.json: a file in the repository must not set" in capsys.readouterr().err
+    assert not [path for path in asked if "odd" in path]
