@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Sourced before anything else runs in a repository that others can change. It removes from the
-# environment what would make a shell, Python, git or ssh load a file of that repository: relative
-# paths, and those inside the checkout of a CI job. Only the shell itself is used.
+# environment what would make a shell, Python, git, ssh, OpenSSL or a client of a state load a file of
+# that repository: relative paths, and those inside the checkout of a CI job, HOME included. Only the
+# shell itself is used.
 
 taskctl_checkouts=
 for taskctl_name in "${GITHUB_WORKSPACE-}" "${CI_PROJECT_DIR-}"; do
@@ -28,8 +29,11 @@ taskctl_is_outside() { # whether $1 is an absolute path that is in no checkout
   done
 }
 
-for taskctl_name in PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH DYLD_FRAMEWORK_PATH SSL_CERT_FILE \
-  SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE GIT_SSL_CAINFO GIT_SSL_CAPATH \
+for taskctl_name in PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH DYLD_FRAMEWORK_PATH GCONV_PATH \
+  HOME XDG_CONFIG_HOME XDG_CONFIG_DIRS GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM \
+  OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES KRB5_CONFIG AWS_CONFIG_FILE \
+  AWS_SHARED_CREDENTIALS_FILE PGSERVICEFILE PGSYSCONFDIR PGSSLROOTCERT AWS_CA_BUNDLE \
+  SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE GIT_SSL_CAINFO GIT_SSL_CAPATH \
   PIP_CONFIG_FILE PIP_CERT PIP_CLIENT_CERT; do
   eval "taskctl_rest=\${$taskctl_name-}" taskctl_kept=
   [ -n "$taskctl_rest" ] || continue

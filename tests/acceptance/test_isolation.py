@@ -40,6 +40,12 @@ class Trap:
         (clone / "pip.conf").write_text("[global]\nindex-url = https://packages.example.invalid/\n")
         script = f'echo "$0 $PULUMI_ACCESS_TOKEN" >>"{self.caught}"\n'
         (clone / "bash_env").write_text(script)
+        settings = (
+            f'[protocol]\n\tallow = always\n[url "ext::{clone}/git "]\n\tinsteadOf = {folder}/\n'
+        )
+        for name in (".gitconfig", "config/git/config"):
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            (clone / name).write_text(settings)
         (clone / "bin").mkdir()
         for name in PROGRAMS:
             for path in (clone / name, clone / "bin" / name):
@@ -61,6 +67,11 @@ class Trap:
             "GIT_EXEC_PATH": f"{here}/bin",
             "GIT_TEMPLATE_DIR": here,
             "SSL_CERT_FILE": "pip.conf",
+            "HOME": here,
+            "XDG_CONFIG_HOME": f"{here}/config",
+            "GIT_CONFIG_GLOBAL": ".gitconfig",
+            "OPENSSL_CONF": "pip.conf",
+            "AWS_CONFIG_FILE": f"{here}/pip.conf",
         }
 
     def assert_empty(self) -> None:
@@ -102,11 +113,13 @@ def test_the_action_runs_nothing_of_the_checkout(
     action: Path, trap: Trap, server: FaultServer, tmp_path: Path
 ) -> None:
     path = f"{quick_python(tmp_path / 'shim')}:{os.environ['PATH']}"
-    env = {**trap.environment(path), "TASKCTL_BACKEND": server.url}
+    (trap.clone / "libtinfo.so.6").write_text("the shell cannot load this")
+    env = {**trap.environment(path), "TASKCTL_BACKEND": server.url, "LD_AUDIT": "bin/cat"}
     runner = Runner(tmp_path / "runner", trap.clone, pull_request=None, env=env)
     ran = runner.composite(action, command="apply")
     trap.assert_empty()
     assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said
+    assert "ld.so" not in ran.said
 
 
 def test_gitlab_jobs_run_nothing_of_the_checkout(
