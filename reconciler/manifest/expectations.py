@@ -13,12 +13,18 @@ from reconciler.manifest.expand.template import templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.ignores import blocks
-from reconciler.manifest.keywords import misspelled_keywords
+from reconciler.manifest.keywords import ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.policy import Timer, check_references
 from reconciler.manifest.repository import is_inside
-from reconciler.manifest.schema import check, check_targets, count_values, validator_of
+from reconciler.manifest.schema import (
+    check,
+    check_targets,
+    count_values,
+    draft_keywords,
+    validator_of,
+)
 from reconciler.model import limits
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
@@ -67,10 +73,10 @@ class Schemas:
             if name not in self._found:
                 self._found[name] = None
                 self._left -= count_values(schema, self._left)
-                for path, near in misspelled_keywords(schema):
+                for path, near in ignored_keywords(schema, draft_keywords(schema)):
                     facts = {"name": str(path[-1]), "near": near}
-                    code = Code.INVALID_EXPECTATION
-                    self._found[name] = Finding(code, path, "keyword", facts, on_key=True)
+                    code, case = Code.INVALID_EXPECTATION, "keyword" if near else "draft"
+                    self._found[name] = Finding(code, path, case, facts, on_key=True)
                     return self._found[name]
                 self._timer.run(lambda: check_schema(schema))
         except RecursionError:

@@ -1,8 +1,9 @@
-"""Misspelled keywords of JSON Schema, which would be ignored: what they forbid, allowed. Pure."""
+"""Keywords of JSON Schema that would be ignored: what they forbid, allowed. They are misspelled, or
+the schema's draft has no such keyword in that place. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -34,15 +35,25 @@ _ASSERTING = frozenset(
     }
 )
 _KEYWORDS = NAMED_SCHEMAS | _APPLYING | _ASSERTING
+_CONTAINERS = ("$defs", "definitions", "minContains", "maxContains")
+"""They assert nothing, or allow less only together with `contains`."""
+
+_WITH = {"then": "if", "else": "if"}
+"""Keywords that have an effect beside another one only."""
+
+_PARTS_OF_LIMITS = ("exclusiveMinimum", "exclusiveMaximum")
+"""Beside `minimum` and `maximum`, as true or false, in draft 4; later drafts refuse that."""
+
 _MAX_DIGITS = 6  # of an index in a reference
 _SHORTEST = 4
 """Other names are too close to shorter keywords: `note` and `id`, to `not` and `if`."""
 
 
-def misspelled_keywords(schema: object) -> Iterator[tuple[Path, str]]:
-    """The paths of names that are one edit away from a keyword, and that keyword: wherever a schema
-    is, also one that is only referred to. Names that begin with `x-` are never misspelled. The
-    schema's levels must be limited."""
+def ignored_keywords(schema: object, draft: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """The paths of names that are one edit away from a keyword, and that keyword; and those of
+    keywords that the draft, whose keywords are given, ignores: wherever a schema is, also one that
+    is only referred to. Names that begin with `x-` are never misspelled. The schema's levels must
+    be limited."""
     seen: set[int] = set()
 
     def walk(part: object, path: Path) -> Iterator[tuple[Path, str]]:
@@ -53,6 +64,8 @@ def misspelled_keywords(schema: object) -> Iterator[tuple[Path, str]]:
             below = (*path, name)
             if (meant := _meant(name)) is not None:
                 yield below, meant
+            elif _is_ignored(name, part, draft):
+                yield below, ""
             elif name in NAMED_SCHEMAS and isinstance(value, Mapping):
                 for inner, member in value.items():
                     yield from walk(member, (*below, inner))
@@ -65,6 +78,19 @@ def misspelled_keywords(schema: object) -> Iterator[tuple[Path, str]]:
                 yield from walk(*_target(schema, value))
 
     return walk(schema, ())
+
+
+def _is_ignored(name: str, schema: Mapping[str, object], draft: Collection[str]) -> bool:
+    """Whether the draft ignores this keyword of a schema. Before `dependentRequired` was one,
+    whatever stood beside `$ref` was ignored."""
+    if name not in _KEYWORDS or name in _CONTAINERS:
+        return False
+    if name in _PARTS_OF_LIMITS and isinstance(schema[name], bool):
+        return False
+    if name in _WITH:
+        return not (_WITH[name] in schema and _WITH[name] in draft)
+    is_beside = "$ref" in schema and name != "$ref" and "dependentRequired" not in draft
+    return is_beside or name not in draft
 
 
 @lru_cache(maxsize=1000)

@@ -14,10 +14,10 @@ from pathlib import Path as File
 from typing import Any, TypeVar
 
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.keywords import NAMED_SCHEMAS, misspelled_keywords
+from reconciler.manifest.keywords import NAMED_SCHEMAS, ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.repository import repository_root, resolved
-from reconciler.manifest.schema import count_values, validator_of
+from reconciler.manifest.schema import count_values, draft_keywords, validator_of
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place, Severity, error
@@ -162,8 +162,9 @@ def read_policy(path: File, name: str, config: str) -> Policy:
         if not isinstance(schema, dict):
             raise RemarkError(Code.INVALID_POLICY, "type")
         count_values(schema, limits.SCHEMA_VALUES)
-        if misspelled := [_misspelled(*each) for each in misspelled_keywords(schema)]:
-            raise ManifestError(source.diagnostics(misspelled, name))
+        ignored = ignored_keywords(schema, draft_keywords(schema))
+        if found := [_ignored(*each) for each in ignored]:
+            raise ManifestError(source.diagnostics(found, name))
         check_references(schema, ())
         violations = Timer(limits.SCHEMA_SECONDS).run(lambda: validator_of(schema))
         return Policy(name, config, violations)
@@ -194,8 +195,9 @@ def _refuse_ignored(path: File, name: str) -> None:
         files.close()
 
 
-def _misspelled(path: Path, near: str) -> Finding:
-    return Finding(Code.INVALID_POLICY, path, "keyword", {"near": near}, on_key=True)
+def _ignored(path: Path, near: str) -> Finding:
+    case, facts = ("keyword", {"near": near}) if near else ("draft", {"name": str(path[-1])})
+    return Finding(Code.INVALID_POLICY, path, case, facts, on_key=True)
 
 
 def check_references(value: object, path: Path, *, is_schema: bool = True) -> None:

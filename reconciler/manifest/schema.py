@@ -7,7 +7,7 @@ imported. A property test checks that both agree on what is valid.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from itertools import islice
@@ -90,19 +90,31 @@ def answer_validator(schema: Mapping[str, object]) -> Callable[[object], Iterato
     return violations
 
 
-def _validator(schema: Mapping[str, object], steps: list[int] | None) -> Any:
+def draft_keywords(schema: Mapping[str, object]) -> Collection[str]:
+    """The keywords that the schema's draft evaluates. RemarkError for an unknown draft."""
+    keywords: Collection[str] = _draft(schema).VALIDATORS
+    return keywords
+
+
+def _draft(schema: Mapping[str, object]) -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
-    from referencing import Registry
 
     named = schema.get("$schema")
     unknown: Any = None
     kind: Any = Draft202012Validator
+    if named is not None:
+        kind = validator_for({"$schema": str(named)}, unknown)
+    if kind is None:
+        raise RemarkError(Code.INVALID_POLICY, "dialect", dialect=str(named))
+    return kind
+
+
+def _validator(schema: Mapping[str, object], steps: list[int] | None) -> Any:
+    from referencing import Registry
+
     with _faults():
-        if named is not None:
-            kind = validator_for({"$schema": str(named)}, unknown)
-        if kind is None:
-            raise RemarkError(Code.INVALID_POLICY, "dialect", dialect=str(named))
+        kind = _draft(schema)
         kind.check_schema(schema)
         # Without a registry, the library would fetch URLs and open files.
         return _observed(kind, steps)(schema, registry=Registry())

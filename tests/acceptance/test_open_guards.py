@@ -143,6 +143,30 @@ def test_one_edit_is_a_misspelling(
     assert f"allOf[0].{name}: unknown keyword; did you mean `{keyword}`?" in capsys.readouterr().err
 
 
+OLD = "http://json-schema.org/draft-{:02}/schema#"
+IGNORED: list[tuple[dict[str, Any], str]] = [
+    ({"$schema": OLD.format(7), "dependentRequired": {"key": ["role"]}}, "dependentRequired"),
+    ({"$schema": OLD.format(7), "$ref": "#/definitions/a", "required": ["role"]}, "required"),
+    ({"$schema": OLD.format(6), "if": {}, "then": {"required": ["role"]}}, "if"),
+    ({"$schema": OLD.format(4), "properties": {"key": {"const": "b"}}}, "const"),
+    ({"dependencies": {"key": ["role"]}}, "dependencies"),
+    ({"then": {"required": ["role"]}}, "then"),
+]
+
+
+@pytest.mark.parametrize(("text", "keyword"), IGNORED)
+def test_a_keyword_that_the_draft_ignores_is_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: dict[str, Any], keyword: str
+) -> None:
+    policy(folder, json.dumps({"definitions": {"a": {}}, **text}), "p.json")
+    assert run(["validate"]) == 1
+    assert f'this draft of JSON Schema ignores "{keyword}" here' in capsys.readouterr().err
+    (folder / "taskctl.toml").unlink()
+    schema(folder, json.dumps({"definitions": {"a": {}}, **text}))
+    assert run(["validate"]) == 1
+    assert f'ignores "{keyword}" here (tasks/s.json:1)' in capsys.readouterr().err
+
+
 NAMES: dict[str, Any] = {"requird": True, "typ": {"typs": 1}, "<<": 1}
 VALID: dict[str, dict[str, Any]] = {
     "names": {
