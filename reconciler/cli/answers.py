@@ -15,7 +15,6 @@ from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.shell import key_word, shell_word
 from reconciler.model.wire import console_url
-from reconciler.render import safe
 from reconciler.system.git import run_git
 
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ def _parsed(words: list[str]) -> _Answer | None:
 
 
 def _by_creator(ctx: Context, record: Record, workflow: str | None) -> Iterator[str]:
-    creator = safe.line(record.identity.name)
+    creator = shell_word(record.identity.name)
     url = console_url(ctx.backend.name, record.ref.org_name, record.task_id)
     yield phrase("answer.creator", creator=creator, url=url or record.task_id)
     if workflow is None:

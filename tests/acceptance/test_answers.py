@@ -154,3 +154,16 @@ def test_gitlab_has_a_page_for_it(colleague: LiveTasks, monkeypatch: pytest.Monk
 )
 def test_the_repository_of_a_remote(url: str, project: str) -> None:
     assert _project_of(url) == project
+
+
+def test_the_name_of_a_creator_runs_nothing_where_a_comment_is_pasted(
+    colleague: LiveTasks,
+) -> None:
+    """Some interactive shells have no comments."""
+    configure(colleague, "")
+    path = colleague.folder / "taskctl.state.json"
+    state = json.loads(path.read_text())
+    del state["checksum"]
+    state["tasks"]["acme/asks"]["identity"]["login"] = "odd $(touch x)"
+    path.write_text(json.dumps(state))
+    assert "# Only 'odd $(touch x)', who created the task" in colleague.run("inbox")[1]
