@@ -65,7 +65,7 @@ def test_nothing_is_answered_that_nobody_saw(place: LiveTasks, words: list[str])
 def test_the_id_of_a_request_answers_no_other_one(
     place: LiveTasks, words: list[str], selector: str
 ) -> None:
-    place.apply({"asks": "approving", "also": "approving"})
+    place.apply({"asks": "approving", "also": "approving too"})
     place.finish(asks="waiting", also="waiting")
     for request in ("odd", place.request("asks")):
         code, out, err = place.run(words[0], selector, *words[1:], "--request", request, "-y")
