@@ -228,29 +228,29 @@ def _read(path: Path) -> Config | None:
     is_own = path.name == NAME
     if not (path.is_file() or (is_own and os.path.lexists(path))):
         return None
-    shown = _shown(path)
+    name = _shown(path)
     if (target := link_out(path.parent, path.name)) is not None:
-        raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "config", at=Place(shown), target=target)
+        raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "config", at=Place(name), target=target)
     try:
         data = disk.read_start(path, limits.CONFIG_BYTES)
     except OSError as problem:
         why = problem.strerror or str(problem)
-        raise TaskctlError([_problem("unreadable", Place(shown), why=why)]) from problem
+        raise TaskctlError([_problem("unreadable", Place(name), why=why)]) from problem
     if not is_own and b"taskctl" not in data:
         return None
-    table: object = _parsed(data, shown)
+    table: object = _parsed(data, name)
     if not is_own:
         tool = table.get("tool") if isinstance(table, dict) else None
         table = tool.get("taskctl") if isinstance(tool, dict) else None
         if table is None:
             return None
     if not isinstance(table, dict):
-        raise TaskctlError([_problem("table", Place(shown))])
+        raise TaskctlError([_problem("table", Place(name))])
     values: dict[str, Any] = {}
     lines = _lines(data.decode("utf-8", "replace"), own_file=is_own)
     problems: list[Diagnostic] = []
     for key, value in table.items():
-        problems += _checked(key, value, path.parent, values, Place(shown, lines.get(key)))
+        problems += _checked(key, value, path.parent, values, Place(name, lines.get(key)))
         if len(problems) == _MAX_PROBLEMS:
             break
     if problems:
@@ -258,23 +258,23 @@ def _read(path: Path) -> Config | None:
     return Config(path, values)
 
 
-def _parsed(data: bytes, shown: str) -> object:
+def _parsed(data: bytes, name: str) -> object:
     import tomllib
 
     if re.search(_LONG_KEY, data):
-        raise TaskctlError([_problem("parts", Place(shown), most=_MAX_PARTS)])
+        raise TaskctlError([_problem("parts", Place(name), most=_MAX_PARTS)])
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
-        raise TaskctlError([_problem("encoding", Place(shown))]) from problem
+        raise TaskctlError([_problem("encoding", Place(name))]) from problem
     except tomllib.TOMLDecodeError as problem:
-        found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(problem))
-        what, line, column = found.groups() if found else (str(problem), None, None)
-        place = Place(shown, int(line) if line else None, int(column) if column else None)
+        match = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(problem))
+        what, line, column = match.groups() if match else (str(problem), None, None)
+        place = Place(name, int(line) if line else None, int(column) if column else None)
         what = what[:1].lower() + what[1:]
         raise TaskctlError([_problem("toml", place, why=what)]) from problem
     except (ValueError, RecursionError) as problem:
-        raise TaskctlError([_problem("extreme", Place(shown))]) from problem
+        raise TaskctlError([_problem("extreme", Place(name))]) from problem
 
 
 def _checked(

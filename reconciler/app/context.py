@@ -281,13 +281,13 @@ class Context:
     @cached_property
     def organization(self) -> str:
         """The name of `default_org`. TaskctlError if there is none."""
-        found = self.default_org
-        if found is None:
+        default = self.default_org
+        if default is None:
             raise TaskctlError.of(Code.NO_ORGANIZATION)
-        for source in found.trace:
+        for source in default.trace:
             self.ui.detail("not_set", source=source)
-        self.ui.detail("organization", value=found.value, source=found.source)
-        return found.value
+        self.ui.detail("organization", value=default.value, source=default.source)
+        return default.value
 
     def with_organizations(self, manifests: Manifests) -> Manifests:
         """The manifests with an organization for every task. TaskctlError if there is none, or if

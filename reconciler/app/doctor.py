@@ -155,15 +155,15 @@ class _Checks:
         return remark("found.clock", seconds=seconds)
 
     def manifests(self) -> Remark:
-        found = self._ctx.load(())
-        if any(problem.code is Code.NO_MANIFESTS for problem in found.diagnostics):
+        manifests = self._ctx.load(())
+        if any(problem.code is Code.NO_MANIFESTS for problem in manifests.diagnostics):
             raise _SkippedError("no-manifests")
-        if errors := [each for each in found.diagnostics if each.severity is Severity.ERROR]:
+        if errors := [d for d in manifests.diagnostics if d.severity is Severity.ERROR]:
             raise TaskctlError(limited(errors))
-        refuse_other_claims(self._ctx.settings, found.files)
-        self._ctx.protect(found.tasks)
-        self._tasks = found.tasks
-        return remark("found.manifests", tasks=len(found.tasks), files=len(found.files))
+        refuse_other_claims(self._ctx.settings, manifests.files)
+        self._ctx.protect(manifests.tasks)
+        self._tasks = manifests.tasks
+        return remark("found.manifests", tasks=len(manifests.tasks), files=len(manifests.files))
 
     def organization(self) -> Remark:
         """Those of the manifests; the default one only if a task needs it, or without manifests."""

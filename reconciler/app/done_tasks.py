@@ -29,14 +29,14 @@ def statuses_without_texts(tasks: RecordedTasks, refs: Sequence[TaskRef]) -> tup
         task: digest([raw, tasks.expectations.digest_of(records[task])])
         for task, raw in outputs.items()
     }
-    done = {records[task].ref: task for task, known in digests.items() if cache.get(task) == known}
-    found = tasks.statuses([ref for ref in refs if ref not in done], reader)
-    for status in found:
+    done = {records[task].ref: task for task, value in digests.items() if cache.get(task) == value}
+    read = tasks.statuses([ref for ref in refs if ref not in done], reader)
+    for status in read:
         task = TaskId(status.ref.org_name, status.task_id or "")
         if status.state is TaskState.DONE and task in digests:
             cache.put(task, digests[task])
     cache.save()
-    known = (
+    cached = (
         reader.status_of(records[task], TaskState.DONE, outputs[task]) for task in done.values()
     )
-    return by_state([*found, *known])
+    return by_state([*read, *cached])

@@ -37,14 +37,14 @@ def read_duplicates(ctx: Context, state: State) -> ListedDuplicates:
     """A duplicate that cannot be read may still be running."""
     if not state.duplicates:
         return ListedDuplicates()
-    listed = sorted(state.duplicates.values(), key=lambda each: (each.ref, each.task_id))
+    listed = sorted(state.duplicates.values(), key=lambda d: (d.ref, d.task_id))
     states = _states(ctx, [record_of_duplicate(duplicate) for duplicate in listed])
-    gone = [each for each in listed if states.get(each.task_id) is TaskState.GONE]
+    gone = [d for d in listed if states.get(d.task_id) is TaskState.GONE]
     if gone:  # 404 twice, while the list responds
-        states |= dict.fromkeys((each.task_id for each in gone), TaskState.NOT_VISIBLE)
+        states |= dict.fromkeys((d.task_id for d in gone), TaskState.NOT_VISIBLE)
         states |= _states(ctx, [record_of_duplicate(duplicate) for duplicate in gone], again=True)
     over = frozenset(task_id for task_id, found in states.items() if found in _OVER)
-    return ListedDuplicates(tuple(each for each in listed if each.task_id not in over), over)
+    return ListedDuplicates(tuple(d for d in listed if d.task_id not in over), over)
 
 
 def record_of_duplicate(duplicate: Duplicate) -> Record:

@@ -175,20 +175,20 @@ class Expectations:
         finished = {status.ref for status in statuses if status.state is TaskState.DONE}
         expected = {}
         for record in records:
-            found = self._find(record) if record.ref in finished else None
-            if found is not None:
-                expected[record.ref] = found
-            if isinstance(found, Diagnostic) and found.args["file"] not in self._reported:
-                self._reported.add(str(found.args["file"]))
-                self.problems.append(found)  # one for each file; each task has its own, too
+            expect = self._find(record) if record.ref in finished else None
+            if expect is not None:
+                expected[record.ref] = expect
+            if isinstance(expect, Diagnostic) and expect.args["file"] not in self._reported:
+                self._reported.add(str(expect.args["file"]))
+                self.problems.append(expect)  # one for each file; each task has its own, too
         return self._evaluation.of_all(statuses, expected)
 
     def digest_of(self, record: Record) -> str:
         """A digest of what is expected of a task, or a code if that is not known."""
-        found = self._find(record)
-        if not isinstance(found, Expectation):
-            return "" if found is None else str(found.code)
-        return digest([found.pull_requests, found.data])
+        expect = self._find(record)
+        if not isinstance(expect, Expectation):
+            return "" if expect is None else str(expect.code)
+        return digest([expect.pull_requests, expect.data])
 
     def _find(self, record: Record) -> Expectation | Diagnostic | None:
         """The expectation; None if there is none. If a manifest that may declare it is not valid,

@@ -133,7 +133,7 @@ class _Import:
 
     def _add(self, candidates: Sequence[Candidate], state: State) -> None:
         """Reads and adds the candidates that are in no manifest; reports the others."""
-        batch, recorded, known = self._batch, state.recorded_ids(), known_refs(state)
+        batch, recorded, recorded_keys = self._batch, state.recorded_ids(), known_refs(state)
         new: dict[str, Candidate] = {}
         for candidate in candidates:
             task = candidate.task
@@ -141,7 +141,7 @@ class _Import:
             if ref is not None:
                 why, file = _reason_to_skip(ref, task.id, state)
                 batch.skip(ref.key, task.org_name, why, task.id, file)
-            elif listed is not None and TaskRef(task.org_name, listed.key) in known:
+            elif listed is not None and TaskRef(task.org_name, listed.key) in recorded_keys:
                 batch.skip(listed.key, task.org_name, SkipReason.KEY_TAKEN, task.id, listed.file)
             elif listed is not None:
                 _refuse_attempted([task], state)
@@ -158,7 +158,7 @@ class _Import:
                 batch.add_listed(listed, candidate.task)
             else:
                 self._compare_prompts(candidate, opening)
-        batch.add([each for each in read if each[0].task.id not in adopted])
+        batch.add([pair for pair in read if pair[0].task.id not in adopted])
 
     def _compare_prompts(self, candidate: Candidate, opening: Opening) -> None:
         """Warns if the program has another prompt than its task: the provider may have started

@@ -22,7 +22,7 @@ def addresses(ctx: Context, key: str, *, pull_requests: bool = False) -> tuple[s
             raise TaskctlError.of(Code.NO_ADDRESS, at=Place(key=ref.key), ref=str(ref))
         return (url,)
     listed = result_of(tasks.statuses([ref])[0]).pull_requests
-    found = tuple(each.url for each in listed if each.url is not None)
-    if not found:
+    urls = tuple(pull_request.url for pull_request in listed if pull_request.url is not None)
+    if not urls:
         raise TaskctlError.of(Code.NO_ADDRESS, "pullRequests", at=Place(key=ref.key), ref=str(ref))
-    return found
+    return urls

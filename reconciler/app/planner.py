@@ -89,11 +89,11 @@ def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) ->
         return manifests
     earlier, later = sorted((machine, service))
     recurrences = manifests.recurrences.values()
-    if all(each.due(earlier) == each.due(later) for each in recurrences):
+    if all(recurrence.due(earlier) == recurrence.due(later) for recurrence in recurrences):
         return manifests
     dates = {"service": rfc3339(service), "machine": rfc3339(machine)}
     warning = Diagnostic(Code.CLOCK_SKEW, Severity.WARNING, "periods", dates)
-    if any(each.due(earlier) != each.due(machine) for each in recurrences):
+    if any(recurrence.due(earlier) != recurrence.due(machine) for recurrence in recurrences):
         manifests = ctx.read(paths, lambda: earlier)
     return replace(manifests, diagnostics=(*manifests.diagnostics, warning))
 
@@ -243,19 +243,19 @@ class Planning:
         """The progress of the tasks that a missing one may have to wait for. RemoteError."""
         if not followed:
             return {}
-        expected = {each.record.ref: each.expect for each in followed}
-        records = [each.record for each in followed]
-        found = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
+        expected = {task.record.ref: task.expect for task in followed}
+        records = [task.record for task in followed]
+        statuses = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
         asked = {ref: expect for ref, expect in expected.items() if expect is not None}
-        found = self._evaluation.of_all(found, asked)
+        statuses = self._evaluation.of_all(statuses, asked)
         self.done = {
             status.task_id: expect.digest if (expect := expected[status.ref]) else ""
-            for status in found
+            for status in statuses
             if status.state is TaskState.DONE and status.task_id
         }
         now, settle = self._ctx.now(), self._space.options.settle_time
         fresh = {r.ref for r in records if r.created_at and abs(now - r.created_at) < settle}
-        return {s.ref: _task_progress(s, now, is_fresh=s.ref in fresh) for s in found}
+        return {s.ref: _task_progress(s, now, is_fresh=s.ref in fresh) for s in statuses}
 
     def _careless(self, plan: Plan) -> Iterator[Diagnostic]:
         """A warning for each unfinished task that is less careful than its manifest. Whether an

@@ -117,14 +117,14 @@ def read_totals(
     tasks = RecordedTasks.open(ctx, selectors)
     refs = frozenset(select_refs(ctx, with_retired(tasks.state), selectors))
     if states:
-        found = tasks.statuses(sorted(refs & known_refs(tasks.state)))
-        refs = frozenset(status.ref for status in found if status.state in states)
-    known = list(known_usages(tasks.state, refs))
-    ids = {TaskId(usage.ref.org_name, usage.task_id) for usage in known if usage.task_id}
+        statuses = tasks.statuses(sorted(refs & known_refs(tasks.state)))
+        refs = frozenset(status.ref for status in statuses if status.state in states)
+    recorded = list(known_usages(tasks.state, refs))
+    ids = {TaskId(usage.ref.org_name, usage.task_id) for usage in recorded if usage.task_id}
     over = followed(tasks.state.records.values()) | (refs - tasks.state.records.keys())
     ended = {
         TaskId(usage.ref.org_name, usage.task_id)
-        for usage in known
+        for usage in recorded
         if usage.ref in over and usage.outputs.get("status") == "idle"
     }
     outputs = ctx.reader.outputs(ids - ended, ctx.connection.parallelism, ended)
@@ -132,11 +132,11 @@ def read_totals(
         replace(
             usage, outputs=outputs.get(TaskId(usage.ref.org_name, usage.task_id), usage.outputs)
         )
-        for usage in known
+        for usage in recorded
     ]
     now = ctx.now()
     begin = since_when(since, now) if since is not None else None
-    organizations = sorted({usage.ref.org_name for usage in known})
+    organizations = sorted({usage.ref.org_name for usage in recorded})
     budgets = [budget for name in organizations if (budget := ctx.budget(name)) is not None]
     return TotalsReport(
         totals(usages, by, begin),

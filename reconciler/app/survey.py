@@ -192,24 +192,24 @@ class _Organization:
                 self.found.tasks[TaskId(org_name, task_id)] = task
 
     def _read_messages(self) -> None:
-        found, cache, lookup = self.found, self.survey.cache, self.lookup
+        view, cache, lookup = self.found, self.survey.cache, self.lookup
         known_by_id = (
             TaskId(lookup.org_name, task_id) for task_id in sorted(lookup.first_messages)
         )
-        more = (task for task in known_by_id if task in found.tasks)
+        more = (task for task in known_by_id if task in view.tasks)
         unread = []
         for task in dict.fromkeys((*self.candidates, *more)):
-            known = None if lookup.is_final else cache.get(task) or self.survey.seen.get(task)
-            if known is None:
+            message = None if lookup.is_final else cache.get(task) or self.survey.seen.get(task)
+            if message is None:
                 unread.append(task)
             else:
-                found.messages[task] = known
+                view.messages[task] = message
         for task, answer in zip(unread, self.pool.map(self._first_message, unread), strict=True):
             if isinstance(answer, RemoteError):
-                found.unreadable[task] = answer.causes
+                view.unreadable[task] = answer.causes
                 continue
-            found.messages[task] = answer
-            if answer is not None and lookup.is_settled(found.tasks[task]):
+            view.messages[task] = answer
+            if answer is not None and lookup.is_settled(view.tasks[task]):
                 cache.put(task, answer)
             elif answer is not None:
                 self.survey.seen[task] = answer

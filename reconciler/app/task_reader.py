@@ -69,7 +69,7 @@ class TaskReader:
     def statuses(self, records: Sequence[Record], parallelism: int) -> list[TaskStatus]:
         """The statuses, in the given order. Raises RemoteError."""
         outputs = self._outputs_of(records, parallelism)
-        known: dict[TaskRef, TaskStatus] = {}
+        statuses: dict[TaskRef, TaskStatus] = {}
         unread: list[tuple[Record, Mapping[str, object]]] = []
         for record in records:
             raw = outputs.get(_id_of(record))
@@ -77,13 +77,13 @@ class TaskReader:
             if raw is not None and summary is None:
                 unread.append((record, raw))
             else:
-                known[record.ref] = self._status(record, raw, summary)
+                statuses[record.ref] = self._status(record, raw, summary)
         with ThreadPoolExecutor(max(1, min(parallelism, len(unread)))) as pool:
-            read = pool.map(lambda each: self._status(*each), unread)
-            known |= {status.ref: status for status in read}
+            read = pool.map(lambda pair: self._status(*pair), unread)
+            statuses |= {status.ref: status for status in read}
         if self._cache is not None:
             self._cache.save()
-        return [known[record.ref] for record in records]
+        return [statuses[record.ref] for record in records]
 
     def outputs(
         self,

@@ -111,23 +111,23 @@ class TaskWait:
     def run(self, stop: Stop) -> tuple[tuple[TaskStatus, ...], End]:
         """The last statuses, and why the wait ended. RemoteError."""
         watch = self._tasks.ctx.ui.watch(self._expected.shown)
-        found: tuple[TaskStatus, ...] | None = None
+        statuses: tuple[TaskStatus, ...] | None = None
         try:
             while True:
-                found = self._read() if found is None else self._read_again(found, watch)
-                watch.show(found, self._tasks.ctx.now())
-                if (end := self._end_of(found)) is not None:
-                    return found, end
+                statuses = self._read() if statuses is None else self._read_again(statuses, watch)
+                watch.show(statuses, self._tasks.ctx.now())
+                if (end := self._end_of(statuses)) is not None:
+                    return statuses, end
                 waited = self._tasks.ctx.clock.boot() - self._started
                 left = self._options.timeout.total_seconds() - waited
                 if left <= 0 and self._failure is not None:
                     raise self._failure
                 if left <= 0:
-                    return found, End.TIMEOUT
+                    return statuses, End.TIMEOUT
                 pause = max(SHORTEST_PAUSE, self._options.interval.total_seconds())
                 if not stop.wait(min(left, pause)):
                     watch.leave()
-                    return found, End.INTERRUPTED
+                    return statuses, End.INTERRUPTED
         finally:
             watch.close()
 

@@ -44,18 +44,20 @@ class TaskPatcher:
         patch = {**record.pending, **task.patch}
         patch = {name: value for name, value in patch.items() if name not in task.only_recorded}
         try:
-            shown = self._patch(record, patch) if patch else task.remote
+            remote = self._patch(record, patch) if patch else task.remote
         except RemoteError as failed:
             return (), (self._why(record, failed),)
         except StateError as failed:
             return (), (remark("patch.failed", why=failed.causes),)
-        ignored = tuple(n for n in sorted(patch) if shown is not None and _differs(n, patch, shown))
+        ignored = tuple(
+            n for n in sorted(patch) if remote is not None and _differs(n, patch, remote)
+        )
         declared = task.desired.inputs if task.desired is not None else {}
         done = {name: value for name, value in patch.items() if name not in ignored}
-        known = {name: declared.get(name, ABSENT) for name in task.only_recorded}
+        recorded = {name: declared.get(name, ABSENT) for name in task.only_recorded}
         problems = (remark("patch.ignored", names=ignored),) if ignored else ()
-        if done or known:
-            updated = records.updated(record, done | known, shown, self._deps)
+        if done or recorded:
+            updated = records.updated(record, done | recorded, remote, self._deps)
             try:
                 self._deps.log.append(Recorded(updated))
             except StateError as failed:  # the next plan finds what was made

@@ -124,7 +124,7 @@ class HoldRules:
         self, missing: Mapping[TaskRef, DesiredTask], by_others: Mapping[TaskRef, PlannedTask]
     ) -> dict[TaskRef, PlannedTask]:
         """Holds tasks because of their rollout; those that something else holds take no slot."""
-        found: dict[TaskRef, PlannedTask] = {}
+        planned: dict[TaskRef, PlannedTask] = {}
         rollouts = Rollouts(self._desired, self._state, self._removed)
         for (file, entry), periods in rollouts.entries.items():
             tasks = [task for listed in periods.values() for task in listed]
@@ -138,12 +138,12 @@ class HoldRules:
             groups = [[self._member(t, missing, by_others) for t in g] for g in periods.values()]
             others = [Member(k.ref, self._progress_of(k)) for k in rollouts.others(file, entry)]
             for group in groups:
-                outside = [member for each in groups if each is not group for member in each]
+                outside = [member for other in groups if other is not group for member in other]
                 for ref, why in held(origin.rollout, group, (*others, *outside)).items():
-                    found[ref] = self._held(missing[ref], why.reason, why.waits_for)
-                created = (m.ref for m in group if m.is_creatable and m.ref not in found)
+                    planned[ref] = self._held(missing[ref], why.reason, why.waits_for)
+                created = (m.ref for m in group if m.is_creatable and m.ref not in planned)
                 others += [Member(ref, Progress.UNFINISHED) for ref in created]
-        return found
+        return planned
 
     def _member(
         self,

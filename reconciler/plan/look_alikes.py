@@ -194,10 +194,10 @@ class _Search:
         self.task, self._pool, self._compared = task, pool, compared
         self._span = _span(task, settle_time)
         text = (task.ref.org_name, comparable_text(text_of(task.inputs) or ""))
-        found = [(each, compare_work(task.inputs, each.message)) for each in pool.alike(*text)]
-        alike = [(each, work) for each, work in found if work.may_be_same and self._may_be(each)]
-        self.same = [each for each, work in alike if work is Work.SAME]
-        self._similar = [each for each, work in alike if work is Work.SIMILAR]
+        works = [(other, compare_work(task.inputs, other.message)) for other in pool.alike(*text)]
+        alike = [(other, work) for other, work in works if work.may_be_same and self._may_be(other)]
+        self.same = [other for other, work in alike if work is Work.SAME]
+        self._similar = [other for other, work in alike if work is Work.SIMILAR]
 
     def _may_be(self, found: _LookAlike) -> bool:
         """A task without a date of creation may be of any period. What `state rm` removed is always
@@ -221,13 +221,13 @@ class _Search:
         """Why the task may exist although none is known to do the same work. `used` are the IDs of
         tasks that other keys adopt."""
         org_name, view = self.task.ref.org_name, self._pool.view
-        for found in self._similar:
-            if found.task.id not in used:
-                return remark(_case(found), task_id=found.task.id)
-        for found in self._pool.unread.get(org_name, ()):
-            if self._may_be(found):
-                why = view.unreadable[TaskId(org_name, found.task.id)]
-                return remark("unsure.unreadable", task_id=found.task.id, why=why)
+        for candidate in self._similar:
+            if candidate.task.id not in used:
+                return remark(_case(candidate), task_id=candidate.task.id)
+        for candidate in self._pool.unread.get(org_name, ()):
+            if self._may_be(candidate):
+                why = view.unreadable[TaskId(org_name, candidate.task.id)]
+                return remark("unsure.unreadable", task_id=candidate.task.id, why=why)
         if org_name in view.cut_short:
             return remark("unsure.cut_short")
         if org_name in view.unlisted:
@@ -260,12 +260,12 @@ def _paired(
     used: set[str] = set()
     for search in searches:
         ref = search.task.ref
-        for found in search.same if answers is None or ref in answers else ():
-            is_meant = answers is None or answers[ref] == found.task.id
-            is_free = found.task.id not in used and found.task.id not in contested
-            if is_meant and is_free and search.may_adopt(found):
-                pairs[ref] = found.task
-                used.add(found.task.id)
+        for candidate in search.same if answers is None or ref in answers else ():
+            is_meant = answers is None or answers[ref] == candidate.task.id
+            is_free = candidate.task.id not in used and candidate.task.id not in contested
+            if is_meant and is_free and search.may_adopt(candidate):
+                pairs[ref] = candidate.task
+                used.add(candidate.task.id)
                 break
     return pairs
 
@@ -295,16 +295,16 @@ class _Open(NamedTuple):
         task = search.task
         if (pair := self.pairs.get(task.ref)) is not None:
             return self._undecided(task, pair, Reason.LOOK_ALIKE, remark("lookAlike.same"), pair)
-        found = next((found for found in search.same if found.task.id not in self.used), None)
-        if found is not None and (other := self.keys.get(found.task.id)) is not None:
+        candidate = next((c for c in search.same if c.task.id not in self.used), None)
+        if candidate is not None and (other := self.keys.get(candidate.task.id)) is not None:
             shared = remark("lookAlike.shared", other=other.key)
-            return self._undecided(task, found.task, Reason.AMBIGUOUS, shared)
+            return self._undecided(task, candidate.task, Reason.AMBIGUOUS, shared)
         facts = {"key": task.key, "ref": str(task.ref)}
-        if found is not None:
-            case = "lookAlike.unclear" if found.former is None else "lookAlike.removed"
-            former = found.former.key if found.former is not None else None
-            why = remark(case, task_id=found.task.id, former=former, **facts)
-            return self._undecided(task, found.task, Reason.AMBIGUOUS, why)
+        if candidate is not None:
+            case = "lookAlike.unclear" if candidate.former is None else "lookAlike.removed"
+            former = candidate.former.key if candidate.former is not None else None
+            why = remark(case, task_id=candidate.task.id, former=former, **facts)
+            return self._undecided(task, candidate.task, Reason.AMBIGUOUS, why)
         doubt = search.doubt(self.used)
         if doubt is None:
             return None

@@ -151,11 +151,11 @@ def lookups(
         for attempt in state.attempts.values()
         if time_left(attempt, options.settle_time, holder, clocks.boot) != 0
     }
-    found = (
+    needs = (
         _lookup(org_name, tasks, state, identity, options, young, known)
         for org_name, tasks in sorted(by_org.items())
     )
-    return [replace(each, settled_before=clocks.moment - options.settle_time) for each in found]
+    return [replace(lookup, settled_before=clocks.moment - options.settle_time) for lookup in needs]
 
 
 class _Known(NamedTuple):
@@ -185,12 +185,12 @@ def _lookup(
     missing = _missing(zip(tasks, records, strict=True), state, options, young)
     removed = _removed_ids(missing, state)
     by_response = {attempt.task_id for attempt in attempts if attempt.task_id}
-    found = Lookup(org_name, frozenset(ids | removed | by_response))
+    lookup = Lookup(org_name, frozenset(ids | removed | by_response))
     if not (missing or attempts or removed):
-        return found
+        return lookup
     recorded, named = known()
     return replace(
-        found,
+        lookup,
         first_messages=frozenset(removed | by_response),
         missing=tuple(missing),
         settings=tuple({_settings(task.inputs) for task in missing}),

@@ -76,11 +76,11 @@ class NameRules:
     def _renamed(self, task: DesiredTask) -> PlannedTask | None:
         """A key with the same work as an orphaned one, or with its name in another case: it may be
         renamed, or a new task."""
-        found = self._renames.find(task)
-        if found is None:
+        match = self._renames.find(task)
+        if match is None:
             return None
-        known, is_read = found
+        former, is_read = match
         case = "renamed.from" if is_read else "renamed.outside"
-        facts = {"old": known.ref.key, "old_ref": str(known.ref), "ref": str(task.ref)}
-        explanation = remark(case, file=known.file, **facts)
+        facts = {"old": former.ref.key, "old_ref": str(former.ref), "ref": str(task.ref)}
+        explanation = remark(case, file=former.file, **facts)
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)

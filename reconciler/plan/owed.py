@@ -24,11 +24,11 @@ def with_owed(task: PlannedTask, state: State, caller: Identity) -> PlannedTask:
     record = state.records.get(task.ref if task.record is None else task.record.ref)
     if record is None or not record.owed or task.action is Action.UNRESOLVED:
         return task
-    owed = [each for each in _of(task, record, state) if each.task_id]
+    owed = [item for item in _of(task, record, state) if item.task_id]
     if not owed:
         return task
-    own = tuple(each.task_id for each in owed if caller.same_as(each.identity))
-    others = [each for each in owed if not caller.same_as(each.identity)]
+    own = tuple(item.task_id for item in owed if caller.same_as(item.identity))
+    others = [item for item in owed if not caller.same_as(item.identity)]
     remarks = [*task.remarks, *((remark("owed.cancel", ids=own),) if own else ())]
     remarks += [remark("owed.other", id=o.task_id, identity=o.identity.name) for o in others]
     if task.action is Action.UNCHANGED and own:

@@ -44,13 +44,13 @@ class Periods:
         return periods is not None and made.period not in periods
 
 
-def followed(known: Iterable[Record | Attempt]) -> frozenset[TaskRef]:
+def followed(tasks: Iterable[Record | Attempt]) -> frozenset[TaskRef]:
     """The keys of the tasks whose entry has a task with the same values for a later period."""
     series: dict[tuple[str, str], dict[TaskRef, str]] = {}
-    for each in known:
-        if each.generated is not None and (period := each.generated.period) is not None:
-            name = (each.ref.org_name, each.ref.key.removesuffix(f"@{period}"))
-            series.setdefault(name, {})[each.ref] = period
+    for task in tasks:
+        if task.generated is not None and (period := task.generated.period) is not None:
+            name = (task.ref.org_name, task.ref.key.removesuffix(f"@{period}"))
+            series.setdefault(name, {})[task.ref] = period
     return frozenset(
         ref
         for periods in series.values()

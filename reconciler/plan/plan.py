@@ -252,7 +252,7 @@ class PlannedFields(TypedDict, total=False):
 
 
 def plan_for(
-    known: DesiredTask | Record | Attempt,
+    subject: DesiredTask | Record | Attempt,
     action: Action,
     reason: Reason,
     *remarks: Remark,
@@ -260,17 +260,17 @@ def plan_for(
 ) -> PlannedTask:
     """A planned task at the place of its manifest, record or attempt. The task ID defaults to that
     of the record or the remote task."""
-    if isinstance(known, DesiredTask):
-        fields["desired"], fields["line"] = known, known.line
-    elif isinstance(known, Record):
-        fields["record"] = known
+    if isinstance(subject, DesiredTask):
+        fields["desired"], fields["line"] = subject, subject.line
+    elif isinstance(subject, Record):
+        fields["record"] = subject
     else:
-        fields["attempt"] = known
+        fields["attempt"] = subject
     if "task_id" not in fields:
         record, remote = fields.get("record"), fields.get("remote")
         fields["task_id"] = record.task_id if record else remote.id if remote else None
-    fields.setdefault("file", known.file)
-    return PlannedTask(ref=known.ref, action=action, reason=reason, remarks=remarks, **fields)
+    fields.setdefault("file", subject.file)
+    return PlannedTask(ref=subject.ref, action=action, reason=reason, remarks=remarks, **fields)
 
 
 class FailReason(NamedTuple):

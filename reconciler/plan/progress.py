@@ -122,10 +122,10 @@ class Series:
         self._state, self._known = state, dict[object, list[Known]]()
         own = {task.ref for task in desired}
         past = (record for record in state.records.values() if record.ref not in own)
-        known: Iterable[Known] = (*state.attempts.values(), *desired, *past)
-        for each in known:
-            if each.generated is not None:
-                self._known.setdefault(_series(each.ref, each.generated), []).append(each)
+        members: Iterable[Known] = (*state.attempts.values(), *desired, *past)
+        for member in members:
+            if member.generated is not None:
+                self._known.setdefault(_series(member.ref, member.generated), []).append(member)
 
     def earlier(self, task: DesiredTask) -> Iterator[tuple[Known, Record | None]]:
         """Those of earlier periods with the same values, with their records."""
@@ -196,20 +196,20 @@ def records_to_check(
     if not missing:
         return []
     waiting = [task for task in desired if task.ref in missing]
-    found: list[Record | None] = []
+    records: list[Record | None] = []
     predecessors = predecessors or Predecessors(desired, state)
     named = {id(each): each for each in (predecessors.of(t) for t in waiting if t.after)}
     for other in (other for each in named.values() for other in each.values()):
         if isinstance(other, DesiredTask):
-            found.append(_unsure(other, state))
+            records.append(_unsure(other, state))
         elif isinstance(other, Record):
-            found.append(other)
-    found += _of_rollouts(Rollouts(desired, state, removed), missing, state)
+            records.append(other)
+    records += _of_rollouts(Rollouts(desired, state, removed), missing, state)
     if overlapping := [task for task in waiting if task.origin is not None and task.origin.waits]:
         series = Series(desired, state)
         earlier = (record for task in overlapping for _, record in series.earlier(task))
-        found += [record for record in earlier if record is not None and not record.done]
-    return list({record.ref: record for record in found if record is not None}.values())
+        records += [record for record in earlier if record is not None and not record.done]
+    return list({record.ref: record for record in records if record is not None}.values())
 
 
 def _of_rollouts(

@@ -53,17 +53,17 @@ def held(
     if rollout.at_once is not None and len(unknown) >= rollout.at_once:  # no slot becomes free
         return {ref: Held(Reason.STOPPED, unknown) for ref in missing}
     first: list[TaskRef] = []
-    found: dict[TaskRef, Held] = {}
+    held_back: dict[TaskRef, Held] = {}
     if rollout.has_pilot:
         first, why = _pilot_of(rollout.pilot, members) if rollout.pilot else _picked(members)
-        found = dict.fromkeys(missing, why) if why is not None else {}
+        held_back = dict.fromkeys(missing, why) if why is not None else {}
     for ref in first:
-        found.pop(ref, None)
+        held_back.pop(ref, None)
     pilot = set(first)
-    free = sorted((r for r in missing if r not in found), key=lambda ref: ref not in pilot)
+    free = sorted((r for r in missing if r not in held_back), key=lambda ref: ref not in pilot)
     if rollout.at_once is not None:
-        found |= _beyond(rollout.at_once, free, everyone)
-    return found
+        held_back |= _beyond(rollout.at_once, free, everyone)
+    return held_back
 
 
 def _pilot_of(size: int, members: Sequence[Member]) -> tuple[list[TaskRef], Held | None]:

@@ -237,46 +237,46 @@ class Rules:
         return adopt_removed(task, removed, self._state, self._view, self._options)
 
     def _recovered(
-        self, known: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]]
+        self, subject: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]]
     ) -> PlannedTask:
         """The outcome of the attempts for a key (usually one), at least one of which may have
-        created a task. `known` is an attempt if its key is no longer in the manifests."""
-        stray = isinstance(known, Attempt)
+        created a task. `subject` is an attempt if its key is no longer in the manifests."""
+        stray = isinstance(subject, Attempt)
         for attempt, verdict in reversed(attempts):
             if isinstance(verdict, Unresolved):
-                return self._undecided(known, attempt, verdict, attempts)
+                return self._undecided(subject, attempt, verdict, attempts)
         found = [(attempt, verdict) for attempt, verdict in attempts if isinstance(verdict, Found)]
         if found and not any(isinstance(verdict, Wait) for _, verdict in attempts):
             # Both names of a moved key may have got a task: the others are duplicates.
             attempt, (task, more) = found[-1]
-            others = [(each, (first.id, *extra)) for each, (first, extra) in found[:-1]]
+            others = [(other, (first.id, *extra)) for other, (first, extra) in found[:-1]]
             explanation = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
-            return _adopted(known, attempt, task, explanation, [(attempt, more), *others])
+            return _adopted(subject, attempt, task, explanation, [(attempt, more), *others])
         latest = attempts[-1][0]
         explanation = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
         left = max(verdict.seconds for _, verdict in attempts if isinstance(verdict, Wait))
         explanation = remark(explanation.case, **{**explanation.facts, "seconds": math.ceil(left)})
-        return plan_for(known, Action.UNRESOLVED, Reason.SETTLING, explanation, attempt=latest)
+        return plan_for(subject, Action.UNRESOLVED, Reason.SETTLING, explanation, attempt=latest)
 
     def _undecided(
         self,
-        known: DesiredTask | Attempt,
+        subject: DesiredTask | Attempt,
         attempt: Attempt,
         verdict: Unresolved,
         attempts: Sequence[tuple[Attempt, Verdict]],
     ) -> PlannedTask:
         """A person decides: with `--adopt`, at the prompt (`candidate`), or with a command."""
-        candidate = self._only_candidate(known.ref, [each for _, each in attempts])
+        candidate = self._only_candidate(subject.ref, [v for _, v in attempts])
         is_own = candidate is not None and candidate.is_of(self._view.identity)
         if candidate is not None and is_own and self._options.adopt:
             explanation = _about(attempt, "attempt.chosen")
-            return _adopted(known, attempt, candidate, explanation)
+            return _adopted(subject, attempt, candidate, explanation)
         explanation = _about(attempt, "attempt.unresolved")
         which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
-        case = "attempt.resolve_orphan" if isinstance(known, Attempt) else "attempt.resolve"
+        case = "attempt.resolve_orphan" if isinstance(subject, Attempt) else "attempt.resolve"
         remarks = (explanation, verdict.why, remark(case, ref=str(attempt.ref), task_id=which))
         fields: PlannedFields = {"attempt": attempt, "candidate": candidate}
-        return plan_for(known, Action.UNRESOLVED, verdict.reason, *remarks, **fields)
+        return plan_for(subject, Action.UNRESOLVED, verdict.reason, *remarks, **fields)
 
     def _only_candidate(self, ref: TaskRef, verdicts: Sequence[Verdict]) -> RemoteTask | None:
         """The only task that the attempts of a key may have created, if no other key's may have,
@@ -294,7 +294,7 @@ class Rules:
 
 
 def _adopted(
-    known: DesiredTask | Attempt,
+    subject: DesiredTask | Attempt,
     attempt: Attempt,
     task: RemoteTask,
     explanation: Remark,
@@ -302,9 +302,9 @@ def _adopted(
 ) -> PlannedTask:
     """`others` are the IDs of further tasks, which are duplicates, with the attempt that created
     them."""
-    duplicates = tuple(a.duplicate(known.ref, each) for a, ids in others for each in ids)
+    duplicates = tuple(a.duplicate(subject.ref, task_id) for a, ids in others for task_id in ids)
     fields: PlannedFields = {"remote": task, "attempt": attempt, "duplicates": duplicates}
-    return plan_for(known, Action.ADOPT, Reason.ATTEMPT, explanation, **fields)
+    return plan_for(subject, Action.ADOPT, Reason.ATTEMPT, explanation, **fields)
 
 
 def _conflict(task: DesiredTask, case: str, **facts: str) -> PlannedTask:

@@ -93,13 +93,13 @@ def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
 
 
 def _matches_none(flag: str, pattern: str, names: Iterable[TaskRef]) -> Diagnostic:
-    known = sorted({str(ref) if TaskRef.has_org(pattern) else ref.key for ref in names})
-    near = get_close_matches(pattern, known, n=3)
+    keys = sorted({str(ref) if TaskRef.has_org(pattern) else ref.key for ref in names})
+    near = get_close_matches(pattern, keys, n=3)
     if near:
         return error(Code.UNKNOWN_TARGET, "similar", flag=flag, pattern=pattern, near=tuple(near))
-    shown = (*known[:10], *(["..."] if len(known) > 10 else []))
-    case = "known" if known else "none"
-    return error(Code.UNKNOWN_TARGET, case, flag=flag, pattern=pattern, known=shown)
+    listed = (*keys[:10], *(["..."] if len(keys) > 10 else []))
+    case = "known" if keys else "none"
+    return error(Code.UNKNOWN_TARGET, case, flag=flag, pattern=pattern, known=listed)
 
 
 def is_in(file: str, paths: Iterable[str]) -> bool:

@@ -25,11 +25,11 @@ class Renames:
     ) -> None:
         self._known: dict[tuple[str, str], list[tuple[Record | Attempt, bool]]] = {}
         self._keys: dict[str, list[str]] = {}
-        for known, is_read in [*((k, True) for k in orphans), *((k, False) for k in outside)]:
-            self._keys.setdefault(known.ref.org_name, []).append(known.ref.key)
-            names = {known.ref.key.casefold(), *_texts(known.inputs)}
+        for task, is_read in [*((k, True) for k in orphans), *((k, False) for k in outside)]:
+            self._keys.setdefault(task.ref.org_name, []).append(task.ref.key)
+            names = {task.ref.key.casefold(), *_texts(task.inputs)}
             for name in names:
-                self._known.setdefault((known.ref.org_name, name), []).append((known, is_read))
+                self._known.setdefault((task.ref.org_name, name), []).append((task, is_read))
 
     def nearest(self, old: TaskRef) -> tuple[str, ...] | None:
         """The key that is most similar to one that is not known, if any is similar; None if its
@@ -42,13 +42,13 @@ class Renames:
         if not self._known:
             return None
         org_name, name = task.ref.org_name, task.key.casefold()
-        for known, is_read in self._known.get((org_name, name), ()):
-            if is_read and known.ref.key.casefold() == name:
-                return known, is_read
+        for former, is_read in self._known.get((org_name, name), ()):
+            if is_read and former.ref.key.casefold() == name:
+                return former, is_read
         for text in _texts(task.inputs):
-            for known, is_read in self._known.get((org_name, text), ()):
-                if compare_work(task.inputs, message_of(known.inputs)) is Work.SAME:
-                    return known, is_read
+            for former, is_read in self._known.get((org_name, text), ()):
+                if compare_work(task.inputs, message_of(former.inputs)) is Work.SAME:
+                    return former, is_read
         return None
 
 
@@ -145,9 +145,9 @@ class Undeclared:
         """
         if task.org_from_manifest and not task.adopt:
             return None
-        found = [
-            known
-            for known in self._by_key.get(task.key, ())
-            if not task.org_from_manifest or known.file == task.file or self._in_scope(known.file)
+        matches = [
+            other
+            for other in self._by_key.get(task.key, ())
+            if not task.org_from_manifest or other.file == task.file or self._in_scope(other.file)
         ]
-        return min(found, key=lambda known: (known.ref, isinstance(known, Attempt)), default=None)
+        return min(matches, key=lambda other: (other.ref, isinstance(other, Attempt)), default=None)
