@@ -4,14 +4,17 @@
 #   docker run --rm --user "$(id -u):$(id -g)" --env PULUMI_ACCESS_TOKEN \
 #     --volume "$PWD:/workspace" taskctl plan
 #
-# No image has been built from this file yet.
+# For a state in PostgreSQL: `docker build --build-arg WITH=postgresql .`, which adds a driver under
+# the LGPL. No image has been built from this file yet.
 FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
-COPY requirements.txt script/environment.sh dist/taskctl-*.whl /build/
+ARG WITH=
+COPY requirements*.txt script/environment.sh dist/taskctl-*.whl /build/
 # The packages are checked against their hashes; the wheel is the one of the release. bin/taskctl
 # starts isolated, as with script/install: GitLab ignores an entry point.
 RUN python -m venv --without-pip /opt/taskctl \
     && python -m pip --python /opt/taskctl/bin/python install --no-cache-dir --no-compile \
       --require-hashes --requirement /build/requirements.txt \
+      ${WITH:+--requirement "/build/requirements-$WITH.txt"} \
     && python -m pip --python /opt/taskctl/bin/python install --no-cache-dir \
       --no-index --no-deps /build/taskctl-*.whl \
     && { echo '#!/bin/sh'; cat /build/environment.sh; \

@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 RUNS := $(VENV)/.installed-to-run
+RELEASE := $(VENV)/release
+LOCKED := requirements.txt requirements-postgresql.txt
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-for-bench
 FUZZ_STAMP := $(VENV)/.installed-for-fuzz
@@ -83,7 +85,7 @@ docs: $(STAMP) ## Generate the reference and the pictures, build the site into s
 	$(BIN)/python -m tools.reference
 	$(BIN)/zensical build --clean --strict
 
-lock: ## Write requirements.txt: the pinned versions, with hashes (needs uv)
+lock: ## Write the requirements files: the pinned versions, with hashes (needs uv)
 	script/lock
 
 format: $(STAMP) ## Format the code
@@ -102,15 +104,22 @@ $(BENCH_STAMP): $(STAMP)
 bench: $(BENCH_STAMP) ## Compare the speed with similar tools; prints ratios
 	PATH="$(CURDIR)/.cache/servers/bin:$$PATH" $(BIN)/python -m bench $(ROWS)
 
-release: $(STAMP) ## Build the files of a release into dist/, twice, and compare them
-	$(BIN)/python -m tools.release
+# Only with files whose hashes are pinned, and without what tests and linters bring.
+$(RELEASE)/.installed: $(LOCKED)
+	@$(PYTHON) -m venv --clear $(RELEASE)
+	@$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		$(addprefix --requirement ,$(LOCKED))
+	@touch $@
+
+release: $(RELEASE)/.installed ## Build the files of a release into dist/, twice, and compare them
+	$(RELEASE)/bin/python -m tools.release
 
 $(AUDIT_STAMP): $(STAMP)
 	@$(PIP) --group audit
 	@touch $@
 
 audit: $(AUDIT_STAMP) ## Look up known vulnerabilities of all pinned packages (needs the network)
-	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+	$(BIN)/python -m tools.audit
 
 clean: ## Remove everything that make created
 	rm -rf $(VENV) .demo dist build site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

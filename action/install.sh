@@ -12,5 +12,7 @@ python3 -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
   exit 1
 }
 mkdir -p "$root/bin"
-PYTHON=python3 PATH="$root/bin:$PATH" /bin/sh "$ACTION/script/install" "$root"
+set -- "$root"
+case ${INPUT_STATE:-${TASKCTL_STATE-}} in postgresql:*) set -- --with postgresql "$@" ;; esac
+PYTHON=python3 PATH="$root/bin:$PATH" /bin/sh "$ACTION/script/install" "$@"
 echo "$root/bin" >>"$GITHUB_PATH"

@@ -118,20 +118,27 @@ def _built_twice(commit: str, time: str) -> dict[str, bytes]:
 def _built(
     folder: Path, commit: str, time: str, more: dict[str, str], *, umask: int
 ) -> dict[str, bytes]:
+    """The sdist, and the wheel that is built from it."""
     source, out = folder / "source", folder / "out"
     source.mkdir()
     subprocess.run(["tar", "-x"], cwd=source, input=archived(commit), check=True, umask=umask)
-    ended = subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out)],
-        cwd=source,
-        env={**os.environ, **more, "SOURCE_DATE_EPOCH": time},
-        capture_output=True,
-        text=True,
-        umask=umask,
-        check=False,
-    )
-    if ended.returncode:
-        raise ReleaseError(f"the build failed:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+    for target in ("sdist", "wheel"):
+        words = ["-m", "hatchling", "build", "--directory", str(out), "--target", target]
+        ended = subprocess.run(
+            [sys.executable, *words],
+            cwd=source,
+            env={**os.environ, **more, "SOURCE_DATE_EPOCH": time},
+            capture_output=True,
+            text=True,
+            umask=umask,
+            check=False,
+        )
+        if ended.returncode:
+            raise ReleaseError(f"the build failed:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+        if target == "sdist":
+            (sdist,) = out.iterdir()
+            subprocess.run(["tar", "-xzf", str(sdist)], cwd=folder, check=True, umask=umask)
+            source = folder / sdist.name.removesuffix(".tar.gz")
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 

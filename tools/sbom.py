@@ -1,14 +1,15 @@
 """The software bill of materials of a release: CycloneDX, only what taskctl needs to run.
 
-It is made from `requirements.txt`, which pins every version with its hashes, and from the metadata
-of the installed packages, which say what needs what. It contains no time and no random number, so
-the same commit always gives the same bytes.
+It is made from the requirements files, which pin every version with its hashes, and from the
+metadata of the installed packages, which say what needs what, and under which licence. It contains
+no time and no random number, so the same commit always gives the same bytes.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 import uuid
 from collections.abc import Iterable
 from importlib import metadata
@@ -19,8 +20,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("encryption", "objects", "postgres")
+EXTRAS = ("encryption", "objects", "postgresql")
+LOCKED = ("requirements.txt", "requirements-postgresql.txt")
 SPEC_VERSION = "1.6"
+Need = tuple[str, frozenset[str]]
+"""The canonical name of a package, and its extras."""
+
 _PIN = re.compile(r"^([\w.-]+)==(\S+)(.*?)(?=^[\w.-]+==|\Z)", re.MULTILINE | re.DOTALL)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
 
@@ -32,31 +37,53 @@ class Pin(NamedTuple):
     hashes: tuple[str, ...]
 
 
-def pins(requirements: str) -> dict[str, Pin]:
-    """The pinned versions by canonical name."""
+def pins(*files: str) -> dict[str, Pin]:
+    """The versions that these files of the repository pin, by canonical name."""
     found: dict[str, Pin] = {}
-    for name, version, rest in _PIN.findall(requirements):
-        found[canonicalize_name(name)] = Pin(version, tuple(_HASH.findall(rest)))
+    for file in files:
+        for name, version, rest in _PIN.findall((ROOT / file).read_text(encoding="utf-8")):
+            found[canonicalize_name(name)] = Pin(version, tuple(_HASH.findall(rest)))
     return found
 
 
-def needs(name: str, extras: Iterable[str] = ()) -> list[tuple[str, frozenset[str]]]:
+def own_needs(extras: Iterable[str] = ()) -> list[Need]:
+    """What taskctl requires, with these extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    more = (line for extra in extras for line in project["optional-dependencies"][extra])
+    return [_need(Requirement(line)) for line in (*project["dependencies"], *more)]
+
+
+def needs(name: str, extras: Iterable[str] = ()) -> list[Need]:
     """What an installed package requires, on any platform, each with its extras; nothing for a
     package that is needed only on another platform."""
     try:
         lines = metadata.requires(name) or []
     except metadata.PackageNotFoundError:
         return []
-    found: list[tuple[str, frozenset[str]]] = []
+    found: list[Need] = []
     for requirement in map(Requirement, lines):
         marker = str(requirement.marker or "")
         wanted = re.findall(r'extra == "([\w.-]+)"', marker)
         if not wanted or set(wanted) & set(extras):
-            found.append((canonicalize_name(requirement.name), frozenset(requirement.extras)))
+            found.append(_need(requirement))
     return found
 
 
-def graph(locked: dict[str, Pin], start: list[tuple[str, frozenset[str]]]) -> dict[str, set[str]]:
+def _need(requirement: Requirement) -> Need:
+    return canonicalize_name(requirement.name), frozenset(requirement.extras)
+
+
+def _licence(name: str) -> dict[str, Any]:
+    """The licence of an installed package: its SPDX expression, or else the words of its authors."""
+    about = metadata.metadata(name)
+    if "License-Expression" in about:
+        return {"expression": about["License-Expression"]}
+    classifiers = about.get_all("Classifier") or ()
+    named = [line.split(" :: ")[-1] for line in classifiers if line.startswith("License ::")]
+    return {"license": {"name": " and ".join(named) or about["License"]}}
+
+
+def graph(locked: dict[str, Pin], start: list[Need]) -> dict[str, set[str]]:
     """What each reachable pinned package requires directly."""
     found: dict[str, set[str]] = {}
     waiting, seen = list(start), set(start)
@@ -73,9 +100,8 @@ def graph(locked: dict[str, Pin], start: list[tuple[str, frozenset[str]]]) -> di
 
 def sbom(version: str) -> bytes:
     """The document for a version of taskctl."""
-    locked = pins((ROOT / "requirements.txt").read_text(encoding="utf-8"))
-    required = needs("taskctl")
-    everything = needs("taskctl", EXTRAS)
+    locked = pins(*LOCKED)
+    required, everything = own_needs(), own_needs(EXTRAS)
     always, depends = graph(locked, required), graph(locked, everything)
     reference = f"pkg:pypi/taskctl@{version}"
     purl = {name: f"pkg:pypi/{name}@{locked[name].version}" for name in depends}
@@ -118,6 +144,7 @@ def _component(name: str, purl: str, pin: Pin, *, is_required: bool) -> dict[str
         "name": name,
         "version": pin.version,
         "purl": purl,
+        "licenses": [_licence(name)],
         "scope": "required" if is_required else "optional",
         "externalReferences": [{"type": "distribution", "url": purl, "hashes": hashes}],
     }

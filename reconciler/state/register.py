@@ -48,6 +48,9 @@ _DENIED = {
 }
 
 
+_EXTRA = {"git": "program", "boto3": "profile", "taskctl[postgresql]": "driver"}
+
+
 class HeadMovedError(Exception):
     """Another process replaced the head; this write had no effect."""
 
@@ -151,7 +154,7 @@ def state_error(problem: EngineError, display_name: str) -> StateError:
     if isinstance(problem, Denied):
         code, case = _DENIED[problem.cause]
         if code is Code.STATE_EXTRA_MISSING:
-            case = {"git": "program", "boto3": "profile"}.get(str(problem), "")
+            case = _EXTRA.get(str(problem), "")
         elif code is Code.GIT_UNUSABLE:
             case, facts = refusal_facts(str(problem))
     elif isinstance(problem, Full):

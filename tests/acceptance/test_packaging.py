@@ -17,8 +17,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from reconciler import __version__
+from tests.support.action_runner import quick_python
 from tests.support.checkout import checkout
 from tests.support.doc_blocks import ROOT, environment
+from tools import audit
+from tools.sbom import LOCKED
 
 AGAINST_THE_WHEEL = (
     "tests/acceptance/test_cli_render_cases.py",
@@ -154,7 +157,7 @@ def test_all_dependencies_are_pinned() -> None:
 
 def test_ci_dependencies_are_pinned_by_hash_at_the_tested_versions() -> None:
     """`make lock` updates the hashes after a change of a version."""
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    text = "".join((ROOT / file).read_text(encoding="utf-8") for file in LOCKED)
     assert "://" not in text
     locked = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", text, re.MULTILINE))
     parts = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
@@ -167,6 +170,103 @@ def test_ci_dependencies_are_pinned_by_hash_at_the_tested_versions() -> None:
     for line in [*project["project"]["dependencies"], *project["build-system"]["requires"]]:
         name = _plain(re.split(r"[\[<>=~! ;]", line)[0])
         assert name in {_plain(n) for n in locked}, line
+
+
+POSTGRESQL = f"--requirement {ROOT}/requirements-postgresql.txt"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [([], False), (["--with", "postgresql"], True), (["--with", "x"], None)]
+)
+def test_script_install_installs_the_driver_of_postgresql_only_if_asked(
+    tmp_path: Path, words: list[str], expected: bool | None
+) -> None:
+    """Its licence is the LGPL."""
+    path = f"{quick_python(tmp_path / 'shim')}:{os.environ['PATH']}"
+    command = [str(ROOT / "script/install"), *words, str(tmp_path / "prefix")]
+    env = {**environment(tmp_path), "PATH": path, "PYTHON": "python3"}
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == (2 if expected is None else 0), ended.stderr
+    if expected is not None:
+        assert (POSTGRESQL in installed_by(tmp_path)) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "expected"),
+    [
+        ("TASKCTL_STATE", "postgresql://db.example/states", True),
+        ("INPUT_STATE", "postgresql://db.example/states", True),
+        ("TASKCTL_STATE", "git:origin", False),
+    ],
+)
+def test_the_action_installs_the_driver_of_postgresql_only_for_such_a_state(
+    tmp_path: Path, name: str, state: str, expected: bool
+) -> None:
+    path = f"{quick_python(tmp_path / 'shim')}:{os.environ['PATH']}"
+    env = {**environment(tmp_path), "PATH": path, name: state}
+    env |= {"ACTION": str(ROOT), "RUNNER_TEMP": str(tmp_path), "GITHUB_PATH": f"{tmp_path}/path"}
+    command = ["bash", "-p", "-c", f". {ROOT}/action/install.sh"]
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert (POSTGRESQL in installed_by(tmp_path)) is expected
+
+
+def installed_by(folder: Path) -> str:
+    """What pip was called with."""
+    (log,) = folder.rglob("python.log")
+    return log.read_text()
+
+
+def test_the_image_is_built_from_files_that_docker_gets() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (sources,) = re.findall(r"^COPY (?!--)(.*) /build/$", dockerfile, re.MULTILINE)
+    assert ["*", *(f"!{source}" for source in sources.split())] == ignored
+
+
+UNCHECKED = """\
+1 of 2 packages checked, 0 vulnerabilities
+not checked: click==8.5.1
+  pypi: no click
+  osv: no click
+"""
+
+
+@pytest.mark.parametrize(
+    ("unknown", "expected"),
+    [
+        ({"pypi": ["click"]}, "2 of 2 packages checked, 1 vulnerabilities\n  click 8.5.1: X-1\n"),
+        (
+            {"pypi": ["click"], "osv": ["click"]},
+            UNCHECKED,
+        ),
+    ],
+)
+def test_make_audit_says_what_it_could_not_check(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    unknown: dict[str, list[str]],
+    expected: str,
+) -> None:
+    """Such as against an index without a JSON interface."""
+    (tmp_path / "constraints.txt").write_text("click==8.5.1\nidna==3.15\n")
+    program = tmp_path / "pip-audit"
+    program.write_text(
+        "import json, sys\n"
+        "words = sys.argv\n"
+        f"unknown = {unknown!r}.get(words[words.index('--vulnerability-service') + 1], [])\n"
+        "found = []\n"
+        "for pin in open(words[-1]).read().split():\n"
+        "    name, _, version = pin.partition('==')\n"
+        "    bad = [{'id': 'X-1'}] if name == 'click' else []\n"
+        "    found.append({'name': name, 'skip_reason': 'no ' + name} if name in unknown else\n"
+        "                 {'name': name, 'version': version, 'vulns': bad})\n"
+        "print(json.dumps({'dependencies': found}))\n"
+    )
+    monkeypatch.setattr(audit, "ROOT", tmp_path)
+    assert audit.main([sys.executable, str(program)]) == 1
+    assert capsys.readouterr().out == expected
 
 
 def _plain(name: str) -> str:

@@ -16,7 +16,7 @@ from reconciler import __version__
 from tests.support.checkout import checkout, git, git_environment
 from tests.support.doc_blocks import ROOT
 from tools.release import archived
-from tools.sbom import EXTRAS, graph, needs, pins
+from tools.sbom import EXTRAS, LOCKED, graph, own_needs, pins
 
 TAG = f"v{__version__}"
 FILES = {
@@ -141,8 +141,11 @@ def test_the_bill_of_materials_has_what_taskctl_needs_to_run_and_nothing_else(bu
     assert not {"hatchling", "pytest", "mypy", "pathspec"} & components.keys()
     assert components["click"]["scope"] == "required"
     assert components["cffi"]["scope"] == "optional"  # only needed by an extra
-    locked = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    locked = "".join((ROOT / file).read_text(encoding="utf-8") for file in LOCKED)
+    assert components["click"]["licenses"] == [{"expression": "BSD-3-Clause"}]
+    assert components["psycopg"]["licenses"] == [{"expression": "LGPL-3.0-only"}]
     for component in components.values():
+        assert component["licenses"]
         name = re.escape(component["name"]).replace(r"\-", "[-_.]")
         assert re.search(rf"(?i)^{name}=={re.escape(component['version'])}\b", locked, re.MULTILINE)
         (files,) = component["externalReferences"]
@@ -159,10 +162,13 @@ def test_the_bill_of_materials_has_what_taskctl_needs_to_run_and_nothing_else(bu
 
 
 def test_requirements_has_what_runs_and_builds_taskctl_and_nothing_else() -> None:
-    locked = pins((ROOT / "requirements.txt").read_text(encoding="utf-8"))
-    runs = graph(locked, needs("taskctl", EXTRAS))
+    locked = pins(*LOCKED)
+    runs = graph(locked, own_needs(EXTRAS))
     builds = graph(locked, [("hatchling", frozenset())])
     assert locked.keys() == runs.keys() | builds.keys()
+    main = pins("requirements.txt")
+    assert main.keys() == graph(locked, own_needs(("encryption", "objects"))).keys() | builds.keys()
+    assert pins("requirements-postgresql.txt").keys() == locked.keys() - main.keys()
 
 
 def test_the_configuration_of_git_changes_no_file(

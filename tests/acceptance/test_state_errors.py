@@ -93,7 +93,8 @@ def clone(
     [
         ("obstore", "s3://states/team", "taskctl[objects]"),
         ("obstore", "gs://states/team", "taskctl[objects]"),
-        ("psycopg", "postgresql://localhost/states", "taskctl[postgres]"),
+        ("psycopg", "postgresql://localhost/states", "taskctl[postgresql]"),
+        ("psycopg", "postgresql://localhost/states", "script/install --with postgresql"),
     ],
 )
 def test_an_extra_that_is_not_installed(

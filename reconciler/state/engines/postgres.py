@@ -226,7 +226,7 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> PostgresE
     which also reads the PG* variables and .pgpass."""
     del folder
     if find_spec("psycopg") is None:
-        raise Denied("taskctl[postgres]", "extra")
+        raise Denied("taskctl[postgresql]", "extra")
     import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
