@@ -13,18 +13,18 @@ from reconciler.model.diagnostics import TaskctlError
 
 def config_of(ctx: click.Context) -> Config:
     """The configuration of a command, read once. TaskctlError for an invalid file."""
-    known = ctx.meta.get(__name__)
-    if isinstance(known, Config):
-        return known
+    read = ctx.meta.get(__name__)
+    if isinstance(read, Config):
+        return read
     try:
-        found = find_config(folder_of(ctx))
+        config = find_config(folder_of(ctx))
     except TaskctlError as problem:
         is_refused = problem.diagnostics[0].code is Code.UNTRUSTED_OWNER
         if not (is_refused and ctx.command.name == "init"):  # which is the way out
             raise
-        found = NO_CONFIG
-    ctx.meta[__name__] = found
-    return found
+        config = NO_CONFIG
+    ctx.meta[__name__] = config
+    return config
 
 
 def folder_of(ctx: click.Context) -> Path:

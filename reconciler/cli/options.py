@@ -55,13 +55,13 @@ def _parsed(value: str | timedelta, parse: Callable[[str], timedelta]) -> timede
 def time(value: str) -> datetime:
     """A date or time, in UTC unless it has an offset."""
     try:
-        found = datetime.fromisoformat(value)
-        found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(value)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     except ValueError as problem:
         raise UsageError("time", value=value) from problem
-    if not 1970 <= found.year < 9000:
+    if not 1970 <= moment.year < 9000:
         raise UsageError("year", value=value)
-    return found
+    return moment
 
 
 def _replaced_key(value: str) -> str:

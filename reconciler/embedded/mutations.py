@@ -175,11 +175,11 @@ def merge_entities(entities: Sequence[JsonObject], event: JsonObject) -> list[Js
 
 def _with_changes(entities: Sequence[JsonObject], script: Script) -> list[JsonObject]:
     """The entities after those changes that the agent makes in its turn."""
-    found = list(entities)
-    for each in script.steps:
-        if each.body.get("type") == "change_entities":
-            found = merge_entities(found, {"entity_diff": each.body["changes"]})
-    return found
+    merged = list(entities)
+    for done in script.steps:
+        if done.body.get("type") == "change_entities":
+            merged = merge_entities(merged, {"entity_diff": done.body["changes"]})
+    return merged
 
 
 def _script_values(script: Script, tokens: int, context: int) -> _Values:

@@ -205,10 +205,10 @@ class _Reader:
         """Adds what a manifest would reject. Errors about the whole task are omitted if there is
         an error since `before`, which may be their cause."""
         has_errors = any(p.is_error for p in self.findings[before:])
-        known = {"taskID": task_id} if task_id is not None else {}
-        for found in task_faults(NewTask("task", org_name, {**members, **known})):
-            if len(found.path) > 2 or not has_errors:
-                self.findings.append(found.at_path((*path, *found.shown_path[2:])))
+        own_id = {"taskID": task_id} if task_id is not None else {}
+        for finding in task_faults(NewTask("task", org_name, {**members, **own_id})):
+            if len(finding.path) > 2 or not has_errors:
+                self.findings.append(finding.at_path((*path, *finding.shown_path[2:])))
 
     def _message(self, value: object, path: Path) -> object:
         if not isinstance(value, dict):

@@ -75,10 +75,10 @@ def _max_creates(data: Mapping[str, Any]) -> int | None:
 def _removed(document: Document, errors: Sequence[Finding]) -> list[Removal]:
     """The keys and globs of `removed`; none if there are errors in it."""
     listed, org_name = document.data.get("removed"), document.data.get("orgName")
-    wrong = any(found.path[:1] in (("removed",), ("orgName",)) for found in errors)
+    wrong = any(finding.path[:1] in (("removed",), ("orgName",)) for finding in errors)
     if not isinstance(listed, list) or wrong or not isinstance(org_name, str | None):
         return []
-    return [Removal(each, org_name, document.file) for each in listed if isinstance(each, str)]
+    return [Removal(name, org_name, document.file) for name in listed if isinstance(name, str)]
 
 
 def inputs_of(

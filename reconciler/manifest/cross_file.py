@@ -35,21 +35,21 @@ def compare(
     if unusable:
         everything = sorted([*tasks, *unusable], key=lambda task: (task.file, task.line))
     by_ref: dict[_Ref, DesiredTask] = {}
-    found: list[Found] = []
+    wrong: list[Found] = []
     for task in everything:
         first = by_ref.setdefault((task.org_name, task.key), task)
         if first is not task:
             path = ("tasks", task.key)
-            found.append((task, Finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)))
-    found += _removals(everything, removed)
-    found += _moves(everything, by_ref)
-    found += _same_ids(tasks)
-    found += _same_work(tasks)
+            wrong.append((task, Finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)))
+    wrong += _removals(everything, removed)
+    wrong += _moves(everything, by_ref)
+    wrong += _same_ids(tasks)
+    wrong += _same_work(tasks)
     if any(task.after for task in tasks):
         from reconciler.manifest.order import check_order
 
-        found += check_order(tasks, everything, entries)
-    return found
+        wrong += check_order(tasks, everything, entries)
+    return wrong
 
 
 def _removals(tasks: Iterable[DesiredTask], removed: Sequence[Removal]) -> Iterator[Found]:

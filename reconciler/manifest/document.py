@@ -90,10 +90,10 @@ def at_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -
         return list(findings)
     groups: dict[object, list[Finding]] = {}
     sizes = Counter(origin.generated.entry for origin in origins.values())
-    for found in findings:
-        moved = at_entry(found, origins.get(found.task or ""))
-        if moved is found:
-            groups[id(found)] = [found]
+    for finding in findings:
+        moved = at_entry(finding, origins.get(finding.task or ""))
+        if moved is finding:
+            groups[id(finding)] = [finding]
             continue
         facts = tuple(sorted(moved.facts.items()))
         alike = (moved.code, moved.severity, moved.case, facts, moved.path)
@@ -104,21 +104,21 @@ def at_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -
             kept.append(group[0])
         else:
             rows: dict[object, Finding] = {}
-            for found in group:
-                rows.setdefault(found.row, found)
+            for finding in group:
+                rows.setdefault(finding.row, finding)
             kept += rows.values()
     return kept
 
 
-def at_entry(found: Finding, origin: TaskOrigin | None) -> Finding:
+def at_entry(finding: Finding, origin: TaskOrigin | None) -> Finding:
     """A finding in a generated task, moved to the same place in its entry, with the row."""
     if origin is None:
-        return found
+        return finding
     name = origin.generated.entry
-    shown = found.shown_path
-    shown = ("tasks", name, *shown[2:]) if shown[:1] == ("tasks",) else shown
-    path = found.path if found.task is None else ("tasks", name, *found.path[2:])
-    moved = replace(found, path=path, shown=shown, key=found.task)
+    where = finding.shown_path
+    where = ("tasks", name, *where[2:]) if where[:1] == ("tasks",) else where
+    path = finding.path if finding.task is None else ("tasks", name, *finding.path[2:])
+    moved = replace(finding, path=path, shown=where, key=finding.task)
     if origin.row_line is None or moved.row is not None:
         return moved
     return moved.at_row(origin.row_file, origin.row_line)

@@ -110,20 +110,19 @@ def _read(
     document: Document, files: NamedFiles, schemas: Schemas, path: Path, given: object
 ) -> Expectation | None:
     rejected = document.rejected
-    if not isinstance(given, dict) or any(found[: len(path)] == path for found in rejected):
+    if not isinstance(given, dict) or any(place[: len(path)] == path for place in rejected):
         return None
     wrong = [
         Finding(Code.INVALID_TEMPLATE, (*path, *below), "place", {"text": text})
         for below, text in templates_in(given)
     ]
-    document.findings += [found for found in wrong if found.path not in rejected]
+    document.findings += [finding for finding in wrong if finding.path not in rejected]
     schema = given.get("data")
     if isinstance(schema, str) and not wrong:
-        found = _schema_of(document, files, schemas, schema)
-        if isinstance(found, Finding):
-            document.findings.append(found.at_path((*path, "data")))
+        schema = _schema_of(document, files, schemas, schema)
+        if isinstance(schema, Finding):
+            document.findings.append(schema.at_path((*path, "data")))
             return None
-        schema = found
     elif schema is not None and not wrong:
         problem = schemas.check(schema)
         if problem is not None:

@@ -204,10 +204,10 @@ def _prompt_file(content: bytes, path: Path) -> PromptFile:
         file.findings.append(Finding(Code.BLANK_PROMPT, path, "file", position=(1, 1)))
     else:
         lines = LineIndex(text)
-        for found in check_prompt(path, text):
-            part = found.secret or str(found.facts.get("text", ""))
+        for finding in check_prompt(path, text):
+            part = finding.secret or str(finding.facts.get("text", ""))
             at = lines.position(max(text.find(part), 0))
-            file.findings.append(found.at_position(*at))
-    if not any(blocks(found) for found in file.findings):
+            file.findings.append(finding.at_position(*at))
+    if not any(blocks(finding) for finding in file.findings):
         file.text = text
     return file

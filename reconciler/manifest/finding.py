@@ -108,15 +108,15 @@ def first_alike(
     not known yet.
     """
     groups: dict[tuple[Code, Severity], list[Finding]] = {}
-    for each in findings:
-        groups.setdefault((each.code, each.severity), []).append(each)
+    for f in findings:
+        groups.setdefault((f.code, f.severity), []).append(f)
     kept: list[Finding] = []
     counts = []
     for (code, severity), alike in groups.items():
         if len(alike) > MAX_ALIKE:
-            starts = [_start_of_task(found, keys) for found in alike]
+            starts = [_start_of_task(finding, keys) for finding in alike]
             last = sorted(starts)[MAX_ALIKE - 1]
-            first = [found for found, at in zip(alike, starts, strict=True) if at <= last]
+            first = [finding for finding, at in zip(alike, starts, strict=True) if at <= last]
             if len(first) < len(alike):
                 counts.append((code, severity, len(alike) - len(first)))
             kept += first
@@ -142,24 +142,24 @@ def located(
 
     `events` starts reading the file again; it is only called for findings without a position.
     """
-    found = list(findings)
-    unknown = [each.path for each in found if each.position is None]
+    every = list(findings)
+    unknown = [f.path for f in every if f.position is None]
     spans = locate(events(), unknown) if unknown and events is not None else {}
-    lines = LineIndex(text if any(each.secret is not None for each in found) else "")
-    return [each.in_file(file, *_position(each, spans, text, lines)) for each in found]
+    lines = LineIndex(text if any(f.secret is not None for f in every) else "")
+    return [f.in_file(file, *_position(f, spans, text, lines)) for f in every]
 
 
 def _position(
-    found: Finding, spans: dict[Path, SourceSpan], text: str, lines: LineIndex
+    finding: Finding, spans: dict[Path, SourceSpan], text: str, lines: LineIndex
 ) -> Position:
-    if found.position is not None:
-        return found.position
-    span = spans[found.path]
-    if found.on_key:
+    if finding.position is not None:
+        return finding.position
+    span = spans[finding.path]
+    if finding.on_key:
         return span.key_line, span.key_column
-    if found.secret is not None:  # not found if it is written with escapes
+    if finding.secret is not None:  # not found if it is written with escapes
         begin, end = lines.offset(span.line, span.column), lines.offset(span.last_line + 1, 1)
-        offset = text.find(found.secret, begin, end)
+        offset = text.find(finding.secret, begin, end)
         if offset >= 0:
             return lines.position(offset)
     return span.line, span.column

@@ -80,17 +80,17 @@ class Ignores:
         """Warnings for comments without effect; `findings` are those of the file. Not all checks
         run for a task with errors, so there, only comments for one of these errors are reported."""
         yield from self.wrong
-        if all(each.is_used for each in self.listed):
+        if all(ignore.is_used for ignore in self.listed):
             return
         errors: dict[Path, set[str]] = {}
-        for found in findings:
-            if blocks(found):
-                errors.setdefault(found.path[:_TASK], set()).add(found.code.value)
-        for each in self.listed:
-            own = errors.get(each.path[:_TASK])
-            if not each.is_used and (own is None or each.code in own):
-                unused = warning_finding(Code.UNUSED_IGNORE, each.path, "", {"code": each.code})
-                yield unused.at_position(*each.at)
+        for finding in findings:
+            if blocks(finding):
+                errors.setdefault(finding.path[:_TASK], set()).add(finding.code.value)
+        for ignore in self.listed:
+            own = errors.get(ignore.path[:_TASK])
+            if not ignore.is_used and (own is None or ignore.code in own):
+                unused = warning_finding(Code.UNUSED_IGNORE, ignore.path, "", {"code": ignore.code})
+                yield unused.at_position(*ignore.at)
 
 
 def read_ignores(source: Source) -> Ignores:

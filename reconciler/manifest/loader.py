@@ -167,10 +167,10 @@ class _Loading:
         unusable = [task for document in documents for task in document.unusable]
         removed = [removal for document in documents for removal in document.removed]
         entries = self._declared_entries()
-        for task, found in compare(tasks, unusable, removed, entries):
-            self._documents[task.file].findings.append(found)
+        for task, finding in compare(tasks, unusable, removed, entries):
+            self._documents[task.file].findings.append(finding)
         texts = self._report(sensitive_keys([*tasks, *unusable]))
-        most = [each.max_creates for each in documents if each.max_creates is not None]
+        most = [d.max_creates for d in documents if d.max_creates is not None]
         recurring = {
             (document.file, entry): (made.recurrence, made.due)
             for document in documents
@@ -187,7 +187,7 @@ class _Loading:
             texts=texts,
             removed=tuple(removed),
             entries=entries,
-            ignores={each.file: each.ignores for each in documents if each.ignores is not None},
+            ignores={d.file: d.ignores for d in documents if d.ignores is not None},
         )
 
     def _read(self, name: str, folder: Path, content: bytes) -> None:
@@ -267,14 +267,14 @@ class _Loading:
     def _not_ignored(self, file: PromptFile) -> list[Finding]:
         """The findings of a prompt file that at least one of its tasks does not ignore."""
         kept = []
-        for found in file.findings:
+        for finding in file.findings:
             moved = [
-                (found.at_path(("tasks", key, "message")), self._documents[manifest].ignores)
+                (finding.at_path(("tasks", key, "message")), self._documents[manifest].ignores)
                 for manifest, key in file.users
             ]
-            ignored = [_is_ignored(*each) for each in moved]  # each comment counts as used
+            ignored = [_is_ignored(*pair) for pair in moved]  # each comment counts as used
             if not all(ignored):
-                kept.append(found)
+                kept.append(finding)
         return kept
 
     def _locate(self, document: Document, findings: list[Finding]) -> None:

@@ -163,8 +163,8 @@ def read_policy(path: File, name: str, config: str) -> Policy:
             raise RemarkError(Code.INVALID_POLICY, "type")
         count_values(schema, limits.SCHEMA_VALUES)
         ignored = ignored_keywords(schema, draft_keywords(schema))
-        if found := [_ignored(*each) for each in ignored]:
-            raise ManifestError(source.diagnostics(found, name))
+        if findings := [_ignored(*keyword) for keyword in ignored]:
+            raise ManifestError(source.diagnostics(findings, name))
         check_references(schema, ())
         violations = Timer(limits.SCHEMA_SECONDS).run(lambda: validator_of(schema))
         return Policy(name, config, violations)

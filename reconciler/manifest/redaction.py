@@ -32,17 +32,17 @@ _QUOTED = ("text", "value")
 """The facts of findings in a message that are parts of it."""
 
 
-def redacted(found: Finding, keys: Collection[str]) -> Finding:
+def redacted(finding: Finding, keys: Collection[str]) -> Finding:
     """The finding; if it is about an unknown name in one of the tasks `keys`, without that name,
     and about a message, without what it quotes."""
-    path = found.path
-    if found.task not in keys or len(path) <= len(("tasks", "KEY")):
-        return found
+    path = finding.path
+    if finding.task not in keys or len(path) <= len(("tasks", "KEY")):
+        return finding
     if path[2] == "message":
-        found = without_quotes(found)
-    if found.on_key and found.shown_path == path:
-        return replace(found, shown=path[:-1])
-    return found
+        finding = without_quotes(finding)
+    if finding.on_key and finding.shown_path == path:
+        return replace(finding, shown=path[:-1])
+    return finding
 
 
 def without_quotes(found: Finding) -> Finding:

@@ -33,28 +33,28 @@ _OUTPUTS = ("output", "outputs")
 _ONE_TASK_ONLY = ("message", "taskID", "movedFrom", "after")
 
 
-def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding]:
+def findings(violation: Violation, schema: Mapping[str, object]) -> Iterator[Finding]:
     """The findings for a violation of the manifest schema, which is `schema`."""
-    path, value = found.path, found.value
-    if "propertyNames" in found.steps:
-        code, case, facts = _invalid(found)
+    path, value = violation.path, violation.value
+    if "propertyNames" in violation.steps:
+        code, case, facts = _invalid(violation)
         yield Finding(code, (*path, str(value)), case, facts, on_key=True)
-    elif found.rule == "required":
-        for name in found.expected:
+    elif violation.rule == "required":
+        for name in violation.expected:
             if name not in value:
                 case = name if name in _MISSING else ""
-                shown = (*path, name)
-                yield Finding(Code.MISSING_PROPERTY, path, case, on_key=True, shown=shown)
-    elif found.rule == "additionalProperties":
-        known = list(found.schema.get("properties", {}))
+                missing = (*path, name)
+                yield Finding(Code.MISSING_PROPERTY, path, case, on_key=True, shown=missing)
+    elif violation.rule == "additionalProperties":
+        names = list(violation.schema.get("properties", {}))
         for name in value:
-            if name not in known:
-                code, case, facts = _unknown(name, path, known, schema)
+            if name not in names:
+                code, case, facts = _unknown(name, path, names, schema)
                 yield Finding(code, (*path, name), case, facts, on_key=True)
-    elif found.rule == "anyOf":  # used once, for a message with both content and contentFile
+    elif violation.rule == "anyOf":  # used once, for a message with both content and contentFile
         yield Finding(Code.CONFLICTING_PROPERTIES, (*path, "contentFile"), on_key=True)
     else:
-        code, case, facts = _invalid(found)
+        code, case, facts = _invalid(violation)
         yield Finding(code, path, case, facts)
 
 
@@ -85,25 +85,25 @@ def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any])
     return Code.UNKNOWN_PROPERTY, "", {"known": tuple(known)}
 
 
-def _invalid(found: Violation) -> _Facts:
-    value, expected = found.value, found.expected
-    shown: dict[str, Arg] = {"value": shown_value(value)}
-    match found.rule:
+def _invalid(violation: Violation) -> _Facts:
+    value, expected = violation.value, violation.expected
+    fact: dict[str, Arg] = {"value": shown_value(value)}
+    match violation.rule:
         case "type":
             types = [expected] if isinstance(expected, str) else list(expected)
-            is_item = isinstance(found.path[-1] if found.path else None, int)
-            return _wrong_type(value, types, found.schema, is_item=is_item)
+            is_item = isinstance(violation.path[-1] if violation.path else None, int)
+            return _wrong_type(value, types, violation.schema, is_item=is_item)
         case "enum":
             return _not_among(value, [str(choice) for choice in expected if choice is not None])
         case "const":
-            return Code.INVALID_VALUE, "const", {"wants": shown_value(expected), **shown}
+            return Code.INVALID_VALUE, "const", {"wants": shown_value(expected), **fact}
         case "pattern":
             return (
                 Code.INVALID_VALUE,
                 "pattern",
                 {
-                    "rule": found.schema["patternErrorMessage"],
-                    **shown,
+                    "rule": violation.schema["patternErrorMessage"],
+                    **fact,
                 },
             )
         case "minLength":
@@ -111,8 +111,8 @@ def _invalid(found: Violation) -> _Facts:
         case "maxLength":
             return Code.VALUE_TOO_LONG, "", {"length": len(value), "limit": expected}
         case "minimum" | "maximum" as rule:
-            return Code.INVALID_VALUE, rule, {"limit": expected, **shown}
-    return Code.INVALID_VALUE, "", {"rule": str(found.rule), **shown}
+            return Code.INVALID_VALUE, rule, {"limit": expected, **fact}
+    return Code.INVALID_VALUE, "", {"rule": str(violation.rule), **fact}
 
 
 def _wrong_type(
@@ -190,16 +190,16 @@ def similar(name: str, known: Collection[str]) -> str | None:
 
 
 @lru_cache(maxsize=1000)
-def _similar(name: str, known: tuple[str, ...]) -> str | None:
+def _similar(name: str, choices: tuple[str, ...]) -> str | None:
     import difflib
 
-    plain = {_folded(choice): choice for choice in known}
+    plain = {_folded(choice): choice for choice in choices}
     written = _folded(name)
-    found = difflib.get_close_matches(written, list(plain), n=1, cutoff=0.7)
-    if not found:
+    near = difflib.get_close_matches(written, list(plain), n=1, cutoff=0.7)
+    if not near:
         long_enough = [c for c in plain if min(len(c), len(written)) >= _SHORTEST]
-        found = [c for c in long_enough if c.startswith(written) or written.startswith(c)]
-    return plain[found[0]] if len(found) == 1 else None
+        near = [c for c in long_enough if c.startswith(written) or written.startswith(c)]
+    return plain[near[0]] if len(near) == 1 else None
 
 
 def as_item(value: object, schema: Mapping[str, Any]) -> str | None:

@@ -119,25 +119,25 @@ MAX_NOTES = 3
 
 def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """At most MAX_ALIKE per code and file, or MAX_NOTES notes, in order; the rest is counted."""
-    found = tuple(diagnostics)
-    if len(found) <= MAX_NOTES:
-        return found
+    every = tuple(diagnostics)
+    if len(every) <= MAX_NOTES:
+        return every
     groups: dict[tuple[str | None, Code, Severity], list[Diagnostic]] = {}
     counted: Counter[tuple[str | None, Code, Severity]] = Counter()
-    for each in found:
-        if each.code is Code.MORE_PROBLEMS:
-            counted[each.file, Code(str(each.args["code"])), each.severity] += _counted(each)
+    for d in every:
+        if d.code is Code.MORE_PROBLEMS:
+            counted[d.file, Code(str(d.args["code"])), d.severity] += _counted(d)
         else:
-            groups.setdefault((each.file, each.code, each.severity), []).append(each)
+            groups.setdefault((d.file, d.code, d.severity), []).append(d)
     if not counted and all(len(alike) <= _most(group[2]) for group, alike in groups.items()):
-        return found
-    shown: list[Diagnostic] = []
+        return every
+    kept: list[Diagnostic] = []
     for group, alike in groups.items():
         first = sorted(alike, key=_position)[: _most(group[2])]
-        shown += first
+        kept += first
         if rest := counted[group] + len(alike) - len(first):
-            shown.append(more(*group, rest, first[-1].at))
-    return tuple(sorted(shown, key=_order))
+            kept.append(more(*group, rest, first[-1].at))
+    return tuple(sorted(kept, key=_order))
 
 
 def _most(severity: Severity) -> int:

@@ -33,13 +33,13 @@ def mint(now: datetime, less: int | None = None) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
-def microseconds(shown: object) -> int | None:
+def microseconds(value: object) -> int | None:
     """An RFC 3339 time as microseconds since 1970; None for anything else, and for a time between
     two microseconds. A time without an offset is UTC."""
-    found = _RFC3339.fullmatch(shown) if isinstance(shown, str) else None
-    if found is None:
+    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return None
-    date, time, fraction, offset = found.groups()
+    date, time, fraction, offset = match.groups()
     fraction = (fraction or "").rstrip("0")
     if len(fraction) > _DIGITS:
         return None

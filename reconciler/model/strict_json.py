@@ -44,18 +44,18 @@ def read_strict_json(text: str) -> Any:
                 text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite
             )
     names: list[dict[str, int]] = []
-    for found in _TOKEN.finditer(text):
-        token, at = found[0], found.start()
-        if found["name"]:
+    for match in _TOKEN.finditer(text):
+        token, at = match[0], match.start()
+        if match["name"]:
             if names:
-                _add_name(names[-1], found["text"], at, text)
+                _add_name(names[-1], match["text"], at, text)
         elif token in ("[", "{"):
             names.append({})
             if len(names) > limits.YAML_DEPTH:
                 raise JsonError(Code.EXCESSIVE_NESTING, at, limit=limits.YAML_DEPTH)
         elif token in ("]", "}"):
             del names[-1:]
-        elif not found["text"]:
+        elif not match["text"]:
             _check_number(token, at)
     try:
         return json.loads(text)

@@ -208,15 +208,15 @@ def reason(lost: NoResponseError, scrub: Scrubber) -> Remark:
 def _classified_failure(lost: NoResponseError) -> _Classified:
     """The proxy can only be the cause before the request has begun: urllib3 also raises ProxyError
     for a reset long after the connection was opened."""
-    found = list(causes(lost.cause))
-    if not lost.begun and any(isinstance(c, ProxyError | InvalidProxyURL) for c in found):
-        beneath = [c for c in found if isinstance(c, OSError) and c.args]
-        return Code.PROXY, "", {"reason": shown_text(str((beneath or found)[-1]), _REASON_LIMIT)}
-    for cause in found:
-        known = _known(cause)
-        if known is not None:
-            return known
-    last = next((str(c) for c in reversed(found) if str(c)), type(lost.cause).__name__)
+    chain = list(causes(lost.cause))
+    if not lost.begun and any(isinstance(c, ProxyError | InvalidProxyURL) for c in chain):
+        beneath = [c for c in chain if isinstance(c, OSError) and c.args]
+        return Code.PROXY, "", {"reason": shown_text(str((beneath or chain)[-1]), _REASON_LIMIT)}
+    for cause in chain:
+        classified = _known(cause)
+        if classified is not None:
+            return classified
+    last = next((str(c) for c in reversed(chain) if str(c)), type(lost.cause).__name__)
     return Code.NO_RESPONSE, "other", {"reason": said(shown_text(last, _REASON_LIMIT))}
 
 

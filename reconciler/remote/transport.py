@@ -179,13 +179,13 @@ class Transport:
 
     def _prepare(self, request: Request) -> requests.PreparedRequest:
         """The request for the session. The address of consecutive creates is parsed only once."""
-        (method, path), known = self._prepared
+        (method, path), parsed = self._prepared
         if (method, path) != (request.method, request.path):
-            known = requests.PreparedRequest()
-            known.prepare(method=request.method, url=self._base + request.path)
-            self._prepared = (request.method, request.path), known
+            parsed = requests.PreparedRequest()
+            parsed.prepare(method=request.method, url=self._base + request.path)
+            self._prepared = (request.method, request.path), parsed
         prepared = requests.PreparedRequest()
-        prepared.method, prepared.url, prepared.body = known.method, known.url, request.body
+        prepared.method, prepared.url, prepared.body = parsed.method, parsed.url, request.body
         prepared.headers = CaseInsensitiveDict(self._headers)
         if request.body is not None:
             prepared.headers["Content-Type"] = "application/json"

@@ -81,10 +81,10 @@ def wrap_painted(
     rows: list[str] = []
     end = 0
     for row in wrap(text, columns, hang):
-        shown = row.lstrip() if rows else row
-        indent, shown = row[: len(row) - len(shown)], shown.rstrip()
-        at = text.index(shown, end)
-        end = at + len(shown)
+        words = row.lstrip() if rows else row
+        indent, words = row[: len(row) - len(words)], words.rstrip()
+        at = text.index(words, end)
+        end = at + len(words)
         painted = indent
         for first, last, color in spans:
             start, stop = max(first, at), min(last, end)

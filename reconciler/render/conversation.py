@@ -150,11 +150,11 @@ def _wrap_spans(line: str, columns: int, hang: int, palette: Palette) -> list[st
     if not palette.on:
         return cells.wrap(line, columns, hang)
     plain, spans, end = "", [], 0
-    for found in _SPAN.finditer(line):
-        plain += line[end : found.start()]
-        inner, paint = (found[1], palette.cyan) if found[1] else (found[2], palette.bold)
+    for match in _SPAN.finditer(line):
+        plain += line[end : match.start()]
+        inner, paint = (match[1], palette.cyan) if match[1] else (match[2], palette.bold)
         spans.append((len(plain), len(plain) + len(inner), paint))
-        plain, end = plain + inner, found.end()
+        plain, end = plain + inner, match.end()
     return cells.wrap_painted(plain + line[end:], columns, spans, hang=hang)
 
 

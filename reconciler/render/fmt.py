@@ -16,16 +16,16 @@ from reconciler.render.style import Style
 
 def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, object]:
     """The JSON document. `text`: includes the formatted text of the only file (stdin)."""
-    valid = {name: found for name, found in report.files.items() if found.content is not None}
+    valid = {name: file for name, file in report.files.items() if file.content is not None}
     files: list[dict[str, object]] = []
-    for name, found in valid.items():
-        files.append({"file": name, "changed": found.changed})
-        if diff and found.changed:
-            files[-1]["diff"] = "".join(f"{row}\n" for row in _diff(name, found))
+    for name, file in valid.items():
+        files.append({"file": name, "changed": file.changed})
+        if diff and file.changed:
+            files[-1]["diff"] = "".join(f"{row}\n" for row in _diff(name, file))
     summary = {"changed": len(report.changed), "unchanged": report.unchanged}
     document = json_document(in_order(report.diagnostics), summary=summary, files=files)
     if text:
-        contents = [found.content for found in valid.values() if found.content is not None]
+        contents = [file.content for file in valid.values() if file.content is not None]
         document["text"] = contents[0].decode() if contents else None
     return document
 

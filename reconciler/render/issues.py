@@ -25,9 +25,9 @@ class Issue(NamedTuple):
 
 def issues(view: ReportView, style: Style, worded: Callable[[Diagnostic], str]) -> Iterator[Issue]:
     """The diagnostics, with the text of `worded`, then the tasks. Nothing is escaped yet."""
-    for found in diagnostics_of(view, style):
-        number = count([found], found.severity)
-        yield Issue(found.code.value, found.severity, worded(found), found.at, number)
+    for problem in diagnostics_of(view, style):
+        number = count([problem], problem.severity)
+        yield Issue(problem.code.value, problem.severity, worded(problem), problem.at, number)
     for task in view.tasks(style.locate):
         if task.level is not None:
             path = (task.ref.org_name, task.key)

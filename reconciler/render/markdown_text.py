@@ -24,12 +24,12 @@ _REFERENCE = re.compile(r"\W*(?:[0-9a-fA-F]{7,}|[A-Za-z]+-\d+)\W*")
 
 def span(text: str) -> str:
     """A code span on one line, also valid in a table cell; long text is cut in the middle."""
-    shown = cut(safe.line(text), SPAN, " ... ").replace("|", "\\x7c")
-    if not shown.strip(" "):
-        return "`(none)`" if not shown else "`(blank)`"
-    marks = _ticks(shown, 1)
-    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
-    return f"{marks}{pad}{shown}{pad}{marks}"
+    short = cut(safe.line(text), SPAN, " ... ").replace("|", "\\x7c")
+    if not short.strip(" "):
+        return "`(none)`" if not short else "`(blank)`"
+    marks = _ticks(short, 1)
+    pad = " " if short[0] in "` " or short[-1] in "` " else ""
+    return f"{marks}{pad}{short}{pad}{marks}"
 
 
 def fence(text: str, language: str = "text") -> str:

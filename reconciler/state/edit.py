@@ -50,24 +50,24 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 def find(state: State, name: str) -> TaskRef:
     """The recorded or attempted task that `KEY` or `ORG/KEY` names."""
-    known = known_refs(state)
+    recorded = known_refs(state)
     if TaskRef.has_org(name):
         ref = TaskRef.parse(name)
-        if ref in known:
+        if ref in recorded:
             return ref
-        raise unknown(name, known)
-    found = sorted(ref for ref in known if ref.key == name)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        refs, at = tuple(map(str, found)), Place(key=name)
+        raise unknown(name, recorded)
+    matches = sorted(ref for ref in recorded if ref.key == name)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        refs, at = tuple(map(str, matches)), Place(key=name)
         facts: dict[str, Arg] = {"name": name, "refs": refs, "count": len(refs)}
         raise StateError.of(Code.UNKNOWN_TASK, "ambiguous", at=at, **facts)
     retired = [(t.at or _LONG_AGO, t.task_id) for t in state.retired.values() if t.ref.key == name]
     if retired:
         at, (_, last) = Place(key=name), max(retired)
         raise StateError.of(Code.UNKNOWN_TASK, "retired", at=at, name=name, id=last)
-    raise unknown(name, [*(ref.key for ref in known), *known])
+    raise unknown(name, [*(ref.key for ref in recorded), *recorded])
 
 
 def destination(name: str, old: TaskRef) -> TaskRef:
@@ -278,20 +278,20 @@ def with_marks(state: State, record: Record) -> Record:
 
 
 def _resolved(
-    known: Record | None, attempts: tuple[Attempt, ...], task_id: str, created_at: datetime | None
+    before: Record | None, attempts: tuple[Attempt, ...], task_id: str, created_at: datetime | None
 ) -> Record:
     marks = tuple(attempt.mark for attempt in attempts)
-    if known is not None and known.task_id == task_id:
-        return replace(known, marks=tuple(dict.fromkeys((*known.marks, *marks))))
+    if before is not None and before.task_id == task_id:
+        return replace(before, marks=tuple(dict.fromkeys((*before.marks, *marks))))
     latest = attempts[-1]
     record = replace(
         Record.of(latest, task_id, latest.identity, created_at),
         marks=marks,
         pending=patch_after_create(latest.inputs),
     )
-    if known is None and task_id in {attempt.replaces for attempt in attempts}:
+    if before is None and task_id in {attempt.replaces for attempt in attempts}:
         return record  # it existed before the attempts, and its record was lost
-    return record.in_place_of(known, latest)
+    return record.in_place_of(before, latest)
 
 
 def _check_free(state: State, ref: TaskRef, task_id: str) -> None:

@@ -110,12 +110,12 @@ class Register:
             except (Moved, Unsure) as problem:
                 why = str(problem)
             try:
-                found = self.retried(self.engine.read, self.write_timeout)
+                head = self.retried(self.engine.read, self.write_timeout)
             except Unsure as problem:
                 raise UnknownWriteError(f"{why}; {problem}") from problem
-            if found is not None and found[0] == data:
-                return found[1]
-            if (found[1] if found is not None else None) != over:
+            if head is not None and head[0] == data:
+                return head[1]
+            if (head[1] if head is not None else None) != over:
                 raise HeadMovedError
             pause = next(pauses, None)
             if pause is None:

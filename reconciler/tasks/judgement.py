@@ -58,14 +58,14 @@ def _mismatch(violation: Violation, names: Collection[str]) -> tuple[str, dict[s
     if violation.rule == "type":
         wanted = expected if isinstance(expected, list) else [expected]
         kinds = tuple(_with_article(str(each)) for each in wanted)
-        found = _with_article(_TYPES.get(type(value), "number"))
-        return "type", {"where": where, "expected": kinds, "found": found}
+        kind = _with_article(_TYPES.get(type(value), "number"))
+        return "type", {"where": where, "expected": kinds, "found": kind}
     if violation.rule == "required" and isinstance(value, dict):
         missing = tuple(str(name) for name in expected if name not in value)
         return "required", {"where": where, "names": missing}
-    shown = json.dumps(expected, default=str)
-    shown = shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + "..."
-    return "rule", {"where": where, "rule": str(violation.rule), "expected": shown}
+    text = json.dumps(expected, default=str)
+    text = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+    return "rule", {"where": where, "rule": str(violation.rule), "expected": text}
 
 
 def _with_article(kind: str) -> str:

@@ -125,13 +125,13 @@ def result_of(status: TaskStatus) -> WorkResult:
 def pull_requests(status: TaskStatus) -> tuple[ListedPullRequest, ...]:
     """Those that the service lists, except those that a user's message added."""
     listed = status.raw.get("entities")
-    found: dict[str, ListedPullRequest] = {}
+    by_id: dict[str, ListedPullRequest] = {}
     for entity in listed if isinstance(listed, list | tuple) else ():
-        known = pull_request_id(entity)
-        if known is not None and known not in status.summary.attached:
+        id_ = pull_request_id(entity)
+        if id_ is not None and id_ not in status.summary.attached:
             merged = entity.get("merged") is True
-            found.setdefault(known, ListedPullRequest(entity["number"], merged, entity["repo"]))
-    return tuple(found.values())
+            by_id.setdefault(id_, ListedPullRequest(entity["number"], merged, entity["repo"]))
+    return tuple(by_id.values())
 
 
 def data_in(answer: str) -> Any:

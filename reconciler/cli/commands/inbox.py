@@ -26,11 +26,11 @@ def command(call: Call, selectors: tuple[str, ...]) -> int:
     from reconciler.app.inbox import answer_inbox, inbox
     from reconciler.render.inbox import inbox_document, inbox_text
 
-    found = inbox(call.ctx, selectors)
-    if call.ctx.ui.interactive and found.requests:
-        return show_responses(call.out, answer_inbox(found), skippable=True)
+    listed = inbox(call.ctx, selectors)
+    if call.ctx.ui.interactive and listed.requests:
+        return show_responses(call.out, answer_inbox(listed), skippable=True)
     call.out.result(
-        lambda: inbox_document(found.requests, found.read_at),
-        lambda style: inbox_text(found.requests, style, found.read_at),
+        lambda: inbox_document(listed.requests, listed.read_at),
+        lambda style: inbox_text(listed.requests, style, listed.read_at),
     )
     return 0

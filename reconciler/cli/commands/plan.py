@@ -78,14 +78,14 @@ def command(
             with_past=with_past,
         )
     except TaskctlError as problem:
-        codes = {each.code for each in problem.diagnostics}
+        codes = {d.code for d in problem.diagnostics}
         if not skip_without_token or codes != {Code.MISSING_CREDENTIALS}:
             raise
         from reconciler.render.document import json_document
 
         call.out.note("without_credentials")
-        found = [replace(each, severity=Severity.NOTE) for each in problem.diagnostics]
-        call.out.result(lambda: json_document(found), lambda _style: "")
+        notes = [replace(d, severity=Severity.NOTE) for d in problem.diagnostics]
+        call.out.result(lambda: json_document(notes), lambda _style: "")
         return 0
     call.out.report(made)
     if at is None:

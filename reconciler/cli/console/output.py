@@ -198,19 +198,19 @@ class Output:
     def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Writes to stderr, sorted, each diagnostic once per run: errors only with `-q`, and with
         source lines on a terminal."""
-        shown = [
+        new = [
             d
             for d in in_order(diagnostics)
             if d not in self._shown and (d.severity is Severity.ERROR or not self.options.quiet)
         ]
-        self._shown.update(shown)
-        if not shown:
+        self._shown.update(new)
+        if not new:
             return
-        shown = list(self.masked_diagnostics(shown))
+        new = list(self.masked_diagnostics(new))
         from reconciler.render.diagnostics import render_all
 
         style = replace(self.style(sys.stderr), source=self._sources.line)
-        write_stderr(self._wrapped(render_all(shown, style)))
+        write_stderr(self._wrapped(render_all(new, style)))
 
     def note(self, note: str, **facts: Arg) -> None:
         if not self.options.quiet:

@@ -167,14 +167,14 @@ class _Entry:
             return ()
         matchers, wrong = matchers_of(listed, self._axes, (*self._path, *path))
         self._made.findings += wrong
-        found = {position for position, each in enumerate(among) if matchers.match(each.values)}
+        matching = {position for position, c in enumerate(among) if matchers.match(c.values)}
         is_pilot = path[-1] == "pilot"
         for line in matchers.unused_lines() if among or not is_pilot else ():
             unused = Finding(Code.INVALID_MATCHER, (*self._path, *path), "pilot")
             if not is_pilot:
                 unused = warning_finding(Code.INVALID_MATCHER, (*self._path, *path), "idle")
             self._made.findings.append(unused.at_position(line, 1))
-        return found
+        return matching
 
     # Templates
 

@@ -139,24 +139,24 @@ class Vocabulary(Value, frozen=True):
         if _OPEN not in text:
             return []
         template = Template(text)
-        found = [
-            Finding(Code.INVALID_TEMPLATE, path, "malformed", {"text": shown, "near": ""})
-            for shown in template.malformed
+        findings = [
+            Finding(Code.INVALID_TEMPLATE, path, "malformed", {"text": malformed, "near": ""})
+            for malformed in template.malformed
         ]
         for name in template.names:
             axis, _, below = name.partition(".")
             if axis in self.axes and not self.axes[axis]:
                 continue  # no row shows which fields there are
             if self.known.get(name) is None:
-                found.append(self._undefined(name, path))
+                findings.append(self._undefined(name, path))
                 continue
             # Rows of an axis may differ in form: report the first that lacks the name.
             for row in self.axes.get(axis, ()):
                 if not isinstance(row.field(below) if below else row.value, str):
                     lacking = Finding(Code.INVALID_TEMPLATE, path, "lacking", {"text": name})
-                    found.append(lacking.at_row(row.file, row.line))
+                    findings.append(lacking.at_row(row.file, row.line))
                     break
-        return found
+        return findings
 
     def _undefined(self, name: str, path: Path) -> Finding:
         case = "mapping" if name in self.known else "unknown"

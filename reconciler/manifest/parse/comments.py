@@ -30,19 +30,19 @@ def cut_off_prompts(source: Source) -> Iterator[Finding]:
     """An error for each comment that cuts off a prompt: `message: Fix issue #412` is the prompt
     `Fix issue`. It follows an unquoted prompt on the same line, or on the next line and indented
     more than the key. taskctl's own comments do not count."""
-    if not any(found[1] is not None for found in re.finditer(_CUT_OFF, source.body)):
+    if not any(match[1] is not None for match in re.finditer(_CUT_OFF, source.body)):
         return
     text = source.text
     lines = LineIndex(text)
     with suppress(*PARSER_ERRORS):
         for key, value in _unquoted_prompts(source.tokens()):
             end = value.end_mark
-            found = re.compile(_COMMENT).match(text, end.index)
-            if found is None or re.compile(_DIRECTIVE).match(text, found.end() - 1):
+            match = re.compile(_COMMENT).match(text, end.index)
+            if match is None or re.compile(_DIRECTIVE).match(text, match.end() - 1):
                 continue
-            indent = found["indent"]
+            indent = match["indent"]
             if indent is None or len(indent) > key.start_mark.column:
-                at = lines.position(found.end() - 1)
+                at = lines.position(match.end() - 1)
                 yield Finding(Code.CUT_OFF_PROMPT, ()).at_position(*at)
 
 

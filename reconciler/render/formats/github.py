@@ -31,26 +31,26 @@ def render(view: ReportView, style: Style) -> str:
     return "".join(f"{_command(issue)}\n" for issue in _shown(found))
 
 
-def _shown(found: list[Issue]) -> Iterator[Issue]:
+def _shown(listed: list[Issue]) -> Iterator[Issue]:
     """As many as GitHub shows, and one notice that counts the rest."""
     counts: Counter[Severity] = Counter()
-    for issue in found:
+    for issue in listed:
         counts[issue.level] += issue.number
     most = dict.fromkeys(Severity, MAX_ANNOTATIONS)
     if any(count > MAX_ANNOTATIONS for count in counts.values()):
         most[Severity.NOTE] -= 1
-    shown: Counter[Severity] = Counter()
-    for issue in found:
-        if shown[issue.level] < most[issue.level]:
-            shown[issue.level] += 1
+    emitted: Counter[Severity] = Counter()
+    for issue in listed:
+        if emitted[issue.level] < most[issue.level]:
+            emitted[issue.level] += 1
             yield issue
     more = [
         counted(number, _KINDS[level])
         for level in Severity
-        if (number := counts[level] - shown[level]) > 0
+        if (number := counts[level] - emitted[level]) > 0
     ]
     if more:
-        text = f"{(counts - shown).total():,} more that a step does not show: {', '.join(more)}"
+        text = f"{(counts - emitted).total():,} more that a step does not show: {', '.join(more)}"
         yield Issue("", Severity.NOTE, text, NOWHERE)
 
 

@@ -125,10 +125,10 @@ def _filters(view: ReportView, words: Collection[str]) -> Iterator[str]:
     of `words`, into a filter."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
-    for each in view.counts():
-        word = f'data-word="{each.word}" aria-pressed="false" ' if each.word in words else ""
-        yield f'<button type="button" class="{each.word}" {word}disabled>'
-        yield f"<b>{each.number:,}</b> {each.label}</button>"
+    for count in view.counts():
+        word = f'data-word="{count.word}" aria-pressed="false" ' if count.word in words else ""
+        yield f'<button type="button" class="{count.word}" {word}disabled>'
+        yield f"<b>{count.number:,}</b> {count.label}</button>"
     yield "</div>"
     yield '<div class="search" data-js hidden>'
     yield '<label for="search" class="visually-hidden">Filter by text</label>'

@@ -219,14 +219,14 @@ def _changes(diff: Iterable[Change]) -> Iterator[str]:
 
 
 def _prose_changes(before: str | None, after: str | None) -> Iterator[str]:
-    for found in side_by_side(before, after, CONTEXT):
-        if isinstance(found, Gap):
-            yield f"@@ {found} @@"
-        elif not found.differs:
-            yield from _marked(" ", found.new)
+    for diff_row in side_by_side(before, after, CONTEXT):
+        if isinstance(diff_row, Gap):
+            yield f"@@ {diff_row} @@"
+        elif not diff_row.differs:
+            yield from _marked(" ", diff_row.new)
         else:
-            yield from _marked("-", found.old)
-            yield from _marked("+", found.new)
+            yield from _marked("-", diff_row.old)
+            yield from _marked("+", diff_row.new)
 
 
 def _marked(sign: str, line: Line | None) -> list[str]:

@@ -73,15 +73,15 @@ class Clone(NamedTuple):
         """Where a remote's pushes go, as configured. Raises Denied."""
         words = ("config", "-z", "--get-regexp", r"^remote\..*\.(url|pushurl)$")
         listed = os.fsdecode(run_in(self.folder, *words, env=env).stdout)
-        known: dict[str, dict[str, list[str]]] = {}
+        remotes: dict[str, dict[str, list[str]]] = {}
         for entry in filter(None, listed.split("\0")):
             key, _, url = entry.partition("\n")
             name, _, kind = key.removeprefix("remote.").rpartition(".")
-            known.setdefault(name, {}).setdefault(kind, []).append(url)
-        if remote not in known:
-            others = f" (remotes: {', '.join(known)})" if known else ", which has none"
+            remotes.setdefault(name, {}).setdefault(kind, []).append(url)
+        if remote not in remotes:
+            others = f" (remotes: {', '.join(remotes)})" if remotes else ", which has none"
             raise Denied(f"{remote} is not a remote of this clone{others}", "address")
-        urls = known[remote].get("pushurl") or known[remote]["url"]
+        urls = remotes[remote].get("pushurl") or remotes[remote]["url"]
         if len(urls) > 1:
             raise Denied(f"{remote} has several URLs for pushes", "address")
         return urls[0]
