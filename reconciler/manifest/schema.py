@@ -92,7 +92,8 @@ def answer_validator(schema: Mapping[str, object]) -> Callable[[object], Iterato
 
 def draft_keywords(schema: Mapping[str, object]) -> Collection[str]:
     """The keywords that the schema's draft evaluates. RemarkError for an unknown draft."""
-    keywords: Collection[str] = _draft(schema).VALIDATORS
+    with _faults():
+        keywords: Collection[str] = _draft(schema).VALIDATORS
     return keywords
 
 
