@@ -11,9 +11,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ruamel.yaml import YAML
 
 from reconciler.cli.answers import _project_of
+from tests.support.doc_blocks import ROOT, environment, shell
 from tests.support.live_tasks import LiveTasks
+from tests.support.sandbox import TOKEN
 from tests.support.webhook import webhook
 
 CI = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "CI_PROJECT_URL", "CI_DEFAULT_BRANCH")
@@ -138,6 +141,31 @@ def test_gitlab_has_a_page_for_it(colleague: LiveTasks, monkeypatch: pytest.Monk
     monkeypatch.setenv("CI_DEFAULT_BRANCH", "trunk & x")
     shown = colleague.run("status")[1]
     assert "/project/-/pipelines/new?ref=trunk%20%26%20x&var" in shown
+
+
+def test_the_job_of_gitlab_answers_one_task(asked: LiveTasks, tmp_path: Path) -> None:
+    """Never all tasks below a path, and never a request that its author did not see."""
+    text = (ROOT / "examples/ci/gitlab-ci.yml").read_text(encoding="utf-8")
+    script = YAML(typ="safe", pure=True).load(text)["answer"]["script"][-1]
+    env = environment(tmp_path, TASKCTL_BACKEND=asked.url, PULUMI_ACCESS_TOKEN=TOKEN)
+
+    def answer(key: str, **variables: str) -> int:
+        given = {f"TASKCTL_{name.upper()}": value for name, value in variables.items()}
+        run = shell(script, asked.folder, {**env, "TASKCTL_KEY": key, **given}, "/bin/sh")
+        return run.returncode
+
+    asked.apply({"asks": "approving", "also": "approving too"}, isShared=True)
+    asked.finish(asks="waiting", also="waiting")
+    request = asked.request("asks")
+    for key in ("tasks", "tasks/all.yaml", "*", "acme/*", "asks", "acme/none", "--force", ""):
+        assert answer(key, action="say", message="Go on.") == 1
+        assert answer(key, action="cancel") == 1
+        assert answer(key, action="approve", request=request) == 1
+    assert answer("acme/asks", action="approve", request="odd") == 1
+    assert asked.statuses() == {"asks": "waiting", "also": "waiting"}
+    assert answer("acme/asks", action="approve", request=request) == 0
+    asked.finish(asks="done", also="waiting")
+    assert answer("acme/also", action="cancel") == 0
 
 
 @pytest.mark.parametrize(
