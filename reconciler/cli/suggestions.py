@@ -22,6 +22,9 @@ CARRIED = frozenset({"directory", "backend", "state", "org", "target", "exclude"
 _OF_PLANS = CARRIED | PLAN_NAMES | {"at", "with_past"}
 """The parameters that decide what a plan contains."""
 
+_TRY_AGAIN = frozenset({"expect_plan", "over_budget", "lock_timeout"})
+"""The parameters of suggested commands that apply the plan of this run."""
+
 
 class Suggestions:
     """`given` are the words of this run's parameters, by name, as typed."""
@@ -57,7 +60,7 @@ class Suggestions:
         return None if command is None else (command, words)
 
     def _added(self, command: click.Command, own: Mapping[str, Any]) -> Iterator[str]:
-        is_plan = command.name == "plan" or "expect_plan" in own
+        is_plan = command.name == "plan" or not _TRY_AGAIN.isdisjoint(own)
         runs_again = "yes" in own and command.name == self._name
         for param in command.params:
             is_carried = runs_again or param.name in (_OF_PLANS if is_plan else CARRIED)

@@ -27,6 +27,8 @@ def test_what_was_created_before_is_reported_once(
         code, out, err = place.run("apply", "--yes", "--wait", "--interval", "100ms")
         assert code == 1
         assert "[TC511]" in err
+        (command,) = [line for line in err.splitlines() if "apply --over-budget" in line]
+        assert "--wait" in command.split()
         assert "nothing was created" not in out + err
         assert out.count("created up@a") == 1
         assert "1 held: " in out

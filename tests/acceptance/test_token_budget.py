@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -97,6 +98,19 @@ def test_a_replacement_counts_as_a_create(place: LiveTasks) -> None:
     spent(place)
     assert place.run("apply", "--yes", "--replace", "one")[0] == 1
     assert made(place) == 1
+
+
+def test_the_command_to_try_anyway_has_the_options_of_the_run(place: LiveTasks) -> None:
+    """Except `--yes`: nobody has seen that plan."""
+    place.write(TWO)
+    spent(place)
+    given = ("tasks", "--replace", "one", "--allow-recreate=two", "--target", "*")
+    for words in (("plan", *given, "--wait"), ("apply", "--yes", *given, "--wait")):
+        err = place.run(*words)[2]
+        (line,) = [row for row in err.splitlines() if "apply --over-budget" in row]
+        suggested = shlex.split(line)
+        assert {*given, "--wait"} <= set(suggested)
+        assert "--yes" not in suggested
 
 
 def test_over_budget_sends_the_creates_and_the_service_refuses(place: LiveTasks) -> None:
