@@ -58,10 +58,10 @@ def _moved(path: str, old: Path, new: Path) -> str:
 
 
 class ReportFile(Value, frozen=True):
-    """A `--report`: its format, and the file as the user typed it (None: stdout)."""
+    """A `--report`: its format, and the file as the user typed it."""
 
     format: str
-    file: str | None
+    file: str
 
 
 class Connection(Value, frozen=True):

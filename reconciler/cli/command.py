@@ -157,16 +157,16 @@ def make_command(
 def _reports(
     _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
 ) -> tuple[ReportFile, ...]:
-    """`FORMAT[=FILE]`: without a file, or with `-` or the like, a report goes to stdout."""
+    """`FORMAT=FILE`."""
     reports: list[ReportFile] = []
     for value in values:
-        name, equals, file = value.partition("=")
+        name, _, file = value.partition("=")
         if name not in FORMATS:
             raise UsageError("reportFormat", name=name, known=FORMATS)
-        if equals and not file:
+        if file in _STDOUT:
             raise UsageError("reportFile", value=value)
-        reports.append(ReportFile(name, None if file in _STDOUT else file))
-    files = [report.file for report in reports if report.file is not None]
+        reports.append(ReportFile(name, file))
+    files = [report.file for report in reports]
     twice = next((file for file in files if files.count(file) > 1), None)
     if twice is not None:
         raise UsageError("sameFile", file=twice)
@@ -177,10 +177,9 @@ _REPORT = click.Option(
     ["--report", "reports"],
     multiple=True,
     callback=_reports,
-    metavar="FORMAT[=FILE]",
+    metavar="FORMAT=FILE",
     shell_complete=lambda _ctx, _param, text: [f for f in FORMATS if f.startswith(text)],
-    help=f"Also write a report to FILE, or print it as the result: {', '.join(FORMATS)} "
-    "(repeatable).",
+    help=f"Also write a report to FILE: {', '.join(FORMATS)} (repeatable).",
 )
 
 
@@ -204,11 +203,11 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
     color = None if os.environ.get("NO_COLOR") else config.values.get("color")
     return Output(
         OutputOptions(
-            format=_result_format(ctx, formats),
+            format=format_of(ctx, formats) or "text",
             color=after["color"] or before.get("color") or color or "auto",
             quiet=bool(after["quiet"] or before.get("quiet")),
             verbose=bool(after["verbose"] or before.get("verbose")),
-            reports=tuple(r for r in after.get("reports", ()) if r.file is not None),
+            reports=after.get("reports", ()),
         ),
         replace(config.settings(root), all_problems=bool(after.get("all_problems"))),
     )
@@ -220,16 +219,6 @@ def _log(ctx: click.Context, before: dict[str, Any]) -> AbstractContextManager[N
     from reconciler.cli.console.request_log import request_log
 
     return request_log()
-
-
-def _result_format(ctx: click.Context, formats: Sequence[str]) -> str:
-    """The format of stdout: that of `--format`, or of the `--report` without a file."""
-    asked = format_of(ctx, formats)
-    given = [asked] if asked else []
-    given += [report.format for report in ctx.params.get("reports", ()) if report.file is None]
-    if len(given) > 1:
-        raise UsageError("oneReport", formats=tuple(given), last=given[-1])
-    return given[0] if given else "text"
 
 
 def _with_optional_values(args: Sequence[str]) -> list[str]:

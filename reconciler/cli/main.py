@@ -26,43 +26,44 @@ if TYPE_CHECKING:
 
     from reconciler.cli.console.output import Output, OutputOptions
 
-COMMANDS = {
-    "validate": "Check manifests, offline.",
-    "plan": "Show what apply would do; changes nothing.",
-    "apply": "Create the tasks that are missing.",
-    "status": "Show the status of tasks.",
-    "logs": "Show the conversation of tasks.",
-    "wait": "Wait until tasks are done.",
-    "results": "Show the results of tasks: answers, data, pull requests.",
-    "open": "Open the page or the pull request of a task.",
-    "inbox": "List open requests and respond to them.",
-    "approve": "Approve the open requests of tasks.",
-    "reject": "Reject the open requests of tasks.",
-    "say": "Send a follow-up message to tasks.",
-    "cancel": "Cancel running tasks.",
-    "show": "Show a saved plan, or everything about one task.",
-    "import": "Import existing tasks.",
-    "state": "Inspect and repair the state.",
-    "fmt": "Format manifests.",
-    "init": "Create a starter manifest.",
-    "schema": "Print a JSON Schema, for editors and programs.",
-    "completion": "Print a shell completion script.",
-    "explain": "Explain a diagnostic code.",
-    "doctor": "Check the environment: token, service, state, git.",
-    "serve": "Run the embedded service over HTTP.",
-    "help": "Show help for a command.",
-    "version": "Print the version.",
-}
-
 GROUPS = {
-    "Manage tasks": ("validate", "plan", "apply", "status"),
-    "Follow and answer tasks": (
-        *("logs", "wait", "results", "open", "inbox", "approve", "reject", "say", "cancel", "show"),
-    ),
-    "Manifests and state": ("init", "fmt", "import", "state"),
-    "Other commands": (*("doctor", "serve", "explain", "schema", "completion", "help", "version"),),
+    "Manage tasks": {
+        "validate": "Check manifests, offline.",
+        "plan": "Show what apply would do; changes nothing.",
+        "apply": "Create the tasks that are missing.",
+        "status": "Show the status of tasks.",
+    },
+    "Follow and answer tasks": {
+        "logs": "Show the conversation of tasks.",
+        "wait": "Wait until tasks are done.",
+        "results": "Show the results of tasks: answers, data, pull requests.",
+        "open": "Open the page or the pull request of a task.",
+        "inbox": "List open requests and respond to them.",
+        "approve": "Approve the open requests of tasks.",
+        "reject": "Reject the open requests of tasks.",
+        "say": "Send a follow-up message to tasks.",
+        "cancel": "Cancel running tasks.",
+        "show": "Show a saved plan, or everything about one task.",
+    },
+    "Manifests and state": {
+        "init": "Create a starter manifest.",
+        "fmt": "Format manifests.",
+        "import": "Import existing tasks.",
+        "state": "Inspect and repair the state.",
+    },
+    "Other commands": {
+        "doctor": "Check the environment: token, service, state, git.",
+        "serve": "Run the embedded service over HTTP.",
+        "explain": "Explain a diagnostic code.",
+        "schema": "Print a JSON Schema, for editors and programs.",
+        "completion": "Print a shell completion script.",
+        "help": "Show help for a command.",
+        "version": "Print the version.",
+    },
 }
-"""The sections of the help."""
+"""The commands, in the sections of the help."""
+
+COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 EXAMPLES = (
     ("taskctl validate", "check the manifests in tasks/ and *.tasks.yaml"),
@@ -120,9 +121,9 @@ class Commands(WithExamples, click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        for title, names in GROUPS.items():
+        for title, group in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, COMMANDS[name]) for name in names])
+                formatter.write_dl(list(group.items()))
 
 
 app = Commands(
@@ -223,7 +224,7 @@ def _output_options(arguments: Sequence[str], called: click.Context | None) -> O
         name, equals, value = word.partition("=")
         if not equals:
             value = "".join(words[index + 1 : index + 2])
-        if name in ("--format", "--report") and value in formats and value in FORMATS:
+        if name == "--format" and value in formats and value in FORMATS:
             found["format"] = value
         elif name == "--color" and value in ("auto", "always", "never"):
             found["color"] = value

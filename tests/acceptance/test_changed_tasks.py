@@ -45,7 +45,7 @@ def test_the_plan_shows_how_to_apply_each_difference(place: LiveTasks) -> None:
     }
     assert commands_of(task) == ["taskctl apply --update", "taskctl apply --replace a"]
     for form in ("text", "markdown", "html"):
-        out = place.run("plan", "--report", form)[1]
+        out = place.run("plan", "--format", form)[1]
         assert "in the manifest, in place" in out, form
         assert "needs a new task" in out, form
     assert place.run("plan", "--detailed-exitcode")[0] == 0
@@ -114,7 +114,7 @@ def test_update_reconciles_what_drifted_at_the_service(place: LiveTasks) -> None
     assert "approvalMode=auto and permissionMode=default" in warned["summary"]
     assert "taskctl apply --update" in warned["detail"]
     for form in ("text", "markdown", "html", "sarif", "github", "junit"):
-        _, report, said = place.run("plan", "--report", form)
+        _, report, said = place.run("plan", "--format", form)
         assert "less careful than its manifest" in report + said, form
     assert place.run("plan", "--update", "--detailed-exitcode")[0] == 2
     assert careless(place.document("plan", "--update")) == []

@@ -81,7 +81,7 @@ def test_a_task_that_does_not_is_unmet(
     assert "SECRET" not in out
     assert place.run("wait")[0] == 1
     assert place.run("status", "--status", "unmet", "--exit-code")[0] == 1
-    code, out, err = place.run("results", "--report", "sarif")
+    code, out, err = place.run("results", "--format", "sarif")
     assert (code, '"ruleId": "task/unmet"' in out) == (0, True), err
     for command in (["results"], ["status"], ["wait"], ["show", "up"]):
         (found,) = place.document(*command)["tasks"][0]["unmet"]

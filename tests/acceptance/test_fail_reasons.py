@@ -73,7 +73,7 @@ def test_closing_an_attempt_that_created_no_task_is_a_change(place: LiveTasks) -
         "Plan: 0 to create, 2 unchanged.",
     ]
     for report in ("text", "markdown", "html"):
-        assert "No changes" not in place.run("plan", "--report", report)[1]
+        assert "No changes" not in place.run("plan", "--format", report)[1]
     assert place.run("apply", "--yes")[0] == 0
     code, out, _ = place.run("plan", "--detailed-exitcode")
     assert (code, "No changes. All declared tasks exist." in out) == (0, True)

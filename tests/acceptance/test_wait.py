@@ -44,7 +44,7 @@ def test_wait_can_stop_once_only_people_are_waited_for(place: LiveTasks) -> None
 def test_wait_writes_a_junit_report(place: LiveTasks) -> None:
     place.apply({"bad": "failing", "good": "finishing", "asks": "approving"})
     report = place.folder / "wait.xml"
-    wait = ("--timeout", "400ms", "--interval", "100ms", "--junit", "wait.xml")
+    wait = ("--timeout", "400ms", "--interval", "100ms", "--report", "junit=wait.xml")
     assert place.run("wait", *wait)[0] == 1
     suites = ET.parse(report).getroot()
     suite = suites[0]
@@ -57,7 +57,7 @@ def test_wait_writes_a_junit_report(place: LiveTasks) -> None:
 
 def test_an_unwritable_report_is_an_error(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
-    code, _, err = place.run("wait", "--junit", "tasks/all.yaml/wait.xml")
+    code, _, err = place.run("wait", "--report", "junit=tasks/all.yaml/wait.xml")
     assert code == 1
     assert "cannot write the junit report" in err
 
@@ -121,7 +121,9 @@ def test_a_report_never_overwrites_the_state(place: LiveTasks, state: str, end: 
     assert place.run("apply", "--yes", "--state", state)[0] == 0
     before = path.read_bytes()
     file = f"{state}{end}"
-    code, out, err = place.run("wait", "--state", state, "--timeout", "10s", "--junit", file)
+    code, out, err = place.run(
+        "wait", "--state", state, "--timeout", "10s", "--report", f"junit={file}"
+    )
     assert (code, "good" in out) == (1, True)
     assert f"{file}: error: the junit report would replace a state" in err
     assert path.read_bytes() == before

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.app.settings import ReportFile
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.completion import candidates
-from reconciler.cli.options import INTERVAL, READS, SELECTION, STOP_ON, TIMEOUT, option
-from reconciler.model.value import replace
+from reconciler.cli.options import INTERVAL, READS, SELECTION, STOP_ON, TIMEOUT
 
 
 @make_command(
     "wait",
-    *(SELECTION, TIMEOUT, STOP_ON),
-    option(
-        "--junit",
-        metavar="FILE",
-        shell_complete=candidates.files,
-        help="The same as --report junit=FILE.",
-    ),
-    *(INTERVAL, *READS),
+    *(SELECTION, TIMEOUT, STOP_ON, INTERVAL, *READS),
     reports=True,
     examples=[
         ("taskctl wait", "for all recorded tasks, at most 30 minutes"),
         ("taskctl wait rotate-iam-keys --timeout 2h", "for one task"),
         ("taskctl wait --stop-on waiting", "do not block while a task waits for a person"),
-        ("taskctl wait --junit wait.xml", "also write a report for a CI system"),
+        ("taskctl wait --report junit=wait.xml", "also write a report for a CI system"),
         ("taskctl wait --report markdown=wait.md", "also write a report for a summary"),
     ],
 )
@@ -35,7 +25,6 @@ def command(
     selectors: tuple[str, ...],
     timeout: timedelta,
     stop_on: str | None,
-    junit: str | None,
     interval: timedelta,
 ) -> int:
     """Wait until no task is running or waiting for a person.
@@ -46,10 +35,6 @@ def command(
     """
     from reconciler.app.wait import WaitOptions, wait
 
-    out = call.out
-    if junit is not None:
-        reports = (*out.options.reports, ReportFile("junit", junit))
-        out.options = replace(out.options, reports=reports)
     report, signal = wait(call.ctx, selectors, WaitOptions(timeout, interval, stop_on is not None))
-    out.report(report)
+    call.out.report(report)
     return report.code if signal is None else signal

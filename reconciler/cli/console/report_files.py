@@ -29,12 +29,11 @@ def write_reports(
 
 
 def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -> None:
-    name = file.file or ""
-    path, place = settings.path(name), Place(name)
+    path, place = settings.path(file.file), Place(file.file)
     if _is_state_file(path):
         raise TaskctlError.of(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
     data = render(file.format, report, style).encode("utf-8", "backslashreplace")
-    write_file(settings.folder, name, data, "report", format=file.format)
+    write_file(settings.folder, file.file, data, "report", format=file.format)
 
 
 def _is_state_file(path: Path) -> bool:
