@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from reconciler.messages.remarks import phrase
@@ -19,30 +18,20 @@ from reconciler.system.git import run_git
 
 if TYPE_CHECKING:
     from reconciler.app.context import Context
+    from reconciler.cli.suggestions import Suggestions
     from reconciler.state.model import Record, State
 
-ACTIONS = ("approve", "reject", "say", "cancel")
-_COMMANDS = tuple(f"taskctl {action} " for action in ACTIONS)
+_COMMANDS = tuple(f"taskctl {action} " for action in ("approve", "reject", "say", "cancel"))
 GITLAB = ".gitlab-ci.yml"
 _PROJECT = re.compile(r"[\w-][\w.-]*(?::\d+)?(?:/[\w-][\w.-]*){2,20}", re.ASCII)
 _SCP = re.compile(r"(?:[\w.-]+@)?([\w.-]+):(?!//)/?(.+)", re.ASCII)
 
 
-class _Answer(NamedTuple):
-    """The parts of a suggested command. `is_special`: no workflow takes its options."""
-
-    action: str
-    key: str
-    request: str
-    message: str
-    is_special: bool
-
-
 class Answers:
     """Replaces suggested commands that the current user may not run."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, ctx: Context, suggestions: Suggestions) -> None:
+        self._ctx, self._suggestions = ctx, suggestions
         self._indexed: State | None = None
         self._records: dict[str, list[Record]] = {}
 
@@ -52,19 +41,20 @@ class Answers:
         not a command is a comment of the shell, because it stands where users copy commands."""
         if not command.startswith(_COMMANDS):  # a plan may suggest a command for each task
             return command
-        try:
-            answer = _parsed(shlex.split(command)[1:])
-        except ValueError:
+        parsed = self._suggestions.parsed(command)
+        if parsed is None:
             return command
-        record = self._record(answer.key) if answer is not None else None
-        if answer is None or record is None or not (shared or self._is_of_other(record)):
+        action, own = str(parsed[0].name), parsed[1]
+        record = self._record(next(iter(own.get("selectors", ())), own.get("key", "")))
+        if record is None or not (shared or self._is_of_other(record)):
             return command
         workflow = self._ctx.settings.answer_workflow
-        if workflow is None or answer.is_special:
+        if workflow is None or "force" in own:  # no workflow forces anything
             return "\n".join(f"# {line}" for line in _by_creator(self._ctx, record, workflow))
-        fields = {"key": key_word(str(record.ref)), "action": answer.action}
-        fields |= {"request": answer.request} if answer.request else {}
-        fields |= {"message": answer.message} if answer.message else {}
+        fields = {"key": key_word(str(record.ref)), "action": action}
+        fields |= {"request": own["request"]} if "request" in own else {}
+        message = own.get("message") or own.get("text")
+        fields |= {"message": message} if message else {}
         return self._pipeline(fields) if workflow == GITLAB else self._run(workflow, fields)
 
     def _record(self, key: str) -> Record | None:
@@ -123,26 +113,6 @@ class Answers:
         except OSError:
             return ""
         return os.fsdecode(done.stdout).strip()
-
-
-def _parsed(words: list[str]) -> _Answer | None:
-    """None for a command that sends nothing to a task."""
-    if not words or words[0] not in ACTIONS:
-        return None
-    action, *rest = words
-    options: dict[str, str] = {}
-    plain: list[str] = []
-    special = False
-    while rest:
-        word = rest.pop(0)
-        if word in ("--request", "-m", "--message") and rest:
-            options[word.removeprefix("-").removeprefix("-")[:1]] = rest.pop(0)
-        elif word.startswith("-") and word != "-":
-            special |= word in ("--task", "--force")
-        else:
-            plain.append(word)
-    key, message = plain[0] if plain else "", plain[1] if len(plain) > 1 else ""
-    return _Answer(action, key, options.get("r", ""), options.get("m", message), special)
 
 
 def _by_creator(ctx: Context, record: Record, workflow: str | None) -> Iterator[str]:

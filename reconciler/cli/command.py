@@ -48,10 +48,16 @@ class Call:
         return self._closes.enter_context(Context(self.out, self.out.settings, connection))
 
     @cached_property
+    def suggestions(self) -> Suggestions:
+        from reconciler.cli.suggestions import Suggestions
+
+        return Suggestions(self.click, self.click.meta[_TYPED])
+
+    @cached_property
     def answers(self) -> Answers:
         from reconciler.cli.answers import Answers
 
-        return Answers(self.ctx)
+        return Answers(self.ctx, self.suggestions)
 
     @cached_property
     def options(self) -> PlanOptions:
@@ -86,7 +92,7 @@ class Command(WithExamples):
         closes = ExitStack()
         call = Call(ctx, _output(ctx, before, self.formats), closes)
         root.obj = call.out
-        _use_command_line(ctx, call)
+        _use_command_line(call)
         if (file := config_of(ctx).file) is not None:
             call.out.detail("config", file=os.path.relpath(file))
         with ctx.scope(cleanup=False), _log(ctx, before), closes:
@@ -108,23 +114,14 @@ class Group(WithExamples, click.Group):
             )
 
 
-def _use_command_line(ctx: click.Context, call: Call) -> None:
+def _use_command_line(call: Call) -> None:
     """Suggested commands get the options of this one when they are shown, if any is, or are
     replaced by what answers a task of another user."""
     from reconciler.messages.commands import use_command_line
 
-    found: list[Suggestions] = []
-
-    def suggestions() -> Suggestions:
-        from reconciler.cli.suggestions import Suggestions
-
-        if not found:
-            found.append(Suggestions(ctx, ctx.meta[_TYPED]))
-        return found[0]
-
     use_command_line(
-        lambda line: suggestions().complete(line),
-        lambda: suggestions().plan_file,
+        lambda line: call.suggestions.complete(line),  # noqa: PLW0108 - imported when it is called
+        lambda: call.suggestions.plan_file,
         lambda command, *, shared: call.answers.instead(command, shared=shared),
     )
 

@@ -43,21 +43,22 @@ class Suggestions:
 
     def complete(self, line: str) -> str:
         """The command, with what this run was given and it does not have."""
-        try:
-            found = self._command(shlex.split(line)[1:])
-            if found is None or "--help" in line:
-                return line
-            command, args = found
-            own = _typed(command, self._root, args)
-        except (ValueError, click.UsageError):  # placeholders that no option accepts
+        parsed = None if "--help" in line else self.parsed(line)
+        if parsed is None:
             return line
-        return " ".join([line, *map(shell_word, self._added(command, own))])
+        return " ".join([line, *map(shell_word, self._added(*parsed))])
 
-    def _command(self, words: list[str]) -> tuple[click.Command, list[str]] | None:
+    def parsed(self, line: str) -> tuple[click.Command, dict[str, Any]] | None:
+        """The command and the texts of its parameters, by name; None for placeholders that no
+        option accepts."""
         command: click.Command | None = self._root.command
-        while isinstance(command, click.Group) and words:
-            command = command.get_command(self._root, words.pop(0))
-        return None if command is None else (command, words)
+        try:
+            words = shlex.split(line)[1:]
+            while isinstance(command, click.Group) and words:
+                command = command.get_command(self._root, words.pop(0))
+            return None if command is None else (command, _typed(command, self._root, words))
+        except (ValueError, click.UsageError):
+            return None
 
     def _added(self, command: click.Command, own: Mapping[str, Any]) -> Iterator[str]:
         is_plan = command.name == "plan" or not _TRY_AGAIN.isdisjoint(own)
