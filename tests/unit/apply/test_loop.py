@@ -145,7 +145,7 @@ def test_a_create_is_sent_in_at_most_three_rounds() -> None:
     world.service.then = lost
     report = Scenario(world, desired("a")).apply()
     assert results(report) == {"a": Result.UNRESOLVED}
-    assert len(world.calls.of("create")) == ROUNDS
+    assert len(world.calls.of("create")) == ROUNDS == 3
     assert commands(report.tasks[0].problems) == ["taskctl apply"]
     assert not world.log.state.attempts
     assert len(world.log.state.notes_on(TaskRef("acme", "a")).marks) == ROUNDS

@@ -18,6 +18,7 @@ from reconciler.render.reports import Report
 from reconciler.render.style import Style
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
+from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.plan_sample import PLAN, TASKS
 from tests.support.report_strategies import reports
@@ -98,6 +99,14 @@ def test_unchanged_tasks_are_hidden_unless_verbose() -> None:
     assert "  = same" in render("text", PLAN, Style(verbose=True))
 
 
+def test_only_an_entry_with_tasks_to_create_shows_its_settings() -> None:
+    tasks = [generated(row, position) for position, row in enumerate(ROWS[:3])]
+    new = [as_planned(task) for task in tasks]
+    old = [as_planned(t, Action.CHANGED, Reason.CHANGED, task_id=f"id-{t.key}") for t in tasks]
+    assert "approvalMode" in render("text", plan_of([*old[:2], new[2]]), Style())
+    assert "approvalMode" not in render("text", plan_of(old), Style())
+
+
 def test_every_reason_is_explained_except_obvious_ones() -> None:
     for reason in set(Reason) - {Reason.NEW, Reason.CHANGED, Reason.REMOVED, Reason.SAME}:
         task = replace(TASKS[0], action=Action.GONE, reason=reason, remarks=(), desired=None)
@@ -120,6 +129,16 @@ def test_a_difference_shows_each_changed_line(before: str, after: str) -> None:
     same = before.replace("\r\n", "\n") == after.replace("\r\n", "\n")
     marked = [row for row in rows if row[:1] in "+-"]
     assert bool(marked) != same
+
+
+@pytest.mark.parametrize("place", [0, 3, 150, 296, 299])
+def test_the_caret_is_below_the_column_of_a_long_line(place: int) -> None:
+    source = f"{'x' * place}Y{'x' * (299 - place)}"
+    problem = error("x", file="f", line=1, column=place + 1)
+    rows = render_one(problem, Style(width=60, source=lambda _file, _line: source)).split("\n")
+    excerpt, caret = rows[1].removeprefix("    1 | "), rows[2].removeprefix("      | ")
+    assert excerpt[caret.index("^")] == "Y"
+    assert max(map(len, rows[1:3])) <= 60
 
 
 @given(st.text(max_size=300), st.integers(1, 400), st.integers(40, 120))
