@@ -24,12 +24,14 @@ _WITHOUT_STATE = frozenset(
     {"validate", "fmt", "explain", "schema", "init", "help", "version", "completion", "serve"}
 )
 _MAX_WORKFLOWS = 200
-_LEFT_OUT = re.compile(r"^\s*(?:-\s+)?name:.*$|(?:^|\s)#.*$|^.*--backend[= ]local\b.*$", re.M)
+_LEFT_OUT = re.compile(
+    r"^[ \t]*+(?:-[ \t]++)?name:.*$|(?:^|\s)#.*$|^.*--backend[= ]local\b.*$", re.M
+)
 _SHELL = re.compile(r"(?<![\w./-])taskctl(?:[ \t]+-\S+)*[ \t]+([a-z]+)\b")
 _ADOPT = re.compile(r"(?<![\w-])--adopt(?![\w-])")
-_STEP = re.compile(r"\n\s*-\s")
-_ACTION = re.compile(r"uses:\s*\S+/taskctl@")
-_COMMAND = re.compile(r"^\s*command:\s*[\"']?([a-z]+)", re.M)
+_STEP = re.compile(r"\n[ \t]*+-\s")
+_ACTION = re.compile(r"uses:[ \t]*+[^\s:]+/taskctl@")
+_COMMAND = re.compile(r"^[ \t]*+command:[ \t]*+[\"']?([a-z]+)", re.M)
 
 
 def ci_system(env: Mapping[str, str]) -> str | None:

@@ -24,7 +24,7 @@ _COMMAND = (
     *("check-ignore", "-z", "--stdin", "--verbose", "--non-matching"),
 )
 _FIELDS = 4  # the file with the pattern, its line, the pattern (all empty: not ignored), the path
-_SHA256 = re.compile(rb"^\s*objectformat\s*=\s*\"?sha256", re.MULTILINE | re.IGNORECASE)
+_SHA256 = re.compile(rb"^[ \t]*+objectformat[ \t]*+=[ \t]*+\"?sha256", re.MULTILINE | re.IGNORECASE)
 
 
 class IgnoredFiles:

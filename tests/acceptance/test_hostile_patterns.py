@@ -13,6 +13,7 @@ from time import process_time
 
 import pytest
 
+from reconciler.app.ci import run_by_workflows
 from reconciler.cli.main import run
 from reconciler.render import safe
 from reconciler.render.conversation import markdown_rows
@@ -75,6 +76,18 @@ def test_a_manifest_is_searched_once(
     monkeypatch.chdir(tmp_path)
     assert_quick(lambda: run(["validate"]))
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "workflow",
+    ["\n" * 40_000, "uses: x/taskctl@1\n" + "\n" * 40_000, "uses:" * 60_000],
+    ids=["lines", "steps", "actions"],
+)
+def test_a_workflow_is_searched_once(workflow: str, tmp_path: Path) -> None:
+    """By `doctor`."""
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    (tmp_path / ".github/workflows/a.yml").write_text(f"# taskctl\n{workflow}")
+    assert_quick(lambda: run_by_workflows(tmp_path))
 
 
 LETTERS = [chr(code) for code in (*range(0x21, 0x7F), *range(0xC0, 0x100))]
