@@ -22,9 +22,9 @@ _PLAIN = re.compile(r"[\"'(\[]*[^\W_]+(?:['’-][^\W_]+)*[\"')\],.;:!?]*|[-–�
 _REFERENCE = re.compile(r"\W*(?:[0-9a-fA-F]{7,}|[A-Za-z]+-\d+)\W*")
 
 
-def span(text: str) -> str:
+def span(text: str, most: int = SPAN) -> str:
     """A code span on one line, also valid in a table cell; long text is cut in the middle."""
-    short = cut(safe.line(text), SPAN, " ... ").replace("|", "\\x7c")
+    short = cut(safe.line(text), most, " ... ").replace("|", "\\x7c")
     if not short.strip(" "):
         return "`(none)`" if not short else "`(blank)`"
     marks = _ticks(short, 1)

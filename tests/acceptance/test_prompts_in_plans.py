@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+from reconciler.cli.main import run
 from reconciler.messages.commands import use_command_line
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
@@ -88,6 +91,35 @@ def test_the_question_counts_shortened_prompts() -> None:
     many = plan(*(lines(7 if n < 12 else 3) + f" {n}" for n in range(400)))
     assert shortened_count(many, verbose=False) == " 12 prompts are shortened; -v shows them."
     assert shortened_count(many, verbose=True) == ""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_values_of_an_entry_that_are_cut_are_counted(
+    width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One row of a data file can hide behind the beginning of its value, or in its middle."""
+    long = f"{'and so on, ' * 30}delete production{', and so on' * 30}"
+    (tmp_path / "tasks").mkdir()
+    entry = {"forEach": {"s": [{"name": n, "note": "fine"} for n in ("a", "b")]}}
+    entry["forEach"]["s"].append({"name": "c", "note": long})
+    tasks = {"up": {**entry, "message": "Update {{ s.name }}. {{ s.note }}"}}
+    manifest = {"version": 1, "orgName": "acme", "tasks": tasks}
+    (tmp_path / "tasks/a.yaml").write_text(json.dumps(manifest))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", str(width))
+    options = ["plan", "--backend", "local", "--format"]
+    said = {}
+    for name in ("text", "markdown", "html"):
+        assert run([*options, name]) == 0
+        said[name] = capsys.readouterr().out
+    assert "delete production" not in said["text"]
+    assert "… values of 1 task are cut; -v shows them" in said["text"]
+    assert "delete production" in said["markdown"]
+    assert "delete production" in said["html"]
+    run([*options, "text", "-v"])
+    shown = " ".join(capsys.readouterr().out.replace("|", " ").split())
+    assert "delete production" in shown
+    assert "are cut" not in shown
 
 
 def test_tasks_with_one_prompt_are_one_item() -> None:

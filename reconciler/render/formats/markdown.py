@@ -190,7 +190,7 @@ def _values(entry: EntryView, most: int) -> str:
     for task in entry.tasks:
         if room < 0:
             break
-        values = (span(task.values.get(name, "")) for name in names)
+        values = (span(task.values.get(name, ""), most) for name in names)
         sign = _sign_cell(task, task.label, unattended=task.unattended)
         rows.append((sign, span(task.key), *values, " ".join(_task_cells(task))))
         room -= len(row(*rows[-1])) + 1

@@ -13,6 +13,7 @@ from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
+from reconciler.render.counts import counted
 from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import (
     EMPTY,
@@ -155,13 +156,16 @@ class _Writer(Value, frozen=True):
             for view in tasks[:_MAX]
         ]
         inert = [[safe.line(cell) for cell in row] for row in table]
-        shown = cells.table_rows(cells.fit(inert, style.width - gutter))
+        fitted = cells.fit(inert, style.width - gutter)
+        shown = cells.table_rows(fitted)
         head = " " * gutter + self.palette.dim(shown[0]) if names else ""
         body = [cells.pad(s, gutter) + row for s, row in zip(signs, shown[1:], strict=False)]
         rows, left_out = cells.in_blocks(head, body, style.width, _LINES)
         left_out += len(tasks) - len(body)
-        more = f"… and {left_out:,} more; -v lists each task"
-        return [*rows, self.palette.dim(more)] if left_out else rows
+        cut = sum(full != part for full, part in zip(inert[1:], fitted[1:], strict=True))
+        more = f"… and {left_out:,} more; -v lists each task" if left_out else ""
+        parts = f"… values of {counted(cut, 'task')} are cut; -v shows them" if cut else ""
+        return [*rows, *map(self.palette.dim, filter(None, (parts, more)))]
 
     def _group(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
         """A task, or what several tasks share and then one line each."""
