@@ -58,9 +58,10 @@ def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
 
 
 def _news_item(status: TaskStatus, text: str) -> str:
-    shown = _inert(cells.shorten(safe.line(f"{status.ref} {text}"), _MAX_TEXT))
+    shown = _inert(cells.shorten(safe.line(f"{status.ref} {text}"), _MAX_TEXT)).replace("`", "'")
     link = f"\n    {_inert(status.url)}" if status.url else ""
-    return f"• {_MENTION.sub(_HARMLESS_MENTION, shown)}{link}"
+    # As code: Mattermost has no links and no other Markdown in it.
+    return f"• `{_MENTION.sub(_HARMLESS_MENTION, shown)}`{link}"
 
 
 def _command_rows(command: str) -> str:

@@ -120,7 +120,7 @@ def test_unmet_counts_as_failed(place: LiveTasks, monkeypatch: pytest.MonkeyPatc
     (sent,) = hook.sent
     head, first, _, *answer = sent["text"].splitlines()
     assert head == "taskctl: 1 failed"
-    assert first == "• acme/up unmet: /upgraded: expected an array, got a string"
+    assert first == "• `acme/up unmet: /upgraded: expected an array, got a string`"
     assert "who created the task, can do this" in answer[0]
     assert "SECRET" not in sent["text"]
 

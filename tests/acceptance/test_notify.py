@@ -35,12 +35,12 @@ def test_one_message_lists_waiting_and_failed_tasks(place: LiveTasks, hook: Webh
     assert {sent[name] for name in sent.keys() - {"text"}} == {False}
     head, *lines = sent["text"].split("\n")
     assert head == "taskctl: 1 waiting, 1 failed"
-    assert lines[0].startswith("• acme/asks asks for approval (")
-    assert "May I run `pulumi up` on the stack?" in lines[0]
+    assert lines[0].startswith("• `acme/asks asks for approval (")
+    assert "May I run 'pulumi up' on the stack?" in lines[0]
     assert lines[1].strip() == f"{place.url}/acme/neo/tasks/{place.task_id('asks')}"
     assert "who created the task, can do this: http" in lines[2]
     assert "set `answer-workflow` in taskctl.toml" in lines[3]
-    assert lines[4].startswith("• acme/bad failed: This is a simulated failure")
+    assert lines[4].startswith("• `acme/bad failed: This is a simulated failure")
     assert hook.credentials == [None]
 
 

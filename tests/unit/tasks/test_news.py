@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model.task import TaskRef, rfc3339
@@ -36,11 +37,14 @@ def test_newer_and_undated_entries_are_shown() -> None:
 
 def test_text_from_outside_is_inert() -> None:
     evil = "@all <!channel> &amp; <https://evil.test|click>\n• acme/other failed\x1b[2J\u202e"
+    evil += " [link](https://evil.test) `*code* ![](https://evil.test/x.png)"
     for make in (asks, failed):
         text = notification_text(find_news([make("a@eu", NOW, evil)], NOW), (), NOW)
         assert text.count("\n• ") == 1
         assert "&lt;!channel&gt; &amp;amp; &lt;https" in text
         assert "<" not in text
+        code = [row for row in text.split("\n") if "evil.test" in row]
+        assert all(re.fullmatch("(• |    )`[^`]+`", row) for row in code)
         assert "@all" not in text
         assert "acme/a@eu" in text
         assert "\x1b" not in text
