@@ -5,7 +5,8 @@
 - the release notes: the section of CHANGELOG.md, and the line that pins this commit;
 - SHA256SUMS of all of them.
 
-Only what is committed goes in, and every time is that of the commit. A commit with the tag of the
+Only what is committed goes in, and every time is that of the commit. In the README, links to other
+files become absolute. A commit with the tag of the
 version is a release, and CHANGELOG.md must have its section. Any other commit gives the same files
 as a rehearsal, with the section Unreleased.
 """
@@ -21,6 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tools.address import repository
 from tools.sbom import sbom
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,6 +124,9 @@ def _built(
     source, out = folder / "source", folder / "out"
     source.mkdir()
     subprocess.run(["tar", "-x"], cwd=source, input=archived(commit), check=True, umask=umask)
+    readme = source / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(with_absolute_links(text, commit), encoding="utf-8")
     for target in ("sdist", "wheel"):
         words = ["-m", "hatchling", "build", "--directory", str(out), "--target", target]
         ended = subprocess.run(
@@ -140,6 +145,14 @@ def _built(
             subprocess.run(["tar", "-xzf", str(sdist)], cwd=folder, check=True, umask=umask)
             source = folder / sdist.name.removesuffix(".tar.gz")
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def with_absolute_links(readme: str, commit: str) -> str:
+    """The README for the page of a package index, which has no other file of the repository."""
+    pictures = rf"\1https://raw.githubusercontent.com/{repository()}/{commit}/"
+    files = rf"\1https://github.com/{repository()}/blob/{commit}/"
+    readme = re.sub(r"(!\[[^]]*]\()(?!https?:)", pictures, readme)
+    return re.sub(r"(\[[^]]*]\()(?!https?:|#)", files, readme)
 
 
 def archived(commit: str, repository: Path = ROOT) -> bytes:

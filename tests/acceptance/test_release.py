@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,18 @@ def test_the_notes_have_the_changes_and_the_commit_to_pin(built: Path, source: P
     assert f"@{git(source, 'rev-parse', 'HEAD').strip()} # {TAG}`" in notes
     assert "### Added" in notes
     assert "# Changelog" not in notes
+
+
+@pytest.mark.tools
+def test_the_page_of_a_package_index_has_no_relative_link(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith("/METADATA"))
+        page = archive.read(name).decode()
+    links = re.findall(r"\[[^]]*]\(([^)]*)\)", page)
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    (picture,) = (link for link in links if link.endswith("/plan-and-apply.svg"))
+    assert picture.startswith("https://raw.githubusercontent.com/")
 
 
 @pytest.mark.tools
