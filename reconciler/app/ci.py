@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.model import limits
+from reconciler.model.canonical import INVISIBLE, visible
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
+from reconciler.state.attempt import Run
+from reconciler.state.lock import user_name
 from reconciler.system import disk
+
+if TYPE_CHECKING:
+    from reconciler.model.clock import Clock
+    from reconciler.remote.client import Client
 
 CI_SYSTEMS = {
     "GITHUB_ACTIONS": "GitHub Actions",
@@ -20,6 +29,29 @@ CI_SYSTEMS = {
     "JENKINS_URL": "Jenkins",
     "TF_BUILD": "Azure Pipelines",
 }
+_RUN_LINKS = (
+    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
+    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
+    "{CI_JOB_URL}",
+    "{CI_PIPELINE_URL}",
+    "{BUILDKITE_BUILD_URL}",
+    "{CIRCLE_BUILD_URL}",
+    "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
+    "{BUILD_URL}",
+)
+"""GitHub (and Forgejo), GitLab, Buildkite, CircleCI, Azure Pipelines, Jenkins."""
+
+_ACTORS = (
+    "GITHUB_ACTOR",
+    "GITLAB_USER_LOGIN",
+    "BUILDKITE_BUILD_CREATOR",
+    "CIRCLE_USERNAME",
+    "BUILD_REQUESTEDFOR",
+)
+"""Who started a job of the same systems, where they tell."""
+
+_MAX_TEXT = 500
+
 _WITHOUT_STATE = frozenset(
     {"validate", "fmt", "explain", "schema", "init", "help", "version", "completion", "serve"}
 )
@@ -37,6 +69,30 @@ _COMMAND = re.compile(r"^[ \t]*+command:[ \t]*+[\"']?([a-z]+)", re.M)
 def ci_system(env: Mapping[str, str]) -> str | None:
     """The name of the CI system; None outside of those that are known."""
     return next((name for key, name in CI_SYSTEMS.items() if env.get(key)), None)
+
+
+def run_link(env: Mapping[str, str]) -> str:
+    """The link to the CI run that this process belongs to; empty if there is none."""
+    for template in _RUN_LINKS:
+        try:
+            link = template.format_map(env)
+        except KeyError:
+            continue
+        if link.startswith(("https://", "http://")) and len(link) <= _MAX_TEXT:
+            return link
+    return ""
+
+
+def this_run(client: Client | None, clock: Clock) -> Run:
+    """This run, from now on, as records name it: of a job and whoever started it, or of a user of
+    this system. Sends no request."""
+    who = client.known_identity if client is not None else None
+    at = client.service_clock() if client is not None else None
+    env, url = os.environ, run_link(os.environ)
+    actor = next((env[name] for name in _ACTORS if env.get(name)), "" if url else user_name())
+    texts = (who.name if who is not None else "", actor, url)
+    shown = (visible(text, f"\n{INVISIBLE}")[:_MAX_TEXT] for text in texts)
+    return Run(at or clock.now(), *shown)
 
 
 def run_by_workflows(top: Path) -> tuple[str, str] | None:

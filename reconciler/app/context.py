@@ -200,6 +200,7 @@ class Context:
     ) -> Session:
         """Locks and opens the state, or that of another `place`, for changes. StateError if it is
         locked or unusable; `moves`: a state that was moved may be opened."""
+        from reconciler.app.ci import this_run
         from reconciler.state.session import Claim, Session
 
         is_check = self.is_shared and not self.connection.lock_timeout
@@ -211,6 +212,7 @@ class Context:
             lambda holder: self.ui.note(note, holder=holder),
         )
         session = Session.open(place or self.place, claim, moves=moves)
+        session.sign(this_run(self.client if self.has_client else None, self.clock))
         self._protect_recorded(session.state)
         self.ui.diagnostics(session.warnings())
         return session

@@ -33,6 +33,7 @@ from reconciler.state.model import Recorded, State
 
 if TYPE_CHECKING:
     from reconciler.remote.client import Client
+    from reconciler.state.attempt import Attempt
     from reconciler.state.session import Session
 
 
@@ -247,9 +248,17 @@ def _refuse_attempted(tasks: Sequence[RemoteTask], state: State) -> None:
     another key, the key of the attempt would get a second task."""
     for _, attempt in sorted(state.attempts.items()):
         for task in tasks:
-            if state.may_have_created(attempt, task):
+            if _may_have_created(attempt, task, state):
                 ref = str(attempt.ref)
                 raise TaskctlError.of(Code.IMPORT_OPEN_ATTEMPT, task_id=task.id, ref=ref)
+
+
+def _may_have_created(attempt: Attempt, task: RemoteTask, state: State) -> bool:
+    """Whether the task is in the attempt's organization and not known to be older."""
+    baseline = state.baseline_of(attempt)
+    if task.org_name != attempt.ref.org_name:
+        return False
+    return baseline is None or task.id not in baseline.ids
 
 
 def _select(

@@ -235,7 +235,9 @@ class Planning:
                 recurring=space.manifests.recurring,
                 with_past=self._with_past,
             ).selected()
-        names = real_names(self._ctx.settings.root, [*space.scope, *state.files()])
+        files = {record.file for record in state.records.values()}
+        files |= {attempt.file for attempt in state.attempts.values()}
+        names = real_names(self._ctx.settings.root, [*space.scope, *files])
         known = {"state": state, "options": options, "limit": only, "real_names": names}
         return replace(self._first, **known, answers=self.answers)
 

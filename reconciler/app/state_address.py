@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from reconciler.app.ci import run_link
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.state.engines import Denied, open_engine, scheme_of
@@ -20,20 +21,6 @@ _ADDRESS = re.compile(r"\s*\w[\w+.-]*:")
 _SECRET = re.compile(r"pass|secret|token|credential|sig|access_?key", re.IGNORECASE)
 _GIT_USER_INFO = re.compile(r"//[^/?#]*@")  # of a remote's URL: a user name alone may be a token
 _USER_INFO = re.compile(r"//[^/?#]*:[^/?#]*@")
-
-_RUN_LINKS = (
-    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
-    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
-    "{CI_JOB_URL}",
-    "{CI_PIPELINE_URL}",
-    "{BUILDKITE_BUILD_URL}",
-    "{CIRCLE_BUILD_URL}",
-    "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
-    "{BUILD_URL}",
-)
-"""GitHub (and Forgejo), GitLab, Buildkite, CircleCI, Azure Pipelines, Jenkins."""
-
-_MAX_LINK = 500
 
 
 def is_address(text: str) -> bool:
@@ -57,7 +44,7 @@ def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str])
         engine = open_engine(address, env, root)
     except Denied as problem:
         raise state_error(problem, address) from problem
-    return SharedState(engine, clock, ring, run=_run_link(env))
+    return SharedState(engine, clock, ring, run=run_link(env))
 
 
 def refuse_key(file: str, env: Mapping[str, str]) -> None:
@@ -81,15 +68,3 @@ def _has_password(address: str) -> bool:
     except ValueError as problem:
         facts = {"file": address, "reason": str(problem)}
         raise StateError.of(Code.STATE_ADDRESS, at=NOWHERE, **facts) from problem
-
-
-def _run_link(env: Mapping[str, str]) -> str:
-    """The link to the CI run that this process belongs to; empty if there is none."""
-    for template in _RUN_LINKS:
-        try:
-            link = template.format_map(env)
-        except KeyError:
-            continue
-        if link.startswith(("https://", "http://")) and len(link) <= _MAX_LINK:
-            return link
-    return ""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.app.cancellation import send_cancellation
+from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.planner import (
     Planning,
@@ -238,6 +239,7 @@ class Wave:
         view = self._planning.view
         newest = view.newest if view is not None else {}
         self._compared = {org: Baseline(org, ids) for org, ids in newest.items()}
+        self._session.sign(this_run(ctx.client, ctx.clock))  # whose identity is known by now
         deps = ApplyContext(
             service=ctx.client,
             log=self._session,

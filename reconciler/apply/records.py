@@ -16,6 +16,7 @@ from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask
 from reconciler.state.attempt import (
     Attempt,
+    ChangeKind,
     HistoryEntry,
     HistoryKind,
     Owed,
@@ -31,6 +32,7 @@ def created(task: PlannedTask, attempt: Attempt, task_id: str, deps: ApplyContex
         Record.of(attempt, task_id, deps.identity, deps.clocks().moment),
         marks=(*_closed_marks(task, deps), attempt.mark),
         pending=patch_after_create(attempt.inputs),
+        changes=(attempt.created(),),
     )
     return record.in_place_of(task.record, attempt)
 
@@ -63,7 +65,7 @@ def adopted(task: PlannedTask, deps: ApplyContext) -> Record:
     )
     if attempt is not None:
         attempt = replace(attempt, cancels=attempt.cancels or task.cancels)
-        return record.in_place_of(task.record, attempt)
+        return replace(record, changes=attempt.found()).in_place_of(task.record, attempt)
     record = record.as_adopted().in_place_of(task.record, None)
     if task.cancels and task.record is not None:
         record = replace(record, owed=(*record.owed, Owed(task.record.task_id, deps.identity)))
@@ -127,7 +129,7 @@ def updated(
     at = deps.clocks().moment
     entry = HistoryEntry(HistoryKind.UPDATED.value, at, record.task_id, "", names)
     return replace(
-        record.with_history(entry),
+        record.with_history(entry).changed(ChangeKind.UPDATED),
         inputs=inputs,
         digest=digest(inputs),
         pending={name: v for name, v in record.pending.items() if name not in values},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -147,8 +148,9 @@ def instant(text: object) -> datetime | None:
 
 def rfc3339(moment: datetime) -> str:
     """UTC with milliseconds: `2026-11-24T14:44:49.123Z`."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    with suppress(OverflowError):  # at either end of the calendar
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def entities_of(inputs: Inputs) -> tuple[Mapping[str, object], ...]:

@@ -118,7 +118,7 @@ class Rules:
         owner = self._recorded_ids.get(task.task_id)
         if owner is None or owner in (task.ref, moved_ref(task)):
             return None
-        if self._state.is_retired(task.task_id):
+        if self._is_retired(task.task_id):
             return None
         if task.task_id in self._state.duplicates:
             return _conflict(task, "taskID.duplicate", owner=str(owner))
@@ -127,6 +127,13 @@ class Rules:
             return _conflict(task, "taskID.claimed", owner=str(owner))
         case = "taskID.owned" if known.task_id == task.task_id else "taskID.replaced"
         return _conflict(task, case, owner=str(owner))
+
+    def _is_retired(self, task_id: str) -> bool:
+        """Whether the task had a key, and has none now."""
+        records = self._state.records.values()
+        return task_id in self._state.retired and not any(
+            task_id in (record.task_id, *record.former) for record in records
+        )
 
     def _known_by_id(self, task: DesiredTask) -> PlannedTask | None:
         """A task with `taskID` is never created. A person has decided if it names a task that an

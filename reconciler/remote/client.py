@@ -61,6 +61,11 @@ class Client:
     def close(self) -> None:
         self._transport.close()
 
+    @property
+    def known_identity(self) -> Identity | None:
+        """The identity if it was read; no request is sent."""
+        return self._identity
+
     def identity(self) -> Identity:
         with self._identity_lock:
             if self._identity is None:

@@ -14,7 +14,7 @@ from reconciler.render import cells, safe
 from reconciler.render.document import Document, given, inert, json_document, timestamp
 from reconciler.render.style import Palette, Style
 from reconciler.render.values import setting_rows
-from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
+from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, Run
 from reconciler.state.model import Record, State
 
 if TYPE_CHECKING:
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 
 def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missing: str = "") -> str:
-    """A line per task, and per attempt with an unknown outcome; `missing` is the path of a state
-    file that does not exist."""
-    rows = [("TASK", "TASK ID", "STATUS", "FILE")]
+    """A line per task, and per attempt with an unknown outcome; verbose, also one for each change
+    of a record. `missing` is the path of a state file that does not exist."""
+    rows, below = [("TASK", "TASK ID", "STATUS", "FILE")], dict[int, list[str]]()
     for ref in (ref for ref in refs if ref in state.records):
         record = state.records[ref]
         status = str(record.outputs.get("status") or "-")
+        below[len(rows)] = list(_changes(state, record).values()) if style.verbose else []
         rows.append((str(ref), record.task_id, status, record.file))
     attempts = (attempt for _, attempt in sorted(state.attempts.items()) if attempt.ref in refs)
     rows += [(str(attempt.ref), "-", "unresolved", attempt.file) for attempt in attempts]
@@ -39,7 +40,10 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missin
             return safe.line(f"There is no state file {missing} yet.") + "\n"
         return "The state contains no tasks.\n"
     head, *lines = cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
-    return "".join(f"{line}\n" for line in (style.palette.bold(head), *lines))
+    whole = [style.palette.bold(head)]
+    for number, line in enumerate(lines, 1):
+        whole += [line, *(f"  {safe.line(text)}" for text in below.get(number, ()))]
+    return "".join(f"{line}\n" for line in whole)
 
 
 def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True) -> str:
@@ -67,6 +71,7 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
     }
     if (created := created_at(record)) is not None:
         facts["created"] = rfc3339(created)
+    facts.update(_changes(state, record))
     for name, label in (("status", "status"), ("name", "name"), ("tokensUsed", "tokens used")):
         if name in outputs:
             facts[label] = str(outputs[name])
@@ -75,6 +80,13 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
     if record.marks:
         facts["attempts"] = ", ".join(record.marks)
     return facts
+
+
+def _changes(state: State, record: Record) -> Mapping[str, str]:
+    """How the key got its task, and the last change since then, each with the run that did it."""
+    runs = [(change.what, state.runs.get(change.run)) for change in record.changes]
+    texts = (f"{what} by {run}" if run is not None else what for what, run in runs)
+    return dict(zip(("recorded", "last change"), texts, strict=False))
 
 
 def created_at(record: Record) -> datetime | None:
@@ -145,12 +157,12 @@ def state_part(state: State, ref: TaskRef) -> Document:
     """What the state knows about a key."""
     record = state.records.get(ref)
     return {
-        "recorded": _record(record) if record is not None else None,
+        "recorded": _record(state, record) if record is not None else None,
         "attempts": [_attempt(attempt) for attempt in state.attempts_for(ref)],
     }
 
 
-def _record(record: Record) -> Document:
+def _record(state: State, record: Record) -> Document:
     return {
         "createdAt": timestamp(created_at(record)),
         "marks": list(record.marks),
@@ -160,7 +172,14 @@ def _record(record: Record) -> Document:
         "outputs": dict(record.outputs),
         "history": [_history_entry(entry) for entry in record.full_history()],
         "formerTaskIds": list(record.former),
+        "changes": [_change(change.what, state.runs.get(change.run)) for change in record.changes],
     }
+
+
+def _change(what: str, run: Run | None) -> Document:
+    known = {} if run is None else {"user": run.user, "actor": run.actor, "url": run.url}
+    at = timestamp(run.at if run is not None else None)
+    return {"what": what, "at": at, **{n: known.get(n) or None for n in ("user", "actor", "url")}}
 
 
 def _history_entry(entry: HistoryEntry) -> Document:

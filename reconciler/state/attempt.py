@@ -11,7 +11,7 @@ from reconciler.model import limits
 from reconciler.model.canonical import digest
 from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
-from reconciler.model.task import NO_TASK, Inputs, TaskRef
+from reconciler.model.task import NO_TASK, Inputs, TaskRef, rfc3339
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import Moment, Stored, field
 
@@ -56,7 +56,7 @@ class Attempt(Stored, frozen=True, kw_only=True):
 
     `mark` is the `message.timestamp` that was sent, unique among all attempts of a state. `task_id`
     is the task that the response named, if the record of the task was lost with its state. For
-    `waited`, see `plan/age.py`; for `baseline`, `State.baselines`.
+    `waited`, see `plan/age.py`; for `baseline`, `State.baselines`; for `run`, `RecordChange`.
     """
 
     ref: TaskRef = field(name="task", default=NO_TASK)
@@ -75,10 +75,21 @@ class Attempt(Stored, frozen=True, kw_only=True):
     waited: float = 0.0
     baseline: str = ""
     generated: Generated | None = None
+    run: str = ""
 
     def duplicate(self, ref: TaskRef, task_id: str) -> Duplicate:
         """Another task that it has created for this key."""
         return Duplicate(ref, task_id, self.mark, self.identity, self.file, self.sensitive)
+
+    def created(self) -> RecordChange:
+        """What its run did, if it created a task."""
+        what = ChangeKind.REPLACED if self.replaces else ChangeKind.CREATED
+        return RecordChange(what.value, self.run)
+
+    def found(self) -> tuple[RecordChange, ...]:
+        """The changes of the record of a task that it created and that another run has found."""
+        adopted = RecordChange(ChangeKind.ADOPTED.value)
+        return (self.created(), adopted) if self.run else (adopted,)
 
 
 class Baseline(Stored, frozen=True):
@@ -112,6 +123,42 @@ class HistoryKind(StrEnum):
     REPLACED = "replaced"
     RECREATED = "recreated"
     NOT_CREATED = "notCreated"
+
+
+class Run(Stored, frozen=True):
+    """A run that changed records, from `at` on: the token's `user`, if the run asked the service,
+    and the person (`actor`) or the job (`url`) behind it."""
+
+    at: Moment
+    user: str = ""
+    actor: str = ""
+    url: str = ""
+
+    @property
+    def name(self) -> str:
+        return digest([self.at.isoformat(), self.user, self.actor, self.url])[-16:]
+
+    def __str__(self) -> str:
+        who = self.actor or self.user or "an unknown user"
+        token = f" (token of {self.user})" if self.user not in ("", who) else ""
+        url = f", {self.url}" if self.url else ""
+        return f"{who}{token}, {rfc3339(self.at)}{url}"
+
+
+class ChangeKind(StrEnum):
+    CREATED = "created"
+    ADOPTED = "adopted"
+    REPLACED = "replaced"
+    UPDATED = "updated"
+    ACCEPTED = "accepted"
+
+
+class RecordChange(Stored, frozen=True):
+    """What a run did to a record: `what` is a `ChangeKind`, `run` its name in `State.runs`. Until
+    it is journaled, "" is the run of this process."""
+
+    what: str
+    run: str = ""
 
 
 HISTORY = 50

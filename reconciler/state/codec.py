@@ -28,18 +28,19 @@ from reconciler.model.typed_json import (
     parse_ref,
 )
 from reconciler.model.value import replace
-from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RetiredTask
+from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RecordChange, RetiredTask
 from reconciler.state.file import StateFile
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
 from reconciler.system.memory import collection_paused, share, share_parts
 
 T = TypeVar("T")
+P = TypeVar("P", Identity, tuple[RecordChange, ...])
 Known = TypeVar("Known", RetiredTask, Duplicate)
 
 VERSION = 3
 """Of the state file, the journal, and the head of a shared state, which contain the same values."""
 
-_SAME = ("lineage", "serial", "backend", "baselines", "latest", "move", "journal")
+_SAME = ("lineage", "serial", "backend", "baselines", "latest", "runs", "move", "journal")
 """The fields of `State` that `StateFile` has, too."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
@@ -229,14 +230,15 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
     return ref, record
 
 
-@lru_cache(256)
-def _shared(identity: Identity) -> Identity:
-    return identity
+@lru_cache(20_000)
+def _shared(part: P) -> P:
+    return part
 
 
 def _share(record: Record) -> None:
     """Saves 100 of 545 MiB with 100,000 tasks."""
     force_setattr(record, "identity", _shared(record.identity))
+    force_setattr(record, "changes", _shared(record.changes))
     if isinstance(record.outputs, dict):
         share_parts(record.outputs, ENUMERATED)
     diff = (record.inputs.get("message") or {}).get("entity_diff")

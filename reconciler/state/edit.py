@@ -28,6 +28,7 @@ from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
 from reconciler.state.attempt import (
     Attempt,
+    ChangeKind,
     HistoryEntry,
     HistoryKind,
     KeyNotes,
@@ -147,7 +148,7 @@ def accept(
     manifest. Returns no events if nothing differs."""
     record = _record(state, ref)
     accepted = replace(record, inputs=inputs, digest=digest(inputs), file=file, sensitive=sensitive)
-    return [] if accepted == record else [Recorded(accepted)]
+    return [] if accepted == record else [Recorded(accepted.changed(ChangeKind.ACCEPTED))]
 
 
 def update_declared(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
@@ -290,8 +291,9 @@ def _resolved(
         pending=patch_after_create(latest.inputs),
     )
     if before is None and task_id in {attempt.replaces for attempt in attempts}:
-        return record  # it existed before the attempts, and its record was lost
-    return record.in_place_of(before, latest)
+        # It existed before the attempts, and its record was lost.
+        return record.changed(ChangeKind.ADOPTED)
+    return replace(record, changes=latest.found()).in_place_of(before, latest)
 
 
 def _check_free(state: State, ref: TaskRef, task_id: str) -> None:

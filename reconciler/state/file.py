@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Raw
 
 from reconciler.model.value import Stored, field
-from reconciler.state.attempt import Baseline, Move
+from reconciler.state.attempt import Baseline, Move, Run
 
 
 class StateFile(Stored, frozen=True, kw_only=True):
@@ -22,6 +22,7 @@ class StateFile(Stored, frozen=True, kw_only=True):
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, Raw] = field(default_factory=dict)
     duplicates: Mapping[str, Raw] = field(default_factory=dict)
+    runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
     attempts: Mapping[str, Raw]

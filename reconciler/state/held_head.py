@@ -84,6 +84,7 @@ class HeldHead:
         with self._writing:
             head = self._following()
             name = f"base-{head.part}"
+            self._store.describe(state)
             self._stored = self._put_blob(name, encode_state(state))
             earlier = (head.base, *head.bases)
             bases = earlier[: BASES - 1] if self._is_current else ()

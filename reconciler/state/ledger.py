@@ -18,6 +18,8 @@ from reconciler.state.model import (
     Event,
     Forgotten,
     Noted,
+    Ran,
+    Record,
     Recorded,
     Retired,
     State,
@@ -33,7 +35,7 @@ class Ledger:
         self.records, self.attempts = dict(state.records), dict(state.attempts)
         self.baselines, self.retired = dict(state.baselines), dict(state.retired)
         self.duplicates = dict(state.duplicates)
-        self.keys = dict(state.keys)
+        self.keys, self.runs = dict(state.keys), dict(state.runs)
 
     def state(self) -> State:
         """A copy, which later events do not change."""
@@ -45,6 +47,7 @@ class Ledger:
             retired=dict(self.retired),
             duplicates=dict(self.duplicates),
             keys=dict(self.keys),
+            runs=dict(self.runs),
         )
 
     def add(self, events: Iterable[Event]) -> None:
@@ -69,8 +72,8 @@ class Ledger:
                     self.records.pop(ref, None)
                 case Retired(task):
                     self._retire(task)
-                case BaselineRead(baseline):
-                    self.baselines[baseline.name] = baseline
+                case BaselineRead() | Ran():
+                    self._set_named(event)
                 case Aged(seconds):
                     self._wait(seconds)
                 case Noted(ref, notes):
@@ -90,6 +93,12 @@ class Ledger:
         if record is not None and record.task_id == task.task_id:
             del self.records[task.ref]
         self._note(task.ref, removed=task.task_id if task.adoptable else "")
+
+    def _set_named(self, event: BaselineRead | Ran) -> None:
+        if isinstance(event, Ran):
+            self.runs[event.run.name] = event.run
+        else:
+            self.baselines[event.baseline.name] = event.baseline
 
     def _set_duplicate(self, event: Duplicated | Dropped) -> None:
         if isinstance(event, Duplicated):
@@ -125,7 +134,7 @@ def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
     were recorded for them. Those whose outcome `saved` knows are left out."""
     events = tuple(events)
     ledger = Ledger(State(lineage=saved.lineage, serial=0, backend=saved.backend))
-    ledger.add(e for e in events if isinstance(e, Attempted | Closed | BaselineRead | Aged))
+    ledger.add(e for e in events if isinstance(e, Attempted | Closed | BaselineRead | Ran | Aged))
     attempts = ledger.attempts
     for entry in (h for e in events if isinstance(e, Recorded) for h in e.record.full_history()):
         if entry.what == HistoryKind.NOT_CREATED:
@@ -136,7 +145,8 @@ def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
     replaced = (attempt.replaces for attempt in attempts.values() if attempt.replaces)
     ids = {*saved.recorded_ids(), *saved.retired, *replaced}
     left = [a for a in attempts.values() if a.mark not in marks and a.task_id not in ids]
-    return (*map(BaselineRead, ledger.baselines.values()), *map(Attempted, left))
+    runs = map(Ran, ledger.runs.values())
+    return (*map(BaselineRead, ledger.baselines.values()), *runs, *map(Attempted, left))
 
 
 def with_unreported(saved: State, events: Iterable[Event]) -> State:
@@ -147,6 +157,12 @@ def with_unreported(saved: State, events: Iterable[Event]) -> State:
         if isinstance(event, Recorded)
         and (old := saved.records.get(event.record.ref)) is not None
         and old.task_id in event.record.former
-        and event.record.was_replaced()
+        and _was_replaced(event.record)
     }
     return replace(saved, unreported=frozenset(replaced)) if replaced else saved
+
+
+def _was_replaced(record: Record) -> bool:
+    """Whether its task replaced another one on request."""
+    replaced = (h.task_id for h in record.history if h.what == HistoryKind.REPLACED)
+    return record.task_id in replaced

@@ -8,13 +8,13 @@ from datetime import datetime
 from reconciler.model.canonical import digest
 from reconciler.model.generated import Generated
 from reconciler.model.identity import Identity
-from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import NO_TASK, DesiredTask, Inputs, TaskRef
 from reconciler.model.value import Moment, Stored, Value, field, replace
 from reconciler.state.attempt import (
     HISTORY,
     Attempt,
     Baseline,
+    ChangeKind,
     Duplicate,
     Fill,
     HistoryEntry,
@@ -22,12 +22,15 @@ from reconciler.state.attempt import (
     KeyNotes,
     Move,
     Owed,
+    RecordChange,
     RetiredTask,
+    Run,
 )
 
 
 class Record(Stored, frozen=True, kw_only=True):
-    """An existing task and its key. For `history`, see `full_history`."""
+    """An existing task and its key. For `history`, see `full_history`. `changes` has at most two
+    entries: how the key got the task, and the last change since then."""
 
     ref: TaskRef = field(name="task", default=NO_TASK)
     task_id: str
@@ -47,6 +50,7 @@ class Record(Stored, frozen=True, kw_only=True):
     owed: tuple[Owed, ...] = field(name="owedCancellations", default=())
     met: str = ""
     expects: bool = False
+    changes: tuple[RecordChange, ...] = ()
 
     @classmethod
     def of(
@@ -81,16 +85,15 @@ class Record(Stored, frozen=True, kw_only=True):
             return self
         return replace(self, history=(*self.full_history(), entry)[-HISTORY:])
 
+    def changed(self, what: ChangeKind) -> Record:
+        """The record with a change by this run."""
+        return replace(self, changes=(*self.changes[:1], RecordChange(what.value)))
+
     def as_adopted(self) -> Record:
         """This record of a task that was not created by the last attempt for its key."""
         entry = HistoryEntry(HistoryKind.ADOPTED.value, self.created_at, self.task_id)
-        return replace(self, history=(entry,)) if self.marks else self
-
-    def was_replaced(self) -> bool:
-        """Whether its task replaced another one on request."""
-        return any(
-            h.what == HistoryKind.REPLACED and h.task_id == self.task_id for h in self.history
-        )
+        adopted = self.changed(ChangeKind.ADOPTED)
+        return replace(adopted, history=(entry,)) if self.marks else adopted
 
     def retired(self, at: datetime | None, *, adoptable: bool) -> RetiredTask:
         """What the state keeps about its task when the record is removed."""
@@ -122,7 +125,8 @@ class Record(Stored, frozen=True, kw_only=True):
             entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, before)
             return replace(self, history=(entry,), former=(before,), owed=tuple(owed))
         if old.task_id == self.task_id:
-            return replace(self, history=old.history, former=old.former, owed=old.owed)
+            kept = {"former": old.former, "owed": old.owed, "changes": old.changes}
+            return replace(self, history=old.history, **kept)
         entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, old.task_id)
         former = (*old.former, *([before] if before else ()), old.task_id)
         return replace(
@@ -143,6 +147,7 @@ class State(Value, frozen=True):
       tasks are no look-alikes.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
     - `duplicates`: the duplicates that were found, by ID, until they are over.
+    - `runs`: the runs that records and open attempts name.
     - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
     - `fill`: how full its place was; None for a state that was not read.
     - `unreported`: keys whose task was replaced by a run that died before reporting it.
@@ -158,6 +163,7 @@ class State(Value, frozen=True):
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
     duplicates: Mapping[str, Duplicate] = field(default_factory=dict)
+    runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
     unreported: frozenset[TaskRef] = frozenset()
@@ -189,29 +195,20 @@ class State(Value, frozen=True):
         yield from ((mark, ref) for ref, marks in known for mark in marks)
         yield from ((mark, attempt.ref) for mark, attempt in self.attempts.items())
 
-    def may_have_created(self, attempt: Attempt, task: RemoteTask) -> bool:
-        """Whether the task is in the attempt's organization and not known to be older."""
-        baseline = self.baseline_of(attempt)
-        if task.org_name != attempt.ref.org_name:
-            return False
-        return baseline is None or task.id not in baseline.ids
-
     def compared(self, org_name: str) -> Baseline | None:
         """The organization's newest tasks that an apply has compared with every key: they are no
         look-alikes."""
         return self.baselines.get(self.latest.get(org_name, ""))
 
     def pruned(self) -> State:
-        """Without unreferenced baselines."""
-        used = {attempt.baseline for attempt in self.attempts.values()}
-        used.update(self.latest.values())
-        kept = {name: b for name, b in self.baselines.items() if name in used}
-        return self if len(kept) == len(self.baselines) else replace(self, baselines=kept)
-
-    def files(self) -> set[str]:
-        """The manifest files of all records and open attempts."""
-        files = {record.file for record in self.records.values()}
-        return files | {attempt.file for attempt in self.attempts.values()}
+        """Without unreferenced baselines and runs."""
+        attempts = self.attempts.values()
+        read = {*self.latest.values(), *(attempt.baseline for attempt in attempts)}
+        ran = {change.run for record in self.records.values() for change in record.changes}
+        ran.update(attempt.run for attempt in attempts)
+        baselines = {name: value for name, value in self.baselines.items() if name in read}
+        runs = {name: run for name, run in self.runs.items() if name in ran}
+        return replace(self, baselines=baselines, runs=runs)
 
     def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
         """The open attempts for a key, in the order in which they were made."""
@@ -238,11 +235,6 @@ class State(Value, frozen=True):
         for duplicate in self.duplicates.values():
             ids.setdefault(duplicate.task_id, duplicate.ref)
         return ids
-
-    def is_retired(self, task_id: str) -> bool:
-        """Whether the task had a key, and has none now."""
-        has_it = (r for r in self.records.values() if task_id in (r.task_id, *r.former))
-        return task_id in self.retired and next(has_it, None) is None
 
     def close_attempts(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
         """The events that close attempts without a task. If the key has a record, its history keeps
@@ -310,6 +302,12 @@ class BaselineRead(_Event, frozen=True):
     baseline: Baseline
 
 
+class Ran(_Event, frozen=True):
+    """A run is about to change records."""
+
+    run: Run
+
+
 class Aged(_Event, frozen=True):
     """For how many seconds runs have waited, in total, for the outcomes of attempts, by mark."""
 
@@ -342,6 +340,7 @@ Event = (
     | Forgotten
     | Retired
     | BaselineRead
+    | Ran
     | Aged
     | Noted
     | Duplicated

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple, Protocol, Self
 
 from reconciler.model.codes import Code
@@ -19,10 +20,10 @@ from reconciler.model.mark import mint
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import Baseline, KeyNotes, kept_outputs
+from reconciler.state.attempt import Baseline, KeyNotes, RecordChange, Run, kept_outputs
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.ledger import Ledger, with_unreported
-from reconciler.state.model import Event, State
+from reconciler.state.model import Attempted, Event, Ran, Recorded, State
 
 
 class Claim(NamedTuple):
@@ -116,6 +117,7 @@ class Session:
 
     def __init__(self, held: HeldState) -> None:
         self._held = held
+        self._run: Run | None = None
         self._saved = with_unreported(held.saved, held.events)
         self._ledger = Ledger(self._saved)
         self._compared: Mapping[str, Baseline] = {}
@@ -188,13 +190,29 @@ class Session:
         """
         self._held.check_held()
 
+    def sign(self, run: Run) -> None:
+        """Names this run, in the attempts and records that are appended from now on."""
+        self._run = run
+
     def append(self, *events: Event) -> None:
         """Makes the events durable and part of `state`. If it raises StateError, they are neither.
 
         Concurrent callers share one write. The events of one call are written together.
         """
         if events:
-            self._log.append(events)
+            self._log.append(self._signed(events))
+
+    def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events with this run where they name none. The run comes first unless it is known."""
+        if self._run is None:
+            return events
+        name = self._run.name
+        signed = [_with_run(event, name) for event in events]
+        if all(new is old for new, old in zip(signed, events, strict=True)):
+            return events
+        with self._guard:
+            first = () if name in self._ledger.runs else (Ran(self._run),)
+        return (*first, *signed)
 
     def put(self, state: State) -> None:
         """Replaces the current state; the next save adds one to the serial. Nothing may have been
@@ -285,3 +303,19 @@ class Session:
             if record.task_id in seen
         }
         return replace(state, records={**state.records, **fresh}) if fresh else state
+
+
+def _with_run(event: Event, name: str) -> Event:
+    """The event with the name of this run where it names none."""
+    if isinstance(event, Attempted) and not event.attempt.run:
+        return Attempted(replace(event.attempt, run=name))
+    if isinstance(event, Recorded) and not all(change.run for change in event.record.changes):
+        return Recorded(replace(event.record, changes=_named(event.record.changes, name)))
+    return event
+
+
+@lru_cache(256)
+def _named(changes: tuple[RecordChange, ...], name: str) -> tuple[RecordChange, ...]:
+    """What a run did to a record that it has made is no further change."""
+    named = tuple(change if change.run else replace(change, run=name) for change in changes)
+    return named[:1] if named[0].run == named[-1].run else named

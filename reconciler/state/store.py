@@ -17,6 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from reconciler.model import limits
+from reconciler.model.canonical import INVISIBLE, visible
 from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
@@ -33,6 +34,9 @@ from reconciler.state.register import Register
 
 BASES = 5
 """The number of saved states that are kept, including the newest."""
+
+MAX_ABOUT = 1000
+"""Characters of the line about the last change."""
 
 _AT_ONCE = 8
 _READS = 4
@@ -223,6 +227,13 @@ class Store:
         """Replaces the head, which must be new; errors as in `Register.swap`."""
         return self.register.swap(encode_head(head, self.cipher(head.lineage)), over)
 
+    def describe(self, state: State) -> None:
+        """Tells the engine who changed the state last, unless it is encrypted."""
+        last = max(state.runs.values(), key=lambda run: run.at, default=None)
+        known = last is not None and self._ring.current is None
+        about = visible(f"Last change: {last}", f"\n{INVISIBLE}") if known else ""
+        self.register.engine.about = about[:MAX_ABOUT]
+
     def put_blob(self, name: str, data: bytes, lineage: str, beside: int = 0) -> int:
         """Stores a blob, encrypted once, because the content of a name must never change. Returns
         its size. Raises Full before anything is sent, also if it could not be read together
@@ -252,4 +263,5 @@ class Store:
             raise self.damaged(head.base, problem.causes) from None
         if (state.lineage, state.serial) != (head.lineage, head.serial):
             raise self.damaged(head.base, remark("shape.foreign"))
+        self.describe(state)
         return state

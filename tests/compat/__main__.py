@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
+from reconciler.model.value import replace
+from reconciler.state.attempt import ChangeKind, RecordChange, Run
 from reconciler.state.codec import VERSION, encode_event, encode_state
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.journal import Header, Journal, Replay
 from reconciler.state.ledger import fold
 from reconciler.state.local import content_of
-from reconciler.state.model import Attempted, Recorded
+from reconciler.state.model import Attempted, Event, Ran, Recorded
 from reconciler.state.store import Head, encode_head, encode_segment
 from tests.compat.reading import MANIFEST, PLAN, SHARED, STATE, facts, local_environment
 from tests.support.state_files import HEADER
-from tests.support.state_samples import BACKEND, LINEAGE, attempt, empty, history, record
+from tests.support.state_samples import BACKEND, LINEAGE, NOON, attempt, empty, history, record
 
 HERE = Path(__file__).parent
 SERIAL = 7
@@ -70,11 +72,24 @@ tasks:
 }
 
 
+RUN = Run(NOON, "acme-bot", "anna", "https://github.com/acme/infra/actions/runs/7")
+ATTEMPTED = Attempted(replace(attempt(5), run=RUN.name))
+RECORDED = Recorded(replace(record(5), changes=(ATTEMPTED.attempt.created(),)))
+
+
+def _events() -> list[Event]:
+    """The events in the saved state."""
+    created = ATTEMPTED.attempt.created()
+    accepted = RecordChange(ChangeKind.ACCEPTED.value, RUN.name)
+    changed = replace(record(2), changes=(created, accepted))
+    return [Ran(RUN), *history(5), Recorded(changed)]
+
+
 def write(folder: Path) -> None:
     """Writes the files of this version. They contain no time and no random number of this run."""
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
-    state = encode_state(fold(empty(serial=SERIAL), history(5)))
+    state = encode_state(fold(empty(serial=SERIAL), _events()))
     (folder / STATE).write_bytes(state)
     _write_journal(folder / f"{STATE}.journal", content_of(state))
     _write_shared(folder)
@@ -86,16 +101,16 @@ def _write_journal(path: Path, state: str) -> None:
     """An apply that was killed: a task that is not in the state yet, and an open attempt."""
     header = Header(LINEAGE, BACKEND, state, HEADER.id, HEADER.version)
     journal = Journal(path, header, Replay(), lambda _: None, display_name=path.name)
-    journal.append([Attempted(attempt(5))])
-    journal.append([Recorded(record(5))])
+    journal.append([Ran(RUN), ATTEMPTED])
+    journal.append([RECORDED])
     journal.append([Attempted(attempt(6))])
     journal.shut()
 
 
 def _write_shared(folder: Path) -> None:
     """The same apply on a shared state: its older entries are in a blob, the newest in the head."""
-    saved = fold(empty(serial=SERIAL), history(5))
-    first, *rest = encode_event(Attempted(attempt(5))), encode_event(Recorded(record(5)))
+    saved = fold(empty(serial=SERIAL), _events())
+    first, *rest = encode_event(ATTEMPTED), encode_event(RECORDED)
     (base, part) = (name for name in SHARED if name)
     head = Head(
         VERSION, saved.lineage, saved.serial, 1, 3, "c" * 32, base, None, (part,), (), tuple(rest)

@@ -46,6 +46,7 @@ class MemoryEngine:
     pace: Pace = field(default_factory=Pace)
     display_name: str = "memory:state"
     deletes_with_swap: bool = False
+    about: str = ""
     head: bytes | None = None
     version: int = 0
     blobs: dict[str, bytes] = field(default_factory=dict)

@@ -124,8 +124,11 @@ class Engine(Protocol):
     """One state in one place. No JSON, no retries, no clocks; each call is one attempt.
 
     Several threads may call it, but only one swaps at a time. Every method may raise `Unsure` or
-    `Denied`, and reads `Oversized`. Only `prepare` creates anything but the head and blobs.
+    `Denied`, and reads `Oversized`. Only `prepare` creates anything but the head and blobs. The
+    caller sets `about`, for engines that show who changed the state last ("": unknown or secret).
     """
+
+    about: str
 
     @property
     def display_name(self) -> str:

@@ -59,6 +59,7 @@ class GitEngine:
     """
 
     deletes_with_swap = True
+    about = ""
 
     def __init__(self, clone: Clone, remote: str, ref: str, env: Mapping[str, str]) -> None:
         self._folder, self._hash, self._ref = clone.folder, clone.hash, ref
@@ -229,7 +230,8 @@ class GitEngine:
         entries = ((name.encode(), bytes.fromhex(i)) for name, i in tree.items())
         listing = b"".join(b"100644 %b\0%b" % entry for entry in sorted(entries))
         root = self._write("tree", listing)
-        text = f"tree {root}\nauthor {_WHO}\ncommitter {_WHO}\n\ntaskctl state\n"
+        about = f"\n{self.about}\n" if self.about else ""
+        text = f"tree {root}\nauthor {_WHO}\ncommitter {_WHO}\n\ntaskctl state\n{about}"
         return self._write("commit", text.encode())
 
     def _write(self, kind: str, data: bytes) -> str:

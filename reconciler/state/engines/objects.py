@@ -46,6 +46,7 @@ class ObjectEngine:
     """The Engine of one prefix in one bucket. `store` is rooted at the prefix."""
 
     deletes_with_swap = False
+    about = ""
 
     def __init__(self, store: ObjectStore, display_name: str, pace: Pace) -> None:
         self._store = store

@@ -79,6 +79,7 @@ class PostgresEngine:
     """The Engine of one named state in one database; connects lazily."""
 
     deletes_with_swap = False
+    about = ""
 
     def __init__(self, conninfo: str, name: str, display_name: str) -> None:
         self._conninfo, self._name = conninfo, name

@@ -27,7 +27,7 @@ from reconciler.render.show import report_document
 from reconciler.render.state import state_document
 from reconciler.render.status import status_document
 from reconciler.render.style import Style
-from reconciler.state.attempt import HistoryKind
+from reconciler.state.attempt import ChangeKind, HistoryKind
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
 from reconciler.tasks.events import Last
@@ -84,6 +84,7 @@ def test_the_schemas_know_the_values_that_the_code_has() -> None:
         (Origin, shared["ChangeItem"], "origin"),
         (Severity, shared["DiagnosticItem"], "severity"),
         (HistoryKind, shared["HistoryItem"], "what"),
+        (ChangeKind, shared["RecordChangeItem"], "what"),
         (Last, shared["LastEvent"], "says"),
         (RequestKind, shared["RequestItem"], "wants"),
         (TaskState, shared["StatusTask"], "status"),

@@ -12,7 +12,7 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import KeyNotes
+from reconciler.state.attempt import ChangeKind, KeyNotes
 from reconciler.state.edit import (
     accept,
     destination,
@@ -182,8 +182,9 @@ def test_the_manifests_inputs_are_accepted(state: State) -> None:
     inputs = {"message": {"content": "Do 1, without the typo.\n"}}
     (event,) = accept(state, ONE, inputs, "tasks/b.yaml")
     assert isinstance(event, Recorded)
+    accepted = record(1).changed(ChangeKind.ACCEPTED)
     assert event.record == replace(
-        record(1), inputs=inputs, digest=digest(inputs), file="tasks/b.yaml"
+        accepted, inputs=inputs, digest=digest(inputs), file="tasks/b.yaml"
     )
     after = fold(state, [event])
     assert accept(after, ONE, inputs, "tasks/b.yaml") == []

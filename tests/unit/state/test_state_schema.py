@@ -20,7 +20,9 @@ from reconciler.state.attempt import (
     KeyNotes,
     Move,
     Owed,
+    RecordChange,
     RetiredTask,
+    Run,
 )
 from reconciler.state.file import StateFile
 from reconciler.state.model import Record
@@ -40,8 +42,9 @@ STORED = (
         Move,
         Owed,
         Record,
+        RecordChange,
     ),
-    RetiredTask,
+    *(RetiredTask, Run),
 )
 NAMED: dict[type[Stored], set[str]] = {Attempt: {"mark"}, Record: {"task"}}
 """The fields that a file lacks, because the item's name has them."""
