@@ -43,8 +43,8 @@ def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime)
 def _waiting(news: News, sensitive: Collection[TaskRef], now: datetime) -> Iterator[str]:
     for request in news.waiting:
         status = request.status
-        item = _news_item(status, request_line(request, now, message=status.ref not in sensitive))
-        yield item + (_command_rows(request.command_line) if request.command else "")
+        text = request_line(request, now, message=status.ref not in sensitive)
+        yield _news_item(status, text, request.command_line if request.command else "")
 
 
 def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
@@ -53,15 +53,17 @@ def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
         words = "; ".join(each.summary for each in reasons) if reasons else status.summary.words
         words = "" if status.ref in sensitive else " ".join(words.split())
         command = next((each.command for each in reasons if each.command), "")
-        item = _news_item(status, status.state.value + (f": {words}" if words else ""))
-        yield item + (_command_rows(command) if command else "")
+        yield _news_item(status, status.state.value + (f": {words}" if words else ""), command)
 
 
-def _news_item(status: TaskStatus, text: str) -> str:
+def _news_item(status: TaskStatus, text: str, command: str) -> str:
+    """With the link, unless what stands in for the command names it."""
     shown = _inert(cells.shorten(safe.line(f"{status.ref} {text}"), _MAX_TEXT)).replace("`", "'")
-    link = f"\n    {_inert(status.url)}" if status.url else ""
+    rows = _command_rows(command) if command else ""
+    url = _inert(status.url or "")
+    link = f"\n    {url}" if url not in rows else ""
     # As code: Mattermost has no links and no other Markdown in it.
-    return f"• `{_MENTION.sub(_HARMLESS_MENTION, shown)}`{link}"
+    return f"• `{_MENTION.sub(_HARMLESS_MENTION, shown)}`{link}{rows}"
 
 
 def _command_rows(command: str) -> str:
