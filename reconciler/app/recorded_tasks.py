@@ -108,10 +108,11 @@ class RecordedTasks(Value, frozen=True):
         found, hidden = self.expectations.evaluate(statuses, records), _sensitive_of(records)
         return [_without_words(s) if s.ref in hidden else s for s in found]
 
-    def not_visible(self, record: Record) -> TaskctlError:
-        """The error for a task that the service does not show: it is gone, or another user's."""
-        caller = self.ctx.client.identity()
-        return TaskctlError([delivery_error(Refusal(404, ""), record, caller, "")])
+    def not_visible(self, record: Record, command: tuple[str, ...] = ()) -> TaskctlError:
+        """The error for a task that the service does not show: it is gone, or another user's, who
+        can run the `command`."""
+        failed, caller = Refusal(404, ""), self.ctx.client.identity()
+        return TaskctlError([delivery_error(failed, record, caller, "", command=command)])
 
 
 def _sensitive_of(records: Iterable[Record]) -> frozenset[TaskRef]:

@@ -11,7 +11,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import TaskStatus
@@ -40,21 +40,22 @@ Responses = Iterator[Response | TaskctlError]
 
 
 class Recipient(Value, frozen=True):
-    """A recorded task and its status."""
+    """A recorded task and its status. `command` is what answers it, for its creator."""
 
     tasks: RecordedTasks
     record: Record
     status: TaskStatus
+    command: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, tasks: RecordedTasks, ref: TaskRef) -> Recipient:
+    def read(cls, tasks: RecordedTasks, ref: TaskRef, command: tuple[str, ...]) -> Recipient:
         """The task of a key. TaskctlError if there is none, or if it is not visible to this
         token."""
         record = tasks.record(ref)
         status = tasks.status(record)
         if status.state in (TaskState.GONE, TaskState.NOT_VISIBLE):
-            raise tasks.not_visible(record)
-        return cls(tasks, record, status)
+            raise tasks.not_visible(record, command)
+        return cls(tasks, record, status, command)
 
     @classmethod
     def read_waiting(cls, tasks: RecordedTasks, refs: Sequence[TaskRef]) -> list[Recipient]:
@@ -91,7 +92,9 @@ class Recipient(Value, frozen=True):
         done, what = ("approved", "approval") if ok else ("rejected", "rejection")
         if ok and text:
             done, what = "answered", "answer"
-        return self.send(approval.reply(ok=ok, text=text), done, what, approval)
+        command = _command("approve" if ok else "reject", self.name, approval.id, text)
+        sender = replace(self, command=command)
+        return sender.send(approval.reply(ok=ok, text=text), done, what, approval)
 
     def send(
         self, members: Mapping[str, Any], done: str, what: str, answers: Approval | None = None
@@ -117,7 +120,12 @@ class Recipient(Value, frozen=True):
             raise TaskctlError.of(Code.STILL_BUSY, at=place, ref=self.name, words=failed.answer)
         caller = self.tasks.ctx.client.identity()
         problem = delivery_error(
-            failed, self.record, caller, f"the {what}", cancels=what == "cancellation"
+            failed,
+            self.record,
+            caller,
+            f"the {what}",
+            command=self.command,
+            cancels=what == "cancellation",
         )
         raise TaskctlError([problem])
 
@@ -159,7 +167,7 @@ def approve(
 ) -> Responses:
     """Approves the open requests of the selected tasks, after showing each; a question requires an
     `answer`, and no other request accepts one. TaskctlError if no task has an open request."""
-    for task, approval in _numbered(_open_requests(ctx, selectors, request_id)):
+    for task, approval in _numbered(_open_requests(ctx, "approve", selectors, request_id, answer)):
         try:
             yield from _approve(task, approval, answer, yes=yes)
         except TaskctlError as problem:
@@ -178,8 +186,7 @@ def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> 
         case, place = "" if approval.is_question else "no-question", Place(key=task.record.ref.key)
         facts = {"ref": task.name, "request": approval.id}
         raise TaskctlError.of(Code.ANSWER_REQUIRED, case, at=place, **facts)
-    more = ("-m", answer) if answer else ()
-    again = ("approve", task.name, "--request", approval.id, *more, "-y")
+    again = (*_command("approve", task.name, approval.id, answer), "-y")
     if prompted or confirm(ctx, "ask.approve", yes=yes, again=again):
         yield task.reply(approval, ok=True, text=answer)
     else:
@@ -196,11 +203,11 @@ def reject(
     """Rejects the open requests of the selected tasks, with what to do `instead`; several are
     confirmed one by one, and without a terminal, the request must be named. TaskctlError if no task
     has an open request."""
-    requests = _open_requests(ctx, selectors, request_id)
+    requests = _open_requests(ctx, "reject", selectors, request_id, instead)
     is_meant = request_id is not None or (len(requests) == 1 and ctx.ui.interactive)
     for task, approval in _numbered(requests):
         ctx.ui.show_approval(task.record.ref, approval)
-        again = ("reject", task.name, "--request", approval.id, "-m", instead)
+        again = _command("reject", task.name, approval.id, instead)
         try:
             if confirm(ctx, "ask.reject", yes=is_meant, again=again):
                 yield task.reply(approval, ok=False, text=instead)
@@ -210,12 +217,17 @@ def reject(
             yield problem
 
 
+def _command(action: str, name: str, request_id: str, text: str) -> tuple[str, ...]:
+    return (action, name, "--request", request_id, *(("-m", text) if text else ()))
+
+
 def _open_requests(
-    ctx: Context, selectors: Sequence[str], request_id: str | None
+    ctx: Context, action: str, selectors: Sequence[str], request_id: str | None, text: str
 ) -> list[tuple[Recipient, Approval]]:
     tasks, refs = RecordedTasks.select(ctx, selectors)
     if len(refs) == 1:
-        task = Recipient.read(tasks, refs[0])
+        command = _command(action, str(refs[0]), request_id, text) if request_id else ()
+        task = Recipient.read(tasks, refs[0], command)
         return [(task, task.find_approval(request_id))]
     if request_id is not None:
         raise TaskctlError.of(Code.USAGE, "oneKey", option="--request")
@@ -253,7 +265,7 @@ def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Resp
         return
     for ref in refs:
         try:
-            task = Recipient.read(tasks, ref)
+            task = Recipient.read(tasks, ref, ("say", str(ref), message))
             task.show_last_message()
             yield task.send({"type": "user_message", "content": message}, "sent", "message")
         except TaskctlError as problem:
@@ -272,7 +284,8 @@ def cancel(
     tasks, refs = RecordedTasks.select(ctx, selectors)
     for ref in refs:
         try:
-            yield from _cancel(Recipient.read(tasks, ref), force=force, yes=yes)
+            command = ("cancel", str(ref), *(("--force",) if force else ()))
+            yield from _cancel(Recipient.read(tasks, ref, command), force=force, yes=yes)
         except TaskctlError as problem:
             yield problem
 
@@ -284,8 +297,7 @@ def _cancel(task: Recipient, *, force: bool, yes: bool) -> Iterator[Response]:
         yield Response(record, task.status, "nothingToCancel")
         return
     question = "ask.force_cancel" if force else "ask.cancel"
-    again = ("cancel", task.name, *(("--force",) if force else ()), "-y")
-    if not confirm(ctx, question, yes=yes, again=again, ref=task.name):
+    if not confirm(ctx, question, yes=yes, again=(*task.command, "-y"), ref=task.name):
         ctx.ui.note("nothing_sent")
     elif force:
         outcome = ctx.reader.force_cancel(record.ref.org_name, record.task_id)

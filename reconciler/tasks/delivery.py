@@ -25,10 +25,16 @@ class Lost(Value, frozen=True):
 
 
 def delivery_error(
-    failed: Refusal | Lost, record: Record, caller: Identity, what: str, *, cancels: bool = False
+    failed: Refusal | Lost,
+    record: Record,
+    caller: Identity,
+    what: str,
+    *,
+    command: tuple[str, ...] = (),
+    cancels: bool = False,
 ) -> Diagnostic:
     """`what` was sent by `caller`: "the message", "the cancellation"; empty if the task was only
-    requested. `cancels`: it asks the agent to stop."""
+    requested. `command` is what sent it, for its creator; `cancels`: it asks the agent to stop."""
     place = Place(key=record.ref.key)
     facts: dict[str, Arg] = {"ref": str(record.ref), "what": what}
     if isinstance(failed, Lost):
@@ -44,7 +50,10 @@ def delivery_error(
             facts["caller"] = caller.name
             if caller.same_as(creator):
                 return error(Code.NOT_THE_CREATOR, at=place, **facts)
+            facts |= {"creator": creator.name, "command": command}
             case = "known" if what else "hidden"
-            return error(Code.NOT_THE_CREATOR, case, at=place, creator=creator.name, **facts)
+            if command:
+                case = "known.answer" if what else "hidden.answer"
+            return error(Code.NOT_THE_CREATOR, case, at=place, **facts)
     case = {401: "unauthorized", 429: "throttled"}.get(failed.status, "")
     return error(Code.DELIVERY_REJECTED, case, at=place, **facts)

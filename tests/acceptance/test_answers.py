@@ -14,6 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler.cli.answers import _project_of
+from reconciler.remote.client import Client
+from reconciler.remote.exchange import ServiceResponse
 from tests.support.doc_blocks import ROOT, environment, shell
 from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
@@ -112,6 +114,50 @@ def test_messages_to_others_always_name_the_workflow(
     for each in (text, report.read_text()):
         line = next(row for row in each.splitlines() if "gh workflow run" in row).strip()
         assert pasted(line, tmp_path, monkeypatch) == arguments(asked.request("asks"))
+
+
+@pytest.mark.parametrize("status", [None, 403, 404])
+@pytest.mark.parametrize("action", ["approve", "reject", "say", "cancel"])
+def test_the_error_for_another_user_names_the_workflow(
+    colleague: LiveTasks,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    action: str,
+    status: int | None,
+) -> None:
+    """Whether the service shows the task (and rejects the answer) or not (None)."""
+    request = colleague.request("asks")
+    if status is None:
+        monkeypatch.setattr(Client, "get_task", lambda *_: None)
+    else:
+        body = f'{{"code": {status}, "message": "no"}}'.encode()
+        answer = ServiceResponse(status, {}, body, 0.0)
+        monkeypatch.setattr(Client, "post_to_task", lambda *_: answer)
+    asked = ("--request", request) if action in ("approve", "reject") else ()
+    text = {"say": ("go on",), "reject": ("-m", "go on")}.get(action, ())
+    code, _, err = colleague.run(action, "asks", *text, *asked, "-y")
+    assert (code, "[TC733]" in err) == (1, True)
+    line = [row for row in err.splitlines() if "gh workflow run" in row][-1].strip()
+    more = ("-f", "message=go on") if text else ()
+    expected = arguments(request if asked else "", *more, action=action)
+    assert pasted(line, tmp_path, monkeypatch) == expected
+    configure(colleague, "")
+    _, _, err = colleague.run(action, "asks", *text, *asked, "-y")
+    assert "who created the task, can do this: http" in err
+    assert "set `answer-workflow` in taskctl.toml" in err
+
+
+def test_a_chat_message_has_the_link_once(
+    asked: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (request,) = asked.document("inbox")["requests"]
+    with webhook() as hook:
+        monkeypatch.setenv("TASKCTL_NOTIFY_URL", hook.url)
+        asked.run("status", "--notify")
+        configure(asked, "")
+        asked.run("status", "--notify")
+    for sent in hook.sent:
+        assert sent["text"].count(request["url"]) == 1
 
 
 def test_without_a_workflow_the_creator_is_named(colleague: LiveTasks) -> None:
