@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from reconciler.app.ci import CI_SYSTEMS
+from reconciler.cli.console import wait_notes
 from tests.support import quick_disk
 from tests.support.skipped_time import skipped_time
 
@@ -35,6 +37,8 @@ os.environ["TASKCTL_CACHE_DIR"] = f"{os.devnull}/none"
 # The same tests run on a desk and in CI: one that is about CI sets these itself.
 for _variable in CI_SYSTEMS:
     os.environ.pop(_variable, None)
+# However slow the machine is, no command says that it waits for a service.
+wait_notes.PATIENCE = math.inf
 _number = count()
 
 

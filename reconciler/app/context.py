@@ -266,6 +266,9 @@ class Context:
         transport = Transport(backend.name, token.value, app=app, connections=connections)
         client = Client(transport, wall_clock=self.clock.now)
         self._open.callback(client.close)
+        if app is None:
+            self.ui.watch_requests(transport.in_flight)
+            self._open.callback(self.ui.watch_requests, None)
         return client
 
     def now(self) -> datetime:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.remarks import Arg
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
+    from reconciler.remote.in_flight import InFlight
     from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
@@ -113,6 +114,9 @@ class Ui(Protocol):
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         """`known` are the statuses already shown."""
+
+    def watch_requests(self, requests: InFlight | None) -> None:
+        """Shows which of these requests to the service get no answer; None: no longer."""
 
     def interruptible(
         self, note: str, last: ApplyReport | FailureReport | None = None

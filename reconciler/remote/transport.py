@@ -22,6 +22,7 @@ from reconciler import __version__
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.remarks import Arg
 from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import service_url
 from reconciler.remote.exchange import (
@@ -34,7 +35,9 @@ from reconciler.remote.exchange import (
     TooLateError,
     watched,
 )
+from reconciler.remote.in_flight import InFlight, RequestInFlight
 from reconciler.remote.network import proxy_for
+from reconciler.remote.responses import reason
 from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 from reconciler.remote.session import AddressSession
@@ -100,6 +103,7 @@ class Transport:
         self._policy = policy or RetryPolicy()
         self._prepared = (("", ""), requests.PreparedRequest())
         self._sleep, self._spread = sleep, spread
+        self.in_flight = InFlight(clock, lambda request: self._name(request).partition("?")[0])
         proxy = proxy_for(self._base) if app is None else ""
         self.scrub = Scrubber(token, ":".join(get_auth_from_url(proxy)))
 
@@ -117,17 +121,25 @@ class Transport:
         exchange = self._exchange(timeout, timeout)
         exchange.max_idle, exchange.window = self.max_idle_for_post, window
         exchange.resets = True
-        return self._send(request, exchange)
+        with self.in_flight.request(request):
+            return self._send(request, exchange)
 
     def send_once(self, request: Request, timeout: float) -> ServiceResponse:
         """Sends once. Raises NoResponseError without a complete response in `timeout` seconds."""
-        return self._send(request, self._exchange(timeout, timeout))
+        with self.in_flight.request(request):
+            return self._send(request, self._exchange(timeout, timeout))
 
     def send(
         self, request: Request, stopped: Callable[[], bool] = lambda: False
     ) -> ServiceResponse:
         """Sends an idempotent request, with retries until `stopped`; returns the last response.
         Raises NoResponseError if the last try got none."""
+        with self.in_flight.request(request) as pending:
+            return self._send_again(request, stopped, pending)
+
+    def _send_again(
+        self, request: Request, stopped: Callable[[], bool], pending: RequestInFlight
+    ) -> ServiceResponse:
         started = self.clock()
         for tried in itertools.count(1):
             outcome: ServiceResponse | NoResponseError
@@ -144,7 +156,8 @@ class Transport:
             pause = self._policy.wait(tried, spent, requested, self._spread) if may_retry else None
             if pause is None or stopped():
                 break
-            log.info("%s %s: again in %.1f s", request.method, self._path(request), pause)
+            pending.failed(self._why(outcome))
+            log.info("%s: again in %.1f s", self._name(request), pause)
             self._sleep(pause)
         if isinstance(outcome, NoResponseError):
             raise outcome
@@ -163,14 +176,13 @@ class Transport:
         except _FAILURES as exc:
             spent = (self.clock() - started) * 1000
             why = type(exc).__name__
-            log.info("%s %s -> %s, %.0f ms", request.method, self._path(request), why, spent)
+            log.info("%s -> %s, %.0f ms", self._name(request), why, spent)
             raise NoResponseError(exc, begun=exchange.begun) from None
         answer = ServiceResponse(response.status_code, response.headers, body, received)
         if log.isEnabledFor(logging.INFO):
             log.info(
-                "%s %s -> %d, %.0f ms%s",
-                request.method,
-                self._path(request),
+                "%s -> %d, %.0f ms%s",
+                self._name(request),
                 answer.status,
                 (received - started) * 1000,
                 f", request {self.scrub(answer.request_id)}" if answer.request_id else "",
@@ -205,5 +217,8 @@ class Transport:
             exchange.read_timeout()
         return b"".join(chunks)
 
-    def _path(self, request: Request) -> str:
-        return self.scrub(shown_text(request.path))
+    def _name(self, request: Request) -> str:
+        return f"{request.method} {self.scrub(shown_text(request.path))}"
+
+    def _why(self, outcome: ServiceResponse | NoResponseError) -> Arg:
+        return reason(outcome, self.scrub) if isinstance(outcome, NoResponseError) else str(outcome)

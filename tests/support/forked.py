@@ -4,6 +4,7 @@ take several times as long, most of that for its imports."""
 from __future__ import annotations
 
 import gc
+import math
 import multiprocessing
 import os
 import pkgutil
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import reconciler
 from reconciler.__main__ import main
+from reconciler.cli.console import wait_notes
 from tests.support import quick_disk, skipped_time
 
 _forks = multiprocessing.get_context("forkserver")
@@ -148,4 +150,5 @@ def _run(
             os.dup2(file.fileno(), number)
     os.fsync = quick_disk.fsync  # type: ignore[assignment]
     skipped_time.set_ahead(skipped)
+    wait_notes.PATIENCE = math.inf
     target(*args)

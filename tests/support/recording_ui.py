@@ -13,6 +13,7 @@ from reconciler.app.settings import Connection, Settings
 from reconciler.app.ui import ApplyProgress, Source
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
+from reconciler.remote.in_flight import InFlight
 from reconciler.render.reports import Report
 from reconciler.system.stop import Stop
 from reconciler.tasks.status import TaskStatus
@@ -80,6 +81,8 @@ class RecordingUi:
     def watch(self, known: Sequence[TaskStatus] = ()) -> Quiet:
         del known
         return Quiet()
+
+    def watch_requests(self, _requests: InFlight | None) -> None: ...
 
     def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
         del note, last

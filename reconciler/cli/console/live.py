@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TextIO
 
+from reconciler.cli.console.stderr import FOOT
 from reconciler.render import cells
 
 
@@ -21,7 +22,7 @@ class Screen:
     @property
     def lines(self) -> int | None:
         """How many rows fit; None if they are not updated in place."""
-        size = _size(self._stream) if self._in_place else None
+        size = size_of(self._stream) if self._in_place else None
         return size[1] - 1 if size is not None else None
 
     def clear(self) -> None:
@@ -31,10 +32,11 @@ class Screen:
 
     def show(self, rows: Sequence[str]) -> None:
         """Writes the rows, truncated to the size of the terminal."""
-        size = _size(self._stream) if self._in_place else None
+        size = size_of(self._stream) if self._in_place else None
         text = _fitted(rows, *size) if size is not None else list(rows)
         if (text, size) == (self._shown, self._size):
             return
+        FOOT.remove()
         self._stream.write(self._over(text, size) if self._in_place else self._below(text))
         self._stream.flush()
         self._shown, self._size = text, size
@@ -50,7 +52,7 @@ class Screen:
         return ("\x1b[H" if moved else up) + "".join(f"{row}\x1b[K\n" for row in text) + "\x1b[J"
 
 
-def _size(stream: TextIO) -> tuple[int, int] | None:
+def size_of(stream: TextIO) -> tuple[int, int] | None:
     """Columns and lines of a terminal, None if unknown."""
     try:
         size = os.get_terminal_size(stream.fileno())
@@ -66,10 +68,10 @@ def _fitted(rows: Sequence[str], columns: int, lines: int) -> list[str]:
     if len(kept) >= lines:
         more = len(kept) - lines + 2
         kept = [*kept[: max(0, lines - 4)], f"... ({more} more)", *kept[-2:]][-max(1, lines - 1) :]
-    return [_cut(row, columns) for row in kept]
+    return [fit_row(row, columns) for row in kept]
 
 
-def _cut(row: str, columns: int) -> str:
+def fit_row(row: str, columns: int) -> str:
     """The start of a row, with its colors and hyperlinks."""
     if cells.width(row) <= columns:
         return row

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from reconciler.app.settings import ReportFile, Settings
 from reconciler.app.ui import ApplyProgress, FailureReport
 from reconciler.cli.console.source_lines import SourceLines
-from reconciler.cli.console.stderr import write_stderr
-from reconciler.cli.console.terminal import columns, wants_color, wants_links
+from reconciler.cli.console.stderr import FOOT, write_stderr
+from reconciler.cli.console.terminal import columns, may_rewrite, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     from reconciler.app.apply import ApplyWaitReport
     from reconciler.app.ui import Source, Watch
+    from reconciler.cli.console.wait_notes import WaitNotes
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
+    from reconciler.remote.in_flight import InFlight
     from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
@@ -55,6 +57,7 @@ class Output:
     ) -> None:
         self.options = options or OutputOptions()
         self.settings = settings or Settings()
+        self._rewrites = may_rewrite(self.options.format, quiet=self.options.quiet)
         self.has_result = False
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
@@ -62,6 +65,7 @@ class Output:
         self._sources = SourceLines()
         self._sensitive: frozenset[str] = frozenset()
         self._shown: set[Diagnostic] = set()
+        self._notes: WaitNotes | None = None
 
     # Masking
 
@@ -187,6 +191,7 @@ class Output:
     def document(self, text: str) -> None:
         """Writes to stdout. External text must have passed through `render.safe`."""
         self.has_result = True
+        FOOT.remove()
         sys.stdout.write(text)
         sys.stdout.flush()
 
@@ -222,11 +227,9 @@ class Output:
 
     def _wrapped(self, text: str) -> str:
         """Text for a terminal; elsewhere, lines stay whole, so that logs can be searched."""
-        if not sys.stderr.isatty():
-            return text
         from reconciler.render.cells import wrap_sentences
 
-        return wrap_sentences(text, columns())
+        return wrap_sentences(text, columns()) if sys.stderr.isatty() else text
 
     def _text(self, note: str, /, **facts: Arg) -> str:
         """The text of a note, made safe."""
@@ -281,22 +284,30 @@ class Output:
         return sys.stdin.readline() or None
 
     def progress(self, total: int) -> ApplyProgress:
-        from reconciler.cli.console.progress import Bar, Lines
+        from reconciler.cli.console.progress import Bar, Lines, load_early
 
-        self._load_early()
+        load_early(lambda r: render(self.options.format, self.masked(r), self.style_of_result()))
         if self.options.quiet:
             return ApplyProgress()
         clock = SystemClock().now
-        if total and sys.stderr.isatty() and self.options.format == "text":
+        if total and self._rewrites:
             return Bar(total, clock, self.masked_facts, color=self.style(sys.stderr).color)
         return Lines(total, clock, self.masked_facts)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.watch import LiveTable
 
-        on_terminal = sys.stderr.isatty() and self.options.format == "text"
-        has_table = on_terminal and not self.options.quiet
-        return LiveTable(self.note, (lambda: self.style(sys.stderr)) if has_table else None, known)
+        style = (lambda: self.style(sys.stderr)) if self._rewrites else None
+        return LiveTable(self.note, style, known)
+
+    def watch_requests(self, requests: InFlight | None) -> None:
+        from reconciler.cli.console.wait_notes import WaitNotes
+
+        if self._notes is not None:
+            self._notes.stop()
+        elif requests is not None and not self.options.quiet:
+            self._notes = WaitNotes(requests.longest, self.masked_facts, in_place=self._rewrites)
+            self._notes.start()
 
     def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.cli.signals import Interrupts
@@ -307,17 +318,6 @@ class Output:
             return Interrupts(message)
         result = render(self.options.format, self.masked(last), self.style_of_result())
         return Interrupts(message, result)
-
-    def _load_early(self) -> None:
-        """Loads whatever words and renders results: an apply that later can open no file must still
-        report what it has done."""
-        from reconciler.apply.report import ApplyReport
-        from reconciler.cli.failures import failure_of
-        from reconciler.messages import load_all
-
-        load_all()
-        failure_of(OSError())
-        render(self.options.format, self.masked(ApplyReport(())), self.style_of_result())
 
     # Style
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
-from reconciler.apply.report import Result, TaskResult
+from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.messages.remarks import note_text
@@ -26,6 +26,18 @@ NAMED = 3
 
 BETWEEN_LINES = timedelta(seconds=30)
 """The time between two lines about the same wait."""
+
+
+def load_early(shown: Callable[[ApplyReport], object]) -> None:
+    """Loads whatever words and renders results (`shown`): an apply that later can open no file must
+    still report what it has done."""
+    from reconciler.cli.failures import failure_of
+    from reconciler.messages import load_all
+
+    load_all()
+    failure_of(OSError())
+    shown(ApplyReport(()))
+
 
 Masked = Callable[[Mapping[str, Arg]], Mapping[str, Arg]]
 """Removes from facts what sensitive tasks must not show."""

@@ -46,6 +46,11 @@ def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
     return bool(env.get("FORCE_COLOR")) or (terminal and env.get("TERM") != "dumb")
 
 
+def may_rewrite(form: str, *, quiet: bool) -> bool:
+    """Whether rows on stderr may be rewritten."""
+    return form == "text" and not quiet and sys.stderr.isatty()
+
+
 def columns(most: int = 120) -> int:
     """The width of text: `COLUMNS`, else the terminal's, else 80; limited to a readable range. Not
     `shutil.get_terminal_size`, because `shutil` imports compressors."""
