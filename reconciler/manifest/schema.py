@@ -17,6 +17,7 @@ from reconciler.manifest.finding import Finding
 from reconciler.model import limits
 from reconciler.model.canonical import json_value
 from reconciler.model.codes import Code
+from reconciler.model.paths import shown
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.violation import Violation
 from reconciler.system import memory
@@ -170,8 +171,6 @@ def _faults() -> Iterator[None]:
     """Converts every exception of the library to RemarkError: the schema causes them."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
-
-    from reconciler.model.paths import shown
 
     try:
         yield

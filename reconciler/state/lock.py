@@ -12,6 +12,7 @@ the new one. It names the holder, for messages only: a dead process does not blo
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
 from collections.abc import Callable
@@ -88,8 +89,6 @@ def host_name() -> str:
 
 
 def user_name() -> str:
-    import getpass
-
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -7,6 +7,7 @@ only for paths with a diagnostic: most files have none.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -54,8 +55,6 @@ class LineIndex:
         self._starts = [0, *(found.end() for found in re.finditer("\r\n|\r|\n", text))]
 
     def position(self, offset: int) -> Position:
-        from bisect import bisect_right  # most files need no positions
-
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
