@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconciler.remote.credentials import Resolved
     from reconciler.state.attempt import Attempt, Duplicate, RetiredTask
     from reconciler.state.model import Record, State
-    from reconciler.state.session import Session, StatePlace
+    from reconciler.state.session import Session, StateLocation
     from reconciler.system.cache import UserCache
 
 
@@ -112,7 +112,7 @@ class Context:
     # The state
 
     @cached_property
-    def place(self) -> StatePlace:
+    def location(self) -> StateLocation:
         """The location of the state. StateError for an invalid address; TaskctlError if a runner of
         a CI system would start a state file that nobody named."""
         if (file := self.missing_state) and not (self.connection.state or self.backend.is_local):
@@ -121,11 +121,11 @@ class Context:
             ci = ci_system(os.environ)
             if ci is not None:  # the next runner would create all tasks again
                 raise TaskctlError.of(Code.STATE_ON_RUNNER, path=file, ci=ci)
-        place = self.place_of(self.state_address)
-        self.ui.detail("state", path=place.display_name)
-        return place
+        location = self.location_of(self.state_address)
+        self.ui.detail("state", path=location.display_name)
+        return location
 
-    def place_of(self, address: str) -> StatePlace:
+    def location_of(self, address: str) -> StateLocation:
         """The state at an address or path, closed with this context. StateError for an invalid
         address."""
         from reconciler.app.state_address import is_address, refuse_key, shared_state
@@ -191,15 +191,15 @@ class Context:
         """The state with its journal folded in; takes no lock and writes nothing. StateError."""
         from reconciler.state.session import read_state
 
-        state = read_state(self.place, backend=self.backend.name)
+        state = read_state(self.location, backend=self.backend.name)
         self._protect_recorded(state)
         return state
 
     def open_state(
-        self, purpose: str, place: StatePlace | None = None, *, moves: bool = False
+        self, purpose: str, location: StateLocation | None = None, *, moves: bool = False
     ) -> Session:
-        """Locks and opens the state, or that of another `place`, for changes. StateError if it is
-        locked or unusable; `moves`: a state that was moved may be opened."""
+        """Locks and opens the state, or that of another `location`, for changes. StateError if it
+        is locked or unusable; `moves`: a state that was moved may be opened."""
         from reconciler.app.ci import this_run
         from reconciler.state.session import Claim, Session
 
@@ -211,7 +211,7 @@ class Context:
             self.connection.lock_timeout,
             lambda holder: self.ui.note(note, holder=holder),
         )
-        session = Session.open(place or self.place, claim, moves=moves)
+        session = Session.open(location or self.location, claim, moves=moves)
         session.sign(this_run(self.client if self.has_client else None, self.clock))
         self._protect_recorded(session.state)
         self.ui.diagnostics(session.warnings())

@@ -190,12 +190,12 @@ class _Checks:
 
     def state(self) -> Remark:
         self._needs("backend")
-        place = self._ctx.place
+        location = self._ctx.location
         state = self._ctx.read_state()
-        facts: dict[str, Arg] = {"path": place.display_name, "count": len(state.records)}
+        facts: dict[str, Arg] = {"path": location.display_name, "count": len(state.records)}
         if self._ctx.is_shared:
             return remark("found.state/shared", **facts, serial=state.serial)
-        kind = "" if Path(place.display_name).exists() else "/new"
+        kind = "" if Path(location.display_name).exists() else "/new"
         return Remark(f"found.state{kind}", facts)
 
     def marks(self) -> Remark:
@@ -224,8 +224,8 @@ class _Checks:
         if not self._write_test:
             raise _SkippedError("unasked")
         self._needs("backend", "state")
-        self._ctx.place.try_write()
-        return remark("found.write", path=self._ctx.place.display_name)
+        self._ctx.location.try_write()
+        return remark("found.write", path=self._ctx.location.display_name)
 
     def cache(self) -> Remark:
         self._needs_service()
@@ -258,7 +258,7 @@ class _Checks:
         names = [f":(literal){file}{suffix}" for suffix in ("", ".journal", ".backup")]
         root = self._ctx.settings.root
         if run_git(root, "ls-files", "-z", "--", *names, env=os.environ).stdout:
-            name = self._ctx.place.display_name
+            name = self._ctx.location.display_name
             raise TaskctlError.of(Code.STATE_TRACKED, path=name)
 
     def ci(self) -> Remark:

@@ -68,7 +68,7 @@ def open_workspace(
     refuse_other_claims(ctx.settings, manifests.files)
     limits = [n for n in (options.max_creates, manifests.max_creates) if n is not None]
     options = replace(options, max_creates=min(limits, default=None))
-    _ = ctx.place  # its problems come before those of the token
+    _ = ctx.location  # its problems come before those of the token
     _ = ctx.client
     if at is None and manifests.recurrences:
         manifests = _by_both_clocks(ctx, paths, manifests)

@@ -191,44 +191,44 @@ def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> Remote
 # States
 
 
-class PlaceChange(Value, frozen=True):
-    """`done` names the change of the state at `place`; `changed` is False if nothing had to change.
-    `who` is the holder of the lock, or the file or place on the other side. `is_used`: commands
-    without `--state` use this state."""
+class LocationChange(Value, frozen=True):
+    """`done` names the change of the state at `location`; `changed` is False if nothing had to
+    change. `who` is the holder of the lock, or the file or location on the other side. `is_used`:
+    commands without `--state` use this state."""
 
-    place: str
+    location: str
     done: str
     changed: bool
     who: str = ""
     is_used: bool = True
 
 
-def create_state(ctx: Context, address: str | None, *, new: bool) -> PlaceChange:
+def create_state(ctx: Context, address: str | None, *, new: bool) -> LocationChange:
     """Creates a shared state for the backend, unless it exists already. If there are others beside
     it, it must be `new`, or a person confirms it. StateError."""
-    place, backend = _shared(ctx, address), ctx.backend.name
-    others = () if new else place.others()
-    if others and not place.exists(backend):
+    location, backend = _shared(ctx, address), ctx.backend.name
+    others = () if new else location.others()
+    if others and not location.exists(backend):
         if not ctx.ui.interactive:
-            raise place.missing()
-        if not ctx.ui.ask("ask.new_state", strict=False, file=place.display_name, states=others):
-            return PlaceChange(place.display_name, "declined", False)
-    created = place.create(State(os.urandom(16).hex(), 0, backend))
+            raise location.missing()
+        if not ctx.ui.ask("ask.new_state", strict=False, file=location.display_name, states=others):
+            return LocationChange(location.display_name, "declined", False)
+    created = location.create(State(os.urandom(16).hex(), 0, backend))
     if not created:
-        read_state(place, backend=backend)
+        read_state(location, backend=backend)
     is_used = address in (None, ctx.connection.state, ctx.settings.state)
-    return PlaceChange(
-        place.display_name, "created" if created else "exists", created, is_used=is_used
+    return LocationChange(
+        location.display_name, "created" if created else "exists", created, is_used=is_used
     )
 
 
-def release_lock(ctx: Context, epoch: int) -> PlaceChange:
+def release_lock(ctx: Context, epoch: int) -> LocationChange:
     """Releases the lock of that epoch. StateError."""
-    place = _shared(ctx, None)
-    holder = place.unlock(epoch)
+    location = _shared(ctx, None)
+    holder = location.unlock(epoch)
     if holder is None:
-        return PlaceChange(place.display_name, "notLocked", False)
-    return PlaceChange(place.display_name, "unlocked", True, str(holder))
+        return LocationChange(location.display_name, "notLocked", False)
+    return LocationChange(location.display_name, "unlocked", True, str(holder))
 
 
 def pull_state(ctx: Context) -> dict[str, object]:
@@ -241,7 +241,7 @@ def pull_state(ctx: Context) -> dict[str, object]:
     return document
 
 
-def push_state(ctx: Context, file: str) -> PlaceChange:
+def push_state(ctx: Context, file: str) -> LocationChange:
     """Replaces the state with a later version of it from a file. TaskctlError."""
     reason = "No such file or directory"
     try:
@@ -256,7 +256,7 @@ def push_state(ctx: Context, file: str) -> PlaceChange:
         session.put(edit.push(state, given))
         session.save()
         changed = session.state.serial != state.serial
-    return PlaceChange(ctx.place.display_name, "pushed", changed, file)
+    return LocationChange(ctx.location.display_name, "pushed", changed, file)
 
 
 def _decode_copy(data: bytes, file: str, backend: str) -> State:
@@ -271,26 +271,28 @@ def _decode_copy(data: bytes, file: str, backend: str) -> State:
         raise StateError.of(Code.STATE_EDIT, "damaged", at=found.at, **facts) from problem
 
 
-def move_state(ctx: Context, to: str) -> PlaceChange:
-    """Moves the state to another place, or completes an interrupted move. StateError."""
-    target = ctx.place_of(to)
-    done = migration.migrate(ctx.place, target, _opener(ctx))
+def move_state(ctx: Context, to: str) -> LocationChange:
+    """Moves the state to another location, or completes an interrupted move. StateError."""
+    target = ctx.location_of(to)
+    done = migration.migrate(ctx.location, target, _opener(ctx))
     case = "moved" if done else "movedBefore"
-    return PlaceChange(ctx.place.display_name, case, done, target.display_name, is_used=not done)
+    return LocationChange(
+        ctx.location.display_name, case, done, target.display_name, is_used=not done
+    )
 
 
-def abort_move(ctx: Context) -> PlaceChange:
+def abort_move(ctx: Context) -> LocationChange:
     """Undoes an interrupted move. StateError if it was completed."""
-    done = migration.abort(ctx.place, _opener(ctx))
-    return PlaceChange(ctx.place.display_name, "moveUndone" if done else "notMoving", done)
+    done = migration.abort(ctx.location, _opener(ctx))
+    return LocationChange(ctx.location.display_name, "moveUndone" if done else "notMoving", done)
 
 
 def _opener(ctx: Context) -> migration.Opened:
-    return lambda place: ctx.open_state("state migrate", place, moves=True)
+    return lambda location: ctx.open_state("state migrate", location, moves=True)
 
 
 def _shared(ctx: Context, address: str | None) -> SharedState:
-    place = ctx.place if address is None else ctx.place_of(address)
-    if not isinstance(place, SharedState):
+    location = ctx.location if address is None else ctx.location_of(address)
+    if not isinstance(location, SharedState):
         raise StateError.of(Code.STATE_ADDRESS, "local", file=address or ctx.state_address)
-    return place
+    return location

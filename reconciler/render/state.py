@@ -18,7 +18,7 @@ from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, Run
 from reconciler.state.model import Record, State
 
 if TYPE_CHECKING:
-    from reconciler.app.state import Edit, PlaceChange
+    from reconciler.app.state import Edit, LocationChange
 
 
 # The state
@@ -222,9 +222,9 @@ def edits_document(edits: Iterable[Edit]) -> Document:
     )
 
 
-def place_text(change: PlaceChange) -> str:
-    lines = [phrase(f"state.{change.done}", place=change.place, who=change.who)]
-    used = change.who if change.done == "moved" else change.place
+def location_text(change: LocationChange) -> str:
+    lines = [phrase(f"state.{change.done}", place=change.location, who=change.who)]
+    used = change.who if change.done == "moved" else change.location
     if not change.is_used and _may_be_in_file(used):
         lines += [phrase("state.useInFile", place=used), f'    state = "{used}"']
     elif not change.is_used:
@@ -237,8 +237,8 @@ def _may_be_in_file(place: str) -> bool:
     return place.startswith("git:")
 
 
-def place_document(change: PlaceChange) -> Document:
-    return json_document(state=change.place, result=change.done, changed=change.changed)
+def location_document(change: LocationChange) -> Document:
+    return json_document(state=change.location, result=change.done, changed=change.changed)
 
 
 def copy_text(state: Mapping[str, object]) -> str:

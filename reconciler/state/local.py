@@ -45,7 +45,7 @@ class Loaded(NamedTuple):
 
 
 class LocalState:
-    """`state.session.StatePlace` of a file.
+    """`state.session.StateLocation` of a file.
 
     `path` is the state file itself, never a link to it, because replacing a link would detach the
     state from its location. `display_name` is the path as the user gave it, for messages; `a:b`

@@ -1,4 +1,4 @@
-"""Moves a state to another place, so that at most one of the two is ever in use.
+"""Moves a state to another location, so that at most one of the two is ever in use.
 
 First the source is marked as moving; then the target gets everything, marked as not in use; then
 the source becomes an empty state that names the target; and only then is the target used. Each step
@@ -17,13 +17,13 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Move, Stage
 from reconciler.state.codec import encode_state
 from reconciler.state.model import State
-from reconciler.state.session import Session, StatePlace
+from reconciler.state.session import Session, StateLocation
 
-Opened = Callable[[StatePlace], Session]
+Opened = Callable[[StateLocation], Session]
 """Locks and opens a state, even if it was moved."""
 
 
-def migrate(source: StatePlace, target: StatePlace, opened: Opened) -> bool:
+def migrate(source: StateLocation, target: StateLocation, opened: Opened) -> bool:
     """Moves the state; False if it was moved before. If it raises StateError, the source is as
     usable as before, or the move must be repeated."""
     if source.display_name == target.display_name:
@@ -46,7 +46,7 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened) -> bool:
             moved_to = Move(Stage.MOVED_TO, target.display_name)
             _save(source_session, _emptied(source_session.state, moved_to))
         except StateError:
-            with suppress(StateError):  # the lock is lost, or the place is unreachable
+            with suppress(StateError):  # the lock is lost, or the location is unreachable
                 serial = source_session.state.serial
                 _save(source_session, replace(state, serial=serial, move=None))
             raise
@@ -55,7 +55,7 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened) -> bool:
     return True
 
 
-def abort(source: StatePlace, opened: Opened) -> bool:
+def abort(source: StateLocation, opened: Opened) -> bool:
     """Makes the source of an interrupted move usable again; False if no move is in progress.
     Raises StateError if the move was completed."""
     with opened(source) as source_session:
@@ -66,7 +66,7 @@ def abort(source: StatePlace, opened: Opened) -> bool:
     return move is not None
 
 
-def _fill(target_session: Session, moved: State, target: StatePlace) -> None:
+def _fill(target_session: Session, moved: State, target: StateLocation) -> None:
     """Fills the target; overwrites only what an earlier move of the same state left there."""
     found = target_session.state
     if found.lineage != moved.lineage or found.move is None:
@@ -77,7 +77,7 @@ def _fill(target_session: Session, moved: State, target: StatePlace) -> None:
         raise _refused("differs", target)
 
 
-def _complete(source: StatePlace, target: StatePlace, opened: Opened, lineage: str) -> bool:
+def _complete(source: StateLocation, target: StateLocation, opened: Opened, lineage: str) -> bool:
     """Completes a move whose source is no longer in use."""
     with opened(target) as target_session:
         state = target_session.state
@@ -104,14 +104,14 @@ def _content(state: State) -> bytes:
     return encode_state(replace(state, serial=0, journal=""))
 
 
-def _moved(move: Move, place: StatePlace) -> StateError:
+def _moved(move: Move, location: StateLocation) -> StateError:
     if move.stage is Stage.MOVING_FROM:
         return StateError.of(
-            Code.STATE_MOVED, move.stage, file=place.display_name, place=move.place
+            Code.STATE_MOVED, move.stage, file=location.display_name, place=move.place
         )
-    return _refused("other" if move.stage is Stage.MOVING_TO else "moved", place, move.place)
+    return _refused("other" if move.stage is Stage.MOVING_TO else "moved", location, move.place)
 
 
-def _refused(case: str, place: StatePlace, other: str = "") -> StateError:
-    display_name = place.display_name
+def _refused(case: str, location: StateLocation, other: str = "") -> StateError:
+    display_name = location.display_name
     return StateError.of(Code.STATE_MIGRATION, case, file=display_name, place=other or display_name)

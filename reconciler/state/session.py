@@ -36,7 +36,7 @@ class Claim(NamedTuple):
     waiting: Callable[[str], None] | None = None
 
 
-class StatePlace(Protocol):
+class StateLocation(Protocol):
     """Where a state is stored. Every method may raise StateError."""
 
     @property
@@ -75,7 +75,7 @@ class HeldState(Protocol):
         """Opens the log to append events to. Call it once."""
 
     def warnings(self) -> list[Diagnostic]:
-        """Warnings about the place."""
+        """Warnings about the location."""
 
     def check_held(self) -> None:
         """Raises StateError unless lock, log and saved state are certainly those that this run
@@ -94,13 +94,13 @@ class HeldState(Protocol):
         """Releases the lock; nothing can be appended afterwards."""
 
 
-def read_state(place: StatePlace, *, backend: str) -> State:
+def read_state(location: StateLocation, *, backend: str) -> State:
     """The current state with its journal folded in; takes no lock and writes nothing.
 
     Raises StateError if it is unreadable, belongs to another backend, or was moved elsewhere.
     """
-    state = place.read(backend)
-    _refuse_moved(state, place.display_name)
+    state = location.read(backend)
+    _refuse_moved(state, location.display_name)
     return state
 
 
@@ -131,13 +131,13 @@ class Session:
         self._log = held.log(self._fold)
 
     @classmethod
-    def open(cls, place: StatePlace, claim: Claim, *, moves: bool = False) -> Session:
+    def open(cls, location: StateLocation, claim: Claim, *, moves: bool = False) -> Session:
         """Takes the lock and reads. Raises StateError if the state is locked or unusable; one that
         was moved elsewhere is usable only with `moves`."""
-        held = place.take(claim)
+        held = location.take(claim)
         try:
             if not moves:
-                _refuse_moved(held.saved, place.display_name)
+                _refuse_moved(held.saved, location.display_name)
         except StateError:
             held.release()
             raise
@@ -149,7 +149,7 @@ class Session:
         return self._held.exists or bool(self._held.events)
 
     def warnings(self) -> list[Diagnostic]:
-        """Warnings about the place of this state."""
+        """Warnings about the location of this state."""
         return self._held.warnings()
 
     @property

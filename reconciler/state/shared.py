@@ -41,7 +41,8 @@ MIN_READS = 4
 
 
 class SharedState:
-    """`state.session.StatePlace` of an engine. `run` is the link to this run in its CI system."""
+    """`state.session.StateLocation` of an engine. `run` is the link to this run in its CI
+    system."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ from reconciler.cli.options import (
 from reconciler.cli.usage import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.app.state import Edit, PlaceChange
+    from reconciler.app.state import Edit, LocationChange
 
 
 @make_command(
@@ -292,8 +292,8 @@ def _show_edits(call: Call, *edits: Edit) -> int:
     return int(not edits)
 
 
-def _show_change(call: Call, change: PlaceChange) -> int:
-    from reconciler.render.state import place_document, place_text
+def _show_change(call: Call, change: LocationChange) -> int:
+    from reconciler.render.state import location_document, location_text
 
-    call.out.result(lambda: place_document(change), lambda _style: place_text(change))
+    call.out.result(lambda: location_document(change), lambda _style: location_text(change))
     return 0

@@ -19,7 +19,7 @@ from reconciler.state.encryption import KeyRing
 from reconciler.state.local import LocalState
 from reconciler.state.migration import abort, migrate
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
-from reconciler.state.session import Claim, Session, StatePlace, read_state
+from reconciler.state.session import Claim, Session, StateLocation, read_state
 from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
@@ -79,7 +79,7 @@ class World:
             session.append(Recorded(record(1)), BaselineRead(BEFORE))
             session.append(Attempted(replace(attempt(2), baseline=baseline, waited=45.0)))
 
-    def places(self, process: Process) -> list[StatePlace]:
+    def places(self, process: Process) -> list[StateLocation]:
         """The two backends as this process sees them."""
         real = LocalState.replace
         self.monkeypatch.setattr(
@@ -87,14 +87,14 @@ class World:
         )
         return [self._place(number, process) for number in (0, 1)]
 
-    def _place(self, number: int, process: Process) -> StatePlace:
+    def _place(self, number: int, process: Process) -> StateLocation:
         if self.kinds[number] == "file":
             return LocalState(self.folder / f"{number}.json")
         memory = self.engines[number]
         engine: Any = Engine(memory, process)
         return SharedState(engine, memory.clock, KeyRing(), wait=memory.clock.wait)
 
-    def opened(self, place: StatePlace) -> Session:
+    def opened(self, place: StateLocation) -> Session:
         wait = timedelta(minutes=5)
         return Session.open(place, Claim(BACKEND, "apply", wait), moves=True)
 
@@ -114,7 +114,7 @@ class World:
         assert refusal(self.source) is Code.STATE_MOVED
 
 
-def refusal(place: StatePlace) -> Code | None:
+def refusal(place: StateLocation) -> Code | None:
     try:
         state = read_state(place, backend=BACKEND)
     except StateError as problem:
@@ -288,6 +288,6 @@ def undo(world: World) -> str:
     return "undone" if done else "nothing to undo"
 
 
-def read_move(place: StatePlace) -> Stage | None:
+def read_move(place: StateLocation) -> Stage | None:
     move = place.read(BACKEND).move
     return move.stage if move is not None else None

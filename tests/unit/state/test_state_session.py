@@ -19,7 +19,7 @@ from reconciler.state.journal import Journal
 from reconciler.state.ledger import fold
 from reconciler.state.local import HeldFile, LocalState
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State
-from reconciler.state.session import Claim, Session, StatePlace, read_state
+from reconciler.state.session import Claim, Session, StateLocation, read_state
 from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
@@ -315,7 +315,7 @@ def test_missing_folders_are_created(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def opened_state(place: StatePlace, *, backend: str) -> State:
+def opened_state(place: StateLocation, *, backend: str) -> State:
     with Session.open(place, Claim(backend, "a test")) as session:
         return session.state
 
