@@ -15,7 +15,8 @@ from reconciler.model.remarks import Arg
 
 MAX_OUTAGE = 300.0
 """Seconds after an unknown outcome in which creates are started although none has a known outcome
-since."""
+since. A single one is no outage: its create may have a longer settle time, and is then sent again.
+"""
 
 _LEAST_HOLD, _MAX_STEP = 1.0, 64.0
 
@@ -45,7 +46,7 @@ class Throttle:
         self._generation = 0
         self._unknown_in_a_row = 0
         self._after_probe: int | None = None
-        self._ends = math.inf
+        self._since = self._ends = math.inf
         self.why: Arg = ""
 
     @property
@@ -101,7 +102,8 @@ class Throttle:
         with self._free:
             if generation != self._generation:
                 return
-            self._unknown_in_a_row, self._ends, before = 0, math.inf, self.slots
+            self._unknown_in_a_row, before = 0, self.slots
+            self._since = self._ends = math.inf
             if self._after_probe is not None:
                 self.slots, self._after_probe = self._after_probe, None
             else:
@@ -118,9 +120,11 @@ class Throttle:
                 before = self._after_probe or self.slots
                 self._after_probe, self.slots = max(1, before // 2), 1
                 self._unknown_in_a_row += 1
-                self._ends = min(self._ends, now + MAX_OUTAGE)
+                self._since = min(self._since, now)
             step = min(_MAX_STEP, _LEAST_HOLD * 2.0 ** (self._unknown_in_a_row - 1))
             seconds = max(step, retry_after or 0.0)
+            if self._unknown_in_a_row > 1 or seconds >= MAX_OUTAGE:
+                self._ends = self._since + MAX_OUTAGE
             self._until = max(self._until, now + seconds)
             is_outage = self.is_outage
         if is_first and not is_outage and seconds > _LEAST_HOLD:

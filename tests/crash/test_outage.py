@@ -106,3 +106,18 @@ def test_a_few_lost_responses_stop_nothing(here: InProcess, count: int) -> None:
     assert ended.code == 0, ended.stderr
     assert set(ended.results().values()) == {"created"}
     here.sandbox.assert_exactly_one_each(texts)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_one_lost_create_is_no_outage(here: InProcess, lost: int) -> None:
+    """It is sent again, however long its settle time is. If that is lost, too, it is one."""
+    texts = prompts(1)
+    here.sandbox.settle = "10m"
+    here.sandbox.write(as_tasks(texts))
+    here.server.set_rules(Rule("create", Fault("reset"), nth=tuple(range(1, lost + 1))))
+    ended = here.run("apply")
+    result = "created" if lost == 1 else "notStarted"
+    assert ended.results() == {"k0": result}
+    assert len(here.server.posts) == 2
+    assert here.run("apply").code == 0
+    here.assert_settled(texts)

@@ -100,6 +100,16 @@ def test_an_outage_begins_with_the_first_unknown_outcome_since_a_known_one() -> 
     assert outage(throttle, time, 40.0) == [2000 + n for n in (0, 40, 80, 120, 160, 200, 240)]
 
 
+def test_time_alone_makes_no_outage_of_one_unknown_outcome() -> None:
+    time = Time()
+    throttle = Throttle(4, lambda: time.now, time.wait)
+    throttle.unknown(entered(throttle), None, "503")
+    throttle.leave()
+    time.now = 2 * MAX_OUTAGE
+    throttle.unknown(entered(throttle), None, "503")
+    assert throttle.is_outage
+
+
 def test_no_create_waits_for_the_end_of_a_pause_that_outlasts_the_outage() -> None:
     time = Time()
     throttle = Throttle(1, lambda: time.now, time.wait)
