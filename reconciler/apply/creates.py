@@ -143,7 +143,8 @@ class TaskCreator:
         attempt = self._attempt(task, desired, baseline)
         closed = [Closed(mark, "superseded") for mark in unsent]
         deps.holder.ended[attempt.mark] = math.inf
-        deps.log.append(*closed, *self._not_journaled(baseline), Attempted(attempt))
+        before = (*closed, *records.answered(task, deps), *self._not_journaled(baseline))
+        deps.log.append(*before, Attempted(attempt))
         window.note_journaled()
         with self._lock:
             self.own_marks.add(attempt.mark)

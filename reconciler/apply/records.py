@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import ABSENT, digest
@@ -23,7 +23,7 @@ from reconciler.state.attempt import (
     RetiredTask,
     kept_outputs,
 )
-from reconciler.state.model import Duplicated, Event, Forgotten, Record, Recorded, Retired
+from reconciler.state.model import Duplicated, Event, Forgotten, Noted, Record, Recorded, Retired
 
 
 def created(task: PlannedTask, attempt: Attempt, task_id: str, deps: ApplyContext) -> Record:
@@ -96,6 +96,13 @@ def recorded(task: PlannedTask, record: Record) -> list[Event]:
     old = task.record.ref if task.record is not None else task.ref
     moved = [Forgotten(old)] if old != task.ref else []
     return [Recorded(record), *moved, *map(Duplicated, task.duplicates)]
+
+
+def answered(task: PlannedTask, deps: ApplyContext) -> Iterator[Event]:
+    """The event that ends `--not-created` for the former key: it counts for one create."""
+    old = moved_ref(task.desired) if task.desired is not None else None
+    if old is not None and (notes := deps.log.notes_on(old)).not_created:
+        yield Noted(old, replace(notes, not_created=False))
 
 
 def moved_record(task: PlannedTask, record: Record, deps: ApplyContext) -> Record:

@@ -51,6 +51,18 @@ def test_an_edited_prompt_after_a_removed_record_is_unresolved(here: InProcess) 
     assert here.run("apply").results() == {"k1": "created"}
 
 
+def test_an_answer_about_a_former_key_counts_for_one_create(here: InProcess) -> None:
+    removed_record(here)
+    assert here.run_state("resolve", "k1", "--not-created").code == 0
+    tasks = as_tasks({"k2": "do 2", "k3": "do 3", "new": "do 1 again"})
+    tasks["new"]["movedFrom"] = "k1"
+    here.sandbox.write(tasks)
+    assert here.run("apply").results() == {"new": "created"}
+    here.sandbox.write({**as_tasks({"k1": "do 1"}), **tasks, "new": {"message": "do 1 again"}})
+    assert here.run("apply").results() == {"k1": "unresolved"}
+    assert len(here.server.tasks_by_work()["do 1"]) == 1
+
+
 def test_another_key_never_repeats_a_removed_record(here: InProcess) -> None:
     """Its task looks like the new key's, however old it is."""
     removed_record(here)
