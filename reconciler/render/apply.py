@@ -51,7 +51,12 @@ class ApplyView(ReportView):
         return apply_rows(self.report, style)
 
     def document(self) -> Document:
-        return apply_document(self.report)
+        return json_document(
+            self.diagnostics,
+            summary=self.report.summary(),
+            **given(budget=budget_part(self.report.budgets)),
+            tasks=[_applied_task(task) for task in self.report.tasks],
+        )
 
     def summary(self) -> str:
         return apply_summary(self.report).removesuffix(".")
@@ -91,7 +96,13 @@ class ApplyWaitView(StatusesView):
             yield from waited_rows(self.report, style)
 
     def document(self) -> Document:
-        return apply_wait_document(self.report)
+        """That of the apply, with the end of the wait after it."""
+        wait = {
+            "end": self.report.end.value,
+            **statuses_part(self.statuses, self.report.read_at),
+            **given(held=[plan_task(task) for task in self.report.held_tasks]),
+        }
+        return {**ApplyView(self.report).document(), "wait": wait}
 
     def summary(self) -> str:
         waited = status_summary(self.statuses).removesuffix(".")
@@ -170,25 +181,6 @@ def _problem_rows(problems: tuple[Remark, ...], style: Style) -> Iterator[str]:
     if words.note:
         yield f"    {safe.line(words.note)}"
     yield from (f"    {row}" for row in hint_rows(words.hints, replace(style, width=_WIDTH)))
-
-
-def apply_wait_document(report: ApplyWaitReport) -> Document:
-    """The document of an apply, with the end of the wait after it."""
-    wait = {
-        "end": report.end.value,
-        **statuses_part(report.statuses, report.read_at),
-        **given(held=[plan_task(task) for task in report.held_tasks]),
-    }
-    return {**apply_document(report), "wait": wait}
-
-
-def apply_document(report: ApplyReport) -> Document:
-    return json_document(
-        report.diagnostics,
-        summary=report.summary(),
-        **given(budget=budget_part(report.budgets)),
-        tasks=[_applied_task(task) for task in report.tasks],
-    )
 
 
 def _applied_task(task: TaskResult) -> Document:

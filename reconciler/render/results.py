@@ -64,7 +64,13 @@ class ResultsView(StatusesView):
         return result_rows(self.statuses, style, self.report.read_at, self.report.missing)
 
     def document(self) -> Document:
-        return results_document(self.report)
+        return json_document(
+            self.diagnostics,
+            readAt=rfc3339(self.report.read_at),
+            summary=status_counts(self.statuses),
+            notCreated=self.report.missing,
+            tasks=[_result(status) for status in self.statuses],
+        )
 
     def table(self) -> Iterable[Sequence[object]]:
         """A row per task, without the data."""
@@ -158,16 +164,6 @@ def _answer_rows(status: TaskStatus, style: Style) -> Iterator[str]:
     if style.verbose and (answer := result_of(status).answer):
         for line in safe.block(answer.strip("\n")).split("\n"):
             yield from cells.wrap(line, max(20, style.width - 2))
-
-
-def results_document(report: ResultsReport) -> Document:
-    return json_document(
-        report.diagnostics,
-        readAt=rfc3339(report.read_at),
-        summary=status_counts(report.statuses),
-        notCreated=report.missing,
-        tasks=[_result(status) for status in report.statuses],
-    )
 
 
 def _result(status: TaskStatus) -> Document:

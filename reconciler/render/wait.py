@@ -27,16 +27,12 @@ class WaitView(StatusesView):
         return result_rows(self.statuses, style, self.report.read_at)
 
     def document(self) -> Document:
-        return wait_document(self.report)
+        return {
+            "formatVersion": FORMAT_VERSION,
+            "end": self.report.end.value,
+            "diagnostics": diagnostic_items(self.diagnostics),
+            **statuses_part(self.statuses, self.report.read_at),
+        }
 
     def summary(self) -> str:
         return f"Wait: {status_summary(self.statuses)}".removesuffix(".")
-
-
-def wait_document(report: WaitReport) -> Document:
-    return {
-        "formatVersion": FORMAT_VERSION,
-        "end": report.end.value,
-        "diagnostics": diagnostic_items(report.diagnostics),
-        **statuses_part(report.statuses, report.read_at),
-    }
