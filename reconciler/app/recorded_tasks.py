@@ -105,22 +105,17 @@ class RecordedTasks(Value, frozen=True):
         self, statuses: Sequence[TaskStatus], records: Sequence[Record]
     ) -> list[TaskStatus]:
         """The statuses, compared with what is expected, without the words of sensitive tasks."""
-        found, hidden = self.expectations.evaluate(statuses, records), _sensitive_of(records)
-        return [_without_words(s) if s.ref in hidden else s for s in found]
+        hidden = {record.ref for record in records if record.sensitive}
+        return [
+            replace(s, summary=replace(s.summary, words="")) if s.ref in hidden else s
+            for s in self.expectations.evaluate(statuses, records)
+        ]
 
     def not_visible(self, record: Record, command: tuple[str, ...] = ()) -> TaskctlError:
         """The error for a task that the service does not show: it is gone, or another user's, who
         can run the `command`."""
         failed, caller = Refusal(404, ""), self.ctx.client.identity()
         return TaskctlError([delivery_error(failed, record, caller, "", command=command)])
-
-
-def _sensitive_of(records: Iterable[Record]) -> frozenset[TaskRef]:
-    return frozenset(record.ref for record in records if record.sensitive)
-
-
-def _without_words(status: TaskStatus) -> TaskStatus:
-    return replace(status, summary=replace(status.summary, words=""))
 
 
 def with_named_ids(state: State, selectors: Sequence[str]) -> State:

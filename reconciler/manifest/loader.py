@@ -85,18 +85,22 @@ class Manifests(Value, frozen=True):
         )
         entries = tuple(entry.in_org(org_name) for entry in self.entries)
         changed = {task.org_from_manifest for task in tasks if task.org_name == org_name}
-        found = self.diagnostics
+        diagnostics = self.diagnostics
         if len(changed) > 1 or removed != self.removed:
-            known = {_identity(d) for d in found}
-            counted = {(d.file, d.args["code"]) for d in found if d.code is Code.MORE_PROBLEMS}
+            reported = {_identity(d) for d in diagnostics}
+            counted = {
+                (d.file, d.args["code"]) for d in diagnostics if d.code is Code.MORE_PROBLEMS
+            }
             new = [
                 moved.in_file(task.file, task.line, task.column)
                 for task, f in compare(tasks, (), removed, entries)
                 if not _is_ignored(moved := at_entry(f, task.origin), self.ignores.get(task.file))
             ]
-            new = [d for d in new if _identity(d) not in known and (d.file, d.code) not in counted]
-            found = tuple(in_order([*found, *new]))
-        return replace(self, tasks=tasks, diagnostics=found, removed=removed, entries=entries)
+            new = [
+                d for d in new if _identity(d) not in reported and (d.file, d.code) not in counted
+            ]
+            diagnostics = tuple(in_order([*diagnostics, *new]))
+        return replace(self, tasks=tasks, diagnostics=diagnostics, removed=removed, entries=entries)
 
     @property
     def recurring(self) -> dict[TaskRef, Recurring]:
