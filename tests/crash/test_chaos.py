@@ -193,6 +193,16 @@ def remove_journal(round_: Round) -> None:
     round_.adopts = round_.alone = True
 
 
+AT_ONCE: Sequence[Mischief] = (remove_lock, move_lock, restore_state, rewrite_state)
+"""Those that leave the journal alone."""
+
+
+def two_at_once(round_: Round) -> None:
+    for mischief in round_.chance.sample(AT_ONCE, 2):
+        round_.log.append(mischief.__name__)
+        mischief(round_)
+
+
 ON_FILES: Sequence[Mischief] = (
     remove_lock,
     move_lock,
@@ -201,11 +211,8 @@ ON_FILES: Sequence[Mischief] = (
     rewrite_state,
     replace_state,
     remove_journal,
+    two_at_once,
 )
-
-
-AT_ONCE: Sequence[Mischief] = (remove_lock, move_lock, restore_state, rewrite_state)
-"""Those that leave the journal alone."""
 
 
 def unlock(round_: Round) -> None:
@@ -254,7 +261,7 @@ def disturb(server: FaultServer, chance: random.Random) -> None:
     server.set_rules(*(Rule("create", LOST, nth=(n,)) for n in lost), held)
 
 
-def play(here: Round, *mischiefs: Mischief) -> None:
+def play(here: Round, mischief: Mischief) -> None:
     """One round. Two tasks exist; the older copy of the state was made before the second one."""
     here.sandbox.settle = f"{SETTLE}s"
     for count in (1, 2):
@@ -267,9 +274,7 @@ def play(here: Round, *mischiefs: Mischief) -> None:
     first = here.start()
     if here.likely(0.3):
         here.signal(first, signal.SIGSTOP)
-    for mischief in mischiefs:
-        here.log.append(mischief.__name__)
-        mischief(here)
+    mischief(here)
     if here.likely(0.3):
         here.signal(first, signal.SIGKILL)
     if here.likely(0.7) and not here.alone:
@@ -294,39 +299,45 @@ def rounds(count: int, play_one: Callable[[random.Random, list[str]], None]) -> 
             raise
 
 
-def run_on_files(folder: Path, count: int) -> None:
+def run_on_files(folder: Path, mischief: Mischief, count: int) -> None:
     numbers = iter(range(count))
 
     def play_one(chance: random.Random, log: list[str]) -> None:
         repository = folder / f"repository-{next(numbers)}"
         repository.mkdir()
         with serving_tasks() as server:
-            here = Round(Sandbox(repository, server), server, chance, log=log)
-            play(here, *chance.choice([[chance.choice(ON_FILES)], chance.sample(AT_ONCE, 2)]))
+            play(Round(Sandbox(repository, server), server, chance, log=log), mischief)
 
     rounds(count, play_one)
 
 
-def run_on_heads(served: Served, count: int) -> None:
+def run_on_heads(served: Served, mischief: Mischief, count: int) -> None:
     def play_one(chance: random.Random, log: list[str]) -> None:
         with serving_tasks() as server:
-            here = Round(shared_sandbox(served, server), server, chance, log=log)
-            play(here, chance.choice(ON_HEADS))
+            play(Round(shared_sandbox(served, server), server, chance, log=log), mischief)
 
     rounds(count, play_one)
 
 
-def test_a_state_in_files(tmp_path: Path) -> None:
-    run_on_files(tmp_path, 10)
+def name_of(value: object) -> str:
+    return str(getattr(value, "__name__", value))
+
+
+@pytest.mark.parametrize("mischief", ON_FILES, ids=name_of)
+def test_a_state_in_files(tmp_path: Path, mischief: Mischief) -> None:
+    """Ten rounds in all."""
+    run_on_files(tmp_path, mischief, 3 if mischief is two_at_once else 1)
 
 
 @pytest.mark.soak
-def test_a_state_in_files_for_long(tmp_path: Path) -> None:
-    run_on_files(tmp_path, 100)
+@pytest.mark.parametrize("mischief", ON_FILES, ids=name_of)
+def test_a_state_in_files_for_long(tmp_path: Path, mischief: Mischief) -> None:
+    run_on_files(tmp_path, mischief, 100)
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("mischief", ON_HEADS, ids=name_of)
 @pytest.mark.parametrize("engine", ENGINE_PARAMS)
-def test_a_shared_state(engine: str, tmp_path: Path) -> None:
+def test_a_shared_state(engine: str, mischief: Mischief, tmp_path: Path) -> None:
     with serving(engine, tmp_path) as served:
-        run_on_heads(served, 100)
+        run_on_heads(served, mischief, 100)
