@@ -29,8 +29,8 @@ class ListedDuplicates(NamedTuple):
         self, state: State, adopted: Collection[str | None] = ()
     ) -> tuple[Diagnostic, ...]:
         """A warning for each that is running, unless a key gets it now."""
-        left = (each for each in self.running if each.task_id not in adopted)
-        return tuple(duplicate_warning(each, state) for each in left)
+        left = (duplicate for duplicate in self.running if duplicate.task_id not in adopted)
+        return tuple(duplicate_warning(duplicate, state) for duplicate in left)
 
 
 def read_duplicates(ctx: Context, state: State) -> ListedDuplicates:

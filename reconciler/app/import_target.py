@@ -92,10 +92,10 @@ class Target:
             yield replace(problem, severity=Severity.WARNING) if is_error else problem
         new = {task.key for task in made.tasks}
         groups: dict[Hashable, list[Diagnostic]] = {}
-        for task, found in compare([*self.known.tasks, *made.tasks]):
+        for task, finding in compare([*self.known.tasks, *made.tasks]):
             if task.key in new:
-                alike = found.facts["place"] if found.code is Code.DUPLICATE_WORK else found
-                problem = found.in_file(task.file, task.line, task.column)
+                alike = finding.facts["place"] if finding.code is Code.DUPLICATE_WORK else finding
+                problem = finding.in_file(task.file, task.line, task.column)
                 groups.setdefault(alike, []).append(problem)
         for problem, *others in groups.values():
             facts = {**problem.args, "count": len(others)} if others else problem.args

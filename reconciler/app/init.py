@@ -139,18 +139,18 @@ class _Starter:
         """A configuration, unless one applies to the directory; then what `shared` needs of it."""
         if self._prefix + NAME in self.report.written:
             return
-        found = find_config(self._folder)
-        if found.file is None:
+        config = find_config(self._folder)
+        if config.file is None:
             self._create(NAME, template_text(NAME) + (_SHARED if shared else ""))
             return
-        name = os.path.relpath(found.file)
+        name = os.path.relpath(config.file)
         self.report.kept.append(name)
-        if not found.claims(resolved(self._folder / SCHEMA).with_suffix(".yaml")):
+        if not config.claims(resolved(self._folder / SCHEMA).with_suffix(".yaml")):
             self._ctx.ui.note("not_read", config=name, folder=self._prefix + "tasks")
         lines = [
             f"{line}\n"
             for line in _SHARED.splitlines()
-            if line.partition(" =")[0].replace("-", "_") not in found.values
+            if line.partition(" =")[0].replace("-", "_") not in config.values
         ]
         if shared and lines:
             self.report.shown.append((name, "".join(lines)))

@@ -293,9 +293,9 @@ def _advice(diagnostics: Sequence[Diagnostic], plan: Plan) -> Iterator[Diagnosti
     """The diagnostics of manifests; notes advise how to create tasks, so only about such tasks."""
     new = [t.desired for t in plan.tasks if t.desired is not None and (t.creates or t.may_follow)]
     places = {(task.file, task.declared_key) for task in new} | {(task.file, None) for task in new}
-    for each in diagnostics:
-        if each.severity is not Severity.NOTE or (each.file, each.key) in {*places, (None, None)}:
-            yield each
+    for d in diagnostics:
+        if d.severity is not Severity.NOTE or (d.file, d.key) in {*places, (None, None)}:
+            yield d
 
 
 def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:

@@ -75,12 +75,12 @@ class RecordedTasks(Value, frozen=True):
         """The current status of each task, those that need a person first, as read by the `reader`
         (None: the one with a cache). RemoteError."""
         records = self.records(refs)
-        found = (reader or self.ctx.reader).statuses(records, self.ctx.connection.parallelism)
-        found = self._evaluated(found, records)
+        read = (reader or self.ctx.reader).statuses(records, self.ctx.connection.parallelism)
+        read = self._evaluated(read, records)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]
-        found += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]
-        return by_state(found)
+        read += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]
+        return by_state(read)
 
     def status(self, record: Record) -> TaskStatus:
         """The status of one task, with all its events up to now. RemoteError."""

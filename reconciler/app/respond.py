@@ -70,12 +70,14 @@ class Recipient(Value, frozen=True):
 
     def find_approval(self, request_id: str | None) -> Approval:
         """The open request with that ID; without an ID, the only one. TaskctlError."""
-        found = [request for request in self.status.approvals if request_id in (None, request.id)]
-        if len(found) == 1:
-            return found[0]
+        matching = [
+            request for request in self.status.approvals if request_id in (None, request.id)
+        ]
+        if len(matching) == 1:
+            return matching[0]
         place, facts = Place(key=self.record.ref.key), {"ref": self.name}
-        if found:
-            ids = tuple(request.id for request in found)
+        if matching:
+            ids = tuple(request.id for request in matching)
             raise TaskctlError.of(
                 Code.SEVERAL_APPROVALS, at=place, ids=ids, count=len(ids), **facts
             )

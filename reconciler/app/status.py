@@ -61,16 +61,16 @@ def status(
     """
     tasks, refs = RecordedTasks.select(ctx, selectors)
     while True:
-        found = tasks.statuses(refs) if notify is None else statuses_without_texts(tasks, refs)
+        statuses = tasks.statuses(refs) if notify is None else statuses_without_texts(tasks, refs)
         if states:
-            found = tuple(status for status in found if status.state in states)
+            statuses = tuple(status for status in statuses if status.state in states)
         problems = tuple(dict.fromkeys(tasks.expectations.problems))
         duplicates = read_duplicates(ctx, tasks.state).warnings(tasks.state)
-        report = StatusReport(found, ctx.now(), len(refs), problems, duplicates)
+        report = StatusReport(statuses, ctx.now(), len(refs), problems, duplicates)
         if notify is not None:
             _notify(tasks, report, notify)
         yield report
-        if interval is None or all(status.state.is_finished for status in found):
+        if interval is None or all(status.state.is_finished for status in statuses):
             return
         time.sleep(max(SHORTEST_PAUSE, interval.total_seconds()))
 

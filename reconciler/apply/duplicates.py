@@ -36,16 +36,16 @@ class Search(NamedTuple):
 def find_duplicates(deps: ApplyContext, created: Collection[TaskRef], parallelism: int) -> Search:
     """Looks for duplicates in the organizations of the `created` keys, and adds them to the state.
     What cannot be read hides no other duplicate."""
-    found, ends = Search([], []), deps.clock.boot() + MAX_SECONDS
+    result, ends = Search([], []), deps.clock.boot() + MAX_SECONDS
     for org_name in sorted({ref.org_name for ref in created}):
         search = _Organization(deps, org_name, ends)
         tasks = search.listed()
-        found.listed.extend(tasks)
+        result.listed.extend(tasks)
         for duplicate in search.duplicates(tasks, parallelism):
             deps.log.append(Duplicated(duplicate))
-            found.warnings.append(duplicate_warning(duplicate, deps.log.state))
-        found.warnings.extend(search.unread())
-    return found
+            result.warnings.append(duplicate_warning(duplicate, deps.log.state))
+        result.warnings.extend(search.unread())
+    return result
 
 
 def found_duplicates(deps: ApplyContext, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:

@@ -218,19 +218,19 @@ def _output_options(arguments: Sequence[str], called: click.Context | None) -> O
 
     command = called.command if called is not None else None
     formats = getattr(command, "formats", ()) or FORMATS
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     for index, word in enumerate(words):
         name, equals, value = word.partition("=")
         if not equals:
             value = "".join(words[index + 1 : index + 2])
         if name == "--format" and value in formats and value in FORMATS:
-            found["format"] = value
+            options["format"] = value
         elif name == "--color" and value in ("auto", "always", "never"):
-            found["color"] = value
+            options["color"] = value
         elif word in ("-v", "--verbose"):
-            found["verbose"] = True
-    return OutputOptions(**found)
+            options["verbose"] = True
+    return OutputOptions(**options)
 
 
 def _forget_command_line() -> None:

@@ -164,13 +164,13 @@ class App:
 
 def _resolve(method: str, path: str) -> tuple[Handler, dict[str, str], _Route]:
     """The handler, path parameters and route. Raises ApiError 404 (path) or 405 (method)."""
-    for found in _ROUTES:
-        if (match := found.pattern.fullmatch(path)) is None:
+    for route in _ROUTES:
+        if (match := route.pattern.fullmatch(path)) is None:
             continue
-        if (handler := found.handlers.get(method)) is None:
-            allowed = ", ".join(sorted(found.handlers))
+        if (handler := route.handlers.get(method)) is None:
+            allowed = ", ".join(sorted(route.handlers))
             raise ApiError(405, f"{method} is not allowed here", (("Allow", allowed),))
-        return handler, match.groupdict(), found
+        return handler, match.groupdict(), route
     raise ApiError(404, "Not Found: no such path")
 
 

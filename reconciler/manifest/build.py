@@ -19,7 +19,7 @@ _SETTINGS = frozenset(NAMES) - {"message"}
 def build(document: Document) -> None:
     """Adds the tasks of a document, after further checks. Tasks with errors are `unusable`, and
     defaults with errors are left out."""
-    data, errors = document.data, [found for found in document.findings if blocks(found)]
+    data, errors = document.data, [finding for finding in document.findings if blocks(finding)]
     if not isinstance(data, dict):
         return
     document.max_creates, document.removed = _max_creates(data), _removed(document, errors)
@@ -28,7 +28,7 @@ def build(document: Document) -> None:
     invalid = {f.path[1] for f in errors if len(f.path) > 1 and f.path[0] == "defaults"}
     defaults = {n: v for n, v in given.items() if v is not None and n not in invalid}
     checks = TaskChecks(defaults)
-    bad_tasks = {found.task for found in errors}
+    bad_tasks = {finding.task for finding in errors}
     bad_tasks.update(key for key, prompt in document.prompts.items() if prompt is None)
     tasks = data["tasks"] if isinstance(data.get("tasks"), dict) else {}
     expected = document.expectations

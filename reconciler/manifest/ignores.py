@@ -62,16 +62,16 @@ class Ignores:
         self.listed.append(ignore)
         self._by[ignore.code, ignore.path] = self._by[ignore.code, ignore.at[0]] = ignore
 
-    def take(self, found: Finding) -> bool:
+    def take(self, finding: Finding) -> bool:
         """Whether a finding is ignored: by a comment at a key of its path or, if it has a position
         instead of a path, on its line."""
-        if not self._by or blocks(found):
+        if not self._by or blocks(finding):
             return False
-        path = found.path
+        path = finding.path
         places: list[Path | int] = [path[:end] for end in range(_TASK, len(path) + 1)]
-        if not path and found.position is not None:
-            places = [found.position[0]]
-        hits = [hit for at in places if (hit := self._by.get((found.code.value, at))) is not None]
+        if not path and finding.position is not None:
+            places = [finding.position[0]]
+        hits = [hit for at in places if (hit := self._by.get((finding.code.value, at))) is not None]
         for hit in hits:
             hit.is_used = True
         return bool(hits)

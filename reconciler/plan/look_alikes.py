@@ -199,15 +199,15 @@ class _Search:
         self.same = [other for other, work in alike if work is Work.SAME]
         self._similar = [other for other, work in alike if work is Work.SIMILAR]
 
-    def _may_be(self, found: _LookAlike) -> bool:
+    def _may_be(self, candidate: _LookAlike) -> bool:
         """A task without a date of creation may be of any period. What `state rm` removed is always
         compared."""
-        if found.task.id in self._compared and found.former is None:
+        if candidate.task.id in self._compared and candidate.former is None:
             return False
-        is_others = found.owner not in (None, self.task.ref)
-        if is_others or not settings_agree(self.task.inputs, found.task):
+        is_others = candidate.owner not in (None, self.task.ref)
+        if is_others or not settings_agree(self.task.inputs, candidate.task):
             return False
-        made = found.task.created_at
+        made = candidate.task.created_at
         if self._span is None or made is None:
             return True
         begins, ends = self._span

@@ -29,19 +29,19 @@ class NameRules:
 
     def _other_org(self, task: DesiredTask) -> PlannedTask | None:
         """A key that was recorded or attempted under another organization."""
-        known = self._undeclared.in_other_org(task)
-        if known is None:
+        former = self._undeclared.in_other_org(task)
+        if former is None:
             return None
-        if isinstance(known, Attempt):
+        if isinstance(former, Attempt):
             case = "otherOrg.attempt"
         else:
             case = "otherOrg.manifest" if task.org_from_manifest else "otherOrg.recorded"
         explanation = remark(
             case,
-            recorded=known.ref.org_name,
+            recorded=former.ref.org_name,
             org=task.ref.org_name,
             file=task.file,
-            old_ref=str(known.ref),
+            old_ref=str(former.ref),
             ref=str(task.ref),
         )
         return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, explanation)

@@ -90,11 +90,11 @@ class Standing:
     def of_record(self, record: Record, success: Success | None = None) -> Progress:
         """The progress of a record. A success stands, unless it was recorded for an expectation
         other than today's and the task was evaluated since. By default, any success counts."""
-        known = self._read.get(record.ref)
-        is_evaluated = known is not None and known.state in _EVALUATED
+        progress = self._read.get(record.ref)
+        is_evaluated = progress is not None and progress.state in _EVALUATED
         if record.done and not (success is Success.OTHER and is_evaluated):
             return Progress.DONE
-        return known.progress if known is not None else Progress.UNFINISHED
+        return progress.progress if progress is not None else Progress.UNFINISHED
 
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt may have created a task."""
@@ -103,9 +103,9 @@ class Standing:
     def status_of(self, ref: TaskRef) -> tuple[str, str]:
         """The state of a task, and for how many seconds; both are empty if unknown."""
         planned, ref_read = self._tasks.get(ref), self._moved.get(ref, ref)
-        known = self._read.get(ref_read)
-        if known is not None and not (planned is not None and planned.creates):
-            return known.state.value, "" if known.seconds is None else str(known.seconds)
+        progress = self._read.get(ref_read)
+        if progress is not None and not (planned is not None and planned.creates):
+            return progress.state.value, "" if progress.seconds is None else str(progress.seconds)
         if planned is not None and planned.action in (Action.GONE, Action.UNRESOLVED):
             return planned.action.value, ""
         is_missing = (planned is not None and planned.creates) or not (
@@ -167,14 +167,14 @@ class Rollouts:
         organizations = {task.ref.org_name for task in tasks}
         state = self._state
         all_known: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
-        for known in all_known:
-            made, ref = known.generated, known.ref
+        for other in all_known:
+            made, ref = other.generated, other.ref
             if made is None or made.entry != entry or ref in own:
                 continue
-            if ref.org_name not in organizations and known.file != file:
+            if ref.org_name not in organizations and other.file != file:
                 continue
             if not any(removal.matches(ref.org_name, ref.key) for removal in self._removed):
-                yield known
+                yield other
 
 
 def records_to_check(
@@ -198,8 +198,8 @@ def records_to_check(
     waiting = [task for task in desired if task.ref in missing]
     records: list[Record | None] = []
     predecessors = predecessors or Predecessors(desired, state)
-    named = {id(each): each for each in (predecessors.of(t) for t in waiting if t.after)}
-    for other in (other for each in named.values() for other in each.values()):
+    named = {id(group): group for group in (predecessors.of(t) for t in waiting if t.after)}
+    for other in (other for group in named.values() for other in group.values()):
         if isinstance(other, DesiredTask):
             records.append(_unsure(other, state))
         elif isinstance(other, Record):

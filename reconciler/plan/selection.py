@@ -56,15 +56,15 @@ def select(
         _matches_none(flag, pattern, names)
         for flag, patterns in (("--target", options.target), ("--exclude", options.exclude))
         for pattern in patterns
-        if not any(matches_key(pattern, known) for known in names.values())
+        if not any(matches_key(pattern, own) for own in names.values())
     ]
     if problems:
         raise TaskctlError(problems)
     refs = frozenset(
         ref
-        for ref, known in names.items()
-        if (not options.target or any(matches_key(pattern, known) for pattern in options.target))
-        and not any(matches_key(pattern, known) for pattern in options.exclude)
+        for ref, own in names.items()
+        if (not options.target or any(matches_key(pattern, own) for pattern in options.target))
+        and not any(matches_key(pattern, own) for pattern in options.exclude)
     )
     return Selection(refs, len(names))
 
@@ -81,9 +81,9 @@ def _names(
             names[task.ref].add(old)
             moved.add(old)
     recorded: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
-    for known in recorded:
-        if known.ref not in moved and (not scope or is_in(known.file, scope)):
-            names.setdefault(known.ref, {known.ref})
+    for other in recorded:
+        if other.ref not in moved and (not scope or is_in(other.file, scope)):
+            names.setdefault(other.ref, {other.ref})
     return names
 
 

@@ -111,10 +111,10 @@ class LocalState:
     def version(self) -> FileVersion | None:
         """None if there is no state file. Raises OSError."""
         try:
-            found = os.lstat(self.path)
+            status = os.lstat(self.path)
         except FileNotFoundError:
             return None
-        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def links(self) -> int:
         """The number of hard links to the state file; 0 if there is none. Raises OSError."""

@@ -68,11 +68,11 @@ def abort(source: StateLocation, opened: Opened) -> bool:
 
 def _fill(target_session: Session, moved: State, target: StateLocation) -> None:
     """Fills the target; overwrites only what an earlier move of the same state left there."""
-    found = target_session.state
-    if found.lineage != moved.lineage or found.move is None:
+    before = target_session.state
+    if before.lineage != moved.lineage or before.move is None:
         raise _refused("taken", target)
-    serial = max(moved.serial, found.serial)
-    _save(target_session, replace(moved, serial=serial, journal=found.journal))
+    serial = max(moved.serial, before.serial)
+    _save(target_session, replace(moved, serial=serial, journal=before.journal))
     if _content(target.read(moved.backend)) != _content(moved):
         raise _refused("differs", target)
 

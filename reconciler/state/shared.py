@@ -66,10 +66,10 @@ class SharedState:
 
     def read(self, backend: str) -> State:
         with as_state_errors(self.display_name):
-            found = self._store.snapshot(backend)
-        if found is None:
+            snapshot = self._store.snapshot(backend)
+        if snapshot is None:
             raise self.missing()
-        return fold(with_unreported(found.saved, found.events), found.events)
+        return fold(with_unreported(snapshot.saved, snapshot.events), snapshot.events)
 
     def try_write(self) -> None:
         with as_state_errors(self.display_name):

@@ -73,7 +73,7 @@ class Totals(Value, frozen=True):
 def known_usages(state: State, refs: frozenset[TaskRef]) -> Iterator[Usage]:
     """Each task that one of these keys has or had (an ID may take the place of a key), once:
     recorded, replaced, duplicate or removed. Also attempts, which may have created a task."""
-    found: dict[str, Usage] = {}
+    usages: dict[str, Usage] = {}
     owners: list[Record | RetiredTask] = [
         state.records[r] for r in sorted(refs & state.records.keys(), key=natural)
     ]
@@ -85,14 +85,14 @@ def known_usages(state: State, refs: frozenset[TaskRef]) -> Iterator[Usage]:
     for owner in owners:
         ref, file, identity = owner.ref, owner.file, owner.identity
         current = Usage(ref, owner.task_id, file, identity, owner.created_at, owner.outputs)
-        found.setdefault(owner.task_id, current)
+        usages.setdefault(owner.task_id, current)
         for task_id in owner.former:
-            found.setdefault(task_id, Usage(ref, task_id, file, identity))
+            usages.setdefault(task_id, Usage(ref, task_id, file, identity))
     for extra in state.duplicates.values():
         if refs & {extra.ref, TaskRef(extra.ref.org_name, extra.task_id)}:
             usage = Usage(extra.ref, extra.task_id, extra.file, extra.identity)
-            found.setdefault(extra.task_id, usage)
-    yield from found.values()
+            usages.setdefault(extra.task_id, usage)
+    yield from usages.values()
     for attempt in state.attempts.values():
         if attempt.ref in refs and attempt.ref not in state.records:
             yield Usage(attempt.ref, "", attempt.file, attempt.identity, attempt.started_at)

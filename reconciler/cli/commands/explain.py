@@ -45,12 +45,12 @@ def command(_ctx: click.Context, format_name: str, code: str | None) -> str:
     Diagnostics end with their code, in brackets. Codes are stable, so programs can rely on them;
     the wording of messages may change.
     """
-    found = None if code is None else _code(code)
+    chosen = None if code is None else _code(code)
     if format_name != "json":
-        return codes_text() if found is None else code_text(found)
+        return codes_text() if chosen is None else code_text(chosen)
     from reconciler.render.document import dump
 
-    return dump(codes_document() if found is None else code_document(found))
+    return dump(codes_document() if chosen is None else code_document(chosen))
 
 
 def _code(text: str) -> Code:

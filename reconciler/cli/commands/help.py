@@ -15,12 +15,12 @@ from reconciler.cli.help import printing_command
 def command(ctx: click.Context, _format_name: str, names: tuple[str, ...]) -> str:
     """Show help for a command."""
     ctx = ctx.find_root()
-    found = ctx.command
+    described = ctx.command
     for name in names:
-        below = found.get_command(ctx, name) if isinstance(found, click.Group) else None
+        below = described.get_command(ctx, name) if isinstance(described, click.Group) else None
         if below is None:
             from reconciler.cli.usage import UsageError
 
             raise UsageError("command", ctx, name=" ".join(names))
-        ctx, found = click.Context(below, parent=ctx, info_name=name), below
-    return found.get_help(ctx) + "\n"
+        ctx, described = click.Context(below, parent=ctx, info_name=name), below
+    return described.get_help(ctx) + "\n"

@@ -33,13 +33,13 @@ def command(call: Call, key: str, pull_requests: bool) -> int:
     from reconciler.render.document import json_document
 
     out = call.out
-    found = addresses(call.ctx, key, pull_requests=pull_requests)
+    urls = addresses(call.ctx, key, pull_requests=pull_requests)
     as_text = out.options.format == "text"
-    if as_text and len(found) == 1 and sys.stdout.isatty() and _show(found[0]):
+    if as_text and len(urls) == 1 and sys.stdout.isatty() and _show(urls[0]):
         return 0
     out.result(
-        lambda: json_document(urls=list(found)),
-        lambda _: "".join(f"{safe.line(url)}\n" for url in found),
+        lambda: json_document(urls=list(urls)),
+        lambda _: "".join(f"{safe.line(url)}\n" for url in urls),
     )
     return 0
 

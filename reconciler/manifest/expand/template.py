@@ -124,15 +124,15 @@ class Vocabulary(Value, frozen=True):
 
     @classmethod
     def of(cls, axes: Mapping[str, Sequence[Row]], *, recurs: bool) -> Vocabulary:
-        known: dict[str, str | None] = {}
+        values: dict[str, str | None] = {}
         for axis, rows in axes.items():
             for row in rows:
                 for name, value in values_of(axis, row).items():
-                    if known.get(name) is None:
-                        known[name] = value
+                    if values.get(name) is None:
+                        values[name] = value
         if recurs:
-            known |= period_values(Period(date(2000, 1, 1), Unit.DAY))
-        return cls(axes, known)
+            values |= period_values(Period(date(2000, 1, 1), Unit.DAY))
+        return cls(axes, values)
 
     def check(self, text: str, path: Path) -> list[Finding]:
         """The errors of the template at `path`."""
@@ -160,8 +160,8 @@ class Vocabulary(Value, frozen=True):
 
     def _undefined(self, name: str, path: Path) -> Finding:
         case = "mapping" if name in self.known else "unknown"
-        texts = [known for known, value in self.known.items() if value is not None]
-        fields = [known for known in texts if known.startswith(f"{name}.")]
+        texts = [field for field, value in self.known.items() if value is not None]
+        fields = [field for field in texts if field.startswith(f"{name}.")]
         near = fields[0] if fields else similar(name, texts)
         if near is not None:
             case = "mapping-similar" if case == "mapping" else "unknown-similar"

@@ -58,13 +58,13 @@ def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
         before, byte = body[: error.start].decode("utf-8"), f"0x{body[error.start]:02x}"
         at = LineIndex(before).position(len(before))
         return Finding(Code.INVALID_ENCODING, (), "", {"byte": byte}, position=at)
-    found = re.search(_UNPRINTABLE, text)
-    if found is None:
+    match = re.search(_UNPRINTABLE, text)
+    if match is None:
         return None
-    escape = _ESCAPES.get(found[0]) if yaml else None
+    escape = _ESCAPES.get(match[0]) if yaml else None
     case = "" if escape is None else "escape"
-    facts: Facts = {"character": f"U+{ord(found[0]):04X}", "escape": escape}
-    at = LineIndex(text).position(found.start())
+    facts: Facts = {"character": f"U+{ord(match[0]):04X}", "escape": escape}
+    at = LineIndex(text).position(match.start())
     return Finding(Code.INVALID_CHARACTER, (), case, facts, position=at)
 
 

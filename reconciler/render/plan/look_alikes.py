@@ -16,11 +16,11 @@ def look_alike_rows(tasks: Iterable[PlannedTask], *, several: bool) -> list[str]
     organization."""
     rows = [("key", "task ID", "created", "by")]
     for task in tasks:
-        found = task.look_alike
-        if found is not None:
-            made, name = found.created_at, str(task.ref) if several else task.ref.key
+        remote = task.look_alike
+        if remote is not None:
+            made, name = remote.created_at, str(task.ref) if several else task.ref.key
             date = f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made is not None else "-"
-            rows.append((name, found.id, date, found.creator_login or "-"))
+            rows.append((name, remote.id, date, remote.creator_login or "-"))
     return cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
 
 

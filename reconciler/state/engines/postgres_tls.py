@@ -24,12 +24,16 @@ def with_tls(given: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]
     ambient = {name: env.get(f"PG{name.upper()}", "") for name in _VARIABLES}
     ambient = {name: value for name, value in ambient.items() if value}
     service = given.get("service") or ambient.get("service")
-    known = {**ambient, **(_of_service(service, env) if service else {}), **given}
-    hosts = [host for host in (known.get("host") or known.get("hostaddr", "")).split(",") if host]
+    parameters = {**ambient, **(_of_service(service, env) if service else {}), **given}
+    hosts = [
+        host
+        for host in (parameters.get("host") or parameters.get("hostaddr", "")).split(",")
+        if host
+    ]
     is_local = all(host.startswith(_SOCKET) or is_loopback(host) for host in hosts)
-    if "sslmode" in known or is_local:
+    if "sslmode" in parameters or is_local:
         return dict(given)
-    return {**given, **{name: value for name, value in _SYSTEM.items() if name not in known}}
+    return {**given, **{name: value for name, value in _SYSTEM.items() if name not in parameters}}
 
 
 def _of_service(service: str, env: Mapping[str, str]) -> dict[str, str]:
