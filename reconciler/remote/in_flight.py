@@ -6,28 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from reconciler.model.remarks import Arg
-from reconciler.remote.exchange import Request
-
-
-class Unanswered(NamedTuple):
-    """The request that waits longest, for so many seconds, of as many `requests` that wait too
-    long. `why` is how the last try failed; empty for the first one."""
-
-    request: str
-    seconds: float
-    tries: int
-    why: Arg
-    requests: int
 
 
 @dataclass(slots=True, eq=False)
 class RequestInFlight:
-    """A request, its last try, and how the one before it failed."""
+    """A request since its first try; `why` is how the try before this one failed."""
 
-    request: Request
+    name: str
     since: float
     tries: int = 1
     why: Arg = ""
@@ -38,16 +25,16 @@ class RequestInFlight:
 
 
 class InFlight:
-    """Thread-safe. `clock` is in seconds; `name` is how messages name a request."""
+    """Thread-safe. `clock` is in seconds."""
 
-    def __init__(self, clock: Callable[[], float], name: Callable[[Request], str]) -> None:
-        self._clock, self._name, self._guard = clock, name, threading.Lock()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._guard = clock, threading.Lock()
         self._open: dict[RequestInFlight, None] = {}
 
     @contextmanager
-    def request(self, request: Request) -> Iterator[RequestInFlight]:
-        """A request that waits for its answer in this context."""
-        made = RequestInFlight(request, self._clock())
+    def request(self, name: str) -> Iterator[RequestInFlight]:
+        """A request that waits for its answer in this context. Its query is not shown."""
+        made = RequestInFlight(name.partition("?")[0], self._clock())
         with self._guard:
             self._open[made] = None
         try:
@@ -56,14 +43,9 @@ class InFlight:
             with self._guard:
                 del self._open[made]
 
-    def longest(self, patience: float) -> Unanswered | None:
-        """None if no request has waited for so many seconds."""
-        now = self._clock()
+    def longest(self, patience: float) -> tuple[RequestInFlight, float] | None:
+        """The request that waits longest, and its seconds; None if none waits for that many."""
         with self._guard:
-            late = [each for each in self._open if now - each.since >= patience]
-        if not late:
-            return None
-        first = late[0]
-        return Unanswered(
-            self._name(first.request), now - first.since, first.tries, first.why, len(late)
-        )
+            first = next(iter(self._open), None)
+        seconds = self._clock() - first.since if first is not None else 0.0
+        return (first, seconds) if first is not None and seconds >= patience else None

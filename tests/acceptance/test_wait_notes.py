@@ -12,7 +12,6 @@ import pytest
 from reconciler.cli.console import wait_notes
 from reconciler.cli.console.stderr import write_stderr
 from reconciler.cli.console.wait_notes import BETWEEN_LINES, WaitNotes
-from reconciler.remote.exchange import Request
 from reconciler.remote.in_flight import InFlight
 from tests.support.fault_server import Call, Fault
 from tests.support.in_process import InProcess
@@ -88,10 +87,10 @@ def test_a_log_has_a_line_after_three_seconds_and_then_rarely(
 ) -> None:
     monkeypatch.setattr(wait_notes, "PATIENCE", 3.0)
     time = Time()
-    pending = InFlight(time, str)
+    pending = InFlight(time)
     notes = WaitNotes(pending.longest, dict, in_place=False, clock=time)
     told = []
-    with pending.request(Request("GET", "/a")) as request, pending.request(Request("GET", "/b")):
+    with pending.request("GET /a") as request, pending.request("GET /b"):
         for second in range(70):
             time.now = second
             if second == 10:
@@ -101,9 +100,9 @@ def test_a_log_has_a_line_after_three_seconds_and_then_rarely(
     notes.tick()
     assert BETWEEN_LINES == 30.0
     assert told == [
-        (3, "Waiting for the service: GET /a and 1 more, 3 s"),
-        (33, "Waiting for the service: GET /a and 1 more, 33 s (HTTP 503, try 2)"),
-        (63, "Waiting for the service: GET /a and 1 more, 63 s (HTTP 503, try 2)"),
+        (3, "Waiting for the service: GET /a, 3 s"),
+        (33, "Waiting for the service: GET /a, 33 s (HTTP 503, try 2)"),
+        (63, "Waiting for the service: GET /a, 63 s (HTTP 503, try 2)"),
     ]
     assert capsys.readouterr().err == ""
 
@@ -114,7 +113,7 @@ def test_a_terminal_has_one_row_until_something_else_is_written(
     monkeypatch.setattr(wait_notes, "PATIENCE", 3.0)
     screen, time = StringIO(), Time()
     monkeypatch.setattr(sys, "stderr", screen)
-    pending = InFlight(time, str)
+    pending = InFlight(time)
     notes = WaitNotes(pending.longest, dict, in_place=True, clock=time)
 
     def written(act: Callable[[], object]) -> str:
@@ -123,7 +122,7 @@ def test_a_terminal_has_one_row_until_something_else_is_written(
         act()
         return screen.getvalue()
 
-    with pending.request(Request("GET", "/\x1b[31m" + "a" * 100)):
+    with pending.request("GET /\x1b[31m" + "a" * 100):
         assert written(notes.tick) == ""
         time.now = 4.0
         row = written(notes.tick)

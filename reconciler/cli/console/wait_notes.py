@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from reconciler.cli.console.live import fit_row, size_of
 from reconciler.cli.console.stderr import FOOT, write_stderr
 from reconciler.model.remarks import Arg
-from reconciler.remote.in_flight import Unanswered
+from reconciler.remote.in_flight import RequestInFlight
 from reconciler.render import safe
 
 PATIENCE = 3.0
@@ -28,7 +28,7 @@ class WaitNotes:
 
     def __init__(
         self,
-        longest: Callable[[float], Unanswered | None],
+        longest: Callable[[float], tuple[RequestInFlight, float] | None],
         masked: Callable[[Mapping[str, Arg]], Mapping[str, Arg]],
         *,
         in_place: bool,
@@ -59,16 +59,14 @@ class WaitNotes:
             FOOT.remove()
         elif self._in_place:
             size = size_of(sys.stderr)
-            FOOT.show(fit_row(self._text(waiting), size[0] - 1 if size is not None else 79))
+            FOOT.show(fit_row(self._text(*waiting), size[0] - 1 if size is not None else 79))
         elif self._clock() >= self._next:
             self._next = self._clock() + BETWEEN_LINES
-            write_stderr(self._text(waiting) + "\n")
+            write_stderr(self._text(*waiting) + "\n")
 
-    def _text(self, waiting: Unanswered) -> str:
+    def _text(self, request: RequestInFlight, seconds: float) -> str:
         from reconciler.messages.remarks import note_text
 
-        more = waiting.requests - 1
-        facts: dict[str, Arg] = {"request": waiting.request, "seconds": int(waiting.seconds)}
-        facts |= {"more": f" and {more} more" if more else "", "tries": waiting.tries}
-        case = "no_answer.failed" if waiting.why else "no_answer"
-        return safe.line(note_text(case, facts | dict(self._masked({"why": waiting.why}))))
+        facts: dict[str, Arg] = {"request": request.name, "seconds": int(seconds)}
+        facts |= {"tries": request.tries, **self._masked({"why": request.why})}
+        return safe.line(note_text("no_answer.failed" if request.why else "no_answer", facts))
