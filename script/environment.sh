@@ -5,7 +5,9 @@
 # shell itself is used.
 
 taskctl_checkouts=
-for taskctl_name in "${GITHUB_WORKSPACE-}" "${CI_PROJECT_DIR-}"; do
+for taskctl_name in "${GITHUB_WORKSPACE-}" "${CI_PROJECT_DIR-}" "${BUILDKITE_BUILD_CHECKOUT_PATH-}" \
+  "${CIRCLE_WORKING_DIRECTORY-}" "${BUILD_SOURCESDIRECTORY-}" "${JENKINS_URL:+${WORKSPACE-}}"; do
+  case $taskctl_name in '~'/*) taskctl_name=${HOME-}${taskctl_name#?} ;; esac
   if [ -n "$taskctl_name" ] &&
     taskctl_name=$(CDPATH='' cd -P -- "$taskctl_name" 2>/dev/null && pwd -P); then
     taskctl_checkouts=$taskctl_checkouts$taskctl_name:

@@ -156,6 +156,34 @@ def test_an_installed_taskctl_runs_nothing_of_the_directory(
     assert "2 created" in ended.stdout
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GITHUB_WORKSPACE": "{here}"},
+        {"CI_PROJECT_DIR": "{here}/"},
+        {"BUILDKITE_BUILD_CHECKOUT_PATH": "{here}/../work"},
+        {"CIRCLE_WORKING_DIRECTORY": "~/work"},
+        {"BUILD_SOURCESDIRECTORY": "{here}"},
+        {"JENKINS_URL": "https://ci.example/", "WORKSPACE": "{here}"},
+    ],
+    ids=lambda variables: next(iter(variables)),
+)
+def test_every_system_says_where_the_checkout_is(
+    trap: Trap, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    env = {**environment(tmp_path), **trap.environment("/usr/bin:/bin"), "HOME": str(tmp_path)}
+    env |= {name: value.format(here=trap.clone) for name, value in variables.items()}
+    names = ("PATH", "LD_LIBRARY_PATH", "XDG_CONFIG_HOME", "AWS_CONFIG_FILE", "HOME")
+    said = " ".join(f"{name}=${{{name}-}}" for name in names)
+    script = f'. {ROOT}/script/environment.sh; echo "{said}"'
+    ended = shell(script, tmp_path, {**env, "LD_LIBRARY_PATH": str(trap.clone)}, "/bin/sh")
+    kept = f"HOME={tmp_path}\n"
+    assert (
+        ended.stdout
+        == f"PATH=/usr/bin:/bin LD_LIBRARY_PATH= XDG_CONFIG_HOME= AWS_CONFIG_FILE= {kept}"
+    )
+
+
 def test_the_installation_gets_only_the_variables_that_it_needs(
     action: Path, tmp_path: Path
 ) -> None:
