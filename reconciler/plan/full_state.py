@@ -10,31 +10,30 @@ from collections.abc import Collection
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
-from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask
 from reconciler.model.typed_json import encode_json, indented
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.state.attempt import Attempt
-from reconciler.state.model import Record, State
+from reconciler.state.model import State
 
 _USED = 0.9
 """The share of a state that creates may fill. The rest is for what already exists."""
 
 _MORE = 1024
-"""Bytes of a record that are not known before its task exists: its ID, times, marks, history."""
+"""Bytes of the rest of a record: its key and ID, times, marks, history, and who created it."""
 
 _ENTRIES = 4
 """Journal entries of one create that contain its inputs."""
+
+_MOST_INDENTED = 12
+"""How many times larger JSON can become when it is indented."""
 
 
 def with_room(plan: Plan, state: State) -> Plan:
     """The plan, in which creates that do not fit into the state are held."""
     creates = {task.ref: task.desired for task in plan.tasks if task.creates and task.desired}
-    if not creates or plan.identity is None:
-        return plan
-    count = _fitting(state, creates.values(), plan.identity)
-    full = set(list(creates)[count:])
+    full = set(list(creates)[_fitting(state, creates.values()) :]) if creates else ()
     if not full:
         return plan
     tasks = tuple(
@@ -47,26 +46,33 @@ def with_room(plan: Plan, state: State) -> Plan:
     return replace(plan, tasks=tasks, diagnostics=(*plan.diagnostics, problem))
 
 
-def _fitting(state: State, creates: Collection[DesiredTask], identity: Identity) -> int:
+def _fitting(state: State, creates: Collection[DesiredTask]) -> int:
     """How many of the creates, in this order, the state has room for, together with what can still
     come of its open attempts, and with the largest outputs of all tasks."""
     if state.fill is None:
         return len(creates)
     saved, journal, most_saved, most = state.fill
+    works: list[DesiredTask | Attempt] = [*state.attempts.values(), *creates]
     left = _USED * most_saved - saved - journal
+    fixed = (limits.OUTPUT_BYTES + _MORE) * (len(works) + len(state.records))
+    if _MOST_INDENTED * sum(len(_line(work)) for work in works) + fixed <= left:
+        return len(creates)
     left -= sum(
         max(0, limits.OUTPUT_BYTES - len(encode_json(record.outputs)))
         for record in state.records.values()
     )
     left_in_total = _USED * most - saved - journal
     count = -len(state.attempts)
-    works: list[DesiredTask | Attempt] = [*state.attempts.values(), *creates]
-    for work in works:
-        line = encode_json(Record.of(work, "", identity, None))
+    for line in map(_line, works):
         text = indented(line)
-        left -= len(text) + 4 * text.count(b"\n") + limits.OUTPUT_BYTES + _MORE
+        left -= len(text) + 6 * text.count(b"\n") + limits.OUTPUT_BYTES + _MORE
         left_in_total -= _ENTRIES * (len(line) + _MORE)
         if left < 0 or left_in_total < 0:
             break
         count += 1
     return max(0, count)
+
+
+def _line(work: DesiredTask | Attempt) -> bytes:
+    """The parts of a record whose size depends on its task."""
+    return encode_json((work.inputs, work.file, work.generated))
