@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from reconciler.app.survey import Survey, message_cache
 from reconciler.apply.context import ApplyContext, Cancellation
@@ -38,6 +39,7 @@ from reconciler.state import edit
 from reconciler.state.attempt import Baseline, KeyNotes
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
+from reconciler.state.held_head import HeldHead
 from reconciler.state.local import LocalState
 from reconciler.state.model import Aged, Event, Record, State
 from reconciler.state.session import Claim, HeldState, Session, read_state
@@ -135,7 +137,8 @@ LATE = 20.0
 
 class World:
     """One service, and one repository with one state. `due` are the periods that may be created.
-    The state is a file, or is stored in an engine."""
+    The state is a file, or is stored in an engine; no lock is renewed by a thread, which would wait
+    in real time: on a slow machine, somebody would look alive who is not."""
 
     def __init__(self, folder: Path, served: Served | None = None) -> None:
         self.clock = Clock()
@@ -146,9 +149,12 @@ class World:
         self.served = served
         self.late: list[tuple[float, dict[str, Any], bytes]] = []
         self.cancelled: list[str] = []
+        self._no_heartbeats = patch.object(HeldHead, "start_heartbeat", lambda _: None)
+        self._no_heartbeats.start()
         self.place: LocalState | SharedState = self._new_place()
 
     def close(self) -> None:
+        self._no_heartbeats.stop()
         self.app.close()
         if isinstance(self.place, SharedState):
             self.place.close()
