@@ -24,6 +24,7 @@ from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, insert
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error, warning
+from reconciler.model.kept import Kept, without_frames
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
@@ -178,21 +179,23 @@ class _Import:
         self._batch.add_unknown(resources, taken)
 
     def _read_openings(self, candidates: Sequence[Candidate]) -> list[Opening]:
-        client = self._ctx.client
+        client, kept = self._ctx.client, Kept()
 
         def read(candidate: Candidate) -> Opening:
             task = candidate.task
             try:
-                return read_opening(client.events(task.org_name, task.id, page_size=50))
+                opening = read_opening(client.events(task.org_name, task.id, page_size=50))
             except RemoteError as problem:
                 if problem.status != 404:
                     raise
                 return Opening(None)
+            kept.keep(task.id, opening)
+            return opening
 
         if not candidates:
             return []
         with ThreadPoolExecutor(self._ctx.connection.parallelism, "read") as pool:
-            return list(pool.map(read, candidates))
+            return list(pool.map(without_frames(read), candidates))
 
     # Writing
 
@@ -287,8 +290,11 @@ def _select(
 
 
 def _list(client: Client, org_name: str, since: datetime | None) -> Iterator[RemoteTask]:
+    kept = Kept()
     for page in client.list_tasks(org_name):
         new = [t for t in page if since is None or t.created_at is None or t.created_at >= since]
-        yield from new
+        for task in new:
+            kept.keep(task.id, task.raw)
+            yield task
         if page and not new:
             return

@@ -21,7 +21,7 @@ def follow(
     sleep: Callable[[float], None],
 ) -> Iterator[Event]:
     """All events of a task until it has finished; `sleep` is in seconds. RemoteError."""
-    seen: set[str] = set()
+    seen: set[int] = set()
     summary, token = EventSummary(), None
     while True:
         remote = client.get_task(org_name, task_id)
@@ -29,7 +29,7 @@ def follow(
         for page, at in reader.event_pages(org_name, task_id, token):
             token = at
             for event in page:
-                known = event_id(event) or json.dumps(event, sort_keys=True)
+                known = hash(event_id(event) or json.dumps(event, sort_keys=True))
                 if known not in seen:
                     seen.add(known)
                     summary = advance(summary, [event])

@@ -10,18 +10,18 @@ from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, since_when
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.kept import Kept
 from reconciler.plan.masking import without_prompt
 from reconciler.tasks.conversation import Conversation, ConversationEntry
-from reconciler.tasks.events import time_of
+from reconciler.tasks.events import Event, time_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.task import TaskRef
     from reconciler.state.model import Record
-    from reconciler.tasks.events import Event
 
-Entries = Iterator[tuple["Event", tuple[ConversationEntry, ...]]]
+Entries = Iterator[tuple[Event, tuple[ConversationEntry, ...]]]
 """Each event of a conversation, and what it shows to a reader."""
 
 
@@ -61,8 +61,11 @@ def _events(tasks: RecordedTasks, record: Record, *, follow: bool) -> Iterator[E
     if ctx.client.get_task(org_name, record.task_id) is None:
         raise tasks.not_visible(record)
     if not follow:
-        pages = list(ctx.reader.event_pages(org_name, record.task_id, None))
-        yield from (event for page, _ in pages for event in page)
+        kept, events = Kept("logs"), list[Event]()
+        for number, (page, _) in enumerate(ctx.reader.event_pages(org_name, record.task_id, None)):
+            kept.keep(number, page)
+            events += page
+        yield from events
         return
     from reconciler.app.live_events import follow as follow_events
 

@@ -9,10 +9,12 @@ from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity, has_errors
+from reconciler.model.kept import Kept
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
+from reconciler.tasks.results import result_of
 from reconciler.tasks.status import TaskStatus, exit_code
 
 
@@ -36,7 +38,9 @@ def results(ctx: Context, selectors: Sequence[str]) -> ResultsReport:
     yet. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
     statuses, declared = tasks.statuses(refs), declared_refs(ctx, tasks.state)
-    missing = None
+    missing, kept = None, Kept("results")
+    for status in statuses:
+        kept.keep(status.ref, result_of(status))
     if declared is None:
         ctx.ui.note("not_counted")
     elif not selectors:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
+from reconciler.model.kept import Kept, without_frames
 from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Service, TaskPage
@@ -55,7 +56,7 @@ class Survey:
         parallelism: int,
         clock: Clock,
     ) -> None:
-        self.service, self.cache = service, cache
+        self.service, self.cache, self.kept = service, cache, Kept()
         self.seen: dict[TaskId, FirstMessage] = {}
         self._parallelism = parallelism
         self._clock = clock
@@ -71,7 +72,7 @@ class Survey:
 
         An organization that cannot be read is `refused`. Raises RemoteError if none can be read.
         """
-        found = _Findings()
+        found, self.kept = _Findings(), Kept()
         errors: list[RemoteError] = []
         with ThreadPoolExecutor(self._parallelism, "read") as pool:
             for lookup in lookups:
@@ -140,12 +141,16 @@ class _Organization:
             return
         if task.id in self.missing:
             self.missing.discard(task.id)
-            self.found.tasks[task_id] = task
+            self.found.tasks[task_id] = self._kept(task)
         if self.lookup.searches and self.lookup.needs_message(task, self.identity, listed):
-            self.found.tasks[task_id] = task
+            self.found.tasks[task_id] = self._kept(task)
             self.candidates.append(task_id)
             if self.lookup.may_be_attempted(task, listed):
                 self.attempted.add(task_id)
+
+    def _kept(self, task: RemoteTask) -> RemoteTask:
+        self.survey.kept.keep(TaskId(task.org_name, task.id), task.raw)
+        return task
 
     def _is_enough(self, listed: Collection[str]) -> bool:
         if len(self.missing) > FEW:
@@ -185,8 +190,12 @@ class _Organization:
     def _get_missing(self) -> None:
         """Reads the missing tasks one by one."""
         org_name, service, ids = self.lookup.org_name, self.survey.service, sorted(self.missing)
-        tasks = self.pool.map(lambda task_id: service.get_task(org_name, task_id), ids)
-        for task_id, task in zip(ids, tasks, strict=True):
+
+        def get(task_id: str) -> RemoteTask | None:
+            task = service.get_task(org_name, task_id)
+            return self._kept(task) if task is not None else None
+
+        for task_id, task in zip(ids, self.pool.map(without_frames(get), ids), strict=True):
             if task is not None:
                 self.missing.discard(task_id)
                 self.found.tasks[TaskId(org_name, task_id)] = task
@@ -205,8 +214,8 @@ class _Organization:
             else:
                 view.messages[task] = message
         for task, answer in zip(unread, self.pool.map(self._first_message, unread), strict=True):
-            if isinstance(answer, RemoteError):
-                view.unreadable[task] = answer.causes
+            if isinstance(answer, tuple):
+                view.unreadable[task] = answer
                 continue
             view.messages[task] = answer
             if answer is not None and lookup.is_settled(view.tasks[task]):
@@ -214,8 +223,11 @@ class _Organization:
             elif answer is not None:
                 self.survey.seen[task] = answer
 
-    def _first_message(self, task: TaskId) -> FirstMessage | RemoteError | None:
+    def _first_message(self, task: TaskId) -> FirstMessage | tuple[Remark, ...] | None:
+        """Why, if it cannot be read."""
         try:
-            return self.survey.service.first_message(task.org_name, task.id)
+            found = self.survey.service.first_message(task.org_name, task.id)
+            self.survey.kept.keep((task, "message"), found)
         except RemoteError as problem:
-            return problem
+            return problem.causes
+        return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 from reconciler.app.survey import FEW
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
+from reconciler.model.kept import Kept, without_frames
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Stored, replace
@@ -42,9 +43,6 @@ class ReadPosition(Stored, frozen=True):
 EventPage = tuple[list[Event], str | None]
 """Events, and the token of their page (None: the first)."""
 
-MAX_CACHED_WORDS = 1 << 16
-"""A task with a longer answer is read again each time, so that the cache stays small."""
-
 
 def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[ReadPosition]:
     """A cache of the positions up to which this caller has read the events of tasks."""
@@ -63,8 +61,8 @@ class TaskReader:
     """
 
     def __init__(self, client: Client, cache: TaskCache[ReadPosition] | None) -> None:
-        self._client = client
-        self._cache = cache
+        self._client, self._cache = client, cache
+        self._kept = Kept()
 
     def statuses(self, records: Sequence[Record], parallelism: int) -> list[TaskStatus]:
         """The statuses, in the given order. Raises RemoteError."""
@@ -79,7 +77,7 @@ class TaskReader:
             else:
                 statuses[record.ref] = self._status(record, raw, summary)
         with ThreadPoolExecutor(max(1, min(parallelism, len(unread)))) as pool:
-            read = pool.map(lambda pair: self._status(*pair), unread)
+            read = pool.map(without_frames(lambda pair: self._status(*pair)), unread)
             statuses |= {status.ref: status for status in read}
         if self._cache is not None:
             self._cache.save()
@@ -100,7 +98,7 @@ class TaskReader:
             wanted = missing | {task.id for task in optional if task.org_name == org_name}
             for page in self._client.list_tasks(org_name) if len(missing) > FEW else ():
                 listed = [task for task in page if task.id in wanted]
-                found |= {TaskId(org_name, task.id): task.raw for task in listed}
+                found |= {TaskId(org_name, task.id): self._outputs(task) for task in listed}
                 missing.difference_update(task.id for task in listed)
                 if len(missing) <= FEW:
                     break
@@ -109,10 +107,18 @@ class TaskReader:
     def _each(
         self, tasks: Collection[TaskId], parallelism: int
     ) -> dict[TaskId, Mapping[str, object]]:
+        def get(at: TaskId) -> Mapping[str, object] | None:
+            task = self._client.get_task(*at)
+            return self._outputs(task) if task is not None else None
+
         rest = sorted(tasks)
         with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
-            read = pool.map(lambda task: self._client.get_task(*task), rest)
-            return {at: t.raw for at, t in zip(rest, read, strict=True) if t is not None}
+            read = zip(rest, pool.map(without_frames(get), rest), strict=True)
+            return {at: raw for at, raw in read if raw is not None}
+
+    def _outputs(self, task: RemoteTask) -> Mapping[str, object]:
+        self._kept.keep(TaskId(task.org_name, task.id), task.raw)
+        return task.raw
 
     def _outputs_of(
         self, records: Sequence[Record], parallelism: int
@@ -177,9 +183,9 @@ class TaskReader:
             self._cache.drop(task)
             position = None
         found = self._continued(task, position) if position is not None else None
-        summary, token = found or _advanced(EventSummary(), self.event_pages(*task, None))
-        most = 0 if record.sensitive else MAX_CACHED_WORDS
-        if self._cache is not None and len(summary.words) <= most:
+        pages = self.event_pages(*task, None)
+        summary, token = found or self._advanced(task, EventSummary(), pages)
+        if self._cache is not None and not (record.sensitive and summary.words):
             self._cache.put(task, ReadPosition(summary, token, outputs))
         return summary
 
@@ -206,6 +212,7 @@ class TaskReader:
         for entries, following in self._client.event_pages(org_name, task_id, token):
             yield [event for event in entries if isinstance(event, Mapping)], token
             token = following
+            del entries  # or else the memory of two pages is needed
 
     def _continued(
         self, task: TaskId, position: ReadPosition
@@ -220,12 +227,29 @@ class TaskReader:
             for page, token in pages:
                 events = iter(page)
                 if any(event_id(event) == last for event in events):
-                    rest = (list(events), token)
-                    return _advanced(position.summary, chain([rest], pages))
+                    summary = advance(position.summary, events)
+                    del page
+                    return self._advanced(task, summary, pages, token)
         except RemoteError as problem:
             if problem.status != 400:
                 raise
         return None
+
+    def _advanced(
+        self,
+        task: TaskId,
+        summary: EventSummary,
+        pages: Iterable[EventPage],
+        last: str | None = None,
+    ) -> tuple[EventSummary, str | None]:
+        """The summary after the events of `pages`, and the token of the last one, or else `last`. A
+        task can have any number of events, so only one page is kept at a time."""
+        self._kept.keep((task, "events"), summary)
+        for events, token in pages:
+            summary, last = advance(summary, events), token
+            self._kept.keep((task, "events"), summary)
+            del events
+        return summary, last
 
     def respond(
         self, org_name: str, task_id: str, event: Mapping[str, object]
@@ -256,15 +280,6 @@ class TaskReader:
         if response.status >= 500 or response.status in (408, 425):
             return Lost(message)
         return Refusal(status, message)
-
-
-def _advanced(summary: EventSummary, pages: Iterable[EventPage]) -> tuple[EventSummary, str | None]:
-    """The summary after the events of `pages`, and the token of the last one. A task can have any
-    number of events, so only one page is kept at a time."""
-    last = None
-    for events, token in pages:
-        summary, last = advance(summary, events), token
-    return summary, last
 
 
 def _id_of(record: Record) -> TaskId:

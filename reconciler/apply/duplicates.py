@@ -9,9 +9,10 @@ from typing import NamedTuple
 from reconciler.apply.context import ApplyContext
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, warning
+from reconciler.model.kept import Kept
 from reconciler.model.mark import microseconds
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.plan.duplicates import duplicate_warning
 from reconciler.plan.lookup import Depth
@@ -67,10 +68,12 @@ class _Organization:
 
     def listed(self) -> list[RemoteTask]:
         """The list down to the tasks that existed before this apply."""
-        depth, found = Depth.of(self._baseline), dict[str, RemoteTask]()
+        depth, found, kept = Depth.of(self._baseline), dict[str, RemoteTask](), Kept()
         try:
             for page in self._deps.service.list_tasks(self._org_name):
-                found.update((task.id, task) for task in page)
+                for task in page:
+                    kept.keep(task.id, task.raw)
+                    found[task.id] = task
                 if page.problem is not None:
                     self._unlisted = (page.problem.cause,)
                 if depth.is_reached(found):
@@ -98,9 +101,9 @@ class _Organization:
         }
         unknown = [task for task in tasks if task.id not in known and task.may_be_of(identity)]
         with ThreadPoolExecutor(parallelism, "duplicates") as pool:
-            answers = pool.map(self._first_message, unknown)
-            for task, message in zip(unknown, answers, strict=True):
-                owner = owners.get(microseconds(message.mark) or 0) if message is not None else None
+            marks = pool.map(self._mark, unknown)
+            for task, us in zip(unknown, marks, strict=True):
+                owner = owners.get(us) if us is not None else None
                 if owner is not None:
                     mark, record = owner
                     more = (identity, record.file, record.sensitive)
@@ -122,8 +125,8 @@ class _Organization:
         if self._unlisted:
             yield warning(Code.DUPLICATES_NOT_SEARCHED, org=org_name, why=tuple(self._unlisted))
 
-    def _first_message(self, task: RemoteTask) -> FirstMessage | None:
-        """None if the message cannot be read."""
+    def _mark(self, task: RemoteTask) -> int | None:
+        """In microseconds; None if the first message cannot be read."""
         why: Sequence[Remark] = (remark("duplicates.ended"),)
         if not self._has_ended():
             try:
@@ -132,7 +135,7 @@ class _Organization:
                 why = problem.causes
             else:
                 if found is not None:
-                    return found
+                    return microseconds(found.mark)
                 why = (remark("duplicates.silent"),)
         self._unread[task.id] = why
         return None

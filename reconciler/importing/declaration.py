@@ -42,7 +42,7 @@ class Opening(Value, frozen=True):
         """None without a message."""
         if self.message is None:
             return None
-        return first_message([{"type": "userInput", "eventBody": self.message}])
+        return first_message([[{"type": "userInput", "eventBody": self.message}]])
 
 
 @dataclass(slots=True)
@@ -56,18 +56,17 @@ class Declaration:
 
 def read_opening(events: Iterable[object]) -> Opening:
     """Reads only as many events as necessary."""
-    read: list[object] = []
-    for event in events:
-        read.append(event)
-        if len(read) >= FIRST_EVENTS and first_user_message(read) is not None:
+    message: Mapping[str, Any] | None = None
+    names: set[str] = set()
+    for count, event in enumerate(events, start=1):
+        message = message or first_user_message([event])
+        body = event.get("eventBody") if isinstance(event, Mapping) else None
+        match body:
+            case {"type": "set_task_name", "name": str(name)} if count <= FIRST_EVENTS:
+                names.add(name)
+        if count >= FIRST_EVENTS and message is not None:
             break
-    bodies = (event.get("eventBody") for event in read if isinstance(event, Mapping))
-    names = (
-        body.get("name")
-        for body in bodies
-        if isinstance(body, Mapping) and body.get("type") == "set_task_name"
-    )
-    return Opening(first_user_message(read), frozenset(n for n in names if isinstance(n, str)))
+    return Opening(message, frozenset(names))
 
 
 def declare(

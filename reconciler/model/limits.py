@@ -53,10 +53,17 @@ POLICY_SECONDS_PER_TASK = 0.01
 PARALLELISM = 256
 DEFAULT_PARALLELISM = 10
 
-RESPONSE_BYTES = 32 * MIB
-LIST_BYTES = 16 * MIB
-RESPONSE_VALUES = 2_000_000
+RESPONSE_BYTES = 8 * MIB
+RESPONSE_VALUES = 250_000
+SMALL_RESPONSE_BYTES = 1 * MIB
 LIST_PAGES = 2_000
+PAGE_ENTRIES = 1_000
+PAGE_TOKEN_CHARACTERS = 4_096
+EVENT_PAGES = 200
+EVENT_SECONDS = 30.0
+KEPT_BYTES = 64 * MIB
+KEPT_BYTES_PER_TASK = 16 * 1024
+SUMMARY_ITEMS = 200
 
 
 class Limit(Value, frozen=True):
@@ -112,9 +119,31 @@ def table() -> tuple[Limit, ...]:
             f"{POLICY_SECONDS:g} s, and {POLICY_SECONDS_PER_TASK * 1000:g} ms for each task",
             "run",
         ),
+        *_of_responses(),
+    )
+
+
+def _of_responses() -> tuple[Limit, ...]:
+    return (
         Limit("Concurrent requests (`--parallelism`)", f"{PARALLELISM}", "run"),
         Limit("A response of the service, decompressed", _mib(RESPONSE_BYTES), "response"),
-        Limit("A page of the list of tasks, decompressed", _mib(LIST_BYTES), "response"),
-        Limit("Commas, colons and brackets in a response", f"{RESPONSE_VALUES:,}", "response"),
-        Limit("Pages of a list", f"{LIST_PAGES:,}", "lookup"),
+        Limit(
+            "Commas, colons and brackets between the texts of a response",
+            f"{RESPONSE_VALUES:,}",
+            "response",
+        ),
+        Limit(f"Responses above {_mib(SMALL_RESPONSE_BYTES)} in memory", "1", "run"),
+        Limit("Entries of a page of a list", f"{PAGE_ENTRIES:,}", "response"),
+        Limit("The token of a page", f"{PAGE_TOKEN_CHARACTERS:,} characters", "response"),
+        Limit("Pages of the list of tasks", f"{LIST_PAGES:,}", "lookup"),
+        Limit("Pages of the events of a task", f"{EVENT_PAGES}", "task"),
+        Limit("Reading them", f"{EVENT_SECONDS:g} s", "task"),
+        Limit(
+            "What is kept of responses, in memory",
+            f"{_mib(KEPT_BYTES)}, and twice {KEPT_BYTES_PER_TASK // 1024} KiB for each task",
+            "lookup",
+        ),
+        Limit(
+            "Open requests, open tool calls, and attached pull requests", f"{SUMMARY_ITEMS}", "task"
+        ),
     )

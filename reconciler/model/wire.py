@@ -78,17 +78,30 @@ class UnreadableEventsError(ValueError):
     """Events that do not show what a task was created with."""
 
 
-def first_message(events: Sequence[object]) -> FirstMessage | None:
-    """What a task was created with, from its first events; None if they contain no user message.
+def first_message(pages: Iterable[Sequence[object]]) -> FirstMessage | None:
+    """What a task was created with, from the pages of its first events, which are read only as far
+    as necessary; None if they contain no user message.
 
     Raises UnreadableEventsError for an invalid event, a user message without text, and
     descending order, in which the first message comes last.
     """
-    if not _ascend(events) or any(_is_unreadable(event) for event in events):
-        raise UnreadableEventsError
-    body = first_user_message(events)
-    if body is None:
-        return None
+    agent: list[datetime] = []
+    users: list[datetime] = []
+    for events in pages:
+        agent += _times(events, ("agentResponse",))
+        users += _times(events, USER_EVENT_TYPES)
+        # The agent's timestamps are of the service's clock.
+        times = agent if len(set(agent)) > 1 else users
+        if (times and times[0] > times[-1]) or any(_is_unreadable(event) for event in events):
+            raise UnreadableEventsError
+        body = first_user_message(events)
+        if body is not None:
+            return _message_of(body)
+        del events  # or else the memory of two pages is needed
+    return None
+
+
+def _message_of(body: Mapping[str, Any]) -> FirstMessage:
     diff = body.get("entity_diff")
     added = (diff.get("add") if isinstance(diff, Mapping) else diff) or []
     if not isinstance(added, list) or not all(isinstance(entity, Mapping) for entity in added):
@@ -106,14 +119,6 @@ def _is_unreadable(event: object) -> bool:
     if not isinstance(body, Mapping):
         return True
     return body.get("type") == "user_message" and not isinstance(body.get("content"), str)
-
-
-def _ascend(events: Iterable[object]) -> bool:
-    """Whether the events are oldest first, by the agent's timestamps (the service's clock), or
-    else by the users'."""
-    agent, users = _times(events, ("agentResponse",)), _times(events, USER_EVENT_TYPES)
-    times = agent if len(set(agent)) > 1 else users
-    return not times or times[0] <= times[-1]
 
 
 def _times(events: Iterable[object], types: Sequence[str]) -> list[datetime]:

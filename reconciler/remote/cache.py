@@ -23,6 +23,8 @@ from reconciler.system.cache import UserCache
 
 T = TypeVar("T")
 _VERSION = 1
+_MAX_ENTRY = 1 << 16
+"""In bytes. What is larger is read again each time, so that the cache stays small."""
 
 
 class TaskCache(Generic[T]):
@@ -57,12 +59,12 @@ class TaskCache(Generic[T]):
             return None
 
     def put(self, task: TaskId, value: T) -> None:
-        """Changes the entry in memory; `save` writes it."""
+        """Changes the entry in memory, unless the value is very large; `save` writes it."""
         texts = texts_in(builtins_of(value), names=True)
         if any(self._scrub(text) != text for text in texts) or self.get(task) == value:
             return
         entry = Raw(encode_json(value))
-        if decode_as(self._type, entry) == value:
+        if len(entry) <= _MAX_ENTRY and decode_as(self._type, entry) == value:
             self._entries["/".join(task)] = entry
             self._changed = True
 

@@ -6,10 +6,11 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from reconciler.model import wire
+from reconciler.model import limits, wire
 from reconciler.model.budget import Budget, read_budget
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError
@@ -22,7 +23,7 @@ from reconciler.model.value import replace
 from reconciler.model.work import REDACTED
 from reconciler.remote import responses
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse
-from reconciler.remote.pagination import TASK_QUERY, Page, ReadPage, pages, task_pages
+from reconciler.remote.pagination import TASK_QUERY, Page, ReadPage, event_pages, task_pages
 from reconciler.remote.service_clock import ServiceClock
 from reconciler.remote.transport import Transport
 
@@ -103,8 +104,7 @@ class Client:
         if not 200 <= response.status < 300:
             return remark("budget.refused", answer=responses.answer(response, self.scrub))
         try:
-            data = self.scrub.values(responses.decode(response.body), response.body)
-            found = read_budget(org_name, data)
+            found = read_budget(org_name, response.data)
         except ValueError:
             found = None
         return found or remark("budget.unreadable")
@@ -117,9 +117,8 @@ class Client:
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         """See Service. The next page is fetched ahead."""
-        request = Request("GET", _tasks_path(org_name), None, org_name, is_list=True)
-        query = {**TASK_QUERY, "pageSize": str(self._page_size)}
-        read, where = self._page_reader(request, "tasks", query)
+        request = Request("GET", _tasks_path(org_name), None, org_name)
+        read, where = self._page_reader(request, "tasks", TASK_QUERY, self._page_size)
         return task_pages(read, org_name, where)
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
@@ -134,28 +133,22 @@ class Client:
     ) -> Iterator[Mapping[str, object]]:
         """A task's events, oldest first; pages are read as needed. Raises RemoteError, with
         status 404 if there is no such task."""
-        for entries, _ in pages(*self._events_reader(org_name, task_id, page_size)):
+        for entries, _ in event_pages(*self._events_reader(org_name, task_id, page_size)):
             yield from (event for event in entries if isinstance(event, Mapping))
 
     def event_pages(self, org_name: str, task_id: str, first: str | None) -> Iterator[Page]:
         """Pages of a task's events from the page with token `first` on, each with the token of
         the next page. Raises RemoteError as `events` does."""
-        return pages(*self._events_reader(org_name, task_id, self._page_size), first=first)
+        return event_pages(*self._events_reader(org_name, task_id, self._page_size), first=first)
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
         read, where = self._events_reader(org_name, task_id, 20)
-        events: list[object] = []
         try:
-            for entries, _ in pages(read, where):
-                events += entries
-                found = wire.first_message(events)
-                if found is not None:
-                    return found
+            return wire.first_message(map(itemgetter(0), event_pages(read, where)))
         except responses.NotFoundError:
-            pass
+            return None
         except wire.UnreadableEventsError:
             raise RemoteError.of(Code.UNREADABLE_RESPONSE, "events", where=where) from None
-        return None
 
     def post_to_task(
         self, org_name: str, task_id: str, body: Mapping[str, object], suffix: str = ""
@@ -199,23 +192,39 @@ class Client:
     def _events_reader(self, org_name: str, task_id: str, page_size: int) -> tuple[ReadPage, str]:
         path = f"{_task_path(org_name, task_id)}/events"
         request = Request("GET", path, None, org_name, is_task=True)
-        return self._page_reader(request, "events", {"pageSize": str(page_size)})
+        return self._page_reader(request, "events", {}, page_size)
 
     def _page_reader(
-        self, first: Request, name: str, query: Mapping[str, str]
+        self, first: Request, name: str, query: Mapping[str, str], size: int
     ) -> tuple[ReadPage, str]:
         """A function that reads a page of a list, and the address of the list for messages.
-        `first` lacks the query; `name` is the member with the entries."""
+        `first` lacks the query; `name` is the member with the entries, of which a page has `size`,
+        or a tenth from the first page on that is too large. It never grows again: that would skip
+        entries if the service counted pages."""
 
         def read(token: str | None, stopped: Callable[[], bool]) -> Page:
-            parameters = {**query, "continuationToken": token} if token else query
+            nonlocal size
+            more = {"continuationToken": token} if token else {}
+            parameters = {**query, "pageSize": str(size), **more}
             request = replace(first, path=f"{first.path}?{urlencode(parameters)}")
-            data = self._decode(request, self._send(request, stopped))
+            try:
+                data = self._decode(request, self._send(request, stopped))
+            except responses.LargeResponseError:
+                if size == 1:
+                    raise
+                size = max(1, size // 10)
+                return read(token, stopped)
             entries = data.get(name) if isinstance(data, Mapping) else None
-            if not isinstance(data, Mapping) or not isinstance(entries, list):
+            following = data.get("continuationToken") if isinstance(data, Mapping) else None
+            if not isinstance(entries, list):
                 raise self._unreadable(request, "list", name=name)  # null is not an empty list
-            following = data.get("continuationToken")
-            return entries, following if isinstance(following, str) and following else None
+            if len(entries) > (most := limits.PAGE_ENTRIES):
+                raise self._unreadable(request, "many", name=name, limit=most)
+            if not isinstance(following, str) or not following:
+                return entries, None
+            if len(following) > limits.PAGE_TOKEN_CHARACTERS:
+                raise self._unreadable(request, "token")
+            return entries, following
 
         return read, self._transport.address(first)
 
@@ -230,8 +239,7 @@ class Client:
         try:
             return self._transport.send(request, stopped)
         except NoResponseError as lost:
-            where = self._transport.address(request)
-            raise RemoteError([responses.failure(lost, self.scrub, where)]) from None
+            raise responses.failed(lost, self.scrub, self._transport.address(request)) from None
 
     def _decode(self, request: Request, response: ServiceResponse) -> object:
         where = self._transport.address(request)

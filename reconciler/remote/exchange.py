@@ -32,7 +32,7 @@ class Request(Value, frozen=True):
     """`path` is percent-encoded, begins with a slash and includes the query.
 
     For messages: `org_name` is the organization that it is about, if any; `is_task`: it is about
-    one of its tasks. `is_list`: the response is a page of the list of tasks.
+    one of its tasks.
     """
 
     method: str
@@ -40,20 +40,24 @@ class Request(Value, frozen=True):
     body: bytes | None = None
     org_name: str | None = None
     is_task: bool = False
-    is_list: bool = False
 
     def __repr__(self) -> str:
         return f"{self.method} {self.path}"  # not the body, which has prompts
 
 
+NOT_JSON = object()
+
+
 class ServiceResponse(Value, frozen=True):
-    """A complete response. `headers` are case-insensitive; `received` is a time of the transport's
-    clock."""
+    """A complete response. `headers` are case-insensitive; `data` is the JSON of its body without
+    secrets, or NOT_JSON; `received` is a time of the transport's clock; `beginning` is that of the
+    body."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    data: object
     received: float
+    beginning: bytes = b""
 
     def __repr__(self) -> str:
         return f"HTTP {self.status}"
@@ -76,11 +80,7 @@ class NoResponseError(Exception):
 
 
 class TooLargeError(ProtocolError):
-    """A response is larger than any real one, and was not read to its end. `limit` is in MiB."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit)
-        self.limit = limit
+    """A response exceeds the limits, and was not used."""
 
 
 class TooLateError(Exception):

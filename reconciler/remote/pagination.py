@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from datetime import datetime
@@ -28,58 +29,71 @@ TASK_QUERY = {"sortBy": "created", "sortDirection": "desc"}
 
 
 class _Guard:
-    """Raises RemoteError for a list that does not end."""
+    """Raises RemoteError for a list that does not end after `most` pages. Keeps digests only."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
-        self._tokens: set[str] = set()
-        self._ids: set[object] = set()
+    def __init__(self, where: str, most: int) -> None:
+        self._where, self._most = where, most
+        self._tokens: set[int] = set()
+        self._ids: set[int] = set()
         self._repeated = self._read = 0
 
     def check(self, entries: list[object], token: str) -> None:
         self._read += 1
-        if self._read >= limits.LIST_PAGES:
-            raise RemoteError.of(
-                Code.UNREADABLE_LIST, "long", where=self._where, pages=limits.LIST_PAGES
-            )
-        if token in self._tokens:
-            raise self._error("circle")
-        self._tokens.add(token)
+        if self._read >= self._most:
+            raise self._error("long", self._most)
+        if hash(token) in self._tokens:
+            raise self._error("circle", self._read)
+        self._tokens.add(hash(token))
         known = len(self._ids)
         self._ids |= {
-            entry["id"]
+            hash(entry["id"])
             for entry in entries
             if isinstance(entry, dict) and isinstance(entry.get("id"), str)
         }
         self._repeated = 0 if len(self._ids) > known else self._repeated + 1
         if self._repeated >= MAX_REPEATED_PAGES:
-            raise self._error("endless")
+            raise self._error("endless", self._repeated)
 
-    def _error(self, case: str) -> RemoteError:
-        return RemoteError.of(Code.UNREADABLE_LIST, case, where=self._where, pages=self._repeated)
+    def check_time(self, spent: float) -> None:
+        if spent > limits.EVENT_SECONDS:
+            raise self._error("slow", round(limits.EVENT_SECONDS))
+
+    def _error(self, case: str, count: int) -> RemoteError:
+        return RemoteError.of(Code.UNREADABLE_LIST, case, where=self._where, count=count)
 
 
-def pages(
-    read: ReadPage, where: str = "", *, first: str | None = None
+def event_pages(
+    read: ReadPage,
+    where: str = "",
+    *,
+    first: str | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Page, None, None]:
-    """The pages from the one with token `first` on, read as needed; `where` is for messages.
-    Raises what `read` raises, and RemoteError for a list that does not end."""
-    guard = _Guard(where)
-    entries, token = read(first, lambda: False)
-    while token is not None:
-        guard.check(entries, token)
-        yield entries, token
-        entries, token = read(token, lambda: False)
-    yield entries, None
+    """The pages of a task's events from the one with token `first` on, read as needed; `where` is
+    for messages. Raises what `read` raises, and RemoteError for a list that does not end. Only the
+    time of reading counts, not that of whoever uses the pages."""
+    guard, token, spent = _Guard(where, limits.EVENT_PAGES), first, 0.0
+    while True:
+        guard.check_time(spent)
+        begun = clock()
+        page = read(token, lambda: False)
+        spent += clock() - begun
+        token = page[1]
+        if token is not None:
+            guard.check(page[0], token)
+        yield page
+        if token is None:
+            return
+        del page  # or else the memory of two pages is needed
 
 
 def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None, None]:
     """The entries page by page; the next page is requested while the current one is processed.
 
-    If the caller stops early, at most one request is left, which ends by itself. Raises as `pages`
-    does.
+    If the caller stops early, at most one request is left, which ends by itself. Raises as
+    `event_pages` does.
     """
-    stopped, guard = threading.Event(), _Guard(where)
+    stopped, guard = threading.Event(), _Guard(where, limits.LIST_PAGES)
     entries, token = read(None, stopped.is_set)
     try:
         while token is not None:

@@ -3,9 +3,9 @@ diagnostic."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -29,6 +29,7 @@ from reconciler.model.remarks import Arg, Remark, map_fact, remark, said
 from reconciler.model.service import Created, CreateOutcome, Refused, Unknown
 from reconciler.model.value import replace
 from reconciler.remote.exchange import (
+    NOT_JSON,
     NoResponseError,
     Request,
     ServiceResponse,
@@ -52,11 +53,19 @@ class NotFoundError(RemoteError):
     """A 404 of the service itself, not of a proxy."""
 
 
-def decode(body: bytes) -> object:
-    """JSON. Raises ValueError for anything else, including NaN, infinities, extreme nesting, and
-    more values than any response has, which would take fifty times its size."""
-    if sum(map(body.count, b",:[{")) > limits.RESPONSE_VALUES:
-        raise ValueError("too many values")
+class LargeResponseError(RemoteError):
+    """A response exceeds the limits."""
+
+
+def decode(body: bytes | bytearray) -> object:
+    """JSON. Raises TooLargeError for more values than any response has, which would take fifty
+    times its size, and ValueError for anything else, including NaN, infinities, and extreme
+    nesting."""
+    if (
+        _marks(body) > limits.RESPONSE_VALUES
+        and _marks(_TEXT.sub(b"", body)) > limits.RESPONSE_VALUES
+    ):
+        raise TooLargeError
     try:
         data = _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:
@@ -68,6 +77,13 @@ def decode(body: bytes) -> object:
         if not level:
             return data
     raise ValueError("nested too deeply")
+
+
+def _marks(body: bytes | bytearray) -> int:
+    return sum(map(body.count, b",:[{"))
+
+
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 def _refuse(constant: str) -> float:
@@ -83,14 +99,13 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def read(response: ServiceResponse, request: Request, where: str, scrub: Scrubber) -> object:
-    """The data of a 2xx, without the token. Raises RemoteError for everything else. `where` is the
+    """The data of a 2xx. Raises RemoteError for everything else. `where` is the
     address of the request without secrets, for messages."""
     classified: _Classified = (Code.NOT_THE_SERVICE, "", {})
-    if 200 <= response.status < 300:
-        with contextlib.suppress(ValueError):
-            return scrub.values(decode(response.body), response.body)
-    else:
+    if not 200 <= response.status < 300:
         classified = _classified(response, request)
+    elif response.data is not NOT_JSON:
+        return response.data
     problem = _diagnostic(classified, scrub, where=where, answer=answer(response, scrub))
     kind = NotFoundError if service_sent(response, 404) else RemoteError
     raise kind([problem], response.status)
@@ -152,7 +167,7 @@ def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
     """The outcome of a create with a complete response. Unknown if it is not certain."""
     status, data = response.status, _object(response)
     task_id = wire.created_task_id(data) if 200 <= status < 300 else None
-    if task_id is not None and scrub(task_id) == task_id:
+    if task_id is not None:
         return Created(task_id)
     # A gateway's page with the same status proves nothing: the service repeats the status as JSON.
     code, message = data.get("code"), data.get("message")
@@ -165,11 +180,7 @@ def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
 
 def _object(response: ServiceResponse) -> Mapping[str, Any]:
     """The body if it is a JSON object, or else an empty one."""
-    try:
-        data = decode(response.body)
-    except ValueError:
-        return {}
-    return data if isinstance(data, Mapping) else {}
+    return response.data if isinstance(response.data, Mapping) else {}
 
 
 def _message(response: ServiceResponse) -> str | None:
@@ -188,21 +199,22 @@ def answer(response: ServiceResponse, scrub: Scrubber) -> Remark:
     case, text = "answer", _message(response)
     if text is None:
         kind = shown_text(response.headers.get("Content-Type", "no content type"), 80)
-        beginning = shown_text(response.body[:400].decode("utf-8", "replace"), 80)
+        beginning = shown_text(response.beginning.decode("utf-8", "replace"), 80)
         case, text = "answer.other", f"{kind}{f': {beginning}' if beginning else ', empty'}"
     request_id = response.request_id if response.status >= 500 else ""
     request = remark("answer.request", id=scrub(request_id)) if request_id else ""
     return remark(case, status=response.status, text=said(scrub(text)), request=request)
 
 
-def failure(lost: NoResponseError, scrub: Scrubber, where: str = "") -> Diagnostic:
-    """Why there is no complete response; `where` is the address."""
-    return _diagnostic(_classified_failure(lost), scrub, where=where)
+def failed(lost: NoResponseError, scrub: Scrubber, where: str) -> RemoteError:
+    """There is no usable response; `where` is the address."""
+    kind = LargeResponseError if isinstance(lost.cause, TooLargeError) else RemoteError
+    return kind([_diagnostic(_classified_failure(lost), scrub, where=where)])
 
 
 def reason(lost: NoResponseError, scrub: Scrubber) -> Remark:
     """Why there is no complete response, without the address."""
-    return failure(lost, scrub).cause
+    return failed(lost, scrub, "").diagnostics[0].cause
 
 
 def _classified_failure(lost: NoResponseError) -> _Classified:
@@ -242,5 +254,5 @@ def _known(cause: BaseException) -> _Classified | None:
         case IncompleteRead():
             return Code.NO_RESPONSE, "cut", {}
         case TooLargeError():
-            return Code.NO_RESPONSE, "large", {"limit": cause.limit}
+            return Code.NO_RESPONSE, "large", {"limit": limits.RESPONSE_BYTES >> 20}
     return None

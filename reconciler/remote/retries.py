@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from requests.exceptions import InvalidProxyURL
 
+from reconciler.remote.exchange import TooLargeError
+
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which a read is retried; other 5xx statuses (501, 505) are permanent."""
 
@@ -83,9 +85,10 @@ def causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def is_transient(exc: BaseException) -> bool:
-    """Whether a retry may help: not for an invalid certificate, proxy URL or host name."""
+    """Whether a retry may help: not for an invalid certificate, proxy URL or host name, nor for a
+    response that is too large."""
     return not any(
-        isinstance(cause, ssl.SSLCertVerificationError | InvalidProxyURL)
+        isinstance(cause, ssl.SSLCertVerificationError | InvalidProxyURL | TooLargeError)
         or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
         for cause in causes(exc)
     )

@@ -54,7 +54,7 @@ class Scrubber:
             text = text.replace(secret, REDACTED)
         return text
 
-    def values(self, data: object, body: bytes) -> object:
+    def values(self, data: object, body: bytes | bytearray) -> object:
         """JSON values and names, decoded from `body`; usually unchanged."""
         if self._escape.search(body) or any(secret.encode() in body for secret in self._secrets):
             return map_texts(self, data, names=True)

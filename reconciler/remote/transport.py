@@ -7,9 +7,10 @@ import itertools
 import logging
 import random
 import re
+import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 
 import requests
@@ -26,6 +27,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import service_url
 from reconciler.remote.exchange import (
+    NOT_JSON,
     Exchange,
     NoResponseError,
     Request,
@@ -37,11 +39,12 @@ from reconciler.remote.exchange import (
 )
 from reconciler.remote.in_flight import InFlight, RequestInFlight
 from reconciler.remote.network import proxy_for
-from reconciler.remote.responses import reason
+from reconciler.remote.responses import decode, reason
 from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 from reconciler.remote.session import AddressSession
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
+from reconciler.system.memory import return_large_blocks
 
 HEADERS = {
     "Accept": "application/vnd.pulumi+8",
@@ -53,6 +56,7 @@ HEADER_VALUE = re.compile(r"[!-~]+")
 log = logging.getLogger("taskctl.remote")
 
 _CHUNK = 1 << 16
+_BEGINNING = 400
 _FAILURES = (
     RequestException,
     HTTPError,
@@ -104,6 +108,7 @@ class Transport:
         self._prepared = (("", ""), requests.PreparedRequest())
         self._sleep, self._spread = sleep, spread
         self.in_flight = InFlight(clock)
+        self._large = threading.Lock()
         proxy = proxy_for(self._base) if app is None else ""
         self.scrub = Scrubber(token, ":".join(get_auth_from_url(proxy)))
 
@@ -172,13 +177,14 @@ class Transport:
             prepared = self._prepare(request)
             with watched(exchange), closing(self._session.open(prepared, exchange)) as response:
                 received = self.clock()
-                body = self._body(response, exchange, is_list=request.is_list)
+                beginning, data = self._body(response, exchange)
         except _FAILURES as exc:
             spent = (self.clock() - started) * 1000
             why = type(exc).__name__
             log.info("%s -> %s, %.0f ms", self._name(request), why, spent)
             raise NoResponseError(exc, begun=exchange.begun) from None
-        answer = ServiceResponse(response.status_code, response.headers, body, received)
+        status, headers = response.status_code, response.headers
+        answer = ServiceResponse(status, headers, data, received, beginning)
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "%s -> %d, %.0f ms%s",
@@ -204,18 +210,28 @@ class Transport:
             prepared.headers["Content-Length"] = str(len(request.body))
         return prepared
 
-    def _body(self, response: requests.Response, exchange: Exchange, *, is_list: bool) -> bytes:
+    def _body(self, response: requests.Response, exchange: Exchange) -> tuple[bytes, object]:
+        """The beginning of the body, and its data. Values take up to fifty times their size, so
+        threads read and decode large bodies one after the other."""
         if 300 <= response.status_code < 400:
-            return b""  # nothing of a redirect is used
-        most = limits.LIST_BYTES if is_list else limits.RESPONSE_BYTES
-        chunks, size = [], 0
-        for chunk in response.raw.stream(_CHUNK, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > most:
-                raise TooLargeError(most >> 20)
-            exchange.read_timeout()
-        return b"".join(chunks)
+            return b"", NOT_JSON  # nothing of a redirect is used
+        body = bytearray()
+        with ExitStack() as turn:
+            is_large = False
+            for chunk in response.raw.stream(_CHUNK, decode_content=True):
+                body += chunk
+                if len(body) > limits.RESPONSE_BYTES:
+                    raise TooLargeError
+                if not is_large and len(body) > limits.SMALL_RESPONSE_BYTES:
+                    while not self._large.acquire(timeout=exchange.read_timeout()):
+                        pass
+                    is_large = True
+                    return_large_blocks()
+                    turn.callback(self._large.release)
+                exchange.read_timeout()
+            with suppress(ValueError):
+                return bytes(body[:_BEGINNING]), self.scrub.values(decode(body), body)
+            return bytes(body[:_BEGINNING]), NOT_JSON
 
     def _name(self, request: Request) -> str:
         return f"{request.method} {self.scrub(shown_text(request.path))}"

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from reconciler.model import limits
 from reconciler.model.task import instant
 from reconciler.model.value import Moment, Stored, replace
 from reconciler.model.wire import USER_EVENT_TYPES, pull_request_id
@@ -128,7 +129,7 @@ def parked_calls_in(event: Event) -> tuple[ToolCall, ...]:
         for call in (calls if isinstance(calls, list) else ())
         if isinstance(call, Mapping)
     ]
-    return tuple(call for call in found if call.mode != "cloud")
+    return tuple(call for call in found if call.mode != "cloud")[: limits.SUMMARY_ITEMS]
 
 
 def answered_calls_in(event: Event) -> frozenset[str]:
@@ -158,7 +159,8 @@ class EventSummary(Stored, frozen=True):
 
     `words` are the text of the last error or final message, `approvals` the unanswered requests,
     `parked` the tool calls that something outside the service has to run. `attached` are the IDs of
-    the pull requests that users' messages added (`model.wire.pull_request_id`).
+    the pull requests that users' messages added (`model.wire.pull_request_id`). Only the last of
+    very many are known.
     """
 
     event_id: str = ""
@@ -191,8 +193,9 @@ def _after_user(summary: EventSummary, event: Event) -> EventSummary:
     (API document, AwaitingApprovals), and by a parked call until there is a result."""
     match kind_of(event):
         case "user_message":
-            attached = dict.fromkeys((*summary.attached, *_attached_in(event)))
-            return replace(summary, last=Last.ASKED, words="", attached=tuple(attached))
+            attached = tuple(dict.fromkeys((*summary.attached, *_attached_in(event))))
+            attached = attached[-limits.SUMMARY_ITEMS :]
+            return replace(summary, last=Last.ASKED, words="", attached=attached)
         case "user_confirmation":
             answered = body_of(event).get("approval_request_id")
             left = tuple(approval for approval in summary.approvals if approval.id != answered)
@@ -222,6 +225,7 @@ def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
     approvals = summary.approvals
     if (asked := approval_in(event)) is not None:
         approvals = (*(approval for approval in approvals if approval.id != asked.id), asked)
+        approvals = approvals[-limits.SUMMARY_ITEMS :]
     return replace(summary, last=Last.WORKING, words="", approvals=approvals)
 
 

@@ -224,8 +224,7 @@ def test_a_deleted_task_and_a_task_of_another_user_are_distinguished(
 
 
 def answered(status: int, words: str) -> Any:
-    body = f'{{"code": {status}, "message": "{words}"}}'.encode()
-    return lambda *_: ServiceResponse(status, {}, body, 0.0)
+    return lambda *_: ServiceResponse(status, {}, {"code": status, "message": words}, 0.0)
 
 
 @pytest.mark.parametrize("arrives", [True, False])

@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
@@ -21,9 +22,11 @@ __all__ = ["measure"]
 
 
 @contextmanager
-def _serving(page: Callable[[str], bytes]) -> Iterator[tuple[str, list[str]]]:
-    """A service whose list pages are gzipped; `page` makes one from its path."""
+def _serving(page: Callable[[str], bytes | None]) -> Iterator[tuple[str, list[str]]]:
+    """A service whose responses are gzipped; `page` makes one from its path, None for a 404. It
+    creates tasks with the IDs t1, t2, ..."""
     asked: list[str] = []
+    numbers = count(1)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -32,11 +35,19 @@ def _serving(page: Callable[[str], bytes]) -> Iterator[tuple[str, list[str]]]:
         def do_GET(self) -> None:
             asked.append(self.path)
             if self.path == "/api/user":
-                body = b'{"id": "u", "githubLogin": "me"}'
+                self._respond(200, b'{"id": "u", "githubLogin": "me"}')
+            elif (body := page(self.path)) is not None:
+                self._respond(200, body)
             else:
-                body = page(self.path)
+                self._respond(404, b'{"code": 404, "message": "Not Found"}')
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._respond(201, f'{{"taskId": "t{next(numbers)}"}}'.encode())
+
+        def _respond(self, status: int, body: bytes) -> None:
             body = _gzipped(body)
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -57,9 +68,9 @@ def _serving(page: Callable[[str], bytes]) -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
-@cache
+@lru_cache(4)
 def _gzipped(body: bytes) -> bytes:
-    return gzip.compress(body, 6)
+    return gzip.compress(body, 1)
 
 
 MIB = 1 << 20
@@ -107,3 +118,149 @@ def test_the_pages_of_a_list_are_limited(tmp_path: Path, measure: Measure, last:
     else:
         measured.assert_refused("TC714")
         assert sum("pageSize" in path for path in asked) == PAGES
+
+
+# Pages that are too large
+
+LARGE = b'{"tasks": [], "x": "' + b" " * (8 * MIB) + b'"}'
+MANY = b'{"tasks": [], "x": [' + b"[]," * 300_000 + b"[]]}"
+
+
+@pytest.mark.parametrize("large", [LARGE, MANY], ids=["bytes", "values"])
+@pytest.mark.parametrize("most", [1000, 100, 1, 0])
+def test_a_page_that_is_too_large_is_requested_in_smaller_parts(
+    tmp_path: Path, measure: Measure, large: bytes, most: int
+) -> None:
+    """Down to a single entry, and the following pages are as small as that."""
+    write_tasks(tmp_path, "  a: {message: x}\n")
+
+    def page(path: str) -> bytes:
+        query = parse_qs(urlsplit(path).query)
+        if int(query["pageSize"][0]) > most:
+            return large
+        return _page(int(query.get("continuationToken", ["1"])[0]), 2)
+
+    with _serving(page) as (url, asked):
+        measured = measure("plan", "--backend", url)
+    sizes = [int(parse_qs(urlsplit(path).query)["pageSize"][0]) for path in asked if "?" in path]
+    refused = [size for size in (1000, 100, 10, 1) if size > most]
+    if not most:
+        measured.assert_refused("TC704")
+        assert sizes == refused
+        return
+    assert (measured.code, measured.mib < MAX_MIB) == (0, True)
+    # A list of two pages is read twice.
+    assert sizes == [*refused, most, most] * 2
+
+
+# A hostile service
+
+TASKS = 24
+"""Half of which are recorded."""
+MOST_MORE = 400
+"""In MiB, also of the memory that an honest service with as many tasks would take."""
+
+_OBJECTS = b"[" + b'{"":0},' * 80_000 + b"{}]"
+_WIDE = b'"' + b" " * 7_200_000 + "\U0001f600".encode() + b'"'
+EXTRA = b'{"a": ' + _OBJECTS + b', "b": ' + _WIDE + b"}"
+"""Almost 8 MiB that take 50 MiB."""
+EMOJI = b'"' + "\U0001f600".encode() * 1_900_000 + b'"'
+NO_TASKS = b'{"tasks": []}'
+MANY_OBJECTS = json.dumps((b"[" + b'{"":0},' * 140_000 + b"{}]").decode()).encode()
+
+
+def _event(kind: str, at: int, **body: object) -> bytes:
+    """Values that are bytes are JSON already."""
+    texts = {
+        name: v if isinstance(v, bytes) else json.dumps(v).encode() for name, v in body.items()
+    }
+    members = b", ".join(b'"%s": %s' % (name.encode(), text) for name, text in texts.items())
+    head = f'{{"id": "e{at}", "type": "{kind}", "eventBody": {{'.encode()
+    return head + b'"timestamp": "2026-11-24T12:00:00Z", ' + members + b"}}"
+
+
+def _prompt(content: object) -> bytes:
+    return _event("userInput", 0, type="user_message", content=content)
+
+
+def _said(content: object, **more: object) -> bytes:
+    final = {"type": "assistant_message", "is_final": True}
+    return _event("agentResponse", 1, **final, content=content, **more)
+
+
+def _asked(at: int, context: object) -> bytes:
+    request = {"type": "user_approval_request", "id": f"q{at}"}
+    return _event("agentResponse", at, **request, context=context)
+
+
+def _events(*events: bytes, after: int = 0) -> bytes:
+    more = b', "continuationToken": "%d"' % (after + 1) if after else b""
+    return b'{"events": [' + b", ".join(events) + b"]" + more + b"}"
+
+
+HOSTILE: dict[str, Callable[[int], bytes]] = {
+    "honest": lambda _: _events(_prompt("do it"), _said("done")),
+    "endless": lambda at: _events(_prompt("do it"), _said("done", x=EXTRA), after=at),
+    "no message": lambda at: _events(_said("done", x=EXTRA), after=at),
+    "large messages": lambda _: _events(_prompt(EMOJI)),
+    "large answers": lambda _: _events(_prompt("do it"), _said(EMOJI)),
+    "large data": lambda _: _events(_prompt("do it"), _said(MANY_OBJECTS)),
+    "many requests": lambda at: _events(
+        _prompt("do it"), *(_asked(1000 * at + n, {}) for n in range(999)), after=at
+    ),
+    "large requests": lambda at: _events(_prompt("do it"), _asked(at, EXTRA), after=at),
+}
+
+
+def _task(number: int, more: bytes) -> bytes:
+    created = (datetime(2026, 11, 24, tzinfo=UTC) + timedelta(seconds=number)).isoformat()
+    known = {"id": f"t{number}", "status": "idle", "createdAt": created}
+    body = json.dumps({**known, "createdBy": {"githubLogin": "me"}})
+    return body.removesuffix("}").encode() + b', "x": ' + more + b"}"
+
+
+def _answered(path: str, kind: str) -> bytes | None:
+    """The response of a service with TASKS tasks, whose events are of a `kind` of HOSTILE. In a
+    list of large tasks, each is a page."""
+    at = int(parse_qs(urlsplit(path).query).get("continuationToken", ["1"])[0])
+    name, large = urlsplit(path).path.rpartition("/")[2], kind == "large tasks"
+    more = EXTRA if large else b"0"
+    if name == "events":
+        return HOSTILE["honest" if large else kind](at)
+    if name == "tasks":
+        numbers = [TASKS + 1 - at] if large else range(TASKS, 0, -1)
+        tasks = b", ".join(_task(number, more) for number in numbers)
+        token = b', "continuationToken": "%d"' % (at + 1) if large and at < TASKS else b""
+        return b'{"tasks": [' + tasks + b"]" + token + b"}"
+    return _task(int(name[1:]), more) if name[:1] == "t" and name[1:].isdigit() else None
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "code", "errors"),
+    [
+        ("plan --adopt", "honest", 0, set()),
+        ("plan --adopt", "large tasks", 1, {"TC714"}),
+        ("plan --adopt", "large messages", 1, set()),  # unresolved
+        ("plan --adopt", "no message", 1, set()),
+        ("status", "large tasks", 1, {"TC714"}),
+        ("status", "endless", 1, {"TC714"}),
+        ("status", "many requests", 1, {"TC714"}),
+        ("status", "large requests", 1, {"TC714"}),
+        ("logs k1", "endless", 1, {"TC714"}),
+        ("results", "large answers", 0, set()),
+        ("results", "large data", 1, {"TC714"}),
+    ],
+)
+def test_the_memory_for_a_hostile_service_is_limited(
+    tmp_path: Path, measure: Measure, command: str, kind: str, code: int, errors: set[str]
+) -> None:
+    write_tasks(tmp_path, "".join(f"  k{n}: {{message: m{n}}}\n" for n in range(TASKS // 2)))
+    kinds = [""]
+    with _serving(lambda path: _answered(path, kinds[-1]) if kinds[-1] else NO_TASKS) as (url, _):
+        assert measure("apply", "--yes", "--backend", url).code == 0
+        write_tasks(tmp_path, "  new: {message: x}\n", "b")
+        kinds.append(kind)
+        measured = measure(*command.split(), "--backend", url, EVENT_PAGES=3)
+    assert (measured.code, set(measured.codes)) == (code, errors)
+    assert measured.seconds < MAX_SECONDS
+    assert measured.mib < MOST_MORE

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import Created, Unknown
@@ -148,6 +149,20 @@ def test_unset_properties_are_absent(unset: Any) -> None:
     found = answering(task("t1", sharedAt=unset, entities=[], name="")).get_task("acme", "t1")
     assert found is not None
     assert found.raw == {**task("t1"), "entities": [], "name": ""}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tasks": [], "continuationToken": "x" * (limits.PAGE_TOKEN_CHARACTERS + 1)},
+        {"tasks": [{}] * (limits.PAGE_ENTRIES + 1)},
+    ],
+    ids=["token", "entries"],
+)
+def test_a_page_beyond_the_api_is_an_error(body: Any) -> None:
+    with pytest.raises(RemoteError) as caught:
+        next(answering(body).list_tasks("acme"))
+    assert caught.value.diagnostics[0].code is Code.UNREADABLE_RESPONSE
 
 
 @pytest.mark.parametrize("body", [{"tasks": None}, {}, [], {"tasks": {}}, {"tasks": "none"}])

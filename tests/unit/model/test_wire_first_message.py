@@ -15,6 +15,6 @@ def test_synthetic_events_are_skipped() -> None:
             "eventBody": {**body, "content": "ours"},
         },
     ]
-    message = first_message(events)
+    message = first_message([events])
     assert message is not None
     assert message.text == "ours"

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.limits import LIST_PAGES
-from reconciler.remote.pagination import MAX_REPEATED_PAGES, Page, pages, pages_ahead
+from reconciler.model.limits import EVENT_PAGES, EVENT_SECONDS, LIST_PAGES
+from reconciler.remote.pagination import MAX_REPEATED_PAGES, Page, event_pages, pages_ahead
+from tests.support.client_tools import FakeTime
 from tests.support.diagnostics import failed, raises_with
 
 Table = dict[str | None, Page]
@@ -29,10 +31,10 @@ def test_a_list_is_read_to_its_end() -> None:
     asked: list[str | None] = []
     assert list(pages_ahead(reader(THREE, asked))) == [[1, 2], [], [3]]
     assert asked == [None, "a", "b"]
-    assert list(pages(reader(THREE, asked))) == [([1, 2], "a"), ([], "b"), ([3], None)]
+    assert list(event_pages(reader(THREE, asked))) == [([1, 2], "a"), ([], "b"), ([3], None)]
 
 
-@pytest.mark.parametrize("read_all", [pages, pages_ahead])
+@pytest.mark.parametrize("read_all", [event_pages, pages_ahead])
 def test_a_repeated_page_token_is_an_error(read_all: Callable[..., Iterator[object]]) -> None:
     asked: list[str | None] = []
     circle: Table = {None: ([1], "a"), "a": ([2], "b"), "b": ([3], "a")}
@@ -44,7 +46,7 @@ def test_a_repeated_page_token_is_an_error(read_all: Callable[..., Iterator[obje
 
 def test_pages_are_read_only_as_needed() -> None:
     asked: list[str | None] = []
-    stream = pages(reader(THREE, asked))
+    stream = event_pages(reader(THREE, asked))
     assert next(stream) == ([1, 2], "a")
     assert asked == [None]
 
@@ -96,7 +98,7 @@ def test_an_error_in_a_prefetched_page_is_raised_when_it_is_reached() -> None:
         next(stream)
 
 
-@pytest.mark.parametrize("read_all", [pages, pages_ahead])
+@pytest.mark.parametrize("read_all", [event_pages, pages_ahead])
 @pytest.mark.parametrize("page", [[], [{"id": "same"}], [None, {}]], ids=["empty", "same", "odd"])
 def test_an_endless_list_is_an_error(
     read_all: Callable[..., Iterator[object]], page: list[object]
@@ -114,23 +116,45 @@ def test_an_endless_list_is_an_error(
     assert asked <= MAX_REPEATED_PAGES + 2
 
 
-@pytest.mark.parametrize("read_all", [pages, pages_ahead])
-@pytest.mark.parametrize("most", [LIST_PAGES, LIST_PAGES + 1])
+@pytest.mark.parametrize(
+    ("read_all", "limit"), [(event_pages, EVENT_PAGES), (pages_ahead, LIST_PAGES)]
+)
+@pytest.mark.parametrize("more", [0, 1])
 def test_the_pages_of_a_list_are_limited(
-    read_all: Callable[..., Iterator[object]], most: int
+    read_all: Callable[..., Iterator[object]], limit: int, more: int
 ) -> None:
     """A service could always name a new task."""
 
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:
         number = int(token or 1)
-        return [{"id": f"t{number}"}], str(number + 1) if number < most else None
+        return [{"id": f"t{number}"}], str(number + 1) if number < limit + more else None
 
-    if most == LIST_PAGES:
-        assert len(list(read_all(read))) == most
+    if not more:
+        assert len(list(read_all(read))) == limit
         return
     with pytest.raises(RemoteError) as caught:
         list(read_all(read))
     assert caught.value.diagnostics[0].case == "long"
+
+
+@pytest.mark.parametrize("seconds", [EVENT_SECONDS / 3, EVENT_SECONDS / 2])
+def test_the_time_of_reading_events_is_limited(seconds: float) -> None:
+    """The time of whoever uses them, such as a pager, does not count."""
+    time = FakeTime()
+
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        time.now += seconds + 0.001
+        number = int(token or 1)
+        return [{"id": f"t{number}"}], str(number + 1) if number < 3 else None
+
+    found = []
+    with pytest.raises(RemoteError) if seconds > EVENT_SECONDS / 3 else nullcontext() as caught:
+        for page in event_pages(read, clock=time.clock):
+            found.append(page)
+            time.now += 1_000.0
+    assert len(found) == (2 if caught else 3)
+    if caught:
+        assert caught.value.diagnostics[0].case == "slow"
 
 
 def test_an_empty_page_does_not_end_the_list() -> None:
@@ -139,4 +163,4 @@ def test_an_empty_page_does_not_end_the_list() -> None:
         full: list[object] = [{"id": f"task-{number}"}]
         return (full if number % 40 == 0 else []), (str(number + 1) if number < 100 else None)
 
-    assert len(list(pages(read))) == 101
+    assert len(list(event_pages(read))) == 101

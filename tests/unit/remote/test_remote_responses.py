@@ -6,7 +6,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.service import Service
 from reconciler.model.wire import console_url
-from reconciler.remote.exchange import Request, ServiceResponse
+from reconciler.remote.exchange import NOT_JSON, Request, ServiceResponse
 from reconciler.remote.responses import decode, read, service_sent
 from reconciler.remote.sanitize import Scrubber
 from tests.support.client_tools import OPEN, cause, make_client
@@ -20,7 +20,11 @@ def read_answer(response: ServiceResponse) -> object:
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> ServiceResponse:
-    return ServiceResponse(status, headers, body, 0.0)
+    try:
+        data = decode(body)
+    except ValueError:
+        data = NOT_JSON
+    return ServiceResponse(status, headers, data, 0.0, body)
 
 
 @pytest.mark.parametrize("body", [b'{"a": [1, 1.5, null]}', b'\xef\xbb\xbf{"a": [1, 1.5, null]}'])

@@ -1,0 +1,69 @@
+"""The memory for what is kept of responses, which one lookup shares among all tasks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from sys import getsizeof
+from typing import TypeVar
+
+from reconciler.model import limits
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import RemoteError
+from reconciler.model.value import Value
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Kept:
+    """Counts what is kept, beyond what each task may need. Thread-safe."""
+
+    def __init__(self, case: str = "kept") -> None:
+        """`case` is that of the message."""
+        self._case, self._left = case, limits.KEPT_BYTES
+        self._sizes: dict[Hashable, int] = {}
+        self._lock = threading.Lock()
+
+    def keep(self, owner: Hashable, value: object) -> None:
+        """Counts `value` instead of what `owner` had. Raises RemoteError if it is too much."""
+        size = max(0, size_of(value) - limits.KEPT_BYTES_PER_TASK)
+        with self._lock:
+            left = self._left + self._sizes.get(owner, 0) - size
+            if left < 0:
+                limit = limits.KEPT_BYTES >> 20
+                raise RemoteError.of(Code.UNREADABLE_LIST, self._case, limit=limit)
+            self._left = left
+            if size:
+                self._sizes[owner] = size
+            else:
+                self._sizes.pop(owner, None)
+
+
+def without_frames(work: Callable[[T], R]) -> Callable[[T], R]:
+    """The function for a pool, whose futures keep errors: without the frames that they passed
+    through, whose variables may be large."""
+
+    def run(given: T) -> R:
+        try:
+            return work(given)
+        except RemoteError as problem:
+            raise problem.with_traceback(None) from None
+
+    return run
+
+
+def size_of(value: object) -> int:
+    """The bytes of a value in memory, with all that it contains."""
+    size, waiting = 0, [value]
+    while waiting:
+        part = waiting.pop()
+        size += getsizeof(part)
+        if isinstance(part, dict):
+            waiting += part
+            waiting += part.values()
+        elif isinstance(part, list | tuple):
+            waiting += part
+        elif isinstance(part, Value):
+            waiting += [getattr(part, name) for name in part.__struct_fields__]
+    return size
