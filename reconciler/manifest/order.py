@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from reconciler.manifest.declared_entry import DeclaredEntry
 
 _Node = tuple[str, str | None, str]
-"""A task, an entry (all its tasks), or an entry's pilot: its kind, organization and key."""
+"""A task, an entry (all its tasks), or an entry's pilot: its kind, organization and key. A pilot
+can be in several organizations, so it has its file instead."""
 
 _MAX_NAMES = 20
 """The maximum number of tasks of a cycle that an error names."""
@@ -110,7 +111,7 @@ def _cycles(tasks: Sequence[DesiredTask]) -> Iterator[tuple[DesiredTask, Finding
         entry, period = task.declared_key, task.origin.generated.period or ""
         edges.setdefault(("entry", task.org_name, entry), []).append(node)
         if task.origin.rollout is not None and task.origin.rollout.picks_pilot:
-            pilot: _Node = ("pilot", task.org_name, f"{entry}@{period}")
+            pilot: _Node = ("pilot", task.file, f"{entry}@{period}")
             ends = (pilot, node) if task.origin.is_pilot else (node, pilot)
             edges.setdefault(ends[0], []).append(ends[1])
     cycle = _cycle(edges)

@@ -28,6 +28,7 @@ from reconciler.manifest.expand.template import (
     Template,
     Vocabulary,
     compile_template,
+    names,
     names_a_period,
     period_values,
     stray_dollar,
@@ -49,8 +50,8 @@ _OF_EVERY = ("timezone", "from", "until", "catchUp", "overlap")
 OPTIONS = frozenset({"forEach", "every", *_OF_EVERY, "key", "rollout"})
 """Properties of an entry that are not part of the generated tasks."""
 
-_WITHOUT_TEMPLATES = (OPTIONS - {"key"}) | {"expect", "orgName"}
-"""A row of data must not choose the organization, or what counts as success."""
+_WITHOUT_TEMPLATES = (OPTIONS - {"key"}) | {"expect"}
+"""A row of data must not choose what counts as success."""
 
 _RESERVED = frozenset({"exclude", "atLeast", "atMost", "period", "previous"})
 """Names below `forEach` that are not axes."""
@@ -183,6 +184,10 @@ class _Entry:
         for path, text in templates_in(template):
             self._made.findings += vocabulary.check(text, (*self._path, *path))
             self._made.findings += stray_dollar(text, (*self._path, *path))
+        for name in names(self._template.get("orgName") or ""):
+            axis = name.partition(".")[0]
+            if axis in ("period", "previous") or isinstance(self._for_each.get(axis), dict):
+                self._report(Code.INVALID_TEMPLATE, ("orgName",), "organization", {"text": name})
         differs = self._prompt_in_file or names_a_period(self._template)
         if self._entry.get("catchUp") and not differs:
             self._report(Code.INVALID_RECURRENCE, ("catchUp",), "catchUp")

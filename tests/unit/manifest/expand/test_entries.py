@@ -138,6 +138,9 @@ def test_a_whole_number_may_be_written_with_an_exponent() -> None:
     assert "." not in str(few[0].facts["limit"])
 
 
+FILE = "forEach: {stack: {file: stacks.csv}}"
+
+
 @pytest.mark.parametrize(
     ("entry", "code", "case"),
     [
@@ -145,7 +148,8 @@ def test_a_whole_number_may_be_written_with_an_exponent() -> None:
         ("forEach: {s: [a, null]}", Code.INVALID_DATA, "null"),
         ("forEach: {s: {file: twice.csv}}", Code.DUPLICATE_GENERATED_KEY, ""),
         ("forEach: {s: [a, A]}", Code.DUPLICATE_GENERATED_KEY, "case"),
-        ("forEach: {s: [a]}\norgName: '{{ s }}'", Code.INVALID_TEMPLATE, "place"),
+        (f"{FILE}\norgName: 'a-{{{{ stack.owner }}}}'", Code.INVALID_TEMPLATE, "organization"),
+        ("every: day\norgName: '{{ previous.name }}'", Code.INVALID_TEMPLATE, "organization"),
         ("forEach: {s: [a]}\nexpect: {data: '{{ s }}'}", Code.INVALID_TEMPLATE, "place"),
         ("forEach: {s: {file: odd.csv}}", Code.INVALID_GENERATED_KEY, ""),
         ("forEach: {s: [{id: 1}]}", Code.INVALID_GENERATED_KEY, "missing"),
