@@ -94,6 +94,7 @@ def _run_wave(
 
 
 _UNKNOWN = TaskProgress(TaskState.RUNNING)
+_DONE = TaskProgress(TaskState.DONE)
 
 
 class _LaterWaves:
@@ -124,6 +125,7 @@ class _LaterWaves:
             if record.created_at is not None and abs(now - record.created_at) < settle
         }
         self._done: dict[TaskRef, TaskStatus] = {}
+        self._organizations = {ref.org_name for ref in self._refs}
         self._ends_at = ctx.clock.boot() + options.timeout.total_seconds()
         self._is_delayed = False
 
@@ -176,12 +178,17 @@ class _LaterWaves:
 
     @property
     def _blocking(self) -> set[TaskRef]:
-        """The tasks that held ones wait for."""
-        return {ref for task in self._held for ref in task.waits_for}
+        """The tasks that held ones wait for, in the organizations of this run."""
+        refs = {ref for task in self._held for ref in task.waits_for}
+        return {ref for ref in refs if ref.org_name in self._organizations}
 
     def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
-        """Whether a task that held ones wait for has made progress since the last plan."""
-        progress, blocking = self._wave.progress, self._blocking if self._follows else ()
+        """Whether a task that held ones wait for has made progress since the last plan, or, once
+        all have finished, one that others elsewhere wait for is done: this is then recorded."""
+        progress, blocking = self._wave.progress, self._blocking if self._follows else set()
+        if all(status.state.is_finished for status in statuses):
+            done = {status.ref for status in statuses if status.state is TaskState.DONE}
+            blocking |= done & self._wave.awaited
         return any(
             status.state.traits.progress is not progress.get(status.ref, _UNKNOWN).progress
             for status in statuses
@@ -202,7 +209,14 @@ class _LaterWaves:
             self._is_delayed = True
             return
         self._is_delayed = False
-        self._held = _held(applied.plan)
+        if self._follows:
+            self._held = _held(applied.plan)
+        progress = self._wave.progress
+        self._done = {
+            ref: status
+            for ref, status in self._done.items()
+            if progress.get(ref, _DONE).state is TaskState.DONE
+        }
         self._fresh |= {task.ref for task in applied.report.tasks}
         waves = self._applied.waves
         if applied.report.tasks:

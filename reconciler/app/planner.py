@@ -13,6 +13,7 @@ from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.duplicates import ListedDuplicates, read_duplicates
 from reconciler.app.expectations import Evaluation
+from reconciler.app.task_reader import REFUSED
 from reconciler.manifest.discovery import normalized
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
@@ -31,7 +32,7 @@ from reconciler.plan import updates
 from reconciler.plan.full_state import with_room
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
-from reconciler.plan.planner import Followed, PlanInputs, make_plan, needs_of
+from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan, needs_of
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.view import RemoteView
 from reconciler.tasks.status import TaskStatus, open_requests
@@ -188,12 +189,25 @@ class Planning:
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )
-        return replace(plan, diagnostics=diagnostics)
+        done = (ref for ref in self.awaited(state, options) if self._is_done(ref))
+        return replace(plan, diagnostics=diagnostics, succeeded=tuple(sorted(done)))
+
+    def _is_done(self, ref: TaskRef) -> bool:
+        known = self.progress.get(ref)
+        return known is not None and known.state is TaskState.DONE
 
     @property
     def over(self) -> frozenset[str]:
         """The IDs of the duplicates that have finished, or are gone."""
         return self._duplicates.over if self._duplicates is not None else frozenset()
+
+    def awaited(self, state: State, options: PlanOptions) -> frozenset[TaskRef]:
+        """The recorded tasks that missing ones in other organizations wait for, if the plan is
+        limited to some organizations."""
+        if not options.limits_keys:
+            return frozenset()
+        followed = followed_by(self._inputs(state, options, ()))
+        return frozenset(task.record.ref for task in followed)
 
     def replan(
         self, state: State, options: PlanOptions, only: Collection[TaskRef] | None = None
@@ -247,7 +261,12 @@ class Planning:
             return {}
         expected = {task.record.ref: task.expect for task in followed}
         records = [task.record for task in followed]
-        statuses = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
+        try:
+            statuses = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
+        except RemoteError as problem:
+            if problem.status not in REFUSED:
+                raise
+            return {}  # they count by their records
         asked = {ref: expect for ref, expect in expected.items() if expect is not None}
         statuses = self._evaluation.of_all(statuses, asked)
         self.done = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.app.survey import FEW
@@ -43,6 +43,9 @@ class ReadPosition(Stored, frozen=True):
 EventPage = tuple[list[Event], str | None]
 """Events, and the token of their page (None: the first)."""
 
+REFUSED = (403, 404)
+"""The HTTP statuses of a request for the tasks of an organization that the token may not read."""
+
 
 def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[ReadPosition]:
     """A cache of the positions up to which this caller has read the events of tasks."""
@@ -62,14 +65,24 @@ class TaskReader:
 
     def __init__(self, client: Client, cache: TaskCache[ReadPosition] | None) -> None:
         self._client, self._cache = client, cache
-        self._kept = Kept()
+        self._kept, self._has_responded = Kept(), False
 
     def statuses(self, records: Sequence[Record], parallelism: int) -> list[TaskStatus]:
-        """The statuses, in the given order. Raises RemoteError."""
-        outputs = self._outputs_of(records, parallelism)
+        """The statuses, in the given order. Tasks of an organization that the token may not read
+        are not visible. Raises RemoteError."""
+        outputs: dict[TaskId, Mapping[str, object]] = {}
+        by_org: dict[str, list[Record]] = {}
+        for record in records:
+            by_org.setdefault(record.ref.org_name, []).append(record)
+        refused = self._read_each(
+            by_org, lambda org_name: outputs.update(self._outputs_of(by_org[org_name], parallelism))
+        )
         statuses: dict[TaskRef, TaskStatus] = {}
         unread: list[tuple[Record, Mapping[str, object]]] = []
         for record in records:
+            if record.ref.org_name in refused:
+                statuses[record.ref] = self.status_of(record, TaskState.NOT_VISIBLE)
+                continue
             raw = outputs.get(_id_of(record))
             summary = self._unchanged(record, raw) if raw is not None else None
             if raw is not None and summary is None:
@@ -93,16 +106,39 @@ class TaskReader:
         list, and the rest individually; `optional` ones only if they are listed on the way. Raises
         RemoteError."""
         found: dict[TaskId, Mapping[str, object]] = {}
-        for org_name in sorted({task.org_name for task in tasks}):
+
+        def read(org_name: str) -> None:
             missing = {task.id for task in tasks if task.org_name == org_name}
             wanted = missing | {task.id for task in optional if task.org_name == org_name}
             for page in self._client.list_tasks(org_name) if len(missing) > FEW else ():
                 listed = [task for task in page if task.id in wanted]
-                found |= {TaskId(org_name, task.id): self._outputs(task) for task in listed}
+                found.update((TaskId(org_name, task.id), self._outputs(task)) for task in listed)
                 missing.difference_update(task.id for task in listed)
                 if len(missing) <= FEW:
                     break
-        return found | self._each(set(tasks) - found.keys(), parallelism)
+            found.update(self._each({TaskId(org_name, id_) for id_ in missing}, parallelism))
+
+        self._read_each({task.org_name for task in tasks}, read)
+        return found
+
+    def _read_each(
+        self, organizations: Iterable[str], read: Callable[[str], None]
+    ) -> Mapping[str, RemoteError]:
+        """Reads each organization; returns those that the token may not read. RemoteError for other
+        problems, and if no organization has responded yet."""
+        refused: dict[str, RemoteError] = {}
+        for org_name in sorted(organizations):
+            try:
+                read(org_name)
+            except RemoteError as problem:
+                if problem.status not in REFUSED:
+                    raise
+                refused[org_name] = problem
+            else:
+                self._has_responded = True
+        if refused and not self._has_responded:
+            raise next(iter(refused.values()))
+        return refused
 
     def _each(
         self, tasks: Collection[TaskId], parallelism: int

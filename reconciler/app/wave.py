@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from reconciler.app.cancellation import send_cancellation
@@ -124,6 +124,11 @@ class Wave:
     def progress(self) -> Mapping[TaskRef, TaskProgress]:
         return self._planning.progress
 
+    @cached_property
+    def awaited(self) -> frozenset[TaskRef]:
+        """The tasks that missing ones in other organizations wait for, after this wave."""
+        return self._planning.awaited(self.state, self._space.options)
+
     @property
     def _may_ask(self) -> bool:
         """Whether a person may be asked about single tasks: not if the plan was reviewed before."""
@@ -202,7 +207,8 @@ class Wave:
 
     def _plan_again(self) -> Plan:
         """The plan of a later wave: only for held tasks, without the options for other tasks."""
-        refuse_other_periods(self._ctx, self._space)
+        if self._follows:
+            refuse_other_periods(self._ctx, self._space)
         options = replace(
             self._space.options, replace=(), cancel_replaced=False, allow_recreate=(), update=False
         )

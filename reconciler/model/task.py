@@ -34,6 +34,10 @@ class TaskRef(NamedTuple):
     def __str__(self) -> str:
         return f"{self.org_name}/{self.key}"
 
+    def seen_from(self, other: TaskRef) -> str:
+        """Its name where another task is in question: with its organization if that differs."""
+        return self.key if self.org_name == other.org_name else str(self)
+
     @staticmethod
     def has_org(text: str) -> bool:
         """Whether a text, or a glob, is `ORG/KEY` and not `KEY`. (A generated key may have slashes

@@ -162,7 +162,8 @@ class HoldRules:
 
     def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
         named = refs[:_NAMED]
-        ahead = tuple(fact for ref in named for fact in (ref.key, *self._status_of(ref)))
+        own = task.ref
+        ahead = tuple(f for ref in named for f in (ref.seen_from(own), *self._status_of(ref)))
         explanation = remark(f"held.{reason}", ahead=ahead, more=len(refs) - len(named))
         return plan_for(task, Action.HELD, reason, explanation, waits_for=refs)
 
@@ -209,7 +210,7 @@ def stopped(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
             entries.setdefault((task.file, name), []).append(task)
     for (file, entry), held_tasks in entries.items():
         first = held_tasks[0]
-        failed = tuple(ref.key for ref in first.waits_for)
+        failed = tuple(ref.seen_from(first.ref) for ref in first.waits_for)
         at = Place(file, first.line, key=entry)
         yield warning(
             Code.ROLLOUT_STOPPED, at=at, entry=entry, count=len(held_tasks), failed=failed

@@ -293,10 +293,9 @@ _WARNED: dict[tuple[Code, str], bool] = {
 class Plan(Stored, frozen=True):
     """The tasks of a plan, in the order of `natural`, and the PATHs it was made for.
 
-    `lineage` is that of the state; empty if nothing has been saved, since it is random until then.
-    `closed` are marks of attempts that created no task; apply closes them. `content` is what the
-    plan's digest covers if prompts have been removed from the plan since. `budgets` are those of
-    the organizations in which it creates tasks.
+    `lineage` is that of the state, once it is saved. Apply records that the attempts with the marks
+    `closed` created no task, and that tasks which others elsewhere wait for `succeeded`. `content`
+    is what the digest covers if prompts were removed since; `budgets` are those for its creates.
     """
 
     backend: str
@@ -308,6 +307,7 @@ class Plan(Stored, frozen=True):
     options: PlanOptions = field(default_factory=PlanOptions)
     lineage: str = ""
     closed: tuple[str, ...] = ()
+    succeeded: tuple[TaskRef, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
     budgets: tuple[Outlook, ...] = ()
 
@@ -344,6 +344,6 @@ class Plan(Stored, frozen=True):
         return tuple(t.ref for t in self.tasks if t.may_follow) if self.options.wait else ()
 
     def has_changes(self) -> bool:
-        """Whether apply would write or send anything, now or in a later wave: create, record,
-        change, move, forget, cancel, decide an attempt, or finish what is owed."""
-        return bool(self.followers or self.closed) or any(task.applies for task in self.tasks)
+        """Whether apply would write or send anything, now or in a later wave."""
+        others = self.followers or self.closed or self.succeeded
+        return bool(others) or any(task.applies for task in self.tasks)

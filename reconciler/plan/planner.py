@@ -25,7 +25,7 @@ from reconciler.plan.owed import with_owed
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.predecessors import Predecessors
-from reconciler.plan.progress import Standing, TaskProgress, records_to_check
+from reconciler.plan.progress import Standing, TaskProgress, is_elsewhere, records_to_check
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
 from reconciler.plan.selection import EVERYTHING, Selection, is_in, select
@@ -73,6 +73,13 @@ class PlanInputs(Value, frozen=True):
         """The keys that the plan is limited to; None for all."""
         return self.selection.within(self.limit)
 
+    @property
+    def organizations(self) -> Collection[str] | None:
+        """The organizations of the selected keys, which are all that a run contacts; None for
+        all."""
+        refs = self.selection.refs
+        return None if refs is None else {ref.org_name for ref in refs}
+
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or inside one. Without PATHs, all are."""
         names = self.real_names
@@ -102,18 +109,25 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     asked = lookups(
         desired, state, identity, inputs.options, clocks, only=only, holder=inputs.holder
     )
+    return Needs(tuple(asked), followed_by(inputs))
+
+
+def followed_by(inputs: PlanInputs) -> tuple[Followed, ...]:
+    """The recorded tasks that decide about missing ones."""
+    state = inputs.state
     predecessors = Predecessors(inputs.desired, state, inputs.recurring)
-    records = records_to_check(inputs.desired, state, only, inputs.removed, predecessors)
+    records = records_to_check(
+        inputs.desired, state, inputs.only, inputs.removed, predecessors, inputs.organizations
+    )
     expected = {
         record.ref: task.expect
         for task in (inputs.desired if records else ())
         if (record := record_of(task, state)) is not None
     }
-    followed = (
+    return tuple(
         Followed(record, expected.get(record.ref, _expected_of_entry(record, inputs.recurring)))
         for record in records
     )
-    return Needs(tuple(asked), tuple(followed))
 
 
 def _expected_of_entry(
@@ -151,8 +165,8 @@ def make_plan(
 
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
     tasks |= look_alikes(tasks.values(), state, view, options, owners, claims)
-    without_task = {mark for mark, v in claims.verdicts.items() if isinstance(v, NotCreated)}
-    standing = Standing(inputs.desired, state, tasks, progress, without_task)
+    given_up = _given_up(inputs, view, claims)
+    standing = Standing(inputs.desired, state, tasks, progress, given_up, inputs.organizations)
     tasks |= HoldRules(
         inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
     ).held_tasks()
@@ -191,6 +205,18 @@ def _recover(
     moved = [replace(a, ref=moves.get(a.ref, a.ref)) for a in state.attempts.values()]
     befores = {name: frozenset(baseline.ids) for name, baseline in state.baselines.items()}
     return recover(moved, view, owners, befores, settle, inputs.holder)
+
+
+def _given_up(inputs: PlanInputs, view: RemoteView, claims: Claims) -> set[str]:
+    """The marks of the attempts that created no task. One in an organization that was not read may
+    have created one."""
+    return {
+        attempt.mark
+        for attempt in inputs.state.attempts.values()
+        if isinstance(claims.verdicts[attempt.mark], NotCreated)
+        and attempt.ref.org_name not in view.refused
+        and not is_elsewhere(attempt.ref, inputs.organizations)
+    }
 
 
 def _claims(inputs: PlanInputs, verdicts: Mapping[str, Verdict], owners: Owners) -> Claims:

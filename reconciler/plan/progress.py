@@ -55,7 +55,8 @@ _EVALUATED = (TaskState.DONE, TaskState.UNMET, TaskState.UNKNOWN)
 
 class Standing:
     """The progress of all tasks for one plan. `tasks` are planned so far, `read` has the recorded
-    tasks whose state was read, and `given_up` the marks of attempts that created no task."""
+    tasks whose state was read, and `given_up` the marks of attempts that created no task. Nothing
+    is read outside of the `organizations`."""
 
     def __init__(
         self,
@@ -64,8 +65,10 @@ class Standing:
         tasks: Mapping[TaskRef, PlannedTask],
         read: Mapping[TaskRef, TaskProgress],
         given_up: Collection[str],
+        organizations: Collection[str] | None = None,
     ) -> None:
         self._state, self._tasks, self._read, self._given_up = state, tasks, read, given_up
+        self._organizations = organizations
         self._open = {each.ref for each in state.attempts.values() if self.is_open(each)}
         self._moved = {t.ref: r.ref for t in desired if t.moved_from and (r := record_of(t, state))}
 
@@ -89,10 +92,12 @@ class Standing:
 
     def of_record(self, record: Record, success: Success | None = None) -> Progress:
         """The progress of a record. A success stands, unless it was recorded for an expectation
-        other than today's and the task was evaluated since. By default, any success counts."""
+        other than today's and the task was evaluated since, or is to be evaluated by whoever may
+        read it. By default, any success counts."""
         progress = self._read.get(record.ref)
         is_evaluated = progress is not None and progress.state in _EVALUATED
-        if record.done and not (success is Success.OTHER and is_evaluated):
+        may_be_void = is_evaluated or is_elsewhere(record.ref, self._organizations)
+        if record.done and not (success is Success.OTHER and may_be_void):
             return Progress.DONE
         return progress.progress if progress is not None else Progress.UNFINISHED
 
@@ -183,14 +188,16 @@ def records_to_check(
     only: Collection[TaskRef] | None,
     removed: Sequence[Removal] = (),
     predecessors: Predecessors | None = None,
+    organizations: Collection[str] | None = None,
 ) -> list[Record]:
     """The records of unfinished tasks that a missing task may have to wait for. `only` limits the
-    missing tasks to some keys."""
+    missing tasks to some keys, and `organizations` the records: those elsewhere count as they are,
+    and so that they can, missing tasks elsewhere are considered, too."""
     missing = {
         task.ref
         for task in desired
         if (task.origin is not None or task.after)
-        and (only is None or task.ref in only)
+        and (only is None or task.ref in only or is_elsewhere(task.ref, organizations))
         and record_of(task, state) is None
     }
     if not missing:
@@ -209,7 +216,13 @@ def records_to_check(
         series = Series(desired, state)
         earlier = (record for task in overlapping for _, record in series.earlier(task))
         records += [record for record in earlier if record is not None and not record.done]
-    return list({record.ref: record for record in records if record is not None}.values())
+    kept = (r for r in records if r is not None and not is_elsewhere(r.ref, organizations))
+    return list({record.ref: record for record in kept}.values())
+
+
+def is_elsewhere(ref: TaskRef, organizations: Collection[str] | None) -> bool:
+    """Whether a key is outside of the organizations that a run contacts (None: all)."""
+    return organizations is not None and ref.org_name not in organizations
 
 
 def _of_rollouts(

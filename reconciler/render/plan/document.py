@@ -60,7 +60,7 @@ def plan_task(task: PlannedTask) -> Document:
     if task.may_create and task.desired is not None:
         document["inputs"] = task.desired.inputs
     return document | given(
-        waitsFor=[ref.key for ref in task.waits_for],
+        waitsFor=[ref.seen_from(task.ref) for ref in task.waits_for],
         movedFrom=task.moved_from.key if task.moved_from else None,
         note=words.note,
         hints=hint_items(words),

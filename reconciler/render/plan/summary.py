@@ -70,12 +70,19 @@ def who(identity: Identity) -> str:
 
 
 def outcome(plan: Plan) -> str:
-    """What apply would do if it acts on no task: nothing, or only resolve attempts; empty
-    otherwise."""
+    """What apply would do if it acts on no task: nothing, or only resolve attempts or record
+    successes; empty otherwise."""
     if plan.has_changes():
         if plan.followers or any(task.applies for task in plan.tasks):
             return ""
-        return f"Apply records that {counted(len(plan.closed), 'earlier attempt')} created no task."
+        recorded = [
+            *(
+                [f"{counted(len(plan.closed), 'earlier attempt')} created no task"]
+                * bool(plan.closed)
+            ),
+            *([f"{counted(len(plan.succeeded), 'awaited task')} succeeded"] * bool(plan.succeeded)),
+        ]
+        return f"Apply records that {' and '.join(recorded)}."
     is_limited = plan.options.limits_keys
     if not plan.tasks:
         return "No tasks selected." if is_limited else "No changes. There are no tasks."

@@ -8,15 +8,28 @@ import pytest
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
+from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Rollout
-from reconciler.model.task import TaskRef
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
+from reconciler.plan.planner import PlanInputs, followed_by, make_plan
 from reconciler.plan.progress import TaskProgress, records_to_check
+from reconciler.state.model import State
 from tests.support.generated_tasks import DUE, ids, made, review, reviewed, rows, trying
-from tests.support.plan_values import SOMEONE, ago, message, plan, record, remote, state, view
+from tests.support.plan_values import (
+    SOMEONE,
+    ago,
+    attempt,
+    message,
+    plan,
+    record,
+    remote,
+    state,
+    view,
+)
 from tests.support.remark_cases import cases
 
 SLOW = Rollout(pilot=1, at_once=2, stop_after=1)
@@ -214,6 +227,44 @@ def test_a_target_never_bypasses_a_rollout() -> None:
         replace(t, origin=t.origin and replace(t.origin, rollout=Rollout(at_once=1))) for t in tasks
     ]
     assert actions(plan(one, known, only=last)) == {"t@c": "held/atOnce"}
+
+
+DEV = TaskRef("acme-dev", "t@dev")
+
+
+def environments(rollout: Rollout) -> list[DesiredTask]:
+    """An entry with a row in each of two organizations; the first one is the pilot."""
+    dev, *others = rows("dev", "prod", "more", rollout=rollout, pilot=1)
+    return [replace(dev, org_name=DEV.org_name), *others]
+
+
+def in_acme(tasks: list[DesiredTask], known: State) -> PlanInputs:
+    return PlanInputs(tasks, known, PlanOptions(target=("acme/*",))).selected()
+
+
+@pytest.mark.parametrize("rollout", [Rollout(picks_pilot=True), Rollout(at_once=1)])
+def test_another_organization_counts_by_its_records(rollout: Rollout) -> None:
+    """Its tasks are not read. What they may be holds the others."""
+    tasks = environments(rollout)
+    running = replace(made("dev", "1"), ref=DEV)
+    tried = replace(attempt("t@dev", ago(days=1)), ref=DEV, generated=running.generated)
+    for known in (state([running]), state([], [tried])):
+        inputs = in_acme(tasks, known)
+        assert followed_by(inputs) == ()
+        assert {t.action for t in make_plan(inputs, view()).tasks} == {Action.HELD}
+    done = replace(running, done=True)
+    for expect, created in ((None, True), (Expectation(pull_requests=1), False)):
+        asked = [replace(t, expect=expect) for t in tasks]
+        found = make_plan(in_acme(asked, state([done])), view()).tasks
+        assert any(t.action is Action.CREATE for t in found) is created
+
+
+def test_a_run_reads_its_tasks_that_another_organization_waits_for() -> None:
+    tasks = environments(Rollout(picks_pilot=True))
+    running = replace(made("dev", "1"), ref=DEV)
+    there = PlanInputs(tasks, state([running]), PlanOptions(target=("acme-dev/*",))).selected()
+    assert [each.record for each in followed_by(there)] == [running]
+    assert followed_by(replace(there, state=state([replace(running, done=True)]))) == ()
 
 
 def test_only_unfinished_tasks_of_a_rollout_with_missing_tasks_are_read() -> None:
