@@ -12,6 +12,7 @@ from reconciler.embedded.app import App
 from reconciler.embedded.wsgi import ApiError, error_response
 from tests.support.embedded_client import Api
 from tests.support.live_tasks import LiveTasks
+from tests.support.sandbox import ROOT
 
 DEV, PROD = f"pul-{'d' * 40}", f"pul-{'e' * 40}"
 ORGANIZATIONS = {DEV: "acme-dev", PROD: "acme"}
@@ -100,6 +101,19 @@ def test_values_of_the_manifest_choose_the_organization(place: LiveTasks) -> Non
     code, out, err = place.run("apply", "--yes", "--wait", "--interval", "100ms")
     assert code == 0, out + err
     assert planned(place) == {dev: ("unchanged", "same"), prod: ("unchanged", "same")}
+
+
+def test_the_example_is_applied_first_in_one_organization(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = (ROOT / "examples/environments.yaml").read_text()
+    path = write(place, "{}\n")
+    path.write_text(example.replace("approvalMode: manual", "approvalMode: auto"))
+    assert validated(place) == (0, "")
+    jobs = Jobs(place, monkeypatch)
+    for token, org in ORGANIZATIONS.items():
+        code, out, err = jobs.apply(token, "--wait", "--interval", "100ms")
+        assert (code, jobs.created) == (0, [org] * 2), out + err
 
 
 LIST = "forEach: {env: [{name: dev, org: acme-dev}, {name: prod, org: acme}]}"
