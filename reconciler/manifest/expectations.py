@@ -90,8 +90,10 @@ def read_expectations(document: Document, files: NamedFiles, schemas: Schemas) -
     """Reads the expectations of a document's tasks, by the key of the task or entry; problems are
     added to its findings."""
 
+    wrong = {place[:length] for place in document.rejected for length in (2, 3)}
+
     def read(path: Path, given: object) -> Expectation | None:
-        return _read(document, files, schemas, path, given)
+        return _read(document, files, schemas, path, given) if path not in wrong else None
 
     data = document.data
     defaults = data.get("defaults") if isinstance(data, dict) else None
@@ -109,14 +111,13 @@ def read_expectations(document: Document, files: NamedFiles, schemas: Schemas) -
 def _read(
     document: Document, files: NamedFiles, schemas: Schemas, path: Path, given: object
 ) -> Expectation | None:
-    rejected = document.rejected
-    if not isinstance(given, dict) or any(place[: len(path)] == path for place in rejected):
+    if not isinstance(given, dict):
         return None
     wrong = [
         Finding(Code.INVALID_TEMPLATE, (*path, *below), "place", {"text": text})
         for below, text in templates_in(given)
     ]
-    document.findings += [finding for finding in wrong if finding.path not in rejected]
+    document.findings += wrong
     schema = given.get("data")
     if isinstance(schema, str) and not wrong:
         schema = _schema_of(document, files, schemas, schema)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ruamel.yaml.events import ScalarEvent
+
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.layout import lay_out
 from reconciler.manifest.parse.source import Source, read_source
@@ -79,5 +81,7 @@ def _bare(body: bytes) -> bytes:
 
 def _meaning(event: Any) -> tuple[object, ...]:
     """An event without its position, but with anchors, tags and styles."""
+    if type(event) is ScalarEvent and event.ctag is None:  # most of them
+        return (event.value, event.style, event.anchor, event.implicit)
     held = (getattr(event, name, None) for name in _ATTRIBUTES)
     return (type(event).__name__, *(h if isinstance(h, bool | tuple) else str(h) for h in held))

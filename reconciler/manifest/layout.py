@@ -74,7 +74,7 @@ class _Layout:
     def __init__(self, text: str) -> None:
         self._text = text
         self._done: list[str] = []
-        self._line = ""  # the current line
+        self._parts: list[str] = []  # of the current line
         self._shift = 0  # by how many columns it moved to the right
         self._at = 0  # the text is copied up to here
         self._blank = False  # an empty line precedes the next one
@@ -84,6 +84,15 @@ class _Layout:
         self._last: Token | None = None
         self._at_key = False
         self._open_end = False
+
+    @property
+    def _line(self) -> str:
+        """The current line, of which a flow collection may be a megabyte."""
+        return "".join(self._parts)
+
+    @_line.setter
+    def _line(self, line: str) -> None:
+        self._parts = [line]
 
     def text(self) -> str:
         body = "\n".join(self._done)
@@ -116,7 +125,7 @@ class _Layout:
             self._begin_line(" " * now)
             self._shift = now - token.column
         else:
-            self._line += self._space_before(token)
+            self._parts.append(self._space_before(token))
             if not self._flow and (self._at_key or token.kind == "BlockEntry"):
                 self._shift = now - token.column
         self._flow += (token.kind in _OPENING) - (token.kind in _CLOSING)
@@ -137,7 +146,7 @@ class _Layout:
             was = len(last) - len(last.lstrip(" \t"))
             self._shift = len(self._line) - len(self._line.lstrip(" ")) - was
         else:
-            self._line += text
+            self._parts.append(text)
 
     def _copy_block(self, token: Token, head: str) -> None:
         parent = self._levels[-1] if self._levels else Level(0, 0)
