@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
+from sys import getsizeof
 
 from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
@@ -128,15 +129,15 @@ def use_prompts(document: Document, room: Room) -> None:
                     path = ("tasks", name, "catchUp")
                     document.findings.append(Finding(Code.INVALID_RECURRENCE, path, "catchUp"))
             document.prompts[key] = None
-            if not checked[name, id(file)] or room.characters < 0:
+            if not checked[name, id(file)] or room.bytes < 0:
                 continue
             document.prompts[key] = made = substitute(text, values)
-            room.characters -= len(made)
-            if room.characters < 0:
+            room.bytes -= getsizeof(made)
+            if room.bytes < 0:
                 document.findings.append(too_much_text(name))
             if made != text:
                 filled[key] = made
-    for key, made in filled.items() if room.characters >= 0 else ():
+    for key, made in filled.items() if room.bytes >= 0 else ():
         document.findings += check_prompt(("tasks", key, "message"), made)
     if document.expansions:
         _keep_templates(document)

@@ -35,7 +35,7 @@ ALIAS_VALUES = 4_000_000
 TASK_FINDINGS = 16
 
 GENERATED_TASKS = 100_000
-GENERATED_CHARACTERS = 64 * MIB
+GENERATED_BYTES = 64 * MIB
 
 SCHEMA_BYTES = 256 * 1024
 SCHEMA_VALUES = 50_000
@@ -101,7 +101,7 @@ def table() -> tuple[Limit, ...]:
         Limit("Values and characters that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),
         Limit("Errors in its schema, or in `after`, that are reported", f"{TASK_FINDINGS}", "task"),
         Limit("Tasks that entries generate, before `exclude`", f"{GENERATED_TASKS:,}", "run"),
-        Limit("Characters in generated tasks", f"{GENERATED_CHARACTERS:,}", "run"),
+        Limit("Texts of generated tasks, in memory", _mib(GENERATED_BYTES), "run"),
         Limit("A JSON Schema that `expect` names", f"{SCHEMA_BYTES // 1024} KiB", "file"),
         Limit("Values in a policy, and in all schemas of `expect`", f"{SCHEMA_VALUES:,}", "run"),
         Limit("Nested levels of a policy or such a schema", f"{SCHEMA_DEPTH}", "file"),

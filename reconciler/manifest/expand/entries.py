@@ -218,8 +218,8 @@ class _Entry:
                     continue
                 rows[key.lower()] = row
                 task, size = fill(values)
-                self._room.characters -= size
-                if self._room.characters < 0:
+                self._room.bytes -= size
+                if self._room.bytes < 0:
                     self._made.findings.append(too_much_text(self._name))
                     return
                 made.tasks[key] = task

@@ -11,13 +11,13 @@ from reconciler.model.codes import Code
 
 @dataclass(slots=True)
 class Room:
-    """The tasks and the characters that are left."""
+    """The tasks that are left, and the memory for their texts in bytes."""
 
     tasks: int = limits.GENERATED_TASKS
-    characters: int = limits.GENERATED_CHARACTERS
+    bytes: int = limits.GENERATED_BYTES
 
 
 def too_much_text(name: str) -> Finding:
-    """The entry `name` generates more characters than are left."""
-    facts = {"limit": limits.GENERATED_CHARACTERS}
+    """The entry `name` generates more text than is left."""
+    facts = {"limit": limits.GENERATED_BYTES >> 20}
     return Finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts)

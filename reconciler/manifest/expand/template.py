@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
+from sys import getsizeof
 from typing import Any
 
 from reconciler.manifest.expand.periods import Period, Unit
@@ -85,14 +86,14 @@ def compile_template(value: Any) -> Filler:
     """A function that fills the templates of a JSON value, which are parsed once for all tasks. A
     part without templates is the same object in each result."""
     if next(templates_in(value), None) is None:
-        constant = value, sum(map(len, texts_in(value)))
+        constant = value, sum(map(getsizeof, texts_in(value)))
         return lambda _: constant
     if isinstance(value, str):
         template = Template(value)
 
         def fill_text(values: Values) -> tuple[str, int]:
             text = template.fill(values)
-            return text, len(text)
+            return text, getsizeof(text)
 
         return fill_text
     if isinstance(value, dict):
