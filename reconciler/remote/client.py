@@ -220,10 +220,11 @@ class Client:
                 raise self._unreadable(request, "list", name=name)  # null is not an empty list
             if len(entries) > (most := limits.PAGE_ENTRIES):
                 raise self._unreadable(request, "many", name=name, limit=most)
-            if not isinstance(following, str) or not following:
+            if following in (None, ""):
                 return entries, None
-            if len(following) > limits.PAGE_TOKEN_CHARACTERS:
-                raise self._unreadable(request, "token")
+            most = limits.PAGE_TOKEN_CHARACTERS
+            if not isinstance(following, str) or len(following) > most:
+                raise self._unreadable(request, "token")  # there may be more entries
             return entries, following
 
         return read, self._transport.address(first)

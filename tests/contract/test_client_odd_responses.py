@@ -210,10 +210,18 @@ def test_entries_that_moved_to_the_next_page_are_in_order() -> None:
     assert [page.problem for page in pages] == [None, None]
 
 
-@pytest.mark.parametrize("token", ["", None, 0, 7, False])
-def test_a_page_without_a_usable_token_is_the_last(token: object) -> None:
+@pytest.mark.parametrize("token", ["", None])
+def test_a_page_without_a_token_is_the_last(token: object) -> None:
     answer = {"tasks": [task("t1")], "continuationToken": token}
     assert [one.id for page in answering(answer).list_tasks("acme") for one in page] == ["t1"]
+
+
+@pytest.mark.parametrize("token", [0, 7, False, [], {}])
+def test_a_page_with_an_unreadable_token_is_not_the_last(token: object) -> None:
+    answer = {"tasks": [task("t1")], "continuationToken": token}
+    with pytest.raises(RemoteError) as caught:
+        list(answering(answer).list_tasks("acme"))
+    assert cause(caught) == (Code.UNREADABLE_RESPONSE, "token")
 
 
 def test_endless_empty_pages_are_an_error() -> None:
