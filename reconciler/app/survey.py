@@ -153,7 +153,7 @@ class _Organization:
         return task
 
     def _is_enough(self, listed: Collection[str]) -> bool:
-        if len(self.missing) > FEW:
+        if len(self.missing) > FEW or len(listed) < BASELINE_SIZE:
             return False
         if not self.lookup.searches:
             return True

@@ -109,10 +109,14 @@ class TaskCreator:
         has read them. Raises RemoteError: without the list, a create could not be looked up."""
         with self._baseline_lock:
             if org_name not in self._deps.baselines:
-                page = next(self._deps.service.list_tasks(org_name), None)
-                if page is not None and page.problem is not None:
-                    raise RemoteError([page.problem])
-                ids = tuple(dict.fromkeys(task.id for task in page or ()))[:BASELINE_SIZE]
+                listed: dict[str, None] = {}
+                for page in self._deps.service.list_tasks(org_name):
+                    if page.problem is not None:
+                        raise RemoteError([page.problem])
+                    listed |= dict.fromkeys(task.id for task in page)
+                    if len(listed) >= BASELINE_SIZE:
+                        break
+                ids = tuple(listed)[:BASELINE_SIZE]
                 self._deps.baselines[org_name] = Baseline(org_name, ids)
             return self._deps.baselines[org_name]
 

@@ -91,6 +91,7 @@ class Service:
         self.refuses_patches = False
         self.clock: datetime | None = NOW
         self.listed: list[RemoteTask] = []
+        self.page_size = 1000
         self.list_problem: Diagnostic | None = None
         self._count = 0
         self._lock = threading.Lock()
@@ -106,7 +107,9 @@ class Service:
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         self.calls.record("list", org_name)
-        yield TaskPage(tuple(self.listed), self.list_problem)
+        for first in range(0, max(1, len(self.listed)), self.page_size):
+            page = self.listed[first : first + self.page_size]
+            yield TaskPage(tuple(page), self.list_problem)
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
         raise AssertionError(org_name, task_id)

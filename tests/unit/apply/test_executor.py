@@ -16,6 +16,7 @@ from reconciler.manifest.expand.periods import Recurrence, Unit
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.value import replace
+from reconciler.plan.lookup import BASELINE_SIZE
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Effect, Reason
 from reconciler.state.attempt import SEND_WINDOW, Baseline
@@ -272,6 +273,16 @@ def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
     result = world.run(*world.planned(desired("a")))["a"]
     assert (result.result, cases(result.problems)) == (Result.FAILED, ["apply.no_list"])
     assert world.calls.of("create") == []
+
+
+def test_a_baseline_has_the_newest_tasks_however_small_pages_are() -> None:
+    world = World()
+    world.deps.baselines.clear()
+    world.service.listed = [remote(f"t{number}") for number in range(BASELINE_SIZE + 2)]
+    world.service.page_size = 3
+    world.run(*world.planned(desired("a")))
+    listed = tuple(task.id for task in world.service.listed)
+    assert world.deps.baselines["acme"].ids == listed[:BASELINE_SIZE]
 
 
 def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
