@@ -153,7 +153,7 @@ PLAN = [
     option(
         "--adopt",
         is_flag=True,
-        help="After the loss of a state: adopt your existing tasks with the same prompts, instead "
+        help="After a state is lost: adopt your existing tasks with the same prompts, instead "
         "of reporting the keys as unresolved.",
     ),
     option(
@@ -166,7 +166,7 @@ PLAN = [
     option(
         "--update",
         is_flag=True,
-        help="Set what the manifests declare at existing tasks, whoever changed it: "
+        help="Set the declared values on existing tasks, whoever changed them: "
         f"{', '.join(PATCHED)}.",
     ),
     option(
@@ -197,7 +197,8 @@ PLAN = [
     option(
         "--over-budget",
         is_flag=True,
-        help="Create tasks even if the token budget is exhausted; the service may still refuse.",
+        help="Create tasks even if the token budget is exhausted; the service may still reject "
+        "them.",
     ),
 ]
 
@@ -223,14 +224,15 @@ FAIL_ON = option(
     "--fail-on",
     multiple=True,
     type=click.Choice(["changed", "orphaned"]),
-    help="Also exit 1 if there are such tasks (repeatable).",
+    help="Also exit 1 if a task differs from its manifest (changed) or is in none (orphaned); "
+    "repeatable.",
 )
 PLAN_FAIL_ON = option(
     "--fail-on",
     multiple=True,
     type=click.Choice(["changed", "orphaned", "none"]),
-    help="Also exit 1 if there are such tasks (repeatable). `none`: exit 0 even if apply would "
-    "fail.",
+    help="Also exit 1 if a task differs from its manifest (changed) or is in none (orphaned); "
+    "repeatable. none: exit 0 even if apply would fail.",
 )
 
 # From options to values

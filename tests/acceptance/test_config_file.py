@@ -249,7 +249,7 @@ def test_a_plan_with_another_token_says_that_its_digest_differs(
     monkeypatch.setenv("TASKCTL_LOCAL_TOKEN", "a-colleague")
     other, (detail,) = plan()
     assert other != digest
-    assert "has another one" in detail
+    assert "has a different digest" in detail
     with (repository / "taskctl.toml").open("a") as file:
         file.write('apply-as = "login:somebody"\n')
-    assert "plan of login:somebody has another one" in plan()[1][0]
+    assert "plan of login:somebody has a different digest" in plan()[1][0]

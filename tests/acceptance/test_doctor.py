@@ -211,7 +211,7 @@ def test_a_state_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
     [
         ("kept", "keeps them"),
         ("shifted", "keeps them"),
-        ("rounded", "cuts them off"),
+        ("rounded", "truncates them"),
         ("replaced", "replaces them"),
     ],
 )

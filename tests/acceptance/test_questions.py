@@ -56,7 +56,7 @@ def test_a_person_says_that_a_task_is_the_result_of_an_attempt(
     assert here.run("apply").results() == {"k2": "unresolved"}
     digest = str(here.run("plan").document["digest"])
     ended = apply(here, *(("--expect-plan", digest) if is_expected else ()))
-    asked = f"{tasks_of(here)[0]}; created" in ended.stderr and "Is it the task?" in ended.stderr
+    asked = f"{tasks_of(here)[0]}; created" in ended.stderr and "Is this its task?" in ended.stderr
     assert asked is not is_expected, ended.stderr
     assert ended.results() == {"k2": "unresolved" if is_expected else "adopted"}
 

@@ -73,7 +73,7 @@ def command(
     """Create the tasks that are missing, after showing the plan and asking for confirmation.
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read. A PLANFILE is a plan
-    that `taskctl plan -o` saved; it is rejected as stale if apply would do anything else now.
+    that `taskctl plan -o` saved; it is rejected as stale if apply would now do anything else.
     --expect-plan does the same for a plan whose file is not available.
 
     With --wait, a successful apply then waits until all tasks of the manifests are done, creates

@@ -15,7 +15,7 @@ from reconciler.cli.usage import UsageError
     *(REQUEST, YES, BACKEND, STATE),
     examples=[
         ("taskctl approve rotate-iam-keys", "show the request, then ask"),
-        ("taskctl approve 'rotate-*'", "one waiting task after the other"),
+        ("taskctl approve 'rotate-*'", "all waiting tasks, one after another"),
         ('taskctl approve rotate-iam-keys -m "eu-west-1"', "the answer to a question"),
         ("taskctl approve rotate-iam-keys --request ID -y", "exactly the request that you saw"),
     ],

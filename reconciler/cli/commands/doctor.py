@@ -22,9 +22,9 @@ from reconciler.model.value import replace
     ],
 )
 def command(call: Call, write_test: bool) -> int:
-    """Check what an apply needs: backend, token, connection, identity, clock, manifests, their
-    organizations, state, whether the service keeps marks, git, and whether CI uses the same state.
-    Changes nothing; --write-test leaves nothing behind.
+    """Check what an apply needs: backend, token, connection, identity, clock, manifests,
+    organizations, state and git; whether the service keeps marks, and whether CI uses the same
+    state. Changes nothing; --write-test leaves nothing behind.
 
     Checks that cannot run are skipped. Exits 1 if a check fails.
     """

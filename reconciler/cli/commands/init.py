@@ -34,7 +34,7 @@ def _name(value: str) -> str:
         "--machine-user",
         type=_name,
         metavar="NAME",
-        help="With --workflow: the user as which CI creates tasks.",
+        help="With --workflow: the user that CI uses to create tasks.",
     ),
     examples=[
         ("taskctl init", "create tasks/example.yaml, taskctl.toml and .gitignore here"),
@@ -53,8 +53,8 @@ def command(
     organization: str | None,
     machine_user: str | None,
 ) -> int:
-    """Create a starter manifest in DIR/tasks, .gitignore, and taskctl.toml if no configuration
-    applies to DIR yet.
+    """Create a starter manifest in DIR/tasks, a .gitignore, and a taskctl.toml unless a
+    configuration already applies to DIR.
 
     Existing files are kept, except for taskctl's own copy of its schema, which is updated, and
     .gitignore, to which lines are added. With --hook and --workflow, the content of a file that

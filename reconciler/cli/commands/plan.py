@@ -60,8 +60,8 @@ def command(
 ) -> int:
     """Show what apply would do. Changes nothing, locally or at the service.
 
-    A PATH is a file, or a directory whose *.yaml and *.yml files are read. Exits 1 if apply would:
-    the last line says why. With --fail-on none, exits 1 only if no plan can be created.
+    A PATH is a file, or a directory whose *.yaml and *.yml files are read. Exits 1 if apply would
+    exit 1; the last line says why. With --fail-on none, exits 1 only if no plan can be created.
     """
     from reconciler.app.plan import note_next_step, plan
 

@@ -15,7 +15,7 @@ from reconciler.cli.usage import UsageError
     *(REQUEST, YES, BACKEND, STATE),
     examples=[
         ('taskctl reject rotate-iam-keys -m "Not in production."', "and say what to do instead"),
-        ("taskctl reject 'rotate-*' -m \"Not today.\"", "one waiting task after the other"),
+        ("taskctl reject 'rotate-*' -m \"Not today.\"", "all waiting tasks, one after another"),
     ],
 )
 def command(
@@ -24,7 +24,7 @@ def command(
     """Reject the open requests of tasks. Each request is shown first, on stderr.
 
     If several tasks have open requests, asks for confirmation of each. Without a terminal,
-    --request must name the request.
+    --request is required.
     """
     from reconciler.app import respond
 

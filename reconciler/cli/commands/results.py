@@ -32,9 +32,9 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
     """Show the results of tasks: their answers, the data in them, and their pull requests. Changes
     nothing.
 
-    The answer is the last message of a task that has finished, and the data the last JSON block in
-    it. Pull requests are those that the service lists; whether one is open is not known. Reports as
-    Markdown contain answers only with -v.
+    The answer is the last message of a task that has finished, and the data is the last JSON block
+    in it. Pull requests are those that the service lists; it does not say whether they are open.
+    Markdown reports contain answers only with -v.
     """
     from reconciler.app.results import results
 

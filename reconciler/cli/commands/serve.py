@@ -72,7 +72,7 @@ DATABASE = ".taskctl/local.db"
         "--scenario",
         type=click.Choice([*SCENARIOS, "by-prompt"]),
         default="finishing",
-        help="How tasks behave; by-prompt: as the first word of each prompt says.",
+        help="How tasks behave; by-prompt: the first word of each prompt selects the scenario.",
     ),
     option(
         "--work-time",
@@ -96,7 +96,7 @@ DATABASE = ".taskctl/local.db"
     option(
         "--budget-window",
         type=duration,
-        help="Length of the budget period, which repeats.  [default: unlimited]",
+        help="Length of each budget window.  [default: unlimited]",
     ),
     text_only=True,
     examples=[
@@ -106,7 +106,7 @@ DATABASE = ".taskctl/local.db"
         ("taskctl serve --token-budget 50000 --budget-window 1h", "a budget per hour"),
         (
             "PULUMI_ACCESS_TOKEN=$(cat FILE) taskctl plan --backend http://127.0.0.1:8765",
-            "in another terminal, with the file that serve names",
+            "in another terminal, with the token file that serve shows",
         ),
     ],
 )
@@ -126,7 +126,7 @@ def command(
 
     The first line of output is its address. The only valid token is TASKCTL_SERVE_TOKEN; without
     it, each start creates a token in a new file that only you can read. A PATCH with an invalid
-    body is answered with 400, which Pulumi's API document does not list.
+    body returns 400, which Pulumi's API description does not list.
     """
     from reconciler.embedded.app import App
     from reconciler.embedded.scenarios import scenario_of

@@ -121,8 +121,8 @@ def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
 def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> int:
     """Mark KEY as applied: store its current manifest as the inputs of its task.
 
-    Use it after an edit that makes no difference, such as a corrected typo. The task is then no
-    longer shown as changed.
+    Use it after an edit that makes no difference, such as a corrected typo. The plan then no
+    longer shows that the task differs.
     """
     from reconciler.app.state import accept_manifest
 
@@ -138,16 +138,16 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
     examples=[
         ("taskctl state resolve cost-review --task-id 4f1c...", "this is the task it created"),
         ("taskctl state resolve cost-review --not-created", "there is no task; apply creates one"),
-        ("taskctl state resolve 'rotate@*' --not-created", "existing tasks are another team's"),
+        ("taskctl state resolve 'rotate@*' --not-created", "existing tasks belong to another team"),
     ],
 )
 def resolve_attempts(
     call: Call, key: str, task_id: str | None, not_created: bool, yes: bool
 ) -> int:
-    """Say which task an unresolved KEY has, or that it has none.
+    """Record which task belongs to an unresolved KEY, or that none exists.
 
-    KEY has an unresolved attempt, or is only in a manifest. A GLOB stands for all keys in the
-    manifests that have neither a task nor an attempt; it asks for confirmation if several match.
+    KEY has an unresolved attempt, or is only in a manifest. A GLOB selects the keys in the
+    manifests that have neither a task nor an attempt. Asks for confirmation if several match.
     Check the service first: if the task exists, --not-created leads to a second task.
     """
     from reconciler.app.state import resolve_attempt, resolve_new_keys
@@ -162,7 +162,7 @@ def resolve_attempts(
 @make_command(
     "init",
     argument("address", "[URL]", required=False),
-    option("--new", is_flag=True, help="Create it although the remote has other states."),
+    option("--new", is_flag=True, help="Create it even if the remote has other states."),
     *(BACKEND, STATE),
     examples=[
         ("taskctl state init git:origin", "in a ref of the repository's remote"),
@@ -172,8 +172,8 @@ def resolve_attempts(
 def init_state(call: Call, address: str | None, new: bool) -> int:
     """Create a shared state at URL, or at the address of --state.
 
-    An existing state is not changed. If the git remote has other states, this one may be meant to
-    be one of them: lists them, and asks.
+    An existing state is not changed. If the git remote already has other states, lists them
+    and asks for confirmation, because one of them may be the right state.
     """
     from reconciler.app.state import create_state
 

@@ -117,7 +117,7 @@ def command(
     notify: bool,
     notify_since: timedelta,
 ) -> int:
-    """Show the status of recorded tasks, and the open requests of waiting ones. Changes nothing.
+    """Show the status of recorded tasks, and their open requests. Changes nothing.
 
     The service only reports running or idle; the other statuses are derived from the events. A task
     that is unmet, gone, stopped, cancelled or unresolved counts as failed.
