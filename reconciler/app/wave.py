@@ -215,7 +215,7 @@ class Wave:
         return self._planning.plan(self._session.state, options, only=self._follows)
 
     def _ask_about_gone(self, plan: Plan) -> tuple[str, ...] | None:
-        """The keys that may be recreated, if the user confirmed further ones; otherwise None."""
+        """The tasks that may be recreated, if the user confirmed further ones; otherwise None."""
         gone = [
             task
             for task in plan.tasks
@@ -227,7 +227,7 @@ class Wave:
         for task in gone:
             note = task.explanation
             if self._ctx.ui.ask("ask.recreate", strict=True, ref=str(task.ref), note=note):
-                allowed.append(task.ref.key)
+                allowed.append(str(task.ref))
         return (*plan.options.allow_recreate, *allowed) if allowed else None
 
     def _confirm(self, plan: Plan) -> bool:

@@ -20,8 +20,8 @@ from reconciler.state.model import State
 
 def gone(task: DesiredTask, task_id: str, options: PlanOptions) -> PlannedTask:
     """The plan for a key whose task the service no longer has."""
-    allowed = options.allow_recreate
-    if task.task_id is None and ("*" in allowed or task.key in allowed):
+    names = {"*", task.key, str(task.ref)}
+    if task.task_id is None and not names.isdisjoint(options.allow_recreate):
         case, reason = "gone.recreate", Reason.RECREATE
     else:
         case, reason = "gone.taskID" if task.task_id else "gone.kept", Reason.NOT_FOUND

@@ -12,6 +12,7 @@ from tests.crash.test_lost_identity import DOWN, LOST, set_rules, tasks_of
 from tests.support.fault_server import Call, Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import Ended, as_tasks
+from tests.support.skipped_time import stopped_time
 
 ONE = as_tasks({"k2": "do 2"})
 
@@ -41,6 +42,21 @@ def test_a_task_that_is_gone_is_created_again_if_a_person_says_so(
     assert "Create it again? Only 'yes' is accepted:" in ended.stderr
     assert ended.results() == {"k2": "created"}
     assert len(here.server.tasks_by_work()["do 2"]) == 2
+
+
+def test_an_answer_does_not_count_for_the_same_key_of_another_organization(
+    at_a_terminal: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = at_a_terminal
+    here.sandbox.write(as_tasks({"k2": "do 3"}), "other", orgName="other")
+    assert [task["result"] for task in here.run("apply").document["tasks"]] == ["created"] * 2
+    with stopped_time() as time:
+        time.seconds += 60
+    for task in here.server.world.by_id.values():
+        task.user = "nobody"
+    monkeypatch.setattr("sys.stdin", StringIO("yes\nno\nyes\n"))
+    results = [(t["orgName"], t["result"]) for t in apply(here).document["tasks"]]
+    assert results == [("acme", "created")]
 
 
 @pytest.mark.parametrize("is_expected", [False, True])

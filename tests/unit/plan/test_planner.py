@@ -119,7 +119,16 @@ def test_a_task_is_gone_only_for_the_identity_that_created_it() -> None:
     assert only(other).remarks == (remark("notVisible.to", maker="me", caller="someone"),)
 
 
-@pytest.mark.parametrize(("allowed", "creates"), [(("*",), True), (("a",), True), (("b",), False)])
+@pytest.mark.parametrize(
+    ("allowed", "creates"),
+    [
+        (("*",), True),
+        (("a",), True),
+        (("acme/a",), True),
+        (("b",), False),
+        (("other/a",), False),
+    ],
+)
 def test_a_gone_task_is_recreated_if_allowed(allowed: tuple[str, ...], *, creates: bool) -> None:
     options = PlanOptions(allow_recreate=allowed)
     made = plan([desired("a")], state([record("a", "t")]), view(absent=["t"]), options)
