@@ -225,9 +225,9 @@ class Transport:
                 if not is_large and len(body) > limits.SMALL_RESPONSE_BYTES:
                     while not self._large.acquire(timeout=exchange.read_timeout()):
                         pass
+                    turn.callback(self._large.release)
                     is_large = True
                     return_large_blocks()
-                    turn.callback(self._large.release)
                 exchange.read_timeout()
             with suppress(ValueError):
                 return bytes(body[:_BEGINNING]), self.scrub.values(decode(body), body)
