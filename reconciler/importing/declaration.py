@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.value import Value
-from reconciler.model.wire import first_message, first_user_message
+from reconciler.model.wire import FirstMessageSearch, first_user_message
 from reconciler.model.work import REDACTED, comparable_text
 
 UNNAMED = "New task"
@@ -42,7 +42,7 @@ class Opening(Value, frozen=True):
         """None without a message."""
         if self.message is None:
             return None
-        return first_message([[{"type": "userInput", "eventBody": self.message}]])
+        return FirstMessageSearch().next([{"type": "userInput", "eventBody": self.message}])
 
 
 @dataclass(slots=True)

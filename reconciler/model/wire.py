@@ -78,27 +78,26 @@ class UnreadableEventsError(ValueError):
     """Events that do not show what a task was created with."""
 
 
-def first_message(pages: Iterable[Sequence[object]]) -> FirstMessage | None:
-    """What a task was created with, from the pages of its first events, which are read only as far
-    as necessary; None if they contain no user message.
+class FirstMessageSearch:
+    """Looks for what a task was created with, in one page of its first events after another."""
 
-    Raises UnreadableEventsError for an invalid event, a user message without text, and
-    descending order, in which the first message comes last.
-    """
-    agent: list[datetime] = []
-    users: list[datetime] = []
-    for events in pages:
-        agent += _times(events, ("agentResponse",))
-        users += _times(events, USER_EVENT_TYPES)
+    def __init__(self) -> None:
+        self._agent, self._users = list[datetime](), list[datetime]()
+
+    def next(self, events: Sequence[object]) -> FirstMessage | None:
+        """The message, if it is in this page.
+
+        Raises UnreadableEventsError for an invalid event, a user message without text, and
+        descending order, in which the first message comes last.
+        """
+        self._agent += _times(events, ("agentResponse",))
+        self._users += _times(events, USER_EVENT_TYPES)
         # The agent's timestamps are of the service's clock.
-        times = agent if len(set(agent)) > 1 else users
+        times = self._agent if len(set(self._agent)) > 1 else self._users
         if (times and times[0] > times[-1]) or any(_is_unreadable(event) for event in events):
             raise UnreadableEventsError
         body = first_user_message(events)
-        if body is not None:
-            return _message_of(body)
-        del events  # or else the memory of two pages is needed
-    return None
+        return _message_of(body) if body is not None else None
 
 
 def _message_of(body: Mapping[str, Any]) -> FirstMessage:

@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -143,12 +142,18 @@ class Client:
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
         read, where = self._events_reader(org_name, task_id, 20)
+        search = wire.FirstMessageSearch()
         try:
-            return wire.first_message(map(itemgetter(0), event_pages(read, where)))
+            for page in event_pages(read, where):
+                message = search.next(page[0])
+                del page  # or else the memory of two pages is needed
+                if message is not None:
+                    return message
         except responses.NotFoundError:
             return None
         except wire.UnreadableEventsError:
             raise RemoteError.of(Code.UNREADABLE_RESPONSE, "events", where=where) from None
+        return None
 
     def post_to_task(
         self, org_name: str, task_id: str, body: Mapping[str, object], suffix: str = ""

@@ -130,8 +130,7 @@ def test_the_error_for_another_user_names_the_workflow(
     if status is None:
         monkeypatch.setattr(Client, "get_task", lambda *_: None)
     else:
-        body = f'{{"code": {status}, "message": "no"}}'.encode()
-        answer = ServiceResponse(status, {}, body, 0.0)
+        answer = ServiceResponse(status, {}, {"code": status, "message": "no"}, 0.0)
         monkeypatch.setattr(Client, "post_to_task", lambda *_: answer)
     asked = ("--request", request) if action in ("approve", "reject") else ()
     text = {"say": ("go on",), "reject": ("-m", "go on")}.get(action, ())

@@ -118,7 +118,7 @@ def test_unmet_counts_as_failed(place: LiveTasks, monkeypatch: pytest.MonkeyPatc
         place.time.advance(60)
         assert place.run("status", "--notify", "--notify-since", "10s")[2] == ""
     (sent,) = hook.sent
-    head, first, _, *answer = sent["text"].splitlines()
+    head, first, *answer = sent["text"].splitlines()
     assert head == "taskctl: 1 failed"
     assert first == "• `acme/up unmet: /upgraded: expected an array, got a string`"
     assert "who created the task, can do this" in answer[0]

@@ -35,7 +35,7 @@ ANSWERS = {
     "formulas": "\n".join(FORMULAS.values()),
     "deep": '```json\n{"a":' + "[" * 10_000 + "]" * 10_000 + "}\n```",
 }
-LARGE = "@mallory acme/other#7 <img src=x> " * 300_000  # 10 MB
+LARGE = "@mallory acme/other#7 <img src=x> " * 200_000  # 7 MB
 WORDS = re.compile(r"@mallory|@acme|\w+#\d|#\d|GH-\d|0123456789abcdef|github\.com/acme/other")
 
 

@@ -117,7 +117,7 @@ def test_tasks_with_the_same_prompt_cause_one_warning(place: LiveTasks) -> None:
         created(place.api, message)
     _, _, err = place.run("import", "--all", "--write", "tasks/a.yaml", "--org", "acme")
     assert err.count("[TC304]") == 2
-    assert "like 2 more tasks" in err
+    assert "and 2 more tasks below" in err
     unchanged(place)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model.wire import first_message
+from reconciler.model.wire import FirstMessageSearch
 
 
 def test_synthetic_events_are_skipped() -> None:
@@ -15,6 +15,6 @@ def test_synthetic_events_are_skipped() -> None:
             "eventBody": {**body, "content": "ours"},
         },
     ]
-    message = first_message([events])
+    message = FirstMessageSearch().next(events)
     assert message is not None
     assert message.text == "ours"
