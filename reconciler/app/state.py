@@ -91,6 +91,10 @@ def accept_manifest(
     with ctx.open_state("state accept") as session:
         state = session.state
         refs = select_refs(ctx, state, [selector])
+        if len(refs) > 1:  # a glob may also match rows and periods that nothing declares any more
+            keys = {(task.org_name, task.key) for task in tasks}
+            known = (ref for ref in refs if {ref, (None, ref.key)} & keys)
+            refs = tuple(ref for ref in known if ref in state.records) or refs
         events: list[Event] = []
         edits = []
         for ref in refs:
@@ -98,8 +102,9 @@ def accept_manifest(
             new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
             edits.append(Edit(ref, "accepted", bool(new), task.file))
             events += new
+        edits = [each for each in edits if each.changed] or edits
         again = ("state", "accept", selector, *paths, "-y")
-        if not _confirm(ctx, "ask.accept", refs, yes=yes, again=again):
+        if not _confirm(ctx, "ask.accept", [each.ref for each in edits], yes=yes, again=again):
             return ()
         session.append(*events)
     return tuple(edits)

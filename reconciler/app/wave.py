@@ -78,15 +78,6 @@ class Applied(Value, frozen=True):
     waves: int = 1
 
     @property
-    def edited(self) -> tuple[str, ...]:
-        """The keys of existing tasks whose prompt was edited in the manifest."""
-        return tuple(
-            task.ref.key
-            for task in (self.plan.tasks if self.plan is not None else ())
-            if task.action is Action.CHANGED and any(c.path == "message.content" for c in task.diff)
-        )
-
-    @property
     def has_failed(self) -> bool:
         """Whether no wave may follow: something failed, or a signal arrived."""
         return self.signal is not None or self.report.failed()

@@ -66,9 +66,7 @@ def time(value: str) -> datetime:
 
 def _replaced_key(value: str) -> str:
     name, equals, task_id = value.partition("=")
-    if any(sign in name for sign in "*?["):
-        raise UsageError("pattern", value=value)
-    if not name or (equals and not task_id):
+    if not name or (equals and (not task_id or set(name) & set("*?["))):
         raise UsageError("replace", value=value)
     return value
 
@@ -173,10 +171,10 @@ PLAN = [
         "--replace",
         multiple=True,
         type=_replaced_key,
-        metavar="KEY[=TASK_ID]",
+        metavar="KEY|GLOB|KEY=TASK_ID",
         shell_complete=candidates.keys,
-        help="Create a new task for this key; with an ID, only if that is its current task "
-        "(repeatable).",
+        help="Create a new task for each of these keys whose prompt or another fixed setting was "
+        "edited; with an ID, for this key if that is its current task (repeatable).",
     ),
     option(
         "--cancel-replaced",

@@ -15,8 +15,8 @@ class PlanOptions(Stored, frozen=True):
     `allow_recreate`: KEY or ORG/KEY each, or `*` for all. `max_creates` None: no limit. `target`
     and `exclude`: keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the
     Neo token budget is exhausted.
-    `update`: patch what can be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see
-    `plan/replacement.py`; `cancel_replaced`: also cancel the tasks that were replaced.
+    `update`: patch what can be changed in place. `replace`: a key, a glob or `KEY=TASK_ID` each,
+    see `plan/replacement.py`; `cancel_replaced`: also cancel the tasks that were replaced.
     `cancel_removed`: cancel the tasks of keys that a manifest lists under `removed`. `wait`: also
     create held tasks once the tasks that they wait for are done.
     """

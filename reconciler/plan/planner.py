@@ -233,7 +233,7 @@ def _diagnostics(
     requests: Mapping[TaskRef, replacement.ReplaceRequest],
     tasks: Sequence[PlannedTask],
 ) -> Iterator[Diagnostic]:
-    state, options = inputs.state, inputs.options
+    options = inputs.options
     # `apply --wait` also creates what is held now.
     limit = options.max_creates
     if limit is not None:
@@ -244,7 +244,7 @@ def _diagnostics(
     yield from open_questions(tasks)
     if view.ignored_date is not None:
         yield view.ignored_date
-    yield from replacement.problems(requests, tasks, state, view.clocks.moment)
+    yield from replacement.problems(requests, tasks)
     if options.update:
         yield from updates.foreign(tasks, view.identity)
     yield from inputs.selection.notes(options)

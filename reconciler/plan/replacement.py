@@ -1,36 +1,33 @@
-"""`--replace KEY`: one new task for a recorded key per request. Pure.
+"""`--replace`: one new task for a recorded key per request. Pure.
 
 A command may be run again only because a response was lost or another of its tasks failed. So
-`KEY=TASK_ID` applies for as long as the key has that task, and `KEY` alone does not apply for a
-while after the key was replaced.
+`KEY=TASK_ID` applies for as long as the key has that task, and `KEY` or a glob only to keys whose
+manifest differs from their record in something that is fixed at creation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, warning
+from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.diff import differences
 from reconciler.plan.lookup import record_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.state.attempt import HistoryKind
+from reconciler.plan.selection import matches_key
 from reconciler.state.model import Record, State
-
-AGAIN = timedelta(minutes=30)
-"""How long a request without a task ID counts as a repetition."""
-
-_NEW_TASK = (HistoryKind.REPLACED, HistoryKind.RECREATED)
-"""The events after which a key has another task than before, be it one that was found."""
 
 
 class ReplaceRequest(NamedTuple):
-    """`name` is KEY or ORG/KEY, `task_id` the task to replace (None: any)."""
+    """`name` is KEY or ORG/KEY, or a glob of either; `task_id` is the task to replace. None: it is
+    replaced if it differs from its manifest in something that is fixed at creation."""
 
     name: str
     task_id: str | None
@@ -40,28 +37,36 @@ class ReplaceRequest(NamedTuple):
         name, equals, task_id = text.partition("=")
         return cls(name, task_id if equals else None)
 
-    def names(self, ref: TaskRef) -> bool:
-        return self.name in (ref.key, str(ref))
+    @property
+    def is_glob(self) -> bool:
+        return any(sign in self.name for sign in "*?[")
 
-    def is_due(self, record: Record, state: State, now: datetime) -> bool:
+    def names(self, ref: TaskRef) -> bool:
+        return matches_key(self.name, [ref])
+
+    def is_due(self, task: DesiredTask, record: Record) -> bool:
         if self.task_id is not None:
             return record.task_id == self.task_id
-        replaced = (h for h in record.history if h.what in _NEW_TASK)
-        moments = [h.at for h in replaced if h.at is not None]
-        # A moment in the future is from a clock that was set back since. It counts as recent.
-        was_granted = bool(moments) and now - max(moments) < AGAIN
-        return record.ref not in state.unreported and not was_granted
+        if record.digest == digest(task.inputs):
+            return False
+        changes = differences(record.inputs, task.inputs, None).changes
+        return any(change.path not in PATCHED for change in changes)
 
 
 def requests_of(
     options: PlanOptions, desired: Iterable[DesiredTask]
 ) -> dict[TaskRef, ReplaceRequest]:
-    """The request for each task that has one."""
+    """The request for each task that has one; the one with a task ID, if there are several."""
     requests = [ReplaceRequest.parse(text) for text in options.replace]
     if not requests:
         return {}
+    requests.sort(key=lambda request: request.task_id is not None)
     return {
-        task.ref: request for task in desired for request in requests if request.names(task.ref)
+        task.ref: request
+        for task in desired
+        if task.task_id is None  # never created
+        for request in requests
+        if request.names(task.ref)
     }
 
 
@@ -76,7 +81,8 @@ def check_requests(
     requests = [ReplaceRequest.parse(text) for text in options.replace]
     found = (_problem(request, desired, state, selected) for request in requests)
     problems = [problem for problem in found if problem is not None]
-    names = [next((str(t.ref) for t in desired if w.names(t.ref)), w.name) for w in requests]
+    keys = [request for request in requests if not request.is_glob]
+    names = [next((str(t.ref) for t in desired if w.names(t.ref)), w.name) for w in keys]
     twice = sorted({name for name in names if names.count(name) > 1})
     problems += [error(Code.INVALID_REPLACE, "twice", request=name) for name in twice]
     if options.cancel_replaced and not options.replace:
@@ -94,6 +100,10 @@ def _problem(
     meant = [task for task in desired if request.names(task.ref)]
     if not meant:
         return _unknown(request, desired, state)
+    if request.is_glob:
+        if selected is None or any(task.ref in selected for task in meant):
+            return None
+        return error(Code.INVALID_REPLACE, "excluded", request=request.name)
     if len(meant) > 1:
         listed = "\n".join(f"    --replace {task.ref}" for task in meant)
         count = len(meant)
@@ -116,32 +126,39 @@ def _unknown(request: ReplaceRequest, desired: Sequence[DesiredTask], state: Sta
         return error(Code.INVALID_REPLACE, "undeclared", request=request.name)
     known = {str(task.ref) if TaskRef.has_org(request.name) else task.key for task in desired}
     near = get_close_matches(request.name, sorted(known), n=3)
-    if near:
+    if near and not request.is_glob:
         return error(Code.INVALID_REPLACE, "similar", request=request.name, near=tuple(near))
     return error(Code.INVALID_REPLACE, "unknown", request=request.name)
 
 
 def problems(
-    requests: Mapping[TaskRef, ReplaceRequest],
-    tasks: Iterable[PlannedTask],
-    state: State,
-    now: datetime,
+    requests: Mapping[TaskRef, ReplaceRequest], tasks: Iterable[PlannedTask]
 ) -> Iterator[Diagnostic]:
     """Errors and warnings about requests that the plan does not carry out."""
+    idle: set[str] = set()
+    busy: set[str] = set()
     for task in tasks if requests else ():
         request, record, desired = requests.get(task.ref), task.record, task.desired
-        if request is None or desired is None or task.action in (Action.REPLACE, Action.ADOPT):
+        if request is None or desired is None:
             continue
-        if task.action is Action.UNRESOLVED:
-            if task.reason is not Reason.SETTLING:
-                yield _error(desired, "unresolved", request=request.name)
-        elif record is not None and not request.is_due(record, state, now):
+        acts = task.action in (Action.REPLACE, Action.ADOPT) or task.reason is Reason.SETTLING
+        if request.is_glob:
+            (busy if acts else idle).add(request.name)
+        elif acts:
+            pass
+        elif task.action is Action.UNRESOLVED:
+            yield _error(desired, "unresolved", request=request.name)
+        elif record is not None and not request.is_due(desired, record):
             yield _not_due(request, desired, record)
+    for name in sorted(idle - busy):
+        yield warning(Code.ALREADY_REPLACED, "none", request=name)
 
 
 def _not_due(request: ReplaceRequest, task: DesiredTask, record: Record) -> Diagnostic:
     again = f"{request.name}={record.task_id}"
     facts: dict[str, Arg] = {"request": request.name, "task_id": record.task_id, "again": again}
+    if request.task_id is None and not record.former:
+        return _error(task, "same", **facts)
     if request.task_id is not None and request.task_id not in record.former:
         facts["old"] = request.task_id
         return _error(task, "never-had", **facts)

@@ -178,8 +178,9 @@ class Rules:
             return planned
         if planned.action is not Action.ADOPT or attempt is None:
             return replace(planned, record=record)
-        asked = self._options.cancel_replaced and self._is_due(planned.ref, record)
-        cancels = attempt.cancels or (asked and attempt.replaces == record.task_id)
+        cancels = attempt.cancels or (
+            attempt.replaces == record.task_id and self._is_to_cancel(planned, record)
+        )
         case = "attempt.replaces_and_cancels" if cancels else "attempt.replaces"
         remarks = (*planned.remarks, remark(case, old=record.task_id))
         return replace(planned, record=record, cancels=cancels, remarks=remarks)
@@ -189,7 +190,7 @@ class Rules:
         if not self._requests:
             return None
         record = record_of(task, self._state) if task.ref in self._requests else None
-        if record is None or not self._is_due(task.ref, record):
+        if record is None or not self._requests[task.ref].is_due(task, record):
             return None
         remote = self._view.find(record.ref, record.task_id)
         absent = TaskId(record.ref.org_name, record.task_id) in self._view.absent
@@ -207,10 +208,12 @@ class Rules:
         explanation = remark(case, old=record.task_id, maker=record.identity.name)
         return plan_for(task, Action.REPLACE, Reason.ASKED, explanation, **fields)
 
-    def _is_due(self, ref: TaskRef, record: Record) -> bool:
-        """Whether this run was asked to replace the recorded task."""
-        request, now = self._requests.get(ref), self._view.clocks.moment
-        return request is not None and request.is_due(record, self._state, now)
+    def _is_to_cancel(self, planned: PlannedTask, record: Record) -> bool:
+        """Whether this run was asked to replace the recorded task and to cancel it."""
+        request, task = self._requests.get(planned.ref), planned.desired
+        if request is None or task is None:
+            return False
+        return self._options.cancel_replaced and request.is_due(task, record)
 
     def _recorded(self, task: DesiredTask) -> PlannedTask | None:
         record = record_of(task, self._state)

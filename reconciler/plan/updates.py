@@ -16,7 +16,7 @@ from reconciler.model.fields import CAREFUL, DEFAULTS, PATCHED
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import DesiredTask
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.diff import Differences, differences, remote_agrees
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
@@ -146,7 +146,10 @@ def _what_update_would_do(update: Update) -> Iterator[Remark]:
 
 def _only_by_a_new_task(task: DesiredTask, update: Update) -> Iterator[Remark]:
     if update.fixed and task.task_id is None:
-        yield remark("update.only_new", names=update.fixed, key=task.key)
+        entry = task.generated.entry if task.generated is not None else None
+        pattern = str(task.ref if entry is None else TaskRef(task.ref.org_name, f"{entry}@*"))
+        yield remark("update.accept", names=update.fixed, pattern=pattern)
+        yield remark("update.only_new", pattern=pattern)
 
 
 def _warning(task: PlannedTask, code: Code, case: str = "", **facts: Arg) -> Diagnostic:

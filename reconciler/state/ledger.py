@@ -19,7 +19,6 @@ from reconciler.state.model import (
     Forgotten,
     Noted,
     Ran,
-    Record,
     Recorded,
     Retired,
     State,
@@ -147,22 +146,3 @@ def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
     left = [a for a in attempts.values() if a.mark not in marks and a.task_id not in ids]
     runs = map(Ran, ledger.runs.values())
     return (*map(BaselineRead, ledger.baselines.values()), *runs, *map(Attempted, left))
-
-
-def with_unreported(saved: State, events: Iterable[Event]) -> State:
-    """`saved` with the keys whose task a run replaced before it died; `events` are that run's."""
-    replaced = {
-        event.record.ref
-        for event in events
-        if isinstance(event, Recorded)
-        and (old := saved.records.get(event.record.ref)) is not None
-        and old.task_id in event.record.former
-        and _was_replaced(event.record)
-    }
-    return replace(saved, unreported=frozenset(replaced)) if replaced else saved
-
-
-def _was_replaced(record: Record) -> bool:
-    """Whether its task replaced another one on request."""
-    replaced = (h.task_id for h in record.history if h.what == HistoryKind.REPLACED)
-    return record.task_id in replaced

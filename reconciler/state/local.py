@@ -18,7 +18,7 @@ from reconciler.state.attempt import Fill
 from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
-from reconciler.state.ledger import attempts_alone, fold, with_unreported
+from reconciler.state.ledger import attempts_alone, fold
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State
 from reconciler.state.session import Claim
@@ -87,7 +87,7 @@ class LocalState:
         """Without a file and a journal: a new state with its own lineage."""
         loaded = self._load(backend)
         events = loaded.replay.events
-        return fold(with_unreported(loaded.saved, events), events)
+        return fold(loaded.saved, events)
 
     def take(self, claim: Claim) -> HeldFile:
         self._make_folder()

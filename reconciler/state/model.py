@@ -150,7 +150,6 @@ class State(Value, frozen=True):
     - `runs`: the runs that records and open attempts name.
     - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
     - `fill`: how full its place was; None for a state that was not read.
-    - `unreported`: keys whose task was replaced by a run that died before reporting it.
     """
 
     lineage: str
@@ -166,7 +165,6 @@ class State(Value, frozen=True):
     runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
-    unreported: frozenset[TaskRef] = frozenset()
     fill: Fill | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -174,7 +172,7 @@ class State(Value, frozen=True):
         return isinstance(other, State) and all(
             getattr(self, name) == getattr(other, name)
             for name in self.__struct_fields__
-            if name not in ("journal", "unreported", "fill")
+            if name not in ("journal", "fill")
         )
 
     def __hash__(self) -> int:

@@ -22,7 +22,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, KeyNotes, RecordChange, Run, kept_outputs
 from reconciler.state.commit import Durable, GroupCommit
-from reconciler.state.ledger import Ledger, with_unreported
+from reconciler.state.ledger import Ledger
 from reconciler.state.model import Attempted, Event, Ran, Recorded, State
 
 
@@ -118,7 +118,7 @@ class Session:
     def __init__(self, held: HeldState) -> None:
         self._held = held
         self._run: Run | None = None
-        self._saved = with_unreported(held.saved, held.events)
+        self._saved = held.saved
         self._ledger = Ledger(self._saved)
         self._compared: Mapping[str, Baseline] = {}
         self._guard = threading.Lock()

@@ -21,7 +21,7 @@ from reconciler.state.codec import VERSION, encode_state
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version
 from reconciler.state.held_head import HeldHead
-from reconciler.state.ledger import fold, with_unreported
+from reconciler.state.ledger import fold
 from reconciler.state.lock import Holder
 from reconciler.state.model import State
 from reconciler.state.register import (
@@ -69,7 +69,7 @@ class SharedState:
             snapshot = self._store.snapshot(backend)
         if snapshot is None:
             raise self.missing()
-        return fold(with_unreported(snapshot.saved, snapshot.events), snapshot.events)
+        return fold(snapshot.saved, snapshot.events)
 
     def try_write(self) -> None:
         with as_state_errors(self.display_name):

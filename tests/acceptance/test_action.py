@@ -115,11 +115,13 @@ def test_updates_and_replacements_count_as_changes(runner: Runner) -> None:
     path.write_text(path.read_text().replace('"message"', '"approvalMode": "auto", "message"'))
     planned = runner.script("plan", backend="local", args="--update")
     assert (planned.outputs["has-changes"], planned.outputs["creates"]) == ("true", "0")
-    asked = runner.script("plan", backend="local", args="--replace k0")
+    recorded = json.loads((runner.workspace / ".taskctl/local.state.json").read_text())
+    wish = f"k0={recorded['tasks']['acme/k0']['taskId']}"
+    asked = runner.script("plan", backend="local", args=f"--replace {wish}")
     assert (asked.outputs["has-changes"], asked.outputs["creates"]) == ("true", "1")
-    done = runner.script("apply", backend="local", args="--update --replace k0")
+    done = runner.script("apply", backend="local", args=f"--update --replace {wish}")
     assert done.outputs == {"has-changes": "true", "creates": "1"}
-    again = runner.script("apply", backend="local", args="--update --replace k0")
+    again = runner.script("apply", backend="local", args=f"--update --replace {wish}")
     assert again.outputs == {"has-changes": "false", "creates": "0"}
 
 

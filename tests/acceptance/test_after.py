@@ -139,9 +139,10 @@ def test_explicit_creates_are_not_held_and_filters_release_nothing(place: LiveTa
     place.finish(other="failed", second="done")
     late = task("finishing 4", "other")
     write(place, other=task("failing"), second=task("finishing 3", "other"), late=late)
-    for more in ((), ("--target", "late"), ("--exclude", "other"), ("--replace", "second")):
+    wish = ("--replace", f"second={place.task_id('second')}")
+    for more in ((), ("--target", "late"), ("--exclude", "other"), wish):
         assert planned(place, *more)["late"] == ("held", "stopped"), more
-    assert planned(place, "--replace", "second")["second"][0] == "replace"
+    assert planned(place, *wish)["second"][0] == "replace"
     forget(place, "second")
     place.time.advance(5)
     old = ("--settle-time", "100ms")  # long enough ago to be visible
@@ -250,9 +251,10 @@ def test_a_predecessor_that_moves_is_shown_with_its_status(place: LiveTasks) -> 
 def test_a_predecessor_that_is_created_again_holds_like_a_replaced_one(place: LiveTasks) -> None:
     write(place, first=task("finishing"), second=task("x", "first"))
     assert place.run("apply", "--yes")[0] == 0
+    old = place.task_id("first")
     forget(place, "first")
     place.time.advance(500)
-    for option in ("--allow-recreate=first", "--replace=first"):
+    for option in ("--allow-recreate=first", f"--replace=first={old}"):
         found = planned(place, "--settle-time", "100ms", option)
         assert found["second"] == ("held", "after"), option
 

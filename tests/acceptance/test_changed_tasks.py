@@ -43,7 +43,11 @@ def test_the_plan_shows_how_to_apply_each_difference(place: LiveTasks) -> None:
         "approvalMode": True,
         "planMode": False,
     }
-    assert commands_of(task) == ["taskctl apply --update", "taskctl apply --replace a"]
+    assert commands_of(task) == [
+        "taskctl apply --update",
+        "taskctl state accept acme/a",
+        "taskctl apply --replace acme/a",
+    ]
     for form in ("text", "markdown", "html"):
         out = place.run("plan", "--format", form)[1]
         assert "in the manifest, in place" in out, form
@@ -54,14 +58,39 @@ def test_the_plan_shows_how_to_apply_each_difference(place: LiveTasks) -> None:
     assert (place.folder / "taskctl.state.json").read_bytes() == before
 
 
-def test_apply_lists_prompt_edits_that_have_no_effect(place: LiveTasks) -> None:
-    place.write({"a": "asking but new", "b": "finishing"}, approvalMode="manual", name="N")
-    code, _, err = place.run("apply", "--yes")
-    assert code == 0
-    assert "the edited prompt of a has no effect" in err
-    assert "taskctl apply --replace a --backend " in err
-    edit(place, planMode=True)
-    assert "has no effect" not in place.run("apply", "--yes")[2]
+def entry(place: LiveTasks, prompt: str, rows: tuple[str, ...] = ("x", "y", "z")) -> None:
+    task = {"forEach": {"row": list(rows)}, "message": f"{prompt} {{{{ row }}}}"}
+    manifest = {"version": 1, "orgName": "acme", "tasks": {"t": task}}
+    (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+
+
+def made(place: LiveTasks) -> int:
+    return len(place.api.call("GET", place.api.tasks).json["tasks"])
+
+
+def test_an_edited_prompt_of_a_fleet_is_accepted_or_replaced_with_one_command(
+    place: LiveTasks,
+) -> None:
+    """Repeating the command replaces what is left, which is nothing in the end."""
+    entry(place, "finishing")
+    assert place.run("apply", "--yes")[0] == 0
+    entry(place, "finishing faster", ("w", "x", "y"))  # one row is new, another is gone
+    plan = place.document("plan")
+    ways = {tuple(commands_of(t)) for t in plan["tasks"] if t["action"] == "changed"}
+    assert ways == {("taskctl state accept 'acme/t@*'", "taskctl apply --replace 'acme/t@*'")}
+    assert "(and the same for the other keys)" not in place.run("plan")[1]
+    wish = ("apply", "--yes", "--target", "t@*", "--replace", "acme/t@*")
+    assert place.run(*wish, "--max-creates", "2")[0] == 1
+    before = made(place)
+    results = {t["key"]: t["result"] for t in place.document(*wish)["tasks"]}
+    assert results == {"t@w": "created", "t@x": "replaced", "t@y": "replaced"}
+    code, _, err = place.run(*wish)
+    assert (code, made(place)) == (0, before + 3)
+    assert "[TC856]" in err
+    entry(place, "finishing with a typo corrected", ("w", "x", "y"))
+    code, out, err = place.run("state", "accept", "acme/t@*", "-y")
+    assert (code, out.count("Accepted")) == (0, 3), err
+    assert place.document("plan")["summary"]["changed"] == 0
 
 
 def patched(place: LiveTasks, key: str, **settings: Any) -> None:
@@ -155,10 +184,14 @@ def test_an_undeclared_setting_keeps_its_value_and_is_recorded(place: LiveTasks)
 
 
 @pytest.mark.parametrize(
-    "flags", [["--update"], ["--replace", "b"], ["--replace", "b", "--cancel-replaced"]]
+    "flags", [["--update"], ["--replace", "*"], ["--replace", "*", "--cancel-replaced"]]
 )
 def test_a_saved_plan_keeps_the_flags(place: LiveTasks, flags: list[str]) -> None:
-    edit(place, approvalMode="auto")
+    settings: dict[str, Any] = {"message": "finishing", "name": "N"}
+    edited = {"b": {**settings, "approvalMode": "auto", "planMode": True}}
+    tasks = {"a": {**settings, "message": "asking work", "approvalMode": "auto"}, **edited}
+    manifest = {"version": 1, "orgName": "acme", "tasks": tasks}
+    (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
     assert place.run("plan", *flags, "--out", "with.taskctl")[0] == 0
     assert place.run("plan", "--out", "without.taskctl")[0] == 0
     code, _, err = place.run("apply", "without.taskctl", *flags)
@@ -174,6 +207,7 @@ def test_a_saved_plan_keeps_the_flags(place: LiveTasks, flags: list[str]) -> Non
 
 def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: LiveTasks) -> None:
     first = place.task_id("a")
+    place.write({"a": "asking and edited", "b": "finishing"}, approvalMode="manual", name="N")
     assert place.run("plan", "--replace", "a", "--detailed-exitcode")[0] == 2
     done = place.document("apply", "--yes", "--replace", "a", "--cancel-replaced")
     counted = {name: count for name, count in done["summary"].items() if count}
@@ -200,14 +234,16 @@ def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks
         assert len(place.api.call("GET", place.api.tasks).json["tasks"]) == before
         return err
 
-    assert "a pattern" in said("--replace", "*")
-    assert "a pattern" in said("--replace", "a?")
     assert "KEY=TASK_ID" in said("--replace", "a=")
+    assert "KEY=TASK_ID" in said("--replace", "a*=x")
     assert "[TC855]" in said("--replace", "x")
+    assert "[TC855]" in said("--replace", "x*")
     assert "[TC855]" in said("--replace", "a=other")
     assert "[TC855]" in said("--cancel-replaced")
     assert "[TC855]" in said("--replace", "a", "--exclude", "a")
-    assert "[TC5" in said("--replace", "a", "--replace", "b", "--max-creates", "1")
+    assert f"--replace a={place.task_id('a')}" in said("--replace", "a")
+    edit(place, planMode=True)
+    assert "[TC5" in said("--replace", "*", "--max-creates", "1")
     place.write({"a": "asking work", "new": "finishing"}, approvalMode="manual", name="N")
     assert "[TC855]" in said("--replace", "new")
     assert "[TC855]" in said("--replace", "b")
@@ -221,7 +257,7 @@ def test_a_finished_task_is_not_cancelled_when_replaced(place: LiveTasks) -> Non
     place.time.advance(LONGER)
     assert place.statuses()["b"] == "done"
     old = place.task_id("b")
-    done = place.document("apply", "--yes", "--replace", "b", "--cancel-replaced")
+    done = place.document("apply", "--yes", "--replace", f"b={old}", "--cancel-replaced")
     assert not [d for d in done["diagnostics"] if "cancelled" in d["summary"]]
     assert "user_cancel" not in told(place, old)
 
@@ -231,7 +267,7 @@ def test_a_cancellation_that_is_refused_is_an_error_with_the_command(here: InPro
     old = here.sandbox.recorded()["k2"]
     refused = Rule("events", Fault("status", status=403), task=old)
     here.server.set_rules(refused)
-    ended = here.run("apply", "--replace", "k2", "--cancel-replaced")
+    ended = here.run("apply", "--replace", f"k2={old}", "--cancel-replaced")
     assert ended.code == 1, ended.stdout
     assert ended.results() == {"k2": "replaced"}
     (said,) = [d for d in ended.document["diagnostics"] if d["key"] == "k2"]
@@ -251,7 +287,7 @@ def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
     here.server.habits.clock_offset = 2.0  # its clock has whole seconds
     document = here.run("plan").document
     assert [t["reason"] for t in document["tasks"] if t["key"] == "k2"] == ["notFound"], document
-    ended = here.run("apply", "--replace", "k2", "--cancel-replaced")
+    ended = here.run("apply", "--replace", f"k2={old}", "--cancel-replaced")
     assert ended.results() == {"k2": "replaced"}
     assert ended.document["diagnostics"] == []
     here.assert_settled()
@@ -264,7 +300,7 @@ def test_a_look_alike_replaces_once_and_the_replaced_task_is_cancelled(place: Li
     message = {"type": "user_message", "content": "asking work"}
     body = {"message": message, "approvalMode": "manual"}
     other = place.api.call("POST", place.api.tasks, body).json["taskId"]
-    command = ("apply", "--yes", "--replace", "a", "--cancel-replaced", "--adopt")
+    command = ("apply", "--yes", "--replace", f"a={old}", "--cancel-replaced", "--adopt")
     (done,) = place.document(*command)["tasks"]
     assert (done["result"], done["replaced"], done["taskId"]) == ("adopted", old, other)
     assert "user_cancel" in told(place, old)
@@ -278,6 +314,7 @@ def test_a_task_of_another_user_is_not_called_gone_when_replaced(
     here.run("apply")
     here.server.habits.tokens["pul-" + "f" * 40] = "other"
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-" + "f" * 40)
-    plan = here.run("plan", "--replace", "k2", "--cancel-replaced").document
+    wish = f"k2={here.sandbox.recorded()['k2']}"
+    plan = here.run("plan", "--replace", wish, "--cancel-replaced").document
     (task,) = [task for task in plan["tasks"] if task["key"] == "k2"]
     assert "keeps running: only me-login can see it" in task["note"]

@@ -32,6 +32,11 @@ def shown(here: InProcess, key: str) -> dict[str, Any]:
     return found
 
 
+def wish(here: InProcess, key: str) -> str:
+    """The request to replace the task of a key."""
+    return f"{key}={here.sandbox.recorded()[key]}"
+
+
 def lose(here: InProcess, key: str) -> None:
     """The service loses the task of a key, once the list would show it."""
     with stopped_time() as time:
@@ -89,7 +94,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
         "no longer act on acme/k4",
     ),
     "another apply replaced one": (
-        lambda h: done(h.run("apply", "--target", "k1", "--replace", "k1")),
+        lambda h: done(h.run("apply", "--target", "k1", "--replace", wish(h, "k1"))),
         "acme/k1",
     ),
     "one more is lost": (lambda h: lose(h, "k0"), "also act on acme/k0"),
@@ -124,7 +129,7 @@ def test_what_does_not_change_the_actions_is_no_reason_to_refuse(
 ) -> None:
     """The serial of the state, other keys, places in manifests and outputs of tasks."""
     digest = planned.run("plan", *OPTIONS).document["digest"]
-    done(planned.run("apply", "--target", "k0", "--replace", "k0"))
+    done(planned.run("apply", "--target", "k0", "--replace", wish(planned, "k0")))
     (planned.sandbox.folder / "tasks/all.yaml").rename(planned.sandbox.folder / "tasks/b.yaml")
     shown(planned, "k1")["tokensUsed"] = 9
     words = (*OPTIONS, "--expect-plan", digest) if by_digest else (SAVED,)
@@ -149,7 +154,7 @@ def test_another_owed_cancellation_is_another_plan(planned: InProcess) -> None:
     write(planned, OLD)
     done(planned.run("plan", "--target", "k0", "--out", SAVED))
     planned.server.set_rules(Rule("other", Fault("status", status=500)))
-    planned.run("apply", "--target", "k0", "--replace", "k0", "--cancel-replaced")
+    planned.run("apply", "--target", "k0", "--replace", wish(planned, "k0"), "--cancel-replaced")
     refused = planned.run("apply", SAVED)
     assert refused.code == 1
     assert "also act on acme/k0" in refused.document["diagnostics"][0]["summary"]

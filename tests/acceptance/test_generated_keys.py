@@ -42,7 +42,8 @@ def test_a_slash_in_a_key_does_not_name_an_organization(place: LiveTasks) -> Non
         assert [t["key"] for t in place.document("status", word)["tasks"]] == ["t@web/eu"]
         assert place.run("state", "show", word)[0] == 0
     assert place.run("wait", "t@web/*")[0] == 0
-    assert actions(place, "--replace", "t@web/eu")["t@web/eu"] == "replace"
+    wish = f"t@web/eu={place.task_id('t@web/eu')}"
+    assert actions(place, "--replace", wish)["t@web/eu"] == "replace"
     assert place.run("state", "rm", "t@web/us")[0] == 0
     assert recorded(place) == ["t@db", "t@web/eu"]
     code, _, err = place.run("plan", "--target", "t@web/ue")

@@ -98,7 +98,7 @@ def test_show_prints_the_history_of_a_key(place: LiveTasks) -> None:
     old = place.document("show", "good")["tasks"][0]["taskId"]
     place.write({"good": "finishing"}, approvalMode="auto")
     assert place.run("apply", "--yes", "--update")[0] == 0
-    assert place.run("apply", "--yes", "--replace", "good")[0] == 0
+    assert place.run("apply", "--yes", "--replace", f"good={old}")[0] == 0
     (task,) = place.document("show", "good")["tasks"]
     assert [h["what"] for h in task["recorded"]["history"]] == ["created", "updated", "replaced"]
     assert [h["taskId"] for h in task["recorded"]["history"]] == [old, old, task["taskId"]]

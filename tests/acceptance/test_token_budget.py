@@ -94,9 +94,10 @@ def test_apply_creates_nothing_if_the_budget_is_used_up(place: LiveTasks) -> Non
 
 def test_a_replacement_counts_as_a_create(place: LiveTasks) -> None:
     place.write(ONE)
-    assert place.document("plan", "--replace", "one")["budget"]["organizations"]
+    wish = f"one={place.task_id('one')}"
+    assert place.document("plan", "--replace", wish)["budget"]["organizations"]
     spent(place)
-    assert place.run("apply", "--yes", "--replace", "one")[0] == 1
+    assert place.run("apply", "--yes", "--replace", wish)[0] == 1
     assert made(place) == 1
 
 

@@ -68,7 +68,7 @@ def test_many_tasks_are_read_from_the_list(
 def test_former_tasks_of_a_key_are_counted(place: LiveTasks) -> None:
     finished(place, "one")
     before = place.document("status", "--totals")["totals"]
-    assert place.run("apply", "--yes", "--replace", "one")[0] == 0
+    assert place.run("apply", "--yes", "--replace", f"one={place.task_id('one')}")[0] == 0
     assert place.run("wait", "--timeout", "10s")[0] == 0
     now = place.document("status")["tasks"][0]["outputs"]["tokensUsed"]
     after = place.document("status", "--totals")["totals"]

@@ -7,6 +7,7 @@ and at the others only by `make soak`.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping
 
@@ -132,6 +133,10 @@ def _replaced(place: InProcess, name: str, kill_at: int | None) -> tuple[InProce
     """Three tasks, then `--replace k1`, killed at that point."""
     here = fresh(place, name)
     assert here.run("apply").code == 0
+    path = here.sandbox.folder / "tasks" / "all.yaml"
+    manifest = json.loads(path.read_text())
+    manifest["tasks"]["k1"]["planMode"] = True  # its prompt stays
+    path.write_text(json.dumps(manifest))
     return here, killed(here, kill_at, "--replace", "k1")
 
 

@@ -14,12 +14,14 @@ from tests.support.in_process import TEXTS, InProcess
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import TOKEN, Ended, as_tasks
 
-WISH = ("--replace", "k2")
+WISH = ("--replace", "k*")
 
 
 @pytest.fixture
 def here(here: InProcess) -> InProcess:
     assert here.run("apply").code == 0
+    tasks = as_tasks(TEXTS, named=["k1"])
+    here.sandbox.write({**tasks, "k2": {**tasks["k2"], "planMode": True}})
     return here
 
 

@@ -27,7 +27,6 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.task import Removal, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action
-from reconciler.plan.replacement import AGAIN
 from reconciler.state import edit
 from reconciler.state.model import State
 from reconciler.state.session import Claim, Session
@@ -199,19 +198,18 @@ class Repository(RuleBasedStateMachine):
     def replace(
         self, which: int, answers: list[str], death: int | None, times: int, *, named: bool
     ) -> None:
-        """One request for a new task; as in CI, the command is run up to three times within half an
-        hour. If it names the task, it is the same request no matter when it is run again."""
+        """One request for a new task; as in CI, the command is run up to three times. It names the
+        task, or the key after an edit."""
         key, old = self.replaceable()[which % len(self.replaceable())]
         number = sum(len(wishes) for wishes in self.wishes.values())
         self.wishes.setdefault(key, set()).add(old if named else f"wish {number}")
-        wish = f"{key}={old}" if named else key
+        wish = f"{key}={old}" if named else f"{ORG}/{key}*"
+        if not named:
+            self._want(key)
         self.named += [wish] if named else []
         options = replace(OPTIONS, replace=(wish,))
-        begun = self.world.clock.now()
         for _ in range(times):
             self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
-            if not named and self.world.clock.now() - begun > AGAIN / 2:
-                break
 
     def replaceable(self) -> list[tuple[str, str]]:
         """The keys that have a task according to the state, each with its task ID."""

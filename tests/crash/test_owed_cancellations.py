@@ -36,7 +36,10 @@ def test_the_next_apply_cancels_a_replaced_task(here: InProcess) -> None:
     here.run("apply")
     old = here.sandbox.recorded()["k2"]
     answer_cancellations(here, UNAVAILABLE)
-    assert here.run("apply", "--replace", "k2", "--cancel-replaced").results()["k2"] == "replaced"
+    assert (
+        here.run("apply", "--replace", f"k2={old}", "--cancel-replaced").results()["k2"]
+        == "replaced"
+    )
     answer_cancellations(here, ACCEPTED)
     before = len(cancelled(here))
     planned = here.run("plan")
@@ -74,7 +77,16 @@ def place(
 
 
 def replacing(here: LiveTasks, point: int | None) -> Run:
-    words = ["apply", "--yes", "--replace", "keep", "--cancel-replaced", "--parallelism", "1"]
+    old = recorded(here)["keep"]
+    words = [
+        "apply",
+        "--yes",
+        "--replace",
+        f"keep={old}",
+        "--cancel-replaced",
+        "--parallelism",
+        "1",
+    ]
     return run([*words, "--backend", here.url], kill_at=point, cwd=here.folder)
 
 

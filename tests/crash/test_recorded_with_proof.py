@@ -170,7 +170,7 @@ def test_a_replaced_task_is_not_adopted_after_its_key_was_removed_and_came_back(
     here.sandbox.write(as_tasks(ONE))
     old = here.server.world.create("me", "acme", {"message": {"content": "do 2"}})["taskId"]
     assert here.run("apply", "--adopt").results() == {"k2": "adopted"}
-    assert here.run("apply", "--replace", "k2").results() == {"k2": "replaced"}
+    assert here.run("apply", "--replace", f"k2={old}").results() == {"k2": "replaced"}
     new = here.sandbox.recorded()["k2"]
     assert here.run_state("rm", "k2").code == 0
     assert here.run("apply").results() == {"k2": "adopted"}

@@ -164,6 +164,7 @@ class Story:
         job |= {"taskID": self.named} if self.named else {}
         job |= {"movedFrom": f"old{self.suffix}"} if self.uses("movedFrom") else {}
         job |= {"approvalMode": "manual"} if edited and self.uses("--update") else {}
+        job |= {"planMode": True} if edited and self.uses("--replace", "key") else {}
         if self.uses("after", "waits"):
             job["after"], tasks["before"] = ["before"], {"message": "[before] Go."}
         elif self.uses("after"):
@@ -336,6 +337,8 @@ class Story:
             if task_id is not None:
                 self.forget(task_id)
                 self.allowed[self.first] += not (self.uses("taskID") or self.uses("--replace"))
+        if self.uses("--replace", "key") and self.uses("look-alike"):
+            self.allowed[self.first] += 1  # as edited, it does not do the same work
         if self.uses("--replace") and task_id is not None:
             is_named = self.uses("--replace", "key and ID")
             options += ["--replace", f"{self.first}={task_id}" if is_named else self.first]

@@ -99,7 +99,4 @@ def command(
         call.out.report(applied.report)
         if any(task.may_follow for task in applied.plan.tasks):
             call.out.note("held")
-    if keys := applied.edited:
-        more = (f"{len(keys) - 3} more",) if len(keys) > 3 else ()
-        call.out.note("prompt_fixed", keys=(*keys[:3], *more), first=keys[0])
     return applied.code

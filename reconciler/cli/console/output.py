@@ -265,7 +265,7 @@ class Output:
 
         verbose, quiet = self.options.verbose, self.options.quiet
         case, facts = confirmation(plan, verbose=verbose, is_shown=not quiet)
-        return self.ask(case, strict=case == "ask.create", **facts)
+        return self.ask(case, strict=case != "ask.change", **facts)
 
     def confirm_adoption(self, plan: Plan) -> bool:
         from reconciler.render.plan.look_alikes import adoption

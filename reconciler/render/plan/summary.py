@@ -104,14 +104,13 @@ def shortened_count(plan: Plan, *, verbose: bool) -> str:
 def confirmation(plan: Plan, *, verbose: bool, is_shown: bool) -> tuple[str, dict[str, Arg]]:
     """The question whether to apply a plan, and its facts."""
     facts: dict[str, Arg] = {"summary": _to_confirm(plan, is_shown=is_shown)}
-    count = sum(task.creates for task in plan.tasks) + len(plan.followers)
-    if not count:
+    replaced = sum(task.action is Action.REPLACE for task in plan.tasks)
+    count = sum(task.creates for task in plan.tasks) + len(plan.followers) - replaced
+    if not count and not replaced:
         return "ask.change", facts
-    return "ask.create", {
-        **facts,
-        "count": count,
-        "shortened": shortened_count(plan, verbose=verbose),
-    }
+    facts |= {"count": count, "replaced": replaced}
+    facts["shortened"] = shortened_count(plan, verbose=verbose)
+    return "ask.both" if count and replaced else "ask.create" if count else "ask.replace", facts
 
 
 def _to_confirm(plan: Plan, *, is_shown: bool) -> str:

@@ -39,7 +39,7 @@ from tests.support.plan_values import (
 )
 
 UPDATE = PlanOptions(update=True)
-REPLACE = PlanOptions(replace=("a",), cancel_replaced=True)
+REPLACE = PlanOptions(replace=("a=old",), cancel_replaced=True)
 
 
 def kept(world: World) -> Record:

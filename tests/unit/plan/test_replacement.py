@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from reconciler.model.value import replace
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, Reason
-from reconciler.plan.replacement import AGAIN, check_requests
+from reconciler.plan.replacement import check_requests
 from reconciler.state.attempt import HistoryEntry
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import explanation, raises_with, summary
@@ -55,7 +55,8 @@ def replaced(at: datetime = NOW, **more: Any) -> Record:
 
 
 def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
-    made = plan([desired("a"), desired("b")], state([record("a", "old")]), SEEN, ASKED)
+    tasks = [desired("a", "edited"), desired("b")]
+    made = plan(tasks, state([record("a", "old")]), SEEN, ASKED)
     task = next(t for t in made.tasks if t.ref.key == "a")
     assert decision(task) == (Action.REPLACE, Reason.ASKED)
     assert task.task_id == "old"
@@ -63,9 +64,7 @@ def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
     assert made.summary()["replace"] == 1
     assert made.has_changes()
     few = replace(ASKED, max_creates=1)
-    (said_of,) = plan(
-        [desired("a"), desired("b")], state([record("a", "old")]), SEEN, few
-    ).diagnostics
+    (said_of,) = plan(tasks, state([record("a", "old")]), SEEN, few).diagnostics
     assert "2 tasks would be created" in summary(said_of)
 
 
@@ -76,7 +75,7 @@ def test_a_task_is_replaced_whatever_its_status(shown: Any) -> None:
     assert decision(task) == (Action.REPLACE, Reason.ASKED)
     assert task.cancels is not bool(shown.absent)
     foreign = state([record("a", "old", identity=SOMEONE)])
-    assert only(plan([desired("a")], foreign, view(), ASKED)).action is Action.REPLACE
+    assert only(plan([desired("a", "edited")], foreign, view(), ASKED)).action is Action.REPLACE
 
 
 def test_an_open_attempt_is_resolved_before_a_replacement() -> None:
@@ -94,9 +93,9 @@ def test_an_open_attempt_is_resolved_before_a_replacement() -> None:
         assert decision(found) == (Action.ADOPT, Reason.ATTEMPT)
         assert found.task_id == "new"
         assert found.record is not None
-        nothing = plan([desired("a")], known, SEEN, options)
+        nothing = plan([desired("a", planMode=True)], known, SEEN, options)
         assert nothing.closed == (old.mark,)
-        assert only(nothing).action is (Action.REPLACE if options is ASKED else Action.UNCHANGED)
+        assert only(nothing).action is (Action.REPLACE if options is ASKED else Action.CHANGED)
 
 
 def test_a_task_that_an_attempt_does_not_replace_is_not_cancelled() -> None:
@@ -124,7 +123,8 @@ def test_a_task_left_by_an_earlier_run_is_cancelled_only_on_request() -> None:
         (ASKED, False),
         (PlanOptions(), False),
     ):
-        assert only(plan([desired("a")], known, BOTH, options)).cancels is cancels
+        task = desired("a", planMode=True)
+        assert only(plan([task], known, BOTH, options)).cancels is cancels
 
 
 @pytest.mark.parametrize(
@@ -143,45 +143,39 @@ def test_a_repeated_command_does_not_replace_again(asked: str, action: str) -> N
         assert "taskctl cancel old" in explanation(said_of)
 
 
-@given(st.timedeltas(timedelta(), timedelta(days=9)))
-def test_a_replace_without_an_id_is_not_repeated_soon(since: timedelta) -> None:
-    seen = view([remote("new")])
-    known = state([replaced(NOW - since)])
-    again = only(plan([desired("a")], known, seen, ASKED)).action is Action.REPLACE
-    assert again is (since >= AGAIN)
+@pytest.mark.parametrize("since", [{"seconds": 1}, {"days": 90}])
+def test_a_replaced_key_is_replaced_again_only_after_another_edit(since: dict[str, int]) -> None:
+    seen, known = view([remote("new")]), state([replaced(ago(**since))])
+    assert only(plan([desired("a")], known, seen, ASKED)).action is Action.UNCHANGED
+    edited = desired("a", "edited")
+    assert only(plan([edited], known, seen, ASKED)).action is Action.REPLACE
     named = PlanOptions(replace=("a=old",))
-    assert only(plan([desired("a")], known, seen, named)).action is Action.UNCHANGED
+    assert only(plan([edited], known, seen, named)).action is Action.CHANGED
 
 
-def test_an_unreported_replacement_is_not_repeated() -> None:
-    """However long ago that was: it was never reported, so the request is not repeated."""
-    told = state([replaced(ago(days=3))])
-    unreported = replace(told, unreported=frozenset({desired("a").ref}))
-    seen = view([remote("new")])
-    assert only(plan([desired("a")], told, seen, ASKED)).action is Action.REPLACE
-    made = plan([desired("a")], unreported, seen, ASKED)
-    assert only(made).action is Action.UNCHANGED
-    assert "new already replaced old" in summary(made.diagnostics[0])
-    again = PlanOptions(replace=("a=new",))
-    assert only(plan([desired("a")], unreported, seen, again)).action is Action.REPLACE
+def test_a_glob_replaces_what_was_edited_at_creation_and_nothing_else() -> None:
+    tasks = [desired("a", "edited"), desired("b"), desired("c"), desired("d", name="new")]
+    known = state([record("a", "ta"), record("b", "tb"), record("d", "td")])
+    seen = view([remote("ta"), remote("tb"), remote("td")])
+    for glob in ("*", "acme/*", "[a-d]"):
+        made = plan(tasks, known, seen, PlanOptions(replace=(glob,)))
+        actions = [task.action for task in made.tasks]
+        expected = [Action.REPLACE, Action.UNCHANGED, Action.CREATE, Action.CHANGED]
+        assert (actions, made.diagnostics) == (expected, ())
+    for glob in ("b*", "c*", "d*"):
+        made = plan(tasks, known, seen, PlanOptions(replace=(glob,)))
+        assert not [task for task in made.tasks if task.action is Action.REPLACE]
+        (said_of,) = made.diagnostics
+        assert (said_of.severity, said_of.case) == ("warning", "none")
+    both = plan(tasks, known, seen, PlanOptions(replace=("*", "b=tb", "d=other")))
+    assert [t.ref.key for t in both.tasks if t.action is Action.REPLACE] == ["a", "b"]
+    assert [d.case for d in both.diagnostics] == ["never-had"]
 
 
-def test_only_the_latest_replacement_in_the_history_counts() -> None:
-    seen = view([remote("new")])
-    known = replaced(ago(minutes=2))
-    earlier = HistoryEntry("replaced", ago(days=3), "x", "m0", "old")
-    twice = replace(known, history=(known.history[0], earlier, known.history[1]))
-    assert only(plan([desired("a")], state([twice]), seen, ASKED)).action is Action.UNCHANGED
-    known = replaced(ago(days=2)).with_history(HistoryEntry("updated", ago(minutes=2), "new"))
-    assert only(plan([desired("a")], state([known]), seen, ASKED)).action is Action.REPLACE
-
-
-@given(st.timedeltas(timedelta(), timedelta(days=9)))
-def test_a_planned_replacement_counts_as_granted(ahead: timedelta) -> None:
-    """A clock was set back, so the age of the replacement is unknown."""
-    made = plan([desired("a")], state([replaced(NOW + ahead)]), view([remote("new")]), ASKED)
-    assert only(made).action is Action.UNCHANGED
-    assert "--replace a=new" in explanation(made.diagnostics[0])
+def test_an_unedited_key_needs_the_id_of_its_task() -> None:
+    (said_of,) = plan([desired("a")], state([record("a", "old")]), SEEN, ASKED).diagnostics
+    assert (said_of.severity, said_of.case) == ("error", "same")
+    assert "taskctl apply --replace a=old" in explanation(said_of)
 
 
 def test_an_id_that_the_key_never_had_is_rejected() -> None:
@@ -249,7 +243,8 @@ def test_current_and_former_tasks_of_a_key_match_no_other_key(
     )
     options = PlanOptions(replace=tuple(sorted(requested)), adopt=adopt)
     taken = known.recorded_ids()
-    found = plan([desired(key, "same work") for key in KEYS], known, there, options).tasks
+    tasks = [desired(key, "same work", planMode=True) for key in KEYS]
+    found = plan(tasks, known, there, options).tasks
     adopted = [task for task in found if task.action is Action.ADOPT]
     assert not [task for task in adopted if task.task_id in taken]
     assert len({task.task_id for task in adopted}) == len(adopted)
@@ -289,11 +284,14 @@ def test_impossible_replacements_are_rejected() -> None:
     assert "no known outcome" in refused(ASKED, a, known=tried)
     with raises_with(TaskctlError, "excluded by"):
         check_requests(ASKED, [a], state([record("a", "old")]), selected=())
+        check_requests(PlanOptions(replace=("a*",)), [a], state(), selected=())
+    assert "no such task" in refused(PlanOptions(replace=("x*",)), a)
     check_requests(ASKED, [a], state([record("a", "old")]))
+    check_requests(PlanOptions(replace=("*", "a=old")), [a], state([record("a", "old")]))
 
 
 def test_a_moved_task_is_replaced_under_its_new_key() -> None:
-    declared = desired("a", moved_from="was")
+    declared = desired("a", "edited", moved_from="was")
     made: Plan = plan([declared], state([record("was", "old", "work of a")]), SEEN, ASKED)
     task = only(made)
     assert decision(task) == (Action.REPLACE, Reason.ASKED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +12,11 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import HISTORY, HistoryEntry
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import mv, resolve
-from reconciler.state.ledger import fold, with_unreported
-from reconciler.state.local import LocalState
+from reconciler.state.ledger import fold
 from reconciler.state.model import Attempted, Recorded, State
-from reconciler.state.session import Claim, Session, read_state
 from tests.support.diagnostics import damage_of, raises_with
 from tests.support.state_golden import GOLDEN, decode, golden_state, refused
-from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
+from tests.support.state_samples import NOON, attempt, empty, mark_at, record
 
 TOLD = """\
       "formerTaskIds": [
@@ -113,28 +110,6 @@ def test_an_unknown_kind_of_entry_is_kept() -> None:
     assert known.history[0].what == "praised"
 
 
-def test_replacements_of_a_run_that_died_before_saving_are_unreported(tmp_path: Path) -> None:
-    path, ref = tmp_path / "state.json", record(0).ref
-    made = replace(attempt(1, "task-0"), replaces="id-0")
-    new = record(1, "task-0").in_place_of(record(0), made)
-
-    def opened() -> Session:
-        return Session.open(LocalState(path), Claim(BACKEND, "apply"))
-
-    with opened() as session:
-        session.append(Recorded(record(0)))
-        assert not session.state.unreported
-    held = LocalState(path).take(Claim(BACKEND, "apply"))
-    Session(held).append(Attempted(made), Recorded(new))
-    held.release()  # as when the process dies: nothing is saved
-    assert read_state(LocalState(path), backend=BACKEND).unreported == {ref}
-    with opened() as session:
-        assert session.state.unreported == {ref}
-    with opened() as session:
-        assert not session.state.unreported
-        assert session.state.records[ref].task_id == "id-1"
-
-
 def test_state_commands_keep_the_history() -> None:
     made = replace(attempt(1, "task-0"), replaces="id-0")
     known = fold(empty(), [Recorded(record(0)), Attempted(made)])
@@ -161,18 +136,6 @@ def test_a_replaced_task_without_a_record_keeps_its_id() -> None:
     assert record(1, "task-0").in_place_of(None, attempt(1, "task-0")) == record(1, "task-0")
     older = record(2, "task-0").in_place_of(record(3, "task-0"), made)
     assert older.former == ("id-0", "id-3")
-
-
-def test_only_replacements_of_the_killed_run_are_unreported() -> None:
-    (known,) = replaced().records.values()
-    saved = fold(empty(), [Recorded(known)])
-    updated = known.with_history(HistoryEntry("updated", NOON, known.task_id, "", "name"))
-    assert not with_unreported(saved, [Recorded(updated)]).unreported
-    recreated = record(2, "task-0").in_place_of(record(0), attempt(2, "task-0"))
-    assert not with_unreported(
-        fold(empty(), [Recorded(record(0))]), [Recorded(recreated)]
-    ).unreported
-    assert with_unreported(fold(empty(), [Recorded(record(0))]), [Recorded(known)]).unreported
 
 
 def test_a_repeated_history_entry_is_kept_once() -> None:

@@ -21,7 +21,8 @@ REPORT = replace(
             remarks=(
                 remark("update.set", names=("approvalMode",)),
                 remark("update.rest", names=("message.content",)),
-                remark("update.only_new", names=("message.content",), key="cost-review"),
+                remark("update.accept", names=("message.content",), pattern="acme/cost-review"),
+                remark("update.only_new", pattern="acme/cost-review"),
             ),
         ),
         task(
