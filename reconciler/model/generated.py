@@ -56,6 +56,7 @@ class Generated(Stored, frozen=True):
 class TaskOrigin(Stored, frozen=True):
     """The origin of a generated task, and its entry's rules for it.
 
+    - `key`: what its key adds to its entry's, as a template: `@{{ repo.name }}`.
     - `template`: the entry's settings before expansion, in the form of a task's inputs.
     - `row_file` and `row_line`: the place of the row of its first axis. Both are None without
       `forEach`; `row_file` is None for a row in the manifest itself.
@@ -67,6 +68,7 @@ class TaskOrigin(Stored, frozen=True):
     """
 
     generated: Generated
+    key: str = ""
     template: Mapping[str, object] = field(default_factory=dict)
     row_file: str | None = None
     row_line: int | None = None

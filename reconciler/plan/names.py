@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cached_property
 
-from reconciler.model.remarks import remark
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import is_comparable, moved_ref, notes_of
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
@@ -15,10 +15,12 @@ from reconciler.state.model import Record, State
 
 
 class NameRules:
-    """The rules about names; the first that decides wins."""
+    """The rules about names; the first that decides wins. `suspected` collects the former keys that
+    keys may be new names of."""
 
     def __init__(self, state: State, undeclared: Undeclared, renames: Renames) -> None:
         self._state, self._undeclared, self._renames = state, undeclared, renames
+        self.suspected: dict[TaskRef, DesiredTask] = {}
 
     def decide(self, task: DesiredTask) -> PlannedTask | None:
         """Why the key must not be created; None if it may be."""
@@ -58,6 +60,7 @@ class NameRules:
         if near is None or self._is_new_row(task):
             return None
         case = "movedFrom.near" if near else "movedFrom.unknown"
+        self.suspected |= {TaskRef(old.org_name, key): task for key in near}
         facts = {"old": old.key, "near": near[0] if near else None, "key": task.key}
         explanation = remark(case, ref=str(task.ref), **facts)
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
@@ -80,7 +83,23 @@ class NameRules:
         if match is None:
             return None
         former, is_read = match
-        case = "renamed.from" if is_read else "renamed.outside"
-        facts = {"old": former.ref.key, "old_ref": str(former.ref), "ref": str(task.ref)}
-        explanation = remark(case, file=former.file, **facts)
+        self.suspected[former.ref] = task
+        explanation = _renamed_entry(task, former) if is_read else None
+        if explanation is None:
+            case = "renamed.from" if is_read else "renamed.outside"
+            if is_read and former.ref.key.casefold() == task.key.casefold():
+                case = "renamed.case"
+            facts = {"old": former.ref.key, "old_ref": str(former.ref), "ref": str(task.ref)}
+            explanation = remark(case, file=former.file, **facts)
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
+
+
+def _renamed_entry(task: DesiredTask, former: Record | Attempt) -> Remark | None:
+    """How to say that a whole entry was renamed; None if more than its name differs."""
+    if task.origin is None or former.generated is None:
+        return None
+    old, new, org_name = former.generated.entry, task.origin.generated.entry, task.ref.org_name
+    if old == new or former.ref.key.removeprefix(old) != task.key.removeprefix(new):
+        return None
+    globs = {"old_glob": f"{org_name}/{old}@*", "new_glob": f"{org_name}/{new}@*"}
+    return remark("renamed.entry", old=old, new=new, added=task.origin.key, **globs)

@@ -28,7 +28,8 @@ from reconciler.state.model import Record, State
 
 class Rules:
     """The rules of one plan. `requests` are those of `--replace`. `closed` collects the marks of
-    attempts that created no task and that apply is to close."""
+    attempts that created no task and that apply is to close, and `suspected` the keys that may have
+    been renamed."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Rules:
         self._verdicts, self._removed, self._requests = claims.verdicts, claims.removed, requests
         self._names = NameRules(state, undeclared, undeclared.renames(claims.verdicts))
         self.closed: list[str] = []
+        self.suspected = self._names.suspected
         self._in_order: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
             self._unreadable_org,
             self._conflicting_id,

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, PlannedFields, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import NotCreated, Verdict
@@ -98,10 +99,13 @@ class Undeclared:
             if known.ref not in moves:
                 self._by_key.setdefault(known.ref.key, []).append(known)
 
-    def planned(self, *, with_past: bool, cancel: bool) -> Iterator[PlannedTask]:
-        """Plans the records. With `cancel`, apply cancels the tasks whose records it removes."""
+    def planned(
+        self, suspected: Mapping[TaskRef, DesiredTask], options: PlanOptions, *, with_past: bool
+    ) -> Iterator[PlannedTask]:
+        """Plans the records. `suspected`: what keys may have been renamed to."""
         for record, removal in self._to_forget:
-            cancels = cancel or any(owed.task_id == record.task_id for owed in record.owed)
+            is_owed = any(owed.task_id == record.task_id for owed in record.owed)
+            cancels = options.cancel_removed or is_owed
             case = "forget.cancel" if cancels else "forget"
             explanation = remark(case, file=removal.file, ids=(record.task_id,), more=0)
             fields: PlannedFields = {"file": removal.file, "cancels": cancels}
@@ -110,6 +114,8 @@ class Undeclared:
             case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
             entry = record.generated.entry if record.generated is not None else None
             explanation = remark(case, ref=str(record.ref), entry=entry)
+            if (new := suspected.get(record.ref)) is not None:
+                explanation = remark("orphaned.renamed", new=new.declared_key)
             yield plan_for(record, Action.ORPHANED, Reason.REMOVED, explanation)
         for record in self._past:
             if with_past or record.owed:

@@ -101,10 +101,15 @@ def hanging_indent(line: str) -> int:
     return found.end() if found else 0
 
 
+_WORD = re.compile(r"[^\s`]*`[^`]+`[^\s`]*|\S+")
+
+
 def wrap_words(text: str, columns: int) -> list[str]:
-    """Wraps a sentence; words that are too long, such as links, are not broken."""
+    """Wraps a sentence; neither code between backticks nor words that are too long, such as links,
+    are broken."""
     rows = [""]
-    for word in text.split():
+    found = (" ".join(word.split()) for word in _WORD.findall(text))
+    for word in (w for part in found for w in ([part] if width(part) <= columns else part.split())):
         if rows[-1] and width(rows[-1]) + 1 + width(word) > columns:
             rows.append(word)
         else:

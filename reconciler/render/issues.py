@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, count, in_order
 from reconciler.model.value import replace
 from reconciler.render.style import Locate, Style
-from reconciler.render.task_view import relative_file
+from reconciler.render.task_view import TaskView, relative_file
 from reconciler.render.view import ReportView
 
 
@@ -28,11 +28,16 @@ def issues(view: ReportView, style: Style, worded: Callable[[Diagnostic], str]) 
     for problem in diagnostics_of(view, style):
         number = count([problem], problem.severity)
         yield Issue(problem.code.value, problem.severity, worded(problem), problem.at, number)
-    for task in view.tasks(style.locate):
-        if task.level is not None:
-            path = (task.ref.org_name, task.key)
-            at = Place(task.file, task.line, key=task.key, path=path)
-            yield Issue(f"task/{task.word}", task.level, f"{task.key}: {task.text}", at)
+    alike: dict[object, list[TaskView]] = {}
+    for task in filter(lambda task: task.level is not None, view.tasks(style.locate)):
+        # The tasks of an entry have one line: the same problem of several is one issue.
+        kind = (task.word, task.file, task.line or task.ref, task.text)
+        alike.setdefault(kind, []).append(task)
+    for first, *more in alike.values():
+        at = Place(first.file, first.line, key=first.key, path=(first.ref.org_name, first.key))
+        others = f" and {len(more):,} more" if more else ""
+        level = first.level or Severity.WARNING
+        yield Issue(f"task/{first.word}", level, f"{first.key}{others}: {first.text}", at)
 
 
 def diagnostics_of(view: ReportView, style: Style) -> list[Diagnostic]:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.crash.test_lost_identity import DOWN, LOST, set_rules, tasks_of
 from tests.support.fault_server import Rule
@@ -54,3 +55,53 @@ def test_a_row_that_changes_its_case_is_unresolved(here: InProcess) -> None:
     results: dict[str, Any] = here.run("apply").results()
     assert results == {"audit@Alpha": "unresolved"}
     assert len(tasks_of(here)) == 2
+
+
+def renamed(here: InProcess) -> None:
+    """The entry `audit` is `check` now, and `k0` is `first`."""
+    path = here.sandbox.folder / "tasks" / "all.yaml"
+    manifest = json.loads(path.read_text())
+    manifest["tasks"]["check"] = manifest["tasks"].pop("audit")
+    manifest["tasks"]["first"] = manifest["tasks"].pop("single")
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("way", ["movedFrom", "state mv"])
+def test_a_renamed_entry_is_one_diagnostic_with_what_works(here: InProcess, way: str) -> None:
+    generated(here, ["alpha", "beta", "gamma"])
+    path = here.sandbox.folder / "tasks" / "all.yaml"
+    manifest = json.loads(path.read_text())
+    manifest["tasks"] |= {"single": {"message": "do one"}}
+    path.write_text(json.dumps(manifest))
+    here.run("apply")
+    renamed(here)
+    plan = here.run("plan").document
+    hints = {task["key"]: task.get("hints", []) for task in plan["tasks"]}
+    for key in ("audit@alpha", "single"):
+        assert hints[key] == []  # nothing offers to cancel what was perhaps renamed
+    (hint,) = hints["check@alpha"]
+    assert hints["check@beta"] == hints["check@gamma"] == [hint]
+    line = 'movedFrom: "audit@{{ row.name }}"'
+    assert f"`{line}`" in hint["text"]
+    (command,) = (each.partition(" --backend ")[0] for each in hint["commands"])
+    assert command == "taskctl state mv 'acme/audit@*' 'acme/check@*'"
+    annotations = here.run("plan", "--format", "github").stdout
+    assert annotations.count("::warning") == 2, annotations
+    assert "check@alpha and 2 more" in annotations
+    if way == "movedFrom":
+        renamed_again = yaml_value(line)
+        manifest = json.loads(path.read_text())
+        manifest["tasks"]["check"]["movedFrom"] = renamed_again
+        manifest["tasks"]["first"]["movedFrom"] = "single"
+        path.write_text(json.dumps(manifest))
+        assert set(here.run("apply").results().values()) == {"moved"}
+    else:
+        assert here.run_state("mv", "acme/audit@*", "acme/check@*", "-y").code == 0
+        assert here.run_state("mv", "acme/single", "acme/first").code == 0
+    assert here.run("plan").document["hasChanges"] is False
+    assert len(tasks_of(here)) == 4
+
+
+def yaml_value(line: str) -> str:
+    value: str = YAML(typ="safe").load(line)["movedFrom"]
+    return value

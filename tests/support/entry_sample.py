@@ -50,7 +50,7 @@ def generated(
     made = Generated(entry, values, period)
     origin = TaskOrigin(
         made,
-        template,
+        template=template,
         row_file="data/repositories.csv",
         row_line=position + 2,
         position=position,

@@ -18,6 +18,7 @@ from reconciler.manifest.expand.periods import Period, recurrence_of
 from reconciler.manifest.expand.product import (
     Combination,
     Values,
+    added_to_key,
     combinations,
     default_names,
     matchers_of,
@@ -207,6 +208,7 @@ class _Entry:
     ) -> None:
         made, fill, rollout = self._made, compile_template(self._template), self._rollout()
         waits = self._entry.get("overlap") == "wait"
+        added = added_to_key(self._entry, self._axes, among)
         rows: dict[str, Row | None] = {}
         for period in periods:
             shared = {} if period is None else period_values(period)
@@ -228,6 +230,7 @@ class _Entry:
                 texts = {name: value for name, value in own.items() if value is not None}
                 made.origins[key] = TaskOrigin(
                     Generated(self._name, texts, shared.get("period.name")),
+                    added,
                     made.inputs,
                     row_file=row.file if row is not None else None,
                     row_line=row.line if row is not None else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reconciler.manifest.expand.rows import Row
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding
@@ -44,6 +44,17 @@ def values_of(axis: str, row: Row) -> dict[str, str | None]:
 def default_names(axes: Mapping[str, object], values: Values) -> list[str]:
     """The names whose values make the key by default; a mapping contributes its `name`."""
     return [axis if values[axis] is not None else f"{axis}.name" for axis in axes]
+
+
+def added_to_key(
+    entry: Mapping[str, Any], axes: Mapping[str, object], among: Sequence[Combination]
+) -> str:
+    """What the keys of an entry's tasks add to its own, as a template."""
+    made = entry.get("key", "")
+    if not made and among:
+        made = "-".join(f"{{{{ {name} }}}}" for name in default_names(axes, among[0][0]))
+    period = "@{{ period.name }}" if "every" in entry else ""
+    return f"@{made}{period}" if axes else period
 
 
 class Matchers:

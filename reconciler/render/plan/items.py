@@ -36,6 +36,7 @@ COUNTED = {
 SIMILAR = 4
 """From this number on, similar tasks are one group with one line each."""
 
+_REMOVED = ({"orphaned"}, {"orphaned.renamed"})
 _INDIVIDUAL = ("message", "name")
 _KEYS, _IDS = 3, 20  # named before the others are counted
 
@@ -103,8 +104,11 @@ class EntryView(Value, frozen=True):
     @property
     def is_removed(self) -> bool:
         """Whether no manifest has the entry any more, so that all of its tasks are orphaned."""
-        cases = {remark.case for view in self.tasks for remark in view.task.explanation}
-        return set(self.counts) == {Action.ORPHANED} and cases == {"orphaned"}
+        return set(self.counts) == {Action.ORPHANED} and self._cases in _REMOVED
+
+    @property
+    def _cases(self) -> set[str]:
+        return {remark.case for view in self.tasks for remark in view.task.explanation}
 
     @property
     def template(self) -> Inputs | None:
@@ -121,7 +125,8 @@ class EntryView(Value, frozen=True):
     def summary(self) -> str:
         """`40 tasks: 2 to create, 38 held`, or just `40 to create`."""
         if self.is_removed:
-            return f"{len(self.tasks):,} tasks of an entry that was removed"
+            renamed = "renamed or " * ("orphaned.renamed" in self._cases)
+            return f"{len(self.tasks):,} tasks of an entry that was {renamed}removed"
         parts = [f"{n:,} {labelled(a, n, COUNTED)}" for a in Action if (n := self.counts[a])]
         total = sum(self.counts.values())
         return f"{total:,} tasks: {', '.join(parts)}" if len(parts) > 1 else parts[0]
