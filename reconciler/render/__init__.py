@@ -26,7 +26,10 @@ BASIC_FORMATS = ("text", "json")
 TABLE_FORMATS = ("csv",)
 """The formats of reports that have a table."""
 
-WITHOUT_DIAGNOSTICS = ("text", *TABLE_FORMATS)
+KEYS = ("keys",)
+"""The format of lists of tasks for scripts."""
+
+WITHOUT_DIAGNOSTICS = ("text", *TABLE_FORMATS, *KEYS)
 """The formats whose reports do not contain diagnostics, which then go to stderr."""
 
 
@@ -34,7 +37,7 @@ def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
     from reconciler.messages.commands import for_everybody
 
-    if name not in (*FORMATS, *TABLE_FORMATS):
+    if name not in (*FORMATS, *TABLE_FORMATS, *KEYS):
         raise KeyError(name)
     with for_everybody(shared=name in SHARED_FORMATS):
         text: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)

@@ -149,7 +149,7 @@ def test_invalid_options_are_usage_errors(
 def test_commands_without_a_report_have_no_further_formats(
     repository: Path, capsys: Capture
 ) -> None:
-    assert run(["--format", "html", "state", "list", "--backend", "local"]) == 1
+    assert run(["--format", "html", "state", "init", "--backend", "local"]) == 1
     assert "this command supports text or json" in capsys.readouterr().err
     assert run(["state", "list", "--backend", "local", "--report", "json=a"]) == 1
 

@@ -47,6 +47,29 @@ def recorded(folder: Path) -> set[str]:
     return {ref.split("/")[1] for ref in state["tasks"]}
 
 
+def test_only_keys_are_printed_one_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def keys(*words: str) -> list[str]:
+        capsys.readouterr()
+        assert run([*words, *LOCAL, "--format", "keys"]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert keys("plan") == ["costs", "iam-keys", "iam-roles"]
+    assert run(["apply", *LOCAL, "--yes", "--target", "iam-*"]) == 0
+    assert keys("plan") == ["costs"]
+    assert keys("plan", "-v") == ["costs", "iam-keys", "iam-roles"]
+    for words in (["status"], ["results"], ["state", "list"]):
+        assert keys(*words) == ["iam-keys", "iam-roles"]
+        assert keys(*words, "*-keys") == ["iam-keys"]
+    other = MANIFEST.replace("acme", "other").replace("costs", "iam-keys").replace("iam-roles", "x")
+    (folder / "tasks/b.yaml").write_text(
+        other.replace("  iam-keys: {message: Ro", "  y: {message: A")
+    )
+    assert run(["apply", *LOCAL, "--yes", "--target", "other/*"]) == 0
+    assert "other/iam-keys" in keys("status")
+    assert run(["apply", *LOCAL, "--format", "keys"]) == 1
+    assert run(["status", *LOCAL, "--totals", "--format", "keys"]) == 1
+
+
 def test_only_selected_tasks_are_planned_and_created(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

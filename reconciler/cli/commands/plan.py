@@ -11,6 +11,7 @@ from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Severity, TaskctlError
 from reconciler.model.value import replace
+from reconciler.render import KEYS
 
 DETAILED = option(
     "--detailed-exitcode",
@@ -40,11 +41,13 @@ PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of 
     "plan",
     *(PATHS, DETAILED, OUT, PLAN_FAIL_ON, SKIP, AT, PAST, PLAN_WAIT, *PLAN, *CONNECTION),
     reports=True,
+    formats=KEYS,
     examples=[
         ("taskctl plan", "tasks/ and *.tasks.yaml in this directory"),
         ("taskctl plan --backend local", "on the embedded service; no account needed"),
         ("taskctl plan -o plan.taskctl", "save it, for `taskctl apply plan.taskctl`"),
         ("taskctl plan --detailed-exitcode", "exit 2 if apply would make changes"),
+        ("taskctl plan --format keys", "only the keys in the plan, one a line"),
         ("taskctl plan --report markdown=plan.md", "also write a comment for the pull request"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import READS, SELECTION, option
-from reconciler.render import TABLE_FORMATS
+from reconciler.render import KEYS, TABLE_FORMATS
 
 
 @make_command(
@@ -19,7 +19,7 @@ from reconciler.render import TABLE_FORMATS
     ),
     *READS,
     reports=True,
-    formats=TABLE_FORMATS,
+    formats=(*TABLE_FORMATS, *KEYS),
     examples=[
         ("taskctl results", "the pull requests and answers of all tasks"),
         ("taskctl results 'upgrade@*' -v", "the whole answers of the tasks of an entry"),

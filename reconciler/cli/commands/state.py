@@ -21,6 +21,7 @@ from reconciler.cli.options import (
     option,
 )
 from reconciler.cli.usage import UsageError
+from reconciler.render import KEYS
 
 if TYPE_CHECKING:
     from reconciler.app.state import Edit, LocationChange
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @make_command(
     "list",
     *(SELECTION, BACKEND, STATE),
+    formats=KEYS,
     examples=[
         ("taskctl state list", "all recorded tasks"),
         (
@@ -43,9 +45,13 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     STATUS is what the state last recorded; `taskctl status` asks the service.
     """
     from reconciler.app.state import read_tasks
+    from reconciler.render.formats.keys import key_lines
     from reconciler.render.state import state_document, state_table
 
     state, refs = read_tasks(call.ctx, selectors)
+    if call.out.options.format in KEYS:
+        call.out.document(key_lines(refs))
+        return 0
     missing = call.ctx.missing_state
     call.out.result(
         lambda: state_document(state, refs, missing=missing),

@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.options import By
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.render import TABLE_FORMATS
+from reconciler.render import KEYS, TABLE_FORMATS
 
 if TYPE_CHECKING:
     from reconciler.app.status import StatusReport
@@ -89,7 +89,7 @@ def _states(
         "of the schedule.",
     ),
     *READS,
-    formats=TABLE_FORMATS,
+    formats=(*TABLE_FORMATS, *KEYS),
     examples=[
         ("taskctl status", "all recorded tasks, those that need attention first"),
         (
@@ -97,6 +97,7 @@ def _states(
             "the tasks of a manifest, and those that match a pattern",
         ),
         ("taskctl status --status waiting,failed", "those that need attention"),
+        ("taskctl status --status failed --format keys", "only their keys, one a line"),
         ("taskctl status --watch", "refreshed in place until all tasks have finished"),
         ("taskctl status --totals", "the tokens used, by manifest and by day"),
         ("taskctl status --totals --since 30d --by team --format csv", "for a spreadsheet"),
@@ -155,11 +156,13 @@ def command(
 def _check_options(ctx: click.Context, format_name: str) -> None:
     """UsageError for options that do not fit together."""
     own = ctx.params
-    if own["watch"] and format_name == "json":
+    if own["watch"] and format_name != "text":
         raise UsageError("watchText")
     if own["watch"] and own["notify"]:
         raise UsageError("exclusive", option="--notify", other="--watch")
     if own["totals"]:
+        if format_name in KEYS:
+            raise UsageError("exclusive", option="--totals", other="--format keys")
         if other := first_given(ctx, ["watch", "notify", "exits"]):
             name = "--exit-code" if other == "exits" else f"--{other}"
             raise UsageError("exclusive", option="--totals", other=name)
@@ -169,6 +172,7 @@ def _check_options(ctx: click.Context, format_name: str) -> None:
 
 def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Severity) -> None:
     from reconciler.cli.console.live import Screen
+    from reconciler.render.formats.keys import key_lines
     from reconciler.render.status import status_document, status_rows
 
     problems = [replace(each, severity=severity) for each in report.diagnostics]
@@ -178,6 +182,9 @@ def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Se
         out.result(lambda: document, lambda _style: "")
         return
     out.diagnostics(problems)
+    if out.options.format in KEYS:
+        out.document(key_lines([status.ref for status in report.statuses]))
+        return
     if not out.options.quiet:
         out.has_result = True
         room = screen.lines if screen is not None else None

@@ -1,0 +1,22 @@
+"""The keys of tasks, one a line, for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.model.task import TaskRef
+from reconciler.render import safe
+from reconciler.render.style import Style
+from reconciler.render.view import ReportView
+
+
+def render(view: ReportView, style: Style) -> str:
+    """The keys of the tasks that the text shows: of a plan, those of unchanged tasks with -v."""
+    tasks = view.tasks(style.locate)
+    return key_lines([t.ref for t in tasks if style.verbose or t.word != "unchanged"])
+
+
+def key_lines(refs: Sequence[TaskRef]) -> str:
+    """`KEY`; `ORG/KEY` if there are several organizations."""
+    several = len({ref.org_name for ref in refs}) > 1
+    return "".join(f"{safe.line(str(ref) if several else ref.key)}\n" for ref in refs)
