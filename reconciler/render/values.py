@@ -70,12 +70,18 @@ def setting_rows(
     """The inputs of a new task: settings, entities, and the prompt last, of which this may show an
     `excerpt`."""
     settings, prompt = settings_of(inputs)
-    entities = settings.pop("entities", ())
-    rows = _table(settings, style)
-    if isinstance(entities, list | tuple) and entities:
-        rows += _list("entities", entities, style)
+    rows = table_of(settings, style)
     if prompt is not None:
         rows += ["message:", *message_rows(prompt, style, excerpt, see_all)]
+    return rows
+
+
+def table_of(settings: Mapping[str, object], style: Style) -> list[str]:
+    """A row for each setting, entities last."""
+    others = {name: value for name, value in settings.items() if name != "entities"}
+    rows, entities = _table(others, style), settings.get("entities")
+    if isinstance(entities, list | tuple) and entities:
+        rows += _list("entities", entities, style)
     return rows
 
 

@@ -11,6 +11,7 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.messages.commands import use_command_line
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import render
 from reconciler.render.plan.summary import shortened_count
@@ -60,11 +61,31 @@ def test_a_prompt_is_whole_up_to_40_lines(width: int) -> None:
     assert "line 54\n" in said(plan(lines(54)), width, verbose=True)
 
 
-def test_with_many_prompts_the_first_lines_of_each_are_shown() -> None:
-    shown = said(plan(*(f"{lines(8)}\nof {number}" for number in range(31))))
-    assert shown.count("approvalMode:") == 1
-    assert [shown.count(f"line {at}\n") for at in (1, 5, 6)] == [31, 31, 0]
-    assert len(re.findall(r"\.\.\. 4 more lines: taskctl plan -v --target t-\d+\n", shown)) == 31
+@pytest.mark.parametrize("width", [*WIDTHS, 120])
+def test_many_tasks_are_one_line_each(width: int) -> None:
+    """The key, the length of the prompt and how it begins, and what is not as in the others."""
+    prompts = [f"{lines(8)}\nof {number:03}" for number in range(300)]
+    many = plan(*prompts)
+    own = {"planMode": True, "name": "A name that is long enough to be cut on most terminals"}
+    inputs = {"message": {"content": prompts[7]}, **own}
+    task = replace(many.tasks[7], desired=desired_of(many.tasks[7], inputs))
+    many = replace(many, tasks=(*many.tasks[:7], task, *many.tasks[8:]))
+    shown = said(many, width)
+    assert len(shown.splitlines()) < 320
+    assert max(map(len, shown.splitlines())) <= width
+    assert len(re.findall(r"\n {6}t-\d+ +62  line 1", shown)) == 300
+    (row,) = (row for row in shown.splitlines() if row.startswith("      t-7 "))
+    assert "approvalMode: (not…" in row or "approvalMode: (not set)," in row
+    assert shown.count("approvalMode:") == 2
+    assert "All prompts: taskctl plan -v\n" in shown
+    for name in ("html", "markdown"):
+        assert render(name, many, Style()).count("of 299") == (1 if name == "html" else 0)
+    assert said(many, width, verbose=True).count("line 8\n") == 300
+
+
+def desired_of(task: PlannedTask, inputs: dict[str, object]) -> DesiredTask:
+    assert task.desired is not None
+    return replace(task.desired, inputs=inputs)
 
 
 def test_a_command_is_only_completed_for_a_prompt_that_is_shortened() -> None:
@@ -88,8 +109,8 @@ def test_the_question_counts_shortened_prompts() -> None:
     assert shortened_count(plan(lines(41)), verbose=False) == (
         " 1 prompt is shortened; -v shows them."
     )
-    many = plan(*(lines(7 if n < 12 else 3) + f" {n}" for n in range(400)))
-    assert shortened_count(many, verbose=False) == " 12 prompts are shortened; -v shows them."
+    many = plan(*(lines(7) + f" {n}" for n in range(300)))
+    assert shortened_count(many, verbose=False) == " 300 prompts are shortened; -v shows them."
     assert shortened_count(many, verbose=True) == ""
 
 

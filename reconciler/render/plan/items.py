@@ -18,6 +18,7 @@ from reconciler.render.counts import labelled
 from reconciler.render.plan.tasks import ORDER, PlannedView
 from reconciler.render.prompt_diff import OF_MANY, USUAL, Excerpt
 from reconciler.render.task_view import TaskView
+from reconciler.render.values import settings_of
 
 V = TypeVar("V", bound=TaskView)
 
@@ -42,13 +43,23 @@ _KEYS, _IDS = 3, 20  # named before the others are counted
 
 
 class TaskGroup(Value, frozen=True):
-    """Tasks that have the same remarks, except for names and values."""
+    """Tasks that have the same remarks, except for names and values. `is_table`: many creates, each
+    of which is one line."""
 
     tasks: tuple[PlannedView, ...]
+    is_table: bool = False
 
     @property
     def first(self) -> PlannedView:
         return self.tasks[0]
+
+    def usual_settings(self) -> dict[str, object]:
+        """For a table: the settings that more than half of the tasks have."""
+        found = [each for view in self.tasks for each in settings_of(view.inputs or {})[0].items()]
+        named = [(name, digest([value]), value) for name, value in found]
+        counts = Counter((name, form) for name, form, _ in named)
+        most = len(self.tasks) // 2
+        return {name: value for name, form, value in named if counts[name, form] > most}
 
     @property
     def notes_differ(self) -> bool:
@@ -249,8 +260,10 @@ class PlanItems(NamedTuple):
 
     def shortened(self) -> int:
         """The number of prompts that are not shown in full."""
-        prompts = (prompt for item in self.items for prompt in item.prompts())
-        return sum(self.excerpt.lines_left(prompt) > 0 for prompt in prompts)
+        tables = [item for item in self.items if isinstance(item, TaskGroup) and item.is_table]
+        prompts = (p for item in self.items if item not in tables for p in item.prompts())
+        left = sum(self.excerpt.lines_left(prompt) > 0 for prompt in prompts)
+        return left + sum(len(table.tasks) for table in tables)
 
 
 def items_of(plan: Plan, shown: Sequence[PlannedView]) -> PlanItems:
@@ -264,13 +277,13 @@ def items_of(plan: Plan, shown: Sequence[PlannedView]) -> PlanItems:
 def _grouped(
     items: Sequence[PlannedView | EntryView], *, has_many: bool
 ) -> list[TaskGroup | EntryView]:
-    """Similar tasks as one item in the place of the first. Tasks with different prompts are only
-    similar if there are many."""
+    """Similar tasks as one item in the place of the first. If there are many, the creates are."""
     alike: dict[str, list[PlannedView]] = {}
     for item in items:
         if isinstance(item, PlannedView):
             inputs = item.inputs or {}
-            settings = [_common(inputs), None if has_many else inputs.get("message")]
+            is_many = has_many and item.task.action is Action.CREATE
+            settings = [] if is_many else [_common(inputs), inputs.get("message")]
             key = digest([*item.similarity_key(), item.unattended, *settings])
             alike.setdefault(key, []).append(item)
     group_of: dict[int, TaskGroup] = {}
@@ -278,8 +291,9 @@ def _grouped(
         first = tasks[0].task
         is_listed = first.action is Action.UNCHANGED or first.look_alike is not None
         least = 2 if is_listed else SIMILAR
+        is_table = has_many and first.action is Action.CREATE and len(tasks) >= least
         for group in [tasks] if len(tasks) >= least else [[task] for task in tasks]:
-            group_of |= dict.fromkeys(map(id, group), TaskGroup(tuple(group)))
+            group_of |= dict.fromkeys(map(id, group), TaskGroup(tuple(group), is_table))
     grouped = (group_of[id(item)] if isinstance(item, PlannedView) else item for item in items)
     return list({id(item): item for item in grouped}.values())
 

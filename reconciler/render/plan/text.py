@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from reconciler.messages.commands import see_whole_prompt
+from reconciler.messages.commands import see_whole_plan, see_whole_prompt
 from reconciler.messages.remarks import phrase, word_remarks
+from reconciler.model.canonical import ABSENT
 from reconciler.model.remarks import mention
 from reconciler.model.task import TaskRef, text_of
 from reconciler.model.value import Value
@@ -28,9 +29,18 @@ from reconciler.render.plan.tasks import SIGNS, PlannedView, meaning, planned_vi
 from reconciler.render.prompt_diff import USUAL, Excerpt
 from reconciler.render.style import Palette, Style
 from reconciler.render.task_view import LABELS, UNATTENDED
-from reconciler.render.values import change_rows, flow, hint_rows, message_rows, setting_rows
+from reconciler.render.values import (
+    change_rows,
+    flow,
+    hint_rows,
+    message_rows,
+    setting_rows,
+    settings_of,
+    table_of,
+)
 
 _INDENT = "      "
+_BEGIN, _ENOUGH, _SETTING = 16, 40, 27  # columns of a table: of a prompt, and of a setting
 _LINES, _MAX = 40, 400  # an entry's table: lines shown, and rows considered for them
 _SHOWN = (Reason.NOT_VISIBLE, Reason.PAST)
 """Reasons of unchanged tasks that are not hidden; past ones are in a plan only on request."""
@@ -80,6 +90,8 @@ class _Writer(Value, frozen=True):
             return self._entry(item, excerpt)
         if item.first.task.look_alike is not None and len(item.tasks) > 1:
             return self._look_alikes(item)
+        if item.is_table:
+            return self._table(item)
         return self._group(item, excerpt)
 
     def _header(self, shown: list[PlannedView]) -> Iterator[str]:
@@ -200,6 +212,41 @@ class _Writer(Value, frozen=True):
         head, *rows = look_alike_rows((v.task for v in group.tasks), several=self.several)
         rows = [*cells.wrap_words(note, self.inner.width), self.palette.dim(head), *rows]
         yield from (f"{_INDENT}{row}" for row in rows)
+
+    def _table(self, group: TaskGroup) -> Iterator[str]:
+        """What most tasks share, and one line for each: what differs, and how its prompt begins."""
+        first, palette, style = group.first, self.palette, self.inner
+        title = palette.bold(f"{len(group.tasks):,} tasks")
+        yield self._head(first, title, "", unattended=first.unattended)
+        usual = group.usual_settings()
+        rows = cells.wrap_words(safe.line(first.note), style.width) if first.note else []
+        rows += [*hint_rows(first.hints, style), *table_of(usual, style)]
+        table = [("key", "length", "prompt", "other settings")]
+        for view in group.tasks:
+            own, prompt = settings_of(view.inputs or {})
+            names = [n for n in dict.fromkeys([*usual, *own]) if own.get(n) != usual.get(n)]
+            others = ", ".join(f"{safe.line(n)}: {flow(own.get(n, ABSENT))}" for n in names)
+            begin = (prompt or "").strip().split("\n", 1)[0]
+            key = safe.line(str(view.ref) if self.several else view.key)
+            table.append((key, f"{len(prompt or ''):,}", safe.line(begin), others))
+        head, *body = cells.table_rows(self._fitted(table), {1})
+        rows += ["", palette.dim(head), *body, palette.dim(f"All prompts: {see_whole_plan()}")]
+        yield from (f"{_INDENT}{row}".rstrip() for row in rows)
+
+    def _fitted(self, table: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """The rows with prompts cut to the room that the other columns leave, and settings if not
+        even the beginning of a prompt would fit; without settings if there are none."""
+        widths = [max(map(cells.width, column)) for column in zip(*table[1:], strict=True)]
+        room = self.inner.width - sum(widths[:2]) - 2 * len(cells.GAP)
+        if not widths[3]:
+            return [(*row[:2], cells.shorten(row[2], max(room, _BEGIN))) for row in table]
+        room -= len(cells.GAP)
+        most = min(max(widths[3], len(table[0][3])), max(room - _ENOUGH, _SETTING))
+        most = min(most, max(room - _BEGIN, _BEGIN))
+        return [
+            (*row[:2], cells.shorten(row[2], max(room - most, _BEGIN)), cells.shorten(row[3], most))
+            for row in table
+        ]
 
     def _prompts(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
         """Each task with its prompt, and its name if it has one of its own."""
