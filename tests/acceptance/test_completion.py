@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run, run_process
+from reconciler.model.task import TaskRef
 from tests.support.called import call
 from tests.support.shells import Shell
 
@@ -25,7 +26,9 @@ tasks:
   review-costs: {message: Look at the costs.}
   rotate-entry: {forEach: {row: [a]}, message: "Rotate {{ row }}."}
 """
-STATE = '{"version": 1, "tasks": {"acme/review-costs": {}, "acme/old-task": {}, "b/old-task": {}}}'
+KEYS = ("acme/review-costs", "acme/old-task", "b/old-task")
+FLEET = ("acme/fleet@eu", "acme/fleet@us", "acme/fleet@eu@2026")
+STATE = json.dumps({"version": 1, "tasks": {ref: {} for ref in (*KEYS, *FLEET)}})
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ def _complete(_words: Sequence[str]) -> int:
         ("taskctl plan --max", ["plain,--max-creates"]),
         ("taskctl plan --target r", ["plain,review-costs", "plain,rotate-iam-keys"]),
         ("taskctl apply --exclude o", ["plain,old-task"]),
-        ("taskctl plan --target acme/", ["plain,acme/old-task", "plain,acme/review-costs"]),
+        ("taskctl plan --target acme/o", ["plain,acme/old-task"]),
         ("taskctl plan --target other/", ["plain,other/rotate-iam-keys"]),
         ("taskctl plan tasks/a.yaml --target ro", ["plain,rotate-iam-keys"]),
         ("taskctl state show r", ["plain,review-costs", "plain,rotate-iam-keys"]),
@@ -103,9 +106,16 @@ def _complete(_words: Sequence[str]) -> int:
         ("taskctl plan --out pl", ["file,pl"]),
         ("taskctl plan --target = ro", ["plain,rotate-iam-keys"]),  # as bash splits words
         (
-            "taskctl plan --target = ro --exclude =",
-            ["plain,old-task", "plain,review-costs", "plain,rotate-iam-keys"],
+            "taskctl plan --target = ro --exclude = r",
+            ["plain,review-costs", "plain,rotate-iam-keys"],
         ),
+        ("taskctl plan --target fl", ["plain,fleet@eu", "plain,fleet@eu@2026", "plain,fleet@us"]),
+        ("taskctl plan --target fleet @", ["plain,eu", "plain,eu@2026", "plain,us"]),
+        ("taskctl plan --target fleet @ e", ["plain,eu", "plain,eu@2026"]),
+        ("taskctl plan --target = fleet @ eu @ 2", ["plain,2026"]),
+        ("taskctl show acme/fleet @ u", ["file,acme/fleet@u", "plain,us"]),
+        ("taskctl state mv fleet @ eu ro", ["plain,rotate-iam-keys"]),
+        ("taskctl plan --target fleet@e", ["plain,fleet@eu", "plain,fleet@eu@2026"]),
         ("taskctl apply --allow-recreate = ol", ["plain,old-task"]),
         ("taskctl plan --state ta", ["file,ta"]),
     ],
@@ -135,6 +145,7 @@ def test_errors_in_files_are_not_printed(folder: Path, name: str, content: str) 
         "plain,old-task",
         "plain,review-costs",
         "plain,rotate-iam-keys",
+        *(f"plain,{TaskRef.parse(ref).key}" for ref in FLEET),
     }
 
 

@@ -15,11 +15,27 @@ from click.shell_completion import (
 
 
 class Bash(BashComplete):
-    """bash splits `--option=value` into three words, and replaces the last."""
+    """bash splits `--option=value` and `entry@row` into three words each, and replaces the last,
+    unless another script has removed the sign from COMP_WORDBREAKS."""
+
+    _kept = 0  # characters of the word that bash does not replace
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        args, incomplete = super().get_completion_args()
+        args, last = super().get_completion_args()
+        words: list[str] = []
+        for place, word in enumerate(split := [*args, last]):
+            if words and "@" in (word, split[place - 1]):
+                words[-1] += word
+            else:
+                words.append(word)
+        *args, incomplete = words
+        self._kept = incomplete.rfind("@") + 1 if incomplete != last else 0
         return [arg for arg in args if arg != "="], incomplete
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        if item.type == "plain":
+            item.value = item.value[self._kept :]
+        return super().format_completion(item)
 
 
 def _replaced(script: str, part: str, by: str) -> str:
