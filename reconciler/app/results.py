@@ -14,17 +14,19 @@ from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
-from reconciler.tasks.results import result_of
+from reconciler.tasks.results import MAX_COLUMNS, result_of, scalar_names
 from reconciler.tasks.status import TaskStatus, exit_code
 
 
 class ResultsReport(Value, frozen=True):
     """`statuses` are in the order of the manifests, orphans last, as they were `read_at`. `missing`
-    is the number of tasks that are not created yet, None if not counted."""
+    is the number of tasks that are not created yet, None if not counted. `columns` are the
+    properties of the data that a table shows."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
     missing: int | None = None
+    columns: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
@@ -45,10 +47,15 @@ def results(ctx: Context, selectors: Sequence[str]) -> ResultsReport:
         ctx.ui.note("not_counted")
     elif not selectors:
         missing = len(set(declared) - known_refs(tasks.state))
+    statuses = in_manifest_order(statuses, declared or ())
+    records = tasks.records(status.ref for status in statuses)
+    schemas = (tasks.expectations.schema_of(r) for r in records if not r.sensitive)
+    columns = dict.fromkeys(name for schema in schemas for name in scalar_names(schema))
     return ResultsReport(
-        in_manifest_order(statuses, declared or ()),
+        statuses,
         ctx.now(),
         missing,
+        tuple(columns)[:MAX_COLUMNS],
         tuple(tasks.expectations.problems),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import TaskView, merged, pull_requests_text, view_of_task
 from reconciler.render.view import Count, ReportView
 from reconciler.tasks.results import first_line, result_of
-from reconciler.tasks.status import TaskStatus, counts, open_requests
+from reconciler.tasks.status import TaskStatus, by_state, counts, open_requests
 
 if TYPE_CHECKING:
     from reconciler.app.results import ResultsReport
@@ -49,6 +49,11 @@ class StatusesView(ReportView):
 
     def tasks(self, locate: Locate) -> list[TaskView]:
         return [_status_view(status, locate) for status in self.statuses]
+
+    def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView]:
+        """The tasks in the order of `status`: those that need attention first."""
+        order = {status.ref: place for place, status in enumerate(by_state(self.statuses))}
+        return sorted(shown, key=lambda task: order.get(task.ref, -1))
 
 
 class ResultsView(StatusesView):
@@ -73,8 +78,10 @@ class ResultsView(StatusesView):
         )
 
     def table(self) -> Iterable[Sequence[object]]:
-        """A row per task, without the data."""
-        return [_CSV_COLUMNS, *map(_csv_row, self.statuses)]
+        """A row per task, with the plain values of its data."""
+        names = self.report.columns
+        head = (*_CSV_COLUMNS, *(f"data.{name}" for name in names))
+        return [head, *(_csv_row(status, names) for status in self.statuses)]
 
     def summary(self) -> str:
         counted = f"Results: {status_summary(self.statuses)}".removesuffix(".")
@@ -191,11 +198,15 @@ def _result(status: TaskStatus) -> Document:
     }
 
 
-_CSV_COLUMNS = ("orgName", "key", "status", "pullRequests", "answer", "error", "taskId", "url")
+_CSV_COLUMNS = (
+    *("orgName", "key", "status", "pullRequests", "answer", "error", "unmet"),
+    *("taskId", "url", "file"),
+)
 
 
-def _csv_row(status: TaskStatus) -> tuple[str, ...]:
+def _csv_row(status: TaskStatus, names: Iterable[str]) -> tuple[object, ...]:
     result = result_of(status)
+    data = result.data if isinstance(result.data, Mapping) else {}
     return (
         status.ref.org_name,
         status.ref.key,
@@ -203,6 +214,16 @@ def _csv_row(status: TaskStatus) -> tuple[str, ...]:
         pull_requests_text(result.pull_requests),
         first_line(result.answer),
         " ".join(result.error.split()),
+        "; ".join(word(reason).summary for reason in status.unmet),
         status.task_id or "",
         status.url or "",
+        status.file,
+        *(_plain(data.get(name)) for name in names),
     )
+
+
+def _plain(value: object) -> object:
+    """A value as a cell of a table; empty if it is null, a list or an object."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str | int | float) else ""

@@ -144,6 +144,44 @@ def test_csv_has_a_row_per_task(ended: LiveTasks) -> None:
     assert rows[0]["answer"] == "answering with"
 
 
+SCALARS = {
+    "count": {"type": "integer"},
+    "note": {"type": "string"},
+    "left": {"type": "array"},
+    "ok": {"type": ["boolean", "null"]},
+    "kind": {"enum": ["a", None]},
+    "any": {},
+}
+
+
+def test_csv_has_a_column_for_each_plain_property_that_a_schema_names(place: LiveTasks) -> None:
+    data = {"count": -3, "note": "=1+1", "left": [1], "ok": True, "kind": None, "any": 5}
+    answer = f"answering ```json {json.dumps(data)} ```"
+    expect = {"data": {"type": "object", "properties": SCALARS}}
+    many = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(60)}}
+    tasks = {
+        "up": {"message": answer, "expect": expect},
+        "secret": {"message": f"{answer} in secret", "expect": expect, "sensitive": True},
+        "none": {"message": "answering without JSON", "expect": {"data": many}},
+        "free": {"message": f"{answer} of anything"},
+    }
+    path = place.folder / "tasks" / "all.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
+    assert place.run("apply", "--yes")[0] == 0
+    place.finish(up="done", secret="done", none="unmet", free="done")
+    out = place.run("results", "--format", "csv")[1]
+    head = out.splitlines()[0].split(",")
+    named = [name.removeprefix("data.") for name in head if name.startswith("data.")]
+    assert named == ["count", "note", "ok", "kind", *(f"p{n}" for n in range(46))]
+    rows = {row["key"]: row for row in csv.DictReader(io.StringIO(out))}
+    assert [rows["up"][f"data.{name}"] for name in named[:5]] == ["-3", "'=1+1", "true", "", ""]
+    assert not any(rows["secret"][f"data.{name}"] for name in named)
+    assert {row["file"] for row in rows.values()} == {"tasks/all.yaml"}
+    assert rows["none"]["unmet"].endswith("no JSON block in the last message")
+    assert rows["up"]["unmet"] == ""
+
+
 def test_a_pull_request_that_the_prompt_attached_is_no_result(place: LiveTasks) -> None:
     repo = {"type": "repository", "org": "acme", "name": "net", "forge": "github"}
     entity = {"type": "pull_request", "number": 7, "merged": False, "repo": repo}
@@ -198,4 +236,8 @@ def test_markdown_has_answers_only_on_request_and_no_backlinks(ended: LiveTasks)
 def test_the_page_shows_answers_as_text(ended: LiveTasks) -> None:
     out = ended.run("results", "--format", "html")[1]
     assert "<h4>Answer</h4>" in out
+    assert '<p class="result begin" dir="auto">answering with</p>' in out
+    assert out.index(">bad</") < out.index(">up10</")  # what needs attention comes first
+    comment = ended.run("results", "--format", "markdown")[1]
+    assert comment.index("`bad`") < comment.index("`up10`")
     assert 'href="https://github.com/acme/network/pull/' in out

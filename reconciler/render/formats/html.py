@@ -14,7 +14,7 @@ from pathlib import Path
 from reconciler import __version__
 from reconciler.messages import word
 from reconciler.messages.remarks import phrase
-from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.formats.html_items import item
@@ -68,7 +68,8 @@ def _body(view: ReportView, style: Style) -> Iterator[str]:
     yield from about
     yield "</header>\n<main>"
     if problems := diagnostics_of(view, style):
-        yield '<section aria-labelledby="problems">\n<h2 id="problems">Problems</h2>'
+        title = "Problems" if any(p.severity is not Severity.NOTE for p in problems) else "Notes"
+        yield f'<section aria-labelledby="problems">\n<h2 id="problems">{title}</h2>'
         yield '<ul class="problems">'
         yield from map(_problem, problems)
         yield "</ul>\n</section>"
@@ -128,7 +129,7 @@ def _filters(view: ReportView, words: Collection[str]) -> Iterator[str]:
     for count in view.counts():
         word = f'data-word="{count.word}" aria-pressed="false" ' if count.word in words else ""
         yield f'<button type="button" class="{count.word}" {word}disabled>'
-        yield f"<b>{count.number:,}</b> {count.label}</button>"
+        yield f"<b>{count.number:,}</b> {count.done}</button>"
     yield "</div>"
     yield '<div class="search" data-js hidden>'
     yield '<label for="search" class="visually-hidden">Filter by text</label>'

@@ -18,7 +18,7 @@ from reconciler.render.plan.tasks import PlannedView
 from reconciler.render.task_view import UNATTENDED, TaskView, merged
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
-from reconciler.tasks.results import ListedPullRequest
+from reconciler.tasks.results import ListedPullRequest, first_line
 
 CONTEXT = 3
 """Unchanged lines around a change."""
@@ -49,7 +49,16 @@ def item(view: TaskView | EntryView, *, several: bool, unfolded: bool) -> str:
             f'<details{" open" * unfolded}><summary class="head">{head}</summary>\n'
             f'<div class="body">{details}</div></details>'
         )
-    return f'<li class="{first.word}" {data}>{inside}</li>'
+    result = "" if isinstance(view, EntryView) else "\n".join(_result(view))
+    return f'<li class="{first.word}" {data}>{inside}{result}</li>'
+
+
+def _result(view: TaskView) -> Iterator[str]:
+    """What came out of the task: its pull requests, and how its answer begins."""
+    if view.pull_requests:
+        yield f'<p class="result">{", ".join(map(_pull_request, view.pull_requests))}</p>'
+    if begin := first_line(view.answer):
+        yield f'<p class="result begin" dir="auto">{safe.html(begin)}</p>'
 
 
 def _tag(view: TaskView) -> str:
@@ -61,8 +70,6 @@ def _task_body(view: TaskView) -> Iterator[str]:
     yield from _reason(view.why, view.hints)
     if view.task_id:
         yield f"<p>Task {_link(view)}</p>"
-    if view.pull_requests:
-        yield f"<p>Pull requests: {', '.join(map(_pull_request, view.pull_requests))}</p>"
     if view.answer:
         answer = safe.html(view.answer.strip())
         yield f'<h4>Answer</h4>\n<pre class="text" dir="auto">{answer}</pre>'
