@@ -178,7 +178,10 @@ def _faults() -> Iterator[None]:
         raise
     except SchemaError as problem:
         path = tuple(problem.absolute_path)
-        facts: dict[str, Arg] = {"where": shown(path), "reason": problem.message}
+        # `type` is a name or a list of names: the error about the name says which there are.
+        of_names = (e for e in problem.context or () if e.validator == "enum")
+        reason = next((e.message for e in of_names if isinstance(e.instance, str)), problem.message)
+        facts: dict[str, Arg] = {"where": shown(path), "reason": reason}
         case = "schema" if path else "schema-root"
         raise RemarkError(Code.INVALID_POLICY, case, **facts) from problem
     except Unresolvable as problem:
