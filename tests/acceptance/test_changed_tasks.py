@@ -317,4 +317,4 @@ def test_a_task_of_another_user_is_not_called_gone_when_replaced(
     wish = f"k2={here.sandbox.recorded()['k2']}"
     plan = here.run("plan", "--replace", wish, "--cancel-replaced").document
     (task,) = [task for task in plan["tasks"] if task["key"] == "k2"]
-    assert "keeps running: only me-login can see it" in task["note"]
+    assert "keeps running and is visible only to me-login" in task["note"]
