@@ -49,7 +49,7 @@ taskctl reads some text that YAML 1.2 does not allow, and that other parsers rej
 (`|#c`); a lone dash in a list (`[-]`); tabs between tokens; a colon directly after a quoted key (`['k':v]`); punctuation in
 the name of an anchor (`&an:chor`); a line of a quoted text or a list that is not indented; a second `...`; and an empty
 second document. Without the C parser, some of these are errors. A comment that cuts off a prompt (`message: Fix issue #412`)
-is a warning.
+is an error (TC404).
 """
 
 
