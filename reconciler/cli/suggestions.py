@@ -68,7 +68,8 @@ class Suggestions:
             if isinstance(param, click.Option) and is_carried and param.name not in own:
                 value: Any = self.given.get(param.name or "", [])
                 for each in value if isinstance(value, list) else [value]:
-                    if each not in own.values():  # `state init ADDRESS` needs no --state
+                    # `state init ADDRESS` needs no --state
+                    if param.name != "state" or each not in own.values():
                         yield from _words(param, each)
         if any(param.name == "paths" for param in command.params) and not own.get("paths"):
             yield from self._paths()
