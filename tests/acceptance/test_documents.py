@@ -107,10 +107,12 @@ def interrupted(*_given: Any, **_facts: Any) -> Any:
 
 
 def stopping(function: Any) -> Any:
-    """The function, during which the first signal arrives."""
+    """The function, during which the first signal arrives. A second one would end the process."""
+    left = [signal.SIGINT]
 
     def stopped(*given: Any, **facts: Any) -> Any:
-        signal.raise_signal(signal.SIGINT)
+        if left:
+            signal.raise_signal(left.pop())
         return function(*given, **facts)
 
     return stopped
