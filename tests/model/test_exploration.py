@@ -61,8 +61,8 @@ LARGE = {
     "another repository, marks cut off": Setting(TWO, marks="cut off", twin=True, people=True),
     "another repository, marks replaced": Setting(TWO, marks="replaced", twin=True, people=True),
     "creates that are delivered twice": Setting(TWO, twice=True, processes=1),
-    "a duplicate whose key is removed": Setting(
-        TWO, twice=True, adopts=True, removes=True, attempts=(1, 1), processes=1, window=1
+    "a duplicate whose key is removed": replace(
+        DIFFERENT, twice=True, adopts=True, removes=True, window=1
     ),
     "a state that is lost": replace(DIFFERENT, loses=True, processes=2, attempts=(2, 2)),
     "a state that is restored": replace(DIFFERENT, restores=True, attempts=(1, 2)),
@@ -146,6 +146,16 @@ def test_no_key_gets_a_second_task_soak(name: str, capsys: pytest.CaptureFixture
     explored = explore_all(LARGE[name])
     with capsys.disabled():
         print(f"\n{name}: {explored.states} states")
+
+
+@pytest.mark.soak
+def test_with_one_prompt_a_removed_key_leaves_its_unreported_duplicate_to_others() -> None:
+    """A concession of the specification ("Duplicates"): `state rm` removes a key's marks, so a
+    duplicate that no apply has reported is like any task with this prompt, and a person who says
+    `--adopt` for another key gives it away."""
+    one_prompt = replace(LARGE["a duplicate whose key is removed"], prompts_differ=False)
+    explored = explore([START], Steps(one_prompt), violation)
+    assert explored.violation == "b has the task of a"
 
 
 @pytest.mark.parametrize("name", WITHOUT)
