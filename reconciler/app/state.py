@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_named_ids
 from reconciler.model.codes import Code
@@ -115,6 +116,9 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
     that is only in the manifests. TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state = session.state
+        if task_id is not None:
+            ctx.client.identity()
+            session.sign(this_run(ctx.client, ctx.clock))
         if task_id is None and not is_known(state, key):
             ref = _find_in_manifests(ctx, state, key).ref
             events = edit.not_created(state, ref)

@@ -95,6 +95,23 @@ def test_a_create_that_another_run_finds_names_both(
     ]
 
 
+def test_whoever_resolves_an_attempt_is_named_with_the_token(
+    desk: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.server.set_rules(LOST, DOWN)
+    with monkeypatch.context() as job:
+        in_job(job)
+        assert desk.run("apply").results() == {"k1": "unresolved"}
+    desk.server.set_rules()
+    ((task_id,),) = desk.server.tasks_by_work().values()
+    assert desk.run_state("resolve", "k1", "--task-id", task_id).code == 0
+    adopted = ("adopted", "me-login", "bob", None)
+    assert changes(desk) == [("created", "me-login", "anna", LINK), adopted]
+    assert desk.run_state("rm", "k1").code == 0
+    assert desk.run_state("resolve", "k1", "--task-id", task_id).code == 0
+    assert changes(desk) == [adopted]
+
+
 def test_a_lost_response_that_the_same_run_resolves_is_a_create(desk: InProcess) -> None:
     desk.server.set_rules(LOST)
     assert desk.run("apply").results() == {"k1": "created"}
@@ -201,3 +218,9 @@ def test_the_commit_of_a_git_state_names_the_last_change(
         else:
             assert said.startswith("taskctl state\n\nLast change: anna (token of ")
             assert said.endswith(f"Z, {LINK}\n")
+        manifest = runner.folder / "tasks/all.yaml"
+        manifest.write_text(manifest.read_text().replace("message: ", "message: Now "))
+        runner.must("state", "accept", "*", "-y")
+        accepted = "taskctl state\n" if encrypted else "taskctl state\n\nLast change: bob, 20"
+        assert message(bare).startswith(accepted)
+        assert LINK not in message(bare)
