@@ -179,8 +179,7 @@ def _find_declared(tasks: Sequence[DesiredTask], ref: TaskRef) -> DesiredTask:
     for task in tasks:
         if task.key == ref.key and task.org_name in (None, ref.org_name):
             return task
-    facts = {"ref": str(ref), "task_key": ref.key}
-    raise TaskctlError.of(Code.NOT_DECLARED, at=Place(key=ref.key), **facts)
+    raise TaskctlError.of(Code.NOT_DECLARED, at=Place(key=ref.key), ref=str(ref))
 
 
 def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> RemoteTask:

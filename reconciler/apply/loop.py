@@ -176,7 +176,7 @@ class Loop:
         if self._executor.creates.sent[task.ref] < ROUNDS:
             return task
         case = "attempt.rounds_replace" if task.action is Action.REPLACE else "attempt.rounds"
-        explanation = remark(case, rounds=ROUNDS, request=f"{task.ref.key}={task.task_id}")
+        explanation = remark(case, rounds=ROUNDS, request=f"{task.ref}={task.task_id}")
         return _unresolved(task, explanation)
 
     def _within_limit(self, tasks: list[PlannedTask]) -> list[PlannedTask]:

@@ -25,7 +25,7 @@ def gone(task: DesiredTask, task_id: str, options: PlanOptions) -> PlannedTask:
         case, reason = "gone.recreate", Reason.RECREATE
     else:
         case, reason = "gone.taskID" if task.task_id else "gone.kept", Reason.NOT_FOUND
-    explanation = remark(case, task_id=task_id, key=task.key, ref=str(task.ref))
+    explanation = remark(case, task_id=task_id, ref=str(task.ref))
     return plan_for(task, Action.GONE, reason, explanation, task_id=task_id)
 
 

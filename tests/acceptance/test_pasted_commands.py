@@ -6,13 +6,15 @@ import json
 import re
 import shlex
 import shutil
-from contextlib import chdir
+import sqlite3
+from contextlib import chdir, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.cli.main import run
+from tests.support.live_tasks import LiveTasks
 
 COMMAND = re.compile(r"(?:^ +|more lines: )(taskctl .*)$|`(taskctl .*?)`", re.MULTILINE)
 """A line of its own, indented (what the catalog marks with `$`), how to see a whole prompt, or a
@@ -160,3 +162,28 @@ def test_a_saved_plan_is_named_where_its_prompts_are_shortened(session: Session)
     _, said = session.run("show", "plan.taskctl")
     assert "... 40 more lines: taskctl show plan.taskctl -v --backend local" in said
     assert "Step 60 of the job." in session.run("show", "plan.taskctl", "-v")[1]
+
+
+def test_commands_name_the_organization_of_a_key_that_two_have(place: LiveTasks) -> None:
+    """The tasks of both are gone; what is printed for one of them creates that one again."""
+    where = place.folder / "tasks"
+    where.mkdir()
+    for org in ("acme", "moon"):
+        manifest = {"version": 1, "orgName": org, "tasks": {"one": {"message": f"{org} {LONG}"}}}
+        (where / f"{org}.yaml").write_text(json.dumps(manifest))
+    _, planned, _ = place.run("plan")
+    for org in ("acme", "moon"):
+        assert f"taskctl plan -v --target {org}/one " in planned
+    assert place.run("apply", "--yes")[0] == 0
+    with closing(sqlite3.connect(place.folder / "service.db")) as database, database:
+        database.execute("DELETE FROM tasks")
+    place.time.advance(500)
+    _, planned, _ = place.run("plan")
+    command = next(line for line in printed_in(planned) if "moon" in line)
+    assert " --allow-recreate=moon/one " in command
+    place.run(*shlex.split(command)[1:], "--yes")
+    found = {task["orgName"]: task["action"] for task in place.document("plan")["tasks"]}
+    assert found == {"acme": "gone", "moon": "unchanged"}
+    (where / "moon.yaml").write_text(json.dumps({"version": 1, "tasks": {}}))
+    _, _, said = place.run("state", "accept", "moon/one")
+    assert "taskctl state accept moon/one PATH " in said

@@ -131,7 +131,7 @@ class _Writer(Value, frozen=True):
         yield self._head(first, name, place, unattended=entry.unattended)
         rows = [entry.summary()]
         if entry.template is not None:
-            see_all = partial(see_whole_prompt, f"{entry.ref.key}@*")
+            see_all = partial(see_whole_prompt, f"{self._plain(entry.ref)}@*")
             rows += [*setting_rows(entry.template, style, excerpt, see_all), ""]
         if shared := entry.shared_values():
             rows += cells.wrap_words(safe.line(shared), style.width)
@@ -197,7 +197,7 @@ class _Writer(Value, frozen=True):
         if is_one or group.is_one_diff:
             rows += change_rows(first.diff, self.inner)
         if group.inputs is not None:
-            see_all = partial(see_whole_prompt, first.key)
+            see_all = partial(see_whole_prompt, self._plain(first.ref))
             rows += setting_rows(group.inputs, self.inner, excerpt, see_all)
         if not is_one and not group.shares("message"):
             rows += self._prompts(group, excerpt)
@@ -227,7 +227,7 @@ class _Writer(Value, frozen=True):
             names = [n for n in dict.fromkeys([*usual, *own]) if own.get(n) != usual.get(n)]
             others = ", ".join(f"{safe.line(n)}: {flow(own.get(n, ABSENT))}" for n in names)
             begin = (prompt or "").strip().split("\n", 1)[0]
-            key = safe.line(str(view.ref) if self.several else view.key)
+            key = safe.line(self._plain(view.ref))
             table.append((key, f"{len(prompt or ''):,}", safe.line(begin), others))
         head, *body = cells.table_rows(self._fitted(table), {1})
         rows += ["", palette.dim(head), *body, palette.dim(f"All prompts: {see_whole_plan()}")]
@@ -256,7 +256,7 @@ class _Writer(Value, frozen=True):
             inputs = view.inputs or {}
             if not shares_name and "name" in inputs:
                 yield f"  name: {flow(inputs['name'])}"
-            see_all = partial(see_whole_prompt, view.key)
+            see_all = partial(see_whole_prompt, self._plain(view.ref))
             rows = message_rows(text_of(inputs) or "", style, excerpt, see_all)
             yield from (f"  {row}" for row in rows)
 
@@ -293,6 +293,10 @@ class _Writer(Value, frozen=True):
         mark = f" {self._unattended()}" if unattended else ""
         sign = self._sign(view.task.action)
         return f"  {sign} {title}{mark}  {self.palette.dim(place)}".rstrip()
+
+    def _plain(self, ref: TaskRef) -> str:
+        """As the command line accepts it."""
+        return str(ref) if self.several else ref.key
 
     def _name(self, ref: TaskRef) -> str:
         org = f"{safe.line(ref.org_name)}/" if self.several else ""

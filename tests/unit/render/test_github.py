@@ -87,7 +87,7 @@ def test_unresolved_and_gone_tasks_are_at_their_manifest_s_line() -> None:
         ("warning", "taskctl: tag-buckets", "7"),
         ("notice", "taskctl: old-incident", "7"),
     ]
-    assert "taskctl apply --allow-recreate=old-incident" in found[1][2]
+    assert "taskctl apply --allow-recreate=acme/old-incident" in found[1][2]
 
 
 def test_failed_tasks_of_an_apply_are_annotated() -> None:
