@@ -229,7 +229,10 @@ def test_no_page_installs_taskctl_from_a_package_index() -> None:
 def test_the_other_ci_files_are_valid() -> None:
     for schema, path, more in (
         ("vendor.github-actions", "action.yml", []),
-        ("vendor.gitlab-ci", "examples/ci/gitlab-ci.yml", ["--data-transform", "gitlab-ci"]),
+        *(
+            ("vendor.gitlab-ci", f"examples/ci/{name}.yml", ["--data-transform", "gitlab-ci"])
+            for name in ("gitlab-ci", "gitlab-organizations")
+        ),
     ):
         ended = run("check-jsonschema", "--builtin-schema", schema, *more, path)
         assert ended.returncode == 0, ended.stdout

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from reconciler.cli.main import run
 from reconciler.embedded.app import App
@@ -70,11 +72,14 @@ class Jobs:
         self._patch.setenv("PULUMI_ACCESS_TOKEN", token)
 
     def apply(self, token: str, *more: str) -> tuple[int, str, str]:
-        """What the job of the token's organization runs; it asks for nothing elsewhere."""
+        """What the job of the token's organization runs."""
+        return self.run(token, "apply", "--yes", "--target", f"{ORGANIZATIONS[token]}/*", *more)
+
+    def run(self, token: str, command: str, *more: str) -> tuple[int, str, str]:
+        """A command in the job of the token's organization; it asks for nothing elsewhere."""
         self.use(token)
         self.sent.clear()
-        target = f"{ORGANIZATIONS[token]}/*"
-        ended = self.place.run("apply", "--yes", "--target", target, *more)
+        ended = self.place.run(command, *more)
         assert {org for _, org, _ in self.sent} <= {ORGANIZATIONS[token]}
         return ended
 
@@ -103,17 +108,32 @@ def test_values_of_the_manifest_choose_the_organization(place: LiveTasks) -> Non
     assert planned(place) == {dev: ("unchanged", "same"), prod: ("unchanged", "same")}
 
 
-def test_the_example_is_applied_first_in_one_organization(
-    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    example = (ROOT / "examples/environments.yaml").read_text()
-    path = write(place, "{}\n")
-    path.write_text(example.replace("approvalMode: manual", "approvalMode: auto"))
-    assert validated(place) == (0, "")
-    jobs = Jobs(place, monkeypatch)
+@pytest.fixture
+def example(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """Its manifest is examples/environments.yaml, whose tasks wait for nobody here."""
+    text = (ROOT / "examples/environments.yaml").read_text()
+    write(place, "{}\n").write_text(text.replace("approvalMode: manual", "approvalMode: auto"))
+    return Jobs(place, monkeypatch)
+
+
+def test_the_example_is_applied_first_in_one_organization(example: Jobs) -> None:
+    assert validated(example.place) == (0, "")
     for token, org in ORGANIZATIONS.items():
-        code, out, err = jobs.apply(token, "--wait", "--interval", "100ms")
-        assert (code, jobs.created) == (0, [org] * 2), out + err
+        code, out, err = example.apply(token, "--wait", "--interval", "100ms")
+        assert (code, example.created) == (0, [org] * 2), out + err
+
+
+def test_the_jobs_for_gitlab_apply_one_organization_after_the_other(example: Jobs) -> None:
+    text = (ROOT / "examples/ci/gitlab-organizations.yml").read_text(encoding="utf-8")
+    ci = YAML(typ="safe", pure=True).load(text)
+    for stage, (token, org) in zip(ci["stages"][1:], ORGANIZATIONS.items(), strict=False):
+        job = ci[stage]
+        assert (job["extends"], job["stage"]) == (".apply", stage)
+        assert job["id_tokens"]["PULUMI_ID_TOKEN"] == {"aud": f"urn:pulumi:org:{org}"}
+        exchange, _, command = job["script"]
+        assert f"/pulumi_token.py {org} " in exchange
+        code, out, err = example.run(token, *shlex.split(command)[1:], "--interval", "100ms")
+        assert (code, example.created) == (0, [org] * 2), out + err
 
 
 LIST = "forEach: {env: [{name: dev, org: acme-dev}, {name: prod, org: acme}]}"
