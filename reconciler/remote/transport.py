@@ -9,7 +9,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 
@@ -71,9 +71,9 @@ _LOCAL_URL = "http://localhost"
 class Transport:
     """Sends requests to one backend with one token. Thread-safe.
 
-    `backend` is a URL, or any name if `app` is called instead. `connections` is the size of the
-    pool: at least the number of threads. `sleep`, `clock` (monotonic, in seconds) and `spread`
-    are parameters for tests.
+    `backend` is a URL, or any name if `app` is called instead. `headers` go with each request.
+    `connections` is the size of the pool: at least the number of threads. `sleep`, `clock`
+    (monotonic, in seconds) and `spread` are parameters for tests.
 
     Raises TaskctlError for plain HTTP to anything but loopback, a token that cannot be sent in a
     header, a missing CA bundle, and a SOCKS proxy. Uses HTTPS_PROXY, ALL_PROXY, NO_PROXY,
@@ -88,6 +88,7 @@ class Transport:
         backend: str,
         token: str,
         *,
+        headers: Mapping[str, str] = HEADERS,
         app: WSGIApp | None = None,
         connections: int = 16,
         timeouts: Timeouts | None = None,
@@ -100,7 +101,7 @@ class Transport:
             raise TaskctlError.of(Code.MISSING_CREDENTIALS, "characters")
         self.backend, self.clock = backend, clock
         self._base = _LOCAL_URL if app is not None else service_url(backend)
-        self._headers = {**HEADERS, "Authorization": f"token {token}"}
+        self._headers = {**headers, "Authorization": f"token {token}"}
         adapter = WSGIAdapter(app) if app is not None else None
         self._session = AddressSession(self._base, connections=connections, adapter=adapter)
         self._timeouts = timeouts or Timeouts()

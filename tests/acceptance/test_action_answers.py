@@ -73,9 +73,10 @@ def test_a_task_is_cancelled(runner: Runner, place: LiveTasks) -> None:
         ("cancel", {"key": "tasks"}, "no task in the state has the key tasks"),
         ("cancel", {"key": "tasks/all.yaml"}, "no task in the state has the key"),
         ("approve", {"key": "asks"}, "the input request is required"),
-        ("approve", {"key": "asks", "request": "$(x)"}, "the input request must be"),
+        ("approve", {"key": "asks", "request": "$(x)"}, "TC820"),
         ("approve", {"key": "asks", "request": "odd"}, "TC820"),
-        ("reject", {"key": "asks", "request": "odd"}, "the input message is required"),
+        ("reject", {"key": "asks", "request": "odd"}, "TC804"),
+        ("say", {"key": "asks", "message": " "}, "TC804"),
         ("say", {"key": "asks", "request": "odd", "message": "x"}, "must be empty for say"),
     ],
 )

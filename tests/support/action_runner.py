@@ -20,7 +20,7 @@ from tests.support.doc_blocks import ROOT
 from tests.support.github_api import TOKEN as GITHUB_TOKEN
 from tests.support.sandbox import TOKEN
 
-SCRIPT = ROOT / "action" / "run.py"
+SCRIPT = ROOT / "action"
 _EXPRESSION = re.compile(r"\$\{\{\s*([\w. |-]+?)\s*\}\}")
 
 
@@ -74,12 +74,12 @@ class Runner:
     runs: int = 0
 
     def script(self, command: str, backend: str = "", **inputs: str) -> Step:
-        """`action/run.py` with the other defaults of action.yml."""
+        """The script `action/` with the other defaults of action.yml."""
         files = self._files()
         if backend:
             self.env["TASKCTL_BACKEND"] = backend
         env = {**self._environment(files), **_as_environment({"command": command, **inputs})}
-        code, said = self._run([sys.executable, str(SCRIPT)], env)
+        code, said = self._run([sys.executable, "-I", str(SCRIPT)], env)
         return Step(code, said, _outputs(files), (files / "summary").read_text("utf-8"))
 
     def composite(self, action: Path, **inputs: str) -> Step:

@@ -1,8 +1,8 @@
 """Runs taskctl for the GitHub Action: job summary, outputs, annotations, and one comment.
 
-Runs in the virtual environment of taskctl, and uses only the standard library. Inputs arrive as
-environment variables (`INPUT_*`), never as part of a script. A comment that cannot be written is a
-warning and never fails the job.
+Runs isolated in the virtual environment of taskctl: Python imports modules only from there and from
+this directory. Inputs arrive as environment variables (`INPUT_*`), never as part of a script. A
+comment that cannot be written is a warning and never fails the job.
 """
 
 from __future__ import annotations
@@ -15,180 +15,28 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from email.message import Message
-from http.client import HTTPException
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from github import PROBLEMS, GitHub
+
 TASKCTL = (sys.executable, "-I", "-m", "reconciler")  # beside it, in its virtual environment
-LIMIT = 64_000  # characters; GitHub accepts 65,536 in a comment
-PAGES = 100  # of 100 comments each
-TRIES = 4
 COMMANDS = ("validate", "plan", "apply", "results")
 ANSWERS = ("approve", "reject", "say", "cancel")
 UNDONE = ("held", "failed", "unresolved", "notStarted")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")  # never Markdown, or a command of the log
-PATIENCE = 60.0  # seconds; longer rate limits are not waited for
 
 
 class InputError(Exception):
     """An invalid input; it ends the step."""
 
 
-class RefusedError(Exception):
-    """GitHub rejected the request permanently."""
-
-
-class PassingError(Exception):
-    """A request that can be retried, after `wait` seconds if GitHub says so."""
-
-    def __init__(self, what: str, wait: float | None = None) -> None:
-        super().__init__(what)
-        self.wait = wait
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token is never sent to the target of a redirect."""
-
-    def redirect_request(
-        self, req: object, fp: object, code: int, msg: str, headers: object, newurl: str
-    ) -> None:
-        del req, fp, code, msg, headers, newurl
-
-
-class Api:
-    """GitHub's REST API. `url` has no trailing slash."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self._url, self._token = url, token
-        self._opener = urllib.request.build_opener(_NoRedirect)
-
-    def call(self, method: str, path: str, body: object = None) -> tuple[Any, str | None]:
-        """The decoded response and the next page. Raises RefusedError, PassingError."""
-        request = urllib.request.Request(
-            self._url + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"Bearer {self._token}",
-                "Accept": "application/vnd.github+json",
-                "Content-Type": "application/json",
-                "User-Agent": "taskctl-action",
-                "X-GitHub-Api-Version": "2022-11-28",
-            },
-        )
-        try:
-            with self._opener.open(request, timeout=30) as answer:
-                return json.loads(answer.read()), self._next(answer.headers.get("Link", ""))
-        except urllib.error.HTTPError as error:
-            raise _failure(error.code, error.headers, error.read(2000)) from error
-        except (OSError, HTTPException, ValueError) as error:
-            raise PassingError(f"no response from GitHub's API: {error}") from error
-
-    def pages(self, path: str) -> Iterator[Any]:
-        following: str | None = path
-        for _ in range(PAGES):
-            if following is None:
-                return
-            page, following = self.call("GET", following)
-            yield from page
-
-    def _next(self, links: str) -> str | None:
-        found = re.search(r'<([^>]*)>\s*;[^,]*\brel="?next\b', links)
-        if found is None or not found[1].startswith(f"{self._url}/"):
-            return None
-        return found[1].removeprefix(self._url)
-
-
-def _failure(code: int, headers: Message, body: bytes) -> Exception:
-    text = f"GitHub's API returned {code}: {_message(body)}"
-    asked = headers.get("Retry-After", "")
-    wait = float(asked) if asked.isdecimal() else None
-    limited = code == 429 or (code == 403 and (wait or headers.get("X-RateLimit-Remaining") == "0"))
-    if limited and wait is None and headers.get("X-RateLimit-Reset", "").isdecimal():
-        wait = max(0.0, float(headers["X-RateLimit-Reset"]) - time.time())
-    if (limited and (wait or 0.0) <= PATIENCE) or code >= 500 or code == 408:
-        return PassingError(text, wait)
-    return RefusedError(text)
-
-
-def _message(body: bytes) -> str:
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, TypeError, KeyError):
-        return "no reason given"
-
-
-def marker_of(folder: str, kind: str = "taskctl") -> str:
-    """The HTML comment that identifies a directory's comment; nothing in it can close it."""
-    return f"<!-- {kind}:{urllib.parse.quote(folder, safe='/ .,_')} -->"
-
-
-def upsert(
-    api: Api, repository: str, number: int, marker: str, body: str, pause: Callable[[float], object]
-) -> str:
-    """Edits the comment that starts with the marker, or creates it, and returns which. Raises
-    RefusedError.
-
-    A retry starts with the search, because a failed request may have created the comment.
-    """
-    for attempt in range(1, TRIES + 1):
-        try:
-            return _upsert(api, f"/repos/{repository}/issues", number, marker, body)
-        except PassingError as problem:
-            if attempt == TRIES:
-                raise RefusedError(str(problem)) from problem
-            pause(2.0**attempt if problem.wait is None else min(problem.wait, PATIENCE))
-    raise AssertionError
-
-
-def _upsert(api: Api, issues: str, number: int, marker: str, body: str) -> str:
-    try:
-        login = api.call("GET", "/user")[0]["login"]
-    except RefusedError:  # the token of a workflow is no user's
-        login = None
-    for comment in api.pages(f"{issues}/{number}/comments?per_page=100"):
-        author = comment.get("user") or {}
-        ours = author.get("login") == login if login else author.get("type") == "Bot"
-        if ours and str(comment.get("body", "")).startswith(marker):
-            api.call("PATCH", f"{issues}/comments/{comment['id']}", {"body": body})
-            return "updated"
-    api.call("POST", f"{issues}/{number}/comments", {"body": body})
-    return "created"
-
-
-def cut(text: str, limit: int = LIMIT) -> str:
-    """At most `limit` characters, cut at a line, with open fences and sections closed."""
-    if len(text) <= limit:
-        return text
-    kept = text[: limit - 500].rpartition("\n")[0]
-    fences = re.findall(r"^(`{3,})", kept, re.MULTILINE)
-    closing = [fences[-1]] if len(fences) % 2 else []
-    closing += ["</details>"] * (kept.count("<details") - kept.count("</details>"))
-    return "\n\n".join([kept, *closing[:20], "*Truncated. The job summary contains all of it.*\n"])
-
-
-def pull_request(env: Mapping[str, str], *, or_issue: bool = False) -> int | None:
-    """The number of the pull request that triggered the event, or with `or_issue` of the issue."""
-    try:
-        event = json.loads(Path(env["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-    except (KeyError, OSError, ValueError):
-        return None
-    issue = event.get("issue") or {}
-    about = event.get("pull_request") or (issue if or_issue or "pull_request" in issue else {})
-    number = about.get("number")
-    return number if isinstance(number, int) else None
-
-
 def _plain(text: str) -> str:
     """Without what could end a span of code."""
-    return re.sub(r"[^\w ./@,-]", "?", text)
+    return re.sub(r"[^\w ./@,:-]", "?", text)
 
 
 def _is_plan(path: Path) -> bool:
@@ -211,6 +59,7 @@ class Action:
         lines = env.get("INPUT_PATH", "").splitlines()
         self._paths = [line.strip() for line in lines if line.strip()]
         self._where = os.path.normpath(env.get("INPUT_WORKING_DIRECTORY") or ".")
+        self._github = GitHub(env, env.get("INPUT_GITHUB_TOKEN", ""))
         self._plan_file = folder / "plan.taskctl"
         self._state = env.get("INPUT_STATE", "")
         if self._state and not re.match(r"[a-z0-9]+:", self._state):
@@ -228,18 +77,14 @@ class Action:
             raise InputError(f"the input working-directory is not a directory: {self._where}")
 
     def _check_answer(self) -> None:
-        """An answer goes to one task that the inputs name, never to a pattern or a path."""
-        given = self._env.get
-        if not KEY.fullmatch(given("INPUT_KEY", "")):
+        """An answer goes to one task that the inputs name, never to a pattern or a path, and to the
+        request that its author saw. taskctl checks the rest."""
+        if not KEY.fullmatch(self._env.get("INPUT_KEY", "")):
             raise InputError("the input key must be the key of a task, as KEY or ORG/KEY")
-        request, needs_one = given("INPUT_REQUEST", ""), self._command in ("approve", "reject")
-        if bool(request) != needs_one:
-            must = "is required for" if needs_one else "must be empty for"
-            raise InputError(f"the input request {must} {self._command}")
-        if needs_one and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}", request):
-            raise InputError("the input request must be the ID of a request")
-        if self._command in ("reject", "say") and not given("INPUT_MESSAGE", "").strip():
-            raise InputError(f"the input message is required for {self._command}")
+        needs_request = self._command in ("approve", "reject")
+        if bool(self._env.get("INPUT_REQUEST")) != needs_request:
+            must = "is required" if needs_request else "must be empty"
+            raise InputError(f"the input request {must} for {self._command}")
 
     def run(self) -> int:
         """The exit code of the step."""
@@ -268,7 +113,7 @@ class Action:
         told = self._env.get("INPUT_ANSWERS") == "true"
         rows = [f"**{self._command}** `{key}`", f"[Task]({url})" if url else ""]
         if request := self._env.get("INPUT_REQUEST"):
-            rows.append(f"Request `{request}`")
+            rows.append(f"Request `{_plain(request)}`")
         if told and (message := self._env.get("INPUT_MESSAGE")):
             rows.append("\n".join(f"    {line}" for line in message.splitlines()))
         text = "\n\n".join(filter(None, rows)) + "\n"
@@ -291,19 +136,16 @@ class Action:
         return [*words, "--", key, *(["-"] if command == "say" else [])]
 
     def _recorded(self, name: str) -> tuple[str, str] | None:
-        """`ORG/KEY` and the address of the only task with this name in the state."""
-        code, document = self._json("state", "list")
+        """`ORG/KEY` and the address of the task with this name in the state."""
+        code, document = self._json("state", "show", "--", name)  # or those of a file
         if code:
             return None
-        found = {f"{task['orgName']}/{task['key']}": task for task in document.get("tasks", ())}
-        named = {key: task for key, task in found.items() if name in (key, task["key"])}
-        named = {key: task for key, task in named.items() if KEY.fullmatch(key)}
-        if len(named) != 1:
-            problem = "no task in the state has" if not named else "several tasks have"
-            tell("error", f"{problem} the key {name}")
-            return None
-        ((key, task),) = named.items()
-        return key, str(task.get("url") or "")
+        for task in document["tasks"]:
+            key = f"{task['orgName']}/{task['key']}"
+            if name in (key, task["key"]) and KEY.fullmatch(key):
+                return key, str(task["url"] or "")
+        tell("error", f"no task in the state has the key {name}")
+        return None
 
     def _json(self, *words: str, quiet: bool = True) -> tuple[int, dict[str, Any]]:
         """The exit code and the document of a command; its errors become annotations. With
@@ -399,14 +241,13 @@ class Action:
     def _existed(self, document: Mapping[str, Any]) -> str:
         """A line for each key that makes the plan fail and whose file the pull request does not
         change."""
-        number = pull_request(self._env)
+        number = self._github.pull_request()
         failing = {reason["key"] for reason in document.get("failReasons", ())} - {None}
         if number is None or not failing or not self._env.get("INPUT_GITHUB_TOKEN"):
             return ""
-        files = f"/repos/{self._repository}/pulls/{number}/files?per_page=100"
         try:
-            changed = {os.path.normpath(str(file["filename"])) for file in self._api().pages(files)}
-        except (RefusedError, PassingError, KeyError, TypeError):
+            changed = self._github.changed_files(number)
+        except PROBLEMS:
             return ""  # the plan is complete without it
         lines = [
             f"- `{_plain(task['key'])}` made this plan fail. It existed before this pull request, "
@@ -418,53 +259,36 @@ class Action:
         ]
         return "".join(lines) + "\n"
 
-    @property
-    def _repository(self) -> str:
-        return self._env.get("GITHUB_REPOSITORY", "")
-
-    def _api(self) -> Api:
-        url = self._env.get("GITHUB_API_URL", "https://api.github.com").rstrip("/")
-        return Api(url, self._env.get("INPUT_GITHUB_TOKEN", ""))
-
     def _number(self) -> int | None:
         """The number of the pull request or issue that gets the comment."""
         if self._command != "results":
-            return pull_request(self._env)
+            return self._github.pull_request()
         if self._issue:
             return int(self._issue)
-        number = pull_request(self._env, or_issue=True)
-        commit = self._env.get("GITHUB_SHA", "")
-        if number is not None or self._env.get("GITHUB_EVENT_NAME") != "push" or not commit:
-            return number
-        try:
-            found, _ = self._api().call("GET", f"/repos/{self._repository}/commits/{commit}/pulls")
-            return int(found[0]["number"]) if len(found) == 1 else None
-        except (RefusedError, PassingError, KeyError, TypeError, ValueError) as problem:
-            tell("warning", f"the commit's pull request could not be read: {problem}")
-            return None
+        number = self._github.pull_request(or_issue=True)
+        if number is None and self._env.get("GITHUB_EVENT_NAME") == "push":
+            return self._github.pull_request_of_commit()
+        return number
 
-    def _comment(self, body: str) -> None:
-        number = self._number()
-        if number is None:
-            print("No comment: this run is not for a pull request.")
-            return
-        if not self._env.get("INPUT_GITHUB_TOKEN"):
-            tell("warning", "no comment: the input github-token is empty")
-            return
+    def _comment(self, text: str) -> None:
         kind = "taskctl-results" if self._command == "results" else "taskctl"
-        marker = marker_of(self._name(), kind)
-        api, repository = self._api(), self._repository
+        # An HTML comment that identifies the directory's comment; nothing in it can close it.
+        marker = f"<!-- {kind}:{urllib.parse.quote(self._name(), safe='/ .,_')} -->"
         try:
-            did = upsert(api, repository, number, marker, cut(f"{marker}\n{body}"), time.sleep)
-        except RefusedError as problem:
+            if not self._env.get("INPUT_GITHUB_TOKEN"):
+                tell("warning", "no comment: the input github-token is empty")
+            elif (number := self._number()) is None:
+                print("No comment: this run is not for a pull request.")
+            else:
+                done = self._github.comment(number, marker, text)
+                print(f"The comment on #{number} was {done}.")
+        except PROBLEMS as problem:
             tell(
                 "warning",
                 f"the comment could not be written: {problem}. It needs `permissions: pull-requests"
                 ": write`, which the token of a pull request from a fork does not have. The job "
                 "summary has the same content",
             )
-            return
-        print(f"The comment on #{number} was {did}.")
 
     def _read(self, name: str) -> str:
         path = self._folder / name
