@@ -5,16 +5,86 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from reconciler.model.limits import table
+from reconciler.model import limits
 
 PAGE = Path(__file__).resolve().parents[1] / "SECURITY.md"
 _BLOCK = re.compile(r"(<!-- limits -->\n).*?(<!-- end of limits -->\n)", re.DOTALL)
 
 
+def _mib(size: int) -> str:
+    return f"{size // limits.MIB} MiB"
+
+
+_ROWS = (
+    ("A manifest or a policy", _mib(limits.MANIFEST_BYTES), "file"),
+    ("A prompt file or a data file", _mib(limits.NAMED_FILE_BYTES), "file"),
+    ("`taskctl.toml`, `pyproject.toml`, `.gitignore`", _mib(limits.CONFIG_BYTES), "file"),
+    ("Nested directories below a PATH", f"{limits.FOLDER_DEPTH}", "run"),
+    ("A path in a file", f"{limits.PATH_CHARACTERS:,} characters", "path"),
+    ("A saved plan", _mib(limits.SAVED_PLAN_BYTES), "file"),
+    ("A file of the cache", _mib(limits.CACHED_FILE_BYTES), "file"),
+    ("A state file, and its journal", _mib(limits.STATE_FILE_BYTES), "file"),
+    ("A shared state", _mib(limits.STATE_BYTES), "read"),
+    ("One part of a shared state", _mib(limits.STATE_PART_BYTES), "read"),
+    ("The head of a shared state", _mib(limits.STATE_HEAD_BYTES), "read"),
+    ("The list of the parts of a state in git", _mib(limits.STATE_TREE_BYTES), "read"),
+    ("What git downloads of a state, on disk", _mib(limits.STATE_FETCH_BYTES), "read"),
+    ("An object of a state in git, in memory", _mib(limits.GIT_OBJECT_BYTES), "read"),
+    ("What the service says about a task", f"{limits.OUTPUT_BYTES // 1024} KiB", "record"),
+    ("Git's answer whether it ignores a file", f"{limits.GIT_ANSWER_SECONDS:g} s", "file"),
+    ("Nested levels of YAML", f"{limits.YAML_DEPTH}", "file"),
+    ("Values and characters that YAML aliases stand for", f"{limits.ALIAS_VALUES:,}", "file"),
+    ("Errors in its schema, or in `after`, that are reported", f"{limits.TASK_FINDINGS}", "task"),
+    ("Tasks that entries generate, before `exclude`", f"{limits.GENERATED_TASKS:,}", "run"),
+    ("Texts of generated tasks, in memory", _mib(limits.GENERATED_BYTES), "run"),
+    ("A JSON Schema that `expect` names", f"{limits.SCHEMA_BYTES // 1024} KiB", "file"),
+    ("Values in a policy, and in all schemas of `expect`", f"{limits.SCHEMA_VALUES:,}", "run"),
+    ("Nested levels of a policy or such a schema", f"{limits.SCHEMA_DEPTH}", "file"),
+    ("Keywords of it that are evaluated within each other", f"{limits.NESTED_KEYWORDS}", "value"),
+    ("CPU time of checking them, as a last resort", f"{limits.SCHEMA_SECONDS:g} s", "run"),
+    ("Checking the result of a task", f"{limits.RESULT_SECONDS:g} s of CPU time", "task"),
+    ("Results of a schema that take longer", f"{limits.RESULT_TIMEOUTS}", "run"),
+    (
+        "Keywords that a policy evaluates",
+        f"{limits.POLICY_STEPS:,}, and {limits.POLICY_STEPS_PER_TASK:,} for each task",
+        "run",
+    ),
+    (
+        "CPU time of a policy's regular expressions, as a last resort",
+        f"{limits.POLICY_SECONDS:g} s, and {limits.POLICY_SECONDS_PER_TASK * 1000:g} ms for each task",
+        "run",
+    ),
+    ("Concurrent requests (`--parallelism`)", f"{limits.PARALLELISM}", "run"),
+    ("A response of the service, decompressed", _mib(limits.RESPONSE_BYTES), "response"),
+    (
+        "Commas, colons and brackets between the texts of a response",
+        f"{limits.RESPONSE_VALUES:,}",
+        "response",
+    ),
+    (f"Responses above {_mib(limits.SMALL_RESPONSE_BYTES)} in memory", "1", "run"),
+    ("Entries of a page of a list", f"{limits.PAGE_ENTRIES:,}", "response"),
+    ("The token of a page", f"{limits.PAGE_TOKEN_CHARACTERS:,} characters", "response"),
+    ("Pages of the list of tasks", f"{limits.LIST_PAGES:,}", "lookup"),
+    ("Pages of the events of a task", f"{limits.EVENT_PAGES}", "task"),
+    ("Reading them", f"{limits.EVENT_SECONDS:g} s", "task"),
+    (
+        "What is kept of responses, in memory",
+        f"{_mib(limits.KEPT_BYTES)}, and twice {limits.KEPT_BYTES_PER_TASK // 1024} KiB for each task",
+        "lookup",
+    ),
+    (
+        "Open requests, open tool calls, and attached pull requests",
+        f"{limits.SUMMARY_ITEMS}",
+        "task",
+    ),
+)
+"""What is limited, to how much, and for what."""
+
+
 def limits_page() -> str:
     """SECURITY.md with the table between its two comments."""
     rows = ["| input | at most | per |", "| --- | --- | --- |"]
-    rows += [f"| {limit.what} | {limit.most} | {limit.scope} |" for limit in table()]
+    rows += [f"| {what} | {most} | {scope} |" for what, most, scope in _ROWS]
     made, count = _BLOCK.subn(
         lambda found: found[1] + "\n".join(rows) + "\n" + found[2],
         PAGE.read_text(encoding="utf-8"),

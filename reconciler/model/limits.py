@@ -1,4 +1,4 @@
-"""All limits on input that taskctl does not trust, in one table.
+"""All limits on input that taskctl does not trust. `tools/limits_page.py` has the table of them.
 
 Each is per run unless its row says otherwise, and admits the largest input that makes sense. A
 count decides wherever it can, never a time: a busy machine must not change a verdict. Where only a
@@ -6,8 +6,6 @@ time can stop a check, the verdict is that there is none.
 """
 
 from __future__ import annotations
-
-from reconciler.model.value import Value
 
 MIB = 1 << 20
 
@@ -64,86 +62,3 @@ EVENT_SECONDS = 30.0
 KEPT_BYTES = 64 * MIB
 KEPT_BYTES_PER_TASK = 16 * 1024
 SUMMARY_ITEMS = 200
-
-
-class Limit(Value, frozen=True):
-    """A row of the table: what is limited, to how much, and for what."""
-
-    what: str
-    most: str
-    scope: str
-
-
-def _mib(size: int) -> str:
-    return f"{size // MIB} MiB"
-
-
-def table() -> tuple[Limit, ...]:
-    """The rows, for the documents."""
-    return (
-        Limit("A manifest or a policy", _mib(MANIFEST_BYTES), "file"),
-        Limit("A prompt file or a data file", _mib(NAMED_FILE_BYTES), "file"),
-        Limit("`taskctl.toml`, `pyproject.toml`, `.gitignore`", _mib(CONFIG_BYTES), "file"),
-        Limit("Nested directories below a PATH", f"{FOLDER_DEPTH}", "run"),
-        Limit("A path in a file", f"{PATH_CHARACTERS:,} characters", "path"),
-        Limit("A saved plan", _mib(SAVED_PLAN_BYTES), "file"),
-        Limit("A file of the cache", _mib(CACHED_FILE_BYTES), "file"),
-        Limit("A state file, and its journal", _mib(STATE_FILE_BYTES), "file"),
-        Limit("A shared state", _mib(STATE_BYTES), "read"),
-        Limit("One part of a shared state", _mib(STATE_PART_BYTES), "read"),
-        Limit("The head of a shared state", _mib(STATE_HEAD_BYTES), "read"),
-        Limit("The list of the parts of a state in git", _mib(STATE_TREE_BYTES), "read"),
-        Limit("What git downloads of a state, on disk", _mib(STATE_FETCH_BYTES), "read"),
-        Limit("An object of a state in git, in memory", _mib(GIT_OBJECT_BYTES), "read"),
-        Limit("What the service says about a task", f"{OUTPUT_BYTES // 1024} KiB", "record"),
-        Limit("Git's answer whether it ignores a file", f"{GIT_ANSWER_SECONDS:g} s", "file"),
-        Limit("Nested levels of YAML", f"{YAML_DEPTH}", "file"),
-        Limit("Values and characters that YAML aliases stand for", f"{ALIAS_VALUES:,}", "file"),
-        Limit("Errors in its schema, or in `after`, that are reported", f"{TASK_FINDINGS}", "task"),
-        Limit("Tasks that entries generate, before `exclude`", f"{GENERATED_TASKS:,}", "run"),
-        Limit("Texts of generated tasks, in memory", _mib(GENERATED_BYTES), "run"),
-        Limit("A JSON Schema that `expect` names", f"{SCHEMA_BYTES // 1024} KiB", "file"),
-        Limit("Values in a policy, and in all schemas of `expect`", f"{SCHEMA_VALUES:,}", "run"),
-        Limit("Nested levels of a policy or such a schema", f"{SCHEMA_DEPTH}", "file"),
-        Limit("Keywords of it that are evaluated within each other", f"{NESTED_KEYWORDS}", "value"),
-        Limit("CPU time of checking them, as a last resort", f"{SCHEMA_SECONDS:g} s", "run"),
-        Limit("Checking the result of a task", f"{RESULT_SECONDS:g} s of CPU time", "task"),
-        Limit("Results of a schema that take longer", f"{RESULT_TIMEOUTS}", "run"),
-        Limit(
-            "Keywords that a policy evaluates",
-            f"{POLICY_STEPS:,}, and {POLICY_STEPS_PER_TASK:,} for each task",
-            "run",
-        ),
-        Limit(
-            "CPU time of a policy's regular expressions, as a last resort",
-            f"{POLICY_SECONDS:g} s, and {POLICY_SECONDS_PER_TASK * 1000:g} ms for each task",
-            "run",
-        ),
-        *_of_responses(),
-    )
-
-
-def _of_responses() -> tuple[Limit, ...]:
-    return (
-        Limit("Concurrent requests (`--parallelism`)", f"{PARALLELISM}", "run"),
-        Limit("A response of the service, decompressed", _mib(RESPONSE_BYTES), "response"),
-        Limit(
-            "Commas, colons and brackets between the texts of a response",
-            f"{RESPONSE_VALUES:,}",
-            "response",
-        ),
-        Limit(f"Responses above {_mib(SMALL_RESPONSE_BYTES)} in memory", "1", "run"),
-        Limit("Entries of a page of a list", f"{PAGE_ENTRIES:,}", "response"),
-        Limit("The token of a page", f"{PAGE_TOKEN_CHARACTERS:,} characters", "response"),
-        Limit("Pages of the list of tasks", f"{LIST_PAGES:,}", "lookup"),
-        Limit("Pages of the events of a task", f"{EVENT_PAGES}", "task"),
-        Limit("Reading them", f"{EVENT_SECONDS:g} s", "task"),
-        Limit(
-            "What is kept of responses, in memory",
-            f"{_mib(KEPT_BYTES)}, and twice {KEPT_BYTES_PER_TASK // 1024} KiB for each task",
-            "lookup",
-        ),
-        Limit(
-            "Open requests, open tool calls, and attached pull requests", f"{SUMMARY_ITEMS}", "task"
-        ),
-    )
