@@ -82,14 +82,6 @@ def builtins_of(value: object) -> Any:
     return map_texts(str, msgspec.to_builtins(value, order="sorted"))
 
 
-def convert_to(kind: type[T], value: object) -> T:
-    """The inverse of `builtins_of`. Raises ShapeError."""
-    try:
-        return msgspec.convert(value, shareable(kind))
-    except ValueError as problem:
-        raise _shape_error(problem) from None
-
-
 def shareable(kind: T) -> T:
     """The type `kind`, which threads can then use at the same time."""
     _decoder(kind)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import defstruct
 
-from reconciler.model.typed_json import convert_to
+from reconciler.model.typed_json import decode_as
 
 THREADS = 4
 
@@ -27,17 +27,17 @@ def _many_switches() -> Iterator[None]:
 @pytest.mark.usefixtures("_many_switches")
 def test_threads_may_use_a_codec_for_the_first_time_at_once() -> None:
     """msgspec alone crashes then."""
-    data = {"part1": {"field1": "x"}}
+    data = b'{"part1": {"field1": "x"}}'
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in range(40):
             kind = nested()
             ready = Barrier(THREADS)
 
-            def convert(_: int, kind: type = kind, ready: Barrier = ready) -> object:
+            def decode(_: int, kind: type = kind, ready: Barrier = ready) -> object:
                 ready.wait()
-                return convert_to(kind, data)
+                return decode_as(kind, data)
 
-            first, *others = pool.map(convert, range(THREADS))
+            first, *others = pool.map(decode, range(THREADS))
             assert others == [first] * (THREADS - 1)
 
 
