@@ -21,19 +21,11 @@ class Clocks(NamedTuple):
     service: datetime | None = None
 
     @property
-    def service_now(self) -> datetime | None:
-        """The service's clock if it is plausible."""
-        return self.service if self.service is not None and not self.is_odd else None
-
-    @property
     def moment(self) -> datetime:
         """The service's clock if it is plausible, otherwise the wall clock."""
-        return self.service_now or self.now
-
-    @property
-    def is_odd(self) -> bool:
-        """Whether the service's date cannot be correct."""
-        return self.service is not None and abs(self.service - self.now) > FARTHEST
+        if self.service is None or abs(self.service - self.now) > FARTHEST:
+            return self.now
+        return self.service
 
 
 class Clock(Protocol):

@@ -6,14 +6,12 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from reconciler.model.clock import FARTHEST
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, warning
 from reconciler.remote.exchange import ServiceResponse
 from reconciler.remote.retries import http_date
 from reconciler.remote.sanitize import shown_text
-
-MAX_DIFFERENCE = timedelta(days=1)
-"""From this machine's clock. A `Date` that differs more is ignored and reported."""
 
 
 class ServiceClock:
@@ -40,7 +38,7 @@ class ServiceClock:
         moment = http_date(text)
         if moment is None or not 200 <= response.status < 300:
             return
-        if abs(moment - self._wall_clock()) > MAX_DIFFERENCE:
+        if abs(moment - self._wall_clock()) > FARTHEST:
             self.ignored = warning(Code.IMPLAUSIBLE_DATE, date=shown_text(text, 40))
             return
         with self._lock:
