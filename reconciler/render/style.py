@@ -52,7 +52,7 @@ class Style(Value, frozen=True):
     """The appearance of a report; formats for programs ignore most of it.
 
     `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
-    `links`: a terminal with hyperlinks. `encoding`: that of the stream.
+    `links`: a terminal with hyperlinks.
     `source` returns a line (from 1) of a file, to be shown below a problem, or None. `diagnostics`:
     text includes them (other formats always do). `locate` turns a file name into a path relative to
     the repository.
@@ -61,7 +61,6 @@ class Style(Value, frozen=True):
     color: bool = False
     terminal: bool = False
     links: bool = False
-    encoding: str = "utf-8"
     width: int = 80
     full_width: int = 80
     quiet: bool = False

@@ -1,4 +1,4 @@
-"""The tokens that tasks have used: tables with bars, CSV, and a document."""
+"""The tokens that tasks have used: tables, CSV, and a document."""
 
 from __future__ import annotations
 
@@ -18,14 +18,9 @@ from reconciler.tasks.totals import GroupTotal, Totals, Usage
 if TYPE_CHECKING:
     from reconciler.app.status import TotalsReport
 
-BLOCKS = "▏▎▍▌▋▊▉█"
-ASCII = "#"
-"""The characters of a bar, from the least to the completely filled one."""
-
 MAX_ROWS = {By.DAY: 31}
 """The maximum number of rows of a table, if not 20; one more row sums up the others."""
 
-MAX_BAR, SHORTEST_BAR = 40, 8
 _CUT = "..."
 
 
@@ -39,7 +34,7 @@ class TotalsView(ReportView):
     def rows(self, style: Style) -> Iterable[str]:
         if style.quiet:
             return ()
-        return totals_rows(self.report.totals, self.report.budgets, style, _bar_marks(style))
+        return totals_rows(self.report.totals, self.report.budgets, style)
 
     def document(self) -> Document:
         totals = self.report.totals
@@ -62,26 +57,12 @@ class TotalsView(ReportView):
         return [columns, *(list(row.values()) for row in _rows(totals, by, sums))]
 
 
-def _bar_marks(style: Style) -> str:
-    """The characters to draw bars with, as far as a terminal's encoding has them."""
-    if not style.terminal:
-        return ""
-    try:
-        BLOCKS.encode(style.encoding)
-    except (UnicodeEncodeError, LookupError):
-        return ASCII
-    return BLOCKS
-
-
-def totals_rows(
-    totals: Totals, outlooks: Sequence[Outlook], style: Style, marks: str = ""
-) -> list[str]:
-    """`marks` are the characters of bars, see BLOCKS; empty for no bars."""
+def totals_rows(totals: Totals, outlooks: Sequence[Outlook], style: Style) -> list[str]:
     if not totals.tasks:
         return ["No tasks are recorded."]
     rows: list[str] = []
     for by, sums in totals.groups.items():
-        rows += [*_table(f"BY {by.upper()}", _limit(sums, by), style, marks), ""]
+        rows += [*_table(f"BY {by.upper()}", _limit(sums, by), style), ""]
     unknown = f"; the usage of {totals.unknown:,} is unknown" if totals.unknown else ""
     rows.append(f"{totals.tokens:,} tokens, used by {counted(totals.tasks, 'task')}{unknown}.")
     return [*rows, *budget_rows(outlooks, style)]
@@ -104,15 +85,6 @@ def _values(usage: Usage) -> tuple[object, ...]:
     return ref.org_name, ref.key, *(value or None for value in optional), usage.tokens
 
 
-def bar(value: int, most: int, columns: int, marks: str) -> str:
-    """A bar whose length is the share of `value` in `most`; visible for any positive value."""
-    if value <= 0 or not marks:
-        return ""
-    steps = max(1, round(value * columns * len(marks) / most))
-    whole, rest = divmod(steps, len(marks))
-    return marks[-1] * whole + (marks[rest - 1] if rest else "")
-
-
 def _limit(sums: Sequence[GroupTotal], by: By) -> list[GroupTotal]:
     """The largest and the others, or the latest days and those before them."""
     most = MAX_ROWS.get(by, 20)
@@ -125,17 +97,13 @@ def _limit(sums: Sequence[GroupTotal], by: By) -> list[GroupTotal]:
     return [other, *shown] if by is By.DAY else [*shown, other]
 
 
-def _table(title: str, sums: Sequence[GroupTotal], style: Style, marks: str) -> Iterator[str]:
-    """A row per group: name, number of tasks, tokens, bar. Names are shortened first."""
+def _table(title: str, sums: Sequence[GroupTotal], style: Style) -> Iterator[str]:
+    """A row per group: name, number of tasks, tokens. Names are shortened to fit."""
     numbers = [("TASKS", "TOKENS"), *((f"{group.tasks:,}", f"{group.tokens:,}") for group in sums)]
     taken = sum(max(map(len, column)) + 2 for column in zip(*numbers, strict=True))
-    room = max(len(title), style.width - taken - (2 + SHORTEST_BAR if marks else 0))
+    room = max(len(title), style.width - taken)
     names = [title, *(_shorten(safe.line(group.name or "(unknown)"), room) for group in sums)]
-    left = style.width - max(map(cells.width, names)) - taken - 2
-    columns = min(MAX_BAR, left) if left >= SHORTEST_BAR else 0
-    most = max(group.tokens for group in sums)
-    bars = ["", *(bar(group.tokens, most, columns, marks if columns else "") for group in sums)]
-    table = [(name, *row, drawn) for name, row, drawn in zip(names, numbers, bars, strict=True)]
+    table = [(name, *row) for name, row in zip(names, numbers, strict=True)]
     head, *rows = cells.table_rows(table, right=(1, 2))
     yield style.palette.bold(head)
     yield from rows

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,11 +14,10 @@ import pytest
 
 from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
-from tests.support.doc_blocks import at_terminal
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.live_tasks import LONGER, LiveTasks, live_tasks
 from tests.support.remark_cases import commands_of
-from tests.support.sandbox import ROOT, TOKEN, Sandbox, as_tasks, prompts
+from tests.support.sandbox import Sandbox, as_tasks, prompts
 
 ONE = {"one": "finishing the first"}
 TWO = {**ONE, "two": "finishing the second"}
@@ -270,24 +267,3 @@ def test_status_shows_the_total_usage(place: LiveTasks) -> None:
         totals = place.document("status", "--totals", chosen)["totals"]
         assert (totals["tasks"], totals["tokens"]) == (1, used["one"])
     assert "totals" not in place.document("status")
-
-
-@pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "█"), ("ascii", "#")])
-def test_bars_match_the_capabilities_of_the_terminal(
-    place: LiveTasks, encoding: str, mark: str
-) -> None:
-    env = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONIOENCODING": encoding,
-        "PULUMI_ACCESS_TOKEN": TOKEN,
-        "NO_COLOR": "1",
-        "COLUMNS": "60",
-    }
-    words = f"{sys.executable} -m reconciler status --totals --backend {place.url} >&2"
-    code, out, shown = at_terminal(words, place.folder, env)
-    assert code == 0, out + shown
-    assert mark * 8 in out + shown
-    assert "\x1b" not in out + shown
-    rows = [row for row in (out + shown).splitlines() if not row.startswith("Budget: ")]
-    assert max(map(len, rows)) <= 60

@@ -330,7 +330,6 @@ class Output:
             terminal=stream.isatty(),
             links=self.options.format == "text"
             and wants_links(os.environ, terminal=stream.isatty()),
-            encoding=stream.encoding or "ascii",
             width=columns(),
             full_width=columns(most=1000),
             quiet=self.options.quiet,

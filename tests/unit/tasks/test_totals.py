@@ -17,12 +17,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.render import cells, render, view_of
 from reconciler.render.style import Style
-from reconciler.render.totals import (
-    ASCII,
-    BLOCKS,
-    bar,
-    totals_rows,
-)
+from reconciler.render.totals import totals_rows
 from reconciler.tasks.totals import GroupTotal, Totals, Usage, known_usages, totals
 from tests.support.documents import check_document
 from tests.support.escaping import invisible_in
@@ -132,19 +127,18 @@ LEFT = Outlook(Budget("acme", 5, 9, exhausted=False), NOW)
 
 
 def test_rows_have_the_documented_columns() -> None:
-    assert totals_rows(SUMMED, [LEFT], Style(), ASCII) == [
+    assert totals_rows(SUMMED, [LEFT], Style()) == [
         "BY FILE                             TASKS     TOKENS",
-        "tasks/long/name/of/a/manifest.yaml     12  1,240,000  " + "#" * 26,
-        "b.yaml                                  1         10  #",
+        "tasks/long/name/of/a/manifest.yaml     12  1,240,000",
+        "b.yaml                                  1         10",
         "",
         "BY DAY      TASKS     TOKENS",
-        "2026-11-23      1         10  #",
-        "2026-11-24     12  1,240,000  " + "#" * 40,
+        "2026-11-23      1         10",
+        "2026-11-24     12  1,240,000",
         "",
         "1,240,010 tokens, used by 13 tasks; the usage of 2 is unknown.",
         "Budget: 5 of 9 tokens used.",
     ]
-    assert not any("#" in row for row in totals_rows(SUMMED, [], Style()))
     assert totals_rows(summed_up((), ()), [LEFT], Style()) == ["No tasks are recorded."]
 
 
@@ -162,23 +156,14 @@ sums = st.lists(
 )
 
 
-@given(sums, sums, st.integers(40, 120), st.sampled_from(["", ASCII, BLOCKS]))
+@given(sums, sums, st.integers(40, 120))
 def test_rows_fit_and_names_are_escaped(
-    files: list[GroupTotal], days: list[GroupTotal], width: int, marks: str
+    files: list[GroupTotal], days: list[GroupTotal], width: int
 ) -> None:
     summed = replace(summed_up(tuple(files), tuple(days)), tasks=9)
-    rows = totals_rows(summed, [], Style(width=width), marks)
+    rows = totals_rows(summed, [], Style(width=width))
     assert not invisible_in("".join(rows))
     assert all(cells.width(row) <= max(width, 60) for row in rows)
-
-
-@given(st.integers(0, 2**63), st.integers(1, 2**63), st.integers(1, 200))
-def test_the_length_of_a_bar_is_its_share(value: int, most: int, columns: int) -> None:
-    value = min(value, most)
-    drawn = bar(value, most, columns, BLOCKS)
-    assert len(drawn) <= columns
-    assert bool(drawn) == (value > 0)
-    assert bar(most, most, columns, BLOCKS) == "█" * columns
 
 
 def test_the_document_has_the_documented_form() -> None:
