@@ -91,7 +91,6 @@ class App:
         token_file: Path | None = None,
         now: Callable[[], datetime] = _utc_now,
         work_seconds: float = WORK_SECONDS,
-        budget: TokenBudget | None = None,
         scenario: Scenario | None = None,
         max_streams: int = MAX_STREAMS,
         streams_end: bool = False,
@@ -103,7 +102,7 @@ class App:
         `token` is the only valid token; with None, every token is valid and is a user of its own.
         It stands for the user that `identity` would be as a token. The page names `token_file`.
         `now` is the service's clock (aware datetimes). Tasks succeed after `work_seconds`, unless
-        a `scenario` is given. `budget` is stored in `db`. More event streams than `max_streams` are
+        a `scenario` is given. More event streams than `max_streams` are
         refused with 503. `streams_end`: the stream of an idle task ends; otherwise it stays open,
         with heartbeats.
         """
@@ -118,8 +117,6 @@ class App:
             heartbeat_seconds=heartbeat_seconds,
             token_file=token_file,
         )
-        if budget is not None:
-            store_budget(self._ctx.storage, budget)
         self._closed = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -136,9 +133,9 @@ class App:
         start_response(response.status_line, [*response.headers, *common])
         return response.chunks
 
-    def forget_budget(self) -> None:
-        """Removes the budget stored in the database."""
-        store_budget(self._ctx.storage, None)
+    def set_budget(self, budget: TokenBudget | None) -> None:
+        """Stores a budget in the database; None removes it."""
+        store_budget(self._ctx.storage, budget)
 
     def stop_streams(self) -> None:
         """Ends all open and future event streams. Other requests are still handled."""

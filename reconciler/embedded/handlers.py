@@ -162,8 +162,8 @@ def get_token_budget(service: ServiceContext, request: ApiRequest) -> ApiRespons
             raise ApiError(404, "Not Found: no Neo token limit applies to this organization")
         if task_id and find_task(connection, request.org_name, task_id, request.user) is None:
             raise ApiError(404, "Not Found: no such task in this organization")
-        used = used_tokens(connection, budget, request.org_name, now)
-    return json_response(200, budget.document(used, now))
+        used = used_tokens(connection, request.org_name, now)
+    return json_response(200, budget.document(used))
 
 
 def get_user(_ctx: ServiceContext, request: ApiRequest) -> ApiResponse:

@@ -20,7 +20,7 @@ from typing import TypeVar
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x7461736B
 """`task` in the header identifies the file as ours."""
 
@@ -71,10 +71,7 @@ CREATE TABLE events (
 );
 CREATE TABLE budget (
     allowance INTEGER NOT NULL,
-    bonus INTEGER NOT NULL,
-    window_end INTEGER NOT NULL,
-    window_seconds INTEGER NOT NULL,
-    window_kind TEXT NOT NULL
+    window_end INTEGER NOT NULL
 );
 """
 

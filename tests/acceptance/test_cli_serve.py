@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,11 +87,10 @@ def budget(url: str) -> dict[str, Any] | None:
 
 
 def test_a_simulated_budget_applies_until_it_is_removed(tmp_path: Path) -> None:
-    with served(tmp_path, "--token-budget", "500", "--budget-window", "1h") as (_, url):
+    with served(tmp_path, "--token-budget", "500") as (_, url):
         told = budget(url)
         assert told is not None
-        assert told["effectiveAllowanceTokens"] == 500
-        assert 3500 < told["windowEnd"] - time.time() <= 3601
+        assert (told["effectiveAllowanceTokens"], told["windowEnd"]) == (500, 0)
     with served(tmp_path) as (_, url):
         assert budget(url) == told
     with served(tmp_path, "--token-budget", "none") as (_, url):
@@ -100,16 +98,13 @@ def test_a_simulated_budget_applies_until_it_is_removed(tmp_path: Path) -> None:
     with served(tmp_path, "--token-budget", "0") as (_, url):
         told = budget(url)
         assert told is not None
-        assert (told["exhausted"], told["windowEnd"]) == (True, 0)
+        assert told["exhausted"] is True
 
 
 @pytest.mark.parametrize(
     "options",
-    [
-        ["--token-budget", "-1"], ["--token-budget", "many"], ["--token-budget", "9" * 17],
-        ["--budget-window", "1h"], ["--token-budget", "none", "--budget-window", "1h"],
-    ],
-)  # fmt: skip
+    [["--token-budget", "-1"], ["--token-budget", "many"], ["--token-budget", "9" * 17]],
+)
 def test_an_invalid_budget_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
 ) -> None:

@@ -44,8 +44,8 @@ def made(place: LiveTasks) -> int:
 
 def spent(place: LiveTasks) -> None:
     """Sets the budget to the tokens used so far."""
-    with closing(App(place.folder / "service.db", budget=TokenBudget(1000))):
-        pass
+    with closing(App(place.folder / "service.db")) as app:
+        app.set_budget(TokenBudget(1000))
 
 
 def test_plan_shows_the_budget(place: LiveTasks) -> None:
@@ -224,8 +224,8 @@ def test_a_budget_refusal_of_the_service_is_explained(
 
 def test_the_local_service_uses_the_budget_configured_with_serve(tmp_path: Path) -> None:
     (tmp_path / ".taskctl").mkdir()
-    with closing(App(tmp_path / ".taskctl" / "local.db", budget=TokenBudget(0))):
-        pass
+    with closing(App(tmp_path / ".taskctl" / "local.db")) as app:
+        app.set_budget(TokenBudget(0))
     sandbox = Sandbox(tmp_path, Local())
     sandbox.write(as_tasks(prompts(1)))
     ended = sandbox.run("apply")

@@ -41,8 +41,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
         now=lambda: at[0],
         work_seconds=WORK.total_seconds(),
         streams_end=True,
-        budget=TokenBudget(allowance=10_000, window_kind="org-dollar"),
     )
+    app.set_budget(TokenBudget(10_000))
     with closing(app), running_app(app) as url:
         yield Service(Sdk.of(url), forward)
 
@@ -163,15 +163,15 @@ def test_the_budget(service: Service, sdk: Sdk) -> None:
     service.forward(WORK)
     budget = sdk.neo.get_org_neo_token_budget(ORG, task_id)
     assert budget.consumed_tokens == sdk.agents.get_task(ORG, task_id).tokens_used
-    assert (budget.window_kind, budget.exhausted) == ("org-dollar", False)
-    assert budget.consumed_cents < budget.effective_allowance_cents
+    assert (budget.window_kind, budget.exhausted) == ("individual", False)
+    assert budget.consumed_tokens < budget.effective_allowance_tokens
     with refused(404):
         sdk.neo.get_org_neo_token_budget(ORG, "no-such-task")
 
 
 def test_a_used_up_budget_is_a_402(tmp_path: Path) -> None:
-    budget = TokenBudget(allowance=0, window_end=4_102_444_800, window_kind="trial")
-    with closing(App(tmp_path / "spent.db", budget=budget)) as app, running_app(app) as url:
+    with closing(App(tmp_path / "spent.db")) as app, running_app(app) as url:
+        app.set_budget(TokenBudget(0, window_end=4_102_444_800))
         sdk = Sdk.of(url)
         told = sdk.neo.get_org_neo_token_budget(ORG)
         assert (told.exhausted, told.window_end) == (True, 4_102_444_800)

@@ -89,9 +89,10 @@ def rollout(
     folder.mkdir()
     scenario = scenario_of("by-prompt", 0.05)
     with (
-        closing(App(folder / "service.db", scenario=scenario, budget=budget)) as app,
+        closing(App(folder / "service.db", scenario=scenario)) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
     ):
+        app.set_budget(budget)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
@@ -137,7 +138,7 @@ def killed_with_a_used_up_budget(folder: Path, point: int) -> None:
         again = here.apply()
         assert again.returncode == 1, f"{point}: {again.stdout}{again.stderr}"
         assert here.made().keys() <= {"a"}, point
-        here.app.forget_budget()
+        here.app.set_budget(None)
         last = here.apply()
         assert last.returncode == 0, f"{point}: {last.stdout}{last.stderr}"
         assert here.assert_pilot_first().keys() == set(ROWS), point

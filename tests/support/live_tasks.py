@@ -127,11 +127,11 @@ def live_tasks(
                 folder / "service.db",
                 now=clock,
                 scenario=scenario_of("by-prompt", work_seconds),
-                budget=budget,
             )
         ) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
     ):
+        app.set_budget(budget)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

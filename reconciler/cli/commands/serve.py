@@ -6,12 +6,10 @@ import os
 import secrets
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -19,9 +17,6 @@ from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import duration, option
 from reconciler.cli.usage import UsageError
 from reconciler.manifest.repository import repository_root, resolved
-
-if TYPE_CHECKING:
-    from reconciler.embedded.budget import TokenBudget
 
 SCENARIOS = (
     "finishing",
@@ -81,29 +76,18 @@ DATABASE = ".taskctl/local.db"
         help="How long a task runs.",
     ),
     option(
-        "--streams",
-        type=click.Choice(["end", "open"]),
-        default="open",
-        help="Whether the event stream of an idle task ends, or stays open as in Pulumi Cloud.",
-    ),
-    option(
         "--token-budget",
         type=_tokens,
         metavar="N|none",
         help="Neo tokens that each organization may use, stored in the file; none removes the "
         "limit.",
     ),
-    option(
-        "--budget-window",
-        type=duration,
-        help="Length of each budget window.  [default: unlimited]",
-    ),
     text_only=True,
     examples=[
         ("taskctl serve", "listens on http://127.0.0.1:8765"),
         ("taskctl serve --port 0 --db /tmp/demo.db", "a free port, and a separate file"),
         ("taskctl serve --scenario approving", "tasks that ask for approval"),
-        ("taskctl serve --token-budget 50000 --budget-window 1h", "a budget per hour"),
+        ("taskctl serve --token-budget 50000", "a budget of tokens"),
         (
             "PULUMI_ACCESS_TOKEN=$(cat FILE) taskctl plan --backend http://127.0.0.1:8765",
             "in another terminal, with the token file that serve shows",
@@ -118,9 +102,7 @@ def command(
     db: str,
     scenario: str,
     work_time: timedelta,
-    streams: str,
     token_budget: int | None,
-    budget_window: timedelta | None,
 ) -> int:
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
 
@@ -129,13 +111,13 @@ def command(
     body returns 400, which Pulumi's API description does not list.
     """
     from reconciler.embedded.app import App
+    from reconciler.embedded.budget import TokenBudget
     from reconciler.embedded.scenarios import scenario_of
     from reconciler.embedded.server import serve
     from reconciler.remote.credentials import LOCAL_IDENTITY
     from reconciler.system import memory
 
     memory.resume_collection()
-    budget = _budget(token_budget, budget_window)
     with _access(call) as (token, file):
         app = App(
             call.ctx.embedded_file(db if db == DATABASE else call.ctx.settings.names([db])[0]),
@@ -143,11 +125,9 @@ def command(
             token_file=file,
             identity=LOCAL_IDENTITY if file else None,  # tasks outlive a token
             scenario=scenario_of(scenario, work_time.total_seconds()),
-            budget=budget,
-            streams_end=streams == "end",
         )
-        if token_budget == NO_BUDGET:
-            app.forget_budget()
+        if token_budget is not None:
+            app.set_budget(None if token_budget == NO_BUDGET else TokenBudget(token_budget))
 
         def announce(url: str) -> None:
             call.out.document(f"{url}\n")
@@ -193,15 +173,3 @@ def _token(env: Mapping[str, str]) -> str | None:
     if not env[VARIABLE].strip():
         raise UsageError("emptyToken", variable=VARIABLE)
     return env[VARIABLE].strip()
-
-
-def _budget(tokens: int | None, window: timedelta | None) -> TokenBudget | None:
-    from reconciler.embedded.budget import TokenBudget
-
-    if tokens is None or tokens == NO_BUDGET:
-        if window is not None:
-            raise UsageError("requires", option="--budget-window", needed="--token-budget N")
-        return None
-    seconds = max(1, round(window.total_seconds())) if window else 0
-    ends = round(time.time()) + seconds if seconds else 0
-    return TokenBudget(tokens, window_end=ends, window_seconds=seconds)
