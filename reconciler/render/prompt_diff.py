@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from reconciler.render.text_diff import DiffRow, Gap, Line, lines_of, side_by_si
 
 CONTEXT = 2  # unchanged lines shown around a change
 RUN = 8  # rows shown of consecutive added lines, or removed lines
-
+DIFF_ROWS = 40  # of one field's difference, unless -v
 
 SeeAll = Callable[[], str]
 """Returns how to see all of a prompt. Only called for an excerpt: completing a command is slow."""
@@ -52,49 +52,48 @@ def prompt_rows(text: str, style: Style, excerpt: Excerpt, see_all: SeeAll) -> l
     return rows
 
 
-def diff_rows(before: str | None, after: str | None, style: Style, limit: int) -> list[str]:
-    """The first `limit` rows of a diff, each starting with `- `, `+ ` or two spaces; all with
+def diff_rows(before: str | None, after: str | None, style: Style) -> list[str]:
+    """The first rows of a diff, each starting with `- `, `+ ` or two spaces; all with
     `style.verbose`. None means that the text does not exist."""
     found = side_by_side(before, after, CONTEXT)
     if not found:
         return [style.palette.dim("(only line ends differ)")]
-    groups = groupby(found, _kind)
-    return _limit([r for kind, rows in groups for r in _group(kind, rows, style)], style, limit)
+    rows: list[str] = []
+    for side, group in groupby(found, _side):
+        own = [text for row in group for text in _rows(row, style)]
+        rows += _limit(own, style, RUN) if side else own
+    return _limit(rows, style, DIFF_ROWS)
 
 
-def _kind(row: DiffRow | Gap) -> str:
+def _side(row: DiffRow | Gap) -> str:
+    """The only side on which a line exists."""
+    if isinstance(row, Gap) or (row.old is not None and row.new is not None):
+        return ""
+    return "new" if row.old is None else "old"
+
+
+def _limit(rows: list[str], style: Style, limit: int) -> list[str]:
+    if style.verbose or len(rows) <= limit + 1:
+        return rows
+    more = f"({len(rows) - limit} more lines, -v shows them)"
+    return [*rows[:limit], style.palette.dim(more)]
+
+
+def _rows(row: DiffRow | Gap, style: Style) -> Iterator[str]:
+    palette = style.palette
     if isinstance(row, Gap):
-        return "gap"
-    if not row.differs:
-        return "same"
-    if row.new is None:
-        return "old"
-    return "new" if row.old is None else "pair"
+        yield palette.dim("...")
+    elif row.old is not None and row.new is not None and row.differs:
+        yield from _pair(row.old, row.new, style)
+    elif row.old is not None:
+        paint = palette.red if row.differs else str
+        yield from _marked("- " if row.differs else "  ", row.old, style, paint)
+    elif row.new is not None:
+        yield from _marked("+ ", row.new, style, palette.green)
 
 
-def _group(kind: str, rows: Iterable[DiffRow | Gap], style: Style) -> Iterator[str]:
-    """The rows of adjacent lines of one kind."""
-    palette, sides = style.palette, [row for row in rows if isinstance(row, DiffRow)]
-    match kind:
-        case "gap":
-            yield palette.dim("...")
-        case "same":
-            yield from _marked("  ", (row.old for row in sides), style, str)
-        case "old":
-            old = _marked("- ", (row.old for row in sides), style, palette.red)
-            yield from _limit(old, style, RUN)
-        case "new":
-            new = _marked("+ ", (row.new for row in sides), style, palette.green)
-            yield from _limit(new, style, RUN)
-        case _:
-            for row in sides:
-                if row.old is not None and row.new is not None:
-                    yield from _pair(row.old, row.new, style)
-
-
-def _marked(mark: str, lines: Iterable[Line | None], style: Style, paint: cells.Paint) -> list[str]:
-    texts = (line.text for line in lines if line is not None)
-    rows = [row for text in texts for row in cells.wrap(text, style.width - len(mark))]
+def _marked(mark: str, line: Line, style: Style, paint: cells.Paint) -> list[str]:
+    rows = cells.wrap(line.text, style.width - len(mark))
     return [paint((mark + row).rstrip()) for row in rows]
 
 
@@ -114,10 +113,3 @@ def _pair(old: Line, new: Line, style: Style) -> Iterator[str]:
         ending = f"{stress(blanks)} (ends in blanks)" if blanks and blanks != others else ""
         yield from (paint(mark if row else mark.rstrip()) + row for row in rows)
         yield paint(mark if last else mark.rstrip()) + last + ending
-
-
-def _limit(rows: list[str], style: Style, limit: int) -> list[str]:
-    if style.verbose or len(rows) <= limit + 1:
-        return rows
-    more = f"({len(rows) - limit} more lines, -v shows them)"
-    return [*rows[:limit], style.palette.dim(more)]

@@ -14,11 +14,9 @@ from reconciler.render.counts import counted
 
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
 PAIRABLE = 30  # if a change has more lines than this, none of them are paired
-WORDS = 20_000  # a line with more words than this is not paired
 STEPS = 20_000_000  # comparisons in the worst case: what takes more differs as a whole
-PAIRS_STEPS = 5 * STEPS  # for all pairs of lines of a change
 LONG = 600  # an exact difference of more elements than this takes too long
-ALIKE = 0.5  # the minimum share of equal words of two lines that correspond
+ALIKE = 0.5  # the least share of equal words of two versions of a line
 
 Piece = tuple[str, bool]
 """A part of a line, and whether it differs."""
@@ -75,7 +73,7 @@ def side_by_side(before: str | None, after: str | None, context: int) -> list[Di
         reached = group[-1][2]
         for tag, i1, i2, j1, j2 in group:
             if tag == "equal":
-                rows += [_row(old, new, i1 + n, j1 + n, differs=False) for n in range(i2 - i1)]
+                rows += [_same(old, new, i1 + n, j1 + n) for n in range(i2 - i1)]
             else:
                 rows += _replaced(old, new, (i1, i2), (j1, j2))
     if reached < len(old):
@@ -86,52 +84,41 @@ def side_by_side(before: str | None, after: str | None, context: int) -> list[Di
 def _replaced(
     old: Sequence[str], new: Sequence[str], before: tuple[int, int], after: tuple[int, int]
 ) -> Iterator[DiffRow]:
+    """The lines of a change. Those that are other versions of the lines in their places come first,
+    as pairs."""
     i, j = before[0], after[0]
-    found = _pairs(old[slice(*before)], new[slice(*after)])
-    for left, right in [*((i + a, j + b) for a, b in found), (before[1], after[1])]:
-        for n in range(i, left):
-            yield DiffRow(Line(n + 1, [(old[n], False)]), None, True)
-        for n in range(j, right):
-            yield DiffRow(None, Line(n + 1, [(new[n], False)]), True)
-        if left < before[1]:
-            yield _row(old, new, left, right, differs=True)
-        i, j = left + 1, right + 1
+    for left, right in _versions(old[i : before[1]], new[j : after[1]]):
+        i, j = i + 1, j + 1
+        yield DiffRow(Line(i, left), Line(j, right), True)
+    for n in range(i, before[1]):
+        yield DiffRow(Line(n + 1, [(old[n], False)]), None, True)
+    for n in range(j, after[1]):
+        yield DiffRow(None, Line(n + 1, [(new[n], False)]), True)
 
 
-def _row(old: Sequence[str], new: Sequence[str], i: int, j: int, *, differs: bool) -> DiffRow:
-    if not differs:
-        return DiffRow(Line(i + 1, [(old[i], False)]), Line(j + 1, [(new[j], False)]), False)
-    left, right = _pieces(old[i], new[j])
-    return DiffRow(Line(i + 1, left), Line(j + 1, right), True)
+def _same(old: Sequence[str], new: Sequence[str], i: int, j: int) -> DiffRow:
+    return DiffRow(Line(i + 1, [(old[i], False)]), Line(j + 1, [(new[j], False)]), False)
 
 
-def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Pairs of lines that are two versions of the same line, in order."""
-    if max(len(old), len(new)) > PAIRABLE:
-        return
-    words = [WORD.findall(line) for line in new]
-    most = PAIRS_STEPS // (len(old) * len(new) or 1)
-    start = 0
-    for i, line in enumerate(old):
-        own = WORD.findall(line)
-        scores = {j: _similarity(own, words[j], most) for j in range(start, len(new))}
-        j = max(scores, key=lambda j: scores[j], default=None)
-        if j is not None and scores[j] >= ALIKE:
-            start = j + 1
-            yield i, j
+def _versions(
+    old: Sequence[str], new: Sequence[str]
+) -> Iterator[tuple[Sequence[Piece], Sequence[Piece]]]:
+    """The pieces of each line and of the line in its place, as long as these are alike."""
+    if max(len(old), len(new)) <= PAIRABLE:
+        for before, after in zip(old, new, strict=False):
+            pieces = _pieces(before, after, STEPS // len(old))
+            if pieces is None:
+                return
+            yield pieces
 
 
-def _similarity(old: list[str], new: list[str], most: int) -> float:
-    """The share of equal words, or 0 if it is too small or takes more than `most` steps."""
-    if max(len(old), len(new)) > WORDS or SequenceMatcher(None, old, new).quick_ratio() < ALIKE:
-        return 0.0
-    equal = sum(i2 - i1 for tag, i1, i2, _, _ in _opcodes(old, new, most) if tag == "equal")
-    return 2 * equal / (len(old) + len(new) or 1)
-
-
-def _pieces(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
+def _pieces(old: str, new: str, most: int) -> tuple[list[Piece], list[Piece]] | None:
+    """The pieces of two versions of a line; None if too few words are equal."""
     a, b = WORD.findall(old), WORD.findall(new)
-    found = list(_opcodes(a, b))
+    found = list(_opcodes(a, b, most))
+    equal = sum(i2 - i1 for tag, i1, i2, _, _ in found if tag == "equal")
+    if 2 * equal < ALIKE * (len(a) + len(b)):
+        return None
     left = _join(("".join(a[i1:i2]), tag != "equal") for tag, i1, i2, _, _ in found)
     right = _join(("".join(b[j1:j2]), tag != "equal") for tag, _, _, j1, j2 in found)
     return left, right

@@ -22,7 +22,6 @@ from reconciler.render.prompt_diff import (
 )
 from reconciler.render.style import Style
 
-DIFF_ROWS = 40  # of one field's difference, unless -v
 GUTTER = 4  # columns before each row of external text
 NAMES_UP_TO = 22  # columns up to which values are aligned
 
@@ -105,7 +104,7 @@ def change_rows(diff: Sequence[Change], style: Style) -> list[str]:
         if change not in short:
             rows.append(f"{safe.line(change.path)}:  {palette.dim(f'({origin_of(change)})')}")
             before, after = map(side_text, (change.before, change.after))
-            rows += _gutter(diff_rows(before, after, style.indented(GUTTER), DIFF_ROWS), style)
+            rows += _gutter(diff_rows(before, after, style.indented(GUTTER)), style)
     return rows
 
 

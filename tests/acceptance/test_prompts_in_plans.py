@@ -159,7 +159,7 @@ def test_a_long_diff_is_never_shortened_within_a_line() -> None:
 
     before = "word " * 60 + "end"
     after = before.replace("end", "and delete everything end")
-    rows = diff_rows(before, after, Style(width=60), 40)
+    rows = diff_rows(before, after, Style(width=60))
     assert "..." not in "".join(rows)
     assert "".join(row[2:] + " " for row in rows if row.startswith("-")).split() == before.split()
     assert "".join(row[2:] + " " for row in rows if row.startswith("+")).split() == after.split()

@@ -125,7 +125,7 @@ def test_wrapping_keeps_every_word(text: str, columns: int) -> None:
 
 @given(some.prompts, some.prompts)
 def test_a_difference_shows_each_changed_line(before: str, after: str) -> None:
-    rows = diff_rows(before, after, Style(width=10_000, verbose=True), 1)
+    rows = diff_rows(before, after, Style(width=10_000, verbose=True))
     same = before.replace("\r\n", "\n") == after.replace("\r\n", "\n")
     marked = [row for row in rows if row[:1] in "+-"]
     assert bool(marked) != same
@@ -165,7 +165,7 @@ def test_the_caret_is_below_the_column(source: str, column: int, width: int) -> 
 def test_many_changed_words_are_wrapped() -> None:
     before = " ".join(f"stays{n} word{n}" for n in range(20))
     after = " ".join(f"stays{n} {'other' if n % 3 else 'word'}{n}" for n in range(20))
-    rows = diff_rows(before, after, Style(width=40), 40)
+    rows = diff_rows(before, after, Style(width=40))
     assert {row[:2] for row in rows} == {"- ", "+ "}
     assert all(cells.width(row) <= 40 for row in rows)
     shown = [row[2:] for row in rows if row[0] == "+"]
@@ -177,7 +177,7 @@ def test_painted_rows_have_no_trailing_blanks(end: str) -> None:
     before = " ".join(f"stays{n} word{n}" for n in range(20)) + end
     after = before.replace("word", "other")
     for on in (False, True):
-        rows = diff_rows(before, after, Style(width=40, color=on), 40)
+        rows = diff_rows(before, after, Style(width=40, color=on))
         assert len(rows) > 10
         assert [row for row in rows if PAINT.sub("", row).endswith(" ")] == []
 
@@ -188,7 +188,7 @@ def test_huge_prompts_are_compared_quickly() -> None:
     texts = [words, words.replace("word7 ", "other ", 3), words[::-1]]
     blank = "\n".join("" if n % 2 else f"line {n % 9}" for n in range(20_000))
     for before, after in ((texts[0], texts[1]), (texts[0], texts[2]), (blank, "x\n" + blank[9:])):
-        rows = diff_rows(before, after, Style(width=74), 40)
+        rows = diff_rows(before, after, Style(width=74))
         assert 2 <= len(rows) <= 42
 
 
