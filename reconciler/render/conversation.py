@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, timedelta
 
@@ -18,17 +17,11 @@ _NARROWEST = 10  # columns of text
 _NAME = 11  # columns
 _GUTTER = 10 + _NAME  # the time of day and the name
 
-_HEADING = re.compile(r"#{1,6}\s+(.*)")
-_BULLET = re.compile(r"(\s*)[-*+]\s+(.*)")
-_FENCES = ("```", "~~~")
-_SPAN = re.compile(r"`([^`]+)`|\*\*(?=\S)((?:(?!\*\*).)+)(?<=\S)\*\*")
-
 _NAMES = {Kind.FINAL: "assistant", Kind.CALL: "tool", Kind.UNKNOWN: "other"}
 
 
 class ConversationText:
-    """Renders entries in order. `terminal`: renders Markdown and wraps text; otherwise lines are
-    kept."""
+    """Renders entries in order. `terminal`: wraps text; otherwise lines are kept."""
 
     def __init__(self, style: Style, *, terminal: bool) -> None:
         self._style = style
@@ -125,44 +118,12 @@ def age(duration: timedelta) -> str:
     return f"{whole}s"
 
 
-def markdown_rows(text: str, columns: int, palette: Palette) -> list[str]:
-    """Markdown in rows of at most `columns`: headings, emphasis, code, lists. Nothing is omitted:
-    links keep their URL, and unknown markup is kept unchanged."""
-    rows: list[str] = []
-    is_code = False
-    for line in _lines(text):
-        if line.lstrip().startswith(_FENCES):
-            is_code = not is_code
-            rows += map(palette.dim, cells.wrap(line, columns))
-        elif is_code:
-            rows += map(palette.cyan, cells.wrap(line, columns))
-        elif heading := _HEADING.fullmatch(line):
-            rows += map(palette.bold, cells.wrap(heading[1], columns))
-        elif bullet := _BULLET.fullmatch(line):
-            rows += _wrap_spans(f"{bullet[1]}• {bullet[2]}", columns, len(bullet[1]) + 2, palette)
-        else:
-            rows += _wrap_spans(line, columns, cells.hanging_indent(line), palette)
-    return rows
-
-
-def _wrap_spans(line: str, columns: int, hang: int, palette: Palette) -> list[str]:
-    """Wraps a line, with code and emphasis in color instead of marks."""
-    if not palette.on:
-        return cells.wrap(line, columns, hang)
-    plain, spans, end = "", [], 0
-    for match in _SPAN.finditer(line):
-        plain += line[end : match.start()]
-        inner, paint = (match[1], palette.cyan) if match[1] else (match[2], palette.bold)
-        spans.append((len(plain), len(plain) + len(inner), paint))
-        plain, end = plain + inner, match.end()
-    return cells.wrap_painted(plain + line[end:], columns, spans, hang=hang)
-
-
 def _prose(text: str, style: Style, *, terminal: bool) -> list[str]:
-    inert = safe.block(text)
+    lines = _lines(safe.block(text))
     if not terminal:
-        return _lines(inert)
-    return markdown_rows(inert, max(_NARROWEST, style.width), style.palette)
+        return lines
+    columns = max(_NARROWEST, style.width)
+    return [row for line in lines for row in cells.wrap(line, columns, cells.hanging_indent(line))]
 
 
 def _lines(text: str) -> list[str]:

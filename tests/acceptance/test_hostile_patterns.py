@@ -16,8 +16,6 @@ import pytest
 from reconciler.app.ci import run_by_workflows
 from reconciler.cli.main import run
 from reconciler.render import safe
-from reconciler.render.conversation import markdown_rows
-from reconciler.render.style import Palette
 from reconciler.tasks.results import data_in, first_line
 
 MAX_SECONDS = 8.0
@@ -44,10 +42,6 @@ def assert_quick(action: Callable[[], object]) -> None:
 )
 def test_an_answer_is_searched_once(answer: str) -> None:
     assert_quick(lambda: (first_line(answer), data_in(answer)))
-
-
-def test_emphasis_that_does_not_end_is_searched_once() -> None:
-    assert_quick(lambda: markdown_rows("**a " * 40_000, 80, Palette(on=True)))
 
 
 @pytest.mark.parametrize("escape", [safe.line, safe.block])

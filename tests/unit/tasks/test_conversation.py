@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.render.cells import without_markup
 from reconciler.render.conversation import ConversationText, seconds
 from reconciler.render.document import json_line
 from reconciler.render.style import Style
@@ -126,13 +125,9 @@ def test_a_conversation_is_shown_as_text() -> None:
     ]
 
 
-def test_markdown_is_rendered_on_a_terminal() -> None:
-    words = "# Title\n\nA **bold** word and `code`.\n- item\n```\nraw **x**\n```"
-    text = shown(agent_message(words, final=True), terminal=True, color=True, width=60)
-    assert "\x1b[1mbold\x1b[0m" in text
-    assert "\x1b[1mTitle\x1b[0m" in text
-    assert "• item" in text
-    assert "raw **x**" in without_markup(text)
+def test_text_is_wrapped_on_a_terminal() -> None:
+    text = shown(agent_message("- one two three\n**four**", final=True), terminal=True, width=31)
+    assert [row[21:] for row in text.splitlines()[1:]] == ["- one two", "  three", "**four**"]
 
 
 @pytest.mark.parametrize("terminal", [True, False])
