@@ -67,8 +67,7 @@ class ApplyView(ReportView):
     def counts(self) -> Iterable[Count]:
         for word, number in self.report.summary().items():
             if number:
-                label = LABELS.get(word, word)
-                yield Count(word, label, number, label)
+                yield Count(word, number, LABELS.get(word, word))
 
     def tasks(self, locate: Locate) -> list[TaskView]:
         return [result_view(task, locate) for task in self.report.tasks]

@@ -45,7 +45,7 @@ class StatusesView(ReportView):
 
     def counts(self) -> Iterable[Count]:
         for state, number in counts(self.statuses).items():
-            yield Count(state.value, state.label, number, state.label)
+            yield Count(state.value, number, state.label)
 
     def tasks(self, locate: Locate) -> list[TaskView]:
         return [_status_view(status, locate) for status in self.statuses]

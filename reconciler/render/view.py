@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 
 class Count(Value, frozen=True):
-    """The number of tasks with an action, result or status: `word` is its name in documents,
-    `label` its name for readers, and `done` what it is in a headline (`3 to create`)."""
+    """The number of tasks with an action, result or status: `word` is its name in documents, and
+    `done` what it is in a headline (`3 to create`)."""
 
     word: str
-    label: str
     number: int
     done: str
 

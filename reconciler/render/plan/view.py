@@ -60,7 +60,7 @@ class PlanView(ReportView):
     def counts(self) -> Iterable[Count]:
         for word, number in self.plan.summary().items():
             if number:
-                yield Count(word, LABELS.get(word, word), number, labelled(word, number, COUNTED))
+                yield Count(word, number, labelled(word, number, COUNTED))
 
     def tasks(self, locate: Locate) -> list[TaskView]:
         """The most urgent first."""
