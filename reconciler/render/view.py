@@ -71,7 +71,7 @@ class ReportView:
         return shown
 
     def checked(self) -> Sequence[DesiredTask]:
-        """The tasks of the manifests that were only checked, and `files` their files."""
+        """The tasks of the manifests that were only checked, and `files` their files, for JUnit."""
         return ()
 
     files: Sequence[str] = ()

@@ -159,9 +159,7 @@ def test_every_report_has_a_page() -> None:
     assert page.data["h1"] == "Failed: 1 error"
     assert "a.yaml:3:9" in page.data["span"]
     report = ValidateReport(1, 2, (), (desired("a", "x"),), ("tasks/iam.yaml", "b.yaml"))
-    page = page_of(report, Style(locate=lambda file: f"infra/{file}"))
-    assert page.data["h1"] == "1 task in 2 files: valid"
-    assert "infra/b.yaml" in page.data["code"]
+    assert page_of(report).data["h1"] == "1 task in 2 files: valid"
     done = TaskResult(TaskRef("acme", "a"), Result.CREATED, "t-1", "javascript:alert(1)")
     page = page_of(ApplyReport((done,)))
     assert page.data["h1"] == "1 created"
