@@ -30,9 +30,6 @@ _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _EXPRESSION = re.compile(r"(?<!\$)\$\{")
-_SURROGATES = re.compile(
-    rb"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
-)
 _IGNORED = ("components", "variables", "config", "configuration", "outputs")
 """Sections of a program that have no equivalent in a manifest."""
 
@@ -60,7 +57,7 @@ class Program:
 
 def read_program(content: bytes, file: str) -> Program:
     """Detects the kind of file by its content; problems are in `diagnostics`."""
-    source = read_source(_SURROGATES.sub(_character, content) if b"{" in content[:64] else content)
+    source = read_source(content)
     reader = _Reader(source.findings)
     if not source.findings and source.data is not None:
         reader.read(source.data)
@@ -239,12 +236,6 @@ class _Reader:
 
     def _warn(self, path: Path, case: str, **facts: Arg) -> None:
         self.findings.append(warning_finding(Code.IMPORT_IGNORED, path, case, facts, on_key=True))
-
-
-def _character(pair: re.Match[bytes]) -> bytes:
-    """JSON writes some characters as two surrogate escapes, which are invalid in YAML."""
-    halves = (int(half, 16).to_bytes(2, "big") for half in pair.groups()[1:])
-    return pair[1] + b"".join(halves).decode("utf-16-be").encode()
 
 
 def _not_plain(value: object, path: Path) -> Iterator[tuple[Path, str, str]]:

@@ -13,7 +13,7 @@ from reconciler.manifest.document import Document, has_entries, is_entry
 from reconciler.manifest.expand.entries import expand
 from reconciler.manifest.expand.expansion import Expansion
 from reconciler.manifest.expand.room import Room, too_much_text
-from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
+from reconciler.manifest.expand.rows import YAML_AND_JSON, Row, RowError, rows_of_file
 from reconciler.manifest.expand.template import (
     names,
     names_a_period,
@@ -24,8 +24,8 @@ from reconciler.manifest.expand.template import (
 from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
-from reconciler.manifest.parse.nodes import Node, read_nodes
-from reconciler.manifest.parse.source import Source, read_source
+from reconciler.manifest.parse.nodes import read_nodes
+from reconciler.manifest.parse.source import Source, read_json_source, read_source
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.schema import check
@@ -84,24 +84,20 @@ class Entries:
 
 def _rows(file: NamedFile) -> list[Row] | Finding:
     body = file.content.removeprefix(BOM)
-    is_yaml = file.name.endswith((".yaml", ".yml"))
-    source: Source | None = None
-    unreadable = check_encoding(body, yaml=is_yaml)
+    source = Source(body)
     if len(file.content) > limits.NAMED_FILE_BYTES:
-        unreadable = Finding(
-            Code.FILE_TOO_LARGE, (), "data", {"limit": limits.NAMED_FILE_BYTES // 1024}
-        )
-    if is_yaml and unreadable is None:
-        source = read_source(body)
+        facts = {"limit": limits.NAMED_FILE_BYTES // 1024}
+        unreadable: Finding | None = Finding(Code.FILE_TOO_LARGE, (), "data", facts)
+    elif (ending := file.name.rpartition(".")[2].lower()) in YAML_AND_JSON:
+        source = read_json_source(body) if ending == "json" else source
+        source = source if source.findings else read_source(body)
         unreadable = next(iter(source.findings), None)
+    else:
+        unreadable = check_encoding(body)
     if unreadable is not None:
         return unreadable.in_named_file(file.name)
-
-    def nodes() -> Node | None:
-        return read_nodes(source.events()) if source is not None else None
-
     try:
-        return rows_of_file(file.name, body.decode("utf-8"), nodes)
+        return rows_of_file(file.name, source.text, lambda: read_nodes(source.events()))
     except RowError as problem:
         return Finding.of(problem, ()).at_row(file.name, problem.line)
 

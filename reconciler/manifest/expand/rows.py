@@ -6,18 +6,17 @@ A row is one text, or a flat mapping of names to texts. Files are csv (RFC 4180)
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 
 from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
-from reconciler.manifest.parse.spans import LineIndex
 from reconciler.model.codes import Code
 from reconciler.model.remarks import RemarkError
 from reconciler.model.value import Value
 
 Fields = dict[str, str]
+YAML_AND_JSON = ("yaml", "yml", "json")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -42,15 +41,13 @@ class RowError(RemarkError):
 
 def rows_of_file(name: str, text: str, nodes: Callable[[], Node | None]) -> list[Row]:
     """The rows of a data file; its suffix selects the format. Raises RowError if it is invalid.
-    `nodes` parses a YAML file."""
+    `nodes` parses YAML and JSON."""
     ending = name.rpartition(".")[2].lower()
     if ending == "csv":
         return list(_csv(name, text))
     if ending == "txt":
         return list(_lines(name, text))
-    if ending == "json":
-        return list(_json(name, text))
-    if ending in ("yaml", "yml"):
+    if ending in YAML_AND_JSON:
         return rows_of_node(nodes(), file=name)
     raise RowError("ending", 1, ending=ending)
 
@@ -123,64 +120,3 @@ def _refuse_controls(cells: Iterable[str], line: int) -> None:
     for cell in cells:
         if (found := _CONTROL.search(cell)) is not None:
             raise RowError("control", line, code=f"U+{ord(found[0]):04X}")
-
-
-def _json(name: str, text: str) -> Iterator[Row]:
-    """Decodes element by element, so that each has its line."""
-    decoder = json.JSONDecoder(
-        parse_int=str, parse_float=str, parse_constant=_constant, object_pairs_hook=_members
-    )
-    lines = LineIndex(text)
-
-    def after_blanks(at: int) -> int:
-        while at < len(text) and text[at] in " \t\r\n":
-            at += 1
-        return at
-
-    try:
-        at = after_blanks(0)
-        if text[at : at + 1] != "[":
-            decoder.decode(text)
-            raise RowError("notAList", lines.position(at)[0])
-        at, more = after_blanks(at + 1), True
-        if text[at : at + 1] == "]":
-            at, more = at + 1, False
-        while more:
-            value, end = decoder.raw_decode(text, at)
-            line = lines.position(at)[0]
-            yield Row(_value(_json_node(value, line)), line, name)
-            at = after_blanks(end)
-            if text[at : at + 1] not in (",", "]"):
-                raise json.JSONDecodeError("expected ',' or ']'", text, at)
-            more = text[at] == ","
-            at = after_blanks(at + 1)
-        if text[at:].strip():
-            raise json.JSONDecodeError("text after the list", text, at)
-    except json.JSONDecodeError as problem:
-        raise RowError("json", problem.lineno, problem=problem.msg) from problem
-    except RecursionError as problem:
-        raise RowError("nested", 1, name="") from problem
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members: dict[str, object] = {}
-    for name, value in pairs:
-        if name in members:
-            raise json.JSONDecodeError(f"duplicate name {name!r}", "", 0)
-        members[name] = value
-    return members
-
-
-def _constant(word: str) -> str:
-    raise json.JSONDecodeError(f"{word} is not JSON", "", 0)
-
-
-def _json_node(value: object, line: int) -> Node:
-    if isinstance(value, dict):
-        members = [(Scalar(name, line), _json_node(below, line)) for name, below in value.items()]
-        return Mapping(members, line)
-    if isinstance(value, list):
-        return Sequence([], line)
-    if isinstance(value, bool):
-        return Scalar("true" if value else "false", line)
-    return Scalar(None if value is None else str(value), line)

@@ -87,7 +87,7 @@ def _with_joined_surrogates(source: Source) -> bytes:
     """The text; in a JSON document, the character instead of each pair such as `\\ud83d\\ude00`, as
     Python's `json` writes a character that needs two UTF-16 units. YAML has no such pairs, and in
     YAML that is not JSON, such a text may stand for itself."""
-    if not source.body.lstrip().startswith(b"{") or _SURROGATES.search(source.body) is None:
+    if not source.body.lstrip().startswith((b"{", b"[")) or _SURROGATES.search(source.body) is None:
         return source.body
     from reconciler.model.strict_json import JsonError, read_strict_json
 

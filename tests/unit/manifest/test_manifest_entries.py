@@ -3,6 +3,7 @@ rows."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,16 @@ def test_the_same_problem_of_all_tasks_is_reported_once(tmp_path: Path) -> None:
             (Code.INVALID_YAML, "value", 4, "data/r.yaml:3"),
         ),
         (
+            "forEach: {s: {file: ../data/r.json}}",
+            {"data/r.json": "[1,\n]"},
+            (Code.INVALID_YAML, "json", 4, "data/r.json:2"),
+        ),
+        (
+            "forEach: {s: {file: ../data/r.json}}",
+            {"data/r.json": '[1,\n{"a": 1, "a": 2}]'},
+            (Code.DUPLICATE_KEY, "", 4, "data/r.json:2"),
+        ),
+        (
             "forEach: {s: {file: ../data/r.txt}}",
             {"data/r.txt": "a\nb\x07\n"},
             (Code.INVALID_CHARACTER, "", 4, "data/r.txt:2"),
@@ -242,6 +253,13 @@ def test_an_entry_with_an_error_does_not_hide_other_problems(tmp_path: Path) -> 
         Code.MISSING_PROPERTY,
         Code.UNKNOWN_PROPERTY,
     ]
+
+
+def test_json_data_may_have_characters_that_json_writes_as_two(tmp_path: Path) -> None:
+    entry = "job:\n  forEach: {n: {file: ../data/r.json}}\n  key: a\n  message: Say {{ n }}."
+    found = load(tmp_path, entry, files={"data/r.json": json.dumps(["\U0001f600"])})
+    assert not found.diagnostics
+    assert text_of(found.tasks[0].inputs) == "Say \U0001f600."
 
 
 def test_data_files_next_to_manifests_are_not_manifests(tmp_path: Path) -> None:

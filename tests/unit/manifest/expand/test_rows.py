@@ -72,10 +72,6 @@ def test_yaml_and_json_values_are_text_as_written() -> None:
         ("a.json", "{}", "notAList", 1),
         ("a.json", "[1,\n null]", "null", 2),
         ("a.json", '[1,\n {"a": {}}]', "nested", 2),
-        ("a.json", "[1,\n]", "json", 2),
-        ("a.json", "[1] x", "json", 1),
-        ("a.json", '[{"a": 1, "a": 2}]', "json", 1),
-        ("a.json", "[NaN]", "json", 1),
         ("a.toml", "", "ending", 1),
     ],
 )
@@ -99,7 +95,7 @@ def test_csv_written_by_a_library_is_read_back(written: list[tuple[str, str]]) -
 @given(st.lists(st.dictionaries(st.text(), st.text(), max_size=3) | st.text(), max_size=6))
 def test_json_written_by_a_library_is_read_back(written: list[object]) -> None:
     text = json.dumps(written, indent=1)
-    assert [row.value for row in rows_of_file("a.json", text, lambda: None)] == written
+    assert [value for value, _ in rows("a.json", text)] == written
 
 
 AXES = {
