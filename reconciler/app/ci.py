@@ -52,9 +52,7 @@ _ACTORS = (
 
 _MAX_TEXT = 500
 
-_WITHOUT_STATE = frozenset(
-    {"validate", "fmt", "explain", "schema", "init", "help", "version", "completion", "serve"}
-)
+_WITHOUT_STATE = frozenset({"validate", "fmt", "explain", "schema", "init", "completion", "serve"})
 _MAX_WORKFLOWS = 200
 _LEFT_OUT = re.compile(
     r"^[ \t]*+(?:-[ \t]++)?name:.*$|(?:^|\s)#.*$|^.*--backend[= ]local\b.*$", re.M

@@ -126,16 +126,15 @@ class PrintingCommand(WithExamples):
 
     def invoke(self, ctx: click.Context) -> None:
         own = {name: value for name, value in ctx.params.items() if name not in NAMES}
-        asked = format_of(ctx, self.formats)
+        format_of(ctx, self.formats)  # the only one is text
         if self.callback is not None:
-            click.echo(self.callback(ctx, asked, **own), nl=False)
+            click.echo(self.callback(**own), nl=False)
 
 
 def printing_command(
-    name: str, *params: click.Parameter, examples: Examples, formats: Sequence[str] = ("text",)
+    name: str, *params: click.Parameter, examples: Examples
 ) -> Callable[[Callable[..., str]], PrintingCommand]:
-    """Turns a function into a command. It takes the context of click, the requested format (empty:
-    text) and its own options."""
+    """Turns a function of its own options into a command."""
 
     def decorate(function: Callable[..., str]) -> PrintingCommand:
         return PrintingCommand(
@@ -144,7 +143,7 @@ def printing_command(
             params=params,
             help=function.__doc__,
             examples=examples,
-            formats=formats,
+            formats=("text",),
         )
 
     return decorate

@@ -57,8 +57,6 @@ GROUPS = {
         "explain": "Explain a diagnostic code.",
         "schema": "Print a JSON Schema, for editors and programs.",
         "completion": "Print a shell completion script.",
-        "help": "Show help for a command.",
-        "version": "Print the version.",
     },
 }
 """The commands, in the sections of the help."""

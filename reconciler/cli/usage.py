@@ -10,9 +10,8 @@ from reconciler.model.remarks import Arg, Remark
 
 class UsageError(click.BadParameter):
     """A command line that cannot be run: the case of its wording, and its facts. The help of the
-    called command explains it, or that of `context`. click adds the parameter of an invalid value.
-    """
+    called command explains it. click adds the parameter of an invalid value."""
 
-    def __init__(self, case: str, context: click.Context | None = None, /, **facts: Arg) -> None:
-        super().__init__(case, context or click.get_current_context(silent=True))
+    def __init__(self, case: str, /, **facts: Arg) -> None:
+        super().__init__(case, click.get_current_context(silent=True))
         self.cause = Remark(case, facts, Code.USAGE)

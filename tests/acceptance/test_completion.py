@@ -82,7 +82,6 @@ def _complete(_words: Sequence[str]) -> int:
         ("taskctl plan --target other/", ["plain,other/rotate-iam-keys"]),
         ("taskctl plan tasks/a.yaml --target ro", ["plain,rotate-iam-keys"]),
         ("taskctl state show r", ["plain,review-costs", "plain,rotate-iam-keys"]),
-        ("taskctl explain tc80", [f"plain,TC80{n}" for n in range(2, 10)]),
         ("taskctl status --status do", ["plain,done"]),
         ("taskctl status --status waiting,fa", ["plain,waiting,failed"]),
         ("taskctl state mv old", ["plain,old-task"]),

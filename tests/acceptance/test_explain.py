@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from reconciler.cli.main import run
@@ -23,15 +21,6 @@ def test_all_codes_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain"]) == 0
     shown = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
     assert shown == [code.value for code in codes()]
-
-
-def test_codes_are_explained_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["explain", "TC201", "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["formatVersion"], found["diagnostics"], found["code"]) == (1, [], "TC201")
-    assert run(["explain", "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert len(found["codes"]) == len(codes())
 
 
 @pytest.mark.parametrize(("given", "near"), [("TC2011", "TC201"), ("unknown-property", None)])

@@ -21,9 +21,10 @@ from reconciler.cli.help import printing_command
         ("taskctl completion fish > ~/.config/fish/completions/taskctl.fish", "for fish"),
     ],
 )
-def command(ctx: click.Context, _format_name: str, shell: str) -> str:
+def command(shell: str) -> str:
     """Print a shell completion script. It also completes task keys."""
     from reconciler.cli.completion.shells import SHELLS
 
-    script = SHELLS[shell](ctx.find_root().command, {}, "taskctl", "_TASKCTL_COMPLETE").source()
+    program = click.get_current_context().find_root().command
+    script = SHELLS[shell](program, {}, "taskctl", "_TASKCTL_COMPLETE").source()
     return f"{script}\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.help import printing_command
-from reconciler.render import BASIC_FORMATS
 
 SCHEMAS = (
     *("manifest", "state"),
@@ -17,13 +16,12 @@ SCHEMAS = (
 @printing_command(
     "schema",
     click.Argument(["name"], metavar="[NAME]", type=click.Choice(SCHEMAS), default="manifest"),
-    formats=BASIC_FORMATS,
     examples=[
         ("taskctl schema > manifest.schema.json", "the schema of manifests, for an editor"),
         ("taskctl schema plan", "the schema of `taskctl plan --format json`"),
     ],
 )
-def command(_ctx: click.Context, _format_name: str, name: str) -> str:
+def command(name: str) -> str:
     """Print a JSON Schema: of manifests, of the state file, or of the output of a command.
 
     NAME is manifest (the default), state, or a command whose `--format json` it describes: plan,
