@@ -174,10 +174,11 @@ def test_at_a_terminal(folder: Path, shell: str) -> None:
         terminal.until("iew-costs")
         terminal.type("\x15taskctl plan --target ro\t")
         terminal.until("tate-iam-keys")
-        terminal.type("\x15taskctl plan --target=ro\t")
-        terminal.until("tate-iam-keys")
-        terminal.type("\x01echo \x05\r")
-        terminal.until("taskctl plan --target=rotate-iam-keys")
+        if shell == "bash":
+            terminal.type("\x15taskctl plan --target=ro\t")
+            terminal.until("tate-iam-keys")
+            terminal.type("\x01echo \x05\r")
+            terminal.until("taskctl plan --target=rotate-iam-keys")
         terminal.type("\x15taskctl compl\t")
         terminal.until("etion")
         terminal.type("\x15taskctl validate ta\t")
@@ -192,8 +193,6 @@ def test_in_fish(folder: Path) -> None:
         'complete -C "taskctl state show rev"\n'
         'complete -C "taskctl plan --target ro"\n'
         'complete -C "taskctl compl"\n'
-        'complete -C "taskctl plan --target=ro"\n'
-        'complete -C "taskctl plan --targ" | string match "*repeatable*" | string sub --length 8\n'
     )
     ran = subprocess.run(
         ["fish", "--no-config", "-c", script],
@@ -208,8 +207,6 @@ def test_in_fish(folder: Path) -> None:
         "review-costs",
         "rotate-iam-keys",
         "completion",
-        "--target=rotate-iam-keys",
-        "--target",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Completion for bash, zsh and fish: click's classes, with support for `--option=VALUE`."""
+"""Completion for bash, zsh and fish: click's classes, with keys that bash splits."""
 
 from __future__ import annotations
 
@@ -38,46 +38,9 @@ class Bash(BashComplete):
         return super().format_completion(item)
 
 
-def _replaced(script: str, part: str, by: str) -> str:
-    """A script of click with another part, which another version may not have."""
-    if part not in script:
-        raise ValueError(f"click's completion script has no {part!r}")
-    return script.replace(part, by)
-
-
-class Zsh(ZshComplete):
-    """zsh has one word; `compset` keeps its beginning."""
-
-    source_template = _replaced(
-        _replaced(
-            ZshComplete.source_template,
-            "    for type key descr",
-            "    compset -P 1 '--*='\n    for type key descr",
-        ),
-        "compadd -U",
-        'compadd -U -i "$IPREFIX"',
-    )
-
-
-class Fish(FishComplete):
-    """fish has one word, and replaces all of it. Descriptions may contain commas."""
-
-    source_template = _replaced(
-        FishComplete.source_template, 'string split ","', 'string split --max 1 ","'
-    )
-
-    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[Any]]:
-        found = super().get_completions(args, incomplete)
-        name, equals, _ = incomplete.partition("=")
-        if equals and name.startswith("--"):
-            for item in found:
-                item.value = f"{name}={item.value}"
-        return found
-
-
-SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
+SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": ZshComplete, "fish": FishComplete}
 
 
 def register() -> None:
-    for shell in SHELLS.values():
-        add_completion_class(shell)
+    """Makes click use what replaces a class of its own."""
+    add_completion_class(Bash)
