@@ -96,15 +96,6 @@ def _duration(value: object, _home: Path) -> str:
     raise _invalid("duration")
 
 
-def _choice(*choices: str) -> Callable[[object, Path], str]:
-    def read(value: object, _home: Path) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise _invalid("choice", choices=choices)
-        return value
-
-    return read
-
-
 def _identity(value: object, _home: Path) -> str:
     kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
     if kind not in APPLY_AS or not name.strip():
@@ -143,7 +134,6 @@ KEYS: dict[str, Callable[[object, Path], object]] = {
     "settle-time": _duration,
     "max-creates": _number(0),
     "apply-as": _identity,
-    "color": _choice("auto", "always", "never"),
 }
 
 SETTINGS = frozenset({"paths", "policy", "state", "apply_as", "answer_workflow"})
@@ -165,8 +155,8 @@ class Config(Value, frozen=True):
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The defaults of options (click's `default_map`); `color` also depends on NO_COLOR."""
-        return {n: v for n, v in self.values.items() if n not in SETTINGS and n != "color"}
+        """The defaults of options (click's `default_map`)."""
+        return {n: v for n, v in self.values.items() if n not in SETTINGS}
 
     def settings(self, folder: Path) -> Settings:
         """The settings of a command that was called in `folder`."""

@@ -197,11 +197,10 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
     root = folder_of(ctx)
     if not root.is_dir():
         raise UsageError("directory", directory=str(root))
-    color = None if os.environ.get("NO_COLOR") else config.values.get("color")
     return Output(
         OutputOptions(
             format=format_of(ctx, formats) or "text",
-            color=after["color"] or before.get("color") or color or "auto",
+            color=after["color"] or before.get("color") or "auto",
             quiet=bool(after["quiet"] or before.get("quiet")),
             verbose=bool(after["verbose"] or before.get("verbose")),
             reports=after.get("reports", ()),

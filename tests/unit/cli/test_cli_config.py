@@ -29,7 +29,6 @@ parallelism = 3
 lock-timeout = "1m"
 settle-time = "2m30s"
 max-creates = 2
-color = "always"
 """
 
 
@@ -93,7 +92,6 @@ def test_every_key_is_read(repository: Path) -> None:
         "lock_timeout": "1m",
         "settle_time": "2m30s",
         "max_creates": 2,
-        "color": "always",
     }
 
 
@@ -168,9 +166,7 @@ def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
         ("settle-time = 150", "duration"),
         ("settle-time = 'soon'", "duration"),
         ("lock-timeout = '999999999999h'", "duration"),
-        ("color = 'some'", "choice"),
         ("adopt = true", "unknown"),
-        ("color = 1", "choice"),
         ("backend = 'https://x'", "backend"),
         ("token = 'pul-1'", "token"),
         ("org = 'acme'", "org"),
@@ -222,9 +218,7 @@ def test_flag_then_environment_then_file_then_default(
     assert run(["try"]) == 0
     assert seen.connection == Connection(None, None, None, 3, timedelta(minutes=1))
     assert seen.options.settle_time == timedelta(seconds=150)
-    assert seen.output.color == "always"
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "7s")
-    monkeypatch.setenv("NO_COLOR", "1")
     line = "try --parallelism 10 --adopt --lock-timeout 0s --max-creates 5"
     assert run(line.split()) == 0
     assert seen.connection == Connection(None, None, None, 10, timedelta())
