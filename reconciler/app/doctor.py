@@ -65,18 +65,17 @@ class _SkippedError(Exception):
     """The check cannot run; the argument is the reason."""
 
 
-def doctor(ctx: Context, *, write_test: bool = False) -> list[Check]:
-    """Runs all checks, in order. Changes nothing; `write_test` writes next to
-    the state and cleans up."""
-    checks = _Checks(ctx, write_test=write_test)
+def doctor(ctx: Context) -> list[Check]:
+    """Runs all checks, in order. Changes nothing."""
+    checks = _Checks(ctx)
     return [checks.run(name, check) for name, check in CHECKS.items()]
 
 
 class _Checks:
     """A method for each check, which returns what it found."""
 
-    def __init__(self, ctx: Context, *, write_test: bool) -> None:
-        self._ctx, self._write_test = ctx, write_test
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
         self._passed: set[str] = set()
         self._tasks: tuple[DesiredTask, ...] = ()
 
@@ -220,13 +219,6 @@ class _Checks:
             raise _SkippedError("no-message")
         return remark(f"found.marks/{kept(entry.mark, first.mark).value}", key=str(ref))
 
-    def write(self) -> Remark:
-        if not self._write_test:
-            raise _SkippedError("unasked")
-        self._needs("backend", "state")
-        self._ctx.location.try_write()
-        return remark("found.write", path=self._ctx.location.display_name)
-
     def cache(self) -> Remark:
         self._needs_service()
         folder = self._ctx.caches.folder
@@ -290,7 +282,6 @@ CHECKS = {
     "organization": _Checks.organization,
     "state": _Checks.state,
     "marks": _Checks.marks,
-    "write": _Checks.write,
     "cache": _Checks.cache,
     "git": _Checks.git,
     "ci": _Checks.ci,

@@ -76,13 +76,6 @@ class LocalState:
             held.release()
         return True
 
-    def try_write(self) -> None:
-        self._make_folder()
-        scratch = self.lock.with_suffix(".write-test")
-        with self.saving():
-            disk.replace_file(scratch, b"1", mode=disk.PRIVATE)
-            disk.remove(scratch)
-
     def read(self, backend: str) -> State:
         """Without a file and a journal: a new state with its own lineage."""
         loaded = self._load(backend)

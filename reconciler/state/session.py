@@ -46,9 +46,6 @@ class StateLocation(Protocol):
     def create(self, state: State) -> bool:
         """Saves the first state; False if one exists."""
 
-    def try_write(self) -> None:
-        """Writes something beside the state and removes it again."""
-
     def read(self, backend: str) -> State:
         """The current state with its journal folded in; takes no lock and writes nothing."""
 

@@ -71,10 +71,6 @@ class SharedState:
             raise self.missing()
         return fold(snapshot.saved, snapshot.events)
 
-    def try_write(self) -> None:
-        with as_state_errors(self.display_name):
-            self._register.retried(self._engine.try_write)
-
     def head(self) -> Head:
         """The head without its tail, which is enough to see the lock."""
         return self._found()[0]

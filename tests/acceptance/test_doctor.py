@@ -107,7 +107,7 @@ def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     doctor.git("init", "-q")
     before = sorted(doctor.folder.iterdir())
     with running_server(tmp_path / "service.db") as url:
-        code, outcomes, codes = doctor.run(url, "--write-test")
+        code, outcomes, codes = doctor.run(url)
     assert (code, codes) == (0, [])
     assert outcomes.pop("manifests") == outcomes.pop("marks") == "skipped"  # there are none yet
     assert set(outcomes.values()) == {"ok"}
@@ -303,22 +303,6 @@ def test_a_workflow_without_a_shared_state(
         assert f"{file} runs the command `{command}`" in capsys.readouterr().out
         (doctor.folder / "taskctl.toml").write_text('state = "env:TASKCTL_STATE"\n')
         assert doctor.run(url, "--state", "here.json")[1]["ci"] == "skipped"
-
-
-def test_a_state_that_cannot_be_written(
-    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    local, words = f"local:{tmp_path}/local.db", ("--state", "here/x.json", "--write-test")
-    assert doctor.run(local)[1]["write"] == "skipped"
-    code, outcomes, _ = doctor.run(local, *words)
-    assert (code, outcomes["write"]) == (0, "ok")
-    assert list((doctor.folder / "here").iterdir()) == []
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("reconciler.system.disk.write_all", full)
-    assert doctor.failed(local, *words) == (["write"], [Code.STATE_NOT_SAVED])
 
 
 def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:

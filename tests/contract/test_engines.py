@@ -151,18 +151,6 @@ def test_five_megabytes_are_read_back(runner: Make) -> None:
     assert other.get_blob("large", BlobRoom()) == blob
 
 
-def test_a_write_test_leaves_nothing(served: tuple[str, Served], runner: Make) -> None:
-    name, server = served
-    one = runner()
-    one.swap(content(), over(one))
-    before = one.read()
-    for _ in range(2):
-        one.try_write()
-    assert one.read() == before
-    if name == "git":
-        assert "write-test" not in git(server.folder / "team.git", "for-each-ref")
-
-
 def test_conditional_writes_are_supported(runner: Make) -> None:
     runner().probe()
 

@@ -101,9 +101,6 @@ class MemoryEngine:
         """Names are not listed."""
         return ()
 
-    def try_write(self) -> None:
-        pass
-
     def prepare(self) -> None:
         pass
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import BACKEND, ORG, STATE, option
+from reconciler.cli.options import BACKEND, ORG, STATE
 from reconciler.model.value import replace
 
 
@@ -12,26 +12,22 @@ from reconciler.model.value import replace
     BACKEND,
     ORG,
     STATE,
-    option(
-        "--write-test", is_flag=True, help="Also write a file next to the state, and remove it."
-    ),
     examples=[
         ("taskctl doctor", "check the token, the service, the state and git"),
-        ("taskctl doctor --write-test", "also whether the state can be written"),
         ("taskctl doctor --format json", "the same for a program"),
     ],
 )
-def command(call: Call, write_test: bool) -> int:
+def command(call: Call) -> int:
     """Check what an apply needs: backend, token, connection, identity, clock, manifests,
     organizations, state and git; whether the service keeps marks, and whether CI uses the same
-    state. Changes nothing; --write-test leaves nothing behind.
+    state. Changes nothing.
 
     Checks that cannot run are skipped. Exits 1 if a check fails.
     """
     from reconciler.app.doctor import Outcome, doctor
     from reconciler.render.doctor import checks_document, checks_text
 
-    found = doctor(call.ctx, write_test=write_test)
+    found = doctor(call.ctx)
     checks = [
         replace(c, diagnostics=tuple(call.out.masked_diagnostics(c.diagnostics))) for c in found
     ]

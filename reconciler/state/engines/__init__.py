@@ -161,10 +161,6 @@ class Engine(Protocol):
     def probe(self) -> None:
         """Sends conditional writes that must be refused, to a scratch key. Raises Unconditional."""
 
-    def try_write(self) -> None:
-        """For `doctor --write-test`: writes beside the state what a holder writes, and leaves
-        nothing behind."""
-
     def others(self) -> Sequence[str]:
         """The addresses of other states beside this one; none if the engine cannot tell."""
 

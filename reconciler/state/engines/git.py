@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 import subprocess
 import tempfile
 import zlib
@@ -37,7 +36,6 @@ _NAMES = "refs/taskctl/state/"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_%-]|\.(?![./]|lock(?:/|$)|$))*")
 _MAX_OTHERS = 100
 _REF = re.compile(rf"refs(?:/{_NAME.pattern})+")
-_SCRATCH = "-write-test-"
 _WHO = "taskctl <taskctl@localhost> 0 +0000"
 """The author of commits: CI runners have none, and equal content must give the same commit."""
 
@@ -99,7 +97,7 @@ class GitEngine:
         refs = (line.partition("\t")[2] for line in listed.splitlines())
         names = {ref.removeprefix(_NAMES) for ref in refs if ref.startswith(_NAMES)}
         others = names - {self._ref.removeprefix(_NAMES)}
-        states = [name for name in others if _NAME.fullmatch(name) and _SCRATCH not in name]
+        states = [name for name in others if _NAME.fullmatch(name)]
         return [self._address(f"{_NAMES}{name}") for name in sorted(states)[:_MAX_OTHERS]]
 
     def _address(self, ref: str, *, is_root: bool = False) -> str:
@@ -182,12 +180,6 @@ class GitEngine:
 
     def probe(self) -> None:
         """Git itself checks a lease on the server, in one transaction."""
-
-    def try_write(self) -> None:
-        scratch = f"{self._ref}{_SCRATCH}{secrets.token_hex(8)}"
-        commit = self._write_commit({})
-        self._push(scratch, commit, "")
-        self._push(scratch, "", commit)
 
     def _push(self, ref: str, new: str, old: str) -> None:
         """Replaces the ref if it is still `old`."""

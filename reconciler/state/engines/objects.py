@@ -113,9 +113,6 @@ class ObjectEngine:
         """Names are not listed."""
         return ()
 
-    def try_write(self) -> None:
-        self.probe()
-
     def _put(self, path: str, data: bytes, mode: Any) -> Version:
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 

@@ -7,7 +7,6 @@ session state (advisory locks, prepared statements) is used.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -154,17 +153,6 @@ class PostgresEngine:
     def others(self) -> Sequence[str]:
         """Names are not listed."""
         return ()
-
-    def try_write(self) -> None:
-        """Writes in a transaction that is rolled back."""
-        name = f"write-test-{secrets.token_hex(8)}"
-        with self._guard, self._faults():
-            cursor = self._cursor()
-            with cursor.connection.transaction(force_rollback=True):
-                cursor.execute(_NEW_HEAD, (name, b"1"))
-                cursor.execute(_NEXT_HEAD, (b"2", name, 1))
-                cursor.execute(_KEEP, (name, name, b"1"))
-                cursor.execute(_DROP, (name, [name]))
 
     def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._guard, self._faults():
