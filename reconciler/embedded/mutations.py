@@ -94,19 +94,17 @@ class TaskWriter:
         self._add_events(task.seq, event, now, () if reply is None else (step(now, reply),))
 
     def end_turn(self, task: StoredTask, event: JsonObject | None) -> None:
-        """Cancels the current turn: the rest of its script never becomes visible.
+        """Cancels the current turn: the rest of its script never becomes visible, but all of its
+        tokens count.
 
         `event` is the `user_cancel` event, or None for a forced cancel.
         """
         now = max(self.now_ms, task.turn_ms)
         running = task.is_running(now)
         self.connection.execute("DELETE FROM events WHERE task = ? AND at_ms > ?", (task.seq, now))
-        tokens, context = task.used_at(now)
-        if running:
-            tokens += _share(task.tokens - task.tokens_before, task, now)
-            context += _share(task.context - task.context_before, task, now)
+        script = _script_values(Script((), now, 0, 0), task.tokens, task.context)
         values: _Values = {"turn_ms": task.turn_ms if running else now}
-        self._update(task, values | _script_values(Script((), now, 0, 0), tokens, context))
+        self._update(task, values | script)
         ending = step(now, {"type": "cancelled", "operation_was_running": running})
         self._add_events(task.seq, event, now, (ending,))
 
@@ -193,8 +191,3 @@ def _script_values(script: Script, tokens: int, context: int) -> _Values:
         "approval": script.approval,
         "tool_calls": to_json(list(script.tool_calls)),
     }
-
-
-def _share(amount: int, task: StoredTask, now_ms: int) -> int:
-    """The part of `amount` that a cancelled turn has used so far."""
-    return amount * (now_ms - task.turn_ms) // (task.busy_until - task.turn_ms)

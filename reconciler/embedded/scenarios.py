@@ -26,9 +26,7 @@ from reconciler.embedded.lifecycle import (
 )
 from reconciler.embedded.wsgi import JsonObject, to_json
 
-SLOW_STEPS = 20
 _JSON_BLOCK = re.compile(r"```json\s(.*?)```", re.DOTALL)
-_TOKENS_PER_STEP = 150
 _CENTURY_MS = 36_525 * 24 * 3600 * 1000
 LOCAL_TOOL = "filesystem__directory_tree"
 """A tool of Pulumi's CLI that changes nothing."""
@@ -123,20 +121,8 @@ def _answering(turn: Turn, seconds: float) -> Script:
 
 
 def _slow(turn: Turn, seconds: float) -> Script:
-    """Every turn takes ten times as long and reports many steps."""
-    span = round(seconds * 10_000)
-    ends = turn.started_ms + span
-    steps: list[Step] = []
-    for number in range(SLOW_STEPS):
-        at = turn.started_ms + span * (number + 1) // (SLOW_STEPS + 1)
-        call = f"call-{turn.number}-{number}"
-        tool = tool_call(call, "look", {"step": number + 1})
-        text = f"Step {number + 1} of {SLOW_STEPS}."
-        steps.append(step(at, message(text, is_final=False, tool_calls=[tool])))
-        answered = at + span // (2 * SLOW_STEPS + 2)
-        steps.append(step(answered, tool_response(call, "look", "nothing new")))
-    steps.append(step(ends, message("**Done**, step by step.")))
-    return Script(tuple(steps), ends, SLOW_STEPS * _TOKENS_PER_STEP, SLOW_STEPS * 40)
+    """Every turn succeeds, and takes ten times as long."""
+    return finishing(turn, 10 * seconds)
 
 
 def _endless(turn: Turn, seconds: float) -> Script:
