@@ -15,7 +15,7 @@ from reconciler.model.identity import Identity
 from reconciler.model.options import By
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.render import cells, render, view_of
+from reconciler.render import render, view_of
 from reconciler.render.style import Style
 from reconciler.render.totals import totals_rows
 from reconciler.tasks.totals import GroupTotal, Totals, Usage, known_usages, totals
@@ -142,28 +142,15 @@ def test_rows_have_the_documented_columns() -> None:
     assert totals_rows(summed_up((), ()), [LEFT], Style()) == ["No tasks are recorded."]
 
 
-def test_many_groups_are_summarized() -> None:
-    files = tuple(GroupTotal(f"{number}.yaml", 1, 100 - number) for number in range(50))
-    days = tuple(GroupTotal(f"2026-{m:02}-{d:02}", 1, 2) for m in (1, 2) for d in range(1, 26))
-    rows = totals_rows(summed_up(files, days), [], Style())
-    assert rows[21].split() == ["(30", "others)", "30", "1,965"]
-    assert rows[24].split() == ["(19", "before)", "19", "38"]
-    assert len(rows) == 1 + 21 + 1 + 1 + 32 + 2
-
-
 sums = st.lists(
     st.builds(GroupTotal, text, st.integers(0, 10**6), st.integers(0, 2**63)), min_size=1
 )
 
 
-@given(sums, sums, st.integers(40, 120))
-def test_rows_fit_and_names_are_escaped(
-    files: list[GroupTotal], days: list[GroupTotal], width: int
-) -> None:
+@given(sums, sums)
+def test_names_are_escaped(files: list[GroupTotal], days: list[GroupTotal]) -> None:
     summed = replace(summed_up(tuple(files), tuple(days)), tasks=9)
-    rows = totals_rows(summed, [], Style(width=width))
-    assert not invisible_in("".join(rows))
-    assert all(cells.width(row) <= max(width, 60) for row in rows)
+    assert not invisible_in("".join(totals_rows(summed, [], Style())))
 
 
 def test_the_document_has_the_documented_form() -> None:
