@@ -21,9 +21,6 @@ ReadPage = Callable[[str | None, Callable[[], bool]], Page]
 """Reads the page with a token (None: the first). Stops retrying once its second argument returns
 True."""
 
-MAX_REPEATED_PAGES = 50
-"""The maximum number of consecutive pages without a new entry."""
-
 TASK_QUERY = {"sortBy": "created", "sortDirection": "desc"}
 """The service's default order changes while the list is read."""
 
@@ -34,25 +31,15 @@ class _Guard:
     def __init__(self, where: str, most: int) -> None:
         self._where, self._most = where, most
         self._tokens: set[int] = set()
-        self._ids: set[int] = set()
-        self._repeated = self._read = 0
+        self._read = 0
 
-    def check(self, entries: list[object], token: str) -> None:
+    def check(self, token: str) -> None:
         self._read += 1
         if self._read >= self._most:
             raise self._error("long", self._most)
         if hash(token) in self._tokens:
             raise self._error("circle", self._read)
         self._tokens.add(hash(token))
-        known = len(self._ids)
-        self._ids |= {
-            hash(entry["id"])
-            for entry in entries
-            if isinstance(entry, dict) and isinstance(entry.get("id"), str)
-        }
-        self._repeated = 0 if len(self._ids) > known else self._repeated + 1
-        if self._repeated >= MAX_REPEATED_PAGES:
-            raise self._error("endless", self._repeated)
 
     def check_time(self, spent: float) -> None:
         if spent > limits.EVENT_SECONDS:
@@ -80,7 +67,7 @@ def event_pages(
         spent += clock() - begun
         token = page[1]
         if token is not None:
-            guard.check(page[0], token)
+            guard.check(token)
         yield page
         if token is None:
             return
@@ -97,7 +84,7 @@ def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None
     entries, token = read(None, stopped.is_set)
     try:
         while token is not None:
-            guard.check(entries, token)
+            guard.check(token)
             following = _in_background(read, token, stopped)
             yield entries
             entries, token = following.result()

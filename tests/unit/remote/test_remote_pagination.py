@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.limits import EVENT_PAGES, EVENT_SECONDS, LIST_PAGES
-from reconciler.remote.pagination import MAX_REPEATED_PAGES, Page, event_pages, pages_ahead
+from reconciler.remote.pagination import Page, event_pages, pages_ahead
 from tests.support.client_tools import FakeTime
 from tests.support.diagnostics import failed, raises_with
 
@@ -96,24 +96,6 @@ def test_an_error_in_a_prefetched_page_is_raised_when_it_is_reached() -> None:
     assert next(stream) == [1]
     with raises_with(RemoteError, "no"):
         next(stream)
-
-
-@pytest.mark.parametrize("read_all", [event_pages, pages_ahead])
-@pytest.mark.parametrize("page", [[], [{"id": "same"}], [None, {}]], ids=["empty", "same", "odd"])
-def test_an_endless_list_is_an_error(
-    read_all: Callable[..., Iterator[object]], page: list[object]
-) -> None:
-    asked = 0
-
-    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
-        nonlocal asked
-        asked += 1
-        return page, f"token-{asked}"
-
-    with pytest.raises(RemoteError) as caught:
-        list(read_all(read))
-    assert caught.value.diagnostics[0].code is Code.UNREADABLE_LIST
-    assert asked <= MAX_REPEATED_PAGES + 2
 
 
 @pytest.mark.parametrize(
