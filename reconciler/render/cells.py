@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 Paint = Callable[[str], str]
 
@@ -66,33 +66,6 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
                 continue
         row, used = row + token, used + size
     return [*rows, row.rstrip()] if row.strip() or not rows else rows
-
-
-def wrap_painted(
-    text: str,
-    columns: int,
-    spans: Iterable[tuple[int, int, Paint]],
-    *,
-    hang: int = 0,
-    paint: Paint = str,
-) -> list[str]:
-    """Like `wrap`, and colors each span (start, end and color, in order) and, with `paint`, the
-    text between them."""
-    rows: list[str] = []
-    end = 0
-    for row in wrap(text, columns, hang):
-        words = row.lstrip() if rows else row
-        indent, words = row[: len(row) - len(words)], words.rstrip()
-        at = text.index(words, end)
-        end = at + len(words)
-        painted = indent
-        for first, last, color in spans:
-            start, stop = max(first, at), min(last, end)
-            if start < stop:
-                painted += paint(text[at:start]) + color(text[start:stop])
-                at = stop
-        rows.append(painted + paint(text[at:end]))
-    return rows
 
 
 def hanging_indent(line: str) -> int:

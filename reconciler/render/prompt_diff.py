@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reconciler.render import cells, safe
 from reconciler.render.style import Style
-from reconciler.render.text_diff import DiffRow, Gap, Line, lines_of, side_by_side
+from reconciler.render.text_diff import DiffRow, Gap, lines_of, side_by_side
 
 CONTEXT = 2  # unchanged lines shown around a change
 RUN = 8  # rows shown of consecutive added lines, or removed lines
@@ -83,33 +83,19 @@ def _rows(row: DiffRow | Gap, style: Style) -> Iterator[str]:
     palette = style.palette
     if isinstance(row, Gap):
         yield palette.dim("...")
-    elif row.old is not None and row.new is not None and row.differs:
-        yield from _pair(row.old, row.new, style)
-    elif row.old is not None:
-        paint = palette.red if row.differs else str
-        yield from _marked("- " if row.differs else "  ", row.old, style, paint)
-    elif row.new is not None:
-        yield from _marked("+ ", row.new, style, palette.green)
+    elif row.new is not None and not row.differs:
+        yield from _marked("  ", row.new.text, style, str)
+    else:
+        old, new = (line.text if line is not None else None for line in (row.old, row.new))
+        only_blanks = old is not None and new is not None and old.rstrip() == new.rstrip()
+        for mark, text, paint in (("- ", old, palette.red), ("+ ", new, palette.green)):
+            if text is not None:
+                ending = " (ends in blanks)" if only_blanks and text.endswith(" ") else ""
+                yield from _marked(mark, text, style, paint, ending)
 
 
-def _marked(mark: str, line: Line, style: Style, paint: cells.Paint) -> list[str]:
-    rows = cells.wrap(line.text, style.width - len(mark))
-    return [paint((mark + row).rstrip()) for row in rows]
-
-
-def _pair(old: Line, new: Line, style: Style) -> Iterator[str]:
-    """Two versions of a line, with the words that differ highlighted."""
-    room, palette = style.width - 2, style.palette
-    for mark, line, other, paint, stress in (
-        ("- ", old, new, palette.red, palette.removed_word),
-        ("+ ", new, old, palette.green, palette.added_word),
-    ):
-        text, spans = "", []
-        for piece, differs in line.pieces:
-            spans += [(len(text), len(text) + len(piece), stress)] if differs else []
-            text += piece
-        *rows, last = cells.wrap_painted(text, room, spans, paint=paint)
-        blanks, others = (text[len(text.rstrip()) :] for text in (line.text, other.text))
-        ending = f"{stress(blanks)} (ends in blanks)" if blanks and blanks != others else ""
-        yield from (paint(mark if row else mark.rstrip()) + row for row in rows)
-        yield paint(mark if last else mark.rstrip()) + last + ending
+def _marked(
+    mark: str, text: str, style: Style, paint: cells.Paint, ending: str = ""
+) -> Iterator[str]:
+    *rows, last = cells.wrap(text, style.width - len(mark))
+    yield from (paint((mark + row).rstrip()) for row in (*rows, last + ending))

@@ -29,8 +29,6 @@ class Palette:
     magenta = partialmethod(_paint, "35")
     cyan = partialmethod(_paint, "36")
     blue = partialmethod(_paint, "94")
-    removed_word = partialmethod(_paint, "1;31;7")
-    added_word = partialmethod(_paint, "1;32;7")
 
     def of(self, word: str) -> Callable[[str], str]:
         """The color of an action or result."""
