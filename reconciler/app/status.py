@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.app.context import Context
 from reconciler.app.done_tasks import statuses_without_texts
 from reconciler.app.duplicates import read_duplicates
 from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when, with_retired
-from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.budget import Outlook
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.options import By
@@ -51,28 +49,20 @@ def status(
     selectors: Sequence[str],
     *,
     states: Collection[TaskState] = (),
-    interval: timedelta | None = None,
     notify: Notify | None = None,
-) -> Iterator[StatusReport]:
-    """The status of the selected tasks that have one of `states`, if given.
-
-    With an `interval`, a report after each one until all tasks have finished. `notify`: also sends
-    what is new to the webhook that the environment names. TaskctlError.
-    """
+) -> StatusReport:
+    """The status of the selected tasks that have one of `states`, if given. `notify`: also sends
+    what is new to the webhook that the environment names. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
-    while True:
-        statuses = tasks.statuses(refs) if notify is None else statuses_without_texts(tasks, refs)
-        if states:
-            statuses = tuple(status for status in statuses if status.state in states)
-        problems = tuple(dict.fromkeys(tasks.expectations.problems))
-        duplicates = read_duplicates(ctx, tasks.state).warnings(tasks.state)
-        report = StatusReport(statuses, ctx.now(), len(refs), problems, duplicates)
-        if notify is not None:
-            _notify(tasks, report, notify)
-        yield report
-        if interval is None or all(status.state.is_finished for status in statuses):
-            return
-        time.sleep(max(SHORTEST_PAUSE, interval.total_seconds()))
+    statuses = tasks.statuses(refs) if notify is None else statuses_without_texts(tasks, refs)
+    if states:
+        statuses = tuple(status for status in statuses if status.state in states)
+    problems = tuple(dict.fromkeys(tasks.expectations.problems))
+    duplicates = read_duplicates(ctx, tasks.state).warnings(tasks.state)
+    report = StatusReport(statuses, ctx.now(), len(refs), problems, duplicates)
+    if notify is not None:
+        _notify(tasks, report, notify)
+    return report
 
 
 def _notify(tasks: RecordedTasks, report: StatusReport, notify: Notify) -> None:

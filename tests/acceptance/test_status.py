@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -81,18 +80,6 @@ def test_events_are_cached_and_a_missing_or_corrupt_cache_is_harmless(
     assert place.statuses() == {"asks": "waiting"}
     caches[0].unlink()
     assert place.statuses() == {"asks": "waiting"}
-
-
-def test_watch_ends_when_all_tasks_are_settled(place: LiveTasks) -> None:
-    place.time.stop()
-    place.apply({"good": LIVES["good"], "slow": "slow one"})
-    with place.start("status", "--watch", "--interval", "100ms") as watch:
-        watch.until(lambda: re.search(r"slow .*running", watch.stdout))
-        place.time.advance(5)
-        out, _ = watch.communicate()
-    assert watch.returncode == 0
-    assert out.endswith("2 done.\n")
-    assert "\x1b" not in out
 
 
 def test_gone_and_not_visible_tasks_are_distinguished(

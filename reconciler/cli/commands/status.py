@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
+from reconciler.cli.options import READS, SELECTION, duration, first_given, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
 from reconciler.model.options import By
@@ -21,8 +20,8 @@ from reconciler.render import KEYS, TABLE_FORMATS
 
 if TYPE_CHECKING:
     from reconciler.app.status import StatusReport
-    from reconciler.cli.console.live import Screen
     from reconciler.cli.console.output import Output
+    from reconciler.render.style import Style
 
 _STATUSES = {state.value: state for state in TaskState}
 
@@ -50,8 +49,6 @@ def _states(
         help="Only tasks with one of these statuses, such as waiting,failed. failed includes "
         "unmet.",
     ),
-    option("--watch", is_flag=True, help="Refresh the table until all tasks have finished."),
-    INTERVAL,
     option(
         "--exit-code",
         "exits",
@@ -98,7 +95,6 @@ def _states(
         ),
         ("taskctl status --status waiting,failed", "those that need attention"),
         ("taskctl status --status failed --format keys", "only their keys, one a line"),
-        ("taskctl status --watch", "refreshed in place until all tasks have finished"),
         ("taskctl status --totals", "the tokens used, by manifest and by day"),
         ("taskctl status --totals --since 30d --by team --format csv", "for a spreadsheet"),
         ("taskctl status --notify -q", "for a scheduled job: send what is new to a chat"),
@@ -109,8 +105,6 @@ def command(
     call: Call,
     selectors: tuple[str, ...],
     states: frozenset[TaskState],
-    watch: bool,
-    interval: timedelta,
     exits: bool,
     totals: bool,
     since: str | None,
@@ -124,7 +118,6 @@ def command(
     that is unmet, gone, stopped, cancelled or unresolved counts as failed.
     """
     from reconciler.app.status import NOTIFY_URL, Notify, read_totals, status
-    from reconciler.cli.console.live import Screen
     from reconciler.render.notification import notification_text
     from reconciler.tasks.status import exit_code
 
@@ -138,61 +131,37 @@ def command(
         out.report(read_totals(call.ctx, selectors, groups, states=states, since=since))
         return 0
     news = Notify(notify_since, notification_text) if notify else None
-    pause = interval if watch else None
-    reports = status(call.ctx, selectors, states=states, interval=pause, notify=news)
-    screen = Screen(sys.stdout, in_place=sys.stdout.isatty()) if watch else None
-    code = 0
-    try:
-        for report in reports:
-            _show(out, report, screen, Severity.ERROR if exits else Severity.WARNING)
-            code = exit_code(report.statuses) or int(bool(report.diagnostics)) if exits else 0
-    except KeyboardInterrupt:
-        if not watch:
-            raise
-        return 130  # the usual way to end it
-    return code
+    report = status(call.ctx, selectors, states=states, notify=news)
+    _show(out, report, Severity.ERROR if exits else Severity.WARNING)
+    return exit_code(report.statuses) or int(bool(report.diagnostics)) if exits else 0
 
 
 def _check_options(ctx: click.Context, format_name: str) -> None:
     """UsageError for options that do not fit together."""
     own = ctx.params
-    if own["watch"] and format_name != "text":
-        raise UsageError("watchText")
-    if own["watch"] and own["notify"]:
-        raise UsageError("exclusive", option="--notify", other="--watch")
     if own["totals"]:
         if format_name in KEYS:
             raise UsageError("exclusive", option="--totals", other="--format keys")
-        if other := first_given(ctx, ["watch", "notify", "exits"]):
+        if other := first_given(ctx, ["notify", "exits"]):
             name = "--exit-code" if other == "exits" else f"--{other}"
             raise UsageError("exclusive", option="--totals", other=name)
     elif own["since"] or own["by"] or format_name in TABLE_FORMATS:
         raise UsageError("totals")
 
 
-def _show(out: Output, report: StatusReport, screen: Screen | None, severity: Severity) -> None:
-    from reconciler.cli.console.live import Screen
+def _show(out: Output, report: StatusReport, severity: Severity) -> None:
     from reconciler.render.formats.keys import key_lines
     from reconciler.render.status import status_document, status_rows
 
     problems = [replace(each, severity=severity) for each in report.diagnostics]
     problems += report.duplicates
-    if out.options.format == "json":
-        document = status_document(report.statuses, report.read_at, problems)
-        out.result(lambda: document, lambda _style: "")
-        return
-    out.diagnostics(problems)
     if out.options.format in KEYS:
+        out.diagnostics(problems)
         out.document(key_lines([status.ref for status in report.statuses]))
         return
-    if not out.options.quiet:
-        out.has_result = True
-        room = screen.lines if screen is not None else None
-        rows = status_rows(
-            report.statuses,
-            out.style_of_result(),
-            report.read_at,
-            room=room,
-            selected=report.selected,
-        )
-        (screen or Screen(sys.stdout, in_place=False)).show(rows)
+
+    def text(style: Style) -> str:
+        rows = status_rows(report.statuses, style, report.read_at, selected=report.selected)
+        return "".join(f"{row}\n" for row in rows)
+
+    out.result(lambda: status_document(report.statuses, report.read_at, problems), text, problems)

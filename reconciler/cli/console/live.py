@@ -11,38 +11,34 @@ from reconciler.render import cells
 
 
 class Screen:
-    """With `in_place`, rows overwrite the previous ones; otherwise, changed rows are appended."""
+    """The rows at the end of a terminal."""
 
-    def __init__(self, stream: TextIO, *, in_place: bool) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._in_place = in_place
         self._shown: list[str] = []
         self._size: tuple[int, int] | None = None
 
     @property
     def lines(self) -> int | None:
-        """How many rows fit; None if they are not updated in place."""
-        size = size_of(self._stream) if self._in_place else None
+        """How many rows fit; None if unknown."""
+        size = size_of(self._stream)
         return size[1] - 1 if size is not None else None
 
     def clear(self) -> None:
-        """Removes rows that are updated in place."""
-        if self._in_place and self._shown:
+        """Removes the rows."""
+        if self._shown:
             self.show(())
 
     def show(self, rows: Sequence[str]) -> None:
-        """Writes the rows, truncated to the size of the terminal."""
-        size = size_of(self._stream) if self._in_place else None
+        """Writes the rows over the previous ones, truncated to the size of the terminal."""
+        size = size_of(self._stream)
         text = _fitted(rows, *size) if size is not None else list(rows)
         if (text, size) == (self._shown, self._size):
             return
         FOOT.remove()
-        self._stream.write(self._over(text, size) if self._in_place else self._below(text))
+        self._stream.write(self._over(text, size))
         self._stream.flush()
         self._shown, self._size = text, size
-
-    def _below(self, text: Sequence[str]) -> str:
-        return ("\n" if self._shown else "") + "".join(f"{row}\n" for row in text)
 
     def _over(self, text: Sequence[str], size: tuple[int, int] | None) -> str:
         """Overwrites the old rows to their ends, to avoid flicker. After a resize, their position

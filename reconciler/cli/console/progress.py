@@ -89,7 +89,7 @@ class Bar(ApplyProgress):
     ) -> None:
         self._clock, self._masked = clock, masked
         self._palette = Palette(on=color)
-        self._screen = Screen(sys.stderr, in_place=sys.stderr.isatty())
+        self._screen = Screen(sys.stderr)
         self._lock = threading.Lock()
         self._running: dict[TaskRef, None] = {}
         self._ended: set[TaskRef] = set()

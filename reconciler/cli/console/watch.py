@@ -34,7 +34,7 @@ class LiveTable:
     ) -> None:
         self._note, self._style = note, style
         self._before: dict[TaskRef, str] = {s.ref: s.state.value for s in known}
-        self._screen = Screen(sys.stderr, in_place=True) if style is not None else None
+        self._screen = Screen(sys.stderr) if style is not None else None
 
     def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None:
         changed = [s for s in statuses if self._before.get(s.ref) != s.state.value]

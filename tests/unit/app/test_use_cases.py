@@ -37,7 +37,7 @@ def test_a_task_from_manifest_to_state(folder: Path) -> None:
         applied = apply(ctx, ApplyRequest())
         assert (applied.code, applied.report.summary()["created"]) == (0, 1)
         assert "confirm" in ui.notes
-        (report,) = status(ctx, ("o*",))
+        report = status(ctx, ("o*",))
         assert [one.ref.key for one in report.statuses] == ["one"]
         assert [one.changed for one in remove_records(ctx, ["one"], yes=False)] == [True]
         assert read_tasks(ctx)[1] == ()

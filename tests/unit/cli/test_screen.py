@@ -49,7 +49,7 @@ def terminal() -> Iterator[Terminal]:
 
 
 def test_rows_overwrite_the_previous_ones(terminal: Terminal) -> None:
-    screen = Screen(terminal, in_place=True)
+    screen = Screen(terminal)
     screen.show(["one", "two"])
     assert terminal.written() == "\rone\x1b[K\ntwo\x1b[K\n\x1b[J"
     screen.show(["one", "two"])
@@ -61,7 +61,7 @@ def test_rows_overwrite_the_previous_ones(terminal: Terminal) -> None:
 
 
 def test_after_a_resize_drawing_starts_at_the_top(terminal: Terminal) -> None:
-    screen = Screen(terminal, in_place=True)
+    screen = Screen(terminal)
     screen.show(["x" * 15])
     terminal.written()
     terminal.resize(10, 6)
@@ -70,7 +70,7 @@ def test_after_a_resize_drawing_starts_at_the_top(terminal: Terminal) -> None:
 
 
 def test_a_row_is_truncated_with_its_color(terminal: Terminal) -> None:
-    screen = Screen(terminal, in_place=True)
+    screen = Screen(terminal)
     screen.show([f"key {RED('failed')} {'x' * 30}", f"{'界' * 12}{RED('y')}"])
     first, second = terminal.written().split("\x1b[K\n")[:2]
     assert first == f"\rkey {RED('failed')} {'x' * 8}…"
@@ -80,7 +80,7 @@ def test_a_row_is_truncated_with_its_color(terminal: Terminal) -> None:
 @pytest.mark.parametrize("lines", range(1, 12))
 def test_rows_that_do_not_fit_are_counted(terminal: Terminal, lines: int) -> None:
     terminal.resize(20, lines)
-    screen = Screen(terminal, in_place=True)
+    screen = Screen(terminal)
     screen.show(["head", *map(str, range(7)), "", "sum"])
     rows = terminal.written().split("\x1b[K\n")[:-1]
     assert len(rows) <= max(1, lines - 1)
@@ -88,13 +88,3 @@ def test_rows_that_do_not_fit_are_counted(terminal: Terminal, lines: int) -> Non
     if 5 <= lines < 11:
         shown = sum(row.isdigit() for row in rows)
         assert f"... ({7 - shown} more)" in rows
-
-
-def test_without_a_terminal_rows_are_appended(terminal: Terminal) -> None:
-    screen = Screen(terminal, in_place=False)
-    assert screen.lines is None
-    screen.show(["x" * 30])
-    screen.show(["x" * 30])
-    screen.show(["y"])
-    screen.clear()
-    assert terminal.written() == "x" * 30 + "\n\ny\n"
