@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
 from reconciler.app.plan_file import is_plan_file, read_plan_file
-from reconciler.app.planner import Workspace, open_workspace
+from reconciler.app.planning import Workspace, open_workspace
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import in_manifest_order
 from reconciler.app.wait import End, Expected, TaskWait, WaitOptions, is_unavailable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import write_plan_file
-from reconciler.app.planner import Planning, failures_of, open_workspace
+from reconciler.app.planning import Planning, failures_of, open_workspace
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, has_errors, note
 from reconciler.model.value import replace

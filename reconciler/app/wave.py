@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.cancellation import send_cancellation
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
-from reconciler.app.planner import (
+from reconciler.app.planning import (
     Planning,
     Workspace,
     failures_of,
