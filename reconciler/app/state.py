@@ -17,7 +17,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.selection import matches_key
-from reconciler.state import edit, migration
+from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state, encode_state
 from reconciler.state.edit import is_known
 from reconciler.state.model import Dropped, State
@@ -282,7 +282,7 @@ def _decode_copy(data: bytes, file: str, backend: str) -> State:
 def move_state(ctx: Context, to: str) -> LocationChange:
     """Moves the state to another location, or completes an interrupted move. StateError."""
     target = ctx.location_of(to)
-    done = migration.migrate(ctx.location, target, _opener(ctx))
+    done = move.migrate(ctx.location, target, _opener(ctx))
     case = "moved" if done else "movedBefore"
     return LocationChange(
         ctx.location.display_name, case, done, target.display_name, is_used=not done
@@ -291,11 +291,11 @@ def move_state(ctx: Context, to: str) -> LocationChange:
 
 def abort_move(ctx: Context) -> LocationChange:
     """Undoes an interrupted move. StateError if it was completed."""
-    done = migration.abort(ctx.location, _opener(ctx))
+    done = move.abort(ctx.location, _opener(ctx))
     return LocationChange(ctx.location.display_name, "moveUndone" if done else "notMoving", done)
 
 
-def _opener(ctx: Context) -> migration.Opened:
+def _opener(ctx: Context) -> move.Opened:
     return lambda location: ctx.open_state("state migrate", location, moves=True)
 
 

@@ -17,8 +17,8 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
 from reconciler.state.local import LocalState
-from reconciler.state.migration import abort, migrate
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
+from reconciler.state.move import abort, migrate
 from reconciler.state.session import Claim, Session, StateLocation, read_state
 from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
