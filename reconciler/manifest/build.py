@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.ignores import blocks
+from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask, Removal

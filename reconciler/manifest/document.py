@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.ignores import Ignores, blocks
+from reconciler.manifest.ignore_comments import IgnoreComments, blocks
 from reconciler.manifest.parse.spans import Position
 from reconciler.model.value import replace
 
@@ -54,7 +54,7 @@ class Document:
         self.data = source.data
         self.keys: Mapping[str, Position] = source.keys.get("tasks", {})
         self.findings = source.findings
-        self.ignores: Ignores | None = None
+        self.ignores: IgnoreComments | None = None
         self.expansions: dict[str, Expansion] = {}
         self.origins: dict[str, TaskOrigin] = {}
         self.expectations: dict[str, Expectation | None] = {}

@@ -12,7 +12,7 @@ from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
-from reconciler.manifest.ignores import blocks
+from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.keywords import ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.parse.spans import locate

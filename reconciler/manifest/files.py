@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.ignores import blocks
+from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.prompt_file import PromptFile
@@ -34,7 +34,7 @@ from reconciler.model.value import Value
 from reconciler.system import disk
 
 if TYPE_CHECKING:
-    from reconciler.manifest.ignored import IgnoredFiles
+    from reconciler.manifest.git_ignored import IgnoredFiles
 
 
 _PATH = r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}"
@@ -159,7 +159,7 @@ class NamedFiles:
         return "prompt-ignored" if is_repository and self._is_ignored(top, real) else None
 
     def _is_ignored(self, top: FilePath, real: FilePath) -> bool:
-        from reconciler.manifest.ignored import IgnoredFiles
+        from reconciler.manifest.git_ignored import IgnoredFiles
 
         if self._ignored is None:
             self._ignored = IgnoredFiles()

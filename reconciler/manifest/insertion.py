@@ -17,7 +17,7 @@ from ruamel.yaml.events import DocumentEndEvent
 from reconciler.manifest.build import build
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.ignores import blocks
+from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.layout import STEP
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.source import Source, read_source

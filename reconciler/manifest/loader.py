@@ -15,7 +15,7 @@ from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
-from reconciler.manifest.ignores import Ignores, read_ignores
+from reconciler.manifest.ignore_comments import IgnoreComments, read_ignore_comments
 from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.prompt_file import PromptFile
@@ -63,7 +63,7 @@ class Manifests(Value, frozen=True):
     texts: Mapping[str, bytes] = MappingProxyType({})
     removed: tuple[Removal, ...] = ()
     entries: tuple[DeclaredEntry, ...] = ()
-    ignores: Mapping[str, Ignores] = MappingProxyType({})
+    ignores: Mapping[str, IgnoreComments] = MappingProxyType({})
 
     def text_of(self, file: str) -> str | None:
         """The text of a file, for excerpts; None for files without diagnostics."""
@@ -209,7 +209,7 @@ class _Loading:
 
             read_expectations(document, self.named, self._schemas)
         if b"taskctl:" in source.body:
-            document.ignores = read_ignores(source)
+            document.ignores = read_ignore_comments(source)
         if has_entries(source.data) or b"{{" in source.body:
             self._entries.expand(document)
         self.named.read_prompts(document)
@@ -289,7 +289,7 @@ class _Loading:
         self._diagnostics += source.diagnostics(findings, file)
 
 
-def _is_ignored(found: Finding, ignores: Ignores | None) -> bool:
+def _is_ignored(found: Finding, ignores: IgnoreComments | None) -> bool:
     return ignores is not None and ignores.take(found)
 
 

@@ -176,7 +176,7 @@ def read_policy(path: File, name: str, config: str) -> Policy:
 
 def _refuse_ignored(path: File, name: str) -> None:
     """An untracked file that git ignores may contain secrets, which messages would show."""
-    from reconciler.manifest.ignored import IgnoredFiles
+    from reconciler.manifest.git_ignored import IgnoredFiles
 
     real = resolved(path)
     top = repository_root(real.parent)

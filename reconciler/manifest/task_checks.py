@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reconciler.manifest.finding import Facts, Finding, warning_finding
-from reconciler.manifest.ignores import blocks
+from reconciler.manifest.ignore_comments import blocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path, Severity
 from reconciler.model.remarks import Arg

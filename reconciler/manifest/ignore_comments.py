@@ -50,7 +50,7 @@ class _Ignore:
         self.is_used = False
 
 
-class Ignores:
+class IgnoreComments:
     """The comments of one manifest. `wrong` are findings for invalid ones."""
 
     def __init__(self) -> None:
@@ -93,9 +93,9 @@ class Ignores:
                 yield unused.at_position(*ignore.at)
 
 
-def read_ignores(source: Source) -> Ignores:
+def read_ignore_comments(source: Source) -> IgnoreComments:
     """The comments of a manifest; none if the file cannot be read completely."""
-    ignores = Ignores()
+    ignores = IgnoreComments()
     if not isinstance(source.data, dict):
         return ignores
     text = source.text
