@@ -176,7 +176,8 @@ class Executor:
         return replace(reported, cancelled=cancelled)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
-        """Sets the name and sharing, which a create cannot carry, then cancels the old task."""
+        """Sets the name and sharing, which a create cannot carry. `_with_owed` then cancels the
+        task that was replaced."""
         problems = self._patches.finish(record) if record.pending else ()
         return self._deps.result(task, result, *problems, task_id=record.task_id)
 
