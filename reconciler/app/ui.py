@@ -45,7 +45,7 @@ class ApplyProgress:
 
     def waiting(self, waiting: Waiting) -> None: ...
 
-    def held(self, seconds: float, why: Arg) -> None:
+    def paused(self, seconds: float, why: Arg) -> None:
         """Creates are paused for that long after an unknown outcome (`why`)."""
 
     def close(self) -> None: ...

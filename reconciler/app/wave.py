@@ -245,7 +245,7 @@ class Wave:
             wait=stop.wait,
             started=progress.started,
             ended=progress.ended,
-            held=progress.held,
+            paused=progress.paused,
             cancel=lambda record: send_cancellation(ctx, record),
             holder=self._holder,
             settle_time=plan.options.settle_time,

@@ -53,12 +53,12 @@ class AttemptLog(Protocol):
 class ApplyContext(Value, frozen=True):
     """The dependencies of the executor and the loop.
 
-    `wait` sleeps for at most that many seconds; False if apply must stop. `held` is called with the
-    seconds for which an unknown outcome, its second argument, holds creates back. `cancel` cancels
-    the task of a record. `holder` collects when the exchanges of this apply's attempts ended,
-    `baselines` the baselines that it has read, by organization. `settle_time` is journaled with
-    each attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks a
-    person whether an attempt has created the `candidate` of a planned task.
+    `wait` sleeps for at most that many seconds; False if apply must stop. `paused` is called with
+    the seconds for which creates are paused, and the unknown outcome that is the cause. `cancel`
+    cancels the task of a record. `holder` collects when the exchanges of this apply's attempts
+    ended, `baselines` the baselines that it has read, by organization. `settle_time` is journaled
+    with each attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks
+    a person whether an attempt has created the `candidate` of a planned task.
     """
 
     service: Service
@@ -71,7 +71,7 @@ class ApplyContext(Value, frozen=True):
     cancel: Callable[[Record], Cancellation]
     holder: LockHolder
     settle_time: timedelta
-    held: Callable[[float, Arg], None] = lambda *_: None
+    paused: Callable[[float, Arg], None] = lambda *_: None
     baselines: dict[str, Baseline] = field(default_factory=dict)
     recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
     confirms: Callable[[PlannedTask], bool] = lambda _: False

@@ -43,7 +43,7 @@ class Executor:
         self._deps = deps
         self.parallelism = parallelism
         self._workers = 1 if parallelism == 1 else 2 * parallelism
-        self._throttle = Throttle(parallelism, deps.clock.boot, deps.wait, deps.held)
+        self._throttle = Throttle(parallelism, deps.clock.boot, deps.wait, deps.paused)
         self._patches = TaskPatcher(deps, self._throttle)
         self.creates = TaskCreator(deps, self._throttle)
         self.given_up: set[TaskRef] = set()
@@ -80,7 +80,7 @@ class Executor:
             if self.creates.may_exist(task):
                 self.given_up.add(task.ref)
                 result = self._deps.result(task, Result.UNRESOLVED, why)
-            elif self._is_held():
+            elif self._still_locked():
                 result = self._deps.result(task, Result.FAILED, why)
             else:
                 result = self._deps.result(task, Result.NOT_STARTED)
@@ -123,8 +123,9 @@ class Executor:
         self._deps.log.append(*records.recorded(task, adopted))
         return self._finish(task, adopted, self._adopted_as(task))
 
-    def _is_held(self) -> bool:
-        """Whether this run still has its state. If not, saving it reports why, once."""
+    def _still_locked(self) -> bool:
+        """Whether lock, journal and state are still those of this run. If not, saving the state
+        reports why, once."""
         try:
             self._deps.log.check_held()
         except StateError:

@@ -1,4 +1,4 @@
-"""Limits concurrent requests, and holds creates back after unknown outcomes and lost connections.
+"""Limits concurrent requests, and pauses creates after unknown outcomes and lost connections.
 
 After a create with an unknown outcome, such as a 429 or a lost response, no create starts until the
 service's `Retry-After` is over. Then one create probes. If its outcome is known, half as many slots
@@ -18,15 +18,15 @@ MAX_OUTAGE = 300.0
 since. A single one is no outage: its create may have a longer settle time, and is then sent again.
 """
 
-_LEAST_HOLD, _MAX_STEP = 1.0, 64.0
+_LEAST_PAUSE, _MAX_STEP = 1.0, 64.0
 
 
 class Throttle:
     """Shared by all workers. As a context manager, it is a slot for any request; `enter` and
     `leave` acquire and release a slot for a create. `slots` is the current number of slots.
 
-    `seconds` is a clock, `wait` sleeps and returns False if apply must stop, and `held` is called
-    with the seconds and the cause of each hold that is longer than the shortest. Each free slot
+    `seconds` is a clock, `wait` sleeps and returns False if apply must stop, and `paused` is called
+    with the seconds and the cause of each pause that is longer than the shortest. Each free slot
     wakes one waiting worker: waking all of them takes longer than a request. `why` is the last
     unknown outcome.
     """
@@ -36,10 +36,10 @@ class Throttle:
         slots: int,
         seconds: Callable[[], float],
         wait: Callable[[float], bool],
-        held: Callable[[float, Arg], None] = lambda *_: None,
+        paused: Callable[[float, Arg], None] = lambda *_: None,
     ) -> None:
         self._most = self.slots = slots
-        self._seconds, self._wait, self._tell = seconds, wait, held
+        self._seconds, self._wait, self._tell = seconds, wait, paused
         self._free = threading.Condition()
         self._active = 0
         self._until = 0.0
@@ -51,7 +51,7 @@ class Throttle:
 
     @property
     def is_outage(self) -> bool:
-        """Whether no outcome has been known for too long, or will be before the hold ends."""
+        """Whether no outcome has been known for too long, or will be before the pause ends."""
         return max(self._until, self._seconds()) >= self._ends
 
     def __enter__(self) -> None:
@@ -68,7 +68,7 @@ class Throttle:
         `known` or `unknown`; None if apply must stop, or in an outage."""
         while True:
             with self._free:
-                while (left := self._hold()) <= 0 and self._active >= self.slots:
+                while (left := self._pause_left()) <= 0 and self._active >= self.slots:
                     self._free.wait()
                 if left <= 0:
                     self._active += 1
@@ -82,7 +82,7 @@ class Throttle:
         self.leave()
         return None
 
-    def _hold(self) -> float:
+    def _pause_left(self) -> float:
         """Seconds until creates may start; `inf` if none may. The lock is held."""
         return math.inf if self.is_outage else self._until - self._seconds()
 
@@ -121,11 +121,11 @@ class Throttle:
                 self._after_probe, self.slots = max(1, before // 2), 1
                 self._unknown_in_a_row += 1
                 self._since = min(self._since, now)
-            step = min(_MAX_STEP, _LEAST_HOLD * 2.0 ** (self._unknown_in_a_row - 1))
+            step = min(_MAX_STEP, _LEAST_PAUSE * 2.0 ** (self._unknown_in_a_row - 1))
             seconds = max(step, retry_after or 0.0)
             if self._unknown_in_a_row > 1 or seconds >= MAX_OUTAGE:
                 self._ends = self._since + MAX_OUTAGE
             self._until = max(self._until, now + seconds)
             is_outage = self.is_outage
-        if is_first and not is_outage and seconds > _LEAST_HOLD:
+        if is_first and not is_outage and seconds > _LEAST_PAUSE:
             self._tell(seconds, why)

@@ -170,7 +170,7 @@ class World:
         self.confirms: Callable[[PlannedTask], bool] = lambda task: False
         self.cancellation = Cancellation(sent=True)
         self.waits: list[float] = []
-        self.held: list[tuple[float, Arg]] = []
+        self.paused: list[tuple[float, Arg]] = []
         self.awaited: list[Waiting] = []
         self.deps = ApplyContext(
             service=self.service,
@@ -181,7 +181,7 @@ class World:
             started=lambda ref: self.calls.record("started", ref),
             ended=lambda result: self.calls.record("reported", result),
             cancel=self._cancel,
-            held=lambda seconds, why: self.held.append((seconds, why)),
+            paused=lambda seconds, why: self.paused.append((seconds, why)),
             holder=LockHolder.of(self.clock.boot(), self.log.state.attempts.values()),
             settle_time=timedelta(seconds=settle),
             confirms=lambda task: self.confirms(task),

@@ -72,8 +72,8 @@ class Lines(ApplyProgress):
             self._awaited, self._told = refs, now
             write_stderr(safe.line(_waiting(waiting, self._clock(), self._masked)) + "\n")
 
-    def held(self, seconds: float, why: Arg) -> None:
-        write_stderr(safe.line(_held(seconds, why, self._masked)) + "\n")
+    def paused(self, seconds: float, why: Arg) -> None:
+        write_stderr(safe.line(_paused(seconds, why, self._masked)) + "\n")
 
 
 class Bar(ApplyProgress):
@@ -112,9 +112,9 @@ class Bar(ApplyProgress):
         with self._lock:
             self._show(_waiting(waiting, self._clock(), self._masked))
 
-    def held(self, seconds: float, why: Arg) -> None:
+    def paused(self, seconds: float, why: Arg) -> None:
         with self._lock:
-            self._show(_held(seconds, why, self._masked))
+            self._show(_paused(seconds, why, self._masked))
 
     def close(self) -> None:
         self._screen.clear()
@@ -132,8 +132,8 @@ class Bar(ApplyProgress):
         self._screen.show([f"[{bar}] {len(self._ended)}/{self._total}  {safe.line(text)}"])
 
 
-def _held(seconds: float, why: Arg, masked: Masked) -> str:
-    return note_text("creates_held", {"seconds": round(seconds), **masked({"why": why})})
+def _paused(seconds: float, why: Arg, masked: Masked) -> str:
+    return note_text("creates_paused", {"seconds": round(seconds), **masked({"why": why})})
 
 
 def _named(names: Sequence[str]) -> str:

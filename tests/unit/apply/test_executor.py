@@ -308,7 +308,7 @@ def test_unknown_outcomes_that_last_end_the_apply(*, throttled: bool) -> None:
     assert counts == {Result.UNRESOLVED: 2, Result.NOT_STARTED: 7}
     assert results["k8"].problems == (remark("apply.outage", why="503"),)
     assert len(world.calls.of("create")) == 2
-    assert world.held == [(200.0, "503")]
+    assert world.paused == [(200.0, "503")]
     assert sum(world.waits) < 300
 
 

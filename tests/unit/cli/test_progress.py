@@ -29,7 +29,7 @@ def progress(kind: str) -> ApplyProgress:
 def everything(shown: ApplyProgress, text: str) -> None:
     ref = TaskRef(f"org {text}", f"key {text}")
     shown.started(ref)
-    shown.held(4.0, text)
+    shown.paused(4.0, text)
     shown.waiting(
         Waiting(
             {ref: NOW, ONE: NOW},
