@@ -147,7 +147,7 @@ class TaskCreator:
         attempt = self._attempt(task, desired, baseline)
         closed = [Closed(mark, "superseded") for mark in unsent]
         deps.holder.ended[attempt.mark] = math.inf
-        before = (*closed, *records.answered(task, deps), *self._not_journaled(baseline))
+        before = (*closed, *records.answered_events(task, deps), *self._not_journaled(baseline))
         deps.log.append(*before, Attempted(attempt))
         window.note_journaled()
         with self._lock:
@@ -212,7 +212,7 @@ class TaskCreator:
     ) -> Record | TaskResult:
         match outcome:
             case Created(task_id):
-                return self._created(task, attempt, task_id)
+                return self._record(task, attempt, task_id)
             case Refused(why, status):
                 self._settle(task, [attempt.mark], f"refused: {status}")
                 used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
@@ -231,10 +231,10 @@ class TaskCreator:
             self._known_ids.add(task_id)
         return is_new
 
-    def _created(self, task: PlannedTask, attempt: Attempt, task_id: str) -> Record | TaskResult:
-        record = records.created(task, attempt, task_id, self._deps)
+    def _record(self, task: PlannedTask, attempt: Attempt, task_id: str) -> Record | TaskResult:
+        record = records.created_record(task, attempt, task_id, self._deps)
         try:
-            self._deps.log.append(*records.recorded(task, record))
+            self._deps.log.append(*records.recorded_events(task, record))
         except StateError as problem:
             # The ID must not be shown before it is durable. The attempt is, and leads back to it.
             why = remark("apply.not_recorded", why=problem.causes)

@@ -93,15 +93,15 @@ class Executor:
             return self._deps.result(task, Result.NOT_STARTED)
         match task.effect:
             case Effect.CREATE:
-                return self._created(task)
+                return self._create(task)
             case Effect.ADOPT:
-                return self._adopted(task)
+                return self._adopt(task)
             case Effect.MOVE:
-                return self._moved(task, _record_of(task))
+                return self._move(task, _record_of(task))
             case Effect.UPDATE:
-                return self._updated(task, _record_of(task), Result.UPDATED)
+                return self._update(task, _record_of(task), Result.UPDATED)
             case Effect.FORGET:
-                return self._forgotten(task, _record_of(task))
+                return self._forget(task, _record_of(task))
             case Effect.FINISH:
                 return self._finish(task, _record_of(task), Result.CREATED)
             case Effect.CANCEL:
@@ -111,16 +111,16 @@ class Executor:
                 raise ValueError(f"{task.ref}: nothing to execute")
         assert_never(task.effect)
 
-    def _created(self, task: PlannedTask) -> TaskResult:
+    def _create(self, task: PlannedTask) -> TaskResult:
         made = self.creates.create(task)
         if isinstance(made, TaskResult):
             return made
         replaced = task.action is Action.REPLACE
         return self._finish(task, made, Result.REPLACED if replaced else Result.CREATED)
 
-    def _adopted(self, task: PlannedTask) -> TaskResult:
-        adopted = records.adopted(task, self._deps)
-        self._deps.log.append(*records.recorded(task, adopted))
+    def _adopt(self, task: PlannedTask) -> TaskResult:
+        adopted = records.adopted_record(task, self._deps)
+        self._deps.log.append(*records.recorded_events(task, adopted))
         return self._finish(task, adopted, self._adopted_as(task))
 
     def _still_locked(self) -> bool:
@@ -132,14 +132,14 @@ class Executor:
             return False
         return True
 
-    def _moved(self, task: PlannedTask, old: Record) -> TaskResult:
+    def _move(self, task: PlannedTask, old: Record) -> TaskResult:
         record = records.moved_record(task, old, self._deps)
-        self._deps.log.append(*records.recorded(task, record))
+        self._deps.log.append(*records.recorded_events(task, record))
         if task.updated:
-            return self._updated(task, record, Result.MOVED)
+            return self._update(task, record, Result.MOVED)
         return self._deps.result(task, Result.MOVED, task_id=record.task_id)
 
-    def _updated(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
+    def _update(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """First at the service, then in the record: if apply dies in between, the next plan finds
         that both agree and only records it."""
         done, problems = self._patches.update(task, record)
@@ -148,7 +148,7 @@ class Executor:
         reported = self._deps.result(task, result, *problems, task_id=record.task_id)
         return replace(reported, updated=done)
 
-    def _forgotten(self, task: PlannedTask, record: Record) -> TaskResult:
+    def _forget(self, task: PlannedTask, record: Record) -> TaskResult:
         """Cancels first: if apply dies in between, the next one finds in the record that the
         cancellation is owed. The record of a key with an attempt stays, since the attempt may still
         create a task."""
@@ -169,7 +169,7 @@ class Executor:
             problems = () if problem is None else (problem,)
         try:
             if not problems:
-                log.append(records.retired(record, self._deps))
+                log.append(records.retired_event(record, self._deps))
         except StateError as lost:  # a cancellation is still reported
             problems = (remark("apply.state", why=lost.causes),)
         result = Result.FAILED if problems else Result.FORGOTTEN

@@ -57,7 +57,7 @@ class TaskPatcher:
         recorded = {name: declared.get(name, ABSENT) for name in task.only_recorded}
         problems = (remark("patch.ignored", names=ignored),) if ignored else ()
         if done or recorded:
-            updated = records.updated(record, done | recorded, remote, self._deps)
+            updated = records.updated_record(record, done | recorded, remote, self._deps)
             try:
                 self._deps.log.append(Recorded(updated))
             except StateError as failed:  # the next plan finds what was made

@@ -26,7 +26,7 @@ from reconciler.state.attempt import (
 from reconciler.state.model import Duplicated, Event, Forgotten, Noted, Record, Recorded, Retired
 
 
-def created(task: PlannedTask, attempt: Attempt, task_id: str, deps: ApplyContext) -> Record:
+def created_record(task: PlannedTask, attempt: Attempt, task_id: str, deps: ApplyContext) -> Record:
     """The record of a successful create."""
     record = replace(
         Record.of(attempt, task_id, deps.identity, deps.clocks().moment),
@@ -37,7 +37,7 @@ def created(task: PlannedTask, attempt: Attempt, task_id: str, deps: ApplyContex
     return record.in_place_of(task.record, attempt)
 
 
-def adopted(task: PlannedTask, deps: ApplyContext) -> Record:
+def adopted_record(task: PlannedTask, deps: ApplyContext) -> Record:
     """The record of an existing task. It closes every attempt for its key. Its identity is the one
     that created the task, if that is known."""
     state = deps.log.state
@@ -90,7 +90,7 @@ def _closed_marks(task: PlannedTask, deps: ApplyContext) -> tuple[str, ...]:
     return tuple(mark for ref in sorted(refs) for mark in deps.log.notes_on(ref).marks)
 
 
-def recorded(task: PlannedTask, record: Record) -> list[Event]:
+def recorded_events(task: PlannedTask, record: Record) -> list[Event]:
     """The events that store the record under the task's key, and remove it from its former key
     (`movedFrom`); and the duplicates that were found with the task."""
     old = task.record.ref if task.record is not None else task.ref
@@ -98,7 +98,7 @@ def recorded(task: PlannedTask, record: Record) -> list[Event]:
     return [Recorded(record), *moved, *map(Duplicated, task.duplicates)]
 
 
-def answered(task: PlannedTask, deps: ApplyContext) -> Iterator[Event]:
+def answered_events(task: PlannedTask, deps: ApplyContext) -> Iterator[Event]:
     """The event that ends `--not-created` for the former key: it counts for one create."""
     old = moved_ref(task.desired) if task.desired is not None else None
     if old is not None and (notes := deps.log.notes_on(old)).not_created:
@@ -114,7 +114,7 @@ def moved_record(task: PlannedTask, record: Record, deps: ApplyContext) -> Recor
     return replace(moved, file=task.file, generated=task.generated)
 
 
-def retired(record: Record, deps: ApplyContext) -> Retired:
+def retired_event(record: Record, deps: ApplyContext) -> Retired:
     """The event that removes a record; no key adopts its task again. Its usage so far is kept if
     the service returns it."""
     try:
@@ -126,7 +126,7 @@ def retired(record: Record, deps: ApplyContext) -> Retired:
     return Retired(record.retired(deps.clocks().moment, adoptable=False))
 
 
-def updated(
+def updated_record(
     record: Record, values: Mapping[str, object], shown: RemoteTask | None, deps: ApplyContext
 ) -> Record:
     """The record of a task that now has these settings, with the outputs of `shown`. ABSENT: the

@@ -266,14 +266,16 @@ def record_created(
     attempt = _attempt(mark, listed, setting)
     (task,) = _desired((attempt.ref.key,), setting)
     planned: Any = SimpleNamespace(ref=task.ref, record=None, desired=task)
-    record = records.created(planned, attempt, task_id, _context(number))
+    record = records.created_record(planned, attempt, task_id, _context(number))
     return append(number, Recorded(record))
 
 
 @cache
 def adopt(number: int, item: Item) -> int:
     task = _planned[item]
-    return append(number, *records.recorded(task, records.adopted(task, _context(number))))
+    return append(
+        number, *records.recorded_events(task, records.adopted_record(task, _context(number)))
+    )
 
 
 def note_waited(number: int, process: Process, setting: Setting) -> int:
