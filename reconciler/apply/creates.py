@@ -278,7 +278,7 @@ class Window:
     def is_open(self) -> bool:
         before = self._passed()
         try:
-            self._check_held()  # first: it may take long
+            self._check_held()  # before the time is checked: it may take long
         except StateError as problem:
             self.problem = problem
             return False

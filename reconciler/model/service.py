@@ -17,7 +17,8 @@ class SendWindow(Protocol):
     """How long a journaled attempt may be sent; checked before the first byte is sent."""
 
     def is_open(self) -> bool:
-        """Must not block."""
+        """Whether the request may still be sent. May take long: a shared state may have to prove
+        over the network that it is still locked. Only then is the time checked."""
 
 
 class Created(NamedTuple):
