@@ -33,14 +33,14 @@ PAYMENT_REQUIRED = 402
 class TaskCreator:
     """Creates tasks. Thread-safe.
 
-    `sent` counts, by key, the creates with an unknown outcome other than a rate limit. `created`
-    are the keys that got a task, `own_marks` the marks of this apply's attempts.
+    `unknown_outcomes` counts, by key, the creates with an unknown outcome other than a rate limit.
+    `created` are the keys that got a task, `own_marks` the marks of this apply's attempts.
     """
 
     def __init__(self, deps: ApplyContext, throttle: Throttle) -> None:
         self._deps = deps
         self._throttle = throttle
-        self._gave_up: Remark | None = None
+        self._cannot_send: Remark | None = None
         self._lock, self._baseline_lock = threading.Lock(), threading.Lock()
         state = deps.log.state
         by_response = (attempt.task_id for attempt in state.attempts.values())
@@ -48,7 +48,7 @@ class TaskCreator:
         self._used_up: set[str] = set()
         self._journaled: set[str] = set()
         self._never_left: set[str] = set()
-        self.sent: Counter[TaskRef] = Counter()
+        self.unknown_outcomes: Counter[TaskRef] = Counter()
         self.created: set[TaskRef] = set()
         self.own_marks: set[str] = set()
 
@@ -85,12 +85,12 @@ class TaskCreator:
             if generation is None or self._is_over(task.ref) or not deps.is_due(desired):
                 if generation is not None:
                     self._throttle.leave()
-                self._settle(task, unsent, "not sent")
+                self._close(task, unsent, "not sent")
                 return deps.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
             window = Window(deps.clock, deps.window, deps.log.check_held)
             try:
                 attempt, outcome = self._send(task, desired, baseline, window, unsent)
-                self._slow_down(task.ref, outcome, generation)
+                self._adjust_to(task.ref, outcome, generation)
             finally:
                 self._throttle.leave()
             if not isinstance(outcome, NotSent):
@@ -100,8 +100,8 @@ class TaskCreator:
             if window.is_hopeless:
                 break
             self._throttle.pause(0.25 * 2.0**tries)
-        self._gave_up = late or remark("apply.unreachable")
-        self._settle(task, unsent, "not sent")
+        self._cannot_send = late or remark("apply.unreachable")
+        self._close(task, unsent, "not sent")
         return deps.result(task, Result.FAILED, why)
 
     def _baseline(self, org_name: str) -> Baseline:
@@ -121,11 +121,11 @@ class TaskCreator:
             return self._deps.baselines[org_name]
 
     def _is_over(self, ref: TaskRef) -> bool:
-        return self._gave_up is not None or ref.org_name in self._used_up
+        return self._cannot_send is not None or ref.org_name in self._used_up
 
     def _why_not_started(self, task: DesiredTask) -> Iterable[Remark]:
-        if self._gave_up is not None:
-            yield self._gave_up
+        if self._cannot_send is not None:
+            yield self._cannot_send
         elif task.org_name in self._used_up:
             yield remark("apply.used_up")
         elif self._throttle.is_outage:
@@ -193,8 +193,9 @@ class TaskCreator:
             generated=desired.generated,
         )
 
-    def _slow_down(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
-        """Adjusts the rate of later creates to an outcome."""
+    def _adjust_to(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
+        """Adjusts later creates to an outcome: their rate and, if the organization has no tokens
+        left, that none is sent."""
         match outcome:
             case Created() | Refused():
                 self._throttle.known(generation)
@@ -214,13 +215,13 @@ class TaskCreator:
             case Created(task_id):
                 return self._record(task, attempt, task_id)
             case Refused(why, status):
-                self._settle(task, [attempt.mark], f"refused: {status}")
+                self._close(task, [attempt.mark], f"refused: {status}")
                 used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
                 refused = remark("apply.refused", why=why, status=status)
                 return self._deps.result(task, Result.FAILED, refused, *used_up)
             case Unknown(why, throttled=throttled):
                 with self._lock:
-                    self.sent[task.ref] += not throttled
+                    self.unknown_outcomes[task.ref] += not throttled
                 return self._deps.result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
 
     def _is_new(self, task_id: str, baseline: Baseline) -> bool:
@@ -242,7 +243,7 @@ class TaskCreator:
         self.count(task.ref)
         return record
 
-    def _settle(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
+    def _close(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
         """Closes attempts. If the key has a record, its history keeps them."""
         if marks and task.record is not None:
             at = self._deps.clocks().moment

@@ -32,7 +32,7 @@ _REPLACED = (Result.REPLACED, Result.ADOPTED)
 
 class Executor:
     """Executes planned tasks with `parallelism` concurrent requests. `creates` knows what was
-    created; `given_up` are keys whose create was sent but whose outcome cannot be recorded.
+    created; `unrecorded` are keys whose create was sent but whose outcome cannot be recorded.
 
     A worker acquires a slot before journaling its attempt and releases it when the response
     arrives. There are twice as many workers as slots: while one waits for the disk, another sends.
@@ -46,7 +46,7 @@ class Executor:
         self._throttle = Throttle(parallelism, deps.clock.boot, deps.wait, deps.paused)
         self._patches = TaskPatcher(deps, self._throttle)
         self.creates = TaskCreator(deps, self._throttle)
-        self.given_up: set[TaskRef] = set()
+        self.unrecorded: set[TaskRef] = set()
 
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
         """A result for each task. If one fails, the others continue."""
@@ -78,7 +78,7 @@ class Executor:
         except StateError as problem:
             why = remark("apply.state", why=problem.causes)
             if self.creates.may_exist(task):
-                self.given_up.add(task.ref)
+                self.unrecorded.add(task.ref)
                 result = self._deps.result(task, Result.UNRESOLVED, why)
             elif self._still_locked():
                 result = self._deps.result(task, Result.FAILED, why)

@@ -173,7 +173,7 @@ class Loop:
             return task
         if task.ref not in self._confirmed:
             return _unresolved(task, remark("attempt.unconfirmed"))
-        if self._executor.creates.sent[task.ref] < ROUNDS:
+        if self._executor.creates.unknown_outcomes[task.ref] < ROUNDS:
             return task
         case = "attempt.rounds_replace" if task.action is Action.REPLACE else "attempt.rounds"
         explanation = remark(case, rounds=ROUNDS, request=f"{task.ref}={task.task_id}")
@@ -208,7 +208,7 @@ class Loop:
         }
 
     def _may_settle(self, task: PlannedTask) -> bool:
-        if not self._attempts_of(task) or task.ref in self._executor.given_up:
+        if not self._attempts_of(task) or task.ref in self._executor.unrecorded:
             return False
         if task.reason in (Reason.SETTLING, Reason.UNREADABLE):
             return True

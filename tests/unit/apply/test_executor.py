@@ -87,7 +87,7 @@ def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
     assert world.run(*world.planned(desired("a")))["a"].result is Result.UNRESOLVED
     assert len(world.calls.of("create")) == 1
     assert len(world.log.state.attempts) == 1
-    assert sum(world.executor.creates.sent.values()) == 1
+    assert sum(world.executor.creates.unknown_outcomes.values()) == 1
 
 
 def test_a_refusal_closes_the_attempt_with_the_message_of_the_service() -> None:
