@@ -1,9 +1,9 @@
 """Engines: the storage of shared states. They store bytes without interpreting them.
 
 An engine has one register, the *head*, which is replaced by compare-and-swap, and immutable blobs
-that the head names. `state.shared` implements everything else on top: the lock, the journal,
-retries, clocks. To add an engine, write a module with `open_engine` here, add its schemes to
-`SCHEMES`, and add one line to the list of the conformance suite.
+that the head names. Everything else is built on top: retries in `state.register`, the contents of
+head and blobs in `state.store`, the lock's heartbeat and the journal in `state.held_head`, and
+taking the lock in `state.shared`. docs/contributing/changes.md lists what a new engine needs.
 """
 # ruff: noqa: N818  (an outcome of a swap is not an error until the caller has examined it)
 
