@@ -305,7 +305,7 @@ class Wave:
             self._session.append(*drop_void(self._session.state, declared))
             self._note_waited()
             self._session.drop_duplicates(self._planning.over)
-            self._session.close()
+            self._session.close()  # which writes the state, and releases the lock
         except StateError as problem:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)
             return replace(report, diagnostics=(*report.diagnostics, *new))
