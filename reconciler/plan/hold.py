@@ -30,7 +30,10 @@ _ENDED = (Progress.DONE, Progress.FAILED, Progress.UNKNOWN)
 
 
 class HoldRules:
-    """The rules for one plan. `tasks` are planned so far."""
+    """The rules for one plan. `tasks` are planned so far.
+
+    `plan.full_state.with_room` also holds creates, once the plan has been made.
+    """
 
     def __init__(
         self,
@@ -48,7 +51,8 @@ class HoldRules:
         self._over: set[TaskRef] = set()
 
     def held_tasks(self) -> dict[TaskRef, PlannedTask]:
-        """Holds the planned creates that have to wait."""
+        """Holds the planned creates that have to wait. Only generated tasks and those with `after`
+        are looked at: a reason to hold others needs a wider filter."""
         missing = {
             ref: task.desired
             for ref, task in self._tasks.items()
