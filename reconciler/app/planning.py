@@ -40,7 +40,7 @@ from reconciler.tasks.status import TaskStatus, open_requests
 if TYPE_CHECKING:
     from reconciler.manifest.loader import Manifests
     from reconciler.model.task import DesiredTask, TaskRef
-    from reconciler.plan.age import LockHolder
+    from reconciler.plan.age import AttemptAges
     from reconciler.state.model import State
 
 
@@ -136,7 +136,7 @@ def _task_progress(status: TaskStatus, now: datetime, *, is_fresh: bool) -> Task
 
 
 class Planning:
-    """Reads the service and makes plans for a workspace. `holder`: what an apply knows about the
+    """Reads the service and makes plans for a workspace. `ages`: what an apply knows about the
     age of its attempts; None for `taskctl plan`. `with_past`: plans list past periods.
 
     `view` is what was read last; `progress` is that of the tasks that others may have to wait
@@ -148,14 +148,14 @@ class Planning:
         self,
         ctx: Context,
         space: Workspace,
-        holder: LockHolder | None = None,
+        ages: AttemptAges | None = None,
         *,
         with_past: bool = False,
     ) -> None:
         self._ctx = ctx
         self._space = space
         self._survey = ctx.survey()
-        self._holder = holder
+        self._ages = ages
         self._first: PlanInputs | None = None
         self._with_past = with_past
         self._budgets: dict[str, Budget | None] = {}
@@ -175,7 +175,7 @@ class Planning:
     ) -> Plan:
         """The plan for the keys `only`, with all diagnostics. For an apply, an exhausted budget and
         a wrong identity are errors. TaskctlError."""
-        is_apply = self._holder is not None
+        is_apply = self._ages is not None
         plan = with_room(self._read_and_plan(state, options, only, follow=True), state)
         plan = self._with_budgets(plan)
         if self._duplicates is None:
@@ -243,7 +243,7 @@ class Planning:
                 state,
                 options,
                 space.scope,
-                holder=self._holder,
+                ages=self._ages,
                 removed=space.manifests.removed,
                 due=space.manifests.due,
                 recurring=space.manifests.recurring,

@@ -32,7 +32,7 @@ from reconciler.model.diagnostics import (
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
-from reconciler.plan.age import LockHolder, waited_totals
+from reconciler.plan.age import AttemptAges, waited_totals
 from reconciler.plan.digest import plan_digest, refuse_unexpected
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
@@ -106,8 +106,8 @@ class Wave:
         self._ctx, self._space, self._session = ctx, space, session
         self._request, self._follows = request, follows
         self._yes = request.yes or request.reviewed is not None
-        self._holder = LockHolder.of(ctx.clock.boot(), session.state.attempts.values())
-        self._planning = Planning(ctx, space, self._holder)
+        self._ages = AttemptAges.of(ctx.clock.boot(), session.state.attempts.values())
+        self._planning = Planning(ctx, space, self._ages)
         self._compared: Mapping[str, Baseline] = {}
         self._listed: list[RemoteTask] = []
 
@@ -247,7 +247,7 @@ class Wave:
             ended=progress.ended,
             paused=progress.paused,
             cancel=lambda record: send_cancellation(ctx, record),
-            holder=self._holder,
+            ages=self._ages,
             settle_time=plan.options.settle_time,
             baselines=dict(self._compared),
             recurrences=self._space.manifests.recurrences,
@@ -284,7 +284,7 @@ class Wave:
     def _note_waited(self) -> None:
         """Journals for how long the attempts have been waited for, if that has not been done."""
         attempts, settle = self._session.state.attempts.values(), self._space.options.settle_time
-        found = dict(waited_totals(attempts, settle, self._holder, self._ctx.clock.boot()))
+        found = dict(waited_totals(attempts, settle, self._ages, self._ctx.clock.boot()))
         self._session.append(*([Aged(found)] if found else ()))
 
     def _refresh(self, report: ApplyReport, view: RemoteView | None) -> None:

@@ -15,7 +15,7 @@ from reconciler.model.remarks import Arg, Remark
 from reconciler.model.service import Service
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, field
-from reconciler.plan.age import LockHolder
+from reconciler.plan.age import AttemptAges
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import SEND_WINDOW, Baseline, KeyNotes
 from reconciler.state.model import Event, Record, State
@@ -55,10 +55,10 @@ class ApplyContext(Value, frozen=True):
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `paused` is called with
     the seconds for which creates are paused, and the unknown outcome that is the cause. `cancel`
-    cancels the task of a record. `holder` collects when the exchanges of this apply's attempts
-    ended, `baselines` the baselines that it has read, by organization. `settle_time` is journaled
-    with each attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks
-    a person whether an attempt has created the `candidate` of a planned task.
+    cancels the task of a record. `ages` is told when this apply's attempts are sent, `baselines`
+    collects the baselines that it has read, by organization. `settle_time` is journaled with each
+    attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks a person
+    whether an attempt has created the `candidate` of a planned task.
     """
 
     service: Service
@@ -69,7 +69,7 @@ class ApplyContext(Value, frozen=True):
     started: Callable[[TaskRef], None]
     ended: Callable[[TaskResult], None]
     cancel: Callable[[Record], Cancellation]
-    holder: LockHolder
+    ages: AttemptAges
     settle_time: timedelta
     paused: Callable[[float, Arg], None] = lambda *_: None
     baselines: dict[str, Baseline] = field(default_factory=dict)

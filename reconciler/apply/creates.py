@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -146,7 +145,7 @@ class TaskCreator:
         deps = self._deps
         attempt = self._attempt(task, desired, baseline)
         closed = [Closed(mark, "superseded") for mark in unsent]
-        deps.holder.ended[attempt.mark] = math.inf
+        deps.ages.sending(attempt.mark)
         before = (*closed, *records.answered_events(task, deps), *self._not_journaled(baseline))
         deps.log.append(*before, Attempted(attempt))
         window.note_journaled()
@@ -157,7 +156,7 @@ class TaskCreator:
         try:
             outcome = deps.service.create_task(attempt.ref.org_name, body, window)
         finally:
-            deps.holder.ended[attempt.mark] = deps.clock.boot()
+            deps.ages.ended(attempt.mark, deps.clock.boot())
         if isinstance(outcome, NotSent):
             self._never_left.add(attempt.mark)
             if window.problem is not None:

@@ -223,7 +223,7 @@ class Loop:
     def _left(self, task: PlannedTask, clocks: Clocks) -> float:
         """Seconds until all its attempts are old enough."""
         return max(
-            time_left(attempt, self._deps.settle_time, self._deps.holder, clocks.boot)
+            time_left(attempt, self._deps.settle_time, self._deps.ages, clocks.boot)
             for attempt in self._attempts_of(task)
         )
 
@@ -264,7 +264,7 @@ class Loop:
             return
         self._noted = boot
         attempts = self._deps.log.state.attempts.values()
-        seconds = dict(waited_totals(attempts, self._deps.settle_time, self._deps.holder, boot))
+        seconds = dict(waited_totals(attempts, self._deps.settle_time, self._deps.ages, boot))
         if seconds:
             self._deps.log.append(Aged(seconds))
 

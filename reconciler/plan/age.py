@@ -8,6 +8,7 @@ that passed on one machine are ever added up.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,48 +17,56 @@ from reconciler.state.attempt import Attempt
 
 
 @dataclass(slots=True)
-class LockHolder:
-    """What the process that holds the lock knows, in seconds since boot.
+class AttemptAges:
+    """What the process that holds the lock knows about the age of attempts.
 
-    `locked_at`: when it had taken the lock. `before`: for how long others had waited for the
-    outcome of each attempt then, by mark. `ended`: when the exchange of each of its own attempts
-    ended, by mark; `inf`: still in flight.
+    `locked_at`: when it had taken the lock, in seconds since boot. `before`: for how many seconds
+    others had waited for the outcome of each attempt then, by mark. `own`: when the exchange of
+    each attempt that it has sent ended, by mark; `inf` if it has not.
     """
 
     locked_at: float
     before: dict[str, float] = field(default_factory=dict)
-    ended: dict[str, float] = field(default_factory=dict)
+    own: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, locked_at: float, attempts: Iterable[Attempt]) -> LockHolder:
+    def of(cls, locked_at: float, attempts: Iterable[Attempt]) -> AttemptAges:
         """For a process that found these attempts when it had taken the lock."""
         return cls(locked_at, {attempt.mark: attempt.waited for attempt in attempts})
 
+    def sending(self, mark: str) -> None:
+        """An attempt is about to be sent: until its exchange has ended, it does not age."""
+        self.own[mark] = math.inf
+
+    def ended(self, mark: str, boot: float) -> None:
+        """The exchange of an attempt has ended."""
+        self.own[mark] = boot
+
     def waited(self, mark: str, boot: float) -> float:
         """For how many seconds, in total, the outcome of an attempt has been waited for."""
-        if mark in self.ended:
-            return max(0.0, boot - self.ended[mark])
+        if mark in self.own:
+            return max(0.0, boot - self.own[mark])
         return self.before.get(mark, 0.0) + max(0.0, boot - self.locked_at)
 
 
 def time_left(
-    attempt: Attempt, settle_time: timedelta, holder: LockHolder | None = None, boot: float = 0.0
+    attempt: Attempt, settle_time: timedelta, ages: AttemptAges | None = None, boot: float = 0.0
 ) -> float:
     """Seconds, at least 0, for which an apply has to wait until the attempt can no longer create a
-    task. `settle_time` is today's. A plan has no `holder`."""
+    task. `settle_time` is today's. A plan has no `ages`."""
     needed = max(attempt.settle_time, settle_time.total_seconds())
-    if holder is None or attempt.mark not in holder.ended:
+    if ages is None or attempt.mark not in ages.own:
         needed += attempt.window
-    waited = attempt.waited if holder is None else holder.waited(attempt.mark, boot)
+    waited = attempt.waited if ages is None else ages.waited(attempt.mark, boot)
     return max(0.0, needed - waited)
 
 
 def waited_totals(
-    attempts: Iterable[Attempt], settle_time: timedelta, holder: LockHolder, boot: float
+    attempts: Iterable[Attempt], settle_time: timedelta, ages: AttemptAges, boot: float
 ) -> Iterator[tuple[str, float]]:
     """The totals to journal, by mark: those that have grown, of attempts that are not past their
     age yet by what is journaled."""
     for attempt in attempts:
-        waited = round(holder.waited(attempt.mark, boot), 3)
+        waited = round(ages.waited(attempt.mark, boot), 3)
         if waited > attempt.waited and time_left(attempt, settle_time) > 0:
             yield attempt.mark, waited

@@ -14,7 +14,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, natural, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
-from reconciler.plan.age import LockHolder, time_left
+from reconciler.plan.age import AttemptAges, time_left
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt, Baseline, KeyNotes, RetiredTask
 from reconciler.state.model import Record, State
@@ -136,7 +136,7 @@ def lookups(
     clocks: Clocks,
     *,
     only: Collection[TaskRef] | None = None,
-    holder: LockHolder | None = None,
+    ages: AttemptAges | None = None,
 ) -> list[Lookup]:
     """What to read for these tasks, by organization. `only`: the keys the plan is limited to."""
     by_org: dict[str, list[DesiredTask]] = {}
@@ -149,7 +149,7 @@ def lookups(
     young = {
         attempt.ref
         for attempt in state.attempts.values()
-        if time_left(attempt, options.settle_time, holder, clocks.boot) != 0
+        if time_left(attempt, options.settle_time, ages, clocks.boot) != 0
     }
     needs = (
         _lookup(org_name, tasks, state, identity, options, young, known)

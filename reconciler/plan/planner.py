@@ -16,7 +16,7 @@ from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
-from reconciler.plan.age import LockHolder
+from reconciler.plan.age import AttemptAges
 from reconciler.plan.hold import HoldRules, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes, open_questions
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
@@ -38,7 +38,7 @@ class PlanInputs(Value, frozen=True):
     """What is known before the service is read for a plan.
 
     `scope`: the PATHs that the manifests were read from; empty for all. `limit` and `selection`
-    limit the plan to some keys; the tasks and prompts of the others still count. `holder`: what the
+    limit the plan to some keys; the tasks and prompts of the others still count. `ages`: what the
     process that holds the lock knows about the age of its attempts; None for a plan, which takes no
     lock. `real_names` maps PATHs and manifest files that are absolute or lead through a link to
     their real names. `removed`: the items that manifests list under `removed`. `due`: the periods
@@ -52,7 +52,7 @@ class PlanInputs(Value, frozen=True):
     options: PlanOptions
     scope: tuple[str, ...] = ()
     limit: Collection[TaskRef] | None = None
-    holder: LockHolder | None = None
+    ages: AttemptAges | None = None
     real_names: Mapping[str, str] = field(default_factory=dict)
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
@@ -106,9 +106,7 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     """What must be read. `clocks` were read before."""
     state, only = inputs.state, inputs.only
     desired = [task for task in inputs.desired if only is None or task.ref in only]
-    asked = lookups(
-        desired, state, identity, inputs.options, clocks, only=only, holder=inputs.holder
-    )
+    asked = lookups(desired, state, identity, inputs.options, clocks, only=only, ages=inputs.ages)
     return Needs(tuple(asked), followed_by(inputs))
 
 
@@ -204,7 +202,7 @@ def _recover(
         return {}
     moved = [replace(a, ref=moves.get(a.ref, a.ref)) for a in state.attempts.values()]
     befores = {name: frozenset(baseline.ids) for name, baseline in state.baselines.items()}
-    return recover(moved, view, owners, befores, settle, inputs.holder)
+    return recover(moved, view, owners, befores, settle, inputs.ages)
 
 
 def _given_up(inputs: PlanInputs, view: RemoteView, claims: Claims) -> set[str]:

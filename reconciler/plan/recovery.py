@@ -18,7 +18,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.value import Value, field
 from reconciler.model.work import compare_work
-from reconciler.plan.age import LockHolder, time_left
+from reconciler.plan.age import AttemptAges, time_left
 from reconciler.plan.plan import Reason
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
@@ -152,11 +152,11 @@ def recover(
     owners: Owners,
     befores: Mapping[str, Collection[str]],
     settle_time: timedelta,
-    holder: LockHolder | None = None,
+    ages: AttemptAges | None = None,
 ) -> dict[str, Verdict]:
     """A verdict for each open attempt, by mark.
 
-    `befores` are the IDs of the tasks that existed before, by the name of the baseline. `holder` is
+    `befores` are the IDs of the tasks that existed before, by the name of the baseline. `ages` is
     what an apply knows about the age of the attempts.
     """
     verdicts: dict[str, Verdict] = {}
@@ -172,7 +172,7 @@ def recover(
         verdicts[attempt.mark] = judge(
             [c for c in candidates if c.has_mark or owners.named.get(c.task.id, ref) == ref],
             remark("attempt.unlisted", why=unlisted) if unlisted is not None else None,
-            time_left(attempt, settle_time, holder, view.clocks.boot),
+            time_left(attempt, settle_time, ages, view.clocks.boot),
             is_own=view.identity.same_as(attempt.identity),
         )
     refs = {attempt.mark: attempt.ref for attempt in attempts}

@@ -20,7 +20,7 @@ from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import TaskPage
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.age import LockHolder, waited_totals
+from reconciler.plan.age import AttemptAges, waited_totals
 from reconciler.plan.lookup import Lookup
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
@@ -137,9 +137,9 @@ def _options(setting: Setting, *, adopt: bool) -> PlanOptions:
     return PlanOptions(settle_time=timedelta(seconds=setting.settle), adopt=adopt)
 
 
-def _holder(process: Process) -> LockHolder:
-    ended = {mark: BOOT - ticks for mark, ticks in process.ended}
-    return LockHolder(BOOT, dict(process.waited), ended)
+def _ages(process: Process) -> AttemptAges:
+    own = {mark: BOOT - ticks for mark, ticks in process.ended}
+    return AttemptAges(BOOT, dict(process.waited), own)
 
 
 def plan(world: World, process: Process, setting: Setting) -> Planned:
@@ -157,14 +157,14 @@ def _clock_of(process: Process) -> Process:
 def _plan(
     number: int, tasks: tuple[Task, ...], clock: Process, renamed: bool, setting: Setting
 ) -> Planned:
-    state, held, options = state_of(number), _holder(clock), _options(setting, adopt=clock.adopt)
+    state, ages, options = state_of(number), _ages(clock), _options(setting, adopt=clock.adopt)
     who, clocks, declared = (
         RENAMED if renamed else ME,
         Clocks(NOW, BOOT),
         _desired(clock.scope, setting),
     )
     only = {TaskRef(ORG, key) for key in clock.only} or None
-    inputs = PlanInputs(declared, state, options, limit=only, holder=held)
+    inputs = PlanInputs(declared, state, options, limit=only, ages=ages)
     view = _view(tasks, needs_of(inputs, who, clocks).lookups, who, clocks, setting)
     made = make_plan(inputs, view)
     items = [Item("close", "", mark) for mark in made.closed]
@@ -286,7 +286,7 @@ def note_waited(number: int, process: Process, setting: Setting) -> int:
 @cache
 def _note_waited(number: int, process: Process, setting: Setting) -> int:
     attempts, settle = state_of(number).attempts.values(), timedelta(seconds=setting.settle)
-    waited = dict(waited_totals(attempts, settle, _holder(process), BOOT))
+    waited = dict(waited_totals(attempts, settle, _ages(process), BOOT))
     longest = float(setting.span)
     return append(number, Aged({mark: min(each, longest) for mark, each in waited.items()}))
 

@@ -20,7 +20,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.task import TaskRef
-from reconciler.plan.age import LockHolder
+from reconciler.plan.age import AttemptAges
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Baseline, KeyNotes
 from reconciler.state.ledger import fold
@@ -182,7 +182,7 @@ class World:
             ended=lambda result: self.calls.record("reported", result),
             cancel=self._cancel,
             paused=lambda seconds, why: self.paused.append((seconds, why)),
-            holder=LockHolder.of(self.clock.boot(), self.log.state.attempts.values()),
+            ages=AttemptAges.of(self.clock.boot(), self.log.state.attempts.values()),
             settle_time=timedelta(seconds=settle),
             confirms=lambda task: self.confirms(task),
             recurrences=self.recurrences,

@@ -28,7 +28,7 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.generated import Due
 from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.age import LockHolder, waited_totals
+from reconciler.plan.age import AttemptAges, waited_totals
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
@@ -219,11 +219,11 @@ class World:
         client = self._client(token, fate)
         log = _AttemptLog(session, fate)
 
-        holder = LockHolder.of(self.clock.boot(), session.state.attempts.values())
+        ages = AttemptAges.of(self.clock.boot(), session.state.attempts.values())
         survey = self._survey(client)
 
         def replan(only: Collection[TaskRef] | None) -> tuple[Plan, RemoteView]:
-            return self._plan(survey, desired, log.state, options, only, holder, removed)
+            return self._plan(survey, desired, log.state, options, only, ages, removed)
 
         begun = self.clock.monotonic()
 
@@ -249,7 +249,7 @@ class World:
             started=lambda ref: None,
             ended=lambda result: None,
             cancel=cancel,
-            holder=holder,
+            ages=ages,
             settle_time=options.settle_time,
             baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
         )
@@ -257,7 +257,7 @@ class World:
         loop = Loop(deps, Executor(deps, 2), lambda only: replan(only)[0], lambda waiting: None)
         report = loop.run(plan)
         attempts = log.state.attempts.values()
-        if seconds := dict(waited_totals(attempts, settle, holder, self.clock.boot())):
+        if seconds := dict(waited_totals(attempts, settle, ages, self.clock.boot())):
             log.append(Aged(seconds))
         counts = report.summary()
         is_open = counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED]
@@ -283,11 +283,11 @@ class World:
         state: State,
         options: PlanOptions,
         only: Collection[TaskRef] | None,
-        holder: LockHolder | None,
+        ages: AttemptAges | None,
         removed: Sequence[Removal] = (),
     ) -> tuple[Plan, RemoteView]:
         inputs = PlanInputs(
-            desired, state, options, limit=only, holder=holder, due=self.due, removed=removed
+            desired, state, options, limit=only, ages=ages, due=self.due, removed=removed
         )
         identity, clocks = survey.begin()
         needs = needs_of(inputs, identity, clocks)

@@ -62,7 +62,7 @@ class Scenario:
         messages = {task.id: message(text, mark) for _, task, text, mark in seen}
         seen_now = view([task for _, task, _, _ in seen], messages, clocks=self.world.deps.clocks())
         options = PlanOptions(settle_time=self.world.deps.settle_time)
-        more: dict[str, Any] = {"holder": self.world.deps.holder, "options": options}
+        more: dict[str, Any] = {"ages": self.world.deps.ages, "options": options}
         if only is not None:
             more["only"] = only
         return plan(self.declared, self.world.log.state, seen_now, **more)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.plan.age import LockHolder, time_left, waited_totals
+from reconciler.plan.age import AttemptAges, time_left, waited_totals
 from reconciler.state.attempt import Attempt
 from tests.support.plan_values import NOW, attempt
 
@@ -22,40 +21,42 @@ def sent(**more: Any) -> Attempt:
     return attempt("a", NOW, **{"waited": 0.0, **more})
 
 
-def left(tried: Attempt, holder: LockHolder | None = None, boot: float = 0.0) -> float:
-    return time_left(tried, SETTLE, holder, boot)
+def left(tried: Attempt, ages: AttemptAges | None = None, boot: float = 0.0) -> float:
+    return time_left(tried, SETTLE, ages, boot)
 
 
 def test_in_its_own_process_an_attempt_ages_from_the_end_of_the_exchange() -> None:
-    holder = LockHolder(0.0, ended={sent().mark: 1100.0})
-    assert left(sent(), holder, 1100.0) == 150.0
-    assert left(sent(), holder, 1249.0) == 1.0
-    assert left(sent(), holder, 1251.0) == 0.0
+    ages = AttemptAges(0.0)
+    ages.ended(sent().mark, 1100.0)
+    assert left(sent(), ages, 1100.0) == 150.0
+    assert left(sent(), ages, 1249.0) == 1.0
+    assert left(sent(), ages, 1251.0) == 0.0
 
 
 def test_an_attempt_in_flight_is_never_old() -> None:
-    holder = LockHolder(0.0, ended={sent().mark: math.inf})
-    assert left(sent(), holder, 9e9) == 150.0
-    assert list(waited_totals([sent()], SETTLE, holder, 9e9)) == []
+    ages = AttemptAges(0.0)
+    ages.sending(sent().mark)
+    assert left(sent(), ages, 9e9) == 150.0
+    assert list(waited_totals([sent()], SETTLE, ages, 9e9)) == []
 
 
 def test_an_inherited_attempt_ages_from_the_lock_and_the_window_counts() -> None:
-    holder = LockHolder.of(5000.0, [sent()])
-    assert left(sent(), holder, 5000.0) == SPAN
-    assert left(sent(), holder, 5000.0 + SPAN) == 0.0
+    ages = AttemptAges.of(5000.0, [sent()])
+    assert left(sent(), ages, 5000.0) == SPAN
+    assert left(sent(), ages, 5000.0 + SPAN) == 0.0
 
 
 def test_what_others_have_waited_counts() -> None:
     before = sent(waited=100.0)
-    holder = LockHolder.of(5000.0, [before])
-    assert left(before, holder, 5000.0) == 60.0
-    assert left(before, holder, 5070.0) == 0.0
+    ages = AttemptAges.of(5000.0, [before])
+    assert left(before, ages, 5000.0) == 60.0
+    assert left(before, ages, 5070.0) == 0.0
 
 
 def test_a_journaled_total_is_not_counted_twice() -> None:
     """While a process waits, it journals totals, which become part of the state."""
-    holder = LockHolder.of(5000.0, [sent(waited=100.0)])
-    assert left(sent(waited=130.0), holder, 5030.0) == 30.0
+    ages = AttemptAges.of(5000.0, [sent(waited=100.0)])
+    assert left(sent(waited=130.0), ages, 5030.0) == 30.0
 
 
 def test_a_plan_counts_what_is_journaled() -> None:
@@ -65,16 +66,16 @@ def test_a_plan_counts_what_is_journaled() -> None:
 
 
 def test_the_longer_settle_time_counts() -> None:
-    holder = LockHolder(0.0)
-    assert time_left(sent(settle_time=40.0), timedelta(seconds=5), holder, 0.0) == 50.0
-    assert time_left(sent(settle_time=5.0), timedelta(seconds=40), holder, 0.0) == 50.0
+    ages = AttemptAges(0.0)
+    assert time_left(sent(settle_time=40.0), timedelta(seconds=5), ages, 0.0) == 50.0
+    assert time_left(sent(settle_time=5.0), timedelta(seconds=40), ages, 0.0) == 50.0
 
 
 def test_totals_are_absolute_and_end_with_the_age() -> None:
     young, old = sent(waited=10.0), attempt("b", NOW - timedelta(seconds=1), waited=SPAN)
-    holder = LockHolder.of(5000.0, [young, old])
-    assert dict(waited_totals([young, old], SETTLE, holder, 5015.0)) == {young.mark: 25.0}
-    assert list(waited_totals([young, old], SETTLE, holder, 5000.0)) == []
+    ages = AttemptAges.of(5000.0, [young, old])
+    assert dict(waited_totals([young, old], SETTLE, ages, 5015.0)) == {young.mark: 25.0}
+    assert list(waited_totals([young, old], SETTLE, ages, 5000.0)) == []
 
 
 spans = st.lists(st.tuples(st.floats(0, 300), st.floats(0, 300)), max_size=6)
@@ -88,8 +89,8 @@ def test_the_total_never_exceeds_what_was_waited(
     it has journaled its last total."""
     tried, waited = sent(), 0.0
     for noted, lost in applies:
-        holder = LockHolder.of(boot, [tried])
-        found = dict(waited_totals([tried], SETTLE, holder, boot + noted))
+        ages = AttemptAges.of(boot, [tried])
+        found = dict(waited_totals([tried], SETTLE, ages, boot + noted))
         tried = sent(waited=found.get(tried.mark, tried.waited))
         waited += noted + lost
         assert tried.waited <= waited + 0.01
