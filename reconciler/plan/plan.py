@@ -213,7 +213,7 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def may_follow(self) -> bool:
-        """Whether `apply --wait` may create it once others are done."""
+        """Whether `apply --wait` may create it once others are done. A test lists each reason."""
         return self.action is Action.HELD and self.reason not in (Reason.STOPPED, Reason.FULL)
 
     @property
