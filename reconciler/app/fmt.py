@@ -15,8 +15,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, has_errors
 from reconciler.system import disk
 
-STDIN = "<stdin>"
-
 
 @dataclass
 class FmtReport:
@@ -45,38 +43,27 @@ class FmtReport:
         return None if found is None else found.before.decode("utf-8", "replace")
 
 
-def fmt(ctx: Context, paths: Sequence[str], *, check: bool, write: bool) -> FmtReport:
-    """Formats the manifests in place; with `write` False, only reports what would change."""
+def fmt(ctx: Context, paths: Sequence[str], *, check: bool) -> FmtReport:
+    """Formats the manifests in place; with `check`, only reports what would change."""
     report = FmtReport(check)
     ctx.ui.show_sources(report.text_of)
     finder = Finder(ctx.settings.root)
     finder.find(ctx.settings.names(paths) or ctx.settings.paths)
     report.diagnostics += finder.diagnostics
     for name in sorted(finder.files):
-        _format_file(ctx.settings.root, report, name, finder, write=write)
+        _format_file(ctx.settings.root, report, name, finder)
     return report
 
 
-def fmt_stdin(ctx: Context, content: bytes, *, check: bool) -> FmtReport:
-    report = FmtReport(check)
-    ctx.ui.show_sources(report.text_of)
-    _format(report, STDIN, content)
-    return report
-
-
-def _format(report: FmtReport, name: str, content: bytes) -> Formatted:
-    found = report.files[name] = format_manifest(content, name)
-    report.diagnostics += found.diagnostics
-    return found
-
-
-def _format_file(root: Path, report: FmtReport, name: str, finder: Finder, *, write: bool) -> None:
+def _format_file(root: Path, report: FmtReport, name: str, finder: Finder) -> None:
     try:
-        found = _format(report, name, disk.read_start(finder.files[name], limits.MANIFEST_BYTES))
+        content = disk.read_start(finder.files[name], limits.MANIFEST_BYTES)
     except OSError as problem:
         report.diagnostics.append(unreadable_file(name, problem))
         return
-    if found.content is None or not found.changed or not write:
+    found = report.files[name] = format_manifest(content, name)
+    report.diagnostics += found.diagnostics
+    if found.content is None or not found.changed or report.check:
         return
     try:
         if name in finder.linked:

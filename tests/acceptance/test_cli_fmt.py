@@ -1,20 +1,16 @@
-"""`taskctl fmt` as called by users, hooks, CI and editors."""
+"""`taskctl fmt` as called by users, hooks and CI."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.main import run
-from tests.support.escaping import commands_in, invisible_in
 
-ROOT = Path(__file__).resolve().parents[2]
 UGLY = "version:   1\ntasks:\n    a:\n        message: |\n            Do it.\n    # end\n"
 GOOD = "version: 1\ntasks:\n  a:\n    message: |\n      Do it.\n  # end\n"
 
@@ -53,43 +49,6 @@ def test_check_writes_nothing_and_sets_the_exit_code(
     assert capsys.readouterr().out == "tasks/a.yaml\n"
     assert (folder / "tasks/a.yaml").read_text() == UGLY
     assert run(["fmt", "--check", "b.tasks.yaml"]) == 0
-    assert run(["fmt", "--check", "--diff"]) == 1
-    assert run(["fmt", "--diff"]) == 0
-    assert (folder / "tasks/a.yaml").read_text() == UGLY
-
-
-def test_patch_accepts_the_diff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["fmt", "--diff"]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("--- tasks/a.yaml\n+++ tasks/a.yaml\n@@ ")
-    assert "-    # end\n" in said.out
-    assert "+  # end\n" in said.out
-    subprocess.run(["patch", "-p0"], input=said.out.encode(), check=True, capture_output=True)
-    assert (folder / "tasks/a.yaml").read_text() == GOOD
-
-
-def test_the_diff_shows_a_missing_newline_at_the_end(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "tasks/a.yaml").write_text(GOOD.rstrip("\n"))
-    assert run(["fmt", "--diff", "-q", "b.tasks.yaml"]) == 0
-    assert run(["fmt", "--diff", "tasks"]) == 0
-    assert capsys.readouterr().out.splitlines()[-3:] == [
-        "-  # end",
-        "\\ No newline at end of file",
-        "+  # end",
-    ]
-
-
-def test_the_diff_contains_no_control_sequences(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    hostile = UGLY.replace("# end", "# \u202eend\n::error::x").replace("\n", "\r\n")
-    (folder / "tasks/a.yaml").write_bytes(hostile.replace("::error", "a:\r\n# ::error").encode())
-    run(["fmt", "--diff", "--color", "never", "tasks"])
-    said = capsys.readouterr()
-    assert invisible_in(said.out) <= {"\n"}
-    assert commands_in(said.out) == []
 
 
 def test_the_mode_stays_and_links_are_refused(folder: Path) -> None:
@@ -122,7 +81,7 @@ def test_unreadable_files_are_reported_and_the_rest_formatted(
 
 def test_json_is_one_document(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "tasks/bad.yaml").write_text("tasks: [\n")
-    assert run(["fmt", "--diff", "--format", "json"]) == 1
+    assert run(["fmt", "--check", "--format", "json"]) == 1
     said = capsys.readouterr()
     document = json.loads(said.out)
     assert said.err == ""
@@ -130,44 +89,17 @@ def test_json_is_one_document(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert document["summary"] == {"changed": 1, "unchanged": 1}
     (problem,) = document["diagnostics"]
     assert (problem["file"], problem["line"]) == ("tasks/bad.yaml", 2)
-    good, ugly = document["files"]
-    assert good == {"file": "b.tasks.yaml", "changed": False}
-    assert (ugly["file"], ugly["changed"]) == ("tasks/a.yaml", True)
-    assert ugly["diff"].startswith("--- tasks/a.yaml\n")
+    assert document["files"] == [
+        {"file": "b.tasks.yaml", "changed": False},
+        {"file": "tasks/a.yaml", "changed": True},
+    ]
 
 
 @pytest.mark.usefixtures("folder")
 def test_quiet_prints_errors_only(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["fmt", "-q", "--check", "--diff"]) == 1
+    assert run(["fmt", "-q", "--check"]) == 1
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "")
-
-
-def through(text: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", "fmt", "-", *arguments],
-        input=text,
-        capture_output=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
-    )
-
-
-def test_stdin_is_formatted_to_stdout() -> None:
-    text = UGLY.replace("Do it", "Tü es").encode()
-    ran = through(text)
-    assert (ran.returncode, ran.stderr) == (0, b"")
-    assert ran.stdout == GOOD.replace("Do it", "Tü es").encode()
-    ran = through(text, "--check")
-    assert (ran.returncode, ran.stdout) == (1, b"<stdin>\n")
-    document = json.loads(through(text, "--format", "json").stdout)
-    assert document["text"] == GOOD.replace("Do it", "Tü es")
-    ran = through(b"a: [\n")
-    assert (ran.returncode, ran.stdout) == (1, b"")
-    assert ran.stderr.startswith(b"<stdin>:2:1: error: ")
-    ran = through(text, "tasks")
-    assert ran.returncode == 1
-    assert b"[TC804]" in ran.stderr
 
 
 @pytest.mark.usefixtures("folder")
