@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 
 from bench.fast_server import shown
@@ -28,7 +29,7 @@ from reconciler.model.task import DesiredTask
 from reconciler.model.wire import create_body
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
-from reconciler.state.attempt import kept_outputs
+from reconciler.state.attempt import ChangeKind, RecordChange, Run, kept_outputs
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Record, State
 
@@ -72,6 +73,10 @@ def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> N
         identity = client.identity()
     made = datetime.now(UTC)
     raw = json.loads(shown("", "", 0))
+    runs = [
+        Run(made, "bot", "anna", f"https://ci.example/runs/{number}") for number in range(10_000)
+    ]
+    names = cycle([run.name for run in runs])
     records = {
         task.ref: Record(
             ref=task.ref,
@@ -84,10 +89,11 @@ def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> N
             marks=(MARK,),
             outputs=kept_outputs(raw),
             generated=task.generated,
+            changes=(RecordChange(ChangeKind.CREATED.value, next(names)),),
         )
         for task in desired_in(folder)[:only]
     }
-    state = State("bench", 1, url, records)
+    state = State("bench", 1, url, records, runs={run.name: run for run in runs}).pruned()
     (folder / "taskctl.state.json").write_bytes(encode_state(state))
 
 
