@@ -88,7 +88,7 @@ class WithExamples(click.Command):
         **kwargs: Any,
     ) -> None:
         self.examples, self.formats = examples, tuple(formats)
-        shared = _shared_options(self.formats) if self.formats else []
+        shared = _shared_options(self.formats, self) if self.formats else []
         super().__init__(name, params=[*params, *shared], **kwargs)
 
     def get_help_option(self, ctx: click.Context) -> click.Option:
@@ -165,9 +165,15 @@ def _page(ctx: click.Context) -> str:
     return f"reference/commands/{names[0]}.md" if names else "index.md"
 
 
-def _shared_options(formats: Sequence[str]) -> list[click.Parameter]:
+def _shared_options(formats: Sequence[str], command: click.Command) -> list[click.Parameter]:
+    is_group = isinstance(command, click.Group)
     format_option = click.Option(
-        ["--format", "format_name"], type=click.Choice(formats), help="Output format."
+        ["--format", "format_name"],
+        type=click.Choice(formats),
+        metavar="FORMAT" if is_group else None,
+        help="Output format; the help of a command lists its own."
+        if is_group
+        else "Output format.",
     )
     return [
         click.Option(

@@ -19,7 +19,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.help import WithExamples, printing_option
-from reconciler.render import FORMATS, WITHOUT_DIAGNOSTICS
+from reconciler.render import ALL_FORMATS, FORMATS, WITHOUT_DIAGNOSTICS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -126,7 +126,7 @@ class Commands(WithExamples, click.Group):
 
 app = Commands(
     "taskctl",
-    formats=FORMATS,
+    formats=ALL_FORMATS,
     examples=EXAMPLES,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -29,6 +29,8 @@ TABLE_FORMATS = ("csv",)
 KEYS = ("keys",)
 """The format of lists of tasks for scripts."""
 
+ALL_FORMATS = (*FORMATS, *TABLE_FORMATS, *KEYS)
+
 WITHOUT_DIAGNOSTICS = ("text", *TABLE_FORMATS, *KEYS)
 """The formats whose reports do not contain diagnostics, which then go to stderr."""
 
@@ -37,7 +39,7 @@ def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
     from reconciler.messages.commands import for_everybody
 
-    if name not in (*FORMATS, *TABLE_FORMATS, *KEYS):
+    if name not in ALL_FORMATS:
         raise KeyError(name)
     with for_everybody(shared=name in SHARED_FORMATS):
         text: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)

@@ -54,6 +54,8 @@ def test_only_keys_are_printed_one_a_line(folder: Path, capsys: pytest.CaptureFi
         return capsys.readouterr().out.splitlines()
 
     assert keys("plan") == ["costs", "iam-keys", "iam-roles"]
+    assert run(["--format", "keys", "plan", *LOCAL]) == 0
+    assert capsys.readouterr().out.splitlines() == keys("plan")
     assert run(["apply", *LOCAL, "--yes", "--target", "iam-*"]) == 0
     assert keys("plan") == ["costs"]
     assert keys("plan", "-v") == ["costs", "iam-keys", "iam-roles"]
