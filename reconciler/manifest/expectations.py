@@ -160,7 +160,7 @@ def _invalid(fault: RemarkError) -> Finding:
         return Finding(Code.INVALID_EXPECTATION, (), "reference", target)
     case = (
         fault.case
-        if fault.case in ("schema", "schema-root", "dialect", "depth", "values", "time")
+        if fault.case in ("schema", "schema-root", "name", "dialect", "depth", "values", "time")
         else ""
     )
     facts = fault.facts if case else {"reason": fault.facts.get("reason", fault.case)}

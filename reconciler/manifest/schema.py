@@ -180,9 +180,12 @@ def _faults() -> Iterator[None]:
         path = tuple(problem.absolute_path)
         # `type` is a name or a list of names: the error about the name says which there are.
         of_names = (e for e in problem.context or () if e.validator == "enum")
-        reason = next((e.message for e in of_names if isinstance(e.instance, str)), problem.message)
-        facts: dict[str, Arg] = {"where": shown(path), "reason": reason}
+        facts: dict[str, Arg] = {"where": shown(path), "reason": problem.message}
         case = "schema" if path else "schema-root"
+        for name in of_names:
+            if isinstance(name.instance, str) and isinstance(name.validator_value, list):
+                case = "name"
+                facts |= {"name": name.instance, "known": tuple(map(str, name.validator_value))}
         raise RemarkError(Code.INVALID_POLICY, case, **facts) from problem
     except Unresolvable as problem:
         target = str(problem.ref)

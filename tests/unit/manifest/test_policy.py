@@ -179,7 +179,7 @@ def test_a_policy_may_be_yaml_and_name_its_draft(tmp_path: Path) -> None:
         ("{", "TC105/json"),
         ("[]", "TC502/type"),
         ({"$schema": DRAFT_4, "exclusiveMaximum": True}, "TC502/schema-root"),
-        ({"type": "objekt"}, "TC502/schema"),
+        ({"type": "objekt"}, "TC502/name"),
         ({"properties": {"key": {"pattern": "("}}}, "TC502/schema"),
         ({"$schema": "https://example.com/mine"}, "TC502/dialect"),
         ({"$schema": 1}, "TC502/dialect"),
