@@ -24,7 +24,6 @@ from reconciler.embedded.tasks import (
     StoredTask,
 )
 from reconciler.embedded.wsgi import ApiError, User
-from reconciler.model.fields import BY_NAME
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -38,19 +37,6 @@ _KEYS = {
     "tokensUsed": TOKENS_AT,
 }
 _DIRECTIONS = {"asc": ">", "desc": "<"}
-_POLICY_ISSUE = (
-    "EXISTS (SELECT 1 FROM json_each(entities) WHERE json_extract(value, '$.type') ="
-    " 'policy_issue' AND json_extract(value, '$.id') = :policyIssueId)"
-)
-_FILTERS = {
-    "taskType": "task_type = :taskType",
-    "status": f"{STATUS_AT} = :status",
-    "agentDefinitionId": "agent_definition = :agentDefinitionId",
-    "query": f"instr(lower({NAME_AT}), lower(:query)) > 0",
-    "policyIssueId": _POLICY_ISSUE,
-}
-_VALUES = {"taskType": ("sync", "async"), "status": ("running", "idle")}
-
 Query = Mapping[str, Sequence[str]]
 SqlValue = str | int
 
@@ -58,14 +44,17 @@ SqlValue = str | int
 def page_of_tasks(
     connection: sqlite3.Connection, org_name: str, user: User, query: Query, now_ms: int
 ) -> str:
-    """A `ListAgentTasksResponse` of the API document, in JSON. Accepts its parameters and newer
-    ones; raises ApiError 400 for an invalid value."""
+    """A `ListAgentTasksResponse` of the API document, in JSON. Raises ApiError 400 for an invalid
+    value of one of its parameters; others, such as newer filters, are ignored."""
     size = page_size(query)
     sort_by = _one_of(query, "sortBy", tuple(_KEYS)) or "lastEvent"
     direction = _one_of(query, "sortDirection", tuple(_DIRECTIONS)) or "desc"
     key, sorted_at = _KEYS[sort_by], now_ms
-    where, values = _conditions(query)
-    where += ["org = :org", "(creator = :user OR shared = 1)"]
+    where = ["org = :org", "(creator = :user OR shared = 1)"]
+    values: dict[str, SqlValue] = {}
+    if task_type := _one_of(query, "taskType", ("sync", "async")):
+        where.append("task_type = :type")
+        values["type"] = task_type
     if token := _single(query, "continuationToken"):
         last_key, last_seq, sorted_at = _read_token(token, sort_by, direction)
         where.append(f"({key}, seq) {_DIRECTIONS[direction]} (:key, :seq)")
@@ -83,23 +72,6 @@ def page_of_tasks(
         token = _encode([sort_by, direction, page[-1][-1], page[-1][0], sorted_at])
         following = f',"continuationToken":"{token}"'
     return f'{{"tasks":[{documents}]{following}}}'
-
-
-def _conditions(query: Query) -> tuple[list[str], dict[str, SqlValue]]:
-    """The filters of a list request as SQL conditions, and their values."""
-    where: list[str] = []
-    values: dict[str, SqlValue] = {}
-    for name, condition in _FILTERS.items():
-        if value := _one_of(query, name, _VALUES.get(name)):
-            where.append(condition)
-            values[name] = value
-    sources = BY_NAME["source"].choices
-    for number, source in enumerate(query.get("excludeSources", ())):
-        if source not in sources:
-            raise _not_one_of("excludeSources", source, sources)
-        where.append(f"source <> :source{number}")
-        values[f"source{number}"] = source
-    return where, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +131,12 @@ def _single(query: Query, name: str) -> str | None:
     return values[0] if values else None
 
 
-def _one_of(query: Query, name: str, allowed: Sequence[str] | None) -> str | None:
-    """A parameter, if it is not empty; None for `allowed` allows any value."""
+def _one_of(query: Query, name: str, allowed: Sequence[str]) -> str | None:
+    """A parameter, if it is not empty."""
     value = _single(query, name)
-    if value and allowed and value not in allowed:
-        raise _not_one_of(name, value, allowed)
+    if value and value not in allowed:
+        raise ApiError(400, f"{name}: {value!r} is not one of {', '.join(allowed)}")
     return value or None
-
-
-def _not_one_of(name: str, value: str, allowed: Sequence[str]) -> ApiError:
-    return ApiError(400, f"{name}: {value!r} is not one of {', '.join(allowed)}")
 
 
 def _read_token(token: str, sort_by: str, direction: str) -> tuple[SqlValue, int, int]:

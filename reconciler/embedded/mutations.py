@@ -46,8 +46,6 @@ class TaskWriter:
             "created_ms": now,
             "fixed": self._fixed_members(task_id, request, trigger),
             "task_type": "async" if trigger else "sync",
-            "source": request.source,
-            "agent_definition": request.agent_definition_id,
             "approval_mode": request.approval_mode,
             "permission_mode": request.permission_mode,
             "role": request.role,

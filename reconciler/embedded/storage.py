@@ -39,8 +39,6 @@ SCHEMA = """CREATE TABLE tasks (
     created_ms INTEGER NOT NULL,
     fixed TEXT NOT NULL,
     task_type TEXT NOT NULL,
-    source TEXT NOT NULL,
-    agent_definition TEXT NOT NULL,
     approval_mode TEXT NOT NULL,
     permission_mode TEXT NOT NULL,
     role TEXT NOT NULL,
