@@ -38,15 +38,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An event, visible from `at_ms` on (Unix time in milliseconds).
-
-    `is_user_input` marks an event that the service adds in the user's name, such as the
-    confirmation of an approval request under approvalMode auto.
-    """
+    """An event, visible from `at_ms` on (Unix time in milliseconds)."""
 
     at_ms: int
     body: JsonObject
-    is_user_input: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +89,9 @@ def finishing(turn: Turn, work_seconds: float) -> Script:
     )
 
 
-def step(at_ms: int, body: JsonObject, *, is_user_input: bool = False) -> Step:
+def step(at_ms: int, body: JsonObject) -> Step:
     """An event with its time as its timestamp."""
-    return Step(at_ms, {**body, "timestamp": stamp(at_ms)}, is_user_input)
+    return Step(at_ms, {**body, "timestamp": stamp(at_ms)})
 
 
 def message(

@@ -143,10 +143,7 @@ class TaskWriter:
         if event is not None:
             actor = self.user.info()
             timed.append((at_ms, {"type": "userInput", "eventBody": event, "actor": actor}))
-        for one in steps:
-            kind = "userInput" if one.is_user_input else "agentResponse"
-            synthetic: JsonObject = {"isSynthetic": True} if one.is_user_input else {}
-            timed.append((one.at_ms, {"type": kind, "eventBody": one.body, **synthetic}))
+        timed += [(one.at_ms, {"type": "agentResponse", "eventBody": one.body}) for one in steps]
         query = "SELECT coalesce(max(n) + 1, 0) FROM events WHERE task = ?"
         (first,) = self.connection.execute(query, (seq,)).fetchone()
         rows: list[tuple[int, int, int, str, str]] = []

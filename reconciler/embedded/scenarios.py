@@ -35,10 +35,12 @@ LOCAL_TOOL = "filesystem__directory_tree"
 def _approving(turn: Turn, seconds: float) -> Script:
     """The first turn ends with an approval request; the answer determines the next turn.
 
-    Under approvalMode auto the service confirms the request itself, and the turn goes on.
+    Under approvalMode auto, the agent needs no approval.
     """
     if turn.number > 1 or turn.event.get("type") == "user_confirmation":
         return _after_answer(turn, seconds)
+    if turn.approval_mode == "auto":
+        return finishing(turn, seconds)
     asked: JsonObject = {
         "type": "user_approval_request",
         "id": f"approval-{turn.started_ms}",
@@ -51,8 +53,6 @@ def _approving(turn: Turn, seconds: float) -> Script:
             "git_diff": {"Pulumi.yaml": "- runtime: python\n+ runtime: nodejs\n"},
         },
     }
-    if turn.approval_mode == "auto":
-        return _auto_approved(turn, asked, finishing(turn, seconds))
     return _request(turn, seconds, "I need permission for this.", asked)
 
 
@@ -172,18 +172,6 @@ def scenario_of(name: str, work_seconds: float) -> Scenario:
 def _request(turn: Turn, seconds: float, text: str, request: JsonObject) -> Script:
     first = step(turn.started_ms, message(text, is_final=False))
     return _ending(turn, seconds, request, first, approval=str(request["id"]))
-
-
-def _auto_approved(turn: Turn, request: JsonObject, rest: Script) -> Script:
-    """The script of a turn in which the service confirms a request as soon as it is made."""
-    confirmation: JsonObject = {
-        "type": "user_confirmation",
-        "approval_request_id": request["id"],
-        "ok": True,
-    }
-    at = turn.started_ms
-    asked = (step(at, request), step(at, confirmation, is_user_input=True))
-    return replace(rest, steps=(*asked, *rest.steps))
 
 
 def _after_answer(turn: Turn, seconds: float) -> Script:
