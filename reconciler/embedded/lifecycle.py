@@ -54,7 +54,6 @@ class Script:
     tokens: int
     context_tokens: int
     title: str = ""
-    named_ms: int = 0
     approval: str = ""
     tool_calls: tuple[str, ...] = ()
 
@@ -85,7 +84,6 @@ def finishing(turn: Turn, work_seconds: float) -> Script:
         tokens=2 * read + 400 + 300,
         context_tokens=read + 620,
         title=title,
-        named_ms=steps[0].at_ms,
     )
 
 

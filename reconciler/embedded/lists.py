@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from reconciler.embedded.tasks import (
     COLUMNS,
     LAST_EVENT_AT,
-    NAME_AT,
     STATUS_AT,
     TOKENS_AT,
     StoredTask,
@@ -33,7 +32,7 @@ _KEYS = {
     "lastEvent": LAST_EVENT_AT,
     "created": "created_ms",
     "status": STATUS_AT,
-    "name": f"lower({NAME_AT})",
+    "name": "lower(name)",
     "tokensUsed": TOKENS_AT,
 }
 _DIRECTIONS = {"asc": ">", "desc": "<"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reconciler.embedded.lifecycle import Scenario, Script, Step, Turn, stamp, step
 from reconciler.embedded.requests import CreateRequest, PatchRequest, event_document
-from reconciler.embedded.tasks import StoredTask
+from reconciler.embedded.tasks import UNNAMED, StoredTask
 from reconciler.embedded.wsgi import JsonObject, User, to_json
 
 _INSERT_EVENT = "INSERT INTO events (task, n, at_ms, id, document) VALUES (?, ?, ?, ?, ?)"
@@ -50,8 +50,7 @@ class TaskWriter:
             "permission_mode": request.permission_mode,
             "role": request.role,
             "entities": to_json(entities),
-            "auto_name": script.title,
-            "named_ms": script.named_ms,
+            "name": script.title or UNNAMED,
             "turn": 1,
             "turn_ms": now,
             **_script_values(script, 0, 0),

@@ -97,7 +97,7 @@ def _summary(
     return {
         "id": task.id,
         "orgName": org_name,
-        "name": task.name_at(now_ms),
+        "name": task.name,
         "state": outcome.state,
         "question": question,
         "pullRequests": list(outcome.pull_requests),

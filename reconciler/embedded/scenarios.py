@@ -209,7 +209,6 @@ def _ending(
         tokens=300,
         context_tokens=500,
         title=title,
-        named_ms=turn.started_ms,
         approval=approval,
         tool_calls=tuple(tool_calls),
     )

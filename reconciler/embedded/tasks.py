@@ -1,6 +1,6 @@
 """A task as stored in the database, and as the API shows it at a given time.
 
-The status, name and token usage of a task follow from its row and the clock. The `..._AT`
+The status and token usage of a task follow from its row and the clock. The `..._AT`
 expressions compute them in SQL (for sorting), `StoredTask` in Python.
 """
 
@@ -19,10 +19,6 @@ UNNAMED = "New task"
 STATUS_AT = "CASE WHEN busy_until <= :now THEN 'idle' ELSE 'running' END"
 LAST_EVENT_AT = "CASE WHEN busy_until <= :now THEN busy_until ELSE turn_ms END"
 TOKENS_AT = "CASE WHEN busy_until <= :now THEN tokens ELSE tokens_before END"
-NAME_AT = (
-    "CASE WHEN name <> '' THEN name"
-    f" WHEN auto_name <> '' AND named_ms <= :now THEN auto_name ELSE '{UNNAMED}' END"
-)
 
 
 @dataclass(slots=True)
@@ -40,8 +36,6 @@ class StoredTask:
     shared_ms: int | None
     entities: str
     name: str
-    auto_name: str
-    named_ms: int
     turn: int
     turn_ms: int
     busy_until: int
@@ -73,10 +67,6 @@ class StoredTask:
     def tool_execution_mode(self) -> str:
         return str(json.loads(f"{{{self.fixed}}}")["toolExecutionMode"])
 
-    def name_at(self, now_ms: int) -> str:
-        generated = self.auto_name if self.named_ms <= now_ms else ""
-        return self.name or generated or UNNAMED
-
     def used_at(self, now_ms: int) -> tuple[int, int]:
         """Tokens used, and tokens in the context window. A turn counts once it has ended."""
         if self.is_running(now_ms):
@@ -92,7 +82,7 @@ class StoredTask:
         tokens, context = self.used_at(now_ms)
         members = [
             self.fixed,
-            f'"name":{to_json(self.name_at(now_ms))}',
+            f'"name":{to_json(self.name)}',
             f'"status":"{"running" if running else "idle"}"',
             f'"approvalMode":"{self.approval_mode}"',
             f'"permissionMode":"{self.permission_mode}"',

@@ -80,7 +80,7 @@ def test_a_new_task_has_the_defaults_and_runs(api: Api) -> None:
         "createdAt": "2026-11-24T12:00:00.000Z",
         "entities": [],
         "isShared": False,
-        "name": "New task",
+        "name": "Do the work",
         "pendingInputCount": 0,
         "permissionMode": "default",
         "planMode": False,
