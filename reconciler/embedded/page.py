@@ -11,7 +11,6 @@ import sqlite3
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 from reconciler.embedded.handlers import ServiceContext
 from reconciler.embedded.lifecycle import stamp
@@ -29,19 +28,12 @@ from reconciler.model.task_state import TaskState
 from reconciler.system.resources import inline_digests
 from reconciler.tasks.events import EventSummary, advance
 from reconciler.tasks.results import first_line, pull_requests
-from reconciler.tasks.status import TaskStatus
+from reconciler.tasks.status import TaskStatus, state_of
 
 MAX_TASKS = 200
 _MAX_LINE = 300
 _VISIBLE = "FROM tasks WHERE creator = ? OR shared = 1"
-_LAST_EVENT = (
-    "SELECT document FROM events WHERE task = ? AND at_ms <= ?"
-    " AND json_extract(document, '$.type') = 'agentResponse' ORDER BY n DESC LIMIT 1"
-)
-_ATTACHING = (
-    "SELECT document FROM events WHERE task = ?"
-    " AND json_extract(document, '$.eventBody.entity_diff') IS NOT NULL ORDER BY n"
-)
+_EVENTS = "SELECT document FROM events WHERE task = ? AND at_ms <= ? ORDER BY n"
 
 
 def get_page(service: ServiceContext, _request: ApiRequest) -> ApiResponse:
@@ -70,10 +62,10 @@ def get_summary(service: ServiceContext, request: ApiRequest) -> ApiResponse:
         task = find_task(connection, request.org_name, request.task_id, request.user)
         if task is None:
             raise ApiError(404, "Task not found")
-        outcome = _outcome(connection, task, service.now_ms())
-    answer = outcome.words if outcome.state == "done" else ""
-    listed = list(outcome.pull_requests)
-    return json_response(200, {"state": outcome.state, "pullRequests": listed, "answer": answer})
+        status = _status(connection, task, service.now_ms())
+    answer = status.summary.words if status.state is TaskState.DONE else ""
+    listed = _pull_requests(status)
+    return json_response(200, {"state": status.state, "pullRequests": listed, "answer": answer})
 
 
 def _overview(connection: sqlite3.Connection, user: User, now_ms: int) -> JsonObject:
@@ -88,74 +80,35 @@ def _overview(connection: sqlite3.Connection, user: User, now_ms: int) -> JsonOb
 def _summary(
     connection: sqlite3.Connection, task: StoredTask, org_name: str, created_ms: int, now_ms: int
 ) -> JsonObject:
-    question = ""
-    if task.open_approval(now_ms):
-        question = _question(connection, task)
-    elif task.open_tool_calls(now_ms):
+    status = _status(connection, task, now_ms)
+    is_over = status.state in (TaskState.DONE, TaskState.FAILED)
+    question = "".join(approval.message for approval in status.approvals[:1])
+    if status.parked:
         question = "Waiting for the result of a tool call that a client has to execute."
-    outcome = _outcome(connection, task, now_ms)
     return {
         "id": task.id,
         "orgName": org_name,
         "name": task.name,
-        "state": outcome.state,
+        "state": status.state,
         "question": question,
-        "pullRequests": list(outcome.pull_requests),
-        "said": first_line(outcome.words)[:_MAX_LINE],
+        "pullRequests": _pull_requests(status),
+        "said": first_line(status.summary.words)[:_MAX_LINE] if is_over else "",
         "createdAt": stamp(created_ms),
         "tokensUsed": task.used_at(now_ms)[0],
     }
 
 
-class _Outcome(NamedTuple):
-    """The state of a task, its answer or the error that it ended with, and its pull requests."""
-
-    state: str
-    words: str
-    pull_requests: tuple[JsonObject, ...]
-
-
-def _outcome(connection: sqlite3.Connection, task: StoredTask, now_ms: int) -> _Outcome:
-    row = connection.execute(_LAST_EVENT, (task.seq, now_ms)).fetchone()
-    last = json.loads(row[0]) if row else {}
-    state = _state(task, last.get("eventBody", {}), now_ms)
-    attaching = connection.execute(_ATTACHING, (task.seq,)).fetchall()
-    summary = advance(EventSummary(), [*(json.loads(text) for (text,) in attaching), last])
-    outputs = {"entities": task.entity_list()}
-    status = TaskStatus(TaskRef("", ""), TaskState(state), raw=outputs, summary=summary)
-    return _Outcome(
-        state,
-        summary.words if state in ("done", "failed") else "",
-        tuple(
-            {"text": each.text, "url": each.url, "merged": each.is_merged}
-            for each in pull_requests(status)
-        ),
-    )
+def _status(connection: sqlite3.Connection, task: StoredTask, now_ms: int) -> TaskStatus:
+    """The status as taskctl shows it."""
+    events = connection.execute(_EVENTS, (task.seq, now_ms))
+    summary = advance(EventSummary(), (json.loads(text) for (text,) in events))
+    raw = json.loads(task.document(now_ms))
+    return TaskStatus(TaskRef("", ""), state_of(raw, summary), raw=raw, summary=summary)
 
 
-def _state(task: StoredTask, last: JsonObject, now_ms: int) -> str:
-    """running, waiting, or how the last turn ended: done, failed, cancelled or stopped."""
-    if task.is_running(now_ms):
-        return "running"
-    if task.is_open(now_ms):
-        return "waiting"
-    match last.get("type"):
-        case "error":
-            return "failed"
-        case "cancelled":
-            return "cancelled"
-        case "assistant_message" if last.get("is_final") is True:
-            return "done"
-    return "stopped"
-
-
-def _question(connection: sqlite3.Connection, task: StoredTask) -> str:
-    query = (
-        "SELECT json_extract(document, '$.eventBody.message') FROM events"
-        " WHERE task = ? AND json_extract(document, '$.eventBody.id') = ? LIMIT 1"
-    )
-    row = connection.execute(query, (task.seq, task.approval)).fetchone()
-    return str(row[0]) if row else ""
+def _pull_requests(status: TaskStatus) -> list[JsonObject]:
+    found = pull_requests(status)
+    return [{"text": each.text, "url": each.url, "merged": each.is_merged} for each in found]
 
 
 @cache
