@@ -49,14 +49,6 @@ class TaskResult(Value, frozen=True):
     updated: tuple[str, ...] = ()
     cancelled: str | None = None
 
-    @property
-    def key(self) -> str:
-        return self.ref.key
-
-    @property
-    def org_name(self) -> str:
-        return self.ref.org_name
-
 
 class ApplyReport(Value, frozen=True):
     """`budgets` are those of the plan, from before anything was created; `held` is

@@ -143,7 +143,7 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     not_started: dict[tuple[Remark, ...], list[str]] = {}
     for task in shown:
         if task.result is Result.NOT_STARTED:
-            not_started.setdefault(task.problems, []).append(task.key)
+            not_started.setdefault(task.problems, []).append(task.ref.key)
     for problems, keys in not_started.items():
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
         yield f"{palette.dim('not started')} {safe.line(', '.join(keys[:_NAMED]))}{more}"
@@ -158,7 +158,7 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     followed by what went wrong."""
     palette = style.palette
     label = palette.of(task.result)(LABELS.get(task.result, task.result.value))
-    key = safe.line(task.key)
+    key = safe.line(task.ref.key)
     linked = style.link(key, task.url)
     named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)
@@ -185,8 +185,8 @@ def _problem_rows(problems: tuple[Remark, ...], style: Style) -> Iterator[str]:
 def _applied_task(task: TaskResult) -> Document:
     words = word_remarks(task.problems)
     return {
-        "key": task.key,
-        "orgName": task.org_name,
+        "key": task.ref.key,
+        "orgName": task.ref.org_name,
         "result": task.result.value,
         "taskId": task.task_id,
         "url": task.url,

@@ -149,7 +149,7 @@ reports: st.SearchStrategy[Report] = st.one_of(
     hostile_plans(),
     st.builds(
         ApplyReport,
-        st.lists(_results, max_size=4, unique_by=lambda r: (r.org_name, r.key)).map(tuple),
+        st.lists(_results, max_size=4, unique_by=lambda r: (r.ref.org_name, r.ref.key)).map(tuple),
         _problems,
     ),
     st.builds(

@@ -72,7 +72,7 @@ class Scenario:
 
 
 def results(report: ApplyReport) -> dict[str, Result]:
-    return {task.key: task.result for task in report.tasks}
+    return {task.ref.key: task.result for task in report.tasks}
 
 
 def committed(world: World, scenario: Scenario, key: str, *, lag: float = 0.0) -> None:
