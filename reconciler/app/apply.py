@@ -52,7 +52,6 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
     reviewed = request.reviewed
     paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
     space = open_workspace(ctx, paths, request.options)
-    ctx.ui.show_sources(space.manifests.text_of)
     applied, wave = _run_wave(ctx, space, request)
     if request.wait is None or applied.plan is None:
         return applied

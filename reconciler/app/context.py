@@ -81,7 +81,6 @@ class Context:
         manifests = self.load(paths, now)
         self.protect(manifests.tasks)
         if has_errors(manifests.diagnostics):
-            self.ui.show_sources(manifests.text_of)
             raise ManifestError(manifests.diagnostics)
         return manifests
 

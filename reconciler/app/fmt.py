@@ -38,15 +38,10 @@ class FmtReport:
         """1 after an error, or if `check` finds a file that would change."""
         return int(has_errors(self.diagnostics) or (self.check and bool(self.changed)))
 
-    def text_of(self, file: str) -> str | None:
-        found = self.files.get(file)
-        return None if found is None else found.before.decode("utf-8", "replace")
-
 
 def fmt(ctx: Context, paths: Sequence[str], *, check: bool) -> FmtReport:
     """Formats the manifests in place; with `check`, only reports what would change."""
     report = FmtReport(check)
-    ctx.ui.show_sources(report.text_of)
     finder = Finder(ctx.settings.root)
     finder.find(ctx.settings.names(paths) or ctx.settings.paths)
     report.diagnostics += finder.diagnostics

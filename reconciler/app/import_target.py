@@ -136,7 +136,6 @@ class Target:
         now, root = self._ctx.clock.now, self._ctx.settings.root
         manifests = load(sorted(finder.files), root=root, now=now)
         if has_errors(manifests.diagnostics):
-            self._ctx.ui.show_sources(manifests.text_of)
             raise ManifestError(manifests.diagnostics)
         return manifests
 

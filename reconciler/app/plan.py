@@ -34,7 +34,6 @@ def plan(
     """The plan, also saved to `out_file`. Tasks of the kinds `fail_on` become errors. `at`: what
     would be due then. `with_past`: also lists the tasks of past periods. TaskctlError."""
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
-    ctx.ui.show_sources(space.manifests.text_of)
     state = ctx.read_state()
     made = Planning(ctx, space, with_past=with_past).plan(state, space.options)
     if out_file is not None:

@@ -88,7 +88,6 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
         return None, ()
     manifests = load([record.file], root=settings.root)
     if has_errors(manifests.diagnostics):
-        ctx.ui.show_sources(manifests.text_of)
         return None, manifests.diagnostics
     for task in manifests.tasks:
         if task.key == ref.key and task.org_name in (None, ref.org_name):

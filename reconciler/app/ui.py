@@ -6,7 +6,7 @@ do not depend on terminals, streams or exit codes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import OpenRequest, TaskStatus
-
-Source = Callable[[str], str | None]
-"""The text of a file that a diagnostic is about; None if it must not be shown."""
 
 
 class FailureReport(Value, frozen=True):
@@ -106,9 +103,6 @@ class Ui(Protocol):
 
     def protect(self, keys: Collection[str]) -> None:
         """Masks the prompts of sensitive tasks with these keys in all further output."""
-
-    def show_sources(self, source: Source) -> None:
-        """Sets where to find the source lines of diagnostics."""
 
     def progress(self, total: int) -> ApplyProgress: ...
 

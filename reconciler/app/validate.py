@@ -28,7 +28,6 @@ def validate(
     `may_be_none`: missing manifests are not a problem. `strict`: warnings are errors. ManifestError
     for an invalid policy."""
     manifests = ctx.load(ctx.settings.names(paths))
-    ctx.ui.show_sources(manifests.text_of)
     missing = {Code.NO_MANIFESTS} if may_be_none else set()
     return ValidateReport(
         tasks=len(manifests.tasks),

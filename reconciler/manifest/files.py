@@ -189,7 +189,7 @@ def _prompt_file(content: bytes, path: Path) -> PromptFile:
     """The prompt in the form of a block scalar with `|`: with line feeds, and at most one at its
     end. `path` is the message that it was first read for."""
     body = content.removeprefix(BOM)
-    file = PromptFile(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    file = PromptFile(has_braces=b"{{" in body)
     unreadable = check_encoding(body)
     if len(content) > limits.NAMED_FILE_BYTES:
         limit = limits.NAMED_FILE_BYTES // 1024
@@ -197,7 +197,7 @@ def _prompt_file(content: bytes, path: Path) -> PromptFile:
     if unreadable is not None:
         file.findings.append(unreadable.at_path(path))
         return file
-    text = file.body.decode("utf-8")
+    text = body.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     trimmed = text.rstrip("\n")
     text = trimmed + "\n" if len(text) > len(trimmed) else trimmed
     if not text or text.isspace():

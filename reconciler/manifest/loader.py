@@ -20,8 +20,6 @@ from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.redaction import (
-    mask_secrets,
-    mask_tasks,
     redacted,
     sensitive_keys,
     without_quotes,
@@ -50,8 +48,6 @@ class Manifests(Value, frozen=True):
     `max_creates` is the minimum of all files. `due` has the names of the periods that may be
     created now, by the file and key of each recurring entry, `upcoming` those of the next periods,
     by its organization and key, and `recurrences` has each one's recurrence, by file and key.
-    `texts` has the content of each file with diagnostics (manifests and prompt files), with
-    credentials and sensitive tasks redacted.
     """
 
     tasks: tuple[DesiredTask, ...]
@@ -60,15 +56,9 @@ class Manifests(Value, frozen=True):
     max_creates: int | None = None
     due: Due = MappingProxyType({})
     recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
-    texts: Mapping[str, bytes] = MappingProxyType({})
     removed: tuple[Removal, ...] = ()
     entries: tuple[DeclaredEntry, ...] = ()
     ignores: Mapping[str, IgnoreComments] = MappingProxyType({})
-
-    def text_of(self, file: str) -> str | None:
-        """The text of a file, for excerpts; None for files without diagnostics."""
-        body = self.texts.get(file)
-        return None if body is None else body.decode("utf-8", "replace")
 
     def in_org(self, org_name: str) -> Manifests:
         """The manifests with `org_name` for all tasks without an organization of their own.
@@ -173,7 +163,7 @@ class _Loading:
         entries = self._declared_entries()
         for task, finding in compare(tasks, unusable, removed, entries):
             self._documents[task.file].findings.append(finding)
-        texts = self._report(sensitive_keys([*tasks, *unusable]))
+        self._report(sensitive_keys([*tasks, *unusable]))
         most = [d.max_creates for d in documents if d.max_creates is not None]
         recurring = {
             (document.file, entry): (made.recurrence, made.due)
@@ -188,7 +178,6 @@ class _Loading:
             max_creates=min(most, default=None),
             due={ref: frozenset(p.name for p in due) for ref, (_, due) in recurring.items()},
             recurrences={ref: recurrence for ref, (recurrence, _) in recurring.items()},
-            texts=texts,
             removed=tuple(removed),
             entries=entries,
             ignores={d.file: d.ignores for d in documents if d.ignores is not None},
@@ -244,9 +233,8 @@ class _Loading:
 
         return Entries(self.named, self._now)
 
-    def _report(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
-        """Makes diagnostics of the findings of every file; returns the redacted texts of these."""
-        texts = {}
+    def _report(self, sensitive: Mapping[str, set[str]]) -> None:
+        """Makes diagnostics of the findings of every file."""
         in_prompts = {name: self._not_ignored(file) for name, file in self.named.prompts.items()}
         for name, document in self._documents.items():
             keys, ignores = sensitive.get(name, set()), document.ignores
@@ -255,18 +243,11 @@ class _Loading:
             findings += ignores.unused(found_here) if ignores is not None else ()
             if findings:
                 self._locate(document, findings)
-                body = mask_secrets(document.source.body, found_here)
-                texts[name] = mask_tasks(body, document, keys)
         for name, file in self.named.prompts.items():
             findings = in_prompts[name]
             is_sensitive = any(key in sensitive.get(manifest, ()) for manifest, key in file.users)
             findings = [without_quotes(f) for f in findings] if is_sensitive else findings
             self._diagnostics += located(findings, file=name)
-            if is_sensitive:
-                texts.pop(name, None)
-            elif findings:
-                texts[name] = mask_secrets(texts.get(name, file.body), file.findings)
-        return texts
 
     def _not_ignored(self, file: PromptFile) -> list[Finding]:
         """The findings of a prompt file that at least one of its tasks does not ignore."""

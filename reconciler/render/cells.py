@@ -92,13 +92,13 @@ def wrap_words(text: str, columns: int) -> list[str]:
 
 def wrap_sentences(text: str, columns: int) -> str:
     """A text whose long lines are wrapped between words, with their indentation, except for
-    commands, which must be copyable, and source lines."""
+    commands, which must be copyable."""
     return "\n".join(row for line in text.split("\n") for row in _wrapped(line, columns))
 
 
 def _wrapped(line: str, columns: int) -> list[str]:
     inside = line.lstrip(" ")
-    is_code = line != inside and (inside.startswith("taskctl ") or "|" in without_markup(line)[:12])
+    is_code = line != inside and (inside.startswith("taskctl "))
     if is_code or width(line) <= columns:
         return [line]
     indent = " " * (len(line) - len(inside))
@@ -118,25 +118,6 @@ def split(text: str, columns: int) -> list[str]:
             piece, used = "", 0
         piece, used = piece + character, used + size
     return [*pieces, piece]
-
-
-def window(text: str, at: int, columns: int) -> tuple[str, int]:
-    """The part of a long line around index `at`, and the column of that index in it. Omitted text
-    is shown as `...`."""
-    if width(text) <= columns:
-        return text, width(text[:at])
-    start = at
-    room = max(columns - 6, 1)
-    before = 0
-    while start > 0 and before + _cell(text[start - 1]) <= room * 2 // 3:
-        start -= 1
-        before += _cell(text[start])
-    end, used = start, 0
-    while end < len(text) and used + _cell(text[end]) <= room:
-        used += _cell(text[end])
-        end += 1
-    head, tail = "..." if start else "", "..." if end < len(text) else ""
-    return f"{head}{text[start:end]}{tail}", len(head) + before
 
 
 def shorten(text: str, columns: int) -> str:

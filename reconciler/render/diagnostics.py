@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from reconciler.messages import word
 from reconciler.model.diagnostics import Diagnostic, Severity
-from reconciler.render import cells, safe
-from reconciler.render.style import Palette, Style
+from reconciler.render import safe
+from reconciler.render.style import Style
 
 
 def render_all(diagnostics: Iterable[Diagnostic], style: Style) -> str:
@@ -22,7 +22,6 @@ def render_one(diagnostic: Diagnostic, style: Style) -> str:
     head = f"{palette.bold(place + ': ') if place else ''}{paint(diagnostic.severity.value)}"
     code = palette.dim(f"[{diagnostic.code}]")
     rows = [f"{head}: {palette.bold(safe.line(message.summary))} {code}"]
-    rows += _excerpt(diagnostic, style, palette)
     rows += [f"    {row}".rstrip() for row in safe.block(message.explanation).split("\n") if row]
     return safe.without_commands("\n".join(rows)) + "\n"
 
@@ -33,24 +32,3 @@ def place_of(file: str | None, line: int | None, column: int | None = None) -> s
         return ""
     numbers = [str(number) for number in (line, column if line else None) if number is not None]
     return ":".join([safe.line(file), *numbers])
-
-
-def _excerpt(diagnostic: Diagnostic, style: Style, palette: Palette) -> list[str]:
-    """The source line, with a caret below the column."""
-    if diagnostic.file is None or diagnostic.line is None:
-        return []
-    source = style.source(diagnostic.file, diagnostic.line)
-    if source is None:
-        return []
-    number = str(diagnostic.line)
-    source = source.rstrip("\r\n")
-    column = min(max(diagnostic.column or 1, 1), len(source) + 1)
-    parts = (source[: column - 1], source[column - 1 :])
-    before, after = (safe.line(part.replace("\t", "    ")) for part in parts)
-    room = style.width - len(number) - 8
-    text, at = cells.window(before + after, len(before), room)
-    rows = [f"{palette.dim(f'    {number} |')} {text}".rstrip()]
-    if diagnostic.column is not None:
-        gutter = palette.dim(f"    {'':{len(number)}} |")
-        rows.append(f"{gutter} {'':{at}}{palette.red('^')}")
-    return rows

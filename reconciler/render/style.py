@@ -51,9 +51,8 @@ class Style(Value, frozen=True):
 
     `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
     `links`: a terminal with hyperlinks.
-    `source` returns a line (from 1) of a file, to be shown below a problem, or None. `diagnostics`:
-    text includes them (other formats always do). `locate` turns a file name into a path relative to
-    the repository.
+    `diagnostics`: text includes them (other formats always do). `locate` turns a file name into a
+    path relative to the repository.
     """
 
     color: bool = False
@@ -64,7 +63,6 @@ class Style(Value, frozen=True):
     quiet: bool = False
     verbose: bool = False
     diagnostics: bool = True
-    source: Callable[[str, int], str | None] = lambda _file, _line: None
     locate: Locate = str
 
     @property

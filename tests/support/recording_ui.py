@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.app.context import Context
 from reconciler.app.settings import Connection, Settings
-from reconciler.app.ui import ApplyProgress, Source
+from reconciler.app.ui import ApplyProgress
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.remote.in_flight import InFlight
@@ -72,8 +72,6 @@ class RecordingUi:
         return bool(self.answer)
 
     def protect(self, keys: Collection[str]) -> None: ...
-
-    def show_sources(self, source: Source) -> None: ...
 
     def progress(self, _total: int) -> Quiet:
         return Quiet()

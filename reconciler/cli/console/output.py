@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from reconciler.app.settings import ReportFile, Settings
 from reconciler.app.ui import ApplyProgress, FailureReport
-from reconciler.cli.console.source_lines import SourceLines
 from reconciler.cli.console.stderr import FOOT, write_stderr
 from reconciler.cli.console.terminal import columns, may_rewrite, wants_color, wants_links
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.app.apply import ApplyWaitReport
-    from reconciler.app.ui import Source, Watch
+    from reconciler.app.ui import Watch
     from reconciler.cli.console.wait_notes import WaitNotes
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
@@ -62,7 +61,6 @@ class Output:
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
         self._result: str | None = None  # what `end` writes, if it is up to date
-        self._sources = SourceLines()
         self._sensitive: frozenset[str] = frozenset()
         self._shown: set[Diagnostic] = set()
         self._notes: WaitNotes | None = None
@@ -197,12 +195,8 @@ class Output:
 
     # The rest of `Ui`
 
-    def show_sources(self, source: Source) -> None:
-        self._sources = SourceLines(source)
-
     def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Writes to stderr, sorted, each diagnostic once per run: errors only with `-q`, and with
-        source lines on a terminal."""
+        """Writes to stderr, sorted, each diagnostic once per run; with `-q`, errors only."""
         new = [
             d
             for d in in_order(diagnostics)
@@ -214,8 +208,7 @@ class Output:
         new = list(self.masked_diagnostics(new))
         from reconciler.render.diagnostics import render_all
 
-        style = replace(self.style(sys.stderr), source=self._sources.line)
-        write_stderr(self._wrapped(render_all(new, style)))
+        write_stderr(self._wrapped(render_all(new, self.style(sys.stderr))))
 
     def note(self, note: str, **facts: Arg) -> None:
         if not self.options.quiet:

@@ -98,27 +98,6 @@ def test_text_reports_print_diagnostics_to_stderr(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == ""
 
 
-def test_a_source_line_is_shown_only_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for stream, shown in ((StringIO(), False), (Terminal(), True)):
-        monkeypatch.setattr(sys, "stderr", stream)
-        monkeypatch.setenv("NO_COLOR", "1")
-        out = Output(OutputOptions())
-        out.show_sources({"a.yaml": "one\ntwo\n"}.get)
-        out.diagnostics([error("odd", file="a.yaml", line=2, column=1)])
-        assert ("    2 | two\n      | ^\n" in stream.getvalue()) is shown
-
-
-@pytest.mark.parametrize("line", [0, 4, 99])
-def test_a_missing_source_line_is_not_shown(monkeypatch: pytest.MonkeyPatch, line: int) -> None:
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setenv("NO_COLOR", "1")
-    out = Output(OutputOptions())
-    out.show_sources({"a.yaml": "one\ntwo\n"}.get)
-    out.diagnostics([error("odd", file="a.yaml", line=line), error("odd", file="b.yaml", line=1)])
-    assert "|" not in stream.getvalue()
-
-
 def test_a_closed_stderr_does_not_stop_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Closed())
     write_stderr("x")

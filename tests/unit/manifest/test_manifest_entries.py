@@ -279,7 +279,7 @@ def test_sensitive_entries_hide_their_text(tmp_path: Path) -> None:
     )
     found = load(tmp_path, entry)
     assert found.diagnostics
-    assert "secret" not in (found.text_of("tasks/a.yaml") or "")
+    assert not [d for d in found.diagnostics if "secret" in word(d).summary]
 
 
 def test_moved_tasks_may_have_generated_keys(tmp_path: Path) -> None:

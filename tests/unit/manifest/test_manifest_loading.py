@@ -120,13 +120,6 @@ def test_every_diagnostic_of_a_task_has_its_key(tmp_path: Path) -> None:
     assert [(d.key, d.line) for d in made.diagnostics] == [("k", 2), ("n", 2), (None, 3)]
 
 
-def test_only_files_with_diagnostics_keep_their_text(tmp_path: Path) -> None:
-    made = of(tmp_path, a="tasks: {}\n", b="tasks: {é: {message: x}}\n")
-    assert made.text_of("a.yaml") is None
-    assert made.text_of("nowhere") is None
-    assert made.text_of("b.yaml") == "version: 1\ntasks: {é: {message: x}}\n"
-
-
 def test_the_garbage_collector_setting_is_restored(tmp_path: Path) -> None:
     for enabled in (True, False):
         (gc.enable if enabled else gc.disable)()

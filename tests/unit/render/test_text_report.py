@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells, render
-from reconciler.render.diagnostics import render_one
 from reconciler.render.plan.summary import plan_summary
 from reconciler.render.prompt_diff import diff_rows
 from reconciler.render.reports import Report
@@ -32,7 +31,6 @@ styles = st.builds(
     quiet=st.booleans(),
     verbose=st.booleans(),
     diagnostics=st.booleans(),
-    source=st.just(Style().source) | some.text.map(lambda text: lambda _file, _line: text),
 )
 
 
@@ -129,37 +127,6 @@ def test_a_difference_shows_each_changed_line(before: str, after: str) -> None:
     same = before.replace("\r\n", "\n") == after.replace("\r\n", "\n")
     marked = [row for row in rows if row[:1] in "+-"]
     assert bool(marked) != same
-
-
-@pytest.mark.parametrize("place", [0, 3, 150, 296, 299])
-def test_the_caret_is_below_the_column_of_a_long_line(place: int) -> None:
-    source = f"{'x' * place}Y{'x' * (299 - place)}"
-    problem = error("x", file="f", line=1, column=place + 1)
-    rows = render_one(problem, Style(width=60, source=lambda _file, _line: source)).split("\n")
-    excerpt, caret = rows[1].removeprefix("    1 | "), rows[2].removeprefix("      | ")
-    assert excerpt[caret.index("^")] == "Y"
-    assert max(map(len, rows[1:3])) <= 60
-
-
-@given(st.text(max_size=300), st.integers(1, 400), st.integers(40, 120))
-def test_the_caret_is_below_the_column(source: str, column: int, width: int) -> None:
-    from reconciler.render import safe
-
-    problem = error("x", file="f", line=1, column=column)
-    style = Style(width=width, source=lambda _file, _line: source)
-    rows = render_one(problem, style).split("\n")
-    excerpt, caret = rows[1].removeprefix("    1 | "), rows[2].removeprefix("      | ")
-    assert caret.strip() == "^"
-    kept = source.rstrip("\r\n")
-    if column <= len(kept):
-        at = len(caret) - 1
-        expected = safe.line(kept[column - 1].replace("\t", "    "))
-        reached = 0
-        for index, character in enumerate(excerpt):
-            if reached >= at and cells.width(character):
-                assert excerpt[index:].startswith(expected[:1].strip()) or not cells.width(expected)
-                break
-            reached += cells.width(character)
 
 
 def test_many_changed_words_are_wrapped() -> None:
