@@ -72,9 +72,10 @@ at_a_terminal() { # the tests of completion that need this shell
   python -m pytest tests/acceptance/test_completion.py --no-cov -p no:cacheprovider -m tools -k "$1"
 }
 
-documents() { # what the tests mark as `tools`, other than completion and PostgreSQL
+documents() { # what the tests mark as `tools`, other than completion and servers of states
   python -m pytest tests/acceptance --no-cov -p no:cacheprovider -n auto -m tools \
-    --ignore=tests/acceptance/test_completion.py --ignore=tests/acceptance/test_state_errors.py
+    --ignore=tests/acceptance/test_completion.py --ignore=tests/acceptance/test_state_errors.py \
+    --ignore=tests/acceptance/test_full_state.py --ignore=tests/acceptance/test_lost_runner.py
 }
 
 # All workflows, where linters look for them: those of this repository, of docs/other-ci.md and of

@@ -57,8 +57,14 @@ def main() -> int:
     os.environ["TASKCTL_TEST_NPM"] = str(folder)
     for line in install(folder):
         print(f"NOT RUN   state engine on {line}")
-    suite = ["tests/contract/test_engines.py", "tests/contract/test_engine_faults.py"]
+    suite = [
+        "tests/contract/test_engines.py",
+        "tests/contract/test_engine_faults.py",
+        "tests/acceptance/test_full_state.py",
+        "tests/acceptance/test_lost_runner.py",
+    ]
     if postgres_programs() is not None:
+        suite.append("tests/contract/test_postgres_engine.py")
         suite.append(f"tests/acceptance/test_state_errors.py::{ON_POSTGRES}")
     suite += ["--no-cov", "-p", "no:cacheprovider"]
     return subprocess.run([sys.executable, "-m", "pytest", *suite], check=False).returncode

@@ -13,6 +13,7 @@ from reconciler.model.codes import Code
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks
 from tests.support.shared_places import PLACES, SharedPlace
+from tests.support.state_engines import marked
 
 PROMPT = "x" * 4000
 TASKS = as_tasks({f"k{number:02}": f"{PROMPT} {number}" for number in range(40)})
@@ -25,7 +26,7 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-@pytest.fixture(scope="module", params=["file", *PLACES])
+@pytest.fixture(scope="module", params=["file", *marked(PLACES)])
 def kind(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedPlace | None]:

@@ -16,6 +16,7 @@ from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.git_server import bare_repository, git
 from tests.support.sandbox import TOKEN, as_tasks
 from tests.support.shared_places import PLACES
+from tests.support.state_engines import marked
 
 PAGE, HEADING = "docs/contributing/exactly-once.md", "A lost runner"
 TEXTS = {f"k{n}": f"do {n}" for n in range(1, 6)}
@@ -36,7 +37,7 @@ def repository(folder: Path) -> Path:
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("kind", marked(PLACES))
 def test_another_runner_continues_after_a_lost_one(kind: str, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()

@@ -13,10 +13,10 @@ import pytest
 
 from reconciler.state.engines import BlobRoom, Denied, Engine, Moved, Unsure
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
-from tests.support.state_engines import HERE, Served, serving
+from tests.support.state_engines import HERE, Served, marked, serving
 
 
-@pytest.fixture(scope="module", params=HERE)
+@pytest.fixture(scope="module", params=marked(HERE))
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:

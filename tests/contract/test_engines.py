@@ -29,7 +29,7 @@ from reconciler.state.engines import (
 )
 from tests.support.git_server import git
 from tests.support.http_objects import careless_s3
-from tests.support.state_engines import HERE, Served, serving
+from tests.support.state_engines import HERE, Served, marked, serving
 from tests.support.state_servers import S3_KEYS, program, s3_server
 
 Make = Callable[[], Engine]
@@ -38,7 +38,7 @@ Make = Callable[[], Engine]
 WRITERS = {"git": 6}
 
 
-@pytest.fixture(scope="module", params=HERE)
+@pytest.fixture(scope="module", params=marked(HERE))
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Served]]:
@@ -234,16 +234,11 @@ def open_sockets() -> int:
     return found
 
 
-S3_HERE = [] if program("gofakes3") else [pytest.mark.tools]
-
-
-@pytest.mark.parametrize("server", [pytest.param("gofakes3", marks=S3_HERE)])
-def test_a_missing_bucket_is_not_an_empty_state(
-    server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.tools
+def test_a_missing_bucket_is_not_an_empty_state(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in S3_KEYS.items():
         monkeypatch.setenv(key, value)
-    with s3_server(program(server) or server) as endpoint:
+    with s3_server(program("gofakes3") or "gofakes3") as endpoint:
         engine = open_engine(f"s3://mistyped/x?endpoint={endpoint}", os.environ)
         for call in (engine.read, lambda: engine.swap(content(), None)):
             with pytest.raises(Denied) as caught:

@@ -13,11 +13,9 @@ import pytest
 from reconciler.model import limits
 from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, open_engine
 from reconciler.state.engines.postgres_tls import with_tls
-from tests.support.state_engines import HAS_POSTGRES
 from tests.support.state_servers import postgres_programs, postgres_server
 
-POSTGRES = [] if HAS_POSTGRES else [pytest.mark.tools]
-pytestmark = POSTGRES
+pytestmark = pytest.mark.tools
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, chdir, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
@@ -203,6 +204,14 @@ ENGINES: dict[str, tuple[Serve, bool]] = {
 """Each engine's server, and whether this machine can run it (`make test-tools` installs all)."""
 
 HERE = [name for name, (_, runs) in ENGINES.items() if runs]
+
+
+def marked(names: Iterable[str]) -> list[Any]:
+    """As parameters of a test: those that need a server are left to `make test-tools`."""
+    there = ("memory", "git")
+    return [n if n in there else pytest.param(n, marks=pytest.mark.tools) for n in names]
+
+
 MAIN = [name for name in ("git", "s3", "postgres") if name in HERE]
 """One server of each driver."""
 
