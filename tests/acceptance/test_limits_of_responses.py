@@ -241,9 +241,9 @@ def _answered(path: str, kind: str) -> bytes | None:
         ("plan --adopt", "honest", 0, set()),
         ("plan --adopt", "large tasks", 1, {"TC714"}),
         ("plan --adopt", "large messages", 1, set()),  # unresolved
-        ("plan --adopt", "no message", 1, set()),
-        ("status", "large tasks", 1, {"TC714"}),
-        ("status", "endless", 1, {"TC714"}),
+        pytest.param("plan --adopt", "no message", 1, set(), marks=pytest.mark.soak),
+        pytest.param("status", "large tasks", 1, {"TC714"}, marks=pytest.mark.soak),
+        pytest.param("status", "endless", 1, {"TC714"}, marks=pytest.mark.soak),
         ("status", "many requests", 1, {"TC714"}),
         ("status", "large requests", 1, {"TC714"}),
         ("logs k1", "endless", 1, {"TC714"}),

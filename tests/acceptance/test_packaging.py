@@ -108,6 +108,7 @@ def test_the_sdist_contains_everything_for_builds_and_tests(built: Path) -> None
     assert not [name for name in names if name.startswith((".venv", ".taskctl", ".git/", ".demo"))]
 
 
+@pytest.mark.tools
 def test_the_installed_wheel_validates_plans_and_applies(installed: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "tasks", tmp_path / "tasks")
     taskctl = [str(installed.parent / "taskctl")]

@@ -88,6 +88,7 @@ def repository(tmp_path: Path, cache: Path, tool: Path) -> Repository:
     return made
 
 
+@pytest.mark.tools
 def test_a_valid_commit_passes_and_an_invalid_one_fails_with_its_line(
     repository: Repository,
 ) -> None:

@@ -318,7 +318,7 @@ def run(examples: int, steps: int, served: Served | None = None) -> None:
 
 
 def test_any_sequence() -> None:
-    run(60, 15)
+    run(25, 15)
 
 
 def test_a_record_that_somebody_else_removed_under_a_new_key() -> None:

@@ -37,9 +37,10 @@ class Full:
         return self._write(fd, part)
 
 
+@pytest.mark.parametrize("step", [173, pytest.param(61, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("name", state_scenario.PREPARED)
 def test_a_disk_full_at_any_byte_loses_nothing_confirmed(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, name: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origin = tmp_path / "origin"
     origin.mkdir()
@@ -66,7 +67,7 @@ def test_a_disk_full_at_any_byte_loses_nothing_confirmed(
         state_scenario.work(path, lambda _: None)
         assert not path.with_name("state.json.journal").exists()
         shutil.rmtree(folder)
-        room += 61
+        room += step
     assert room > 3000
     assert "closed" in confirmed
 
