@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ class Command(WithExamples):
         _use_command_line(call)
         if (file := config_of(ctx).file) is not None:
             call.out.detail("config", file=os.path.relpath(file))
-        with ctx.scope(cleanup=False), _log(ctx, before), closes:
+        with ctx.scope(cleanup=False), closes:
             return self.callback(call, **own) if self.callback is not None else None
 
 
@@ -207,14 +207,6 @@ def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) 
         ),
         replace(config.settings(root), all_problems=bool(after.get("all_problems"))),
     )
-
-
-def _log(ctx: click.Context, before: dict[str, Any]) -> AbstractContextManager[None]:
-    if not (ctx.params["debug"] or before.get("debug")):
-        return nullcontext()
-    from reconciler.cli.console.request_log import request_log
-
-    return request_log()
 
 
 def _with_optional_values(args: Sequence[str]) -> list[str]:

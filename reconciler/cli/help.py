@@ -19,7 +19,7 @@ Examples = Sequence[tuple[str, str]]
 """Pairs of a command line and its purpose."""
 
 
-NAMES = ("directory", "format_name", "color", "quiet", "verbose", "debug")
+NAMES = ("directory", "format_name", "color", "quiet", "verbose")
 """The parameters of the shared options."""
 
 
@@ -38,9 +38,7 @@ SECTIONS = {
         ("backend", "org", "state", "parallelism", "lock_timeout"), "Service and state"
     ),
     **dict.fromkeys(("reports", "format_name", "all_problems"), "Output"),
-    **dict.fromkeys(
-        ("directory", "color", "quiet", "verbose", "debug", "version", "show_help"), "General"
-    ),
+    **dict.fromkeys(("directory", "color", "quiet", "verbose", "version", "show_help"), "General"),
 }
 """The section of an option in the help, by its parameter. Any other option belongs to its command,
 and comes first."""
@@ -192,7 +190,6 @@ def _shared_options(formats: Sequence[str], command: click.Command) -> list[clic
         ),
         click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."),
         click.Option(["-v", "--verbose"], is_flag=True, help="Print more, such as full prompts."),
-        click.Option(["--debug"], is_flag=True, help="Print each request to the service."),
     ]
 
 

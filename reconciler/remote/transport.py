@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import itertools
-import logging
 import random
 import re
 import threading
@@ -52,8 +51,6 @@ HEADERS = {
     "User-Agent": f"taskctl/{__version__}",
 }
 HEADER_VALUE = re.compile(r"[!-~]+")
-
-log = logging.getLogger("taskctl.remote")
 
 _CHUNK = 1 << 16
 _BEGINNING = 400
@@ -163,7 +160,6 @@ class Transport:
             if pause is None or stopped():
                 break
             pending.failed(self._why(outcome))
-            log.info("%s: again in %.1f s", self._name(request), pause)
             self._sleep(pause)
         if isinstance(outcome, NoResponseError):
             raise outcome
@@ -173,28 +169,15 @@ class Transport:
         return Exchange(self._timeouts.connect, read, whole, clock=self.clock)
 
     def _send(self, request: Request, exchange: Exchange) -> ServiceResponse:
-        started = self.clock()
         try:
             prepared = self._prepare(request)
             with watched(exchange), closing(self._session.open(prepared, exchange)) as response:
                 received = self.clock()
                 beginning, data = self._body(response, exchange)
         except _FAILURES as exc:
-            spent = (self.clock() - started) * 1000
-            why = type(exc).__name__
-            log.info("%s -> %s, %.0f ms", self._name(request), why, spent)
             raise NoResponseError(exc, begun=exchange.begun) from None
         status, headers = response.status_code, response.headers
-        answer = ServiceResponse(status, headers, data, received, beginning)
-        if log.isEnabledFor(logging.INFO):
-            log.info(
-                "%s -> %d, %.0f ms%s",
-                self._name(request),
-                answer.status,
-                (received - started) * 1000,
-                f", request {self.scrub(answer.request_id)}" if answer.request_id else "",
-            )
-        return answer
+        return ServiceResponse(status, headers, data, received, beginning)
 
     def _prepare(self, request: Request) -> requests.PreparedRequest:
         """The request for the session. The address of consecutive creates is parsed only once."""

@@ -56,10 +56,10 @@ def set_rules(sandbox: Sandbox, *rules: Rule) -> None:
 
 
 def run(sandbox: Sandbox, command: str, *more: str) -> tuple[Ended, str]:
-    """The command, and all it wrote: in every format, with all details and the log of requests."""
+    """The command, and all it wrote: in every format, with all details."""
     kinds = [name for name in FORMATS if name != "json"] if command in ("plan", "apply") else []
     reports = [word for name in kinds for word in ("--report", f"{name}=out.{name}")]
-    ended = sandbox.run(command, "-v", "--debug", *reports, *more)
+    ended = sandbox.run(command, "-v", *reports, *more)
     written = [(sandbox.folder / f"out.{name}").read_text() for name in kinds]
     return ended, "\n".join([ended.stdout, ended.stderr, *written])
 
