@@ -118,7 +118,7 @@ def test_without_a_match_or_a_new_request_the_old_task_stays(here: InProcess) ->
     faults(here, Rule("create", Fault("reset")))
     ended = here.run("apply", *WISH)
     assert ended.results() == {"k2": "unresolved"}
-    assert f"taskctl apply --replace k2={old}" in commands_of(ended.document["tasks"][0])
+    assert f"taskctl apply --replace acme/k2={old}" in commands_of(ended.document["tasks"][0])
     (said,) = ended.document["diagnostics"]
     assert said["code"] == "TC743"
     faults(here)
