@@ -19,40 +19,10 @@ from reconciler.remote.exchange import current
 WSGIApp = Callable[..., Iterable[bytes]]
 
 
-class _Body(io.RawIOBase):
-    """The response iterable as a file; a read returns what is available."""
-
-    def __init__(self, result: Iterable[bytes]) -> None:
-        self._result = result
-        self._chunks = iter(result)
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._left:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._left = chunk
-        size = min(len(buffer), len(self._left))
-        buffer[:size], self._left = self._left[:size], self._left[size:]
-        return size
-
-    def read1(self, size: int = -1) -> bytes:
-        return self.read(size if size > 0 else io.DEFAULT_BUFFER_SIZE) or b""
-
-    def close(self) -> None:
-        if not self.closed:
-            getattr(self._result, "close", lambda: None)()
-        super().close()
-
-
 class WSGIAdapter(BaseAdapter):
     """Calls `app` in the calling thread, concurrently.
 
-    The app must start its response before it returns, and must not use WSGI's `write`. Adds the
+    The app must not use WSGI's `write`, and its response must end: it is read as a whole. Adds the
     `Date` header that a server would add. Does not catch exceptions of the app.
     """
 
@@ -68,12 +38,16 @@ class WSGIAdapter(BaseAdapter):
         exchange.begin_sending()
         started: list[tuple[str, list[tuple[str, str]]]] = []
         result = self._app(_environ(request), lambda status, h: started.append((status, h)))
+        try:
+            body = b"".join(result)
+        finally:
+            getattr(result, "close", lambda: None)()
         status, headers = started[0]
         code, _, reason = status.partition(" ")
         fields = HTTPHeaderDict(headers)
         fields.setdefault("Date", formatdate(usegmt=True))
         raw = HTTPResponse(
-            body=_Body(result),
+            body=io.BytesIO(body),
             headers=fields,
             status=int(code),
             reason=reason,

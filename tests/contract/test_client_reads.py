@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from datetime import timedelta
-from itertools import repeat
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import TaskPage
-from reconciler.remote.exchange import Timeouts
 from reconciler.remote.retries import RetryPolicy
 from tests.support.client_tools import (
     OPEN,
@@ -296,15 +294,3 @@ def test_a_response_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(RemoteError) as caught:
             client.identity()
         assert cause(caught) == (Code.NO_RESPONSE, "large")
-
-
-def test_a_slow_body_times_out() -> None:
-    def trickle(environ: dict[str, object], start: Callable[..., object]) -> Iterator[bytes]:
-        start("200 OK", [])
-        return repeat(b" ")
-
-    limits = Timeouts(whole=0.2)
-    client = make_client("local", app=trickle, policy=RetryPolicy(tries=1), timeouts=limits)
-    with raises_with(RemoteError, "/api/user") as caught:
-        client.identity()
-    assert cause(caught) == (Code.NO_RESPONSE, "timeout")
