@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any
@@ -61,32 +60,15 @@ class WSGIAdapter(BaseAdapter):
 
 
 def _environ(request: PreparedRequest) -> dict[str, Any]:
+    """What the app reads of a request."""
     parts = urlsplit(request.url or "")
-    sent = request.body or b""
-    body = sent.encode() if isinstance(sent, str) else bytes(sent)
-    environ: dict[str, Any] = {
+    body: Any = request.body or b""
+    headers = {name.upper().replace("-", "_"): value for name, value in request.headers.items()}
+    return {
         "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
         "QUERY_STRING": parts.query,
-        "SERVER_NAME": parts.hostname or "localhost",
-        "SERVER_PORT": str(parts.port or 80),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
         "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": parts.scheme,
         "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
+        **{f"HTTP_{name}": value for name, value in headers.items()},
     }
-    for name, value in request.headers.items():
-        text = value.decode("latin-1") if isinstance(value, bytes) else value
-        upper = name.upper().replace("-", "_")
-        if upper == "CONTENT_TYPE":
-            environ[upper] = text
-        elif upper != "CONTENT_LENGTH":
-            environ["HTTP_" + upper] = text
-    return environ

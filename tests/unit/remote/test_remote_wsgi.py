@@ -48,7 +48,6 @@ def test_requests_and_responses_are_passed_through() -> None:
     assert seen["PATH_INFO"].encode("latin-1").decode() == "/api/a/bü"
     assert seen["QUERY_STRING"] == "q=1&r=%20"
     assert seen["REQUEST_METHOD"] == "POST"
-    assert seen["CONTENT_TYPE"] == "application/json"
     assert seen["CONTENT_LENGTH"] == str(len(seen["body"]))
     assert json.loads(seen["body"]) == {"x": "y"}
     assert seen["HTTP_X_ONE"] == "two"
