@@ -237,9 +237,9 @@ class Wave:
         newest = view.newest if view is not None else {}
         self._compared = {org: Baseline(org, ids) for org, ids in newest.items()}
         self._session.sign(this_run(ctx.client, ctx.clock))  # whose identity is known by now
-        deps = ApplyContext(
+        apply_ctx = ApplyContext(
             service=ctx.client,
-            log=self._session,
+            session=self._session,
             identity=ctx.client.identity(),
             clock=ctx.clock,
             wait=stop.wait,
@@ -254,8 +254,8 @@ class Wave:
             confirms=lambda task: self._is_created(task, progress),
         )
         loop = Loop(
-            deps,
-            Executor(deps, ctx.connection.parallelism),
+            apply_ctx,
+            Executor(apply_ctx, ctx.connection.parallelism),
             partial(self._replan, plan.options),
             progress.waiting,
             plan.options.max_creates,

@@ -1,4 +1,4 @@
-"""What an apply needs: the service, the attempt log, the clock, and callbacks for progress."""
+"""What an apply needs: the service, the state, the clock, and callbacks for progress."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Cancellation(NamedTuple):
     is_refused: bool = False
 
 
-class AttemptLog(Protocol):
-    """Stores attempts and outcomes durably; `state.session.Session` outside tests."""
+class StateSession(Protocol):
+    """The locked state of this run, and its journal; `state.session.Session` outside tests."""
 
     @property
     def state(self) -> State: ...
@@ -46,8 +46,8 @@ class AttemptLog(Protocol):
     def append(self, *events: Event) -> None: ...
 
     def check_held(self) -> None:
-        """Raises StateError if lock, log or state are no longer those of this run. Call it before
-        each request that changes anything."""
+        """Raises StateError if lock, journal or state are no longer those of this run. Call it
+        before each request that changes anything."""
 
 
 class ApplyContext(Value, frozen=True):
@@ -62,7 +62,7 @@ class ApplyContext(Value, frozen=True):
     """
 
     service: Service
-    log: AttemptLog
+    session: StateSession
     identity: Identity
     clock: Clock
     wait: Callable[[float], bool]

@@ -36,12 +36,12 @@ class TaskCreator:
     `created` are the keys that got a task, `own_marks` the marks of this apply's attempts.
     """
 
-    def __init__(self, deps: ApplyContext, throttle: Throttle) -> None:
-        self._deps = deps
+    def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
+        self._ctx = ctx
         self._throttle = throttle
         self._cannot_send: Remark | None = None
         self._lock, self._baseline_lock = threading.Lock(), threading.Lock()
-        state = deps.log.state
+        state = ctx.session.state
         by_response = (attempt.task_id for attempt in state.attempts.values())
         self._known_ids = {*state.recorded_ids(), *state.retired, *by_response}
         self._used_up: set[str] = set()
@@ -63,30 +63,30 @@ class TaskCreator:
 
     def may_exist(self, task: PlannedTask) -> bool:
         """Whether this apply or another one sent an attempt for it that is still open."""
-        state, old = self._deps.log.state, moved_ref(task.desired) if task.desired else None
+        state, old = self._ctx.session.state, moved_ref(task.desired) if task.desired else None
         attempts = (*state.attempts_for(task.ref), *(state.attempts_for(old) if old else ()))
         return any(attempt.mark not in self._never_left for attempt in attempts)
 
     def create(self, task: PlannedTask) -> Record | TaskResult:
         """The record of the new task, which is durable, or else the result."""
-        deps, desired = self._deps, task.desired
+        ctx, desired = self._ctx, task.desired
         if desired is None:  # plans create only desired tasks
-            return deps.result(task, Result.FAILED, remark("apply.no_manifest"))
+            return ctx.result(task, Result.FAILED, remark("apply.no_manifest"))
         try:
             baseline = self._baseline(desired.ref.org_name)
         except RemoteError as problem:
-            return deps.result(task, Result.FAILED, remark("apply.no_list", why=problem.causes))
+            return ctx.result(task, Result.FAILED, remark("apply.no_list", why=problem.causes))
         unsent: list[str] = []
         late: Remark | None = None
         why = remark("apply.not_sent", why="")
         for tries in range(1, TRIES + 1):
             generation = self._throttle.enter()
-            if generation is None or self._is_over(task.ref) or not deps.is_due(desired):
+            if generation is None or self._is_over(task.ref) or not ctx.is_due(desired):
                 if generation is not None:
                     self._throttle.leave()
                 self._close(task, unsent, "not sent")
-                return deps.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
-            window = Window(deps.clock, deps.window, deps.log.check_held)
+                return ctx.result(task, Result.NOT_STARTED, *self._why_not_started(desired))
+            window = Window(ctx.clock, ctx.window, ctx.session.check_held)
             try:
                 attempt, outcome = self._send(task, desired, baseline, window, unsent)
                 self._adjust_to(task.ref, outcome, generation)
@@ -101,23 +101,23 @@ class TaskCreator:
             self._throttle.pause(0.25 * 2.0**tries)
         self._cannot_send = late or remark("apply.unreachable")
         self._close(task, unsent, "not sent")
-        return deps.result(task, Result.FAILED, why)
+        return ctx.result(task, Result.FAILED, why)
 
     def _baseline(self, org_name: str) -> Baseline:
         """The newest tasks of an organization before the first attempt. Read once, unless the plan
         has read them. Raises RemoteError: without the list, a create could not be looked up."""
         with self._baseline_lock:
-            if org_name not in self._deps.baselines:
+            if org_name not in self._ctx.baselines:
                 listed: dict[str, None] = {}
-                for page in self._deps.service.list_tasks(org_name):
+                for page in self._ctx.service.list_tasks(org_name):
                     if page.problem is not None:
                         raise RemoteError([page.problem])
                     listed |= dict.fromkeys(task.id for task in page)
                     if len(listed) >= BASELINE_SIZE:
                         break
                 ids = tuple(listed)[:BASELINE_SIZE]
-                self._deps.baselines[org_name] = Baseline(org_name, ids)
-            return self._deps.baselines[org_name]
+                self._ctx.baselines[org_name] = Baseline(org_name, ids)
+            return self._ctx.baselines[org_name]
 
     def _is_over(self, ref: TaskRef) -> bool:
         return self._cannot_send is not None or ref.org_name in self._used_up
@@ -129,7 +129,7 @@ class TaskCreator:
             yield remark("apply.used_up")
         elif self._throttle.is_outage:
             yield remark("apply.outage", why=self._throttle.why)
-        elif not self._deps.is_due(task):
+        elif not self._ctx.is_due(task):
             yield remark("apply.period_over")
 
     def _send(
@@ -142,21 +142,21 @@ class TaskCreator:
     ) -> tuple[Attempt, CreateOutcome]:
         """Journals an attempt, which supersedes those that were not sent, and sends it within its
         window."""
-        deps = self._deps
+        ctx = self._ctx
         attempt = self._attempt(task, desired, baseline)
         closed = [Closed(mark, "superseded") for mark in unsent]
-        deps.ages.sending(attempt.mark)
-        before = (*closed, *records.answered_events(task, deps), *self._not_journaled(baseline))
-        deps.log.append(*before, Attempted(attempt))
+        ctx.ages.sending(attempt.mark)
+        before = (*closed, *records.answered_events(task, ctx), *self._not_journaled(baseline))
+        ctx.session.append(*before, Attempted(attempt))
         window.note_journaled()
         with self._lock:
             self.own_marks.add(attempt.mark)
-        deps.started(attempt.ref)
+        ctx.started(attempt.ref)
         body = create_body(attempt.inputs, attempt.mark)
         try:
-            outcome = deps.service.create_task(attempt.ref.org_name, body, window)
+            outcome = ctx.service.create_task(attempt.ref.org_name, body, window)
         finally:
-            deps.ages.ended(attempt.mark, deps.clock.boot())
+            ctx.ages.ended(attempt.mark, ctx.clock.boot())
         if isinstance(outcome, NotSent):
             self._never_left.add(attempt.mark)
             if window.problem is not None:
@@ -174,20 +174,20 @@ class TaskCreator:
                 yield BaselineRead(baseline)
 
     def _attempt(self, task: PlannedTask, desired: DesiredTask, baseline: Baseline) -> Attempt:
-        deps, now = self._deps, self._deps.clock.now()
+        ctx, now = self._ctx, self._ctx.clock.now()
         return Attempt(
             ref=desired.ref,
-            mark=deps.log.next_mark(now),
+            mark=ctx.session.next_mark(now),
             inputs=desired.inputs,
             digest=digest(desired.inputs),
-            identity=deps.identity,
+            identity=ctx.identity,
             file=desired.file,
             started_at=now,
             sensitive=desired.sensitive,
             replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
             cancels=task.cancels,
-            settle_time=deps.settle_time.total_seconds(),
-            window=deps.window,
+            settle_time=ctx.settle_time.total_seconds(),
+            window=ctx.window,
             baseline=baseline.name,
             generated=desired.generated,
         )
@@ -217,11 +217,11 @@ class TaskCreator:
                 self._close(task, [attempt.mark], f"refused: {status}")
                 used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
                 refused = remark("apply.refused", why=why, status=status)
-                return self._deps.result(task, Result.FAILED, refused, *used_up)
+                return self._ctx.result(task, Result.FAILED, refused, *used_up)
             case Unknown(why, throttled=throttled):
                 with self._lock:
                     self.unknown_outcomes[task.ref] += not throttled
-                return self._deps.result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
+                return self._ctx.result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
 
     def _is_new(self, task_id: str, baseline: Baseline) -> bool:
         """Whether no key has or had this task until now, and it did not exist before the
@@ -232,23 +232,23 @@ class TaskCreator:
         return is_new
 
     def _record(self, task: PlannedTask, attempt: Attempt, task_id: str) -> Record | TaskResult:
-        record = records.created_record(task, attempt, task_id, self._deps)
+        record = records.created_record(task, attempt, task_id, self._ctx)
         try:
-            self._deps.log.append(*records.recorded_events(task, record))
+            self._ctx.session.append(*records.recorded_events(task, record))
         except StateError as problem:
             # The ID must not be shown before it is durable. The attempt is, and leads back to it.
             why = remark("apply.not_recorded", why=problem.causes)
-            return self._deps.result(task, Result.UNRESOLVED, why)
+            return self._ctx.result(task, Result.UNRESOLVED, why)
         self.count(task.ref)
         return record
 
     def _close(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
         """Closes attempts. If the key has a record, its history keeps them."""
         if marks and task.record is not None:
-            at = self._deps.clocks().moment
-            self._deps.log.append(*self._deps.log.state.close_attempts(marks, why, at))
+            at = self._ctx.clocks().moment
+            self._ctx.session.append(*self._ctx.session.state.close_attempts(marks, why, at))
         elif marks:
-            self._deps.log.append(*(Closed(mark, why) for mark in marks))
+            self._ctx.session.append(*(Closed(mark, why) for mark in marks))
 
 
 class Window:

@@ -34,24 +34,24 @@ class Search(NamedTuple):
     warnings: list[Diagnostic]
 
 
-def find_duplicates(deps: ApplyContext, created: Collection[TaskRef], parallelism: int) -> Search:
+def find_duplicates(ctx: ApplyContext, created: Collection[TaskRef], parallelism: int) -> Search:
     """Looks for duplicates in the organizations of the `created` keys, and adds them to the state.
     What cannot be read hides no other duplicate."""
-    result, ends = Search([], []), deps.clock.boot() + MAX_SECONDS
+    result, ends = Search([], []), ctx.clock.boot() + MAX_SECONDS
     for org_name in sorted({ref.org_name for ref in created}):
-        search = _Organization(deps, org_name, ends)
+        search = _Organization(ctx, org_name, ends)
         tasks = search.listed()
         result.listed.extend(tasks)
         for duplicate in search.duplicates(tasks, parallelism):
-            deps.log.append(Duplicated(duplicate))
-            result.warnings.append(duplicate_warning(duplicate, deps.log.state))
+            ctx.session.append(Duplicated(duplicate))
+            result.warnings.append(duplicate_warning(duplicate, ctx.session.state))
         result.warnings.extend(search.unread())
     return result
 
 
-def found_duplicates(deps: ApplyContext, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
+def found_duplicates(ctx: ApplyContext, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
     """A warning for each duplicate that was found with the task that an attempt has created."""
-    state = deps.log.state
+    state = ctx.session.state
     for task in tasks:
         listed = (each for each in task.duplicates if each.task_id in state.duplicates)
         yield from (duplicate_warning(duplicate, state) for duplicate in listed)
@@ -60,9 +60,9 @@ def found_duplicates(deps: ApplyContext, tasks: Iterable[PlannedTask]) -> Iterat
 class _Organization:
     """The search in one organization, until `ends` (seconds since boot)."""
 
-    def __init__(self, deps: ApplyContext, org_name: str, ends: float) -> None:
-        self._deps, self._org_name, self._ends = deps, org_name, ends
-        self._baseline = deps.baselines.get(org_name)
+    def __init__(self, ctx: ApplyContext, org_name: str, ends: float) -> None:
+        self._ctx, self._org_name, self._ends = ctx, org_name, ends
+        self._baseline = ctx.baselines.get(org_name)
         self._unlisted: Sequence[Remark] = ()
         self._unread: dict[str, Sequence[Remark]] = {}
 
@@ -70,7 +70,7 @@ class _Organization:
         """The list down to the tasks that existed before this apply."""
         depth, found, kept = Depth.of(self._baseline), dict[str, RemoteTask](), Kept()
         try:
-            for page in self._deps.service.list_tasks(self._org_name):
+            for page in self._ctx.service.list_tasks(self._org_name):
                 for task in page:
                     kept.keep(task.id, task.raw)
                     found[task.id] = task
@@ -88,7 +88,7 @@ class _Organization:
     def duplicates(self, tasks: Iterable[RemoteTask], parallelism: int) -> Iterator[Duplicate]:
         """The unrecorded ones of these tasks that have the mark of a recorded key, and that this
         user may have created."""
-        state, identity = self._deps.log.state, self._deps.identity
+        state, identity = self._ctx.session.state, self._ctx.identity
         known = set(state.recorded_ids())
         known.update(self._baseline.ids if self._baseline is not None else ())
         owners = {
@@ -130,7 +130,7 @@ class _Organization:
         why: Sequence[Remark] = (remark("duplicates.ended"),)
         if not self._has_ended():
             try:
-                found = self._deps.service.first_message(task.org_name, task.id)
+                found = self._ctx.service.first_message(task.org_name, task.id)
             except RemoteError as problem:
                 why = problem.causes
             else:
@@ -141,4 +141,4 @@ class _Organization:
         return None
 
     def _has_ended(self) -> bool:
-        return self._deps.clock.boot() >= self._ends or not self._deps.wait(0)
+        return self._ctx.clock.boot() >= self._ends or not self._ctx.wait(0)

@@ -39,13 +39,13 @@ class Executor:
     With parallelism 1, execution is sequential.
     """
 
-    def __init__(self, deps: ApplyContext, parallelism: int) -> None:
-        self._deps = deps
+    def __init__(self, ctx: ApplyContext, parallelism: int) -> None:
+        self._ctx = ctx
         self.parallelism = parallelism
         self._workers = 1 if parallelism == 1 else 2 * parallelism
-        self._throttle = Throttle(parallelism, deps.clock.boot, deps.wait, deps.paused)
-        self._patches = TaskPatcher(deps, self._throttle)
-        self.creates = TaskCreator(deps, self._throttle)
+        self._throttle = Throttle(parallelism, ctx.clock.boot, ctx.wait, ctx.paused)
+        self._patches = TaskPatcher(ctx, self._throttle)
+        self.creates = TaskCreator(ctx, self._throttle)
         self.unrecorded: set[TaskRef] = set()
 
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
@@ -79,18 +79,18 @@ class Executor:
             why = remark("apply.state", why=problem.causes)
             if self.creates.may_exist(task):
                 self.unrecorded.add(task.ref)
-                result = self._deps.result(task, Result.UNRESOLVED, why)
+                result = self._ctx.result(task, Result.UNRESOLVED, why)
             elif self._still_locked():
-                result = self._deps.result(task, Result.FAILED, why)
+                result = self._ctx.result(task, Result.FAILED, why)
             else:
-                result = self._deps.result(task, Result.NOT_STARTED)
+                result = self._ctx.result(task, Result.NOT_STARTED)
         if result.result is not Result.UNRESOLVED:  # a lookup may still find its task
-            self._deps.ended(result)
+            self._ctx.ended(result)
         return result
 
     def _outcome(self, task: PlannedTask) -> TaskResult:
-        if _needs_service(task) and not self._deps.wait(0):
-            return self._deps.result(task, Result.NOT_STARTED)
+        if _needs_service(task) and not self._ctx.wait(0):
+            return self._ctx.result(task, Result.NOT_STARTED)
         match task.effect:
             case Effect.CREATE:
                 return self._create(task)
@@ -106,7 +106,7 @@ class Executor:
                 return self._finish(task, _record_of(task), Result.CREATED)
             case Effect.CANCEL:
                 task_id = _record_of(task).task_id
-                return self._deps.result(task, Result.CANCELLED, task_id=task_id)
+                return self._ctx.result(task, Result.CANCELLED, task_id=task_id)
             case Effect.NOTHING | Effect.WAIT:
                 raise ValueError(f"{task.ref}: nothing to execute")
         assert_never(task.effect)
@@ -119,25 +119,25 @@ class Executor:
         return self._finish(task, made, Result.REPLACED if replaced else Result.CREATED)
 
     def _adopt(self, task: PlannedTask) -> TaskResult:
-        adopted = records.adopted_record(task, self._deps)
-        self._deps.log.append(*records.recorded_events(task, adopted))
+        adopted = records.adopted_record(task, self._ctx)
+        self._ctx.session.append(*records.recorded_events(task, adopted))
         return self._finish(task, adopted, self._adopted_as(task))
 
     def _still_locked(self) -> bool:
         """Whether lock, journal and state are still those of this run. If not, saving the state
         reports why, once."""
         try:
-            self._deps.log.check_held()
+            self._ctx.session.check_held()
         except StateError:
             return False
         return True
 
     def _move(self, task: PlannedTask, old: Record) -> TaskResult:
-        record = records.moved_record(task, old, self._deps)
-        self._deps.log.append(*records.recorded_events(task, record))
+        record = records.moved_record(task, old, self._ctx)
+        self._ctx.session.append(*records.recorded_events(task, record))
         if task.updated:
             return self._update(task, record, Result.MOVED)
-        return self._deps.result(task, Result.MOVED, task_id=record.task_id)
+        return self._ctx.result(task, Result.MOVED, task_id=record.task_id)
 
     def _update(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """First at the service, then in the record: if apply dies in between, the next plan finds
@@ -145,42 +145,42 @@ class Executor:
         done, problems = self._patches.update(task, record)
         if problems and result is Result.UPDATED:
             result = Result.FAILED
-        reported = self._deps.result(task, result, *problems, task_id=record.task_id)
+        reported = self._ctx.result(task, result, *problems, task_id=record.task_id)
         return replace(reported, updated=done)
 
     def _forget(self, task: PlannedTask, record: Record) -> TaskResult:
         """Cancels first: if apply dies in between, the next one finds in the record that the
         cancellation is owed. The record of a key with an attempt stays, since the attempt may still
         create a task."""
-        log = self._deps.log
-        if log.state.attempts_for(record.ref):
-            return self._deps.result(task, Result.UNRESOLVED, remark("apply.look_up"))
-        before = self._with_owed(task, self._deps.result(task, Result.CANCELLED))
+        session = self._ctx.session
+        if session.state.attempts_for(record.ref):
+            return self._ctx.result(task, Result.UNRESOLVED, remark("apply.look_up"))
+        before = self._with_owed(task, self._ctx.result(task, Result.CANCELLED))
         if before.problems:
             return replace(before, result=Result.FAILED, task_id=record.task_id)
-        record, cancelled = log.state.records.get(record.ref, record), before.cancelled
+        record, cancelled = session.state.records.get(record.ref, record), before.cancelled
         problems: tuple[Remark, ...] = ()
         if task.cancels:
-            owed = Owed(record.task_id, self._deps.identity)
+            owed = Owed(record.task_id, self._ctx.identity)
             if all(each.task_id != record.task_id for each in record.owed):
                 record = replace(record, owed=(*record.owed, owed))
-                log.append(Recorded(record))
+                session.append(Recorded(record))
             cancelled, problem = self._cancel(record, owed)
             problems = () if problem is None else (problem,)
         try:
             if not problems:
-                log.append(records.retired_event(record, self._deps))
+                session.append(records.retired_event(record, self._ctx))
         except StateError as lost:  # a cancellation is still reported
             problems = (remark("apply.state", why=lost.causes),)
         result = Result.FAILED if problems else Result.FORGOTTEN
-        reported = self._deps.result(task, result, *problems, task_id=record.task_id)
+        reported = self._ctx.result(task, result, *problems, task_id=record.task_id)
         return replace(reported, cancelled=cancelled)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """Sets the name and sharing, which a create cannot carry. `_with_owed` then cancels the
         task that was replaced."""
         problems = self._patches.finish(record) if record.pending else ()
-        return self._deps.result(task, result, *problems, task_id=record.task_id)
+        return self._ctx.result(task, result, *problems, task_id=record.task_id)
 
     def _with_owed(self, task: PlannedTask, reported: TaskResult) -> TaskResult:
         """The result, after the cancellations that the key's record owes now: those that earlier
@@ -189,7 +189,7 @@ class Executor:
         if reported.result in _REPLACED and task.cancels and reported.replaced:
             ids.add(reported.replaced)
         for task_id in sorted(ids):
-            record = self._deps.log.state.records.get(self._owner(task))
+            record = self._ctx.session.state.records.get(self._owner(task))
             owed = next((o for o in record.owed if o.task_id == task_id), None) if record else None
             if record is None or owed is None:
                 continue
@@ -204,7 +204,7 @@ class Executor:
         return reported
 
     def _owner(self, task: PlannedTask) -> TaskRef:
-        records = self._deps.log.state.records
+        records = self._ctx.session.state.records
         return task.ref if task.ref in records or task.record is None else task.record.ref
 
     def _cancel(self, record: Record, owed: Owed) -> tuple[str | None, Remark | None]:
@@ -214,12 +214,12 @@ class Executor:
         maker = record.identity if task_id == record.task_id else owed.identity
         facts: dict[str, Arg] = {"old": task_id, "ref": str(record.ref)}
         try:
-            self._deps.log.check_held()
-            done = self._deps.cancel(replace(record, task_id=task_id, identity=maker))
+            self._ctx.session.check_held()
+            done = self._ctx.cancel(replace(record, task_id=task_id, identity=maker))
             cancelled = task_id if done.sent else None
             if done.problem is None or done.is_refused:
                 left = tuple(each for each in record.owed if each.task_id != task_id)
-                self._deps.log.append(Recorded(replace(record, owed=left)))
+                self._ctx.session.append(Recorded(replace(record, owed=left)))
         except StateError as problem:  # the new task is still reported
             if cancelled is not None:
                 return cancelled, remark("apply.state", why=problem.causes)

@@ -56,13 +56,13 @@ class Loop:
 
     def __init__(
         self,
-        deps: ApplyContext,
+        ctx: ApplyContext,
         executor: Executor,
         replan: Callable[[Collection[TaskRef]], Plan],
         waiting: Callable[[Waiting], None],
         max_creates: int | None = None,
     ) -> None:
-        self._deps = deps
+        self._ctx = ctx
         self._executor = executor
         self._replan = replan
         self._waiting = waiting
@@ -76,7 +76,7 @@ class Loop:
         self._problem: tuple[Remark, ...] = ()
         self._asked: set[tuple[TaskRef, str]] = set()
         self._confirmed: Collection[TaskRef] = ()
-        self._noted = deps.clock.boot()
+        self._noted = ctx.clock.boot()
         self._look = _FIRST_LOOK
 
     def run(self, plan: Plan) -> ApplyReport:
@@ -86,9 +86,9 @@ class Loop:
             self._take(plan.tasks, plan.closed)
             while (open_refs := self._open()) and self._pause(open_refs):
                 self._look_again(open_refs)
-            self._notes += found_duplicates(self._deps, self._tasks.values())
-            if (created := self._executor.creates.created) and self._deps.wait(0):
-                search = find_duplicates(self._deps, created, self._executor.parallelism)
+            self._notes += found_duplicates(self._ctx, self._tasks.values())
+            if (created := self._executor.creates.created) and self._ctx.wait(0):
+                search = find_duplicates(self._ctx, created, self._executor.parallelism)
                 self.listed, self._notes = search.listed, [*self._notes, *search.warnings]
         except StateError as problem:
             # What was done must still be reported.
@@ -132,7 +132,7 @@ class Loop:
         if candidate is None or (task.ref, candidate.id) in self._asked:
             return task
         self._asked.add((task.ref, candidate.id))
-        if not self._deps.confirms(task):
+        if not self._ctx.confirms(task):
             return task
         return replace(
             task,
@@ -145,7 +145,7 @@ class Loop:
 
     def _close(self, marks: Sequence[str], again: Collection[TaskRef]) -> None:
         """Closes attempts that created no task; `again` are keys for which another is sent now."""
-        state, at = self._deps.log.state, self._deps.clocks().moment
+        state, at = self._ctx.session.state, self._ctx.clocks().moment
         for mark in marks:
             attempt = state.attempts.get(mark)
             if attempt is not None and attempt.replaces and attempt.ref not in again:
@@ -159,11 +159,11 @@ class Loop:
                     request=f"{key}={attempt.replaces}",
                 )
                 self._notes.append(note)
-        self._deps.log.append(*state.close_attempts(marks, "made no task", at))
+        self._ctx.session.append(*state.close_attempts(marks, "made no task", at))
 
     def _as_recorded(self, task: PlannedTask) -> PlannedTask:
         """With its current record, whose history has the outcome of its attempts."""
-        known = task.record and self._deps.log.state.records.get(task.record.ref)
+        known = task.record and self._ctx.session.state.records.get(task.record.ref)
         return replace(task, record=known) if known else task
 
     def _as_confirmed(self, task: PlannedTask) -> PlannedTask:
@@ -196,11 +196,11 @@ class Loop:
     def _open(self) -> set[TaskRef]:
         """The keys with an attempt that time or another lookup may still resolve."""
         self._attempts = {}
-        for attempt in self._deps.log.state.attempts.values():
+        for attempt in self._ctx.session.state.attempts.values():
             self._attempts.setdefault(attempt.ref, []).append(attempt)
         if not self._attempts:
             return set()
-        clocks = self._deps.clocks()
+        clocks = self._ctx.clocks()
         return {
             ref
             for ref, task in self._tasks.items()
@@ -223,7 +223,7 @@ class Loop:
     def _left(self, task: PlannedTask, clocks: Clocks) -> float:
         """Seconds until all its attempts are old enough."""
         return max(
-            time_left(attempt, self._deps.settle_time, self._deps.ages, clocks.boot)
+            time_left(attempt, self._ctx.settle_time, self._ctx.ages, clocks.boot)
             for attempt in self._attempts_of(task)
         )
 
@@ -231,12 +231,12 @@ class Loop:
         """When its lookup is given up, in seconds since boot. It is fixed until something was sent
         again, so that no clock and no failing lookup can postpone it."""
         latest = max(self._attempts_of(task), key=lambda a: (a.started_at, a.mark)).mark
-        grace = min(MAX_GRACE, self._deps.settle_time.total_seconds())
+        grace = min(MAX_GRACE, self._ctx.settle_time.total_seconds())
         return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
 
     def _pause(self, open_refs: Collection[TaskRef]) -> bool:
         """Waits until another lookup may help; False if apply must stop."""
-        clocks = self._deps.clocks()
+        clocks = self._ctx.clocks()
         left = [self._left(self._tasks[ref], clocks) for ref in open_refs]
         oldest = {
             ref: min(attempt.started_at for attempt in self._attempts_of(self._tasks[ref]))
@@ -248,10 +248,10 @@ class Loop:
         seconds = min([self._look, *(some + 0.02 for some in left if some > 0)])
         self._look = min(_LAST_LOOK, self._look * 2)
         while seconds > 0:
-            self._deps.log.check_held()  # what a lookup finds could not be recorded
+            self._ctx.session.check_held()  # what a lookup finds could not be recorded
             self._waiting(waiting)
             self._note_totals()
-            if not self._deps.wait(min(seconds, 1.0)):
+            if not self._ctx.wait(min(seconds, 1.0)):
                 return False
             seconds -= 1.0
         return True
@@ -259,14 +259,14 @@ class Loop:
     def _note_totals(self) -> None:
         """Journals for how long the attempts have been waited for, so that a run that is killed
         now has not waited for nothing."""
-        boot = self._deps.clock.boot()
+        boot = self._ctx.clock.boot()
         if boot - self._noted < BETWEEN_TOTALS:
             return
         self._noted = boot
-        attempts = self._deps.log.state.attempts.values()
-        seconds = dict(waited_totals(attempts, self._deps.settle_time, self._deps.ages, boot))
+        attempts = self._ctx.session.state.attempts.values()
+        seconds = dict(waited_totals(attempts, self._ctx.settle_time, self._ctx.ages, boot))
         if seconds:
-            self._deps.log.append(Aged(seconds))
+            self._ctx.session.append(Aged(seconds))
 
     def _report(self, problems: Sequence[Diagnostic] = ()) -> ApplyReport:
         results, diagnostics = [], [*problems, *self._notes]
@@ -294,7 +294,7 @@ class Loop:
             why = (*(done.problems if done else ()), remark("apply.look_up"))
         if self._problem:
             why = (*why, remark("apply.lookup_failed", why=self._problem))
-        return self._deps.result(task, Result.UNRESOLVED, *why)
+        return self._ctx.result(task, Result.UNRESOLVED, *why)
 
 
 def _unresolved(task: PlannedTask, explanation: Remark) -> PlannedTask:

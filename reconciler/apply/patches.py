@@ -22,15 +22,15 @@ class TaskPatcher:
     """Patches tasks within the slots of the executor. A change is recorded once it is made, never
     before."""
 
-    def __init__(self, deps: ApplyContext, slots: AbstractContextManager[None]) -> None:
-        self._deps = deps
+    def __init__(self, ctx: ApplyContext, slots: AbstractContextManager[None]) -> None:
+        self._ctx = ctx
         self._slots = slots
 
     def finish(self, record: Record) -> tuple[Remark, ...]:
         """Sets what a create cannot carry. Returns what failed."""
         try:
             self._patch(record, record.pending)
-            self._deps.log.append(Recorded(replace(record, pending={})))
+            self._ctx.session.append(Recorded(replace(record, pending={})))
         except (RemoteError, StateError) as failed:
             names = tuple(sorted(record.pending))
             return (remark("patch.unfinished", names=names, why=failed.causes),)
@@ -57,21 +57,21 @@ class TaskPatcher:
         recorded = {name: declared.get(name, ABSENT) for name in task.only_recorded}
         problems = (remark("patch.ignored", names=ignored),) if ignored else ()
         if done or recorded:
-            updated = records.updated_record(record, done | recorded, remote, self._deps)
+            updated = records.updated_record(record, done | recorded, remote, self._ctx)
             try:
-                self._deps.log.append(Recorded(updated))
+                self._ctx.session.append(Recorded(updated))
             except StateError as failed:  # the next plan finds what was made
                 problems = (*problems, remark("apply.state", why=failed.causes))
         return tuple(sorted(done)), problems
 
     def _patch(self, record: Record, values: Mapping[str, object]) -> RemoteTask:
         with self._slots:
-            self._deps.log.check_held()
-            return self._deps.service.patch_task(record.ref.org_name, record.task_id, dict(values))
+            self._ctx.session.check_held()
+            return self._ctx.service.patch_task(record.ref.org_name, record.task_id, dict(values))
 
     def _why(self, record: Record, failed: RemoteError) -> Remark:
         """The service returns 404 both for a task that is gone and for one of another identity."""
-        caller = self._deps.identity
+        caller = self._ctx.identity
         mine = caller.same_as(record.identity)
         if failed.status not in (403, 404) or (mine and failed.status == 403):
             return remark("patch.failed", why=failed.causes)

@@ -26,21 +26,21 @@ from reconciler.state.attempt import (
 from reconciler.state.model import Duplicated, Event, Forgotten, Noted, Record, Recorded, Retired
 
 
-def created_record(task: PlannedTask, attempt: Attempt, task_id: str, deps: ApplyContext) -> Record:
+def created_record(task: PlannedTask, attempt: Attempt, task_id: str, ctx: ApplyContext) -> Record:
     """The record of a successful create."""
     record = replace(
-        Record.of(attempt, task_id, deps.identity, deps.clocks().moment),
-        marks=(*_closed_marks(task, deps), attempt.mark),
+        Record.of(attempt, task_id, ctx.identity, ctx.clocks().moment),
+        marks=(*_closed_marks(task, ctx), attempt.mark),
         pending=patch_after_create(attempt.inputs),
         changes=(attempt.created(),),
     )
     return record.in_place_of(task.record, attempt)
 
 
-def adopted_record(task: PlannedTask, deps: ApplyContext) -> Record:
+def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
     """The record of an existing task. It closes every attempt for its key. Its identity is the one
     that created the task, if that is known."""
-    state = deps.log.state
+    state = ctx.session.state
     attempt, remote = task.attempt, task.remote
     removed = state.retired.get(task.task_id or "")
     inputs = created_with(task)
@@ -55,9 +55,9 @@ def adopted_record(task: PlannedTask, deps: ApplyContext) -> Record:
         file=task.file,
         inputs=inputs,
         digest=digest(inputs),
-        identity=_creator(source, remote, deps.identity),
-        created_at=deps.clocks().moment,
-        marks=tuple(dict.fromkeys((*before, *_closed_marks(task, deps), *tried))),
+        identity=_creator(source, remote, ctx.identity),
+        created_at=ctx.clocks().moment,
+        marks=tuple(dict.fromkeys((*before, *_closed_marks(task, ctx), *tried))),
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
         sensitive=task.sensitive,
@@ -68,7 +68,7 @@ def adopted_record(task: PlannedTask, deps: ApplyContext) -> Record:
         return replace(record, changes=attempt.found()).in_place_of(task.record, attempt)
     record = record.as_adopted().in_place_of(task.record, None)
     if task.cancels and task.record is not None:
-        record = replace(record, owed=(*record.owed, Owed(task.record.task_id, deps.identity)))
+        record = replace(record, owed=(*record.owed, Owed(task.record.task_id, ctx.identity)))
     return record
 
 
@@ -84,10 +84,10 @@ def _refs(task: PlannedTask) -> set[TaskRef | None]:
     return {task.ref, moved_ref(task.desired) if task.desired is not None else None}
 
 
-def _closed_marks(task: PlannedTask, deps: ApplyContext) -> tuple[str, ...]:
+def _closed_marks(task: PlannedTask, ctx: ApplyContext) -> tuple[str, ...]:
     """The marks of the key's closed attempts, which stay with it."""
     refs = (ref for ref in _refs(task) if ref is not None)
-    return tuple(mark for ref in sorted(refs) for mark in deps.log.notes_on(ref).marks)
+    return tuple(mark for ref in sorted(refs) for mark in ctx.session.notes_on(ref).marks)
 
 
 def recorded_events(task: PlannedTask, record: Record) -> list[Event]:
@@ -98,42 +98,42 @@ def recorded_events(task: PlannedTask, record: Record) -> list[Event]:
     return [Recorded(record), *moved, *map(Duplicated, task.duplicates)]
 
 
-def answered_events(task: PlannedTask, deps: ApplyContext) -> Iterator[Event]:
+def answered_events(task: PlannedTask, ctx: ApplyContext) -> Iterator[Event]:
     """The event that ends `--not-created` for the former key: it counts for one create."""
     old = moved_ref(task.desired) if task.desired is not None else None
-    if old is not None and (notes := deps.log.notes_on(old)).not_created:
+    if old is not None and (notes := ctx.session.notes_on(old)).not_created:
         yield Noted(old, replace(notes, not_created=False))
 
 
-def moved_record(task: PlannedTask, record: Record, deps: ApplyContext) -> Record:
+def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
     """The record under its new key."""
-    at = deps.clocks().moment
+    at = ctx.clocks().moment
     entry = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", record.ref.key)
-    marks = tuple(dict.fromkeys((*_closed_marks(task, deps), *record.marks)))
+    marks = tuple(dict.fromkeys((*_closed_marks(task, ctx), *record.marks)))
     moved = replace(record.with_history(entry), ref=task.ref, marks=marks)
     return replace(moved, file=task.file, generated=task.generated)
 
 
-def retired_event(record: Record, deps: ApplyContext) -> Retired:
+def retired_event(record: Record, ctx: ApplyContext) -> Retired:
     """The event that removes a record; no key adopts its task again. Its usage so far is kept if
     the service returns it."""
     try:
-        shown = deps.service.get_task(record.ref.org_name, record.task_id)
+        shown = ctx.service.get_task(record.ref.org_name, record.task_id)
     except RemoteError:
         shown = None
     if shown is not None:
         record = replace(record, outputs=kept_outputs(shown.raw))
-    return Retired(record.retired(deps.clocks().moment, adoptable=False))
+    return Retired(record.retired(ctx.clocks().moment, adoptable=False))
 
 
 def updated_record(
-    record: Record, values: Mapping[str, object], shown: RemoteTask | None, deps: ApplyContext
+    record: Record, values: Mapping[str, object], shown: RemoteTask | None, ctx: ApplyContext
 ) -> Record:
     """The record of a task that now has these settings, with the outputs of `shown`. ABSENT: the
     manifest no longer declares it."""
     inputs = {n: v for n, v in {**record.inputs, **values}.items() if v is not ABSENT}
     names = ", ".join(sorted(values))
-    at = deps.clocks().moment
+    at = ctx.clocks().moment
     entry = HistoryEntry(HistoryKind.UPDATED.value, at, record.task_id, "", names)
     return replace(
         record.with_history(entry).changed(ChangeKind.UPDATED),

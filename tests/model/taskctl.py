@@ -251,8 +251,8 @@ def close(number: int, mark: str) -> int:
 def _context(number: int) -> Any:
     """What `apply.records` needs of an apply."""
     state = state_of(number)
-    log = SimpleNamespace(state=state, notes_on=state.notes_on)
-    return SimpleNamespace(identity=ME, log=log, clocks=lambda: Clocks(NOW, BOOT))
+    session = SimpleNamespace(state=state, notes_on=state.notes_on)
+    return SimpleNamespace(identity=ME, session=session, clocks=lambda: Clocks(NOW, BOOT))
 
 
 @cache

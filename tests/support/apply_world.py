@@ -49,7 +49,7 @@ class CallLog:
         return [kind for kind, _ in self.entries]
 
 
-class AttemptLog:
+class FakeSession:
     """A journal in memory. `full` decides whether the next append fails."""
 
     def __init__(self, known: State, calls: CallLog) -> None:
@@ -162,7 +162,7 @@ class World:
         self, known: State | None = None, parallelism: int = 1, settle: float = 150.0
     ) -> None:
         self.calls = CallLog()
-        self.log = AttemptLog(known or state(), self.calls)
+        self.session = FakeSession(known or state(), self.calls)
         self.service = Service(self.calls)
         self.clock = Clock()
         self.stopped = False
@@ -172,9 +172,9 @@ class World:
         self.waits: list[float] = []
         self.paused: list[tuple[float, Arg]] = []
         self.awaited: list[Waiting] = []
-        self.deps = ApplyContext(
+        self.ctx = ApplyContext(
             service=self.service,
-            log=self.log,
+            session=self.session,
             identity=ME,
             clock=self.clock,
             wait=self._wait,
@@ -182,13 +182,13 @@ class World:
             ended=lambda result: self.calls.record("reported", result),
             cancel=self._cancel,
             paused=lambda seconds, why: self.paused.append((seconds, why)),
-            ages=AttemptAges.of(self.clock.boot(), self.log.state.attempts.values()),
+            ages=AttemptAges.of(self.clock.boot(), self.session.state.attempts.values()),
             settle_time=timedelta(seconds=settle),
             confirms=lambda task: self.confirms(task),
             recurrences=self.recurrences,
             baselines={ORG: Baseline(ORG, ())},
         )
-        self.executor = Executor(self.deps, parallelism)
+        self.executor = Executor(self.ctx, parallelism)
 
     @property
     def passed(self) -> float:
@@ -217,10 +217,10 @@ class World:
         return {ref.key: result for ref, result in done.items()}
 
     def loop(self, replan: Callable[[Collection[TaskRef]], Plan]) -> Loop:
-        return Loop(self.deps, self.executor, replan, self.awaited.append)
+        return Loop(self.ctx, self.executor, replan, self.awaited.append)
 
     def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:
-        return plan(declared, self.log.state, **more).tasks
+        return plan(declared, self.session.state, **more).tasks
 
 
 def lost() -> CreateOutcome:

@@ -106,7 +106,7 @@ class Fate:
             return self.answers.pop(0) if self.answers else "ok"
 
 
-class _AttemptLog:
+class _KilledSession:
     """A session that is killed with its run, before a write or right after it."""
 
     def __init__(self, session: Session, fate: Fate) -> None:
@@ -217,13 +217,13 @@ class World:
     ) -> tuple[ApplyReport, Mapping[str, Baseline] | None]:
         """The report, and the baselines that it read if everything is accounted for."""
         client = self._client(token, fate)
-        log = _AttemptLog(session, fate)
+        killed = _KilledSession(session, fate)
 
         ages = AttemptAges.of(self.clock.boot(), session.state.attempts.values())
         survey = self._survey(client)
 
         def replan(only: Collection[TaskRef] | None) -> tuple[Plan, RemoteView]:
-            return self._plan(survey, desired, log.state, options, only, ages, removed)
+            return self._plan(survey, desired, killed.state, options, only, ages, removed)
 
         begun = self.clock.monotonic()
 
@@ -240,9 +240,9 @@ class World:
             return Cancellation(sent=True)
 
         plan, view = replan(None)
-        deps = ApplyContext(
+        ctx = ApplyContext(
             service=client,
-            log=log,
+            session=killed,
             identity=client.identity(),
             clock=self.clock,
             wait=wait,
@@ -254,14 +254,14 @@ class World:
             baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
         )
         settle = options.settle_time
-        loop = Loop(deps, Executor(deps, 2), lambda only: replan(only)[0], lambda waiting: None)
+        loop = Loop(ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None)
         report = loop.run(plan)
-        attempts = log.state.attempts.values()
+        attempts = killed.state.attempts.values()
         if seconds := dict(waited_totals(attempts, settle, ages, self.clock.boot())):
-            log.append(Aged(seconds))
+            killed.append(Aged(seconds))
         counts = report.summary()
         is_open = counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED]
-        return report, None if is_open or not plan.complete else deps.baselines
+        return report, None if is_open or not plan.complete else ctx.baselines
 
     def plan(self, desired: Iterable[DesiredTask], token: str = "me") -> Plan:
         state = read_state(self.place, backend=BACKEND)

@@ -42,7 +42,7 @@ def search(
         return found
 
     monkeypatch.setattr(world.service, "first_message", first_message)
-    return world, find_duplicates(world.deps, {TaskRef("acme", "a")}, 2)
+    return world, find_duplicates(world.ctx, {TaskRef("acme", "a")}, 2)
 
 
 def brief(found: Diagnostic) -> tuple[str, object]:
@@ -54,8 +54,8 @@ def test_a_duplicate_is_listed_in_the_state(monkeypatch: pytest.MonkeyPatch) -> 
     world, found = search(said, monkeypatch)
     assert [task.id for task in found.listed] == ["t", "u", "v"]
     assert [brief(each) for each in found.warnings] == [("TC741", "u")]
-    assert world.log.state.duplicates == {"u": duplicate("a", "u", MARK)}
-    assert world.log.state.recorded_ids()["u"] == TaskRef("acme", "a")
+    assert world.session.state.duplicates == {"u": duplicate("a", "u", MARK)}
+    assert world.session.state.recorded_ids()["u"] == TaskRef("acme", "a")
 
 
 def test_a_mark_of_another_organization_is_not_a_duplicate(
@@ -84,7 +84,7 @@ def test_a_task_of_somebody_else_is_not_read(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_every_newer_task_is_read_and_no_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(state([record("a", "t", marks=(MARK,))]))
-    world.deps.baselines["acme"] = Baseline("acme", ("u0", "u1"))
+    world.ctx.baselines["acme"] = Baseline("acme", ("u0", "u1"))
     said = {**{f"u{n}": message("x") for n in range(200)}, "last": message("work of a", MARK)}
     _, found = search(said, monkeypatch, world=world)
     assert set(world.calls.of("read")) == said.keys() - {"u0", "u1"}

@@ -58,12 +58,12 @@ def test_the_attempt_is_durable_before_the_request_and_the_id_before_the_report(
     assert (made.settle_time, made.window, made.waited) == (150.0, 10.0, 0.0)
     assert body["message"]["timestamp"] == made.mark
     assert outcome[0].record.task_id == "id-a"
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
 
 
 def test_nothing_is_sent_that_cannot_be_journalled() -> None:
     world = World()
-    world.log.full = lambda events: True
+    world.session.full = lambda events: True
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.FAILED
     assert cases(result.problems) == ["apply.state"]
@@ -72,13 +72,13 @@ def test_nothing_is_sent_that_cannot_be_journalled() -> None:
 
 def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open() -> None:
     world = World()
-    world.log.full = lambda events: any(isinstance(event, Recorded) for event in events)
+    world.session.full = lambda events: any(isinstance(event, Recorded) for event in events)
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.UNRESOLVED
     assert result.task_id is None
     assert result.url is None
     assert not mention(result.problems, "id-a")
-    assert len(world.log.state.attempts) == 1
+    assert len(world.session.state.attempts) == 1
 
 
 def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
@@ -86,7 +86,7 @@ def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
     world.service.then = lost
     assert world.run(*world.planned(desired("a")))["a"].result is Result.UNRESOLVED
     assert len(world.calls.of("create")) == 1
-    assert len(world.log.state.attempts) == 1
+    assert len(world.session.state.attempts) == 1
     assert sum(world.executor.creates.unknown_outcomes.values()) == 1
 
 
@@ -97,7 +97,7 @@ def test_a_refusal_closes_the_attempt_with_the_message_of_the_service() -> None:
     assert result.result is Result.FAILED
     assert result.problems == (remark("apply.refused", why="no such stack", status=400),)
     assert (result.file, result.line) == ("tasks/a.yaml", 3)
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
 
 
 def test_each_attempt_has_its_own_mark_and_closes_the_previous_one() -> None:
@@ -122,7 +122,7 @@ def test_an_unreachable_service_ends_retries_and_stops_further_creates() -> None
     assert results["a"].result is Result.FAILED
     assert results["b"].result is Result.NOT_STARTED
     assert len(world.calls.of("create")) == TRIES
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
 
 
 def test_retry_after_pauses_every_worker() -> None:
@@ -138,7 +138,7 @@ def test_an_attempt_that_took_too_long_to_journal_is_not_sent() -> None:
     """Its age counts from its journal entry: sent late, it could commit after the settle time. If
     the storage alone needs longer than the window, a second try would not help."""
     world = World()
-    world.log.slow = lambda: setattr(world, "passed", world.passed + SEND_WINDOW)
+    world.session.slow = lambda: setattr(world, "passed", world.passed + SEND_WINDOW)
     results = world.run(*world.planned(desired("a"), desired("b")))
     assert (results["a"].result, results["b"].result) == (Result.FAILED, Result.NOT_STARTED)
     for result in results.values():
@@ -153,7 +153,7 @@ def test_the_lock_is_checked_before_the_window() -> None:
     """The check can take long, on a file system that hangs."""
     world = World()
     checks = [SEND_WINDOW, 0.0]
-    world.log.check_held = lambda: setattr(  # type: ignore[method-assign]
+    world.session.check_held = lambda: setattr(  # type: ignore[method-assign]
         world, "passed", world.passed + checks.pop(0)
     )
     result = world.run(*world.planned(desired("a")))["a"]
@@ -180,7 +180,7 @@ def test_the_send_window_uses_the_clock_that_shows_more(*, wall: bool) -> None:
         world.clock.set_by += timedelta(seconds=SEND_WINDOW if wall else -90)
         world.passed += 0.0 if wall else SEND_WINDOW
 
-    world.log.slow = slow
+    world.session.slow = slow
     assert world.run(*world.planned(desired("a")))["a"].result is Result.FAILED
     assert world.calls.of("create") == []
 
@@ -204,21 +204,21 @@ def test_a_task_whose_period_has_ended_is_not_sent(*, is_over: bool) -> None:
 def test_nothing_is_sent_once_the_lock_is_lost() -> None:
     """`git clean` removed it, and another apply may be under way."""
     world = World()
-    world.log.slow = lambda: setattr(world.log, "lost", True)
+    world.session.slow = lambda: setattr(world.session, "lost", True)
     result = world.run(*world.planned(desired("a")))["a"]
     assert (result.result, result.problems) == (Result.NOT_STARTED, ())  # saving says why
     assert world.calls.of("create") == []
-    assert len(world.log.state.attempts) == 1
+    assert len(world.session.state.attempts) == 1
 
 
 def test_an_id_that_existed_before_is_not_an_outcome() -> None:
     world = World()
-    world.deps.baselines["acme"] = Baseline("acme", ("t",))
+    world.ctx.baselines["acme"] = Baseline("acme", ("t",))
     world.service.outcomes["a"] = [Created("t")]
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.UNRESOLVED
     assert result.problems == (KNOWN,)
-    assert len(world.log.state.attempts) == 1
+    assert len(world.session.state.attempts) == 1
 
 
 def test_an_id_of_another_key_is_not_an_outcome() -> None:
@@ -229,7 +229,7 @@ def test_an_id_of_another_key_is_not_an_outcome() -> None:
         world.service.then = Created(task_id)
         result = world.run(*world.planned(desired("a"), seen=view([remote("t")])))["a"]
         assert result.result is Result.UNRESOLVED
-        assert len(world.log.state.attempts) == 1
+        assert len(world.session.state.attempts) == 1
     world = World()
     world.service.then = Created("same")
     results = world.run(*world.planned(desired("a"), desired("b")))
@@ -262,13 +262,13 @@ def test_an_id_that_this_apply_is_about_to_adopt_is_not_an_outcome() -> None:
 
 def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
     world = World()
-    world.deps.baselines.clear()
+    world.ctx.baselines.clear()
     world.service.listed = [remote("x"), remote("y")]
     world.run(*world.planned(desired("a"), desired("b")))
     assert world.calls.of("list") == ["acme"]
-    assert world.deps.baselines["acme"].ids == ("x", "y")
+    assert world.ctx.baselines["acme"].ids == ("x", "y")
     world = World()
-    world.deps.baselines.clear()
+    world.ctx.baselines.clear()
     world.service.list_problem = error("the list is null")
     result = world.run(*world.planned(desired("a")))["a"]
     assert (result.result, cases(result.problems)) == (Result.FAILED, ["apply.no_list"])
@@ -277,17 +277,17 @@ def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
 
 def test_a_baseline_has_the_newest_tasks_however_small_pages_are() -> None:
     world = World()
-    world.deps.baselines.clear()
+    world.ctx.baselines.clear()
     world.service.listed = [remote(f"t{number}") for number in range(BASELINE_SIZE + 2)]
     world.service.page_size = 3
     world.run(*world.planned(desired("a")))
     listed = tuple(task.id for task in world.service.listed)
-    assert world.deps.baselines["acme"].ids == listed[:BASELINE_SIZE]
+    assert world.ctx.baselines["acme"].ids == listed[:BASELINE_SIZE]
 
 
 def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
     world = World()
-    world.deps.baselines["other"] = Baseline("other", ())
+    world.ctx.baselines["other"] = Baseline("other", ())
     world.service.outcomes["a"] = [Refused("no tokens left", 402)]
     tasks = world.planned(desired("a"), desired("b"), desired("c", org_name="other"))
     results = world.run(*tasks)
@@ -356,7 +356,7 @@ def test_a_stop_closes_an_attempt_that_was_never_sent() -> None:
 
     world.service.then = refuse
     assert world.run(*world.planned(desired("a")))["a"].result is Result.NOT_STARTED
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
 
 
 # Attempts of earlier applies
@@ -371,7 +371,7 @@ def test_a_retry_that_is_not_started_leaves_the_earlier_attempt_open() -> None:
     tasks = world.planned(desired("a"))
     world.stopped = True
     world.run(*tasks)
-    assert list(world.log.state.attempts) == [old_attempt().mark]
+    assert list(world.session.state.attempts) == [old_attempt().mark]
 
 
 def test_a_held_back_retry_leaves_the_earlier_attempt_open() -> None:
@@ -379,7 +379,7 @@ def test_a_held_back_retry_leaves_the_earlier_attempt_open() -> None:
     world.service.outcomes["a"] = [NotSent("connection refused")] * TRIES
     results = world.run(*world.planned(desired("a"), desired("b")))
     assert results["b"].result is Result.NOT_STARTED
-    assert list(world.log.state.attempts) == [old_attempt("b").mark]
+    assert list(world.session.state.attempts) == [old_attempt("b").mark]
 
 
 def test_a_found_task_is_recorded_with_its_mark_and_pending_patches() -> None:
@@ -402,7 +402,7 @@ def test_a_task_found_by_the_apply_that_created_it_counts_as_created() -> None:
     world = World()
     world.service.then = lost
     world.run(*world.planned(desired("a")))
-    (open_attempt,) = world.log.state.attempts.values()
+    (open_attempt,) = world.session.state.attempts.values()
     text = message("work of a", open_attempt.mark)
     (planned,) = world.planned(desired("a"), seen=view([remote("t", NOW)], {"t": text}))
     assert world.run(planned)["a"].result is Result.CREATED
@@ -441,7 +441,7 @@ def test_a_failed_patch_is_reported_and_left_to_the_next_apply() -> None:
     assert again[0].reason is Reason.UNFINISHED
     assert world.run(*again)["a"].problems == ()
     assert len(world.calls.of("create")) == 1
-    assert not dict(world.log.state.records[again[0].ref].pending)
+    assert not dict(world.session.state.records[again[0].ref].pending)
 
 
 def test_a_move_records_the_new_key_before_removing_the_old() -> None:
@@ -461,7 +461,7 @@ def test_a_recreated_task_keeps_its_earlier_marks() -> None:
     options = PlanOptions(allow_recreate=("a",))
     planned = world.planned(desired("a"), seen=view(absent=["t"]), options=options)
     assert world.run(*planned)["a"].result is Result.CREATED
-    (made,) = world.log.state.records.values()
+    (made,) = world.session.state.records.values()
     assert made.task_id == "id-a"
     assert made.marks[0] == "2026-11-01T00:00:00.000Z"
     assert len(made.marks) == 2

@@ -43,7 +43,7 @@ REPLACE = PlanOptions(replace=("a=old",), cancel_replaced=True)
 
 
 def kept(world: World) -> Record:
-    (record,) = world.log.state.records.values()
+    (record,) = world.session.state.records.values()
     return record
 
 
@@ -138,7 +138,7 @@ def test_a_move_is_reported_even_if_the_lock_is_lost_before_its_update() -> None
     declared = desired("new", "work of old", moved_from="old", approvalMode="auto")
     seen = view([remote("t", approvalMode="manual")])
     planned = world.planned(declared, seen=seen, options=UPDATE)
-    world.log.lost = True
+    world.session.lost = True
     result = world.run(*planned)["new"]
     assert (result.result, result.task_id, result.updated) == (Result.MOVED, "t", ())
     assert [remark.case for remark in result.problems] == ["patch.failed"]
@@ -156,10 +156,10 @@ def test_an_update_that_cannot_be_recorded_is_not_reported_as_not_started(key: s
     planned = world.planned(declared, seen=seen, options=UPDATE)
 
     def full(events: object) -> bool:
-        world.log.lost = bool(world.calls.of("patch"))
-        return world.log.lost
+        world.session.lost = bool(world.calls.of("patch"))
+        return world.session.lost
 
-    world.log.full = full
+    world.session.full = full
     result = world.run(*planned)[key]
     wanted = Result.FAILED if key == "a" else Result.MOVED
     assert (result.result, result.task_id, result.updated) == (wanted, "t", ("approvalMode",))
@@ -198,7 +198,7 @@ def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
         ("created", "old", ""),
         ("replaced", "id-a", "old"),
     ]
-    assert world.log.state.recorded_ids().keys() == {"old", "id-a"}
+    assert world.session.state.recorded_ids().keys() == {"old", "id-a"}
 
 
 def test_a_cancellation_that_fails_is_an_error_and_stays_owed() -> None:
@@ -229,7 +229,7 @@ def test_no_cancellation_is_sent_once_the_lock_is_lost() -> None:
         if not (held and held.pop()):
             raise failed(StateError, "the lock file was removed")
 
-    world.log.check_held = check_held  # type: ignore[method-assign]
+    world.session.check_held = check_held  # type: ignore[method-assign]
     result = world.run(*planned)["a"]
     assert (result.result, result.task_id, result.cancelled) == (Result.REPLACED, "id-a", None)
     assert [remark.case for remark in result.problems] == ["apply.not_cancelled"]
@@ -239,7 +239,7 @@ def test_no_cancellation_is_sent_once_the_lock_is_lost() -> None:
 
 def test_a_cancellation_that_cannot_be_recorded_stays_owed() -> None:
     world, planned = replacing()
-    world.log.full = lambda events: bool(world.calls.of("cancel"))
+    world.session.full = lambda events: bool(world.calls.of("cancel"))
     result = world.run(*planned)["a"]
     assert (result.result, result.task_id, result.cancelled) == (Result.REPLACED, "id-a", "old")
     assert [remark.case for remark in result.problems] == ["apply.state"]
@@ -273,7 +273,7 @@ def test_a_refused_replacement_keeps_the_old_task_and_is_in_the_history() -> Non
         ("created", ""),
         ("notCreated", "refused: 400"),
     ]
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
 
 
 def test_a_lost_response_keeps_the_old_task_and_an_attempt_to_replace_it() -> None:
@@ -281,7 +281,7 @@ def test_a_lost_response_keeps_the_old_task_and_an_attempt_to_replace_it() -> No
     world.service.then = lost
     assert world.run(*planned)["a"].result is Result.UNRESOLVED
     assert kept(world).task_id == "old"
-    (open_one,) = world.log.state.attempts.values()
+    (open_one,) = world.session.state.attempts.values()
     assert open_one.replaces == "old"
     assert world.calls.of("cancel") == []
 
@@ -296,7 +296,7 @@ def test_a_replacement_found_again_is_recorded_and_the_old_task_cancelled() -> N
     assert kept(world).former == ("old",)
     assert kept(world).history[-1].what == "replaced"
     assert world.calls.of("cancel") == ["old"]
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
 
 
 def test_a_replacement_under_a_new_key_removes_the_old_record() -> None:
@@ -304,13 +304,13 @@ def test_a_replacement_under_a_new_key_removes_the_old_record() -> None:
     declared = desired("a", moved_from="was")
     planned = world.planned(declared, seen=view([remote("old")]), options=REPLACE)
     assert world.run(*planned)["a"].result is Result.REPLACED
-    assert [ref.key for ref in world.log.state.records] == ["a"]
+    assert [ref.key for ref in world.session.state.records] == ["a"]
     assert kept(world).former == ("old",)
 
 
 def test_folding_twice_gives_the_same_history() -> None:
     world, planned = replacing()
-    before = world.log.state
+    before = world.session.state
     world.run(*planned)
     events = [event for events in world.calls.of("append") for event in events]
     assert fold(fold(before, events), events) == fold(before, events)
@@ -325,7 +325,7 @@ def test_the_outcome_of_an_earlier_attempt_stays_in_the_history(options: PlanOpt
     world = World(state([record("a", "old", approvalMode="manual")], [tried]))
     seen = view([remote("old", approvalMode="manual")])
     declared = desired("a", approvalMode="auto")
-    made = plan([declared], world.log.state, seen, options)
+    made = plan([declared], world.session.state, seen, options)
     assert made.closed == (tried.mark,)
     world.loop(lambda refs: made).run(made)
     done = "replaced" if options is REPLACE else "updated"
@@ -337,7 +337,7 @@ def test_a_replacement_sends_pending_settings() -> None:
     tried = attempt("a", ago(minutes=9), replaces="old")
     known = record("a", "old", name="N", pending={"name": "N"})
     world = World(state([known], [tried]))
-    made = plan([desired("a", name="N")], world.log.state, view([remote("old")]))
+    made = plan([desired("a", name="N")], world.session.state, view([remote("old")]))
     world.loop(lambda refs: made).run(made)
     assert not kept(world).pending
     assert tried.mark in kept(world).marks
@@ -347,7 +347,7 @@ def test_a_replacement_sends_pending_settings() -> None:
 def test_a_move_and_a_closed_attempt_are_both_in_the_history(key: str) -> None:
     tried = attempt(key, ago(minutes=9), "work of a", replaces="old")
     world = World(state([record("was", "old", "work of a")], [tried]))
-    made = plan([desired("a", moved_from="was")], world.log.state, view([remote("old")]))
+    made = plan([desired("a", moved_from="was")], world.session.state, view([remote("old")]))
     world.loop(lambda refs: made).run(made)
     assert [h.what for h in kept(world).history] == ["adopted", "notCreated", "moved"]
     assert kept(world).ref.key == "a"
@@ -367,7 +367,7 @@ def test_recreating_a_gone_task_replaces_none() -> None:
     world.service.then = lost
     allowed = PlanOptions(allow_recreate=("*",))
     world.run(*world.planned(desired("a"), seen=view(absent=["old"]), options=allowed))
-    (open_one,) = world.log.state.attempts.values()
+    (open_one,) = world.session.state.attempts.values()
     assert open_one.replaces == ""
 
 
@@ -402,7 +402,7 @@ def test_a_record_is_not_removed_while_an_attempt_of_its_key_is_open() -> None:
     forget = [task for task in planned if task.action is Action.FORGET]
     assert [task.ref.key for task in forget] == ["old"]
     assert world.run(*forget)["old"].result is Result.UNRESOLVED
-    assert len(world.log.state.records) == 2
+    assert len(world.session.state.records) == 2
 
 
 @pytest.mark.parametrize("left", [1, 2])
@@ -417,10 +417,10 @@ def test_a_cancellation_before_a_loss_is_reported(
     monkeypatch.setattr(world.service, "get_task", lambda *_: remote("t"))
 
     def full(events: object) -> bool:
-        world.log.lost = len(world.calls.of("append")) == left
-        return world.log.lost
+        world.session.lost = len(world.calls.of("append")) == left
+        return world.session.lost
 
-    world.log.full = full
+    world.session.full = full
     result = world.run(*planned)["a"]
     assert world.calls.of("cancel") == ["t"]
     assert (result.result, result.task_id, result.cancelled) == (Result.FAILED, "t", "t")

@@ -60,12 +60,12 @@ class Scenario:
             raise failed(RemoteError, "HTTP 503")
         seen = [entry for entry in self.shown if entry[0] <= self.world.passed]
         messages = {task.id: message(text, mark) for _, task, text, mark in seen}
-        seen_now = view([task for _, task, _, _ in seen], messages, clocks=self.world.deps.clocks())
-        options = PlanOptions(settle_time=self.world.deps.settle_time)
-        more: dict[str, Any] = {"ages": self.world.deps.ages, "options": options}
+        seen_now = view([task for _, task, _, _ in seen], messages, clocks=self.world.ctx.clocks())
+        options = PlanOptions(settle_time=self.world.ctx.settle_time)
+        more: dict[str, Any] = {"ages": self.world.ctx.ages, "options": options}
         if only is not None:
             more["only"] = only
-        return plan(self.declared, self.world.log.state, seen_now, **more)
+        return plan(self.declared, self.world.session.state, seen_now, **more)
 
     def apply(self) -> ApplyReport:
         return self.world.loop(self.plan).run(self.plan())
@@ -117,7 +117,7 @@ def test_a_sent_create_is_unresolved_if_the_journal_can_no_longer_be_written() -
             appended.append(events)
             return len(appended) > 1
 
-        world.log.full = full
+        world.session.full = full
         told = results(scenario.apply())
         assert told == {"a": Result.UNRESOLVED, "b": Result.FAILED}, answer
         assert len(world.calls.of("create")) == 1
@@ -147,8 +147,8 @@ def test_a_create_is_sent_in_at_most_three_rounds() -> None:
     assert results(report) == {"a": Result.UNRESOLVED}
     assert len(world.calls.of("create")) == ROUNDS == 3
     assert commands(report.tasks[0].problems) == ["taskctl apply"]
-    assert not world.log.state.attempts
-    assert len(world.log.state.notes_on(TaskRef("acme", "a")).marks) == ROUNDS
+    assert not world.session.state.attempts
+    assert len(world.session.state.notes_on(TaskRef("acme", "a")).marks) == ROUNDS
 
 
 def test_an_attempt_that_created_no_task_is_closed_before_the_next_one() -> None:
@@ -159,7 +159,7 @@ def test_an_attempt_that_created_no_task_is_closed_before_the_next_one() -> None
     closed, tried, recorded = world.calls.of("append")
     assert [event.mark for event in closed] == [old.mark]
     assert recorded[0].record.marks == (old.mark, tried[1].attempt.mark)
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
 
 
 def test_what_was_waited_is_journaled() -> None:
@@ -189,7 +189,7 @@ def test_a_person_who_sees_the_only_candidate_can_say_whether_it_is_the_task() -
         assert results(report) == {"a": expected}
         assert asked == ["t"]
         assert world.calls.of("create") == []
-        assert bool(world.log.state.attempts) is not answer
+        assert bool(world.session.state.attempts) is not answer
 
 
 def test_attempts_that_settled_while_others_were_sent_are_still_looked_up() -> None:
@@ -260,7 +260,7 @@ def test_a_signal_ends_the_wait() -> None:
     report = scenario.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
     assert len(scenario.looks) == 1
-    assert len(world.log.state.attempts) == 1
+    assert len(world.session.state.attempts) == 1
 
 
 def test_an_attempt_of_a_removed_key_is_recorded_or_closed() -> None:
@@ -269,8 +269,8 @@ def test_an_attempt_of_a_removed_key_is_recorded_or_closed() -> None:
     scenario = Scenario(world)
     scenario.shown.append((0.0, remote("t", ago(minutes=9)), "work of x", made.mark))
     assert results(scenario.apply()) == {"x": Result.ADOPTED}
-    assert not world.log.state.attempts
-    assert [r.task_id for r in world.log.state.records.values()] == ["t"]
+    assert not world.session.state.attempts
+    assert [r.task_id for r in world.session.state.records.values()] == ["t"]
 
 
 @pytest.mark.parametrize("is_declared", [True, False])
@@ -287,7 +287,7 @@ def test_a_young_attempt_that_created_no_task_leaves_nothing_to_report(
     report = scenario.apply()
     assert results(report) == {}
     assert not report.failed()
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
     assert world.calls.of("create") == []
 
 
@@ -303,7 +303,7 @@ def test_a_created_task_that_could_not_be_recorded_is_recorded_after_a_lookup() 
 
     world.service.then = effect
     full = [True]
-    world.log.full = lambda events: (
+    world.session.full = lambda events: (
         type(events[0]).__name__ == "Recorded" and bool(full and full.pop())
     )
     report = scenario.apply()
@@ -322,7 +322,7 @@ def test_a_journal_failure_after_a_change_still_produces_a_report() -> None:
     """The outcome of the other attempt cannot be journaled; what was created is still reported."""
     world = World(state(attempts=[attempt("x", ago(seconds=140))]))
     scenario = Scenario(world, desired("a"))
-    world.log.full = lambda events: (
+    world.session.full = lambda events: (
         events[0] == Closed(attempt("x", ago(seconds=140)).mark, "made no task")
     )
     report = scenario.apply()

@@ -24,11 +24,11 @@ def test_a_check_of_the_lock_that_takes_long_closes_the_window() -> None:
         begun.append(world.passed)
         world.passed += SLOW
 
-    world.log.check_held = hang  # type: ignore[method-assign]
+    world.session.check_held = hang  # type: ignore[method-assign]
     done = world.run(*world.planned(desired("a")))
     assert world.calls.of("create") == []
     assert done["a"].result is Result.FAILED
-    assert not world.log.state.attempts
+    assert not world.session.state.attempts
     assert len(begun) == 1  # the storage alone needs longer than the window
 
 
@@ -39,7 +39,7 @@ def test_a_journal_that_takes_long_is_what_the_message_blames() -> None:
     def push() -> None:
         world.passed += SLOW
 
-    world.log.slow = push
+    world.session.slow = push
     done = world.run(*world.planned(desired("a")))
     assert world.calls.of("create") == []
     assert done["a"].result is Result.FAILED
