@@ -1,10 +1,19 @@
 # shellcheck shell=sh
 # Sourced before anything else runs in a repository that others can change. It removes from the
 # environment what would make a shell, Python, git, ssh, OpenSSL or a client of a state load a file of
-# that repository: relative paths, and those inside the checkout of a CI job, HOME included. Only the
-# shell itself is used.
+# that repository: relative paths, and those inside it or the checkout of a CI job, HOME included. Only
+# the shell itself is used.
 
+# The repository of the working directory, and if that is a submodule, those around it.
 taskctl_checkouts=
+taskctl_folder=$(pwd -P)
+while [ -n "$taskctl_folder" ]; do
+  if [ -e "$taskctl_folder/.git" ]; then
+    taskctl_checkouts=$taskctl_checkouts$taskctl_folder:
+    [ -f "$taskctl_folder/.git" ] || break
+  fi
+  taskctl_folder=${taskctl_folder%/*}
+done
 for taskctl_name in "${GITHUB_WORKSPACE-}" "${CI_PROJECT_DIR-}" "${BUILDKITE_BUILD_CHECKOUT_PATH-}" \
   "${CIRCLE_WORKING_DIRECTORY-}" "${BUILD_SOURCESDIRECTORY-}" "${JENKINS_URL:+${WORKSPACE-}}"; do
   case $taskctl_name in '~'/*) taskctl_name=${HOME-}${taskctl_name#?} ;; esac

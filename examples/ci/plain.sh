@@ -7,14 +7,28 @@
 # (docs/state.md).
 set -eu
 
-# Nothing in DIRECTORY may be taken for a program or a module.
-unset BASH_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONSTARTUP PYTHONPYCACHEPREFIX
+# Nothing in the repository of DIRECTORY may be taken for a program or a module.
+unset BASH_ENV CDPATH PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONSTARTUP PYTHONPYCACHEPREFIX
 case :$PATH: in
   *::* | *:[!/]*) echo 'plain.sh: PATH must consist of absolute paths' >&2 && exit 1 ;;
 esac
 
 : "${PULUMI_ACCESS_TOKEN:?set it to a personal access token of the machine user that owns the tasks}"
 cd "${1:-.}"
+folder=$(pwd -P) top=$(pwd -P) rest=$PATH:
+while [ -n "$folder" ]; do
+  if [ -e "$folder/.git" ]; then
+    top=$folder
+    [ -f "$folder/.git" ] || break # a submodule is in another repository
+  fi
+  folder=${folder%/*}
+done
+while [ -n "$rest" ]; do
+  case $(cd -P "${rest%%:*}" 2>/dev/null && pwd -P)/ in
+    "$top"/*) echo "plain.sh: PATH must not lead into $top" >&2 && exit 1 ;;
+  esac
+  rest=${rest#*:}
+done
 
 plan=$(mktemp)
 trap 'rm -f "$plan"' EXIT

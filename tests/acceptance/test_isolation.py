@@ -184,6 +184,19 @@ def test_every_system_says_where_the_checkout_is(
     )
 
 
+@pytest.mark.parametrize("where", [".", "tasks", "module"])
+def test_without_such_a_variable_it_is_the_repository_of_the_working_directory(
+    trap: Trap, tmp_path: Path, where: str
+) -> None:
+    """A submodule belongs to the repository around it."""
+    (trap.clone / "module").mkdir()
+    (trap.clone / "module" / ".git").write_text("gitdir: ../.git/modules/module\n")
+    env = {**environment(tmp_path), **trap.environment("/usr/bin:/bin")}
+    script = f". {ROOT}/script/environment.sh; echo $PATH ${{HOME-none}} ${{XDG_CONFIG_HOME-none}}"
+    ended = shell(script, trap.clone / where, env, "/bin/sh")
+    assert ended.stdout == "/usr/bin:/bin none none\n"
+
+
 def test_the_installation_gets_only_the_variables_that_it_needs(
     action: Path, tmp_path: Path
 ) -> None:
@@ -206,6 +219,17 @@ def test_the_plain_script_refuses_relative_entries_of_path(trap: Trap, tmp_path:
     ended = shell(f"/bin/sh {ROOT}/examples/ci/plain.sh", trap.clone, env, "/bin/sh")
     trap.assert_empty()
     assert (ended.returncode, "absolute paths" in ended.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("where", [".", "tasks"])
+def test_the_plain_script_refuses_entries_of_path_in_the_repository(
+    trap: Trap, tmp_path: Path, where: str
+) -> None:
+    env = environment(tmp_path, PULUMI_ACCESS_TOKEN=TOKEN)
+    env["PATH"] = f"{trap.clone}/bin:{os.environ['PATH']}"
+    ended = shell(f"/bin/sh {ROOT}/examples/ci/plain.sh {where}", trap.clone, env, "/bin/sh")
+    trap.assert_empty()
+    assert (ended.returncode, f"PATH must not lead into {trap.clone}" in ended.stderr) == (1, True)
 
 
 def test_git_does_not_follow_variables_to_another_repository(
