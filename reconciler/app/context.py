@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from reconciler.app.settings import Connection, Settings
-from reconciler.manifest.repository import refuse_link_out, repository_root, resolved
+from reconciler.manifest.repository import outer_repository, refuse_link_out, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has_errors
 from reconciler.system.clock import SystemClock
@@ -218,8 +218,9 @@ class Context:
 
     @cached_property
     def repository(self) -> Path | None:
-        """The root of the repository that this command works in; None outside of repositories."""
-        return repository_root(self.settings.root)
+        """The root of the repository that this command works in, or of the one around it if that is
+        a submodule; None outside of repositories."""
+        return outer_repository(self.settings.root)
 
     # The service
 

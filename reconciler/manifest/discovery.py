@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.manifest.repository import in_git, repository_root, resolved
+from reconciler.manifest.repository import clone_below, in_git, repository_root, resolved
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
@@ -97,9 +97,12 @@ class Finder:
         real = resolved(place)
         case = "manifest" if self._repository is not None else "manifest-directory"
         if real.is_relative_to(top):
-            if not in_git(real.relative_to(top)):
+            plain = Path(os.path.normpath(self._real_root / name))
+            same = (None, clone_below(top, resolved(plain.parent)))
+            leaves = real != plain and clone_below(top, real) not in same
+            if not leaves and not in_git(real.relative_to(top)):
                 return True
-            case = "manifest-git"
+            case = "manifest-another" if leaves else "manifest-git"
         self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, case, at=Place(name)))
         return False
 

@@ -21,6 +21,7 @@ from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.repository import (
+    clone_below,
     in_git,
     is_hidden,
     repository_root,
@@ -156,6 +157,8 @@ class NamedFiles:
             return "prompt-git"
         if is_hidden(real.relative_to(top)):
             return "prompt-hidden"
+        if clone_below(top, real) is not None:
+            return "prompt-another"
         return "prompt-ignored" if is_repository and self._is_ignored(top, real) else None
 
     def _is_ignored(self, top: FilePath, real: FilePath) -> bool:

@@ -33,6 +33,24 @@ def repository_root(folder: Path) -> Path | None:
     return None
 
 
+def outer_repository(folder: Path) -> Path | None:
+    """The repository of a directory; for a submodule, the one around it: whoever can commit there
+    chooses the submodule's files, too."""
+    top = repository_root(folder)
+    while top is not None and (top / ".git").is_file():
+        around = repository_root(top.parent)
+        if around is None:
+            break
+        top = around
+    return top
+
+
+def clone_below(top: Path, path: Path) -> Path | None:
+    """The clone or submodule below the repository `top` that a path, with links resolved, is in."""
+    inside = (folder for folder in (path, *path.parents) if folder.is_relative_to(top))
+    return next((f for f in inside if f != top and os.path.lexists(f / ".git")), None)
+
+
 def refuse_untrusted(path: Path, folder: Path) -> None:
     """Raises TaskctlError for a file above `folder` (resolved) that another user may have put
     there."""

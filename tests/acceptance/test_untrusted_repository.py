@@ -336,6 +336,29 @@ def test_a_home_in_the_repository_does_not_say_where_the_token_goes(
     assert run(["plan", "--backend", "local", "--org", "acme"]) == 0
 
 
+def test_a_home_in_the_repository_around_a_submodule_neither(
+    repository: Path,
+    requests: tuple[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url, asked = requests
+    module = repository / "modules" / "tasks"
+    module.mkdir(parents=True)
+    (module / ".git").write_text("gitdir: ../../.git/modules/tasks\n")
+    (module / "good.tasks.yaml").write_text(TASK.format(key="good"))
+    (repository / ".pulumi").mkdir()
+    (repository / ".pulumi/credentials.json").write_text(json.dumps({"current": url}))
+    monkeypatch.setenv("HOME", str(repository))
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "s3cr3t")
+    for name in ("TASKCTL_BACKEND", "PULUMI_BACKEND_URL", "PULUMI_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(module)
+    assert run(["plan"]) == 1
+    assert asked == []
+    assert "a file in the repository must not set" in capsys.readouterr().err
+
+
 def test_a_configuration_in_the_repository_does_not_name_the_organization(
     repository: Path,
     requests: tuple[str, list[str]],
@@ -351,3 +374,26 @@ def test_a_configuration_in_the_repository_does_not_name_the_organization(
     assert run(["plan", "--backend", url]) == 1
     assert "config.json: a file in the repository must not set" in capsys.readouterr().err
     assert not [path for path in asked if "odd" in path]
+
+
+@pytest.mark.parametrize("marker", ["file", "folder"])
+def test_files_of_a_clone_below_are_not_read(
+    repository: Path, capsys: pytest.CaptureFixture[str], marker: str
+) -> None:
+    """A job may have checked it out beside the manifests, with another token."""
+    clone = repository / "private"
+    clone.mkdir()
+    (clone / ".git").mkdir() if marker == "folder" else (clone / ".git").write_text("gitdir: x\n")
+    (clone / "notes.txt").write_text("s3cr3t\n")
+    (clone / "broken.yaml").write_text("s3cr3t: [\n")
+    (repository / "tasks" / "good.yaml").write_text(
+        "version: 1\ntasks:\n  a: {message: {contentFile: ../private/notes.txt}}\n"
+        "  b: {forEach: {x: {file: ../private/notes.txt}}, message: 'Do {{ x }}'}\n"
+    )
+    (repository / "tasks" / "link.yaml").symlink_to("../private/broken.yaml")
+    (repository / "tasks" / "folder").symlink_to("../private")
+    code, found, said = validate(capsys)
+    files = ("tasks/folder", "tasks/good.yaml", "tasks/link.yaml")
+    assert (code, sorted(set(found))) == (1, [f"{file} TC116" for file in files]), said
+    assert "s3cr3t" not in said
+    assert validate(capsys, "private/broken.yaml")[1] == ["private/broken.yaml TC105"]
