@@ -6,9 +6,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.manifest.repository import is_inside
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, visible
 from reconciler.model.codes import Code
@@ -53,11 +55,12 @@ _ACTORS = (
 _MAX_TEXT = 500
 
 _WITHOUT_STATE = frozenset({"validate", "fmt", "explain", "schema", "init", "completion", "serve"})
-_MAX_WORKFLOWS = 200
+_MAX_WORKFLOWS, _MAX_PROBLEMS = 200, 100
 _LEFT_OUT = re.compile(
     r"^[ \t]*+(?:-[ \t]++)?name:.*$|(?:^|\s)#.*$|^.*--backend[= ]local\b.*$", re.M
 )
-_SHELL = re.compile(r"(?<![\w./-])taskctl(?:[ \t]+-\S+)*[ \t]+([a-z]+)\b")
+_CALL = re.compile(r"(?<![\w./-])taskctl\Z")
+_WORD = re.compile(r"[a-z]+\b")
 _ADOPT = re.compile(r"(?<![\w-])--adopt(?![\w-])")
 _STEP = re.compile(r"\n[ \t]*+-\s")
 _ACTION = re.compile(r"uses:[ \t]*+[^\s:]+/taskctl@")
@@ -103,28 +106,43 @@ def run_by_workflows(top: Path) -> tuple[str, str] | None:
 
 
 def adopting_workflows(top: Path) -> list[Diagnostic]:
-    """An error for each line of the repository's workflows that has `--adopt`."""
-    return [
+    """An error for each line of the repository's workflows that has `--adopt`, up to a limit."""
+    found = (
         error(Code.ADOPT_IN_WORKFLOW, at=Place(name, number))
         for name, text in _workflows(top)
         if "taskctl" in text
         for number, line in enumerate(text.splitlines(), 1)
         if _ADOPT.search(line.partition("#")[0])
-    ]
+    )
+    return list(islice(found, _MAX_PROBLEMS))
 
 
 def _workflows(top: Path) -> Iterator[tuple[str, str]]:
     """The names and texts of the workflows that can be read."""
     paths = [*sorted((top / ".github/workflows").glob("*.y*ml")), top / ".gitlab-ci.yml"]
     for path in paths[:_MAX_WORKFLOWS]:
+        name = path.relative_to(top).as_posix()
         with suppress(OSError):  # also a link to nowhere, which CI cannot read either
-            text = disk.read_start(path, limits.CONFIG_BYTES).decode(errors="replace")
-            yield path.relative_to(top).as_posix(), text
+            if is_inside(top, name):
+                yield name, disk.read_start(path, limits.CONFIG_BYTES).decode(errors="replace")
 
 
 def _commands(text: str) -> Iterator[str]:
     """Those of shell scripts, and those of the action."""
-    yield from _SHELL.findall(text)
+    for line in text.splitlines():
+        yield from _commands_of_shell(line)
     for step in filter(_ACTION.search, _STEP.split(text)):
         found = _COMMAND.search(step)
         yield found[1] if found is not None else "plan"
+
+
+def _commands_of_shell(line: str) -> Iterator[str]:
+    """The first word that is no option after each `taskctl`. Anyone may write the line, so it is
+    read once, however often taskctl is in it."""
+    is_called = False
+    for word in line.split() if "taskctl" in line else ():
+        if is_called and not word.startswith("-"):
+            is_called = False
+            if (found := _WORD.match(word)) is not None:
+                yield found[0]
+        is_called = is_called or _CALL.search(word) is not None

@@ -305,6 +305,20 @@ def test_a_workflow_without_a_shared_state(
         assert doctor.run(url, "--state", "here.json")[1]["ci"] == "skipped"
 
 
+def test_hostile_workflows(doctor: Doctor, tmp_path: Path) -> None:
+    """The first one took hours; the second one is another file of the machine."""
+    doctor.git("init", "-q")
+    workflows = doctor.folder / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (workflows / "long.yml").write_text("taskctl" + " -%taskctl" * 100_000 + "\n")
+    (tmp_path / "outside.yml").write_text("run: taskctl apply\n")
+    (workflows / "link.yml").symlink_to(tmp_path / "outside.yml")
+    with running_server(tmp_path / "service.db") as url:
+        assert doctor.run(url)[1]["ci"] == "ok"
+        (workflows / "many.yml").write_text("taskctl\n" + "--adopt\n" * 100_000)
+        assert doctor.run(url)[2].count(Code.ADOPT_IN_WORKFLOW) == 100
+
+
 def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:
     (doctor.folder / ".git").mkdir()
     with running_server(tmp_path / "service.db") as url:
