@@ -216,7 +216,12 @@ def _database_error(case: str, path: Path, *, problem: str = "", found: int = 0)
 
 
 def _prepare(path: Path) -> None:
-    """Creates the directory and an empty file with mode 0600, because it will contain prompts."""
+    """Creates the directory and an empty file with mode 0600, because it will contain prompts.
+    Refuses pipes and devices, here and beside it, which SQLite or `_check_journal` would open."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        file = Path(f"{os.path.realpath(path)}{suffix}")
+        if file.exists() and not file.is_file():
+            raise _database_error("inaccessible", path, problem=f"{file} is not a regular file")
     try:
         _make_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -131,15 +131,19 @@ def _times(events: Iterable[object], types: Sequence[str]) -> list[datetime]:
 
 
 def identity(user: object) -> Identity | None:
-    """The identity in the response of `GET /api/user`; None without an ID."""
+    """The identity in the response of `GET /api/user`; None without an ID, and if it is not
+    readable whose token it is."""
     if not isinstance(user, Mapping) or not isinstance(user.get("id"), str) or not user["id"]:
         return None
     token = user.get("tokenInfo")
     token = token if isinstance(token, Mapping) else {}
+    organization, team = token.get("organization") or None, token.get("team") or None
+    if not isinstance(organization, str | None) or not isinstance(team, str | None):
+        return None
     return Identity(
         id=user["id"],
-        organization=token.get("organization") or None,
-        team=token.get("team") or None,
+        organization=organization,
+        team=team,
         login=str(user.get("githubLogin") or ""),
     )
 

@@ -80,6 +80,14 @@ def test_a_file_beside_the_database_that_links_out_of_the_repository(
     assert victim.read_text() == "mine"
 
 
+@pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+def test_a_pipe_is_not_opened(
+    suffix: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(folder / f".taskctl/local.db{suffix}")
+    assert_refused(capsys, "TC871")
+
+
 def test_a_database_elsewhere_in_the_repository(
     folder: Path, victim: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -72,6 +72,23 @@ def test_only_keys_are_printed_one_a_line(folder: Path, capsys: pytest.CaptureFi
     assert run(["status", *LOCAL, "--totals", "--format", "keys"]) == 1
 
 
+def test_no_recorded_key_is_printed_as_an_option_or_a_glob(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script passes what is printed to commands that select tasks."""
+    assert run(["apply", *LOCAL, "--yes", "--target", "costs"]) == 0
+    file = folder / ".taskctl/local.state.json"
+    state = json.loads(file.read_text())
+    del state["checksum"]
+    for key in ("*", "--force", "a b", "$(id)"):
+        state["tasks"][f"acme/{key}"] = state["tasks"]["acme/costs"]
+    file.write_text(json.dumps(state))
+    for words in (["status"], ["results"], ["state", "list"]):
+        capsys.readouterr()
+        assert run([*words, *LOCAL, "--format", "keys"]) == 0
+        assert set(capsys.readouterr().out.splitlines()) == {"KEY", "costs"}
+
+
 def test_only_selected_tasks_are_planned_and_created(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -304,8 +304,15 @@ def test_every_string_is_sanitized_when_it_is_decoded() -> None:
     assert TOKEN not in repr(answering(json.loads(spelled)).identity())
 
 
-@pytest.mark.parametrize("user", [{}, {"id": None}, {"id": ""}, {"id": 7}, {"id": TOKEN}, [], None])
-def test_a_user_without_an_id_is_unreadable(user: Any) -> None:
+@pytest.mark.parametrize(
+    "user",
+    [
+        *({}, {"id": None}, {"id": ""}, {"id": 7}, {"id": TOKEN}, [], None),
+        {"id": "u1", "tokenInfo": {"organization": ["acme"]}},
+        {"id": "u1", "tokenInfo": {"team": {"name": "ops"}}},
+    ],
+)
+def test_a_user_without_an_identity_is_unreadable(user: Any) -> None:
     with pytest.raises(RemoteError) as caught:
         answering(user).identity()
     assert cause(caught) == (Code.UNREADABLE_RESPONSE, "user")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.model.shell import key_word
 from reconciler.model.task import TaskRef
-from reconciler.render import safe
 from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
@@ -17,6 +17,7 @@ def render(view: ReportView, style: Style) -> str:
 
 
 def key_lines(refs: Sequence[TaskRef]) -> str:
-    """`KEY`; `ORG/KEY` if there are several organizations."""
+    """`KEY`; `ORG/KEY` if there are several organizations. Scripts pass them to commands, so a
+    hostile state must not make one of them an option or a glob."""
     several = len({ref.org_name for ref in refs}) > 1
-    return "".join(f"{safe.line(str(ref) if several else ref.key)}\n" for ref in refs)
+    return "".join(f"{key_word(str(ref) if several else ref.key)}\n" for ref in refs)
