@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from reconciler.app.ci import run_link
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
-from reconciler.state.engines import Denied, open_engine, scheme_of
+from reconciler.state.engines import Denied, Unsure, open_engine, scheme_of
 
 if TYPE_CHECKING:
     from reconciler.model.clock import Clock
@@ -42,7 +42,7 @@ def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str])
     ring = KeyRing.of(env)
     try:
         engine = open_engine(address, env, root)
-    except Denied as problem:
+    except (Denied, Unsure) as problem:
         raise state_error(problem, address) from problem
     return SharedState(engine, clock, ring, run=run_link(env))
 

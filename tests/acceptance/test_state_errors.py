@@ -118,6 +118,15 @@ def test_git_or_the_reader_of_profiles_is_not_installed(
     assert (code, "needs git" in text) == (Code.STATE_EXTRA_MISSING, True), text
 
 
+def test_a_git_that_fails_without_a_reason(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = clone.folder / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    assert clone.apply("git:origin")[0] == Code.STATE_UNREACHABLE
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -177,6 +186,22 @@ def test_a_file_of_the_repository_names_only_a_remote_of_the_clone(clone: Clone)
         assert clone.refused("apply", "--yes")[0] == Code.STATE_ADDRESS
     config.write_text('state = "git:origin"\n')
     assert clone.refused("apply", "--yes")[0] == Code.STATE_NOT_INITIALIZED
+
+
+def test_a_branch_is_never_replaced_with_a_state(clone: Clone) -> None:
+    """Whoever may merge could add the files of a state to it, and name it in taskctl.toml."""
+    clone.must("state", "init", "git:origin#x")
+    git(clone.folder, "fetch", "-q", "origin", "refs/taskctl/state/x")
+    git(clone.folder, "checkout", "-q", "FETCH_HEAD", "--", ".")
+    (clone.folder / "taskctl.toml").write_text('state = "git:origin#refs/heads/main"\n')
+    git(clone.folder, "add", "--all")
+    git(clone.folder, "commit", "-qm", "Keep the state here")
+    git(clone.folder, "push", "-q", "origin", "HEAD:main")
+    before = git(clone.remote, "rev-parse", "main")
+    code, text = clone.refused("state", "mv", "a", "b")
+    assert (code, "holds something else" in text) == (Code.STATE_ADDRESS, True), text
+    assert clone.refused("apply", "--yes")[0] == Code.STATE_ADDRESS
+    assert git(clone.remote, "rev-parse", "main") == before
 
 
 def test_a_state_that_does_not_exist(clone: Clone) -> None:

@@ -174,7 +174,7 @@ def test_git_reports_an_unreachable_remote(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", ["040000 tree {tree}", "160000 commit {commit}"])
-def test_git_refuses_a_ref_whose_head_is_no_file(tmp_path: Path, entry: str) -> None:
+def test_git_refuses_a_ref_that_holds_something_else(tmp_path: Path, entry: str) -> None:
     """Anyone who may push the ref can write any tree, also with a name that is not UTF-8."""
     with serving("git", tmp_path) as server:
         here, bare = server.runner("x"), server.folder / "team.git"
@@ -191,7 +191,11 @@ def test_git_refuses_a_ref_whose_head_is_no_file(tmp_path: Path, entry: str) -> 
         with closing(here.engine()) as engine, pytest.raises(Denied):
             engine.read()
         blob = git(bare, "hash-object", "-w", "--stdin").strip()
-        push(f'100644 blob {blob}\t"\\377"\n100644 blob {blob}\thead\n')
+        for name in ('"\\377"', "README.md"):
+            push(f"100644 blob {blob}\t{name}\n100644 blob {blob}\thead\n")
+            with closing(here.engine()) as engine, pytest.raises(Denied):
+                engine.read()
+        push(f"100644 blob {blob}\thead\n")
         with closing(here.engine()) as engine:
             found = engine.read()
             assert found is not None

@@ -34,6 +34,7 @@ _LOOKUPS = 5
 
 _NAMES = "refs/taskctl/state/"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_%-]|\.(?![./]|lock(?:/|$)|$))*")
+_PART = re.compile(r"[0-9a-z-]+")
 _MAX_OTHERS = 100
 _REF = re.compile(rf"refs(?:/{_NAME.pattern})+")
 _WHO = "taskctl <taskctl@localhost> 0 +0000"
@@ -112,8 +113,8 @@ class GitEngine:
         """The commit of the ref. `git ls-remote` and `git push` also match the end of a name, so
         that `refs/heads/REF`, which anyone who may push a branch can create, would shadow it."""
         listed = self._git("ls-remote", "--exit-code", self._url, self._ref, expected=(0, 2))
-        lines = (line.split("\t") for line in listed.decode(errors="replace").splitlines())
-        found = {name: commit for commit, name in lines}
+        lines = (line.partition("\t") for line in listed.decode(errors="replace").split("\n"))
+        found = {name: commit for commit, _, name in lines if name}
         commit = found.pop(self._ref, None)
         if found:
             raise Denied(f"{min(found)} can be mistaken for {self._ref}; delete it", "address")
@@ -136,7 +137,8 @@ class GitEngine:
         entries = (entry.partition("\t") for entry in listing.decode(errors="replace").split("\0"))
         tree = {name: about.split() for about, _, name in entries if name}
         files = {n: about for n, about in tree.items() if about[1] == "blob"}
-        if "head" not in files:
+        # A swap would replace a branch with the state, whoever had added a head to its files.
+        if "head" not in files or not all(n in files and _PART.fullmatch(n) for n in tree):
             raise Denied("the ref holds something else", "address")
         self._sizes = {n: int(size) for n, (_, _, _, size) in files.items()}
         self._tree = {n: object_id for n, (_, _, object_id, _) in files.items()}
