@@ -23,11 +23,14 @@ from typing import Any
 
 from github import PROBLEMS, GitHub
 
+from reconciler.model.canonical import visible
+
 TASKCTL = (sys.executable, "-I", "-m", "reconciler")  # beside it, in its virtual environment
 COMMANDS = ("validate", "plan", "apply", "results")
 ANSWERS = ("approve", "reject", "say", "cancel")
 UNDONE = ("held", "failed", "unresolved", "notStarted")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")  # never Markdown, or a command of the log
+_NOT_SHOWN = "The message ({:,} characters) is not shown: the input `answers` is not `true`."
 
 
 class InputError(Exception):
@@ -37,6 +40,12 @@ class InputError(Exception):
 def _plain(text: str) -> str:
     """Without what could end a span of code."""
     return re.sub(r"[^\w ./@,:-]", "?", text)
+
+
+def _code(text: str) -> str:
+    """Indented, with escapes for what nobody could see, such as instructions in tag characters."""
+    lines = visible(text.replace("\r\n", "\n")).split("\n")
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _is_plan(path: Path) -> bool:
@@ -114,8 +123,8 @@ class Action:
         rows = [f"**{self._command}** `{key}`", f"[Task]({url})" if url else ""]
         if request := self._env.get("INPUT_REQUEST"):
             rows.append(f"Request `{_plain(request)}`")
-        if told and (message := self._env.get("INPUT_MESSAGE")):
-            rows.append("\n".join(f"    {line}" for line in message.splitlines()))
+        if message := self._env.get("INPUT_MESSAGE"):
+            rows.append(_code(message) if told else _NOT_SHOWN.format(len(message)))
         text = "\n\n".join(filter(None, rows)) + "\n"
         self._put("GITHUB_STEP_SUMMARY", text)
         print(f"{self._command} {key}", flush=True)

@@ -41,8 +41,10 @@ def test_a_preview_shows_it_and_sends_nothing(runner: Runner, place: LiveTasks) 
     assert ran.code == 0, ran.said
     assert ran.summary.startswith("**reject** `acme/asks`\n")
     assert "preview." not in ran.summary
+    assert "The message (16 characters) is not shown" in ran.summary
+    words["message"] = "Use *a* preview.\n\U000e0041\u202e\u2028# Odd"
     shown = runner.script("reject", preview="true", answers="true", **words)
-    assert "\n    Use *a* preview.\n" in shown.summary
+    assert "\n    Use *a* preview.\n    \\U000e0041\\u202e\\u2028# Odd\n" in shown.summary
     assert place.statuses() == {"asks": "waiting", "good": "done"}
 
 

@@ -202,7 +202,8 @@ def test_the_job_of_gitlab_answers_one_task(asked: LiveTasks, tmp_path: Path) ->
     asked.apply({"asks": "approving", "also": "approving too"}, isShared=True)
     asked.finish(asks="waiting", also="waiting")
     request = asked.request("asks")
-    for key in ("tasks", "tasks/all.yaml", "*", "acme/*", "asks", "acme/none", "--force", ""):
+    lines = "acme/asks\n/../../tasks"  # as a path, the directory of all tasks
+    for key in ("tasks/all.yaml", "*", "acme/*", "asks", "acme/none", "--force", "", lines):
         assert answer(key, action="cancel") == 1
     assert answer("*", action="say", message="Go on.") == 1
     assert answer("tasks", action="approve", request=request) == 1
