@@ -11,6 +11,7 @@ Paint = Callable[[str], str]
 GAP = "  "
 """What separates the columns of a table."""
 
+_LONG = 48  # columns of a cell that may be far wider than the others
 _WIDEST = 2
 _SHORT = 10  # minimum rows of a block of a table
 _MORE = "…"
@@ -136,7 +137,7 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
 
 def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
     """Rows with aligned columns; those in `right` are right-aligned. Cells may be colored."""
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    widths = list(map(column_width, zip(*rows, strict=True)))
     return [
         GAP.join(
             pad(cell, columns, right=number in right)
@@ -144,6 +145,13 @@ def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
         ).rstrip()
         for row in rows
     ]
+
+
+def column_width(column: Sequence[str]) -> int:
+    """The width that a column is padded to: cells that are far wider than most move only the rest
+    of their own row."""
+    sizes = sorted(map(width, column))
+    return max(size for size in sizes if size <= max(_LONG, 2 * sizes[len(sizes) // 2]))
 
 
 def fit(table: list[list[str]], columns: int) -> list[list[str]]:

@@ -30,3 +30,11 @@ def test_columns_that_do_not_fit_are_represented_by_one() -> None:
     assert len({len(row) for row in shown}) == 1
     assert max(map(cells.width, cells.table_rows(shown))) <= 40
     assert cells.fit(table, 200) == table
+
+
+def test_a_key_far_longer_than_most_moves_only_its_own_row() -> None:
+    long = "x" * 128
+    rows = cells.table_rows([["KEY", "STATUS"], [long, "done"], ["a", "done"], ["東京", "failed"]])
+    assert rows == ["KEY   STATUS", f"{long}  done", "a     done", "東京  failed"]
+    rows = cells.table_rows([["KEY", "STATUS"], [long, "done"], [long[2:], "done"]])
+    assert {row.index(" done") for row in rows[1:]} == {128 + 1}
