@@ -87,8 +87,10 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
     if not (settings.root / record.file).is_file():
         return None, ()
     manifests = load([record.file], root=settings.root)
-    if has_errors(manifests.diagnostics):
-        return None, manifests.diagnostics
+    # Another file may declare what `after` names.
+    problems = tuple(d for d in manifests.diagnostics if d.code is not Code.INVALID_AFTER)
+    if has_errors(problems):
+        return None, problems
     for task in manifests.tasks:
         if task.key == ref.key and task.org_name in (None, ref.org_name):
             declared = replace(task, sensitive=task.sensitive or record.sensitive)

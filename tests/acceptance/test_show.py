@@ -49,6 +49,17 @@ def test_an_invalid_manifest_hides_nothing_else(place: LiveTasks) -> None:
     assert "at the service:" in out
 
 
+def test_show_reads_one_manifest_of_those_that_depend_on_each_other(place: LiveTasks) -> None:
+    place.write({"first": "finishing"})
+    tasks = {"good": {"message": "failing"}, "then": {"message": "later", "after": ["first"]}}
+    other = place.folder / "tasks" / "other.yaml"
+    other.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
+    assert place.run("apply", "--yes")[0] == 0
+    code, out, err = place.run("show", "good")
+    assert (code, err) == (0, "")
+    assert "  in its manifest: no differences\n" in out
+
+
 def test_the_prompt_of_a_sensitive_task_is_never_shown(
     place: LiveTasks, cache_folder: Path
 ) -> None:
