@@ -19,6 +19,7 @@ _TICKS = re.compile(r"`+")
 _SPACE = re.compile(r"(\s+)")
 _LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9/._~%-]*")
 _PLAIN = re.compile(r"[\"'(\[]*[^\W_]+(?:['’-][^\W_]+)*[\"')\],.;:!?]*|[-–—=+/,.;:()\"']+")
+_EDGES = re.compile(r"^([\"'(\[]*)(.+?)([\"')\],.;:!?]*)$")
 _REFERENCE = re.compile(r"\W*(?:[0-9a-fA-F]{7,}|[A-Za-z]+-\d+)\W*")
 
 
@@ -78,7 +79,8 @@ def row(*cells: str) -> str:
 def _word(word: str) -> str:
     if _PLAIN.fullmatch(word) and not _REFERENCE.fullmatch(word):
         return safe.html(word)
-    return f"<code>{safe.html(word)}</code>"
+    before, inside, after = map(safe.html, _EDGES.findall(word)[0])
+    return f"{before}<code>{inside}</code>{after}"
 
 
 def code(text: str) -> str:

@@ -126,6 +126,12 @@ def test_code_of_the_catalog_keeps_the_punctuation_after_it() -> None:
     )
 
 
+def test_punctuation_around_a_key_is_no_code() -> None:
+    found = paragraph("waiting for upgrade@web, (upgrade@api) and #7.")
+    codes = ("upgrade@web</code>, (<", "upgrade@api</code>) and <", "#7</code>.</p>")
+    assert found == "<p>waiting for <code>" + "code>".join(codes)
+
+
 def test_a_plan_of_creates_has_no_column_for_existing_tasks() -> None:
     create = next(task for task in PLAN.tasks if task.action is Action.CREATE)
     shown = render("markdown", replace(PLAN, tasks=(create,)), Style())
