@@ -285,8 +285,11 @@ class Rules:
             return _adopted(subject, attempt, candidate, explanation)
         explanation = _about(attempt, "attempt.unresolved")
         which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
-        case = "attempt.resolve_orphan" if isinstance(subject, Attempt) else "attempt.resolve"
-        remarks = (explanation, verdict.why, remark(case, ref=str(attempt.ref), task_id=which))
+        is_other = verdict.reason is Reason.OTHER_IDENTITY
+        case = "attempt.resolve_other" if is_other else "attempt.resolve"
+        case = "attempt.resolve_orphan" if isinstance(subject, Attempt) else case
+        facts = {"ref": str(attempt.ref), "task_id": which, "who": attempt.identity.name}
+        remarks = (explanation, verdict.why, remark(case, **facts))
         fields: PlannedFields = {"attempt": attempt, "candidate": candidate}
         return plan_for(subject, Action.UNRESOLVED, verdict.reason, *remarks, **fields)
 

@@ -4,6 +4,7 @@ and moves. schemas/state.schema.json describes their fields."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -80,6 +81,13 @@ class Attempt(Stored, frozen=True, kw_only=True):
     def duplicate(self, ref: TaskRef, task_id: str) -> Duplicate:
         """Another task that it has created for this key."""
         return Duplicate(ref, task_id, self.mark, self.identity, self.file, self.sensitive)
+
+    def seconds_left(self, at: datetime) -> float:
+        """For how long a person must not say that it created nothing. The wall clock is good
+        enough for that: a wrong one delays the answer by minutes at most."""
+        if self.waited >= self.settle_time:
+            return 0.0
+        return self.settle_time + self.window - abs((at - self.started_at).total_seconds())
 
     def created(self) -> RecordChange:
         """What its run did, if it created a task."""

@@ -7,6 +7,7 @@ each raises StateError with similar names.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -203,6 +204,7 @@ def resolve(
             raise unknown(str(ref), known_refs(state))
         raise _refused("resolved", ref.key, ref=str(ref))
     if task_id is None:
+        _check_age(ref, attempts, at)
         closed = [attempt.mark for attempt in attempts]
         events = state.close_attempts(closed, "resolved by hand: not created", at)
         if ref in state.records:
@@ -213,6 +215,14 @@ def resolve(
     record = _resolved(state.records.get(ref), attempts, task_id, created_at)
     marks = (*state.notes_on(ref).marks, *record.marks)
     return [Recorded(replace(record, marks=tuple(dict.fromkeys(marks))))]
+
+
+def _check_age(ref: TaskRef, attempts: Iterable[Attempt], at: datetime | None) -> None:
+    """Raises StateError while a request may still create a task that nobody can see yet."""
+    for attempt in attempts:
+        if at is not None and (left := attempt.seconds_left(at)) > 0:
+            who, seconds = attempt.identity.name, math.ceil(left)
+            raise _refused("early", ref.key, ref=str(ref), who=who, seconds=seconds)
 
 
 def not_created(state: State, ref: TaskRef) -> list[Event]:

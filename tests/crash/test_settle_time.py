@@ -135,3 +135,23 @@ def test_a_period_ends_for_each_entry_by_itself(here: InProcess, time: Skipped) 
     posts = [json.loads(body)["message"]["content"] for body in here.server.posts]
     assert posts.count("do 2026-11-25") == 1
     assert posts.count("see 2026-11-25") > 1
+
+
+def test_nobody_declares_that_nothing_was_created_while_the_request_may_arrive(
+    here: InProcess, time: Skipped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan of a colleague names who can look it up, before it suggests to answer by hand."""
+    killed_before_it_sends(here, "5m")
+    time.go_on()
+    here.server.habits.tokens["other"] = "other"
+    with monkeypatch.context() as theirs:
+        theirs.setenv("PULUMI_ACCESS_TOKEN", "other")
+        (planned,) = here.run("plan").document["tasks"]
+    assert "only an apply by me-login, who sent it, can look it up" in planned["note"]
+    assert "If me-login can no longer apply" in planned["hints"][0]["text"]
+    refused = here.run_state("resolve", "k0", "--not-created")
+    assert (refused.code, "An apply by me-login" in refused.stdout) == (1, True)
+    assert [problem["code"] for problem in refused.document["diagnostics"]] == ["TC618"]
+    time.seconds += 400
+    assert here.run_state("resolve", "k0", "--not-created").code == 0
+    assert here.run("apply").results() == {"k0": "created"}

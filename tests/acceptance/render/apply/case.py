@@ -24,7 +24,7 @@ REPORT = ApplyReport(
             Result.UNRESOLVED,
             problems=(
                 remark("attempt.unresolved", at="2026-11-24 11:59:01 UTC"),
-                remark("attempt.other_identity"),
+                remark("attempt.other_identity", who="acme-taskctl"),
                 remark("attempt.resolve_orphan", ref="acme/tag-buckets"),
             ),
             file="tasks/tags.yaml",
