@@ -41,6 +41,14 @@ class InitOptions(Value, frozen=True):
     org: str | None = None
     machine_user: str | None = None
 
+    @property
+    def shared(self) -> str:
+        """The configuration of a state that workflows share with everyone else."""
+        if not self.workflow:
+            return ""
+        user = self.machine_user  # without apply-as, an apply on a laptop starts agents of its user
+        return _SHARED + (f'apply-as = "login:{user}"\n' if user is not None else "")
+
 
 @dataclass
 class InitReport:
@@ -60,12 +68,12 @@ def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) ->
     applies, and the selected files. The report has the text of those that exist already.
     TaskctlError."""
     options = options or InitOptions()
-    starter = _Starter(ctx, folder)
-    starter.separate(shared=options.workflow)
+    starter = _Starter(ctx, folder, options)
+    starter.separate()
     starter.write_manifest(options.org)
     starter.update_schema()
     starter.add_gitignore()
-    starter.write_config(shared=options.workflow)
+    starter.write_config()
     starter.create_or_show(HOOK, template_text("pre-commit-config.yaml"), write=options.hook)
     if options.workflow:
         starter.create_workflows(Placeholders.known(options.org, options.machine_user))
@@ -78,15 +86,16 @@ def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) ->
 
 
 class _Starter:
-    def __init__(self, ctx: Context, folder: str) -> None:
+    def __init__(self, ctx: Context, folder: str, options: InitOptions) -> None:
         self._ctx = ctx
+        self._shared = options.shared
         self._root = ctx.settings.folder
         self._folder = ctx.settings.path(folder)
         self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
         where = os.path.normpath(self._folder)
         self.report = InitReport("" if where == "." else where)
 
-    def separate(self, *, shared: bool) -> None:
+    def separate(self) -> None:
         """Creates the configuration before anything else, if what is above is another user's: then
         nothing there is read."""
         try:
@@ -97,7 +106,7 @@ class _Starter:
             disk.make_folder(self._folder)
             descriptor = disk.create(self._folder / NAME, PUBLIC)
             with os.fdopen(descriptor, "wb") as file:
-                file.write((template_text(NAME) + (_SHARED if shared else "")).encode())
+                file.write((template_text(NAME) + self._shared).encode())
             self.report.written.append(self._prefix + NAME)
 
     def write_manifest(self, org: str | None) -> None:
@@ -135,13 +144,14 @@ class _Starter:
             text = newline + "".join(f"{line}\n" for line in missing)
             self._write(GITIGNORE, before + text.encode())
 
-    def write_config(self, *, shared: bool) -> None:
-        """A configuration, unless one applies to the directory; then what `shared` needs of it."""
+    def write_config(self) -> None:
+        """A configuration, unless one applies to the directory; then what a shared state needs of
+        it."""
         if self._prefix + NAME in self.report.written:
             return
         config = find_config(self._folder)
         if config.file is None:
-            self._create(NAME, template_text(NAME) + (_SHARED if shared else ""))
+            self._create(NAME, template_text(NAME) + self._shared)
             return
         name = os.path.relpath(config.file)
         self.report.kept.append(name)
@@ -149,10 +159,10 @@ class _Starter:
             self._ctx.ui.note("not_read", config=name, folder=self._prefix + "tasks")
         lines = [
             f"{line}\n"
-            for line in _SHARED.splitlines()
+            for line in self._shared.splitlines()
             if line.partition(" =")[0].replace("-", "_") not in config.values
         ]
-        if shared and lines:
+        if lines:
             self.report.shown.append((name, "".join(lines)))
 
     def create_workflows(self, values: Placeholders) -> None:

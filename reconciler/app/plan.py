@@ -64,4 +64,6 @@ def note_next_step(
     used_up = any(outlook.budget.exhausted for outlook in made.budgets)
     if has_errors(made.diagnostics) or not made.has_changes() or (used_up and not over_budget):
         return
+    if any(d.code is Code.WRONG_IDENTITY for d in made.diagnostics):  # another user should apply
+        return
     ctx.ui.note("expect_plan", command=("apply", *paths, "--expect-plan", short_digest(made)))

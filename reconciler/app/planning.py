@@ -318,10 +318,10 @@ def _advice(diagnostics: Sequence[Diagnostic], plan: Plan) -> Iterator[Diagnosti
 
 
 def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:
-    """A note if the configuration requires another identity for apply. TaskctlError if
-    `refusing`."""
+    """A note if the configuration requires another identity for apply, except on the embedded
+    service, which starts no agents. TaskctlError if `refusing`."""
     required = ctx.settings.apply_as
-    if required is None:
+    if required is None or ctx.backend.is_local:
         return ()
     who, (kind, _, name) = ctx.client.identity(), required.partition(":")
     own = {"user-id": who.id, "team": who.team or "", "login": who.login.lower()}

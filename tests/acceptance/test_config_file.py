@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.main import run
+from tests.support.embedded_server import running_server
 
 LOCAL = ["--backend", "local"]
 
@@ -196,30 +198,40 @@ def test_a_saved_plan_uses_its_own_options(
     assert len(state["tasks"]) == 3
 
 
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-person")
+    with running_server(tmp_path / "service.db") as url:
+        yield ["--backend", url]
+
+
 def test_only_the_configured_identity_may_apply(
-    repository: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, served: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """On the embedded service of a laptop, everyone may try it."""
     config = repository / "taskctl.toml"
     before = config.read_text()
     for apply_as in ("user-id:someone", "team:platform", "login:octocat"):
         config.write_text(f'{before}apply-as = "{apply_as}"\n')
         assert run(["plan", *LOCAL, "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["diagnostics"] == []
+        assert run(["plan", *served, "--format", "json"]) == 0
         (told,) = json.loads(capsys.readouterr().out)["diagnostics"]
         assert (told["code"], told["severity"], apply_as in told["summary"]) == (
             "TC721",
             "note",
             True,
         )
-        assert run(["apply", *LOCAL, "--yes", "--format", "json"]) == 1
+        assert run(["apply", *served, "--yes", "--format", "json"]) == 1
         document = json.loads(capsys.readouterr().out)
         assert [d["code"] for d in document["diagnostics"]] == ["TC721"]
-        assert run(["plan", *LOCAL, "--format", "json"]) == 0
+        assert run(["plan", *served, "--format", "json"]) == 0
         assert json.loads(capsys.readouterr().out)["summary"]["create"] == 3
     login = re.search(r"login:([^,]+), user-id:([^;]+);", document["diagnostics"][0]["summary"])
     assert login is not None
     for apply_as in (f"login:{login[1].upper()}", f"user-id:{login[2]}"):
         config.write_text(f'{before}apply-as = "{apply_as}"\n')
-        assert run(["apply", *LOCAL, "--yes"]) == 0
+        assert run(["apply", *served, "--yes"]) == 0
         assert "TC721" not in capsys.readouterr().err
 
 
@@ -234,19 +246,22 @@ def test_an_invalid_identity_is_refused(
 
 
 def test_a_plan_with_another_token_says_that_its_digest_differs(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    repository: Path,
+    served: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def plan() -> tuple[str, list[str]]:
-        assert run(["plan", *LOCAL, "--format", "json"]) == 0
+        assert run(["plan", *served, "--format", "json"]) == 0
         document = json.loads(capsys.readouterr().out)
         told = [d for d in document["diagnostics"] if d["code"] == "TC721"]
         return document["digest"], [d["detail"] for d in told]
 
-    assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
+    assert run(["apply", *served, "--yes", "-q"]) == 0
     (repository / "agents/b.yaml").write_text(manifest("x"))
     digest, told = plan()
     assert told == []
-    monkeypatch.setenv("TASKCTL_LOCAL_TOKEN", "a-colleague")
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
     other, (detail,) = plan()
     assert other != digest
     assert "has a different digest" in detail
