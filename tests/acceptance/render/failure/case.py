@@ -4,13 +4,6 @@ from reconciler.app.ui import FailureReport
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error, warning
 
-SOURCE = {
-    ("tasks/a.yaml", 2): "    planMode: 'yes'",
-    ("tasks/a.yaml", 3): "\t\tname: 漢字 approvalMod: auto",
-    ("tasks/a.yaml", 4): "key: " + "x" * 200 + " here " + "y" * 200,
-    ("tasks/a.yaml", 5): "esc \x1b[2J here\r",
-    ("tasks/a.yaml", 6): "short",
-}
 FILE = "tasks/a.yaml"
 
 
@@ -31,4 +24,3 @@ REPORT = FailureReport(
         error(Code.NOT_A_MANIFEST, at=Place("::error file=x::y", 1)),
     )
 )
-STYLE = {"source": lambda file, line: SOURCE.get((file, line))}
