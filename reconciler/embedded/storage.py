@@ -1,8 +1,7 @@
 """The SQLite file of the embedded service, shared by threads and processes.
 
 Several processes may use one file at once (not over NFS: the write-ahead log needs shared memory).
-A write is durable when it returns, even after a power loss (`synchronous=FULL`). Concurrent writes
-of one process share a transaction, and therefore an fsync.
+A write is durable when it returns, even after a power loss (`synchronous=FULL`).
 """
 
 from __future__ import annotations
@@ -81,27 +80,24 @@ class Storage:
     def __init__(self, path: Path) -> None:
         """Opens `path`; creates it and its directory if needed. Raises TaskctlError if unusable."""
         self._path = path
-        self._jobs: deque[_Job] = deque()
         self._writing = Lock()
         self._idle: deque[sqlite3.Connection] = deque()
         self._closed = False
         self._writer = open_database(path)
 
     def write(self, work: Work[T]) -> T:
-        """Runs `work` in a transaction; returns its result once the changes are durable.
-
-        An exception of `work` rolls its changes back and is raised here. The thread that gets the
-        lock also runs the work of all waiting threads, in one transaction.
-        """
-        results: list[T] = []
-        job = _Job(lambda connection: results.append(work(connection)))
-        self._jobs.append(job)
+        """Runs `work` in a transaction; returns its result once the changes are durable. An
+        exception rolls them back."""
         with self._writing:
-            if not job.done:
-                self._commit_waiting()
-        if job.problem is not None:
-            raise job.problem
-        return results[0]
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                result = work(self._writer)
+                self._writer.execute("COMMIT")
+            finally:
+                with suppress(sqlite3.Error):
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+        return result
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -118,11 +114,6 @@ class Storage:
             else:
                 self._idle.append(connection)
 
-    @property
-    def waiting(self) -> int:
-        """How many writes wait for the current transaction to end."""
-        return len(self._jobs)
-
     def close(self) -> None:
         """Closes all connections. The last process to close moves the log into the file."""
         with self._writing:
@@ -130,46 +121,6 @@ class Storage:
             while self._idle:
                 self._idle.pop().close()
             self._writer.close()
-
-    def _commit_waiting(self) -> None:
-        jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
-        failure: sqlite3.Error | None = sqlite3.OperationalError("the write was interrupted")
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                job.run(self._writer)
-            self._writer.execute("COMMIT")
-            failure = None
-        except sqlite3.Error as problem:
-            failure = problem
-        finally:
-            with suppress(sqlite3.Error):
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-            for job in jobs:
-                job.finish(failure)
-
-
-class _Job:
-    """One piece of work in a shared transaction. Its failure does not affect the others."""
-
-    def __init__(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        self._work = work
-        self.done = False
-        self.problem: Exception | None = None
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        connection.execute("SAVEPOINT job")
-        try:
-            self._work(connection)
-        except Exception as problem:  # noqa: BLE001 - raised again in the thread that waits for it
-            self.problem = problem
-            connection.execute("ROLLBACK TO job")
-        connection.execute("RELEASE job")
-
-    def finish(self, failure: Exception | None) -> None:
-        self.problem = self.problem or failure
-        self.done = True
 
 
 def connect(path: Path) -> sqlite3.Connection:

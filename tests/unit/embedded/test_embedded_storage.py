@@ -123,63 +123,16 @@ def test_a_failed_schema_leaves_an_empty_file(db: Path, monkeypatch: pytest.Monk
         assert count(opened) == 0
 
 
-def test_a_failed_write_does_not_affect_others_of_its_transaction(db: Path) -> None:
+def test_a_failed_write_changes_nothing(db: Path) -> None:
+    def failing(connection: sqlite3.Connection) -> int:
+        insert(connection, 99)
+        raise ValueError("not so")
+
     with closing(Storage(db)) as opened:
-        entered, go_on = threading.Event(), threading.Event()
-
-        def first(connection: sqlite3.Connection) -> int:
-            entered.set()
-            assert go_on.wait()
-            return insert(connection, 0)
-
-        def failing(connection: sqlite3.Connection) -> int:
-            insert(connection, 99)
-            raise ValueError("not so")
-
-        with ThreadPoolExecutor(8) as pool:
-            leading = pool.submit(opened.write, first)
-            assert entered.wait()
-            good = [
-                pool.submit(opened.write, lambda connection, n=n: insert(connection, n))
-                for n in range(1, 6)
-            ]
-            bad = pool.submit(opened.write, failing)
-            go_on.set()
-            assert [future.result() for future in (leading, *good)] == list(range(6))
-            with pytest.raises(ValueError, match="not so"):
-                bad.result()
-        assert count(opened) == 6
-
-
-def test_waiting_writes_share_a_commit(db: Path) -> None:
-    with closing(Storage(db)) as opened:
-        begun: list[str] = []
-        opened.write(
-            lambda connection: connection.set_trace_callback(
-                lambda statement: begun.append(statement) if statement == "COMMIT" else None
-            )
-        )
-        entered, go_on = threading.Event(), threading.Event()
-
-        def slow(connection: sqlite3.Connection) -> int:
-            entered.set()
-            assert go_on.wait()
-            return insert(connection, 0)
-
-        with ThreadPoolExecutor(12) as pool:
-            leading = pool.submit(opened.write, slow)
-            assert entered.wait()
-            waiting = [
-                pool.submit(opened.write, lambda connection, n=n: insert(connection, n))
-                for n in range(1, 11)
-            ]
-            while opened.waiting < 10:
-                assert not leading.done()
-            go_on.set()
-            for future in (leading, *waiting):
-                future.result()
-        assert count(opened) == 11
-        assert len(begun) == 3
+        with pytest.raises(ValueError, match="not so"):
+            opened.write(failing)
+        opened.write(lambda connection: insert(connection, 1))
+        assert count(opened) == 1
 
 
 def test_an_interrupt_loses_no_write_silently(db: Path) -> None:
