@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.app.recorded_tasks import RecordedTasks
+from reconciler.model import limits
 from reconciler.model.canonical import digest
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState
@@ -20,7 +21,8 @@ def statuses_without_texts(tasks: RecordedTasks, refs: Sequence[TaskRef]) -> tup
     """As `RecordedTasks.statuses`, but without the last event of a task that was done before.
     RemoteError."""
     ctx, reader = tasks.ctx, tasks.ctx.fresh_reader
-    cache = TaskCache(ctx.caches, "done", ctx.service, ctx.client.identity(), str)
+    who, most = ctx.client.identity(), limits.DONE_TASKS
+    cache = TaskCache(ctx.caches, "done", ctx.service, who, str, most=most)
     records = {
         TaskId(record.ref.org_name, record.task_id): record for record in tasks.records(refs)
     }

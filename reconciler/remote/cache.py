@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from reconciler.model import limits
 from reconciler.model.canonical import texts_in
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskId
@@ -23,6 +24,7 @@ from reconciler.system.cache import UserCache
 
 T = TypeVar("T")
 _VERSION = 1
+_SHORT_ENTRY = 200
 _MAX_ENTRY = 1 << 16
 """In bytes. What is larger is read again each time, so that the cache stays small."""
 
@@ -44,12 +46,16 @@ class TaskCache(Generic[T]):
         caller: Identity,
         of: type[T],
         scrub: Callable[[str], str] = str,
+        *,
+        most: int | None = None,
     ) -> None:
+        """`most` is the number of short entries that a file may have if others may write it."""
         owner = json.dumps([service, caller.id, caller.organization, caller.team])
         self._name = f"{kind}-{hashlib.sha256(owner.encode()).hexdigest()[:32]}.json"
         self._files = files
         self._type = of
         self._scrub = scrub
+        self._most = most
         self._changed = False
 
     def get(self, task: TaskId) -> T | None:
@@ -82,8 +88,12 @@ class TaskCache(Generic[T]):
     @cached_property
     def _entries(self) -> dict[str, Raw]:
         """The entries in the file, decoded when they are needed: there may be very many."""
+        size = limits.CACHED_FILE_BYTES if self._most is None else self._most * _SHORT_ENTRY
+        data = self._files.read(self._name, most=size) or b"{}"
+        if self._most is not None and data.count(b",") > self._most:
+            return {}
         try:
-            content = members(self._files.read(self._name) or b"{}")
+            content = members(data)
             version = decode_as(int, content["version"])
             entries = members(content["entries"])
         except (KeyError, ShapeError):

@@ -24,16 +24,16 @@ class UserCache(Value, frozen=True):
 
     folder: Path | None = None
 
-    def read(self, name: str) -> bytes | None:
-        """The content of a file; None if there is none, or if another user could have written it.
-        Links are not followed."""
+    def read(self, name: str, most: int = limits.CACHED_FILE_BYTES) -> bytes | None:
+        """The content of a file; None if there is none, if it has more than `most` bytes, or if
+        another user could have written it. Links are not followed."""
         if self.folder is None or not _is_private(self.folder, stat.S_IFDIR):
             return None
         path = self.folder / name
         if not _is_private(path, stat.S_IFREG):
             return None
         try:
-            return disk.read_file(path, most=limits.CACHED_FILE_BYTES)
+            return disk.read_file(path, most=most)
         except OSError:
             return None
 
