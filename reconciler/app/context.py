@@ -218,9 +218,9 @@ class Context:
 
     @cached_property
     def repository(self) -> Path | None:
-        """The root of the repository that this command works in, or of the one around it if that is
-        a submodule; None outside of repositories."""
-        return outer_repository(self.settings.root)
+        """The root of the repository that this command works in, or of what is around it in a
+        submodule or a CI job; None outside of repositories."""
+        return outer_repository(self.settings.root, os.environ)
 
     # The service
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.model.codes import Code
@@ -33,15 +34,26 @@ def repository_root(folder: Path) -> Path | None:
     return None
 
 
-def outer_repository(folder: Path) -> Path | None:
-    """The repository of a directory; for a submodule, the one around it: whoever can commit there
-    chooses the submodule's files, too."""
+_WORKSPACES = (
+    *("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILDKITE_BUILD_CHECKOUT_PATH"),
+    *("CIRCLE_WORKING_DIRECTORY", "BUILD_SOURCESDIRECTORY"),
+)
+"""Variables of CI systems, as in script/environment.sh."""
+
+
+def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
+    """The repository of a directory, or the one around it: of a submodule, whose files are chosen
+    by whoever can commit there, or the workspace of a CI job, with other checkouts."""
     top = repository_root(folder)
     while top is not None and (top / ".git").is_file():
         around = repository_root(top.parent)
         if around is None:
             break
         top = around
+    for text in filter(None, map(env.get, _WORKSPACES)):
+        workspace = os.path.realpath(os.path.expanduser(text))  # noqa: PTH111 - never raises
+        if top is not None and top.is_relative_to(workspace):
+            top = Path(workspace)
     return top
 
 

@@ -336,16 +336,23 @@ def test_a_home_in_the_repository_does_not_say_where_the_token_goes(
     assert run(["plan", "--backend", "local", "--org", "acme"]) == 0
 
 
-def test_a_home_in_the_repository_around_a_submodule_neither(
+@pytest.mark.parametrize("around", ["repository", "workspace"])
+def test_a_home_around_the_repository_neither(
     repository: Path,
     requests: tuple[str, list[str]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    around: str,
 ) -> None:
+    """Where a submodule is in another repository, or a job has several checkouts."""
     url, asked = requests
     module = repository / "modules" / "tasks"
     module.mkdir(parents=True)
-    (module / ".git").write_text("gitdir: ../../.git/modules/tasks\n")
+    if around == "repository":
+        (module / ".git").write_text("gitdir: ../../.git/modules/tasks\n")
+    else:
+        (module / ".git").mkdir()
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(repository))
     (module / "good.tasks.yaml").write_text(TASK.format(key="good"))
     (repository / ".pulumi").mkdir()
     (repository / ".pulumi/credentials.json").write_text(json.dumps({"current": url}))
