@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from reconciler.cli.answers import _project_of
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import ServiceResponse
+from tests.support.action_runner import Runner
 from tests.support.doc_blocks import ROOT, environment, shell
 from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import TOKEN
@@ -144,6 +145,38 @@ def test_the_error_for_another_user_names_the_workflow(
     _, _, err = colleague.run(action, "asks", *text, *asked, "-y")
     assert "who created the task, can do this: http" in err
     assert "set `answer-workflow` in taskctl.toml" in err
+
+
+def test_a_task_that_ci_replaced_can_be_cancelled(
+    asked: LiveTasks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It keeps running, and no key has it any more: its name in the workflow is its ID."""
+    old = asked.task_id("asks")
+    asked.write({"asks": "approving anew"}, isShared=True)
+    replace = ("apply", "-y", "--replace", "asks")
+    assert asked.run(*replace)[0] == 0
+    with monkeypatch.context() as theirs:
+        theirs.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
+        said = [asked.run("cancel", old, "-y")[2], asked.run(*replace)[2]]
+    for text in said:
+        line = next(row for row in text.splitlines() if "action=cancel" in row).strip()
+        words = pasted(line, tmp_path, monkeypatch)
+        assert words[-3:] == [f"key=acme/{old}", "-f", "action=cancel"]
+    env = {"TASKCTL_BACKEND": asked.url}
+    runner = Runner(tmp_path / "runner", asked.folder, pull_request=None, env=env)
+    ran = runner.script("cancel", key=f"acme/{old}")
+    assert (ran.code, f"acme/{old}: cancelled" in ran.said) == (0, True), ran.said
+
+
+def test_the_placeholder_of_a_printed_command_is_no_answer(asked: LiveTasks) -> None:
+    asked.apply({"asks": "asking"}, isShared=True)
+    for words in (
+        ("say", "asks", "TEXT"),
+        ("reject", "asks", "-m", "TEXT"),
+        ("approve", "asks", "-m", "TEXT"),
+    ):
+        code, _, err = asked.run(*words)
+        assert (code, "replace TEXT with your message [TC804]" in err) == (1, True), err
 
 
 def test_a_chat_message_has_the_link_once(
