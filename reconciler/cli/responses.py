@@ -22,9 +22,12 @@ def check_request(request: str | None, *, yes: bool) -> None:
 
 
 def message_text(text: str, name: str) -> str:
-    """The text of a message. UsageError if it is empty or not valid UTF-8."""
+    """The text of a message. UsageError if it is empty, not valid UTF-8, or the placeholder of a
+    command that taskctl has printed."""
     if not text.strip():
         raise UsageError("empty", name=name)
+    if text == "TEXT":
+        raise UsageError("placeholder")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as problem:

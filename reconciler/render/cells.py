@@ -91,6 +91,9 @@ def wrap_words(text: str, columns: int) -> list[str]:
     return rows
 
 
+_COPYABLE = ("taskctl ", "gh workflow run ", "# ")
+
+
 def wrap_sentences(text: str, columns: int) -> str:
     """A text whose long lines are wrapped between words, with their indentation, except for
     commands, which must be copyable."""
@@ -99,7 +102,7 @@ def wrap_sentences(text: str, columns: int) -> str:
 
 def _wrapped(line: str, columns: int) -> list[str]:
     inside = line.lstrip(" ")
-    is_code = line != inside and (inside.startswith("taskctl "))
+    is_code = line != inside and inside.startswith(_COPYABLE)
     if is_code or width(line) <= columns:
         return [line]
     indent = " " * (len(line) - len(inside))
