@@ -30,19 +30,6 @@ SCENARIOS = (
     "endless",
 )
 VARIABLE = "TASKCTL_SERVE_TOKEN"
-NO_BUDGET = -1
-MAX_TOKENS = 2**53
-
-
-def _tokens(value: str) -> int:
-    if value == "none":
-        return NO_BUDGET
-    plain = value.isascii() and value.isdigit() and len(value) < 17
-    if not plain or int(value) > MAX_TOKENS:
-        raise UsageError("tokens", value=value)
-    return int(value)
-
-
 DATABASE = ".taskctl/local.db"
 """The default file, in the working directory."""
 
@@ -77,10 +64,9 @@ DATABASE = ".taskctl/local.db"
     ),
     option(
         "--token-budget",
-        type=_tokens,
-        metavar="N|none",
-        help="Neo tokens that each organization may use, stored in the file; none removes the "
-        "limit.",
+        type=click.IntRange(0, 2**53),
+        metavar="N",
+        help="Neo tokens that each organization may use, stored in the file until the next start.",
     ),
     text_only=True,
     examples=[
@@ -126,8 +112,7 @@ def command(
             identity=LOCAL_IDENTITY if file else None,  # tasks outlive a token
             scenario=scenario_of(scenario, work_time.total_seconds()),
         )
-        if token_budget is not None:
-            app.set_budget(None if token_budget == NO_BUDGET else TokenBudget(token_budget))
+        app.set_budget(TokenBudget(token_budget) if token_budget is not None else None)
 
         def announce(url: str) -> None:
             call.out.document(f"{url}\n")
