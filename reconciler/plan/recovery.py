@@ -70,13 +70,13 @@ class Evidence(NamedTuple):
 
 
 def judge(
-    candidates: Sequence[Evidence], unlisted: Remark | None, left: float, other: str = ""
+    candidates: Sequence[Evidence], unlisted: Remark | None, left: float, other: str | None
 ) -> Verdict:
     """The table: the first row that applies decides.
 
     `unlisted`: why the list does not prove that a task is absent. `left`: seconds until the attempt
-    is past its age. `other`: the user who made it, unless with the current identity, which sees too
-    little of it to decide more than the first row.
+    is past its age. `other`: the user who made it, if with another identity than the current one,
+    which may not see its task: then only the first row applies.
     """
     proven = [c.task for c in candidates if c.is_readable and c.has_mark and c.may_do_work]
     if proven:
@@ -84,7 +84,7 @@ def judge(
         return Found(oldest, _ids(others))
     unread = [c.task for c in candidates if not c.is_readable]
     possible = [c.task for c in candidates if c.is_readable and (c.has_mark or c.may_do_work)]
-    if other:
+    if other is not None:
         why = remark("attempt.other_identity", who=other)
         return Unresolved(Reason.OTHER_IDENTITY, why, _ids([*unread, *possible]))
     if left > 0:
@@ -173,7 +173,7 @@ def recover(
             [c for c in candidates if c.has_mark or owners.named.get(c.task.id, ref) == ref],
             remark("attempt.unlisted", why=unlisted) if unlisted is not None else None,
             time_left(attempt, settle_time, ages, view.clocks.boot),
-            "" if view.identity.same_as(attempt.identity) else attempt.identity.name,
+            None if view.identity.same_as(attempt.identity) else attempt.identity.name,
         )
     refs = {attempt.mark: attempt.ref for attempt in attempts}
     return {mark: _unless_shared(mark, refs, verdicts, owners) for mark in verdicts}

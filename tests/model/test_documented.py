@@ -49,7 +49,7 @@ def test_the_table_of_recovery_is_that_of_the_code() -> None:
         else:
             row = 3
         unlisted = None if listed else remark("attempt.unlisted", why="it is out of order")
-        verdict = judge([candidate], unlisted, 0.0 if old else 1.0)
+        verdict = judge([candidate], unlisted, 0.0 if old else 1.0, None)
         assert type(verdict) is documented[row, old], (candidate, listed, old)
 
 

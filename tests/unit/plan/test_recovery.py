@@ -108,8 +108,8 @@ def test_the_first_row_that_applies_decides(
     }
     candidates = [Evidence(remote(name), *facts[name]) for name in evidence]
     unlisted = None if is_listed else UNLISTED
-    assert type(judge(candidates, unlisted, 1.0)) is before
-    assert type(judge(candidates, unlisted, 0.0)) is after
+    assert type(judge(candidates, unlisted, 1.0, None)) is before
+    assert type(judge(candidates, unlisted, 0.0, None)) is after
 
 
 def test_nothing_but_proof_is_ever_adopted() -> None:
@@ -120,7 +120,7 @@ def test_nothing_but_proof_is_ever_adopted() -> None:
     ):
         given = [Evidence(remote("t"), *first)]
         given += [Evidence(remote("u"), *second)] if second is not None else []
-        verdict = judge(given, None if listed else UNLISTED, left, "" if own else "other")
+        verdict = judge(given, None if listed else UNLISTED, left, None if own else "")
         proven = [c.task.id for c in given if c.has_mark and c.may_do_work and c.is_readable]
         assert isinstance(verdict, Found) is bool(proven)
         may_exist = any(c.has_mark or c.may_do_work or not c.is_readable for c in given)
@@ -137,7 +137,7 @@ def test_the_oldest_of_several_proven_tasks_is_adopted() -> None:
         Evidence(remote(i, createdAt=None) if at is None else remote(i, at), True, True)
         for i, at in dates.items()
     ]
-    verdict = judge(given, None, 0.0)
+    verdict = judge(given, None, 0.0, None)
     assert isinstance(verdict, Found)
     assert (verdict.task.id, verdict.duplicates) == ("t", ("a", "b", "u"))
 
