@@ -28,6 +28,7 @@ from reconciler.model.canonical import visible
 TASKCTL = (sys.executable, "-I", "-m", "reconciler")  # beside it, in its virtual environment
 COMMANDS = ("validate", "plan", "apply", "results")
 ANSWERS = ("approve", "reject", "say", "cancel")
+SHOWN = 5  # lines about keys, above the plan, which must fit into the same comment
 UNDONE = ("held", "failed", "unresolved", "notStarted")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")  # never Markdown, or a command of the log
 _NOT_SHOWN = "The message ({:,} characters) is not shown: the input `answers` is not `true`."
@@ -266,7 +267,8 @@ class Action:
             if task["key"] in failing
             and os.path.normpath(Path(self._where, task["file"])) not in changed
         ]
-        return "".join(lines) + "\n"
+        more = [f"- and {len(lines) - SHOWN} more\n"] if len(lines) > SHOWN else []
+        return "".join([*lines[:SHOWN], *more, "\n"])
 
     def _number(self) -> int | None:
         """The number of the pull request or issue that gets the comment."""

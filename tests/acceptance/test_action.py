@@ -95,6 +95,18 @@ def test_a_failure_that_the_pull_request_did_not_cause_says_so(
 
 
 @pytest.mark.tools
+def test_such_failures_leave_room_for_the_plan(runner: Runner, github: GitHub) -> None:
+    write(runner, prompts(9))
+    path = runner.workspace / "tasks" / "all.yaml"
+    assert runner.script("apply", backend="local").code == 0
+    path.write_text(path.read_text().replace('"k', '"renamed'))
+    github.changed = []
+    summary = runner.script("plan", backend="local").summary
+    assert summary.count("made this plan fail") == 5
+    assert "- and 4 more\n" in summary
+
+
+@pytest.mark.tools
 def test_a_move_counts_as_a_change(runner: Runner) -> None:
     """A workflow that skips apply without changes must not skip it."""
     assert runner.script("apply", backend="local").code == 0
