@@ -53,10 +53,11 @@ class InitOptions(Value, frozen=True):
 @dataclass
 class InitReport:
     """File names as the user would write them: `written`, `kept`, and `shown` with their text.
-    `folder` is the directory, empty for the current one; `placeholders` are those that are left in
-    workflows."""
+    `folder` is the directory, empty for the current one; `tasks`: its manifests, if the
+    configuration of a directory above it applies; `placeholders`: those left in workflows."""
 
     folder: str = ""
+    tasks: str = ""
     written: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
@@ -155,8 +156,11 @@ class _Starter:
             return
         name = os.path.relpath(config.file)
         self.report.kept.append(name)
+        if not config.file.parent.samefile(self._folder):
+            self.report.tasks = self._prefix + "tasks"
         if not config.claims(resolved(self._folder / SCHEMA).with_suffix(".yaml")):
-            self._ctx.ui.note("not_read", config=name, folder=self._prefix + "tasks")
+            tasks = os.path.relpath(resolved(self._folder / "tasks"), resolved(config.file.parent))
+            self._ctx.ui.note("not_read", config=name, folder=tasks)
         lines = [
             f"{line}\n"
             for line in self._shared.splitlines()

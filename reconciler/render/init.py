@@ -39,11 +39,12 @@ def init_text(report: InitReport) -> str:
 def _next_steps(report: InitReport) -> str:
     """Commands to run from here."""
     there = ("-C", report.folder) if report.folder else ()
+    new = (report.tasks,) if report.tasks else there  # -C would mean the manifests above
     known = {PurePath(name).name for name in (*report.written, *report.kept)}
     steps = [
-        (completed(command_line("validate", *there)), "check the manifests, offline"),
+        (completed(command_line("validate", *new)), "check the manifests, offline"),
         (
-            completed(command_line("plan", "--backend", "local", *there)),
+            completed(command_line("plan", "--backend", "local", *new)),
             "plan without an account or a network",
         ),
     ]
@@ -58,5 +59,5 @@ def _next_steps(report: InitReport) -> str:
     width = max(cells.width(command) for command, _ in steps[:2])
     rows = [f"    {cells.pad(command, width)}  # {why}\n" for command, why in steps]
     return f"Next steps:\n{''.join(rows)}" + (
-        f"\nTo write more files, run:\n    {more}\n" if lacking else ""
+        f"\nTo write more files, run:\n    {more}\n" if lacking and not report.tasks else ""
     )

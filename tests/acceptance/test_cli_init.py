@@ -90,6 +90,26 @@ def test_the_next_steps_can_be_pasted(
     assert not (folder / "taskctl.toml").exists()
 
 
+@pytest.mark.parametrize("words", [["init", "infra"], ["init", "-C", "infra"]])
+def test_the_next_steps_are_about_the_new_manifest(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """Below a configuration, whose manifests the same commands with -C would use."""
+    (folder / ".git").mkdir()
+    (folder / "infra").mkdir()
+    assert run(["init", "-q"]) == 0
+    (folder / "tasks/example.yaml").write_text("version: 1\norgName: acme\ntasks: {}\n")
+    capsys.readouterr()
+    assert run(words) == 0
+    out, err = capsys.readouterr()
+    assert "does not read infra/tasks" in err
+    commands = re.findall(r"^    (taskctl [^#\n]*)", out, re.MULTILINE)
+    assert len(commands) == 2  # hooks and workflows belong in the root
+    for command in commands:
+        assert run(shlex.split(command)[1:]) == 0, command
+        assert re.search("^1 task in|example-unused-stacks", capsys.readouterr().out, re.MULTILINE)
+
+
 def test_without_manifests_init_is_suggested(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
