@@ -24,13 +24,9 @@ _ATTRIBUTES = ("anchor", "ctag", "value", "style", "flow_style", "implicit", "ex
 class Formatted(Value, frozen=True):
     """`content` is the canonical form; None if there is none, for the reason in `diagnostics`."""
 
-    before: bytes
     content: bytes | None
+    changed: bool = False
     diagnostics: tuple[Diagnostic, ...] = ()
-
-    @property
-    def changed(self) -> bool:
-        return self.content is not None and self.content != self.before
 
 
 def format_manifest(content: bytes, file: str) -> Formatted:
@@ -47,8 +43,8 @@ def format_manifest(content: bytes, file: str) -> Formatted:
         if made != content:
             findings += _differences(source, made)
     if findings:
-        return Formatted(content, None, tuple(source.diagnostics(findings, file)))
-    return Formatted(content, made)
+        return Formatted(None, diagnostics=tuple(source.diagnostics(findings, file)))
+    return Formatted(made, made != content)
 
 
 def _differences(source: Source, made: bytes) -> list[Finding]:
