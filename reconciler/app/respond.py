@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
     from reconciler.state.model import Record
 
-QUIT = ("q", "quit")
-"""The answers that end a conversation."""
-
 
 class Response(Value, frozen=True):
     """`sent` is the event (None if there was nothing to send), `answered` the request that it
@@ -180,8 +177,8 @@ def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> 
     ctx, prompted = task.tasks.ctx, False
     ctx.ui.show_approval(task.record.ref, approval)
     if approval.is_question and not (answer or yes) and ctx.ui.interactive:
-        answer, prompted = read_answer(ctx) or "", True
-        if not answer:
+        answer, prompted = (ctx.ui.read_line("ask.answer") or "").strip(), True
+        if answer.lower() in ("", "q", "quit"):  # `-m q` sends a q
             ctx.ui.note("nothing_sent")
             return
     if approval.is_question != bool(answer):
@@ -247,13 +244,6 @@ def _numbered(
         if len(requests) > 1:
             task.note_request(number, len(requests))
         yield task, approval
-
-
-def read_answer(ctx: Context) -> str | None:
-    """The answer to a question, empty to skip it. None: quit, or the end of the input. (`approve
-    -m q` sends a q.)"""
-    answer = ctx.ui.read_line("ask.answer")
-    return None if answer is None or answer.strip().lower() in QUIT else answer.strip()
 
 
 def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Responses:

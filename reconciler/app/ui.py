@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.remote.in_flight import InFlight
     from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
-    from reconciler.tasks.status import OpenRequest, TaskStatus
+    from reconciler.tasks.status import TaskStatus
 
 
 class FailureReport(Value, frozen=True):
@@ -91,9 +91,6 @@ class Ui(Protocol):
         adopted."""
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None: ...
-
-    def show_request(self, request: OpenRequest, now: datetime) -> None:
-        """What a task waits for, and since when."""
 
     def read_line(self, question: str, **facts: Arg) -> str | None:
         """A line of input; None at its end."""

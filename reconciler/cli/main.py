@@ -38,7 +38,7 @@ GROUPS = {
         "wait": "Wait until tasks are done.",
         "results": "Show the results of tasks: answers, data, pull requests.",
         "open": "Open the page or the pull request of a task.",
-        "inbox": "List open requests and respond to them.",
+        "inbox": "List open requests.",
         "approve": "Approve the open requests of tasks.",
         "reject": "Reject the open requests of tasks.",
         "say": "Send a follow-up message to tasks.",

@@ -35,9 +35,9 @@ def message_text(text: str, name: str) -> str:
     return text
 
 
-def show_responses(out: Output, sent: Responses, *, skippable: bool = False) -> int:
+def show_responses(out: Output, sent: Responses) -> int:
     """Shows each response and problem as it arrives, or one document at the end. Returns exit code
-    1 if there is a problem, or if nothing was sent, unless `skippable`."""
+    1 if there is a problem, or if nothing was sent."""
     from reconciler.app.respond import Response
     from reconciler.render.respond import response_text, responses_document
 
@@ -56,4 +56,4 @@ def show_responses(out: Output, sent: Responses, *, skippable: bool = False) -> 
     if not as_text:
         document = responses_document(responses, out.masked_diagnostics(problems))
         out.result(lambda: document, lambda _style: "")
-    return int(bool(problems) or not (responses or skippable))
+    return int(bool(problems) or not responses)

@@ -53,19 +53,6 @@ def test_yes_approves(place: LiveTasks, answer: str) -> None:
     place.finish(asks="done")
 
 
-def test_the_inbox_asks_what_to_reply_and_what_to_do_instead(place: LiveTasks) -> None:
-    place.apply({"asks": "approving"})
-    place.finish(asks="waiting")
-    with at_terminal(place, "inbox") as person:
-        person.until("Approve (y), reject (r), skip (Enter) or quit (q): ")
-        person.type("r\n")
-        person.until("What to do instead (Enter skips): ")
-        person.type("Only preview it.\n")
-        assert person.ended() == 0
-        assert "acme/asks: Rejected." in person.screen
-    place.finish(asks="done")
-
-
 @pytest.mark.parametrize("answer", NOES)
 def test_cancel_requires_yes(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})

@@ -60,8 +60,6 @@ class RecordingUi:
 
     def show_approval(self, *_given: Any) -> None: ...
 
-    show_request = show_approval
-
     def read_line(self, question: str, **_facts: Any) -> str | None:
         self.notes.append(question)
         return None

@@ -1,10 +1,9 @@
-"""`taskctl inbox`: shows what tasks ask for, and responds."""
+"""`taskctl inbox`: shows what tasks ask for."""
 
 from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import READS, SELECTION
-from reconciler.cli.responses import show_responses
 
 
 @make_command(
@@ -12,25 +11,22 @@ from reconciler.cli.responses import show_responses
     SELECTION,
     *READS,
     examples=[
-        ("taskctl inbox", "respond to the open requests, the oldest first"),
+        ("taskctl inbox", "the open requests, and the commands that answer them"),
         ("taskctl inbox 'rotate-*'", "only those of some tasks"),
         ("taskctl inbox --format json", "list them for a program"),
     ],
 )
 def command(call: Call, selectors: tuple[str, ...]) -> int:
-    """List open requests, oldest first. On a terminal, answer them one by one.
+    """List open requests, oldest first, each with the command that answers it.
 
-    An answer is rejected if the request has changed since it was shown. Tool calls that run outside
-    the service are only listed.
+    `taskctl approve GLOB` shows and asks about one after another.
     """
-    from reconciler.app.inbox import answer_inbox, inbox
+    from reconciler.app.inbox import inbox
     from reconciler.render.inbox import inbox_document, inbox_text
 
-    listed = inbox(call.ctx, selectors)
-    if call.ctx.ui.interactive and listed.requests:
-        return show_responses(call.out, answer_inbox(listed), skippable=True)
+    requests, read_at = inbox(call.ctx, selectors)
     call.out.result(
-        lambda: inbox_document(listed.requests, listed.read_at),
-        lambda style: inbox_text(listed.requests, style, listed.read_at),
+        lambda: inbox_document(requests, read_at),
+        lambda style: inbox_text(requests, style, read_at),
     )
     return 0

@@ -21,8 +21,6 @@ from reconciler.render.style import Style
 from reconciler.system.clock import SystemClock
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from reconciler.app.apply import ApplyWaitReport
     from reconciler.app.ui import Watch
     from reconciler.cli.console.wait_notes import WaitNotes
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.remote.in_flight import InFlight
     from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
-    from reconciler.tasks.status import OpenRequest, TaskStatus
+    from reconciler.tasks.status import TaskStatus
 
 
 class OutputOptions(Value, frozen=True):
@@ -242,11 +240,6 @@ class Output:
         rows = approval_rows(approval, self.style(sys.stderr))
         text = "".join(f"  {row}".rstrip() + "\n" for row in rows)
         write_stderr(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
-
-    def show_request(self, request: OpenRequest, now: datetime) -> None:
-        from reconciler.render.inbox import inbox_text
-
-        write_stderr("\n" + inbox_text([request], self.style(sys.stderr), now))
 
     @property
     def interactive(self) -> bool:
