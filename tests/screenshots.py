@@ -31,7 +31,11 @@ IMAGES = ROOT / "docs/images"
 DIGESTS = IMAGES / "screenshots.txt"
 WIDTH = 820
 HEIGHTS = {"comment": 550, "report": 780, "page": 580}
-PROMPTS = ("finishing - tag the buckets", "approving - upgrade the network", "slow - report drift")
+PROMPTS = (
+    "finishing - tag the buckets",
+    "approving - upgrade the network",
+    "endless - report drift",
+)
 STATES = "[...document.querySelectorAll('.tasks .state')].map((e) => e.textContent)"
 LOOK = """\
 <!doctype html><meta charset="utf-8"><style>
@@ -92,7 +96,7 @@ def _live(browser: Page, folder: Path) -> None:
         browser.until("document.activeElement.id === 'token'")
         browser.type("screenshots")
         browser.press("Enter", "\r", 13)
-        browser.until(f"{STATES}.length === 3 && {STATES}.includes('waiting')")
+        browser.until(f"['done', 'running', 'waiting'].every((s) => {STATES}.includes(s))")
 
 
 def main(arguments: list[str]) -> int:
