@@ -140,7 +140,7 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
 
 def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
     """Rows with aligned columns; those in `right` are right-aligned. Cells may be colored."""
-    widths = list(map(column_width, zip(*rows, strict=True)))
+    widths = list(map(_column_width, zip(*rows, strict=True)))
     return [
         GAP.join(
             pad(cell, columns, right=number in right)
@@ -150,7 +150,13 @@ def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
     ]
 
 
-def column_width(column: Sequence[str]) -> int:
+def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The widths of the columns, that of the first as tables pad it."""
+    first, *others = zip(*rows, strict=True)
+    return [_column_width(first), *(max(map(width, column)) for column in others)]
+
+
+def _column_width(column: Sequence[str]) -> int:
     """The width that a column is padded to: cells that are far wider than most move only the rest
     of their own row."""
     sizes = sorted(map(width, column))

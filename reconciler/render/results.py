@@ -150,8 +150,7 @@ def _fitted(table: list[tuple[str, ...]], style: Style) -> list[tuple[str, list[
     """Each row without the columns that are empty, with answers cut. On a terminal that is too
     narrow, pull requests are below the row, and answers are left out."""
     columns, gap = list(zip(*table, strict=True)), len(cells.GAP)
-    widths = [cells.column_width(columns[0])]
-    widths += [max(map(cells.width, column)) for column in columns[1:]]
+    widths = cells.widths_of(table)
     has_requests, has_answers = (any(column[1:]) for column in columns[2:])
     left = style.full_width - widths[0] - widths[1] - 2 * gap
     is_beside = has_requests and (widths[2] <= left or not style.terminal)

@@ -236,7 +236,7 @@ class _Writer(Value, frozen=True):
     def _fitted(self, table: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
         """The rows with prompts cut to the room that the other columns leave, and settings if not
         even the beginning of a prompt would fit; without settings if there are none."""
-        widths = [max(map(cells.width, column)) for column in zip(*table[1:], strict=True)]
+        widths = cells.widths_of(table[1:])
         room = self.inner.width - sum(widths[:2]) - 2 * len(cells.GAP)
         if not widths[3]:
             return [(*row[:2], cells.shorten(row[2], max(room, _BEGIN))) for row in table]
