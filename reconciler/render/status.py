@@ -58,7 +58,7 @@ def _fitting(table: list[tuple[str, ...]], style: Style) -> list[str]:
     rows = cells.table_rows(table, _RIGHT)
     if not style.terminal or len(table[0]) == _MIN_COLUMNS:
         return rows
-    if max(map(cells.width, rows)) <= style.width:
+    if sum(cells.widths_of(table)) + len(cells.GAP) * (len(table[0]) - 1) <= style.width:
         return rows
     return _fitting([row[:-1] for row in table], style)
 
