@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from reconciler.app.duplicates import record_of_duplicate
 from reconciler.app.expectations import Expectations
 from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, TaskctlError
+from reconciler.model.diagnostics import ManifestError, Place, TaskctlError
 from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.shell import is_task_id
@@ -197,8 +198,18 @@ def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[T
         elif ctx.settings.path(selector).exists():
             ctx.ui.note("no_tasks_in_path", path=selector)
         else:
-            find(state, selector)
+            find_task(ctx, state, selector)
     return tuple(sorted(found, key=natural))
+
+
+def find_task(ctx: Context, state: State, name: str) -> TaskRef:
+    """The recorded or attempted task of a `KEY` or `ORG/KEY`. TaskctlError if there is none; if a
+    manifest declares it, it is only not created yet."""
+    if not any(name in (ref.key, str(ref)) for ref in known_refs(state)):
+        with suppress(ManifestError):
+            if any(name in (task.key, str(task.ref)) for task in ctx.load(()).tasks):
+                raise TaskctlError.of(Code.NO_TASK_YET, "declared", at=Place(key=name), ref=name)
+    return find(state, name)
 
 
 def confirm(

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import read_plan_file
-from reconciler.app.recorded_tasks import RecordedTasks
+from reconciler.app.recorded_tasks import RecordedTasks, find_task
 from reconciler.manifest.repository import is_inside
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, replace
-from reconciler.state.edit import find
 
 if TYPE_CHECKING:
     from reconciler.plan.plan import Change, Plan
@@ -60,7 +59,7 @@ def _report(tasks: RecordedTasks, key: str) -> TaskReport:
     from reconciler.plan.diff import differences
     from reconciler.plan.masking import masked_state
 
-    ref = find(tasks.state, key)
+    ref = find_task(tasks.ctx, tasks.state, key)
     state = masked_state(tasks.state)
     status = tasks.statuses([ref])[0]
     record = state.records.get(ref)

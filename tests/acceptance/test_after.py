@@ -248,6 +248,18 @@ def test_a_predecessor_that_moves_is_shown_with_its_status(place: LiveTasks) -> 
     assert "(`after`): new (running" in place.run("plan")[1]
 
 
+@pytest.mark.parametrize("command", ["status", "show", "logs", "cancel"])
+def test_a_declared_task_that_is_not_created_yet_is_no_mistake(
+    place: LiveTasks, command: str
+) -> None:
+    write(place, first=task("finishing"), second=task("x", "first"))
+    assert place.run("apply", "--yes")[0] == 0
+    code, _, err = place.run(command, "second")
+    assert (code, "second is not created yet [TC818]" in err) == (1, True), err
+    assert "taskctl plan --target second " in err
+    assert "[TC617]" in place.run(command, "third")[2]
+
+
 def test_a_predecessor_that_is_created_again_holds_like_a_replaced_one(place: LiveTasks) -> None:
     write(place, first=task("finishing"), second=task("x", "first"))
     assert place.run("apply", "--yes")[0] == 0
