@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.messages.commands import completed
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import Severity
 from reconciler.model.remarks import Remark
+from reconciler.model.shell import id_word
 from reconciler.model.value import replace
 from reconciler.render import safe
 from reconciler.render.counts import listed
@@ -166,8 +168,12 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
         where = ""  # one click away
     yield f"{label} {palette.bold(linked)}  {where}".rstrip()
     if task.replaced:
-        end = ", which was cancelled" if task.cancelled else ""
+        end = (
+            ", which was cancelled" if task.cancelled else "; to cancel it if it is still running:"
+        )
         yield palette.dim(f"    replaces {safe.line(task.replaced)}{end}")
+        if not task.cancelled:
+            yield f"      {completed(f'taskctl cancel {id_word(task.replaced)}')}"
     if task.result is Result.FORGOTTEN and task.cancelled:
         yield palette.dim("    task cancelled")
     if task.updated:

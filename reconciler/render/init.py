@@ -52,7 +52,7 @@ def _next_steps(report: InitReport) -> str:
         steps += [
             (completed(command_line("state", "init", *there)), "create the shared state, once"),
             (" ".join(["git", "add", *map(file_word, report.written)]), "what was written"),
-            ("git commit -m 'Manage agent tasks with taskctl'", "CI plans and applies from now on"),
+            ("git commit -m 'Manage agent tasks with taskctl'", "CI plans it once it is pushed"),
         ]
     lacking = [option for option, name in _MORE_FILES.items() if name not in known]
     more = completed(command_line("init", *lacking, *there))

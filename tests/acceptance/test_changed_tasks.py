@@ -93,6 +93,20 @@ def test_an_edited_prompt_of_a_fleet_is_accepted_or_replaced_with_one_command(
     assert place.document("plan")["summary"]["changed"] == 0
 
 
+def test_apply_shows_how_to_stop_the_task_that_it_replaced(place: LiveTasks) -> None:
+    """Until then, two agents work on the same job."""
+    place.apply({"a": "endless"})
+    old = place.task_id("a")
+    place.write({"a": "endless, and more"})
+    _, out, _ = place.run("apply", "--yes", "--replace", "a")
+    shown = f"replaces {old}; to cancel it if it is still running:\n      taskctl cancel {old} "
+    assert shown in out
+    place.write({"a": "endless, and less"})
+    _, out, _ = place.run("apply", "--yes", "--replace", "a", "--cancel-replaced")
+    assert "which was cancelled\n" in out
+    assert "still running" not in out
+
+
 def patched(place: LiveTasks, key: str, **settings: Any) -> None:
     """Somebody changes a task at the service."""
     done = place.api.call("PATCH", f"{place.api.tasks}/{place.task_id(key)}", settings)
