@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from reconciler.manifest.finding import Finding
+from reconciler.manifest.finding import Finding, too_many_errors
 from reconciler.manifest.ignore_comments import IgnoreComments, blocks
 from reconciler.manifest.parse.spans import Position
+from reconciler.manifest.schema import check
+from reconciler.model import limits
 from reconciler.model.value import replace
 
 if TYPE_CHECKING:
@@ -70,6 +72,19 @@ class Document:
     def rejected(self) -> set[DataPath]:
         """The paths with errors."""
         return {found.path for found in self.findings if blocks(found)}
+
+    def check(self, data: object, *, generated: bool = False) -> None:
+        """Adds the violations of the schema in `data`, which is the document's, or its tasks that
+        were generated. After too many, the document has no data: the rest was not checked."""
+        reported = {found.path for found in self.findings}
+        violations = (f for f in check(data, generated=generated) if f.path not in reported)
+        for number, found in enumerate(violations):
+            if number == limits.FILE_ERRORS:
+                self.findings.append(too_many_errors())
+                self.is_complete, self.expansions = False, {}
+                self.data = self.source.data = None
+                return
+            self.findings.append(found)
 
     def release(self) -> None:
         """Frees the data, once the tasks are built: they still refer to its parts."""

@@ -19,7 +19,6 @@ from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.policy import Timer, check_references
 from reconciler.manifest.repository import is_inside
 from reconciler.manifest.schema import (
-    check,
     check_targets,
     count_values,
     draft_keywords,
@@ -209,9 +208,9 @@ def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
         return Declared({}, (unreadable_file(file, problem),), is_unreadable=True)
     source = read_source(content)
     document = Document(source, file, path.parent)
-    data = source.data if document.is_complete and isinstance(source.data, dict) else None
     if document.is_complete:
-        document.findings += check(source.data)
+        document.check(source.data)
+    data = document.data if isinstance(document.data, dict) else None
     if data is not None:
         with closing(NamedFiles(root)) as files:
             read_expectations(document, files, schemas)

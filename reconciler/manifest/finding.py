@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import MAX_ALIKE, DataRow, Diagnostic, Path, Place, Severity
 from reconciler.model.remarks import Arg, RemarkError
@@ -90,6 +91,11 @@ def warning_finding(
     code: Code, path: Path, case: str = "", facts: Facts = NO_FACTS, *, on_key: bool = False
 ) -> Finding:
     return Finding(code, path, case, facts, Severity.WARNING, on_key)
+
+
+def too_many_errors() -> Finding:
+    """What ends the search for errors in a file."""
+    return Finding(Code.TOO_MANY_ERRORS, (), "", {"limit": limits.FILE_ERRORS}, position=(1, 1))
 
 
 def _task_key(path: Path) -> str | None:

@@ -28,7 +28,6 @@ from reconciler.manifest.parse.nodes import read_nodes
 from reconciler.manifest.parse.source import Source, read_json_source, read_source
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.prompt_file import PromptFile
-from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -78,8 +77,8 @@ class Entries:
                     generated |= own
                     keys |= dict.fromkeys(own, keys.get(name, (1, 1)))
             all_tasks |= own
-        document.findings += check({"tasks": generated}, generated=True)
         document.data, document.keys = {**document.data, "tasks": all_tasks}, keys
+        document.check({"tasks": generated}, generated=True)
 
 
 def _rows(file: NamedFile) -> list[Row] | Finding:

@@ -85,7 +85,7 @@ def insert(before: bytes | None, file: str, tasks: Sequence[NewTask]) -> Added:
 
 
 def _insert_into(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
-    wrong = source.findings or check(source.data)
+    wrong = source.findings or list(check(source.data))
     if wrong:
         raise ManifestError(source.diagnostics(wrong, file))
     made = _with_defaults(source.data, tasks)
@@ -202,7 +202,7 @@ def _checked(
 
 def _built(source: Source, file: str) -> Document:
     document = Document(source, file, Path())
-    document.findings += check(source.data)
+    document.check(source.data)
     build(document)
     return document
 

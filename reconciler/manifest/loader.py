@@ -24,7 +24,6 @@ from reconciler.manifest.redaction import (
     sensitive_keys,
     without_quotes,
 )
-from reconciler.manifest.schema import check
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
@@ -188,8 +187,7 @@ class _Loading:
         document = self._documents[name] = Document(source, name, folder)
         findings = document.findings
         if document.is_complete:
-            reported = {found.path for found in findings}
-            findings += [found for found in check(source.data) if found.path not in reported]
+            document.check(source.data)
             if b"#" in source.body:
                 findings += cut_off_prompts(source)
         expects = b"expect" in source.body and isinstance(source.data, dict)
@@ -238,6 +236,8 @@ class _Loading:
         in_prompts = {name: self._not_ignored(file) for name, file in self.named.prompts.items()}
         for name, document in self._documents.items():
             keys, ignores = sensitive.get(name, set()), document.ignores
+            if not document.is_complete and b"sensitive" in document.source.body:
+                keys = {found.task or "" for found in document.findings}
             found_here = at_entries(document.findings, document.origins)
             findings = [redacted(f, keys) for f in found_here if not _is_ignored(f, ignores)]
             findings += ignores.unused(found_here) if ignores is not None else ()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path as File
 from typing import Any, TypeVar
 
-from reconciler.manifest.finding import Finding
+from reconciler.manifest.finding import Finding, too_many_errors
 from reconciler.manifest.keywords import NAMED_SCHEMAS, ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.repository import repository_root, resolved
@@ -92,9 +92,15 @@ class Policy(Value, frozen=True):
         found: dict[Finding, None] = {}
 
         def check() -> None:
+            errors = 0
             for task in tasks:
-                for violation in self.violations(shape(task)):
-                    found.update(dict.fromkeys(_findings(violation, task.key, data)))
+                violations = self.violations(shape(task))
+                own = dict.fromkeys(f for v in violations for f in _findings(v, task.key, data))
+                found.update(own)
+                errors += sum(finding.is_error for finding in own)
+                if errors > limits.FILE_ERRORS:
+                    found[too_many_errors()] = None
+                    return
 
         try:
             self.timer.run(check, len(tasks) * limits.POLICY_SECONDS_PER_TASK)

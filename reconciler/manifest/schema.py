@@ -28,26 +28,25 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 
-def check(data: object, *, generated: bool = False) -> list[Finding]:
-    """A document's violations of the manifest schema; with `generated`, those of generated tasks,
-    whose keys may differ from declared ones."""
+def check(data: object, *, generated: bool = False) -> Iterator[Finding]:
+    """A document's violations of the manifest schema, as they are found; with `generated`, those of
+    generated tasks, whose keys may differ from declared ones."""
     accelerator = accelerated_validator(generated=generated)
     if accelerator is not None and accelerator.is_valid(data):
-        return []
+        return
     if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
-        return [Finding(Code.NOT_A_MANIFEST, ())]
+        yield Finding(Code.NOT_A_MANIFEST, ())
+        return
     from reconciler.manifest.schema_findings import findings
 
     memory.resume_collection()  # jsonschema leaves reference cycles behind
     schema, validator = _schema(), manifest_validator(generated=generated)
-    found: dict[Finding, None] = {}
     for part in _parts(data):
         if accelerator is None or not accelerator.is_valid(part):
             every = (
                 f for e in validator.iter_errors(part) for f in findings(_violation(e), schema)
             )
-            found |= dict.fromkeys(islice(every, limits.TASK_FINDINGS))
-    return list(found)
+            yield from dict.fromkeys(islice(every, limits.TASK_FINDINGS))
 
 
 def _parts(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:

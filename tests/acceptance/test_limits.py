@@ -3,6 +3,7 @@ largest legitimate ones pass."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,44 @@ def test_wrong_values_behind_aliases(tmp_path: Path, measure: Measure, tasks: st
     assert "TC814" not in ended.codes  # what is left out is not taken for right
     assert ended.seconds < MAX_SECONDS
     assert ended.mib < MAX_MIB
+
+
+# Errors
+
+FEW_SECONDS = 10
+"""For a megabyte of any file."""
+HEAD = "version: 1\norgName: acme\ntasks:\n"
+ERRORS: dict[str, tuple[str, Callable[[int], str]]] = {
+    "keys": (HEAD, lambda n: f"  A {n}:\n"),
+    "tasks": (HEAD, lambda n: f"  a{n}:\n"),
+    "merge keys": (HEAD, lambda n: f"  a{n}: {{<<: 1}}\n"),
+    "duplicate keys": ("", lambda _: "a:\n"),
+}
+
+
+@pytest.mark.parametrize("command", ["validate", "fmt --check"])
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.reaches("FILE_ERRORS")
+def test_a_megabyte_of_errors(tmp_path: Path, measure: Measure, command: str, kind: str) -> None:
+    head, line = ERRORS[kind]
+    count = 1_000_000 // len(line(50_000))
+    text = head + "".join(map(line, range(count)))
+    (tmp_path / "tasks" / "a.yaml").write_text(text)
+    ended = measure(*command.split())
+    assert ended.code == int(not command.startswith("fmt") or kind not in ("keys", "tasks"))
+    assert ended.seconds < FEW_SECONDS
+    assert ended.mib < MAX_MIB
+
+
+def test_a_prompt_file_of_wrong_templates(tmp_path: Path, measure: Measure) -> None:
+    text = "".join(f"{{{{x{n}}}}} " for n in range(90_000))
+    (tmp_path / "prompt.md").write_text(text)
+    entry = "{forEach: {n: [1]}, message: {contentFile: ../prompt.md}}"
+    write_tasks(tmp_path, f"  e: {entry}\n")
+    ended = measure("validate")
+    assert ended.code == 1
+    assert len(ended.codes) == limits.TASK_FINDINGS
+    assert ended.seconds < FEW_SECONDS
 
 
 # Dependencies

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.manifest.loader import load
+from reconciler.model import limits
 from reconciler.model.diagnostics import Severity, count, limited
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,3 +137,36 @@ def test_parser_warnings_are_counted_too(tmp_path: Path) -> None:
     found = load(["a.yaml"], root=tmp_path, all_problems=False).diagnostics
     assert len(found) == 101
     assert count(found, Severity.ERROR) == TASKS
+
+
+@pytest.mark.parametrize(
+    "task", ["T {n}: {{message: x}}", "t{n}: {{message: x, <<: 1}}", "t1: {{message: x}}"]
+)
+def test_after_very_many_errors_the_rest_of_a_file_is_not_checked(
+    task: str,
+    manifest: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(limits, "FILE_ERRORS", 30)
+    for most in (30, 31):
+        numbers = range(most + ("{n}" not in task))
+        tasks = [task.format(n=n) for n in numbers]
+        manifest.write_text("version: 1\ntasks:\n" + "".join(f"  {each}\n" for each in tasks))
+        assert run(["validate", "--format", "json"]) == 1
+        found = json.loads(capsys.readouterr().out)
+        codes = [d["code"] for d in found["diagnostics"]]
+        assert len(codes) == most
+        assert codes.count("TC118") == most - 30
+
+
+def test_unread_sensitive_tasks_are_masked(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(limits, "FILE_ERRORS", 3)
+    line = "  t{}: {{message: Job., secretly: 1, sensitive: true}}\n"
+    manifest.write_text("version: 1\ntasks:\n" + "".join(map(line.format, range(9))))
+    assert run(["validate"]) == 1
+    said = capsys.readouterr()
+    assert "TC118" in said.err
+    assert "secretly" not in said.err

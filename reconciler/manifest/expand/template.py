@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import islice
 from sys import getsizeof
 from typing import Any
 
@@ -17,6 +18,7 @@ from reconciler.manifest.expand.product import Values, values_of
 from reconciler.manifest.expand.rows import Row
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.schema_findings import similar
+from reconciler.model import limits
 from reconciler.model.canonical import texts_in
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -136,28 +138,29 @@ class Vocabulary(Value, frozen=True):
         return cls(axes, values)
 
     def check(self, text: str, path: Path) -> list[Finding]:
-        """The errors of the template at `path`."""
+        """The first errors of the template at `path`."""
+        return list(islice(self._errors(text, path), limits.TASK_FINDINGS))
+
+    def _errors(self, text: str, path: Path) -> Iterator[Finding]:
         if _OPEN not in text:
-            return []
+            return
         template = Template(text)
-        findings = [
-            Finding(Code.INVALID_TEMPLATE, path, "malformed", {"text": malformed, "near": ""})
-            for malformed in template.malformed
-        ]
+        for malformed in template.malformed:
+            facts = {"text": malformed, "near": ""}
+            yield Finding(Code.INVALID_TEMPLATE, path, "malformed", facts)
         for name in template.names:
             axis, _, below = name.partition(".")
             if axis in self.axes and not self.axes[axis]:
                 continue  # no row shows which fields there are
             if self.known.get(name) is None:
-                findings.append(self._undefined(name, path))
+                yield self._undefined(name, path)
                 continue
             # Rows of an axis may differ in form: report the first that lacks the name.
             for row in self.axes.get(axis, ()):
                 if not isinstance(row.field(below) if below else row.value, str):
                     lacking = Finding(Code.INVALID_TEMPLATE, path, "lacking", {"text": name})
-                    findings.append(lacking.at_row(row.file, row.line))
+                    yield lacking.at_row(row.file, row.line)
                     break
-        return findings
 
     def _undefined(self, name: str, path: Path) -> Finding:
         case = "mapping" if name in self.known else "unknown"

@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.manifest.finding import NO_FACTS, Facts, Finding
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding, too_many_errors
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.spans import NextEvent, Position
 from reconciler.model import limits
@@ -246,6 +246,7 @@ class Construction:
                 positions[key] = _position(event.start_mark)
             return key
         if not any((outer.key or "").startswith(_DUPLICATE) for outer in self._stack):
+            self._refuse_more_errors()
             self.repeats.append(((*self._path(frame), key), _position(event.start_mark)))
         self._duplicates.append((mapping, _DUPLICATE + key))
         return _DUPLICATE + key
@@ -291,8 +292,14 @@ class Construction:
         case: str = "",
         facts: Facts = NO_FACTS,
     ) -> None:
+        self._refuse_more_errors()
         path, at = self._path(frame), _position(event.start_mark)
         self.findings.append(Finding(code, path, case, facts, position=at))
+
+    def _refuse_more_errors(self) -> None:
+        if len(self.findings) + len(self.repeats) == limits.FILE_ERRORS:
+            self.findings.append(too_many_errors())
+            raise UnreadableDocumentError
 
     def _refuse(
         self, event: Any, frame: Frame, code: Code, case: str = "", facts: Facts = NO_FACTS
