@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from reconciler.model import limits
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.value import Value
 from reconciler.tasks.events import (
     Approval,
     Event,
+    EventSummary,
+    advance,
     approval_in,
     body_of,
     is_user_event,
@@ -66,12 +69,14 @@ class Conversation:
     """Converts events, given in order, to entries. Keeps track of running tools and requests."""
 
     def __init__(self) -> None:
-        self._started: dict[str, datetime] = {}
-        self._requests: dict[str, Approval] = {}
+        self._started: dict[int, datetime] = {}
+        self._summary = EventSummary()
 
     def entries(self, event: Event) -> list[ConversationEntry]:
         """The entries of an event; none for events that are not shown."""
-        return [self._user(event)] if is_user_event(event) else list(self._agent(event))
+        made = [self._user(event)] if is_user_event(event) else list(self._agent(event))
+        self._summary = advance(self._summary, [event])
+        return made
 
     def _user(self, event: Event) -> ConversationEntry:
         body, at = body_of(event), time_of(event)
@@ -89,7 +94,8 @@ class Conversation:
 
     def _answer(self, body: Mapping[str, object], at: datetime | None) -> ConversationEntry:
         rejected = body.get("ok") is not True
-        request = self._requests.get(text_in(body, "approval_request_id"))
+        answered = text_in(body, "approval_request_id")
+        request = next((each for each in self._summary.approvals if each.id == answered), None)
         message = request.message if request else ""
         text = text_in(body, "instructions") or message
         if request is not None and request.is_question and text != message:
@@ -109,7 +115,6 @@ class Conversation:
                 yield self._tool(body, at)
             case "user_approval_request":
                 request = approval_in(event) or Approval("", message, body)
-                self._requests[request.id] = request
                 yield ConversationEntry(
                     Kind.APPROVAL, at, request.message, request.kind, approval=request
                 )
@@ -144,10 +149,12 @@ class Conversation:
 
     def _start(self, call_id: str, at: datetime | None) -> None:
         if call_id and at is not None:
-            self._started[call_id] = at
+            self._started[hash(call_id)] = at
+            if len(self._started) > limits.SUMMARY_ITEMS:
+                del self._started[next(iter(self._started))]
 
     def _tool(self, body: Mapping[str, object], at: datetime | None) -> ConversationEntry:
-        started = self._started.pop(text_in(body, "tool_call_id"), None)
+        started = self._started.pop(hash(text_in(body, "tool_call_id")), None)
         took = at - started if at is not None and started is not None and at >= started else None
         content = body.get("content")
         text = content if isinstance(content, str) else _flat(content)

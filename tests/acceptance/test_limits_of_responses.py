@@ -155,7 +155,7 @@ def test_a_page_that_is_too_large_is_requested_in_smaller_parts(
 
 # A hostile service
 
-TASKS = 24
+TASKS = 30
 """Half of which are recorded."""
 MOST_MORE = 400
 """In MiB, also of the memory that an honest service with as many tasks would take."""
@@ -188,6 +188,11 @@ def _said(content: object, **more: object) -> bytes:
     return _event("agentResponse", 1, **final, content=content, **more)
 
 
+def _answered_request(number: int) -> tuple[bytes, bytes]:
+    answer = {"type": "user_confirmation", "approval_request_id": f"q{number}", "ok": True}
+    return _asked(number, EXTRA), _event("userInput", -number, **answer)
+
+
 def _asked(at: int, context: object) -> bytes:
     request = {"type": "user_approval_request", "id": f"q{at}"}
     return _event("agentResponse", at, **request, context=context)
@@ -196,6 +201,18 @@ def _asked(at: int, context: object) -> bytes:
 def _events(*events: bytes, after: int = 0) -> bytes:
     more = b', "continuationToken": "%d"' % (after + 1) if after else b""
     return b'{"events": [' + b", ".join(events) + b"]" + more + b"}"
+
+
+READS = 20
+_reads = {False: count(2), True: count(2)}
+
+
+def _growing(*, answered: bool) -> bytes:
+    """The last page, with a new request each time it is read; at last, the agent is done."""
+    number = next(_reads[answered])
+    if number % READS == 0:
+        return _events(_said("done"))
+    return _events(*_answered_request(number)[: 1 + answered])
 
 
 HOSTILE: dict[str, Callable[[int], bytes]] = {
@@ -209,6 +226,8 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
         _prompt("do it"), *(_asked(1000 * at + n, {}) for n in range(999)), after=at
     ),
     "large requests": lambda at: _events(_prompt("do it"), _asked(at, EXTRA), after=at),
+    "more requests": lambda _: _growing(answered=False),
+    "more answered requests": lambda _: _growing(answered=True),
 }
 
 
@@ -247,6 +266,8 @@ def _answered(path: str, kind: str) -> bytes | None:
         ("status", "many requests", 1, {"TC714"}),
         ("status", "large requests", 1, {"TC714"}),
         ("logs k1", "endless", 1, {"TC714"}),
+        ("logs k1 --follow", "more requests", 1, {"TC714"}),
+        ("logs k1 --follow", "more answered requests", 0, set()),
         ("results", "large answers", 0, set()),
         ("results", "large data", 1, {"TC714"}),
     ],
