@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.plan.codec import encode_saved_plan, is_saved_plan, read_saved_plan
+from reconciler.plan.codec import is_saved_plan, read_saved_plan, saved_plan_parts
 from reconciler.plan.plan import Plan
 from reconciler.system import disk
 
@@ -45,4 +45,4 @@ def write_plan_file(root: Path, name: str, plan: Plan) -> None:
     TaskctlError."""
     from reconciler.app.files import write_file
 
-    write_file(root, name, encode_saved_plan(plan), "plan", keeps_mode=False)
+    write_file(root, name, saved_plan_parts(plan), "plan", keeps_mode=False)

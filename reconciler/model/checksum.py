@@ -14,10 +14,16 @@ _MEMBER = re.compile(rb'\{\s*"checksum": ?"([0-9a-f]{8})",')
 
 def with_checksum(data: bytes) -> bytes:
     """The object `data` in the same layout, with a checksum and a final newline."""
-    gap, rest = _GAP.match(data), memoryview(data)[1:]
-    crc = zlib.crc32(b"\n", zlib.crc32(rest))
-    member = b'{%b"checksum": "%08x",' % (gap[1] if gap else b"", crc)
-    return b"".join((member, rest, b"\n"))
+    return b"".join(checksummed(data))
+
+
+def checksummed(*parts: bytes) -> list[bytes | memoryview]:
+    """The parts of the object that these parts are, which can be large: they are not copied."""
+    gap, crc = _GAP.match(parts[0]), 0
+    rest: list[bytes | memoryview] = [memoryview(parts[0])[1:], *parts[1:], b"\n"]
+    for part in rest:
+        crc = zlib.crc32(part, crc)
+    return [b'{%b"checksum": "%08x",' % (gap[1] if gap else b"", crc), *rest]
 
 
 def is_intact(data: bytes) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from reconciler import __version__
-from reconciler.model.checksum import is_intact, with_checksum
+from reconciler.model.checksum import checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
@@ -23,14 +23,14 @@ _FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 
 def encode_saved_plan(plan: Plan) -> bytes:
     """The file of a saved plan. Its first key tells it from a manifest."""
-    parts = {
-        "formatVersion": encode_json(FORMAT_VERSION),
-        "kind": encode_json(SAVED_KIND),
-        "taskctl": encode_json(__version__),
-        "plan": encode_json(plan),
-    }
-    lines = [b'\n "%b": %b' % (name.encode(), part) for name, part in parts.items()]
-    return with_checksum(b"{%b}" % b",".join(lines))
+    return b"".join(saved_plan_parts(plan))
+
+
+def saved_plan_parts(plan: Plan) -> list[bytes | memoryview]:
+    """The same in parts, whose joining would need as much memory again."""
+    known = (encode_json(value) for value in (FORMAT_VERSION, SAVED_KIND, __version__))
+    head = b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": ' % (*known,)
+    return checksummed(head, encode_json(plan), b"}")
 
 
 def is_saved_plan(beginning: bytes) -> bool:

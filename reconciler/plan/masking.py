@@ -22,6 +22,7 @@ from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import first_user_message
 from reconciler.state.attempt import OUTPUTS
+from reconciler.system.memory import share
 
 if TYPE_CHECKING:
     from reconciler.model.remote_task import RemoteTask
@@ -130,15 +131,25 @@ def _own(key: str | None, keys: Keys) -> Collection[str]:
 def _plan(plan: Plan, keys: Keys) -> Plan:
     from reconciler.plan.digest import confirmed_content
 
+    redacted = Redacted()
     return replace(
         plan,
-        tasks=tuple(_task(task, keys) for task in plan.tasks),
+        tasks=tuple(_task(task, keys, redacted) for task in plan.tasks),
         diagnostics=masked_diagnostics(plan.diagnostics, keys),
         content=confirmed_content(plan),
     )
 
 
-def _task(task: PlannedTask, keys: Keys) -> PlannedTask:
+class Redacted(dict[int, tuple[Inputs, Inputs]]):
+    """The inputs of entries, which their tasks share, with those without prompts."""
+
+    def of(self, inputs: Inputs) -> Inputs:
+        if id(inputs) not in self:
+            self[id(inputs)] = inputs, _redact_inputs(inputs)
+        return self[id(inputs)][1]
+
+
+def _task(task: PlannedTask, keys: Keys, redacted: Redacted) -> PlannedTask:
     task = replace(task, remarks=masked_remarks(task.remarks, task.ref.key, keys))
     if not task.sensitive:
         return task
@@ -146,7 +157,7 @@ def _task(task: PlannedTask, keys: Keys) -> PlannedTask:
     return replace(
         task,
         diff=tuple(_change(change, names) for change in task.diff),
-        desired=redact(task.desired) if task.desired is not None else None,
+        desired=redact(task.desired, redacted) if task.desired is not None else None,
         record=_record(task.record, names) if task.record is not None else None,
         attempt=redact(task.attempt) if task.attempt is not None else None,
         remote=_remote(task.remote, names),
@@ -190,8 +201,9 @@ def _without_texts(value: object) -> Any:
     return map_texts(lambda _: STAND_IN, value)
 
 
-def redact(task: R) -> R:
-    """Without its prompt, its entry's prompt, and the values that both are made from."""
+def redact(task: R, redacted: Redacted | None = None) -> R:
+    """Without its prompt, its entry's prompt, and the values that both are made from. The entry's
+    inputs are shared by all tasks with the same `redacted`."""
     inputs = _redact_inputs(task.inputs)
     if not isinstance(task, DesiredTask):
         generated = _redact_values(task.generated) if task.generated is not None else None
@@ -201,7 +213,7 @@ def redact(task: R) -> R:
     origin = replace(
         task.origin,
         generated=_redact_values(task.origin.generated),
-        template=_redact_inputs(task.origin.template),
+        template=(Redacted() if redacted is None else redacted).of(task.origin.template),
     )
     return replace(task, inputs=inputs, origin=origin)
 
@@ -226,7 +238,7 @@ def without_prompt(
 
 def _redact_values(generated: Generated) -> Generated:
     """Values are too short for digests, which could be guessed."""
-    return replace(generated, values=dict.fromkeys(generated.values, STAND_IN))
+    return replace(generated, values=share(dict.fromkeys(generated.values, STAND_IN)))
 
 
 def _redact_inputs(inputs: Inputs) -> Inputs:

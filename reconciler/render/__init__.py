@@ -37,13 +37,18 @@ WITHOUT_DIAGNOSTICS = ("text", *TABLE_FORMATS, *KEYS)
 
 def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
+    return "".join(render_parts(name, report, style))
+
+
+def render_parts(name: str, report: Report, style: Style) -> list[str]:
+    """The same in parts, whose joining would need as much memory again."""
     from reconciler.messages.commands import for_everybody
 
     if name not in ALL_FORMATS:
         raise KeyError(name)
     with for_everybody(shared=name in SHARED_FORMATS):
-        text: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
-    return text
+        made = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
+        return [made] if isinstance(made, str) else list(made)
 
 
 VIEWS = {

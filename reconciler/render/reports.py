@@ -43,14 +43,21 @@ def masked(report: Report, keys: Keys) -> Report:
     if not keys:
         return report
     from reconciler.apply.report import ApplyReport
-    from reconciler.plan.masking import masked_diagnostics, masked_plan, masked_remarks, redact
+    from reconciler.plan.masking import (
+        Redacted,
+        masked_diagnostics,
+        masked_plan,
+        masked_remarks,
+        redact,
+    )
     from reconciler.plan.plan import Plan
 
     if isinstance(report, Plan):
         return masked_plan(report, keys)
     report = replace(report, diagnostics=masked_diagnostics(report.diagnostics, keys))
     if isinstance(report, ValidateReport):
-        listed = tuple(redact(task) if task.sensitive else task for task in report.listed)
+        redacted = Redacted()
+        listed = tuple(redact(task, redacted) if task.sensitive else task for task in report.listed)
         return replace(report, listed=listed)
     if isinstance(report, ApplyReport):
         return replace(

@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +25,10 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer would
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
+Parts = Sequence[bytes | memoryview]
+"""What is written to a file one after the other."""
+
+
 class NotRegularError(OSError):
     """A directory, device, pipe or socket where a file is expected."""
 
@@ -33,7 +38,7 @@ class FileTooLargeError(OSError):
 
 
 def replace_file(
-    path: Path, data: bytes, *, mode: int | None = None, temporary: Path | None = None
+    path: Path, data: bytes | Parts, *, mode: int | None = None, temporary: Path | None = None
 ) -> None:
     """Replaces a file atomically and durably. If it raises OSError, the file has its old
     content, or all of the new one, not yet durably.
@@ -51,7 +56,8 @@ def replace_file(
     try:
         fd = create(temporary, mode)
         try:
-            write_all(fd, data)
+            for part in [data] if isinstance(data, bytes) else data:
+                write_all(fd, part)
             if mode != PRIVATE:
                 os.chmod(temporary, mode)  # regardless of the umask  # noqa: PTH101
             sync(fd)
@@ -115,7 +121,7 @@ def open_to_append(path: Path) -> int:
     return fd
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | memoryview) -> None:
     """Writes all of `data`. May raise OSError after a part of it."""
     rest = memoryview(data)
     while rest:

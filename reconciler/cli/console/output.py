@@ -15,7 +15,7 @@ from reconciler.cli.console.terminal import columns, may_rewrite, wants_color, w
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
-from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render
+from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render, render_parts
 from reconciler.render.reports import Report, keys_in, masked
 from reconciler.render.style import Style
 from reconciler.system.clock import SystemClock
@@ -58,7 +58,7 @@ class Output:
         self.has_result = False
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
-        self._result: str | None = None  # what `end` writes, if it is up to date
+        self._result: list[str] | None = None  # what `end` writes, if it is up to date
         self._sensitive: frozenset[str] = frozenset()
         self._shown: set[Diagnostic] = set()
         self._notes: WaitNotes | None = None
@@ -103,7 +103,7 @@ class Output:
         """The result, in the requested format."""
         report = self.masked(report)
         if self.options.format not in WITHOUT_DIAGNOSTICS:
-            self._result = render(self.options.format, report, self._style_of_report())
+            self._result = render_parts(self.options.format, report, self._style_of_report())
         self.kept = report
         if self._result is None:
             self._write(report)
@@ -142,13 +142,13 @@ class Output:
 
         self.has_result = True
         if self._result is not None:
-            write_whole([self._result])
+            write_whole(self._result)
         elif self._document is not None:
             from reconciler.render.document import pieces
 
             write_whole(pieces(self._document))
         elif self.kept is not None:
-            write_whole([render(self.options.format, self.kept, self._style_of_report())])
+            write_whole(render_parts(self.options.format, self.kept, self._style_of_report()))
 
     def write_files(self) -> None:
         """Writes the report files. TaskctlError for those that failed."""

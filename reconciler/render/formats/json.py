@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from reconciler.render.document import dump
+from collections.abc import Iterator
+
+from reconciler.render.document import pieces
 from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
 
-def render(view: ReportView, style: Style) -> str:
+def render(view: ReportView, style: Style) -> Iterator[str]:
     del style
-    return dump(view.document())
+    return pieces(view.document())

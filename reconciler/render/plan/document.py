@@ -35,7 +35,7 @@ def plan_document(plan: Plan) -> Document:
         "diagnostics": diagnostic_items(plan.diagnostics),
         "summary": plan.summary(),
         **given(budget=budget_part(plan.budgets)),
-        "tasks": [plan_task(task) for task in plan.tasks],
+        "tasks": map(plan_task, plan.tasks),
     }
 
 
