@@ -11,6 +11,8 @@ while [ -n "$taskctl_folder" ]; do
   if [ -e "$taskctl_folder/.git" ]; then
     taskctl_checkouts=$taskctl_checkouts$taskctl_folder:
     [ -f "$taskctl_folder/.git" ] || break
+    read -r taskctl_name <"$taskctl_folder/.git" || :
+    case $taskctl_name in */modules/*) ;; *) break ;; esac # not that of a linked work tree
   fi
   taskctl_folder=${taskctl_folder%/*}
 done

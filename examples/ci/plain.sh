@@ -19,7 +19,9 @@ folder=$(pwd -P) top=$(pwd -P) rest=$PATH:
 while [ -n "$folder" ]; do
   if [ -e "$folder/.git" ]; then
     top=$folder
-    [ -f "$folder/.git" ] || break # a submodule is in another repository
+    [ -f "$folder/.git" ] || break
+    read -r gitdir <"$folder/.git" || :
+    case $gitdir in */modules/*) ;; *) break ;; esac # only a submodule is in another repository
   fi
   folder=${folder%/*}
 done

@@ -71,7 +71,7 @@ class IgnoredFiles:
 def _repository(ours: Path, top: Path) -> dict[str, str]:
     """Fills an empty directory, and returns the variables with which git takes it, and the index
     and the objects of a clone, for the repository of `top`. OSError."""
-    own = _git_directory(top / ".git")
+    own = git_directory(top / ".git")
     if os.path.lexists(own / "index"):
         disk.read_start(own / "index", 0)  # which does not wait for a pipe, as git would
     common = own
@@ -96,7 +96,7 @@ def _repository(ours: Path, top: Path) -> dict[str, str]:
     }
 
 
-def _git_directory(path: Path) -> Path:
+def git_directory(path: Path) -> Path:
     """`.git`, or the directory that it names as a file. OSError."""
     if path.is_dir():
         return path

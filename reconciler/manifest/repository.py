@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.manifest.git_ignored import git_directory
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Place, TaskctlError
 
@@ -45,11 +46,10 @@ def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
     """The repository of a directory, or the one around it: of a submodule, whose files are chosen
     by whoever can commit there, or the workspace of a CI job, with other checkouts."""
     top = repository_root(folder)
-    while top is not None and (top / ".git").is_file():
-        around = repository_root(top.parent)
-        if around is None:
-            break
-        top = around
+    if top is not None:
+        inside = resolved(git_directory(top / ".git")).parents  # of the other's `.git/modules`
+        around = next((folder.parent for folder in inside if folder.name == ".git"), top)
+        top = around if top.is_relative_to(around) else top
     for text in filter(None, map(env.get, _WORKSPACES)):
         workspace = os.path.realpath(os.path.expanduser(text))  # noqa: PTH111 - never raises
         if top is not None and top.is_relative_to(workspace):

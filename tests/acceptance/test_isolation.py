@@ -195,6 +195,9 @@ def test_without_such_a_variable_it_is_the_repository_of_the_working_directory(
     script = f". {ROOT}/script/environment.sh; echo $PATH ${{HOME-none}} ${{XDG_CONFIG_HOME-none}}"
     ended = shell(script, trap.clone / where, env, "/bin/sh")
     assert ended.stdout == "/usr/bin:/bin none none\n"
+    (trap.clone / "module" / ".git").write_text("gitdir: /elsewhere/.git/worktrees/module\n")
+    ended = shell(script, trap.clone / where, env, "/bin/sh")
+    assert (" none " in ended.stdout) is (where != "module")
 
 
 def test_the_installation_gets_only_the_variables_that_it_needs(

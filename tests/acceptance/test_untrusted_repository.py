@@ -366,6 +366,25 @@ def test_a_home_around_the_repository_neither(
     assert "a file in the repository must not set" in capsys.readouterr().err
 
 
+def test_a_home_around_a_linked_work_tree_is_no_repository_of_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where somebody keeps the files of their home directory in git."""
+    tree = repository / "tree"
+    (tree / "tasks").mkdir(parents=True)
+    (tree / ".git").write_text(f"gitdir: {repository.parent}/main/.git/worktrees/tree\n")
+    (tree / "tasks" / "good.yaml").write_text(TASK.format(key="good"))
+    (repository / ".pulumi").mkdir()
+    current = {"current": "http://127.0.0.1:9"}
+    (repository / ".pulumi/credentials.json").write_text(json.dumps(current))
+    monkeypatch.setenv("HOME", str(repository))
+    for name in ("TASKCTL_BACKEND", "PULUMI_BACKEND_URL", "PULUMI_HOME", "PULUMI_ACCESS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tree)
+    assert run(["plan"]) == 1
+    assert "no access token for http://127.0.0.1:9" in capsys.readouterr().err
+
+
 def test_a_configuration_in_the_repository_does_not_name_the_organization(
     repository: Path,
     requests: tuple[str, list[str]],
