@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
@@ -28,6 +29,7 @@ from reconciler.state.edit import known_refs
 from reconciler.tasks.status import TaskStatus, exit_code
 
 if TYPE_CHECKING:
+    from reconciler.model.remarks import Arg, Remark
     from reconciler.model.task import TaskRef
 
 
@@ -235,9 +237,25 @@ class _LaterWaves:
             statuses=in_manifest_order(statuses, (task.ref for task in self._space.desired)),
             end=end,
             read_at=self._ctx.now(),
-            held_tasks=self._held,
+            held_tasks=tuple(map(self._held_now, self._held)),
         )
         return replace(self._applied, report=report)
+
+    def _held_now(self, task: PlannedTask) -> PlannedTask:
+        """A held task; those that it waits for have the statuses that were read last, since the
+        plan may be from before their create."""
+        states: dict[Arg, str] = {s.ref.seen_from(task.ref): s.state for s in self._statuses}
+        return replace(task, remarks=tuple(_with_states(each, states) for each in task.remarks))
+
+
+def _with_states(remark: Remark, states: Mapping[Arg, str]) -> Remark:
+    """The remark with the current states of the tasks that it names."""
+    ahead = remark.facts.get("ahead")
+    if not isinstance(ahead, tuple):
+        return remark
+    each = zip(ahead[::3], ahead[1::3], ahead[2::3], strict=True)
+    now = ((n, states[n], "") if n in states else (n, s, t) for n, s, t in each)
+    return replace(remark, facts={**remark.facts, "ahead": tuple(chain.from_iterable(now))})
 
 
 def _held(plan: Plan | None) -> tuple[PlannedTask, ...]:

@@ -80,7 +80,7 @@ def test_tasks_still_held_are_reported_with_their_reason(place: LiveTasks) -> No
     write(place, "approving finishing finishing", "{pilot: 1}")
     code, out, _ = place.run("apply", *QUICK, "--timeout", "1s")
     assert code == 1
-    assert out.splitlines()[-1].startswith("2 held: waiting for the pilot: t@a (")
+    assert out.splitlines()[-1].startswith("2 held: waiting for the pilot: t@a (waiting")
 
 
 def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
