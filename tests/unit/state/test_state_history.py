@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -117,7 +118,7 @@ def test_state_commands_keep_the_history() -> None:
     (told,) = found.records.values()
     assert (told.task_id, told.former) == ("id-1", ("id-0",))
     assert [h.what for h in told.history] == ["created", "replaced"]
-    none = fold(known, resolve(known, made.ref, None, at=NOON))
+    none = fold(known, resolve(known, made.ref, None, at=NOON + timedelta(hours=1)))
     assert [h.what for h in none.records[made.ref].history] == ["created", "notCreated"]
     assert not none.attempts
     with raises_with(StateError, "no longer the task"):
