@@ -90,11 +90,11 @@ class _Starter:
     def __init__(self, ctx: Context, folder: str, options: InitOptions) -> None:
         self._ctx = ctx
         self._shared = options.shared
-        self._root = ctx.settings.folder
         self._folder = ctx.settings.path(folder)
-        self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
+        self._typed = folder  # relative to the directory of -C, as a PATH is
         where = os.path.normpath(self._folder)
         self.report = InitReport("" if where == "." else where)
+        self._prefix = f"{self.report.folder}/" if self.report.folder else ""
 
     def separate(self) -> None:
         """Creates the configuration before anything else, if what is above is another user's: then
@@ -157,7 +157,7 @@ class _Starter:
         name = os.path.relpath(config.file)
         self.report.kept.append(name)
         if not config.file.parent.samefile(self._folder):
-            self.report.tasks = self._prefix + "tasks"
+            self.report.tasks = os.path.normpath(f"{self._typed}/tasks")
         if not config.claims(resolved(self._folder / SCHEMA).with_suffix(".yaml")):
             tasks = os.path.relpath(resolved(self._folder / "tasks"), resolved(config.file.parent))
             self._ctx.ui.note("not_read", config=name, folder=tasks)
@@ -190,7 +190,7 @@ class _Starter:
         return True
 
     def _write(self, name: str, data: bytes) -> None:
-        write_file(self._root, self._prefix + name, data, "init", mode=PUBLIC)
+        write_file(self._folder, name, data, "init", mode=PUBLIC)
         self.report.written.append(self._prefix + name)
 
 

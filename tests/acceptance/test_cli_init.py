@@ -310,6 +310,18 @@ def test_a_workflow_needs_no_edit_if_everything_is_known(
     assert "??" not in git(folder, "status", "--porcelain", "--untracked-files=all")
 
 
+@pytest.mark.parametrize("words", [("init", "infra"), ("init", "-C", "infra")])
+def test_the_files_of_another_folder_can_be_added_from_here(
+    folder: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "infra").mkdir()
+    git(folder, "init", "-q")
+    assert run([*words, "--workflow"]) == 0
+    (add,) = re.findall(r"^    (git add .*?)  +#", capsys.readouterr().out, re.MULTILINE)
+    subprocess.run(shlex.split(add), check=True)
+    assert "??" not in git(folder, "status", "--porcelain", "--untracked-files=all")
+
+
 @pytest.mark.parametrize("value", ["a b", "$(x)", "", "-x", "a\n"])
 def test_a_name_that_no_workflow_should_have_is_refused(folder: Path, value: str) -> None:
     assert run(["init", "--workflow", f"--org={value}"]) == 1
