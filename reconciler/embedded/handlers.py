@@ -71,7 +71,7 @@ def list_tasks(service: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 def get_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     with service.storage.reading() as connection:
-        task = _get_visible(connection, request)
+        task = get_visible(connection, request)
     return text_response(200, task.document(service.now_ms()))
 
 
@@ -81,7 +81,7 @@ def update_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     def work(writer: TaskWriter) -> str:
         task = _get_own(writer.connection, request)
         writer.update_settings(task, change)
-        return _get_visible(writer.connection, request).document(writer.now_ms)
+        return get_visible(writer.connection, request).document(writer.now_ms)
 
     return text_response(200, _write(service, request, work))
 
@@ -116,7 +116,7 @@ def cancel_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 def list_events(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     with service.storage.reading() as connection:
-        task = _get_visible(connection, request)
+        task = get_visible(connection, request)
         page = lists.page_of_events(connection, task, request.query(), service.now_ms())
     return text_response(200, page)
 
@@ -129,7 +129,7 @@ def stream_events(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     """
     last_id = request.environ.get("HTTP_LAST_EVENT_ID")
     with service.storage.reading() as connection:
-        task = _get_visible(connection, request)
+        task = get_visible(connection, request)
         after = lists.event_number(connection, task, last_id) if last_id else -1
 
     def poll(number: int, limit: int) -> EventBatch:
@@ -201,7 +201,8 @@ def _write(service: ServiceContext, request: ApiRequest, work: Callable[[TaskWri
     )
 
 
-def _get_visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
+def get_visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
+    """The task of a request. Raises ApiError 404 unless the user may see it."""
     task = find_task(connection, request.org_name, request.task_id, request.user)
     if task is None:
         raise _not_found(request)
@@ -210,7 +211,7 @@ def _get_visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredT
 
 def _get_own(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
     """A task that the user may change or send to: others can only read a shared task."""
-    task = _get_visible(connection, request)
+    task = get_visible(connection, request)
     if task.creator != request.user.id:
         raise _not_found(request)
     return task

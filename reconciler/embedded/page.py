@@ -12,15 +12,12 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from reconciler.embedded.handlers import ServiceContext
-from reconciler.embedded.lifecycle import stamp
-from reconciler.embedded.tasks import COLUMNS, StoredTask, find_task
+from reconciler.embedded.handlers import ServiceContext, get_visible
+from reconciler.embedded.tasks import COLUMNS, StoredTask
 from reconciler.embedded.wsgi import (
-    ApiError,
     ApiRequest,
     ApiResponse,
     JsonObject,
-    User,
     json_response,
 )
 from reconciler.model.task import TaskRef
@@ -52,33 +49,27 @@ def get_page(service: ServiceContext, _request: ApiRequest) -> ApiResponse:
 
 
 def get_overview(service: ServiceContext, request: ApiRequest) -> ApiResponse:
+    """The newest tasks that the user can see, up to MAX_TASKS, and how many there are in total."""
+    user, now_ms = request.user.id, service.now_ms()
+    newest = f"SELECT {COLUMNS}, org {_VISIBLE} ORDER BY seq DESC LIMIT ?"
     with service.storage.reading() as connection:
-        return json_response(200, _overview(connection, request.user, service.now_ms()))
+        (total,) = connection.execute(f"SELECT count(*) {_VISIBLE}", (user,)).fetchone()
+        rows = connection.execute(newest, (user, MAX_TASKS)).fetchall()
+        tasks = [_summary(connection, StoredTask(*row[:-1]), row[-1], now_ms) for row in rows]
+    return json_response(200, {"tasks": tasks, "total": total})
 
 
 def get_summary(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     """What the page shows about a task in addition to the task itself."""
     with service.storage.reading() as connection:
-        task = find_task(connection, request.org_name, request.task_id, request.user)
-        if task is None:
-            raise ApiError(404, "Task not found")
-        status = _status(connection, task, service.now_ms())
+        status = _status(connection, get_visible(connection, request), service.now_ms())
     answer = status.summary.words if status.state is TaskState.DONE else ""
     listed = _pull_requests(status)
     return json_response(200, {"state": status.state, "pullRequests": listed, "answer": answer})
 
 
-def _overview(connection: sqlite3.Connection, user: User, now_ms: int) -> JsonObject:
-    """The newest tasks that the user can see, up to MAX_TASKS, and how many there are in total."""
-    (total,) = connection.execute(f"SELECT count(*) {_VISIBLE}", (user.id,)).fetchone()
-    newest = f"SELECT {COLUMNS}, org, created_ms {_VISIBLE} ORDER BY seq DESC LIMIT ?"
-    rows = connection.execute(newest, (user.id, MAX_TASKS)).fetchall()
-    tasks = [_summary(connection, StoredTask(*row[:-2]), row[-2], row[-1], now_ms) for row in rows]
-    return {"tasks": tasks, "total": total}
-
-
 def _summary(
-    connection: sqlite3.Connection, task: StoredTask, org_name: str, created_ms: int, now_ms: int
+    connection: sqlite3.Connection, task: StoredTask, org_name: str, now_ms: int
 ) -> JsonObject:
     status = _status(connection, task, now_ms)
     is_over = status.state in (TaskState.DONE, TaskState.FAILED)
@@ -93,8 +84,8 @@ def _summary(
         "question": question,
         "pullRequests": _pull_requests(status),
         "said": first_line(status.summary.words)[:_MAX_LINE] if is_over else "",
-        "createdAt": stamp(created_ms),
-        "tokensUsed": task.used_at(now_ms)[0],
+        "createdAt": status.raw["createdAt"],
+        "tokensUsed": status.tokens_used,
     }
 
 
