@@ -106,7 +106,7 @@ class Wave:
         self._ctx, self._space, self._session = ctx, space, session
         self._request, self._follows = request, follows
         self._yes = request.yes or request.reviewed is not None
-        self._ages = AttemptAges.of(ctx.clock.boot(), session.state.attempts.values())
+        self._ages = AttemptAges(ctx.clock.boot(), session.state.attempts.values())
         self._planning = Planning(ctx, space, self._ages)
         self._compared: Mapping[str, Baseline] = {}
         self._listed: list[RemoteTask] = []

@@ -10,29 +10,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from reconciler.state.attempt import Attempt
 
 
-@dataclass(slots=True)
 class AttemptAges:
     """What the process that holds the lock knows about the age of attempts.
 
-    `locked_at`: when it had taken the lock, in seconds since boot. `before`: for how many seconds
-    others had waited for the outcome of each attempt then, by mark. `own`: when the exchange of
-    each attempt that it has sent ended, by mark; `inf` if it has not.
+    `locked_at`: when it had taken the lock, in seconds since boot; `attempts` are those that it
+    found then. `own`: when the exchange of each attempt that it has sent ended, by mark; `inf` if
+    it has not.
     """
 
-    locked_at: float
-    before: dict[str, float] = field(default_factory=dict)
-    own: dict[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, locked_at: float, attempts: Iterable[Attempt]) -> AttemptAges:
-        """For a process that found these attempts when it had taken the lock."""
-        return cls(locked_at, {attempt.mark: attempt.waited for attempt in attempts})
+    def __init__(self, locked_at: float, attempts: Iterable[Attempt] = ()) -> None:
+        self._locked_at = locked_at
+        self._before = {attempt.mark: attempt.waited for attempt in attempts}
+        self.own: dict[str, float] = {}
 
     def sending(self, mark: str) -> None:
         """An attempt is about to be sent: until its exchange has ended, it does not age."""
@@ -46,7 +40,7 @@ class AttemptAges:
         """For how many seconds, in total, the outcome of an attempt has been waited for."""
         if mark in self.own:
             return max(0.0, boot - self.own[mark])
-        return self.before.get(mark, 0.0) + max(0.0, boot - self.locked_at)
+        return self._before.get(mark, 0.0) + max(0.0, boot - self._locked_at)
 
 
 def time_left(

@@ -138,8 +138,11 @@ def _options(setting: Setting, *, adopt: bool) -> PlanOptions:
 
 
 def _ages(process: Process) -> AttemptAges:
-    own = {mark: BOOT - ticks for mark, ticks in process.ended}
-    return AttemptAges(BOOT, dict(process.waited), own)
+    found: Any = [SimpleNamespace(mark=mark, waited=waited) for mark, waited in process.waited]
+    ages = AttemptAges(BOOT, found)
+    for mark, ticks in process.ended:
+        ages.ended(mark, BOOT - ticks)
+    return ages
 
 
 def plan(world: World, process: Process, setting: Setting) -> Planned:

@@ -182,7 +182,7 @@ class World:
             ended=lambda result: self.calls.record("reported", result),
             cancel=self._cancel,
             paused=lambda seconds, why: self.paused.append((seconds, why)),
-            ages=AttemptAges.of(self.clock.boot(), self.session.state.attempts.values()),
+            ages=AttemptAges(self.clock.boot(), self.session.state.attempts.values()),
             settle_time=timedelta(seconds=settle),
             confirms=lambda task: self.confirms(task),
             recurrences=self.recurrences,

@@ -219,7 +219,7 @@ class World:
         client = self._client(token, fate)
         killed = _KilledSession(session, fate)
 
-        ages = AttemptAges.of(self.clock.boot(), session.state.attempts.values())
+        ages = AttemptAges(self.clock.boot(), session.state.attempts.values())
         survey = self._survey(client)
 
         def replan(only: Collection[TaskRef] | None) -> tuple[Plan, RemoteView]:

@@ -41,21 +41,21 @@ def test_an_attempt_in_flight_is_never_old() -> None:
 
 
 def test_an_inherited_attempt_ages_from_the_lock_and_the_window_counts() -> None:
-    ages = AttemptAges.of(5000.0, [sent()])
+    ages = AttemptAges(5000.0, [sent()])
     assert left(sent(), ages, 5000.0) == SPAN
     assert left(sent(), ages, 5000.0 + SPAN) == 0.0
 
 
 def test_what_others_have_waited_counts() -> None:
     before = sent(waited=100.0)
-    ages = AttemptAges.of(5000.0, [before])
+    ages = AttemptAges(5000.0, [before])
     assert left(before, ages, 5000.0) == 60.0
     assert left(before, ages, 5070.0) == 0.0
 
 
 def test_a_journaled_total_is_not_counted_twice() -> None:
     """While a process waits, it journals totals, which become part of the state."""
-    ages = AttemptAges.of(5000.0, [sent(waited=100.0)])
+    ages = AttemptAges(5000.0, [sent(waited=100.0)])
     assert left(sent(waited=130.0), ages, 5030.0) == 30.0
 
 
@@ -73,7 +73,7 @@ def test_the_longer_settle_time_counts() -> None:
 
 def test_totals_are_absolute_and_end_with_the_age() -> None:
     young, old = sent(waited=10.0), attempt("b", NOW - timedelta(seconds=1), waited=SPAN)
-    ages = AttemptAges.of(5000.0, [young, old])
+    ages = AttemptAges(5000.0, [young, old])
     assert dict(waited_totals([young, old], SETTLE, ages, 5015.0)) == {young.mark: 25.0}
     assert list(waited_totals([young, old], SETTLE, ages, 5000.0)) == []
 
@@ -89,7 +89,7 @@ def test_the_total_never_exceeds_what_was_waited(
     it has journaled its last total."""
     tried, waited = sent(), 0.0
     for noted, lost in applies:
-        ages = AttemptAges.of(boot, [tried])
+        ages = AttemptAges(boot, [tried])
         found = dict(waited_totals([tried], SETTLE, ages, boot + noted))
         tried = sent(waited=found.get(tried.mark, tried.waited))
         waited += noted + lost
