@@ -299,7 +299,7 @@ def waited(number: int) -> tuple[tuple[str, float], ...]:
     return tuple((mark, a.waited) for mark, a in sorted(state_of(number).attempts.items()))
 
 
-class _Log:
+class _Session:
     """A journal that keeps the state after its entries."""
 
     def __init__(self, number: int) -> None:
@@ -322,9 +322,9 @@ def note_duplicates(world: World, process: Process, setting: Setting) -> int:
         list_tasks=lambda _: [TaskPage(tuple(listed))],
         first_message=lambda _, task_id: _message(by_id[task_id], setting),
     )
-    log, baselines = _Log(world.state), {ORG: Baseline(ORG, process.listed)}
+    session, baselines = _Session(world.state), {ORG: Baseline(ORG, process.listed)}
     context: Any = SimpleNamespace(
-        log=log,
+        session=session,
         service=service,
         baselines=baselines,
         identity=ME,
@@ -332,7 +332,7 @@ def note_duplicates(world: World, process: Process, setting: Setting) -> int:
         wait=lambda _: True,
     )
     find_duplicates(context, [TaskRef(ORG, key) for key in process.scope], 1)
-    return log.number
+    return session.number
 
 
 @cache
