@@ -24,6 +24,7 @@ FROM_FILE = "forEach: {n: {file: ../data/n.txt}, atMost: 100000}"
 # Entries
 
 
+@pytest.mark.reaches("GENERATED_TASKS")
 def test_the_tasks_of_all_entries_together_are_limited(tmp_path: Path, measure: Measure) -> None:
     numbers(tmp_path, limits.GENERATED_TASKS // 2)
     entry = f"{FROM_FILE}, message: 'do {{{{ n }}}}'"
@@ -32,12 +33,14 @@ def test_the_tasks_of_all_entries_together_are_limited(tmp_path: Path, measure: 
     measure("validate").assert_refused("TC314")
 
 
+@pytest.mark.reaches("GENERATED_TASKS")
 def test_an_entry_with_100000_tasks_is_valid(tmp_path: Path, measure: Measure) -> None:
     numbers(tmp_path, limits.GENERATED_TASKS)
     write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: 'do {{{{ n }}}}'}}\n")
     assert measure("validate").code == 0
 
 
+@pytest.mark.reaches("GENERATED_BYTES")
 @pytest.mark.parametrize("in_file", [False, True])
 def test_the_text_of_all_entries_together_is_limited(
     tmp_path: Path, measure: Measure, *, in_file: bool
@@ -53,6 +56,7 @@ def test_the_text_of_all_entries_together_is_limited(
     measure("validate").assert_refused("TC314")
 
 
+@pytest.mark.reaches("NAMED_FILE_BYTES", "GENERATED_BYTES")
 def test_a_prompt_file_of_1_mib_in_an_entry_of_60_is_valid(
     tmp_path: Path, measure: Measure
 ) -> None:
@@ -66,6 +70,7 @@ def test_a_prompt_file_of_1_mib_in_an_entry_of_60_is_valid(
     measure("validate").assert_refused("TC314")
 
 
+@pytest.mark.reaches("PATH_CHARACTERS")
 def test_the_length_of_a_path_is_limited(tmp_path: Path, measure: Measure) -> None:
     path = "a/" * 400_000
     write_tasks(tmp_path, f"  a: {{message: do it, expect: {{data: {path}x.json}}}}\n")
@@ -83,6 +88,7 @@ def test_a_prompt_full_of_comments_is_read_quickly(
     assert ended.seconds < MAX_SECONDS
 
 
+@pytest.mark.reaches("YAML_DEPTH")
 @pytest.mark.parametrize("program", ["name: x\nresources: ", '{"deployment": '])
 def test_a_program_that_is_nested_too_deeply(
     tmp_path: Path, measure: Measure, program: str
@@ -137,12 +143,14 @@ def _aliases(value: str, name: str, count: int) -> str:
     return first + "".join(f"  t{n}: {{message: x, {name}: *a}}\n" for n in range(count))
 
 
+@pytest.mark.reaches("ALIAS_VALUES")
 def test_the_values_behind_aliases_are_limited(tmp_path: Path, measure: Measure) -> None:
     names = f"{{{', '.join(f'{name}: 1' for name in NAMES)}}}"
     write_tasks(tmp_path, _aliases(names, "x", limits.ALIAS_VALUES // 5_000) + PADDING)
     measure("validate").assert_refused("TC112")
 
 
+@pytest.mark.reaches("TASK_FINDINGS")
 @pytest.mark.parametrize(
     "tasks",
     [
@@ -191,6 +199,7 @@ def test_a_megabyte_of_errors(tmp_path: Path, measure: Measure, command: str, ki
     assert ended.mib < MAX_MIB
 
 
+@pytest.mark.reaches("TASK_FINDINGS")
 def test_a_prompt_file_of_wrong_templates(tmp_path: Path, measure: Measure) -> None:
     text = "".join(f"{{{{x{n}}}}} " for n in range(90_000))
     (tmp_path / "prompt.md").write_text(text)
@@ -217,6 +226,7 @@ def test_a_cycle_of_all_tasks_is_reported_quickly(tmp_path: Path, measure: Measu
 # Directories
 
 
+@pytest.mark.reaches("FOLDER_DEPTH")
 def test_directories_that_are_nested_too_deeply(tmp_path: Path, measure: Measure) -> None:
     write_tasks(tmp_path, "  a: {message: do it}\n")
     levels = limits.FOLDER_DEPTH + 1
@@ -224,9 +234,34 @@ def test_directories_that_are_nested_too_deeply(tmp_path: Path, measure: Measure
     measure("validate").assert_refused("TC101")
 
 
+# Files
+
+FILES = {
+    "MANIFEST_BYTES": ("tasks/a.yaml", "validate", "TC102"),
+    "NAMED_FILE_BYTES": ("prompt.md", "validate", "TC102"),
+    "CONFIG_BYTES": ("taskctl.toml", "validate", "TC805"),
+    "SCHEMA_BYTES": ("s.json", "validate", "TC102"),
+    "SAVED_PLAN_BYTES": ("x.plan", "show x.plan", "TC101"),
+    "STATE_FILE_BYTES": ("s.json", "state list --backend local --state s.json", "TC601"),
+}
+
+
+@pytest.mark.parametrize("limit", [pytest.param(n, marks=pytest.mark.reaches(n)) for n in FILES])
+def test_the_size_of_a_file_is_limited(tmp_path: Path, measure: Measure, limit: str) -> None:
+    name, command, code = FILES[limit]
+    more = "{message: {contentFile: ../prompt.md}, expect: {data: ../s.json}}\n"
+    write_tasks(tmp_path, f"  a: {more}")
+    (tmp_path / "prompt.md").write_text("Do it.")
+    (tmp_path / "s.json").write_text("{}")
+    with (tmp_path / name).open("ab") as file:
+        file.truncate(getattr(limits, limit) + 1)
+    measure(*command.split()).assert_refused(code)
+
+
 # Options
 
 
+@pytest.mark.reaches("PARALLELISM")
 @pytest.mark.parametrize("given", ["257", "20000000"])
 def test_parallelism_is_limited(tmp_path: Path, measure: Measure, given: str) -> None:
     write_tasks(tmp_path, "  a: {message: x}\n")

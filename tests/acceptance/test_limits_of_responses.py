@@ -82,6 +82,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.reaches("RESPONSE_BYTES", "RESPONSE_VALUES", "SMALL_RESPONSE_BYTES")
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 def test_a_compressed_response_is_limited(
     tmp_path: Path, measure: Measure, bomb: Callable[[], bytes]
@@ -103,6 +104,7 @@ def _page(number: int, last: int) -> bytes:
     return json.dumps({"tasks": tasks, **more}).encode()
 
 
+@pytest.mark.reaches("LIST_PAGES")
 @pytest.mark.parametrize("last", [PAGES, PAGES + 1])
 def test_the_pages_of_a_list_are_limited(tmp_path: Path, measure: Measure, last: int) -> None:
     """A list can always name a new task on its next page."""
@@ -126,6 +128,7 @@ LARGE = b'{"tasks": [], "x": "' + b" " * (8 * MIB) + b'"}'
 MANY = b'{"tasks": [], "x": [' + b"[]," * 300_000 + b"[]]}"
 
 
+@pytest.mark.reaches("RESPONSE_BYTES", "RESPONSE_VALUES")
 @pytest.mark.parametrize("large", [LARGE, MANY], ids=["bytes", "values"])
 @pytest.mark.parametrize("most", [1000, 100, 1, 0])
 def test_a_page_that_is_too_large_is_requested_in_smaller_parts(
@@ -254,6 +257,7 @@ def _answered(path: str, kind: str) -> bytes | None:
     return _task(int(name[1:]), more) if name[:1] == "t" and name[1:].isdigit() else None
 
 
+@pytest.mark.reaches("KEPT_BYTES", "KEPT_BYTES_PER_TASK", "EVENT_PAGES", "SUMMARY_ITEMS")
 @pytest.mark.parametrize(
     ("command", "kind", "code", "errors"),
     [
@@ -285,3 +289,47 @@ def test_the_memory_for_a_hostile_service_is_limited(
     assert (measured.code, set(measured.codes)) == (code, errors)
     assert measured.seconds < MAX_SECONDS
     assert measured.mib < MOST_MORE
+
+
+@pytest.mark.soak
+@pytest.mark.reaches("KEPT_BYTES")
+@pytest.mark.parametrize("login", ["other", "me"])
+def test_200000_tasks_of_4_kb_can_be_planned(tmp_path: Path, measure: Measure, login: str) -> None:
+    """They are compared with the new task; those of this user by their first message, too."""
+    total = 200_000 if login == "other" else 2_000
+    write_tasks(tmp_path, "  new: {message: x}\n")
+    known = {"status": "idle", "createdBy": {"githubLogin": login}, "x": "x" * 4_000}
+    start = datetime(2026, 11, 24, tzinfo=UTC)
+
+    def page(path: str) -> bytes:
+        if path.partition("?")[0].endswith("/events"):
+            return HOSTILE["honest"](1)
+        first = int(parse_qs(urlsplit(path).query).get("continuationToken", ["0"])[0])
+        tasks = [
+            {"id": f"t{n}", "createdAt": (start - timedelta(seconds=n)).isoformat(), **known}
+            for n in range(first, first + 1_000)
+        ]
+        more = {"continuationToken": str(first + 1_000)} if first + 1_000 < total else {}
+        return json.dumps({"tasks": tasks, **more}).encode()
+
+    with _serving(page) as (url, asked):
+        measured = measure("plan", "--adopt", "--backend", url)
+    assert sum("pageSize" in path for path in asked) >= total // 1_000
+    assert (measured.code, measured.mib < MAX_MIB) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param({"tasks": [{}] * 1_001}, marks=pytest.mark.reaches("PAGE_ENTRIES")),
+        pytest.param(
+            {"tasks": [], "continuationToken": "x" * 4_097},
+            marks=pytest.mark.reaches("PAGE_TOKEN_CHARACTERS"),
+        ),
+    ],
+    ids=["entries", "token"],
+)
+def test_a_page_with_too_much(tmp_path: Path, measure: Measure, page: object) -> None:
+    write_tasks(tmp_path, "  a: {message: x}\n")
+    with _serving(lambda _: json.dumps(page).encode()) as (url, _):
+        measure("plan", "--backend", url).assert_refused("TC713")

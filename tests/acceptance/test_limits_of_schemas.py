@@ -20,6 +20,9 @@ POLICIES: dict[str, Any] = {
 }
 
 
+@pytest.mark.reaches(
+    "POLICY_STEPS", "POLICY_STEPS_PER_TASK", "POLICY_SECONDS", "POLICY_SECONDS_PER_TASK"
+)
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 @pytest.mark.parametrize("count", [1, 20])
 def test_the_work_of_a_policy_is_limited(
@@ -55,6 +58,7 @@ def test_branches_keep_no_copies_of_a_long_value(tmp_path: Path, measure: Measur
     assert ended.mib < MAX_MIB
 
 
+@pytest.mark.reaches("SCHEMA_VALUES")
 def test_checking_a_policy_is_limited(tmp_path: Path, measure: Measure) -> None:
     """The check of the schema itself takes a time for each of its values."""
     (tmp_path / "taskctl.toml").write_text('policy = "policy.yaml"\n')
@@ -64,6 +68,7 @@ def test_checking_a_policy_is_limited(tmp_path: Path, measure: Measure) -> None:
     measure("validate").assert_refused("TC502")
 
 
+@pytest.mark.reaches("SCHEMA_VALUES")
 def test_checking_all_schemas_is_limited(tmp_path: Path, measure: Measure) -> None:
     tasks = "".join(
         f"  t{n}: {{message: x{n}, expect: {{data: ../s{n}.json}}}}\n" for n in range(9)
@@ -85,3 +90,27 @@ def test_a_schema_is_checked_once_for_all_its_tasks(tmp_path: Path, measure: Mea
     ended = measure("validate")
     assert ended.code == 0
     assert ended.seconds < MAX_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("schema", "lower"),
+    [
+        pytest.param(
+            {"allOf": [{}]}, {"SCHEMA_SECONDS": 0}, marks=pytest.mark.reaches("SCHEMA_SECONDS")
+        ),
+        pytest.param(
+            json.loads('{"not": ' * 51 + "{}" + "}" * 51),
+            {},
+            marks=pytest.mark.reaches("SCHEMA_DEPTH"),
+        ),
+        pytest.param({"$ref": "#"}, {}, marks=pytest.mark.reaches("NESTED_KEYWORDS")),
+    ],
+    ids=["time", "depth", "keywords"],
+)
+def test_a_policy_that_cannot_be_checked(
+    tmp_path: Path, measure: Measure, schema: Any, lower: dict[str, float]
+) -> None:
+    (tmp_path / "policy.json").write_text(json.dumps(schema))
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.json"\n')
+    write_tasks(tmp_path, "  a: {message: do it}\n")
+    measure("validate", **lower).assert_refused("TC502")
