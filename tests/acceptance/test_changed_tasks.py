@@ -97,11 +97,11 @@ def test_apply_shows_how_to_stop_the_task_that_it_replaced(place: LiveTasks) -> 
     """Until then, two agents work on the same job."""
     place.apply({"a": "endless"})
     old = place.task_id("a")
-    place.write({"a": "endless, and more"})
+    place.write({"a": "endless and more"})
     _, out, _ = place.run("apply", "--yes", "--replace", "a")
     shown = f"replaces {old}; to cancel it if it is still running:\n      taskctl cancel {old} "
     assert shown in out
-    place.write({"a": "endless, and less"})
+    place.write({"a": "endless and less"})
     _, out, _ = place.run("apply", "--yes", "--replace", "a", "--cancel-replaced")
     assert "which was cancelled\n" in out
     assert "still running" not in out
