@@ -91,7 +91,8 @@ class _Starter:
         self._ctx = ctx
         self._shared = options.shared
         self._folder = ctx.settings.path(folder)
-        self._typed = folder  # relative to the directory of -C, as a PATH is
+        # Relative to the directory of -C, as a PATH is.
+        self._typed = "" if folder in (".", "./") else folder.rstrip("/") + "/"
         where = os.path.normpath(self._folder)
         self.report = InitReport("" if where == "." else where)
         self._prefix = f"{self.report.folder}/" if self.report.folder else ""
@@ -157,7 +158,7 @@ class _Starter:
         name = os.path.relpath(config.file)
         self.report.kept.append(name)
         if not config.file.parent.samefile(self._folder):
-            self.report.tasks = os.path.normpath(f"{self._typed}/tasks")
+            self.report.tasks = self._typed + "tasks"
         if not config.claims(resolved(self._folder / SCHEMA).with_suffix(".yaml")):
             tasks = os.path.relpath(resolved(self._folder / "tasks"), resolved(config.file.parent))
             self._ctx.ui.note("not_read", config=name, folder=tasks)
@@ -190,7 +191,7 @@ class _Starter:
         return True
 
     def _write(self, name: str, data: bytes) -> None:
-        write_file(self._folder, name, data, "init", mode=PUBLIC)
+        write_file(self._ctx.settings.folder, self._typed + name, data, "init", mode=PUBLIC)
         self.report.written.append(self._prefix + name)
 
 
