@@ -87,8 +87,9 @@ class Files:
     def __init__(self, files: tuple[tuple[str, bytes], ...]) -> None:
         self.files = dict(files)
 
-    def read(self, name: str) -> bytes | None:
-        return self.files.get(name)
+    def read(self, name: str, most: int) -> bytes | None:
+        data = self.files.get(name, b"")
+        return data if name in self.files and len(data) <= most else None
 
     def write(self, name: str, data: bytes) -> None:
         self.files[name] = data
