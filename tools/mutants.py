@@ -1,4 +1,4 @@
-"""Checks the tests: `python -m tools.mutants [--count N] [--seed N] [PATH ...]` breaks the package in
+"""Checks the tests: `python -m tools.mutants [--count N] [--seed N] [--skip N] [PATH ...]` breaks the package in
 N random places, one at a time and in a copy, and runs the unit tests of the module. Prints the
 changes that no test noticed: each is a missing test, or code that nothing needs."""
 
@@ -139,19 +139,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6)
+    parser.add_argument("--skip", type=int, default=0, help="those that an earlier run has judged")
     parser.add_argument("paths", nargs="*", default=["reconciler"])
     given = parser.parse_args()
     files = [p for path in given.paths for p in sorted((ROOT / path).rglob("*.py"))]
     every = [m for file in files for m in mutants_of(file.relative_to(ROOT))]
     random.seed(given.seed)
-    chosen = random.sample(every, min(given.count, len(every)))
+    chosen = random.sample(every, min(given.count, len(every)))[given.skip :]
     print(f"{len(chosen)} of {len(every):,} changes, --seed {given.seed}", flush=True)
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         for name in COPIED:
             shutil.copytree(ROOT / name, Path(folder, name))
         shutil.copy(ROOT / "pyproject.toml", folder)
-        for number, mutant in enumerate(chosen, 1):
+        for number, mutant in enumerate(chosen, given.skip + 1):
             if not is_noticed(mutant, Path(folder)):
                 missed.append(mutant)
                 print(f"{number}: not noticed: {mutant.described(Path(folder))}", flush=True)
