@@ -377,6 +377,11 @@ def test_a_cycle_through_a_pilot_over_two_files_names_both_places(place: LiveTas
     assert "add that file to the command line" in err
 
 
+def test_a_task_that_waits_for_itself_is_one_error(place: LiveTasks) -> None:
+    write(place, a=task("x", "a"))
+    assert validated(place)[1].count("error:") == 1
+
+
 def test_other_names_for_after_are_recognized(place: LiveTasks) -> None:
     for name in ("needs", "dependsOn", "depends_on"):
         write(place, a={"message": "x", name: ["b"]})

@@ -53,7 +53,8 @@ def test_color_depends_on_option_environment_and_terminal(
     [
         ({"TERM": "xterm-256color"}, False),
         ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, True),
-        ({"TERM": "xterm-256color", "VTE_VERSION": "4900"}, False),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "5000"}, True),  # 0.50
+        ({"TERM": "xterm-256color", "VTE_VERSION": "4999"}, False),
         ({"TERM": "xterm-256color", "VTE_VERSION": "?"}, False),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, True),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, False),

@@ -93,7 +93,7 @@ def test_remote_differences_are_reported(
 ) -> None:
     task = only(
         plan(
-            [desired("a", **declared)],
+            [desired("a", cliIntegrations=declared)],
             state([record("a", "t", **recorded)]),
             view([remote("t", **at_service)]),
         )
@@ -106,6 +106,16 @@ def test_a_setting_removed_from_the_manifest_is_absent_in_the_diff() -> None:
     known = state([record("a", "t", planMode=True)])
     task = only(plan([desired("a")], known, view([remote("t")])))
     assert task.diff == (Change("planMode", True, ABSENT, Origin.MANIFEST),)
+
+
+def test_the_path_of_a_change_quotes_odd_names() -> None:
+    known, declared = ([{"id": "x", "a b": value}] for value in "cd")
+    found = plan(
+        [desired("a", cliIntegrations=declared)],
+        state([record("a", "t1", cliIntegrations=known)]),
+        view([remote("t1")]),
+    )
+    assert [change.path for change in only(found).diff] == ['cliIntegrations[0]["a b"]']
 
 
 def test_a_task_is_gone_only_for_the_identity_that_created_it() -> None:

@@ -60,6 +60,13 @@ def test_a_wide_terminal_shows_more_of_an_answer() -> None:
     assert rows(200, *TASKS)[0].split() == ["KEY", "STATUS", "PULL", "REQUESTS", "ANSWER"]
 
 
+def test_a_table_that_just_fits_has_all_columns() -> None:
+    requests = (status("upgrade@network", number=7), status("report", number=8))
+    whole = rows(200, *requests)
+    assert whole[0].split() == ["KEY", "STATUS", "PULL", "REQUESTS"]
+    assert rows(max(map(cells.width, whole)), *requests) == whole
+
+
 def test_a_narrow_terminal_leaves_answers_out_and_shows_pull_requests_below() -> None:
     head, first, second, *_ = rows(80, *TASKS)
     assert head.split() == ["KEY", "STATUS", "PULL", "REQUESTS"]

@@ -24,6 +24,11 @@ def test_words_and_commands_are_never_split(columns: int) -> None:
     assert all(row.startswith("    ") for row in rows if "too" in row or "wrapped" in row)
 
 
+def test_code_that_fits_exactly_is_not_split() -> None:
+    code = "`taskctl apply --yes`"
+    assert cells.wrap_words(f"Run {code} again.", len(code)) == ["Run", code, "again."]
+
+
 def test_columns_that_do_not_fit_are_represented_by_one() -> None:
     table = [["key", *(f"column-{n}" for n in range(9))], ["a", *("0123456789" for _ in range(9))]]
     shown = cells.fit(table, 40)

@@ -173,3 +173,10 @@ def test_any_event_is_accepted(kind: str, more: dict[str, Any], odd: object) -> 
 def test_durations_are_shown() -> None:
     spans = [0.3, 12, 200]
     assert [seconds(timedelta(seconds=s)) for s in spans] == ["0.3 s", "12 s", "3 min 20 s"]
+
+
+def test_an_answer_without_a_text_has_no_colon() -> None:
+    shown = ConversationText(Style(), terminal=False)
+    for text, end in (("", " approved\n"), ("Go on.", " approved: Go on.\n")):
+        entry = ConversationEntry(Kind.ANSWER, None, text, "approved")
+        assert shown.text([entry]).endswith(end)

@@ -49,10 +49,17 @@ def changed(row: dict[str, str], number: int):
     )
 
 
+def drifted(number: int, change: Change):
+    made = generated(ROWS[number], number)
+    return as_planned(made, Action.CHANGED, Reason.CHANGED, diff=(change,), task_id=f"t-{number}")
+
+
 REPORT = plan_of(
     [
         *(as_planned(generated(row, number)) for number, row in enumerate(ROWS[:3])),
-        *(changed(row, number) for number, row in enumerate(ROWS[3:8], 3)),
+        *(changed(row, number) for number, row in enumerate(ROWS[3:6], 3)),
+        drifted(6, Change("permissionMode", "default", "read-only", Origin.REMOTE)),
+        drifted(7, Change("approvalMode", "auto", "balanced", Origin.REMOTE)),
         *(
             as_planned(
                 generated(row, number),
