@@ -70,6 +70,23 @@ def test_a_prompt_file_of_1_mib_in_an_entry_of_60_is_valid(
     measure("validate").assert_refused("TC314")
 
 
+MOST_MIB = 540
+"""Beyond the imports, for any command with as many generated tasks and texts as there may be."""
+
+
+@pytest.mark.soak
+@pytest.mark.reaches("GENERATED_TASKS", "GENERATED_BYTES")
+@pytest.mark.parametrize("more", ["", ", sensitive: true"], ids=["shown", "sensitive"])
+def test_99000_tasks_with_64_mib_of_texts_are_planned_saved_and_shown(
+    tmp_path: Path, measure: Measure, more: str
+) -> None:
+    numbers(tmp_path, 99_000)
+    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 550}'{more}}}\n")
+    for command in ("plan --backend local --out x.plan", "show x.plan"):
+        ended = measure(*command.split())
+        assert (ended.code, ended.mib < MOST_MIB) == (0, True)
+
+
 @pytest.mark.reaches("PATH_CHARACTERS")
 def test_the_length_of_a_path_is_limited(tmp_path: Path, measure: Measure) -> None:
     path = "a/" * 400_000
