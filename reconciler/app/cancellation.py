@@ -33,6 +33,6 @@ def send_cancellation(ctx: Context, record: Record) -> Cancellation:
     is_maker = caller.same_as(record.identity)
     if is_maker and isinstance(failed, Refusal) and failed.status == NOT_FOUND:
         return Cancellation()  # the service also hides tasks of others
-    is_refused = isinstance(failed, Refusal) and failed.status == FORBIDDEN
+    is_refused = isinstance(failed, Refusal) and failed.status in (FORBIDDEN, NOT_FOUND)
     why = delivery_error(failed, record, caller, "the cancellation")
     return Cancellation(False, why, is_refused)

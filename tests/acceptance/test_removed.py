@@ -115,6 +115,9 @@ def test_a_task_that_cannot_be_cancelled_is_not_forgotten(
     assert {t["result"] for t in applied["tasks"]} == {"failed"}
     assert "could not be cancelled" in applied["tasks"][0]["error"]
     assert json.loads(mine)["tasks"].keys() == state(place)["tasks"].keys()
+    # Another user's private task: this user can never cancel it, so apply does not try again.
+    assert place.document("plan")["hasChanges"] is True
+    assert place.document("apply", "--yes")["summary"]["forgotten"] == 2
 
 
 def test_a_saved_plan_is_stale_if_the_removed_keys_change(place: LiveTasks) -> None:
