@@ -30,13 +30,17 @@ def codes(problem: pytest.ExceptionInfo[TaskctlError]) -> list[Code]:
 def test_init_writes_what_is_missing_and_keeps_the_rest(tmp_path: Path) -> None:
     with context(tmp_path, RecordingUi()) as ctx:
         first = init(ctx)
-        assert first.written == ["tasks/example.yaml", SCHEMA, GITIGNORE, "taskctl.toml"]
+        example, schema, ignored, config, hook = (
+            str(tmp_path / name)
+            for name in ("tasks/example.yaml", SCHEMA, GITIGNORE, "taskctl.toml", HOOK)
+        )
+        assert first.written == [example, schema, ignored, config]
         assert first.shown == []
         assert not (tmp_path / HOOK).exists()
         (tmp_path / SCHEMA).write_text("{}")
         second = init(ctx, ".", InitOptions(hook=True))
-        assert second.kept[:2] == ["tasks/example.yaml", GITIGNORE]
-        assert second.written == [SCHEMA, HOOK]
+        assert second.kept[:2] == [example, ignored]
+        assert second.written == [schema, hook]
         assert validate(ctx, ()).tasks == 1
 
 
