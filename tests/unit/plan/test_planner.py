@@ -93,7 +93,7 @@ def test_remote_differences_are_reported(
 ) -> None:
     task = only(
         plan(
-            [desired("a", cliIntegrations=declared)],
+            [desired("a", **declared)],
             state([record("a", "t", **recorded)]),
             view([remote("t", **at_service)]),
         )
