@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from html import unescape
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from ruamel.yaml import YAML
@@ -239,24 +240,56 @@ def test_the_other_ci_files_are_valid() -> None:
 
 
 @pytest.mark.tools
-def test_the_scheduled_job_notifies_once(tmp_path: Path) -> None:
+def test_the_scheduled_job_notifies_once_and_reads_done_tasks_once(tmp_path: Path) -> None:
     path = ROOT / "examples" / "ci" / "github-notify.yml"
     (job,) = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["jobs"].values()
-    (step,) = [step for step in job["steps"] if "run" in step]
-    clone = cloned(tmp_path, MANIFEST.replace("Do it.", "failing to do it."))
+    (step,) = [step for step in job["steps"] if step.get("id") == "notify"]
+    tasks = "  done: {message: finishing it}\n"
+    clone = cloned(tmp_path, MANIFEST.replace("Do it.", "failing to do it.") + tasks)
     scenario = scenario_of("by-prompt", 0.01)
-    app = App(tmp_path / "cloud.db", scenario=scenario)
+    app = CountedApp(tmp_path / "cloud.db", scenario=scenario)
     with closing(app), running_app(app) as url, webhook() as hook:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
         env["TASKCTL_NOTIFY_URL"] = hook.url
-        env["TASKCTL_CACHE_DIR"] = str(tmp_path / "cache")
+        env["TASKCTL_CACHE_DIR"] = str(tmp_path / "first")
         assert step["env"].keys() <= env.keys()
         made = "taskctl state init git:origin; taskctl apply --state git:origin --yes --wait"
         ended = shell(made, clone, env)
         assert ended.returncode == 1, ended.stderr
+        shutil.rmtree(tmp_path / "first", ignore_errors=True)
+        app.paths.clear()
         ended = shell(step["run"], clone, env)
         assert ended.returncode == 0, ended.stderr
         assert [sent["text"].splitlines()[0] for sent in hook.sent] == ["taskctl: 1 failed"]
+        assert len({path for path in app.paths if path.endswith("/events")}) == 2
+        kept = restored(tmp_path / "first", tmp_path / "second")
+        assert kept
+        assert not [data for data in kept if b"failing" in data or b"finishing" in data]
+        app.paths.clear()
+        ended = shell(step["run"], clone, {**env, "TASKCTL_CACHE_DIR": str(tmp_path / "second")})
+        assert ended.returncode == 0, ended.stderr
+        assert (
+            len({path for path in app.paths if path.endswith("/events")}) == 1
+        )  # of the failed one
+
+
+class CountedApp(App):
+    """Notes the path of each request."""
+
+    paths: ClassVar[list[str]] = []
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        self.paths.append(environ["PATH_INFO"])
+        return super().__call__(environ, start_response)
+
+
+def restored(folder: Path, new: Path) -> list[bytes]:
+    """What an artifact makes of a folder: the same files, without their modes."""
+    shutil.copytree(folder, new, copy_function=shutil.copyfile)
+    files = [path for path in new.rglob("*") if path.is_file()]
+    for path in new.rglob("*"):
+        path.chmod(0o644 if path.is_file() else 0o755)
+    return [path.read_bytes() for path in files]
 
 
 @pytest.mark.tools
