@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import struct
 import subprocess
 import sys
-import threading
-import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from pathlib import Path
 from time import process_time
 
@@ -21,6 +16,7 @@ from reconciler.model import limits
 from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, Unsure
 from reconciler.state.engines.git_clone import git_fault
 from tests.support.git_server import git
+from tests.support.hostile_git import hostile_host, large_object, write_ref
 from tests.support.state_engines import Runner, Served, serving
 
 
@@ -152,22 +148,6 @@ def test_programs_of_git_get_no_secrets(
     assert "PATH=" in seen.read_text()
 
 
-def large_object(bare: Path, mebibytes: int) -> str:
-    """The ID of a blob of zeros, which is small when it is packed."""
-    script = f"head -c {mebibytes}M /dev/zero | git hash-object -w --stdin"
-    done = subprocess.run(["sh", "-c", script], cwd=bare, capture_output=True, check=True)
-    return done.stdout.decode().strip()
-
-
-def write_ref(bare: Path, entries: dict[str, str]) -> None:
-    listing = "".join(f"100644 blob {i}\t{name}\0" for name, i in sorted(entries.items()))
-    made = subprocess.run(
-        ["git", "mktree", "-z"], input=listing.encode(), cwd=bare, capture_output=True, check=True
-    )
-    commit = git(bare, "commit-tree", "-m", "x", made.stdout.decode().strip()).strip()
-    git(bare, "update-ref", "refs/taskctl/state/x", commit)
-
-
 def test_an_oversized_head_or_blob_is_not_read(
     here: Runner, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,62 +208,11 @@ def test_a_download_that_no_state_needs_is_stopped(
 def test_an_object_that_no_state_has_is_not_unpacked(
     here: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A tree of zeros is packed to a thousandth of its size."""
     monkeypatch.setattr(limits, "GIT_OBJECT_BYTES", 64 << 20)
-    size = 65 << 20
-    tree = hashlib.sha1(b"tree %d\0" % size + bytes(size)).hexdigest()
-    text = f"tree {tree}\nauthor a <a> 0 +0000\ncommitter a <a> 0 +0000\n\nx\n".encode()
-    pack = b"PACK" + struct.pack(">II", 2, 2) + packed(1, text) + packed(2, bytes(size))
-    commit = hashlib.sha1(b"commit %d\0" % len(text) + text).hexdigest()
-    with hostile_host(commit, pack + hashlib.sha1(pack).digest()) as url:
+    with hostile_host(65 << 20) as url:
         git(here.folder, "remote", "set-url", "origin", url)
         with closing(here.engine()) as engine, pytest.raises(Unsure, match="over limit"):
             engine.read()
-
-
-def packed(kind: int, data: bytes) -> bytes:
-    """An object in a pack: https://git-scm.com/docs/pack-format."""
-    size, head = len(data) >> 4, [kind << 4 | len(data) & 15]
-    while size:
-        head[-1] |= 128
-        head.append(size & 127)
-        size >>= 7
-    return bytes(head) + zlib.compress(data, 1)
-
-
-@contextmanager
-def hostile_host(commit: str, pack: bytes) -> Iterator[str]:
-    """Answers every fetch with this pack."""
-    ref = f"{commit} refs/taskctl/state/x\0allow-any-sha1-in-want shallow\n"
-    announced = "001e# service=git-upload-pack\n0000" + f"{len(ref) + 4:04x}{ref}0000"
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.answer("advertisement", announced.encode())
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer("result", b"0008NAK\n" + pack)
-
-        def answer(self, kind: str, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/x.git"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_the_remedy_of_git_is_shown_for_a_clone_of_another_user(here: Runner) -> None:
