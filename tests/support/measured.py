@@ -18,19 +18,22 @@ from reconciler.cli.main import run
 from reconciler.model import limits
 from tests.support.forked import Forked
 from tests.support.sandbox import TOKEN
+from tests.support.skipped_time import skipped_time
 
 MAX_SECONDS, MAX_MIB = 30, 250
 """Of CPU time, of which a busy machine needs more. Without limits, it would be hours."""
 
 
 class Measured(NamedTuple):
-    """A finished command: its exit code, the codes of its errors, its CPU time in seconds, and
-    the memory in MiB that it needed beyond that of its imports."""
+    """A finished command: its exit code, the codes of its errors, its CPU time in seconds (also
+    that of git), the memory in MiB that it needed beyond that of its imports (not that of git), and
+    all that it printed."""
 
     code: int
     codes: list[str]
     seconds: float
     mib: int
+    printed: str
 
     def assert_refused(self, code: str) -> None:
         assert (self.code, set(self.codes)) == (1, {code})
@@ -61,7 +64,7 @@ def measure(request: pytest.FixtureRequest, tmp_path: Path) -> Measure:
             errors = [each["code"] for each in found if each["severity"] == "error"]
         else:  # the lines of `logs`
             errors = re.findall(r"error: .*\[(TC\d+)\]", err)
-        measured = Measured(code, errors, seconds, mib)
+        measured = Measured(code, errors, seconds, mib, out + err)
         request.node.user_properties.append((MEASURED, (" ".join(arguments[:2]), seconds, mib)))
         return measured
 
@@ -79,10 +82,11 @@ def _measured(words: Sequence[str], lower: Mapping[str, float]) -> None:
         setattr(limits, name, value)
     live_events.POLL_SECONDS = 0.0
     before = _mib()
-    code = run(words)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    result = [code, used.ru_utime + used.ru_stime, _mib() - before]
-    print(json.dumps(result), file=sys.stderr)
+    with skipped_time():
+        code = run(words)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = sum(each.ru_utime + each.ru_stime for each in used)
+    print(json.dumps([code, seconds, _mib() - before]), file=sys.stderr)
 
 
 def _mib() -> int:
