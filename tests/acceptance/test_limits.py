@@ -3,12 +3,14 @@ largest legitimate ones pass."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reconciler.model import limits
+from tests.support.git_server import git
 from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
 
 __all__ = ["measure"]
@@ -249,6 +251,16 @@ def test_directories_that_are_nested_too_deeply(tmp_path: Path, measure: Measure
     levels = limits.FOLDER_DEPTH + 1
     (tmp_path / "tasks" / "/".join(["a"] * levels)).mkdir(parents=True)
     measure("validate").assert_refused("TC101")
+
+
+@pytest.mark.reaches("GIT_ANSWER_SECONDS")
+def test_git_has_a_limited_time_to_answer(tmp_path: Path, measure: Measure) -> None:
+    """It would wait for this pipe."""
+    git(tmp_path, "init", "-q")
+    os.mkfifo(tmp_path / ".gitignore")
+    (tmp_path / "prompt.md").write_text("Do it.")
+    write_tasks(tmp_path, "  a: {message: {contentFile: ../prompt.md}}\n")
+    measure("validate", GIT_ANSWER_SECONDS=0.01).assert_refused("TC101")
 
 
 # Files

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from reconciler.model import limits
 from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
 
 __all__ = ["measure"]
@@ -169,6 +170,8 @@ EXTRA = b'{"a": ' + _OBJECTS + b', "b": ' + _WIDE + b"}"
 """Almost 8 MiB that take 50 MiB."""
 EMOJI = b'"' + "\U0001f600".encode() * 1_900_000 + b'"'
 NO_TASKS = b'{"tasks": []}'
+SLOW_DATA = f'```json\n{{"a": "{"a" * 80}!"}}\n```'
+"""For the expression `^(a+)+$`."""
 MANY_OBJECTS = json.dumps((b"[" + b'{"":0},' * 140_000 + b"{}]").decode()).encode()
 
 
@@ -229,6 +232,8 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
         _prompt("do it"), *(_asked(1000 * at + n, {}) for n in range(999)), after=at
     ),
     "large requests": lambda at: _events(_prompt("do it"), _asked(at, EXTRA), after=at),
+    "short pages": lambda at: _events(_prompt("do it"), after=at),
+    "slow data": lambda _: _events(_prompt("do it"), _said(SLOW_DATA)),
     "more requests": lambda _: _growing(answered=False),
     "more answered requests": lambda _: _growing(answered=True),
 }
@@ -257,6 +262,20 @@ def _answered(path: str, kind: str) -> bytes | None:
     return _task(int(name[1:]), more) if name[:1] == "t" and name[1:].isdigit() else None
 
 
+@contextmanager
+def _recorded(
+    folder: Path, measure: Measure, tasks: str, page: Callable[[str], bytes | None]
+) -> Iterator[tuple[str, list[str]]]:
+    """A service whose pages are these after the tasks were created and recorded."""
+    write_tasks(folder, tasks)
+    pages: list[Callable[[str], bytes | None]] = [lambda _: NO_TASKS]
+    with _serving(lambda path: pages[-1](path)) as (url, asked):
+        assert measure("apply", "--yes", "--backend", url).code == 0
+        pages.append(page)
+        asked.clear()
+        yield url, asked
+
+
 @pytest.mark.reaches("KEPT_BYTES", "KEPT_BYTES_PER_TASK", "EVENT_PAGES", "SUMMARY_ITEMS")
 @pytest.mark.parametrize(
     ("command", "kind", "code", "errors"),
@@ -279,12 +298,9 @@ def _answered(path: str, kind: str) -> bytes | None:
 def test_the_memory_for_a_hostile_service_is_limited(
     tmp_path: Path, measure: Measure, command: str, kind: str, code: int, errors: set[str]
 ) -> None:
-    write_tasks(tmp_path, "".join(f"  k{n}: {{message: m{n}}}\n" for n in range(TASKS // 2)))
-    kinds = [""]
-    with _serving(lambda path: _answered(path, kinds[-1]) if kinds[-1] else NO_TASKS) as (url, _):
-        assert measure("apply", "--yes", "--backend", url).code == 0
+    tasks = "".join(f"  k{n}: {{message: m{n}}}\n" for n in range(TASKS // 2))
+    with _recorded(tmp_path, measure, tasks, partial(_answered, kind=kind)) as (url, _):
         write_tasks(tmp_path, "  new: {message: x}\n", "b")
-        kinds.append(kind)
         measured = measure(*command.split(), "--backend", url, EVENT_PAGES=3)
     assert (measured.code, set(measured.codes)) == (code, errors)
     assert measured.seconds < MAX_SECONDS
@@ -333,3 +349,86 @@ def test_a_page_with_too_much(tmp_path: Path, measure: Measure, page: object) ->
     write_tasks(tmp_path, "  a: {message: x}\n")
     with _serving(lambda _: json.dumps(page).encode()) as (url, _):
         measure("plan", "--backend", url).assert_refused("TC713")
+
+
+# What is read or kept of a task
+
+
+@pytest.mark.reaches("EVENT_SECONDS")
+def test_the_time_of_reading_events_is_limited(tmp_path: Path, measure: Measure) -> None:
+    page = partial(_answered, kind="short pages")
+    with _recorded(tmp_path, measure, "  a: {message: x}\n", page) as (url, asked):
+        measured = measure("logs", "a", "--backend", url, EVENT_SECONDS=0)
+    measured.assert_refused("TC714")
+    assert sum("events" in path for path in asked) == 1
+
+
+@pytest.mark.reaches("RESULT_SECONDS", "RESULT_TIMEOUTS")
+def test_the_time_of_checking_results_is_limited(tmp_path: Path, measure: Measure) -> None:
+    (tmp_path / "s.json").write_text('{"properties": {"a": {"pattern": "^(a+)+$"}}}')
+    more = "expect: {data: ../s.json}"
+    count = limits.RESULT_TIMEOUTS + 2
+    tasks = "".join(f"  k{n}: {{message: m{n}, {more}}}\n" for n in range(count))
+    with _recorded(tmp_path, measure, tasks, partial(_answered, kind="slow data")) as (url, _):
+        measured = measure("results", "--backend", url, RESULT_SECONDS=0.1)
+    assert measured.seconds < MAX_SECONDS
+    assert measured.printed.count("within 0.1 s") == limits.RESULT_TIMEOUTS
+
+
+@pytest.mark.reaches("OUTPUT_BYTES")
+def test_what_a_state_keeps_of_a_task_is_limited(tmp_path: Path, measure: Measure) -> None:
+    named = _task(1, b'0, "name": "' + b"long" * 10_000 + b'"')
+    page = b'{"tasks": [' + named + b"]}"
+    with _recorded(tmp_path, measure, "  a: {message: x}\n", lambda _: page) as (url, _):
+        write_tasks(tmp_path, "  b: {message: y}\n", "b")
+        assert measure("apply", "--yes", "--backend", url).code == 0
+    text = (tmp_path / "taskctl.state.json").read_text()
+    assert '"status": "idle"' in text
+    assert "longlong" not in text
+
+
+MOST_FOR_A_FILE = 100
+"""In MiB, so that the largest file is not even read."""
+
+
+def _extended(file: Path) -> None:
+    with file.open("ab") as opened:
+        opened.truncate(limits.CACHED_FILE_BYTES + 1)
+
+
+def _stuffed(file: Path) -> None:
+    """With short entries, whose values take many times more memory than their text."""
+    entries = ",".join(f'"{number}":0' for number in range(limits.DONE_TASKS))
+    file.write_text(file.read_text().replace('{"entries":{', f'{{"entries":{{{entries},'))
+
+
+@pytest.mark.parametrize(
+    ("command", "enlarge"),
+    [
+        pytest.param("status", _extended, marks=pytest.mark.reaches("CACHED_FILE_BYTES")),
+        pytest.param("status --notify", _stuffed, marks=pytest.mark.reaches("DONE_TASKS")),
+    ],
+    ids=["bytes", "tasks"],
+)
+def test_a_file_of_the_cache_that_is_too_large_is_replaced(
+    tmp_path: Path,
+    cache_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    measure: Measure,
+    command: str,
+    enlarge: Callable[[Path], None],
+) -> None:
+    page = partial(_answered, kind="honest")
+    with _recorded(tmp_path, measure, "  a: {message: x}\n", page) as (url, asked):
+        monkeypatch.setenv("TASKCTL_NOTIFY_URL", f"{url}/hook")
+
+        def reads() -> int:
+            asked.clear()
+            measured = measure(*command.split(), "--backend", url)
+            assert (measured.code, measured.mib < MOST_FOR_A_FILE) == (0, True)
+            return sum("events" in path for path in asked)
+
+        assert (reads(), reads()) == (1, 0)
+        (file,) = (cache_folder / "taskctl").iterdir()
+        enlarge(file)
+        assert (reads(), reads()) == (1, 0)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import limits
 from tests.support.agent_events import agent_event, agent_message, approval, user_event
 from tests.support.fault_server import Fault, FaultServer, Habits
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
@@ -100,17 +99,6 @@ def test_a_scheduled_job_reads_only_tasks_that_were_not_done(
     requests, document = notifying(sandbox, server)
     assert requests["events"] == 2
     assert statuses(document) == {"done": MANY - 2, "failed": 2}
-
-
-def test_a_stuffed_cache_is_not_decoded(sandbox: Sandbox, server: FaultServer) -> None:
-    """Its short entries would take gigabytes; it is replaced."""
-    end_all(server)
-    notifying(sandbox, server)
-    (file,) = sandbox.cache.iterdir()
-    stuffed = ",".join(f'"{number}":0' for number in range(limits.DONE_TASKS))
-    file.write_text(file.read_text().replace('{"entries":{', f'{{"entries":{{{stuffed},'))
-    for events in (MANY, 0):
-        assert notifying(sandbox, server)[0]["events"] == events
 
 
 def test_a_scheduled_job_evaluates_again_what_is_expected_now(
