@@ -177,10 +177,12 @@ def rewrite_state(round_: Round) -> None:
 
 
 def replace_state(round_: Round) -> None:
-    """By another state: a journal is refused until the right one is back."""
+    """By another state, which has no entries of the journal: a journal is refused until the right
+    one is back."""
     ours = round_.path().read_bytes()
     value = json.loads(ours)
     del value["checksum"]
+    value.pop("journal", None)
     value["lineage"] = "another"
     round_.path().write_text(json.dumps(value))
     round_.alone = round_.refused_until_undone = True
