@@ -169,7 +169,7 @@ def _shared_options(formats: Sequence[str], command: click.Command) -> list[clic
         ["--format", "format_name"],
         type=click.Choice(formats),
         metavar="FORMAT" if is_group else None,
-        help="Output format; the help of a command lists its own."
+        help="Output format. Each command's help lists its formats."
         if is_group
         else "Output format.",
     )

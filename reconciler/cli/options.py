@@ -130,7 +130,7 @@ PLAN = [
         multiple=True,
         metavar="KEY|GLOB",
         shell_complete=candidates.keys,
-        help="Only these tasks; ORG/KEY if it contains a slash (repeatable).",
+        help="Only these tasks (repeatable). A pattern with a slash matches ORG/KEY.",
     ),
     option(
         "--exclude",
@@ -164,8 +164,8 @@ PLAN = [
     option(
         "--update",
         is_flag=True,
-        help="Set the declared values on existing tasks, whoever changed them: "
-        f"{', '.join(PATCHED)}.",
+        help=f"Update {', '.join(PATCHED)} of existing tasks to the declared values, no matter who "
+        "changed them.",
     ),
     option(
         "--replace",
@@ -174,7 +174,8 @@ PLAN = [
         metavar="KEY|GLOB|KEY=TASK_ID",
         shell_complete=candidates.keys,
         help="Create a new task for each of these keys whose prompt or another fixed setting was "
-        "edited; with an ID, for this key if that is its current task (repeatable).",
+        "edited. KEY=TASK_ID replaces that task if it is still the current task of KEY. "
+        "Repeatable.",
     ),
     option(
         "--cancel-replaced",
@@ -222,15 +223,15 @@ FAIL_ON = option(
     "--fail-on",
     multiple=True,
     type=click.Choice(["changed", "orphaned"]),
-    help="Also exit 1 if a task differs from its manifest (changed) or is in none (orphaned); "
-    "repeatable.",
+    help="Also exit 1 if a task differs from its manifest (changed), or is no longer in any "
+    "manifest (orphaned). Repeatable.",
 )
 PLAN_FAIL_ON = option(
     "--fail-on",
     multiple=True,
     type=click.Choice(["changed", "orphaned", "none"]),
-    help="Also exit 1 if a task differs from its manifest (changed) or is in none (orphaned); "
-    "repeatable. none: exit 0 even if apply would fail.",
+    help="Also exit 1 if a task differs from its manifest (changed), or is no longer in any "
+    "manifest (orphaned). Repeatable. none: exit 0 even if apply would fail.",
 )
 
 # From options to values

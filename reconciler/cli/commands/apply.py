@@ -39,24 +39,27 @@ def _digest(value: str) -> str:
         "--expect-plan",
         type=_digest,
         metavar="DIGEST",
-        help="Fail unless the plan has this digest, as `taskctl plan` printed it.",
+        help="Fail unless the plan has this digest, which `taskctl plan` prints.",
     ),
     option("--wait", is_flag=True, help="After applying, wait until all tasks are done."),
     option(
         "--timeout",
         type=duration,
         default="30m",
-        help="Maximum total wait.",
+        help="How long to wait in total.",
     ),
     *(INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
     reports=True,
     examples=[
-        ("taskctl apply", "show the plan, ask for confirmation, create"),
+        ("taskctl apply", "show the plan, ask for confirmation, create the tasks"),
         ("taskctl apply --yes", "without asking, for CI"),
-        ("taskctl apply plan.taskctl", "exactly what `taskctl plan -o plan.taskctl` showed"),
+        ("taskctl apply plan.taskctl", "apply exactly what `taskctl plan -o plan.taskctl` showed"),
         ("taskctl apply --yes --report junit=apply.xml", "also write a report for CI"),
-        ("taskctl apply --yes --expect-plan sha256:4f1c...", "exactly the plan with this digest"),
-        ("taskctl apply --yes --wait --timeout 1h", "then wait; exit like `taskctl wait`"),
+        (
+            "taskctl apply --yes --expect-plan sha256:4f1c...",
+            "apply only the plan with this digest",
+        ),
+        ("taskctl apply --yes --wait --timeout 1h", "apply, then wait; exit like `taskctl wait`"),
         ("taskctl apply --backend local --yes", "on the embedded service; no account needed"),
     ],
 )
@@ -74,10 +77,11 @@ def command(
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read. A PLANFILE is a plan
     that `taskctl plan -o` saved; it is rejected as stale if apply would now do anything else.
-    --expect-plan does the same for a plan whose file is not available.
+    --expect-plan does the same check for a plan whose file is not available.
 
-    With --wait, a successful apply then waits until all tasks of the manifests are done, creates
-    those that were held until then, and exits like `taskctl wait`. Ctrl-C only ends the wait.
+    With --wait, a successful apply then waits until all tasks of the manifests are done, creating
+    held tasks as soon as possible, and exits like `taskctl wait`. Ctrl-C stops waiting; the tasks
+    keep running.
     """
     from reconciler.app.apply import ApplyWaitReport, apply
     from reconciler.app.wait import WaitOptions

@@ -17,7 +17,10 @@ from reconciler.cli.usage import UsageError
         ("taskctl approve rotate-iam-keys", "show the request, then ask"),
         ("taskctl approve 'rotate-*'", "all waiting tasks, one after another"),
         ('taskctl approve rotate-iam-keys -m "eu-west-1"', "the answer to a question"),
-        ("taskctl approve rotate-iam-keys --request ID -y", "exactly the request that you saw"),
+        (
+            "taskctl approve rotate-iam-keys --request ID -y",
+            "approve only the request that you saw",
+        ),
     ],
 )
 def command(

@@ -16,7 +16,7 @@ from reconciler.cli.help import printing_command
             "for bash 4.4 or newer with the package bash-completion",
         ),
         ('eval "$(taskctl completion bash)"', "the same in ~/.bashrc, without that package"),
-        ('taskctl completion zsh > "${fpath[1]}/_taskctl"', "for zsh; then restart it"),
+        ('taskctl completion zsh > "${fpath[1]}/_taskctl"', "for zsh; restart it afterwards"),
         ('eval "$(taskctl completion zsh)"', "the same in ~/.zshrc, after compinit"),
         ("taskctl completion fish > ~/.config/fish/completions/taskctl.fish", "for fish"),
     ],

@@ -18,9 +18,9 @@ from reconciler.model.value import replace
     ],
 )
 def command(call: Call) -> int:
-    """Check what an apply needs: backend, token, connection, identity, clock, manifests,
-    organizations, state and git; whether the service keeps marks, and whether CI uses the same
-    state. Changes nothing.
+    """Check what apply needs: backend, token, connection, identity, clock, manifests,
+    organizations, state and git; also whether the service preserves marks (see the glossary), and
+    whether CI uses the same state. Changes nothing.
 
     Checks that cannot run are skipped. Exits 1 if a check fails.
     """

@@ -12,8 +12,8 @@ from reconciler.cli.options import PATHS, option
     option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change."),
     examples=[
         ("taskctl fmt", "format tasks/ and *.tasks.yaml in this directory"),
-        ("taskctl fmt tasks/iam.yaml", "one file, as an editor does when it is saved"),
-        ("taskctl fmt --check", "in CI: list what would change, exit 1 if anything would"),
+        ("taskctl fmt tasks/iam.yaml", "format one file, for example on save"),
+        ("taskctl fmt --check", "in CI: list the files that would change; exit 1 if there are any"),
     ],
 )
 def command(call: Call, paths: tuple[str, ...], check: bool) -> int:

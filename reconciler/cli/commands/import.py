@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     option(
         "--since",
         metavar="DATE|DURATION",
-        help="With --all or --mine: only tasks created since 2026-11-01 (UTC), or in the last 30d.",
+        help="With --all or --mine: only tasks created since a date such as 2026-11-01 (UTC), or "
+        "within a duration such as 30d.",
     ),
     option(
         *("--from", "program"),

@@ -12,14 +12,14 @@ from reconciler.cli.options import READS, SELECTION
     *READS,
     examples=[
         ("taskctl inbox", "the open requests, and the commands that answer them"),
-        ("taskctl inbox 'rotate-*'", "only those of some tasks"),
+        ("taskctl inbox 'rotate-*'", "only the requests of some tasks"),
         ("taskctl inbox --format json", "list them for a program"),
     ],
 )
 def command(call: Call, selectors: tuple[str, ...]) -> int:
     """List open requests, oldest first, each with the command that answers it.
 
-    `taskctl approve GLOB` shows and asks about one after another.
+    `taskctl approve GLOB` shows each request and asks before approving it.
     """
     from reconciler.app.inbox import inbox
     from reconciler.render.inbox import inbox_document, inbox_text

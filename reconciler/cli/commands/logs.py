@@ -11,7 +11,7 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
 @make_command(
     "logs",
     SELECTED,
-    option("-f", "--follow", is_flag=True, help="Continue until the task has finished."),
+    option("-f", "--follow", is_flag=True, help="Show new events until the task has finished."),
     option("--since", metavar="DURATION|TIME", help="Show only events that are newer than this."),
     *(BACKEND, STATE),
     examples=[

@@ -45,9 +45,9 @@ PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of 
     examples=[
         ("taskctl plan", "tasks/ and *.tasks.yaml in this directory"),
         ("taskctl plan --backend local", "on the embedded service; no account needed"),
-        ("taskctl plan -o plan.taskctl", "save it, for `taskctl apply plan.taskctl`"),
+        ("taskctl plan -o plan.taskctl", "save the plan, for `taskctl apply plan.taskctl`"),
         ("taskctl plan --detailed-exitcode", "exit 2 if apply would make changes"),
-        ("taskctl plan --format keys", "only the keys in the plan, one a line"),
+        ("taskctl plan --format keys", "only the keys in the plan, one per line"),
         ("taskctl plan --report markdown=plan.md", "also write a comment for the pull request"),
     ],
 )

@@ -14,7 +14,10 @@ from reconciler.cli.usage import UsageError
     option("-m", "--message", required=True, metavar="TEXT", help="What to do instead."),
     *(REQUEST, YES, BACKEND, STATE),
     examples=[
-        ('taskctl reject rotate-iam-keys -m "Not in production."', "and say what to do instead"),
+        (
+            'taskctl reject rotate-iam-keys -m "Not in production."',
+            "reject, and tell the agent what to do instead",
+        ),
         ("taskctl reject 'rotate-*' -m \"Not today.\"", "all waiting tasks, one after another"),
     ],
 )

@@ -14,15 +14,15 @@ from reconciler.render import KEYS, TABLE_FORMATS
         "--exit-code",
         "exits",
         is_flag=True,
-        help="Exit 0 if all are done, 2 if some are running, 3 if some wait for a person, 1 if "
-        "some failed or are unmet.",
+        help="Exit 0 if all tasks are done, 2 if some are running, 3 if some wait for a person, "
+        "1 if some failed or are unmet.",
     ),
     *READS,
     reports=True,
     formats=(*TABLE_FORMATS, *KEYS),
     examples=[
         ("taskctl results", "the pull requests and answers of all tasks"),
-        ("taskctl results 'upgrade@*' -v", "the whole answers of the tasks of an entry"),
+        ("taskctl results 'upgrade@*' -v", "the full answers of the tasks of an entry"),
         ("taskctl results --format json", "with the data in each answer, for a program"),
         ("taskctl results --format csv > results.csv", "for a spreadsheet"),
         ("taskctl results --report markdown=results.md", "also write a report for a comment"),
@@ -33,8 +33,8 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
     nothing.
 
     The answer is the last message of a task that has finished, and the data is the last JSON block
-    in it. Pull requests are those that the service lists; it does not say whether they are open.
-    Markdown reports contain answers only with -v.
+    in it. Pull requests are those that the service lists, open or not. Markdown reports
+    contain answers only with -v.
     """
     from reconciler.app.results import results
 

@@ -24,10 +24,10 @@ SCHEMAS = (
 def command(name: str) -> str:
     """Print a JSON Schema: of manifests, of the state file, or of the output of a command.
 
-    NAME is manifest (the default), state, or a command whose `--format json` it describes: plan,
-    apply, status, wait, results, inbox, show (of a key), state-list, or validate.
+    NAME is manifest (the default), state, or a command whose `--format json` output the schema
+    describes: plan, apply, status, wait, results, inbox, show (of a key), state-list, or validate.
 
-    An editor with yaml-language-server uses it for a manifest that begins with
+    An editor with yaml-language-server uses the schema for manifests that begin with
     `# yaml-language-server: $schema=PATH`.
     """
     from reconciler.system.resources import schema_text

@@ -66,14 +66,14 @@ DATABASE = ".taskctl/local.db"
         "--token-budget",
         type=click.IntRange(0, 2**53),
         metavar="N",
-        help="Neo tokens that each organization may use, stored in the file until the next start.",
+        help="Token budget of each organization, until the next start of serve.",
     ),
     text_only=True,
     examples=[
         ("taskctl serve", "listens on http://127.0.0.1:8765"),
         ("taskctl serve --port 0 --db /tmp/demo.db", "a free port, and a separate file"),
         ("taskctl serve --scenario approving", "tasks that ask for approval"),
-        ("taskctl serve --token-budget 50000", "a budget of tokens"),
+        ("taskctl serve --token-budget 50000", "with a token budget"),
         (
             "PULUMI_ACCESS_TOKEN=$(cat FILE) taskctl plan --backend http://127.0.0.1:8765",
             "in another terminal, with the token file that serve shows",
@@ -92,9 +92,10 @@ def command(
 ) -> int:
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
 
-    The first line of output is its address. The only valid token is TASKCTL_SERVE_TOKEN; without
-    it, each start creates a token in a new file that only you can read. A PATCH with an invalid
-    body returns 400, which Pulumi's API description does not list.
+    The first line of output is its address. The only valid token is the value of
+    TASKCTL_SERVE_TOKEN; if that is not set, each start creates a token in a new file that only
+    you can read. A PATCH with an invalid body returns 400, which Pulumi's API description does not
+    list.
     """
     from reconciler.embedded.app import App
     from reconciler.embedded.budget import TokenBudget

@@ -15,7 +15,7 @@ from reconciler.render import BASIC_FORMATS
     examples=[
         ("taskctl show plan.taskctl", "what `taskctl plan -o plan.taskctl` saved"),
         ("taskctl show plan.taskctl -v", "with full prompts"),
-        ("taskctl show plan.taskctl --format json", "as a document for a program"),
+        ("taskctl show plan.taskctl --format json", "as JSON for a program"),
         ("taskctl show plan.taskctl --report html=plan.html", "as a page for a browser"),
         ("taskctl show rotate-iam-keys", "one task: record, manifest, and remote status"),
     ],

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         ("taskctl state list", "all recorded tasks"),
         (
             "taskctl state list 'rotate-*' tasks/iam.yaml",
-            "those that match a pattern, and those of a manifest",
+            "tasks that match a pattern, and the tasks of a manifest",
         ),
     ],
 )
@@ -84,7 +84,7 @@ def show_record(call: Call, key: str) -> int:
     argument("new", "NEW", candidates.desired_keys),
     *(YES, *EDITS),
     examples=[
-        ("taskctl state mv old-key new-key", "the task is now new-key"),
+        ("taskctl state mv old-key new-key", "the key of the task is now new-key"),
         ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "all tasks of a renamed entry"),
     ],
 )
@@ -120,8 +120,11 @@ def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
     argument("key", "KEY|GLOB", candidates.keys),
     *(PATHS, YES, *EDITS),
     examples=[
-        ("taskctl state accept cost-review", "a typo was corrected"),
-        ("taskctl state accept 'cost-*'", "in several tasks, after confirmation"),
+        ("taskctl state accept cost-review", "after a typo was corrected"),
+        (
+            "taskctl state accept 'cost-*'",
+            "mark changes of several tasks as applied, after confirmation",
+        ),
     ],
 )
 def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> int:
@@ -138,11 +141,11 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
 @make_command(
     "resolve",
     argument("key", "KEY|GLOB", candidates.keys),
-    option("--task-id", metavar="ID", help="This is the task of KEY."),
-    option("--not-created", is_flag=True, help="No task of KEY exists."),
+    option("--task-id", metavar="ID", help="ID of the task that belongs to KEY."),
+    option("--not-created", is_flag=True, help="KEY has no task."),
     *(YES, *EDITS),
     examples=[
-        ("taskctl state resolve cost-review --task-id 4f1c...", "this is the task it created"),
+        ("taskctl state resolve cost-review --task-id 4f1c...", "the attempt created this task"),
         ("taskctl state resolve cost-review --not-created", "there is no task; apply creates one"),
         ("taskctl state resolve 'rotate@*' --not-created", "existing tasks belong to another team"),
     ],
@@ -150,10 +153,10 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
 def resolve_attempts(
     call: Call, key: str, task_id: str | None, not_created: bool, yes: bool
 ) -> int:
-    """Record which task belongs to an unresolved KEY, or that none exists.
+    """Record which task belongs to an unresolved KEY, or that no task exists.
 
-    KEY has an unresolved attempt, or is only in a manifest. A GLOB selects the keys in the
-    manifests that have neither a task nor an attempt. Asks for confirmation if several match.
+    KEY must have an unresolved attempt, or be declared without a task. A GLOB selects the keys in
+    the manifests that have neither a task nor an attempt. Asks for confirmation if several match.
     Check the service first: if the task exists, --not-created leads to a second task.
     """
     from reconciler.app.state import resolve_attempt, resolve_new_keys
@@ -197,13 +200,14 @@ def _epoch(value: str) -> int:
     "unlock",
     argument("epoch", "EPOCH", type=_epoch),
     *(BACKEND, STATE),
-    examples=[("taskctl state unlock 7", "release the lock in the error message")],
+    examples=[("taskctl state unlock 7", "release the lock with epoch 7")],
 )
 def unlock_state(call: Call, epoch: int) -> int:
     """Release the lock of a shared state.
 
-    EPOCH is the number in the error message about the locked state. If that run is still active,
-    it sends no further requests. The lock of a run that was killed expires by itself.
+    EPOCH is the number in the error message about the locked state. If the run that holds the lock
+    is still active, it sends no further requests. The lock of a run that was killed expires by
+    itself.
     """
     from reconciler.app.state import release_lock
 

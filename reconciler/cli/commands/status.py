@@ -53,8 +53,8 @@ def _states(
         "--exit-code",
         "exits",
         is_flag=True,
-        help="Exit 0 if all are done, 2 if some are running, 3 if some wait for a person, 1 if "
-        "some failed.",
+        help="Exit 0 if all tasks are done, 2 if some are running, 3 if some wait for a person, "
+        "1 if some failed.",
     ),
     option(
         "--totals",
@@ -65,7 +65,8 @@ def _states(
     option(
         "--since",
         metavar="DATE|DURATION",
-        help="With --totals: only tasks created since 2026-11-01 (UTC), or in the last 30d.",
+        help="With --totals: only tasks created since a date such as 2026-11-01 (UTC), or within a "
+        "duration such as 30d.",
     ),
     option(
         "--by",
@@ -76,7 +77,7 @@ def _states(
     option(
         "--notify",
         is_flag=True,
-        help="Send newly waiting and failed tasks to the webhook TASKCTL_NOTIFY_URL.",
+        help="Notify the webhook in TASKCTL_NOTIFY_URL of newly waiting and failed tasks.",
     ),
     option(
         "--notify-since",
@@ -94,7 +95,7 @@ def _states(
             "the tasks of a manifest, and those that match a pattern",
         ),
         ("taskctl status --status waiting,failed", "those that need attention"),
-        ("taskctl status --status failed --format keys", "only their keys, one a line"),
+        ("taskctl status --status failed --format keys", "only their keys, one per line"),
         ("taskctl status --totals", "the tokens used, by manifest and by day"),
         ("taskctl status --totals --since 30d --by team --format csv", "for a spreadsheet"),
         ("taskctl status --notify -q", "for a scheduled job: send what is new to a chat"),

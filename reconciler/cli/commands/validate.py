@@ -22,7 +22,7 @@ STRICT = option("--strict", is_flag=True, help="Treat warnings as errors.")
         ("taskctl validate", "tasks/ and *.tasks.yaml in this directory"),
         ("taskctl validate tasks/iam.yaml", "one file"),
         ("taskctl validate --format json | jq .diagnostics", "for another program"),
-        ("taskctl validate --report sarif=taskctl.sarif", "also a report for code scanning"),
+        ("taskctl validate --report sarif=taskctl.sarif", "also write a report for code scanning"),
     ],
 )
 def command(call: Call, paths: tuple[str, ...], strict: bool, skip_without_manifests: bool) -> int:

@@ -29,9 +29,9 @@ def command(
 ) -> int:
     """Wait until no task is running or waiting for a person.
 
-    Exits 0 if all are done; 2 if some were still running and 3 if some were still waiting at the
-    timeout; 1 if some failed. A task that is unmet, gone, stopped or cancelled counts as failed.
-    Ctrl-C only ends the wait.
+    Exits 0 if all tasks are done, and 1 if some failed. At the timeout, exits 2 if some are still
+    running, and 3 if some wait for a person. A task that is unmet, gone, stopped or cancelled
+    counts as failed. Ctrl-C stops waiting; the tasks keep running.
     """
     from reconciler.app.wait import WaitOptions, wait
 
