@@ -279,7 +279,7 @@ class Planning:
         return {s.ref: _task_progress(s, now, is_fresh=s.ref in fresh) for s in statuses}
 
     def _careless(self, plan: Plan) -> Iterator[Diagnostic]:
-        """A warning for each unfinished task that is less careful than its manifest. Whether an
+        """A warning for each unfinished task that is less restricted than its manifest. Whether an
         idle task has finished is in its events; if they cannot be read, it counts as unfinished."""
         tasks = {task.ref: task for task in plan.tasks if updates.less_careful(task)}
         idle = [

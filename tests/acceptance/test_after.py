@@ -53,7 +53,7 @@ def test_a_task_is_held_until_the_one_before_it_is_done(place: LiveTasks) -> Non
     assert place.run("apply", "--yes")[0] == 0
     assert planned(place)["second"] == ("held", "after")
     assert planned(place, "--target", "second")["second"] == ("held", "after")
-    assert "waiting until these are done (`after`): first (running" in place.run("plan")[1]
+    assert "waiting until these tasks are done (`after`): first (running" in place.run("plan")[1]
     place.time.advance(1)
     assert planned(place)["second"] == ("create", "new")
     assert place.document("apply", "--yes")["summary"]["created"] == 1
@@ -255,7 +255,7 @@ def test_a_declared_task_that_is_not_created_yet_is_no_mistake(
     write(place, first=task("finishing"), second=task("x", "first"))
     assert place.run("apply", "--yes")[0] == 0
     code, _, err = place.run(command, "second")
-    assert (code, "second is not created yet [TC818]" in err) == (1, True), err
+    assert (code, "second has not been created yet [TC818]" in err) == (1, True), err
     assert "taskctl plan --target second " in err
     assert "[TC617]" in place.run(command, "third")[2]
 

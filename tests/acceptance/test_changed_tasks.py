@@ -158,7 +158,7 @@ def test_update_reconciles_what_drifted_at_the_service(place: LiveTasks) -> None
     assert "taskctl apply --update" in warned["detail"]
     for form in ("text", "markdown", "html", "sarif", "github", "junit"):
         _, report, said = place.run("plan", "--format", form)
-        assert "less careful than its manifest" in report + said, form
+        assert "less restricted than its manifest" in report + said, form
     assert place.run("plan", "--update", "--detailed-exitcode")[0] == 2
     assert careless(place.document("plan", "--update")) == []
     assert place.document("apply", "--update", "--yes")["summary"]["updated"] == 1

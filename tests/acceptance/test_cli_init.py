@@ -208,7 +208,8 @@ def test_below_the_root_of_a_repository_the_place_for_hooks_is_named(
     assert run(["init"]) == 0
     assert capsys.readouterr().err == ""
     assert run(["init", "a/b"]) == 0
-    assert "with a/b/tasks for tasks, and run taskctl with -C a/b." in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "replace `tasks` with a/b/tasks in them, and run taskctl with -C a/b." in err
 
 
 def test_a_write_error_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

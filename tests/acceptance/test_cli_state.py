@@ -155,4 +155,4 @@ def test_either_side_of_a_merge_conflict_works(taskctl: Taskctl, side: str) -> N
 def test_a_wrong_epoch_is_an_error_that_names_where_to_find_it(taskctl: Taskctl) -> None:
     for wrong in ("x", "1.5", "٣"):
         message = taskctl("state", "unlock", wrong, code=1)
-        assert f'"{wrong}" is not a number; the error message about the locked state' in message
+        assert f'"{wrong}" is not a number: use the epoch in the error message' in message

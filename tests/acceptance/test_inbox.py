@@ -86,7 +86,7 @@ def test_a_terminal_asks_about_one_request_after_another(place: LiveTasks) -> No
     with at_terminal(place, "approve", "*") as person:
         answers = (("y", ASKED), ("q", "Which region"), ("", ASKED))
         for number, (words, shown) in enumerate(answers, 1):
-            person.until("Answer (Enter or q skips): " if words == "q" else "[y/N] ")
+            person.until("Answer (press Enter to skip): " if words == "q" else "[y/N] ")
             assert shown in person.screen
             assert f"Request {number} of 3" in person.screen
             person.type(f"{words}\n")
@@ -143,7 +143,7 @@ def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     assert "[TC736]" in place.answer("approve", "one")[2]
     assert place.answer("approve", "one", "-m", "eu-west-1")[1] == "acme/one: Answered.\n"
     with at_terminal(place, "approve", "two") as person:
-        person.until("Answer (Enter or q skips): ")
+        person.until("Answer (press Enter to skip): ")
         assert "Which region" in person.screen
         person.type("eu-west-1\n")
         assert person.ended() == 0

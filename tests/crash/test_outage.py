@@ -71,7 +71,7 @@ def test_an_outage_costs_few_creates(
     results = Counter(ended.results().values())
     assert results.keys() <= {"created", "unresolved", "notStarted"}
     assert results["notStarted"] >= len(TEXTS) - MOST
-    held = [line for line in ended.stderr.splitlines() if "Sending no create requests for" in line]
+    held = [line for line in ended.stderr.splitlines() if "Pausing create requests for" in line]
     assert held
     assert all(why in line for line in held)
     here.server.set_rules()

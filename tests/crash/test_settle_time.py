@@ -147,7 +147,10 @@ def test_nobody_declares_that_nothing_was_created_while_the_request_may_arrive(
     with monkeypatch.context() as theirs:
         theirs.setenv("PULUMI_ACCESS_TOKEN", "other")
         (planned,) = here.run("plan").document["tasks"]
-    assert "only an apply by me-login, who sent it, can look it up" in planned["note"]
+    assert (
+        "me-login made this attempt; only an apply by that identity can look it up"
+        in planned["note"]
+    )
     assert "If me-login can no longer apply" in planned["hints"][0]["text"]
     refused = here.run_state("resolve", "k0", "--not-created")
     assert (refused.code, "An apply by me-login" in refused.stdout) == (1, True)

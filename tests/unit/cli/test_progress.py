@@ -75,8 +75,7 @@ def test_a_log_has_one_line_per_wait_and_half_a_minute(
 def test_a_log_says_why_no_create_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
     Lines(1, lambda: NOW).paused(4.0, "503: down")
     assert capfd.readouterr().err == (
-        "The outcome of a create request is unknown (503: down). "
-        "Sending no create requests for 4 s.\n"
+        "The outcome of a create request is unknown (503: down). Pausing create requests for 4 s.\n"
     )
 
 
