@@ -102,7 +102,8 @@ def foreign(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagno
 
 
 def less_careful(task: PlannedTask) -> tuple[Change, ...]:
-    """The differences that leave an agent less restricted than its manifest declares."""
+    """The differences that make an agent less restricted than its manifest, and that apply does
+    not change."""
     if task.action not in (Action.CHANGED, Action.UPDATE, Action.MOVE):
         return ()
     return tuple(c for c in task.diff if c.path not in task.patch and _is_less_careful(c))

@@ -209,10 +209,10 @@ def test_a_state_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("habit", "said"),
     [
-        ("kept", "keeps them"),
-        ("shifted", "keeps them"),
-        ("rounded", "truncates them"),
-        ("replaced", "replaces them"),
+        ("kept", "preserved"),
+        ("shifted", "preserved"),
+        ("rounded", "truncated"),
+        ("replaced", "replaced"),
     ],
 )
 def test_what_the_service_does_to_marks(
@@ -225,7 +225,7 @@ def test_what_the_service_does_to_marks(
     assert run(["doctor", "-C", str(here.sandbox.folder), "--backend", here.server.url]) == 0
     (row,) = [r for r in capsys.readouterr().out.splitlines() if r.split()[1] == "Marks"]
     assert row.startswith("ok")
-    assert f"the service {said} (acme/k" in row
+    assert f"{said} by the service (acme/k" in row
     assert len(here.server.of("events")) == before + 1
 
 

@@ -259,7 +259,7 @@ def test_an_unresolved_task_is_not_replaced_and_reported_once() -> None:
     made = plan([desired("a")], state([record("a", "old")], [other]), SEEN, ASKED)
     assert only(made).action is Action.UNRESOLVED
     (said_of,) = made.diagnostics
-    assert "unresolved, so it is not replaced" in summary(said_of)
+    assert "cannot replace an unresolved task" in summary(said_of)
 
 
 def refused(options: PlanOptions, *tasks: DesiredTask, known: State | None = None) -> str:
@@ -281,7 +281,7 @@ def test_impossible_replacements_are_rejected() -> None:
     assert "given twice" in refused(PlanOptions(replace=("a=old", "acme/a")), a)
     assert "requires --replace" in refused(PlanOptions(cancel_replaced=True), a)
     tried = state(attempts=[attempt("a", ago(seconds=3))])
-    assert "no known outcome" in refused(ASKED, a, known=tried)
+    assert "outcome of the attempt to create its task is unknown" in refused(ASKED, a, known=tried)
     with raises_with(TaskctlError, "excluded by"):
         check_requests(ASKED, [a], state([record("a", "old")]), selected=())
         check_requests(PlanOptions(replace=("a*",)), [a], state(), selected=())
