@@ -16,7 +16,7 @@ cp -R "$here/examples/tasks" "$demo/tasks"
 cd "$demo"
 git init --quiet # files below a hidden directory of a repository are never read
 
-# Settings for the real service do not apply here.
+# Ignore settings for the real service.
 unset TASKCTL_STATE TASKCTL_ORG TASKCTL_SETTLE_TIME PULUMI_ACCESS_TOKEN
 export TASKCTL_BACKEND=local TASKCTL_CACHE_DIR="$demo" # inside a repository: no cache
 
@@ -30,11 +30,11 @@ echo 'The manifests of examples/tasks, applied to an embedded service that stand
 say taskctl validate
 taskctl validate
 
-say 'taskctl plan                  # the keys; all of it: .demo/plan.txt'
+say 'taskctl plan                  # only the keys; the whole plan is in .demo/plan.txt'
 taskctl plan >plan.txt 2>notes.txt
 grep -E '^(  \+ .*tasks/|      [0-9]+ tasks:|Plan:)' plan.txt
 
-say 'taskctl apply --yes --wait    # all of it: .demo/apply.txt; the rest follows the pilot'
+say 'taskctl apply --yes --wait    # first the pilot, then the rest; the whole output is in .demo/apply.txt'
 taskctl apply --yes --wait --interval 1s >apply.txt 2>>notes.txt
 tail -n 2 apply.txt
 
@@ -50,5 +50,5 @@ Each task was created exactly once. Try it yourself:
   taskctl validate; taskctl plan; taskctl apply
 
 END
-say 'taskctl results "upgrade-*"   # what came out of the upgrades'
+say 'taskctl results "upgrade-*"   # the results of the upgrades'
 taskctl results 'upgrade-*'

@@ -32,7 +32,11 @@ _ROWS = (
     ("The data of a state that git downloads, on disk", _mib(limits.STATE_FETCH_BYTES), "read"),
     ("An object of a state in git, in memory", _mib(limits.GIT_OBJECT_BYTES), "read"),
     ("The outputs of a task that are recorded", f"{limits.OUTPUT_BYTES // 1024} KiB", "record"),
-    ("Waiting for git to say whether it ignores a file", f"{limits.GIT_ANSWER_SECONDS:g} s", "file"),
+    (
+        "Waiting for git to say whether it ignores a file",
+        f"{limits.GIT_ANSWER_SECONDS:g} s",
+        "file",
+    ),
     ("Nested levels of YAML", f"{limits.YAML_DEPTH}", "file"),
     ("Values and characters that YAML aliases stand for", f"{limits.ALIAS_VALUES:,}", "file"),
     ("Reported errors in schemas, templates and `after`", f"{limits.TASK_FINDINGS}", "task"),
@@ -42,8 +46,16 @@ _ROWS = (
     ("A JSON Schema file for `expect`", f"{limits.SCHEMA_BYTES // 1024} KiB", "file"),
     ("Values in a policy, and in all schemas of `expect`", f"{limits.SCHEMA_VALUES:,}", "run"),
     ("Nested levels of a policy or such a schema", f"{limits.SCHEMA_DEPTH}", "file"),
-    ("Keywords of a schema that are evaluated within each other", f"{limits.NESTED_KEYWORDS}", "value"),
-    ("CPU time for checking policies and schemas, as a last resort", f"{limits.SCHEMA_SECONDS:g} s", "run"),
+    (
+        "Keywords of a schema that are evaluated within each other",
+        f"{limits.NESTED_KEYWORDS}",
+        "value",
+    ),
+    (
+        "CPU time for checking policies and schemas, as a last resort",
+        f"{limits.SCHEMA_SECONDS:g} s",
+        "run",
+    ),
     ("Checking the result of a task", f"{limits.RESULT_SECONDS:g} s of CPU time", "task"),
     ("Results per schema whose check exceeds this time", f"{limits.RESULT_TIMEOUTS}", "run"),
     (

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Creates what is missing: for cron, or any CI system with a shell.
+# Validates, plans, and creates the missing tasks: for cron, or any CI system with a shell.
 #
-#   plain.sh [DIRECTORY]       where tasks/ is; defaults to the working directory
+#   plain.sh [DIRECTORY]       the directory with tasks/; default: the working directory
 #
-# taskctl.toml must set a shared state, so any machine can run this: state = "git:origin", for example
+# taskctl.toml must set a shared state, such as state = "git:origin", so that any machine can run this
 # (docs/state.md).
 set -eu
 
-# Nothing in the repository of DIRECTORY may be taken for a program or a module.
+# Never run a program or import a module from the repository that contains DIRECTORY.
 unset BASH_ENV CDPATH PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONSTARTUP PYTHONPYCACHEPREFIX
 case :$PATH: in
   *::* | *:[!/]*) echo 'plain.sh: PATH must consist of absolute paths' >&2 && exit 1 ;;
@@ -21,13 +21,13 @@ while [ -n "$folder" ]; do
     top=$folder
     [ -f "$folder/.git" ] || break
     read -r gitdir <"$folder/.git" || :
-    case $gitdir in */modules/*) ;; *) break ;; esac # only a submodule is in another repository
+    case $gitdir in */modules/*) ;; *) break ;; esac # a submodule belongs to the repository around it
   fi
   folder=${folder%/*}
 done
 while [ -n "$rest" ]; do
   case $(cd -P "${rest%%:*}" 2>/dev/null && pwd -P)/ in
-    "$top"/*) echo "plain.sh: PATH must not lead into $top" >&2 && exit 1 ;;
+    "$top"/*) echo "plain.sh: PATH must not contain directories in $top" >&2 && exit 1 ;;
   esac
   rest=${rest#*:}
 done
@@ -37,6 +37,6 @@ trap 'rm -f "$plan"' EXIT
 
 taskctl validate
 taskctl plan --fail-on none --out "$plan"
-# Exactly that plan, or nothing. Waits for an apply that is already running. Exits 1 if a task needs
-# a person, after it has done the rest.
+# Applies exactly that plan, or nothing. Waits for an apply that is already running. If a task needs a
+# person, it does the rest and exits 1.
 taskctl apply --lock-timeout 10m "$plan"
