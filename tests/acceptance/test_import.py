@@ -449,7 +449,7 @@ def test_a_file_that_changes_meanwhile_is_unchanged(
     monkeypatch.setattr(import_, "read_opening", read)
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
     assert (code, out) == (1, "")
-    assert "tasks/i.yaml: error: changed while the import was running" in err
+    assert "tasks/i.yaml: error: another program changed the file during the import" in err
     assert file.read_text() == "version: 1\ntasks: {}\n"
     assert not (place.folder / "taskctl.state.json").exists()
 

@@ -176,7 +176,7 @@ def test_an_invalid_budget_is_ignored(
     server.habits.budget = answer
     ended = sandbox.run("plan", "-v")
     assert (ended.code, "budget" in ended.document) == (0, False)
-    assert "budget: none for acme: the response is not a Neo token budget" in ended.stderr
+    assert "no budget for acme (the response is not a Neo token budget)" in ended.stderr
     assert "budget" not in sandbox.run("plan").stderr
     assert sandbox.run("apply").code == 0
 

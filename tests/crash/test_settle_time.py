@@ -153,7 +153,7 @@ def test_nobody_declares_that_nothing_was_created_while_the_request_may_arrive(
     )
     assert "If me-login can no longer apply" in planned["hints"][0]["text"]
     refused = here.run_state("resolve", "k0", "--not-created")
-    assert (refused.code, "An apply by me-login" in refused.stdout) == (1, True)
+    assert (refused.code, "apply as me-login" in refused.stdout) == (1, True)
     assert [problem["code"] for problem in refused.document["diagnostics"]] == ["TC618"]
     time.seconds += 400
     assert here.run_state("resolve", "k0", "--not-created").code == 0

@@ -183,7 +183,7 @@ def test_an_id_that_the_key_never_had_is_rejected() -> None:
     made = plan([desired("a")], state([record("a", "old")]), SEEN, options)
     (said_of,) = made.diagnostics
     assert said_of.severity == "error"
-    assert "never had other" in summary(said_of)
+    assert "other was never its task" in summary(said_of)
 
 
 def test_former_tasks_belong_to_no_key() -> None:
