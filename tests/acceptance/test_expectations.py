@@ -65,7 +65,11 @@ def test_a_task_that_delivers_what_is_expected_is_done(place: LiveTasks) -> None
     [
         (f"answering {BAD}", {"data": SCHEMA}, "/upgraded: expected an array, got a string"),
         ("answering JSON", {"data": SCHEMA}, "no JSON block in the last message"),
-        (f"answering {GOOD}", {"pullRequests": 2}, "lists 1 pull request, expected at least 2"),
+        (
+            f"answering {GOOD}",
+            {"pullRequests": 2},
+            "lists 1 pull request, fewer than the expected 2",
+        ),
         ("answering ```json {} ```", {"data": SCHEMA}, "/: required but missing: upgraded"),
     ],
 )

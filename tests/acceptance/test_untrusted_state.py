@@ -31,7 +31,7 @@ def test_the_manifest_that_a_state_names_is_read_only_in_the_repository(
     for words in (["show", "a"], ["status"], ["results"]):
         _, out, said = place.run(*words)
         assert SECRET not in out + said
-        assert "expected at least 7" not in out + said
+        assert "fewer than the expected 7" not in out + said
     assert "[TC116]" in "".join(place.run("show", "a")[1:])
 
 
