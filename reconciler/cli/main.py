@@ -65,7 +65,7 @@ COMMANDS = {name: text for group in GROUPS.values() for name, text in group.item
 
 EXAMPLES = (
     ("taskctl validate", "check the manifests in tasks/ and *.tasks.yaml"),
-    ("taskctl plan --backend local", "show a plan, on the embedded service; no account needed"),
+    ("taskctl plan --backend local", "show a plan on the embedded service, which needs no account"),
     ("taskctl apply", "create what is missing, after confirmation"),
     ("taskctl plan tasks/ -o plan.taskctl", "save a plan"),
     ("taskctl apply plan.taskctl", "apply exactly that plan, or nothing"),

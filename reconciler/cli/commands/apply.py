@@ -52,7 +52,7 @@ def _digest(value: str) -> str:
     reports=True,
     examples=[
         ("taskctl apply", "show the plan, ask for confirmation, create the tasks"),
-        ("taskctl apply --yes", "without asking, for CI"),
+        ("taskctl apply --yes", "do not ask for confirmation, for CI"),
         ("taskctl apply plan.taskctl", "apply exactly what `taskctl plan -o plan.taskctl` showed"),
         ("taskctl apply --yes --report junit=apply.xml", "also write a report for CI"),
         (
@@ -60,7 +60,7 @@ def _digest(value: str) -> str:
             "apply only the plan with this digest",
         ),
         ("taskctl apply --yes --wait --timeout 1h", "apply, then wait; exit like `taskctl wait`"),
-        ("taskctl apply --backend local --yes", "on the embedded service; no account needed"),
+        ("taskctl apply --backend local --yes", "use the embedded service, which needs no account"),
     ],
 )
 def command(

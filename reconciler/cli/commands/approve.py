@@ -14,9 +14,12 @@ from reconciler.cli.usage import UsageError
     option("-m", "--message", metavar="TEXT", help="The answer to a question."),
     *(REQUEST, YES, BACKEND, STATE),
     examples=[
-        ("taskctl approve rotate-iam-keys", "show the request, then ask"),
-        ("taskctl approve 'rotate-*'", "all waiting tasks, one after another"),
-        ('taskctl approve rotate-iam-keys -m "eu-west-1"', "the answer to a question"),
+        ("taskctl approve rotate-iam-keys", "show the request, then ask for confirmation"),
+        (
+            "taskctl approve 'rotate-*'",
+            "approve the requests of all waiting tasks, one after another",
+        ),
+        ('taskctl approve rotate-iam-keys -m "eu-west-1"', "answer a question"),
         (
             "taskctl approve rotate-iam-keys --request ID -y",
             "approve only the request that you saw",

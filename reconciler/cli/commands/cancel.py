@@ -14,8 +14,8 @@ from reconciler.cli.responses import show_responses
     *(YES, BACKEND, STATE),
     examples=[
         ("taskctl cancel rotate-iam-keys", "ask the task to stop, after confirmation"),
-        ("taskctl cancel 'rotate-*'", "several, each after confirmation"),
-        ("taskctl cancel 0192f0c4", "by its ID: a task that was replaced, or a duplicate"),
+        ("taskctl cancel 'rotate-*'", "cancel several tasks, each after confirmation"),
+        ("taskctl cancel 0192f0c4", "cancel a replaced task or a duplicate by its ID"),
         ("taskctl cancel rotate-iam-keys --force -y", "end its session if it did not stop"),
     ],
 )

@@ -48,16 +48,19 @@ if TYPE_CHECKING:
     option("--dry-run", is_flag=True, help="Print what would be written; write nothing."),
     *CONNECTION,
     examples=[
-        ("taskctl import 4f1c... --write tasks/imported.yaml", "one task, by its ID"),
-        ("taskctl import --mine --since 30d --write tasks/imported.yaml", "your recent tasks"),
+        ("taskctl import 4f1c... --write tasks/imported.yaml", "import one task by its ID"),
+        (
+            "taskctl import --mine --since 30d --write tasks/imported.yaml",
+            "import your recent tasks",
+        ),
         ("taskctl import --all --dry-run", "print the manifest; write nothing"),
         (
             "taskctl import --from Pulumi.yaml --write tasks/agents.yaml",
-            "the tasks of a Pulumi program",
+            "import the tasks of a Pulumi program",
         ),
         (
             "pulumi stack export | taskctl import --from - --write tasks/agents.yaml",
-            "the tasks of a stack",
+            "import the tasks of a stack",
         ),
     ],
 )

@@ -11,8 +11,8 @@ from reconciler.cli.options import READS, SELECTION
     SELECTION,
     *READS,
     examples=[
-        ("taskctl inbox", "the open requests, and the commands that answer them"),
-        ("taskctl inbox 'rotate-*'", "only the requests of some tasks"),
+        ("taskctl inbox", "show the open requests, and the commands that answer them"),
+        ("taskctl inbox 'rotate-*'", "show only the requests of some tasks"),
         ("taskctl inbox --format json", "list them for a program"),
     ],
 )

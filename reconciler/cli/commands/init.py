@@ -38,10 +38,10 @@ def _name(value: str) -> str:
     ),
     examples=[
         ("taskctl init", "create tasks/example.yaml, taskctl.toml and .gitignore here"),
-        ("taskctl init infra --hook", "in another directory, with pre-commit hooks"),
+        ("taskctl init infra --hook", "create them in another directory, with pre-commit hooks"),
         (
             "taskctl init --workflow --org acme --machine-user acme-taskctl",
-            "with GitHub workflows that plan, apply and answer",
+            "also create GitHub workflows that plan, apply and answer",
         ),
     ],
 )

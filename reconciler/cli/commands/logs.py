@@ -15,11 +15,11 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
     option("--since", metavar="DURATION|TIME", help="Show only events that are newer than this."),
     *(BACKEND, STATE),
     examples=[
-        ("taskctl logs rotate-iam-keys", "the conversation so far"),
+        ("taskctl logs rotate-iam-keys", "show the conversation so far"),
         ("taskctl logs rotate-iam-keys --follow", "follow it until the task has finished"),
-        ("taskctl logs 'rotate-*'", "several conversations, one after another"),
-        ("taskctl logs rotate-iam-keys --since 10m -v", "the last ten minutes in full"),
-        ("taskctl logs rotate-iam-keys --format json", "for a program: one event per line"),
+        ("taskctl logs 'rotate-*'", "show several conversations, one after another"),
+        ("taskctl logs rotate-iam-keys --since 10m -v", "show the last ten minutes in full"),
+        ("taskctl logs rotate-iam-keys --format json", "print one event per line, for a program"),
     ],
 )
 def command(call: Call, selectors: tuple[str, ...], follow: bool, since: str | None) -> int:

@@ -18,8 +18,8 @@ from reconciler.cli.options import BACKEND, STATE, argument, option
     ),
     *(BACKEND, STATE),
     examples=[
-        ("taskctl open rotate-iam-keys", "the task's page in Pulumi Cloud"),
-        ("taskctl open upgrade@network --pr", "its pull request"),
+        ("taskctl open rotate-iam-keys", "open the task's page in Pulumi Cloud"),
+        ("taskctl open upgrade@network --pr", "open its pull request"),
     ],
 )
 def command(call: Call, key: str, pull_requests: bool) -> int:

@@ -43,11 +43,11 @@ PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of 
     reports=True,
     formats=KEYS,
     examples=[
-        ("taskctl plan", "tasks/ and *.tasks.yaml in this directory"),
-        ("taskctl plan --backend local", "on the embedded service; no account needed"),
+        ("taskctl plan", "plan tasks/ and *.tasks.yaml in this directory"),
+        ("taskctl plan --backend local", "use the embedded service, which needs no account"),
         ("taskctl plan -o plan.taskctl", "save the plan, for `taskctl apply plan.taskctl`"),
         ("taskctl plan --detailed-exitcode", "exit 2 if apply would make changes"),
-        ("taskctl plan --format keys", "only the keys in the plan, one per line"),
+        ("taskctl plan --format keys", "print only the keys in the plan, one per line"),
         ("taskctl plan --report markdown=plan.md", "also write a comment for the pull request"),
     ],
 )

@@ -18,7 +18,10 @@ from reconciler.cli.usage import UsageError
             'taskctl reject rotate-iam-keys -m "Not in production."',
             "reject, and tell the agent what to do instead",
         ),
-        ("taskctl reject 'rotate-*' -m \"Not today.\"", "all waiting tasks, one after another"),
+        (
+            "taskctl reject 'rotate-*' -m \"Not today.\"",
+            "reject the requests of all waiting tasks, one after another",
+        ),
     ],
 )
 def command(

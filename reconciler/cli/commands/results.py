@@ -21,10 +21,10 @@ from reconciler.render import KEYS, TABLE_FORMATS
     reports=True,
     formats=(*TABLE_FORMATS, *KEYS),
     examples=[
-        ("taskctl results", "the pull requests and answers of all tasks"),
-        ("taskctl results 'upgrade@*' -v", "the full answers of the tasks of an entry"),
-        ("taskctl results --format json", "with the data in each answer, for a program"),
-        ("taskctl results --format csv > results.csv", "for a spreadsheet"),
+        ("taskctl results", "show the pull requests and answers of all tasks"),
+        ("taskctl results 'upgrade@*' -v", "show the full answers of the tasks of an entry"),
+        ("taskctl results --format json", "print JSON with the data in each answer, for a program"),
+        ("taskctl results --format csv > results.csv", "write a CSV file for a spreadsheet"),
         ("taskctl results --report markdown=results.md", "also write a report for a comment"),
     ],
 )

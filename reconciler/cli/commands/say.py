@@ -15,9 +15,12 @@ from reconciler.cli.responses import message_text, show_responses
     argument("key", "KEY|GLOB|PATH", candidates.keys_or_files),
     *(argument("text", "TEXT|-"), YES, BACKEND, STATE),
     examples=[
-        ('taskctl say rotate-iam-keys "The audit role as well."', "to a task that is idle"),
-        ("taskctl say 'rotate-*' \"The audit role as well.\"", "to several, after confirmation"),
-        ("taskctl say rotate-iam-keys - < note.md", "the contents of a file"),
+        ('taskctl say rotate-iam-keys "The audit role as well."', "send a message to an idle task"),
+        (
+            "taskctl say 'rotate-*' \"The audit role as well.\"",
+            "send it to several tasks, after confirmation",
+        ),
+        ("taskctl say rotate-iam-keys - < note.md", "send the contents of a file"),
     ],
 )
 def command(call: Call, key: str, text: str, yes: bool) -> int:

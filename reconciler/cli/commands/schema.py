@@ -17,8 +17,11 @@ SCHEMAS = (
     "schema",
     click.Argument(["name"], metavar="[NAME]", type=click.Choice(SCHEMAS), default="manifest"),
     examples=[
-        ("taskctl schema > manifest.schema.json", "the schema of manifests, for an editor"),
-        ("taskctl schema plan", "the schema of `taskctl plan --format json`"),
+        (
+            "taskctl schema > manifest.schema.json",
+            "write the schema of manifests to a file, for an editor",
+        ),
+        ("taskctl schema plan", "print the schema of `taskctl plan --format json`"),
     ],
 )
 def command(name: str) -> str:

@@ -70,13 +70,13 @@ DATABASE = ".taskctl/local.db"
     ),
     text_only=True,
     examples=[
-        ("taskctl serve", "listens on http://127.0.0.1:8765"),
-        ("taskctl serve --port 0 --db /tmp/demo.db", "a free port, and a separate file"),
-        ("taskctl serve --scenario approving", "tasks that ask for approval"),
-        ("taskctl serve --token-budget 50000", "with a token budget"),
+        ("taskctl serve", "listen on http://127.0.0.1:8765"),
+        ("taskctl serve --port 0 --db /tmp/demo.db", "use a free port and a separate file"),
+        ("taskctl serve --scenario approving", "simulate tasks that ask for approval"),
+        ("taskctl serve --token-budget 50000", "set a token budget"),
         (
             "PULUMI_ACCESS_TOKEN=$(cat FILE) taskctl plan --backend http://127.0.0.1:8765",
-            "in another terminal, with the token file that serve shows",
+            "connect from another terminal, with the token file that serve shows",
         ),
     ],
 )

@@ -13,11 +13,11 @@ from reconciler.render import BASIC_FORMATS
     *(argument("name", "PLANFILE|KEY", candidates.keys_or_files), BACKEND, STATE),
     reports=True,
     examples=[
-        ("taskctl show plan.taskctl", "what `taskctl plan -o plan.taskctl` saved"),
-        ("taskctl show plan.taskctl -v", "with full prompts"),
-        ("taskctl show plan.taskctl --format json", "as JSON for a program"),
-        ("taskctl show plan.taskctl --report html=plan.html", "as a page for a browser"),
-        ("taskctl show rotate-iam-keys", "one task: record, manifest, and remote status"),
+        ("taskctl show plan.taskctl", "show what `taskctl plan -o plan.taskctl` saved"),
+        ("taskctl show plan.taskctl -v", "show the plan with full prompts"),
+        ("taskctl show plan.taskctl --format json", "print the plan as JSON, for a program"),
+        ("taskctl show plan.taskctl --report html=plan.html", "also write a page for a browser"),
+        ("taskctl show rotate-iam-keys", "show one task: record, manifest, and remote status"),
     ],
 )
 def command(call: Call, name: str) -> int:

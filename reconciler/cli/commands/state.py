@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     *(SELECTION, BACKEND, STATE),
     formats=KEYS,
     examples=[
-        ("taskctl state list", "all recorded tasks"),
+        ("taskctl state list", "list all recorded tasks"),
         (
             "taskctl state list 'rotate-*' tasks/iam.yaml",
-            "tasks that match a pattern, and the tasks of a manifest",
+            "list tasks that match a pattern, and the tasks of a manifest",
         ),
     ],
 )
@@ -63,7 +63,7 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
 @make_command(
     "show",
     *(KEY, BACKEND, STATE),
-    examples=[("taskctl state show rotate-iam-keys", "everything in its record")],
+    examples=[("taskctl state show rotate-iam-keys", "show everything in its record")],
 )
 def show_record(call: Call, key: str) -> int:
     """Show the record of one task: its inputs when it was created, and its last known outputs."""
@@ -85,7 +85,7 @@ def show_record(call: Call, key: str) -> int:
     *(YES, *EDITS),
     examples=[
         ("taskctl state mv old-key new-key", "the key of the task is now new-key"),
-        ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "all tasks of a renamed entry"),
+        ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "move all tasks of a renamed entry"),
     ],
 )
 def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
@@ -104,7 +104,7 @@ def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
     *(SELECTED, YES, *EDITS),
     examples=[
         ("taskctl state rm old-key", "remove the record; the task keeps running"),
-        ("taskctl state rm 'old-*'", "several, after confirmation"),
+        ("taskctl state rm 'old-*'", "remove several records, after confirmation"),
         ("taskctl state rm 0192f0c4", "end the warning about a duplicate"),
     ],
 )
@@ -120,7 +120,7 @@ def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
     argument("key", "KEY|GLOB", candidates.keys),
     *(PATHS, YES, *EDITS),
     examples=[
-        ("taskctl state accept cost-review", "after a typo was corrected"),
+        ("taskctl state accept cost-review", "mark a corrected typo as applied"),
         (
             "taskctl state accept 'cost-*'",
             "mark changes of several tasks as applied, after confirmation",
@@ -146,7 +146,10 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
     *(YES, *EDITS),
     examples=[
         ("taskctl state resolve cost-review --task-id 4f1c...", "the attempt created this task"),
-        ("taskctl state resolve cost-review --not-created", "there is no task; apply creates one"),
+        (
+            "taskctl state resolve cost-review --not-created",
+            "no task exists; the next apply creates it",
+        ),
         ("taskctl state resolve 'rotate@*' --not-created", "existing tasks belong to another team"),
     ],
 )
@@ -174,8 +177,8 @@ def resolve_attempts(
     option("--new", is_flag=True, help="Create it even if the remote has other states."),
     *(BACKEND, STATE),
     examples=[
-        ("taskctl state init git:origin", "in a ref of the repository's remote"),
-        ("taskctl state init s3://acme-states/taskctl", "in a bucket that exists already"),
+        ("taskctl state init git:origin", "create it in a ref of the repository's remote"),
+        ("taskctl state init s3://acme-states/taskctl", "create it in an existing bucket"),
     ],
 )
 def init_state(call: Call, address: str | None, new: bool) -> int:
@@ -217,7 +220,7 @@ def unlock_state(call: Call, epoch: int) -> int:
 @make_command(
     "pull",
     *(BACKEND, STATE),
-    examples=[("taskctl state pull >state.json", "a copy, prompts included")],
+    examples=[("taskctl state pull >state.json", "save a copy, which includes all prompts")],
 )
 def print_state(call: Call) -> int:
     """Print the whole state as JSON, in the format of a state file.
@@ -236,7 +239,7 @@ def print_state(call: Call) -> int:
     "push",
     argument("file", "FILE", type=click.Path()),
     *EDITS,
-    examples=[("taskctl state push state.json", "an edited copy from `state pull`")],
+    examples=[("taskctl state push state.json", "push an edited copy from `state pull`")],
 )
 def push_file(call: Call, file: str) -> int:
     """Replace the state with FILE, an edited copy of it.
@@ -255,8 +258,8 @@ def push_file(call: Call, file: str) -> int:
     option("--abort", is_flag=True, help="Undo a move that was interrupted."),
     *EDITS,
     examples=[
-        ("taskctl state migrate --to git:origin", "from a file to the repository's remote"),
-        ("taskctl --state git:origin state migrate --to taskctl.state.json", "and back"),
+        ("taskctl state migrate --to git:origin", "move from a file to the repository's remote"),
+        ("taskctl --state git:origin state migrate --to taskctl.state.json", "move back to a file"),
     ],
 )
 def migrate_state(call: Call, to: str | None, abort: bool) -> int:
@@ -286,10 +289,13 @@ command = Group(
     a state file keep the previous file as STATE.backup.
     """,
     examples=[
-        ("taskctl state list", "all recorded tasks"),
-        ("taskctl state show cost-review", "everything in one record"),
-        ("taskctl state mv old-key new-key", "after a key was renamed"),
-        ("taskctl state resolve cost-review --not-created", "after checking the service"),
+        ("taskctl state list", "list all recorded tasks"),
+        ("taskctl state show cost-review", "show everything in one record"),
+        ("taskctl state mv old-key new-key", "move a record after its key was renamed"),
+        (
+            "taskctl state resolve cost-review --not-created",
+            "record that no task was created, after checking the service",
+        ),
     ],
 )
 

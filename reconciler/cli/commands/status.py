@@ -89,17 +89,26 @@ def _states(
     *READS,
     formats=(*TABLE_FORMATS, *KEYS),
     examples=[
-        ("taskctl status", "all recorded tasks, those that need attention first"),
+        ("taskctl status", "show all recorded tasks, those that need attention first"),
         (
             "taskctl status tasks/iam.yaml 'rotate-*'",
-            "the tasks of a manifest, and those that match a pattern",
+            "show the tasks of a manifest, and tasks that match a pattern",
         ),
-        ("taskctl status --status waiting,failed", "those that need attention"),
-        ("taskctl status --status failed --format keys", "only their keys, one per line"),
-        ("taskctl status --totals", "the tokens used, by manifest and by day"),
-        ("taskctl status --totals --since 30d --by team --format csv", "for a spreadsheet"),
-        ("taskctl status --notify -q", "for a scheduled job: send what is new to a chat"),
-        ("taskctl status --exit-code -q", "for scripts: 0 done, 2 running, 3 waiting, 1 failed"),
+        ("taskctl status --status waiting,failed", "show only tasks that need attention"),
+        (
+            "taskctl status --status failed --format keys",
+            "print only the keys of failed tasks, one per line",
+        ),
+        ("taskctl status --totals", "show the tokens used, by manifest and by day"),
+        (
+            "taskctl status --totals --since 30d --by team --format csv",
+            "print CSV for a spreadsheet",
+        ),
+        ("taskctl status --notify -q", "in a scheduled job: notify a chat of changes"),
+        (
+            "taskctl status --exit-code -q",
+            "in scripts: exit 0 (done), 2 (running), 3 (waiting) or 1 (failed)",
+        ),
     ],
 )
 def command(

@@ -19,9 +19,12 @@ STRICT = option("--strict", is_flag=True, help="Treat warnings as errors.")
     *(PATHS, STRICT, SKIP),
     reports=True,
     examples=[
-        ("taskctl validate", "tasks/ and *.tasks.yaml in this directory"),
-        ("taskctl validate tasks/iam.yaml", "one file"),
-        ("taskctl validate --format json | jq .diagnostics", "for another program"),
+        ("taskctl validate", "check tasks/ and *.tasks.yaml in this directory"),
+        ("taskctl validate tasks/iam.yaml", "check one file"),
+        (
+            "taskctl validate --format json | jq .diagnostics",
+            "pass the problems to another program",
+        ),
         ("taskctl validate --report sarif=taskctl.sarif", "also write a report for code scanning"),
     ],
 )

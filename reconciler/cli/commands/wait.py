@@ -13,8 +13,8 @@ from reconciler.cli.options import INTERVAL, READS, SELECTION, STOP_ON, TIMEOUT
     *(SELECTION, TIMEOUT, STOP_ON, INTERVAL, *READS),
     reports=True,
     examples=[
-        ("taskctl wait", "for all recorded tasks, at most 30 minutes"),
-        ("taskctl wait rotate-iam-keys --timeout 2h", "for one task"),
+        ("taskctl wait", "wait for all recorded tasks, at most 30 minutes"),
+        ("taskctl wait rotate-iam-keys --timeout 2h", "wait for one task"),
         ("taskctl wait --stop-on waiting", "do not block while a task waits for a person"),
         ("taskctl wait --report junit=wait.xml", "also write a report for a CI system"),
         ("taskctl wait --report markdown=wait.md", "also write a report for a summary"),
