@@ -33,6 +33,7 @@ from tests.support.state_engines import ENGINE_PARAMS, Served, serving
 SETTLE = 600  # seconds: no process of a round waits for that long
 ADOPT = ("--adopt",)
 TEXTS = prompts(8)
+ANOTHER = "another"
 LOST = Fault("reset", committed=True)
 
 
@@ -88,6 +89,11 @@ class Round:
         """Whether an apply has journaled something."""
         return self.path(".journal").exists() and b"\n" in self.path(".journal").read_bytes()
 
+    def is_another(self) -> bool:
+        """Whether the state is still the other one. An apply that had already begun to save its
+        own has replaced it."""
+        return bool(json.loads(self.path().read_bytes())["lineage"] == ANOTHER)
+
     def start(self) -> Forked:
         """An apply, until it has sent a random number of requests, or waits."""
         posts, calls = len(self.server.posts), len(self.server.calls) + self.chance.randint(1, 25)
@@ -129,7 +135,7 @@ class Round:
 
     def check(self) -> None:
         """The next applies finish the work."""
-        if self.refused_until_undone and self.has_journal():
+        if self.refused_until_undone and self.has_journal() and self.is_another():
             refused = self.apply()
             assert [d["code"] for d in refused.document["diagnostics"]] == [Code.JOURNAL_MISMATCH]
         self.undo()
@@ -183,10 +189,18 @@ def replace_state(round_: Round) -> None:
     value = json.loads(ours)
     del value["checksum"]
     value.pop("journal", None)
-    value["lineage"] = "another"
+    value["lineage"] = ANOTHER
     round_.path().write_text(json.dumps(value))
     round_.alone = round_.refused_until_undone = True
-    round_.undo = lambda: round_.path().write_bytes(ours)
+
+    def undo() -> None:
+        """An apply that had begun to save may have replaced the other state, or may have removed
+        its journal just before: then, ours is an older copy."""
+        if round_.is_another():
+            round_.adopts = not round_.has_journal()
+            round_.path().write_bytes(ours)
+
+    round_.undo = undo
 
 
 def remove_journal(round_: Round) -> None:
