@@ -33,8 +33,8 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
     nothing.
 
     The answer is the last message of a task that has finished, and the data is the last JSON block
-    in it. Pull requests are those that the service lists, open or not. Markdown reports
-    contain answers only with -v.
+    in it. Pull requests are those that the service lists, whether or not they are open.
+    Markdown reports contain answers only with -v.
     """
     from reconciler.app.results import results
 

@@ -92,7 +92,7 @@ def command(
 ) -> int:
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
 
-    The first line of output is its address. The only valid token is the value of
+    The first line of output is the address. The only valid token is the value of
     TASKCTL_SERVE_TOKEN; if that is not set, each start creates a token in a new file that only
     you can read. A PATCH with an invalid body returns 400, which Pulumi's API description does not
     list.
