@@ -112,7 +112,7 @@ def test_too_many_creates_are_blocking(place: LiveTasks) -> None:
     declare(place, TWO)
     code, out, _ = place.run("plan", "--max-creates", "1")
     assert code == 1
-    assert last(out).endswith("Apply will exit 1 before it does anything: too many creates.")
+    assert last(out).endswith("Apply will exit 1 before it does anything: too many new tasks.")
     assert reasons(place, "--max-creates", "1") == [("TC513", None, True)]
     assert place.run("apply", "--yes", "--max-creates", "1")[0] == 1
     assert place.statuses() == {}

@@ -126,7 +126,7 @@ def test_the_url_is_never_printed_and_never_read_from_the_repository(
     monkeypatch.delenv("TASKCTL_NOTIFY_URL")
     code, _, err = place.run("status", "--notify")
     assert code == 1
-    assert "--notify requires TASKCTL_NOTIFY_URL" in err
+    assert "--notify requires the URL of a webhook in TASKCTL_NOTIFY_URL" in err
     for line in (f'notify = "{hook.url}"', f'notifyUrl = "{hook.url}"'):
         (place.folder / "taskctl.toml").write_text(f"{line}\n")
         assert place.run("status", "--notify")[0] == 1
