@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -194,7 +195,8 @@ def test_formatting_does_not_change_the_meaning(text: str) -> None:
         return
     if found.content is None:
         # Only for text that looks like a marker: `  ---` is text, `---` is not.
-        assert text.lstrip("\ufeff \n").startswith(("---", "..."))
+        first = re.sub(r"\A(?:[ \ufeff]*(?:#[^\n]*)?\n)*", "", text)
+        assert first.lstrip("\ufeff ").startswith(("---", "..."))
         return
     after = read_source(found.content)
     assert not after.findings
