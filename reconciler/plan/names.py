@@ -60,7 +60,8 @@ class NameRules:
         if near is None or self._is_new_row(task):
             return None
         case = "movedFrom.near" if near else "movedFrom.unknown"
-        self.suspected |= {TaskRef(old.org_name, key): task for key in near}
+        for key in near:
+            self._suspect(TaskRef(old.org_name, key), task)
         facts = {"old": old.key, "near": near[0] if near else None, "key": task.key}
         explanation = remark(case, ref=str(task.ref), **facts)
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
@@ -83,7 +84,7 @@ class NameRules:
         if match is None:
             return None
         former, is_read = match
-        self.suspected[former.ref] = task
+        self._suspect(former.ref, task)
         explanation = _renamed_entry(task, former) if is_read else None
         if explanation is None:
             case = "renamed.from" if is_read else "renamed.outside"
@@ -92,6 +93,13 @@ class NameRules:
             facts = {"old": former.ref.key, "old_ref": str(former.ref), "ref": str(task.ref)}
             explanation = remark(case, file=former.file, **facts)
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
+
+    def _suspect(self, former: TaskRef, task: DesiredTask) -> None:
+        """Of several possible new names of a key, the first one in order, whichever is planned
+        first."""
+        known = self.suspected.get(former)
+        if known is None or task.ref < known.ref:
+            self.suspected[former] = task
 
 
 def _renamed_entry(task: DesiredTask, former: Record | Attempt) -> Remark | None:

@@ -384,6 +384,15 @@ def test_the_plan_does_not_depend_on_the_order_of_its_inputs(world: Any, order: 
     assert plan(declared, state(records, attempts), seen) == made
 
 
+def test_of_two_new_names_of_a_key_the_first_one_is_shown_in_any_order() -> None:
+    one, two = desired("b", "the work"), desired("c", "the work")
+    known, seen = state([record("a", "t", "the work")]), view([remote("t")])
+    made = plan([one, two], known, seen)
+    [gone] = [task for task in made.tasks if task.ref.key == "a"]
+    assert gone.explanation[0].facts["new"] == "b"
+    assert plan([two, one], known, seen) == made
+
+
 @given(worlds())
 def test_no_two_keys_get_the_same_task(world: Any) -> None:
     declared, records, attempts, tasks, messages = world
