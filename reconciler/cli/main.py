@@ -33,7 +33,7 @@ GROUPS = {
         "apply": "Create the tasks that are missing.",
         "status": "Show the status of tasks.",
     },
-    "Follow and answer tasks": {
+    "Follow tasks and respond": {
         "logs": "Show the conversation of tasks.",
         "wait": "Wait until tasks are done.",
         "results": "Show the results of tasks: answers, data, pull requests.",

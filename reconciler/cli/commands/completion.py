@@ -15,9 +15,12 @@ from reconciler.cli.help import printing_command
             "taskctl completion bash > ~/.local/share/bash-completion/completions/taskctl",
             "for bash 4.4 or newer with the package bash-completion",
         ),
-        ('eval "$(taskctl completion bash)"', "the same in ~/.bashrc, without that package"),
-        ('taskctl completion zsh > "${fpath[1]}/_taskctl"', "for zsh; restart it afterwards"),
-        ('eval "$(taskctl completion zsh)"', "the same in ~/.zshrc, after compinit"),
+        ('eval "$(taskctl completion bash)"', "in ~/.bashrc, without that package"),
+        (
+            'taskctl completion zsh > "${fpath[1]}/_taskctl"',
+            "for zsh; restart the shell afterwards",
+        ),
+        ('eval "$(taskctl completion zsh)"', "in ~/.zshrc, after compinit"),
         ("taskctl completion fish > ~/.config/fish/completions/taskctl.fish", "for fish"),
     ],
 )

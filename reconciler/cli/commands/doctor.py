@@ -14,7 +14,7 @@ from reconciler.model.value import replace
     STATE,
     examples=[
         ("taskctl doctor", "check the token, the service, the state and git"),
-        ("taskctl doctor --format json", "print the same as JSON, for a program"),
+        ("taskctl doctor --format json", "print the results as JSON, for a program"),
     ],
 )
 def command(call: Call) -> int:

@@ -23,7 +23,7 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
     ],
 )
 def command(call: Call, selectors: tuple[str, ...], follow: bool, since: str | None) -> int:
-    """Show the conversation of tasks: user, assistant, tools, approvals, warnings, errors.
+    """Show the conversation of tasks: messages, tool calls, approvals, warnings, errors.
 
     Times are UTC. --follow and --format json require a single task. Text from the service cannot
     control the terminal.

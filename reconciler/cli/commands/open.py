@@ -14,7 +14,10 @@ from reconciler.cli.options import BACKEND, STATE, argument, option
     "open",
     argument("key", "KEY", candidates.keys),
     option(
-        "--pr", "pull_requests", is_flag=True, help="Open its pull request instead of its page."
+        "--pr",
+        "pull_requests",
+        is_flag=True,
+        help="Open the task's pull request instead of its page.",
     ),
     *(BACKEND, STATE),
     examples=[

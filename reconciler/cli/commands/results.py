@@ -14,8 +14,8 @@ from reconciler.render import KEYS, TABLE_FORMATS
         "--exit-code",
         "exits",
         is_flag=True,
-        help="Exit 0 if all tasks are done, 2 if some are running, 3 if some wait for a person, "
-        "1 if some failed or are unmet.",
+        help="Exit 1 if some tasks failed or are unmet; otherwise 3 if some wait for a person, "
+        "2 if some are running, 0 if all are done.",
     ),
     *READS,
     reports=True,

@@ -24,7 +24,7 @@ from reconciler.cli.responses import message_text, show_responses
     ],
 )
 def command(call: Call, key: str, text: str, yes: bool) -> int:
-    """Send a follow-up message to a task. The task resumes work, which spends tokens.
+    """Send a follow-up message to a task. The task resumes work, which costs tokens.
 
     The message is sent once; a busy task rejects it. The last message of the task is shown first,
     on stderr.

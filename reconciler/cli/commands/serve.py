@@ -94,8 +94,7 @@ def command(
 
     The first line of output is the address. The only valid token is the value of
     TASKCTL_SERVE_TOKEN; if that is not set, each start creates a token in a new file that only
-    you can read. A PATCH with an invalid body returns 400, which Pulumi's API description does not
-    list.
+    you can read. Unlike in Pulumi's API description, a PATCH with an invalid body returns 400.
     """
     from reconciler.embedded.app import App
     from reconciler.embedded.budget import TokenBudget

@@ -84,7 +84,7 @@ def show_record(call: Call, key: str) -> int:
     argument("new", "NEW", candidates.desired_keys),
     *(YES, *EDITS),
     examples=[
-        ("taskctl state mv old-key new-key", "the key of the task is now new-key"),
+        ("taskctl state mv old-key new-key", "change the key of a task"),
         ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "move all tasks of a renamed entry"),
     ],
 )
@@ -130,7 +130,7 @@ def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
 def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> int:
     """Mark KEY as applied: store its current manifest as the inputs of its task.
 
-    Use it after an edit that makes no difference, such as a corrected typo. The plan then no
+    Use it after an edit that does not matter, such as a corrected typo. The plan then no
     longer shows that the task differs.
     """
     from reconciler.app.state import accept_manifest
@@ -145,12 +145,12 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
     option("--not-created", is_flag=True, help="KEY has no task."),
     *(YES, *EDITS),
     examples=[
-        ("taskctl state resolve cost-review --task-id 4f1c...", "the attempt created this task"),
+        ("taskctl state resolve cost-review --task-id 4f1c...", "record the task that exists"),
         (
             "taskctl state resolve cost-review --not-created",
-            "no task exists; the next apply creates it",
+            "let the next apply create the task",
         ),
-        ("taskctl state resolve 'rotate@*' --not-created", "existing tasks belong to another team"),
+        ("taskctl state resolve 'rotate@*' --not-created", "do not adopt another team's tasks"),
     ],
 )
 def resolve_attempts(

@@ -53,8 +53,8 @@ def _states(
         "--exit-code",
         "exits",
         is_flag=True,
-        help="Exit 0 if all tasks are done, 2 if some are running, 3 if some wait for a person, "
-        "1 if some failed.",
+        help="Exit 1 if some tasks failed; otherwise 3 if some wait for a person, 2 if some are "
+        "running, 0 if all are done.",
     ),
     option(
         "--totals",
@@ -124,7 +124,7 @@ def command(
 ) -> int:
     """Show the status of recorded tasks, and their open requests. Changes nothing.
 
-    The service only reports running or idle; the other statuses are derived from the events. A task
+    The service only reports running or idle; the other statuses are derived from its events. A task
     that is unmet, gone, stopped, cancelled or unresolved counts as failed.
     """
     from reconciler.app.status import NOTIFY_URL, Notify, read_totals, status
