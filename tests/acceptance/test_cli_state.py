@@ -94,7 +94,7 @@ def test_accept_records_the_values_of_the_manifest(taskctl: Taskctl) -> None:
     assert json.loads(taskctl("plan", "--format", "json"))["summary"]["unchanged"] == 2
     assert taskctl("state", "accept", "a", "tasks", "-q") == ""
     write({"b": {"message": "Do b."}})
-    assert "in no manifest" in taskctl("state", "accept", "a", code=1)
+    assert "not in any manifest" in taskctl("state", "accept", "a", code=1)
 
 
 def test_several_records_are_listed_and_edited_by_a_pattern(taskctl: Taskctl) -> None:

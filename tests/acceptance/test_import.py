@@ -395,8 +395,8 @@ def test_files_other_than_manifests_are_never_written(place: LiveTasks, tmp_path
         f"{state}.backup": "must end with .yaml or .yml",
         "taskctl.toml": "must end with .yaml or .yml",
         ".git/hooks.yaml": "the file is inside .git",
-        "tasks/link.yaml": "a link leads out of the repository",
-        "linked/outside.yaml": "a link leads out of the repository",
+        "tasks/link.yaml": "a link points outside the repository",
+        "linked/outside.yaml": "a link points outside the repository",
     }.items():
         code, out, err = place.run("import", "--all", "--write", file, "--org", "acme")
         assert (code, out) == (1, "")

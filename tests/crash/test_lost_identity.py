@@ -296,7 +296,7 @@ def test_a_task_with_only_its_mark_or_only_its_text_is_unresolved(
     (task,) = ended.document["tasks"]
     (made,) = tasks_of(here)
     assert task["result"] == "unresolved"
-    assert f"{made} may be its task: either its prompt or its mark" in task["error"]
+    assert f"{made} may be its task: the prompt or the mark matches" in task["error"]
     assert commands_of(task) == [
         f"taskctl state resolve acme/k0 --task-id {made}",
         "taskctl state resolve acme/k0 --not-created",
