@@ -162,7 +162,7 @@ class Executor:
         problems: tuple[Remark, ...] = ()
         if task.cancels:
             owed = Owed(record.task_id, self._ctx.identity)
-            if all(each.task_id != record.task_id for each in record.owed):
+            if not any(o.task_id == owed.task_id and self._is_own(o) for o in record.owed):
                 record = replace(record, owed=(*record.owed, owed))
                 session.append(Recorded(record))
             cancelled, problem = self._cancel(record, owed)
@@ -207,9 +207,13 @@ class Executor:
         records = self._ctx.session.state.records
         return task.ref if task.ref in records or task.record is None else task.record.ref
 
+    def _is_own(self, owed: Owed) -> bool:
+        return self._ctx.identity.same_as(owed.identity)
+
     def _cancel(self, record: Record, owed: Owed) -> tuple[str | None, Remark | None]:
         """The task ID unless the task had already ended, and what failed. The record owes the
-        cancellation until the task has ended or the service has accepted or refused it."""
+        cancellation until the task has ended, or the service has accepted it or refused it to the
+        identity that asked for it."""
         task_id, cancelled = owed.task_id, None
         maker = record.identity if task_id == record.task_id else owed.identity
         facts: dict[str, Arg] = {"old": task_id, "ref": str(record.ref)}
@@ -218,7 +222,11 @@ class Executor:
             done = self._ctx.cancel(replace(record, task_id=task_id, identity=maker))
             cancelled = task_id if done.sent else None
             if done.problem is None or done.is_refused:
-                left = tuple(each for each in record.owed if each.task_id != task_id)
+                left = tuple(
+                    each
+                    for each in record.owed
+                    if each.task_id != task_id or (done.is_refused and not self._is_own(each))
+                )
                 self._ctx.session.append(Recorded(replace(record, owed=left)))
         except StateError as problem:  # the new task is still reported
             if cancelled is not None:

@@ -52,7 +52,7 @@ class Reason(StrEnum):
     IN_PLACE = "inPlace"  # update: settings that --update may change
     CHANGED = "changed"  # changed: the record or the service differs from the manifest
     UNFINISHED = "unfinished"  # changed: name or isShared are still to be set after the create
-    OWED = "owed"  # changed: the cancellation of a replaced or removed task is still to be sent
+    OWED = "owed"  # changed, or unchanged if another identity has to: a cancellation is to be sent
     NOT_FOUND = "notFound"  # gone: the service returned 404 twice
     RECREATE = "recreate"  # gone, and allowed by --allow-recreate: apply creates it again
     LISTED = "listed"  # forget: listed under `removed` in a manifest

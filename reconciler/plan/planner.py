@@ -168,7 +168,7 @@ def make_plan(
     tasks |= HoldRules(
         inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
     ).held_tasks()
-    left = undeclared.planned(rules.suspected, options, with_past=inputs.with_past)
+    left = undeclared.planned(rules.suspected, options, view.identity, with_past=inputs.with_past)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}

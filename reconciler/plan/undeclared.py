@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
+from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
@@ -100,12 +101,20 @@ class Undeclared:
                 self._by_key.setdefault(known.ref.key, []).append(known)
 
     def planned(
-        self, suspected: Mapping[TaskRef, DesiredTask], options: PlanOptions, *, with_past: bool
+        self,
+        suspected: Mapping[TaskRef, DesiredTask],
+        options: PlanOptions,
+        caller: Identity,
+        *,
+        with_past: bool,
     ) -> Iterator[PlannedTask]:
         """Plans the records. `suspected`: what keys may have been renamed to."""
         for record, removal in self._to_forget:
-            is_owed = any(owed.task_id == record.task_id for owed in record.owed)
-            cancels = options.cancel_removed or is_owed
+            asked = [owed.identity for owed in record.owed if owed.task_id == record.task_id]
+            cancels = options.cancel_removed or any(map(caller.same_as, asked))
+            if asked and not cancels:  # `with_owed` says who has to send it first
+                yield plan_for(record, Action.UNCHANGED, Reason.OWED, file=removal.file)
+                continue
             case = "forget.cancel" if cancels else "forget"
             explanation = remark(case, file=removal.file, ids=(record.task_id,), more=0)
             fields: PlannedFields = {"file": removal.file, "cancels": cancels}

@@ -120,6 +120,30 @@ def test_a_task_that_cannot_be_cancelled_is_not_forgotten(
     assert place.document("apply", "--yes")["summary"]["forgotten"] == 2
 
 
+def test_a_cancellation_stays_owed_until_its_user_applies(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's apply neither sends nor drops it, even if it asks for the same."""
+    ids = begun(place, life="asking")
+    known = state(place)
+    record = known["tasks"]["acme/gone"]
+    record["owedCancellations"] = [{"taskId": ids["gone"], "identity": record["identity"]}]
+    del known["checksum"]
+    (place.folder / "taskctl.state.json").write_text(json.dumps(known))
+    with monkeypatch.context() as other:
+        other.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
+        code, out, _ = place.run("plan")
+        note = "only an apply with that identity can send it"
+        assert (code, note in " ".join(out.split())) == (0, True)
+        applied = place.document("apply", "--yes")
+        assert {t["key"]: t["result"] for t in applied["tasks"]} == {"old-1": "forgotten"}
+        assert place.run("apply", "--yes", "--cancel-removed")[0] == 1
+        assert place.document("apply", "--yes")["tasks"] == []
+    applied = place.document("apply", "--yes")
+    assert {t["key"]: t["cancelled"] for t in applied["tasks"]} == {"gone": ids["gone"]}
+    assert list(state(place)["tasks"]) == ["acme/keep"]
+
+
 def test_a_saved_plan_is_stale_if_the_removed_keys_change(place: LiveTasks) -> None:
     begun(place)
     assert place.run("plan", "-o", "some.taskctl")[0] == 0
