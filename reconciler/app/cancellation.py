@@ -1,18 +1,26 @@
-"""Cancels the task of a record for an apply."""
+"""Cancels the task of a record for an apply, and predicts for a plan what will be refused."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
+from reconciler.app.task_reader import REFUSED
 from reconciler.apply.context import Cancellation
-from reconciler.model.diagnostics import RemoteError
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, warning
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
+from reconciler.plan.options import flag_of
+from reconciler.plan.plan import Action, Plan
 from reconciler.tasks.delivery import Refusal, delivery_error
 
 if TYPE_CHECKING:
+    from reconciler.model.identity import Identity
     from reconciler.state.model import Record
+    from reconciler.tasks.status import TaskStatus
 
 FORBIDDEN, NOT_FOUND = 403, 404
 
@@ -21,8 +29,7 @@ def send_cancellation(ctx: Context, record: Record) -> Cancellation:
     """Cancels the task of a record, unless it has ended."""
     caller = ctx.client.identity()
     try:
-        status = ctx.reader.status(record)
-        if status.state.is_finished and status.state is not TaskState.NOT_VISIBLE:
+        if _has_ended(ctx.reader.status(record)):
             return Cancellation()
         event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
         failed = ctx.reader.respond(record.ref.org_name, record.task_id, event)
@@ -36,3 +43,48 @@ def send_cancellation(ctx: Context, record: Record) -> Cancellation:
     is_refused = isinstance(failed, Refusal) and failed.status in (FORBIDDEN, NOT_FOUND)
     why = delivery_error(failed, record, caller, "the cancellation")
     return Cancellation(False, why, is_refused)
+
+
+def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
+    """A warning for each task that apply is to cancel, but that only another user can cancel. Reads
+    only the tasks of other users. RemoteError."""
+    caller = ctx.client.identity()
+    tasks = [
+        (task, task.record)
+        for task in plan.tasks
+        if task.cancels and task.record is not None and not caller.same_as(task.record.identity)
+    ]
+    if not tasks:
+        return
+    records = [record for _, record in tasks]
+    try:
+        read = ctx.fresh_reader.statuses(records, ctx.connection.parallelism)
+    except RemoteError as problem:
+        if problem.status not in REFUSED:
+            raise
+        read = [ctx.fresh_reader.status_of(record, TaskState.NOT_VISIBLE) for record in records]
+    for (task, record), status in zip(tasks, read, strict=True):
+        if _has_ended(status) or _may_cancel(caller, status):
+            continue
+        is_removed = task.action is Action.FORGET
+        yield warning(
+            Code.NOT_THE_CREATOR,
+            "planned",
+            at=Place(task.file, task.line, key=task.ref.key),
+            ref=str(record.ref),
+            old=record.task_id,
+            caller=caller.name,
+            creator=record.identity.name,
+            flag=flag_of("cancel_removed" if is_removed else "cancel_replaced"),
+        )
+
+
+def _has_ended(status: TaskStatus) -> bool:
+    return status.state.is_finished and status.state is not TaskState.NOT_VISIBLE
+
+
+def _may_cancel(caller: Identity, status: TaskStatus) -> bool:
+    """Whether the service may accept a cancellation of a task that is running: it is visible, and
+    was created by this user or by somebody unknown."""
+    task = RemoteTask(status.ref.org_name, status.task_id or "", status.raw)
+    return status.state is not TaskState.NOT_VISIBLE and task.may_be_of(caller)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.app.cancellation import refused_cancellations
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.duplicates import ListedDuplicates, read_duplicates
@@ -186,6 +187,7 @@ class Planning:
             *plan.diagnostics,
             *self._duplicates.warnings(state, adopted),
             *self._careless(plan),
+            *refused_cancellations(self._ctx, plan),
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )

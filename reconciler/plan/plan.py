@@ -140,8 +140,7 @@ class PlannedTask(Stored, frozen=True):
     it, or whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to set in place;
     `only_recorded` are others that the record gets from the manifest. `cancels`: apply cancels the
     task of `record` after recording the new task, or before removing the record. `owed` are the
-    tasks whose cancellation apply sends because an earlier one could not. `waits_for` are the tasks
-    that hold this one.
+    tasks whose cancellation apply sends because an earlier one could not. `waits_for` hold it.
     """
 
     ref: TaskRef
@@ -284,6 +283,7 @@ class FailReason(NamedTuple):
 
 _WARNED: dict[tuple[Code, str], bool] = {
     (Code.BUDGET_EXHAUSTED, "planned"): True,
+    (Code.NOT_THE_CREATOR, "planned"): False,
     (Code.ROLLOUT_STOPPED, ""): False,
     (Code.STATE_FULL, "planned"): False,
 }

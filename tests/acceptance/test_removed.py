@@ -105,19 +105,46 @@ def test_the_result_lists_forgotten_and_cancelled_tasks(
     assert out.count("    task cancelled\n") == cancelled
 
 
+def fail_reasons(place: LiveTasks, *options: str) -> list[tuple[str, str]]:
+    return [(r["code"], r["key"]) for r in place.document("plan", *options)["failReasons"]]
+
+
+@pytest.mark.parametrize("shared", [False, True])
 def test_a_task_that_cannot_be_cancelled_is_not_forgotten(
-    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, *, shared: bool
 ) -> None:
-    begun(place, life="asking")
+    """The plan predicts it, whether the other user's task is visible or not."""
+    ids = begun(place, life="asking")
+    for task_id in ids.values() if shared else ():
+        place.api.call("PATCH", f"{place.api.tasks}/{task_id}", {"isShared": True})
     mine = (place.folder / "taskctl.state.json").read_bytes()
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
+    assert fail_reasons(place, "--cancel-removed") == [("TC733", "gone"), ("TC733", "old-1")]
+    code, out, err = place.run("plan", "--cancel-removed")
+    assert (code, err.count("[TC733]")) == (1, 2)
+    assert out.splitlines()[-1].endswith("It still does the rest.")
+    assert place.run("plan", "--cancel-removed", "--exclude", "gone", "--exclude", "old-*")[0] == 0
     applied = place.document("apply", "--yes", "--cancel-removed")
     assert {t["result"] for t in applied["tasks"]} == {"failed"}
     assert "could not be cancelled" in applied["tasks"][0]["error"]
     assert json.loads(mine)["tasks"].keys() == state(place)["tasks"].keys()
-    # Another user's private task: this user can never cancel it, so apply does not try again.
+    # This user can never cancel another user's task, so apply does not try again.
+    assert fail_reasons(place) == []
     assert place.document("plan")["hasChanges"] is True
     assert place.document("apply", "--yes")["summary"]["forgotten"] == 2
+
+
+def test_a_finished_task_of_another_user_need_not_be_cancelled(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = begun(place)
+    place.finish(keep="done", gone="done", **{"old-1": "done"})
+    for task_id in ids.values():
+        place.api.call("PATCH", f"{place.api.tasks}/{task_id}", {"isShared": True})
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
+    assert fail_reasons(place, "--cancel-removed") == []
+    applied = place.document("apply", "--yes", "--cancel-removed")
+    assert (applied["summary"]["forgotten"], applied["summary"]["cancelled"]) == (2, 0)
 
 
 def test_a_cancellation_stays_owed_until_its_user_applies(
