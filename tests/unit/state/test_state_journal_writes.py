@@ -36,10 +36,11 @@ class Slow:
 
     def __init__(self) -> None:
         self.count = 0
-        self.gate = threading.Event()
+        self.reached, self.gate = threading.Event(), threading.Event()
 
     def __call__(self, fd: int) -> None:
         self.count += 1
+        self.reached.set()
         assert self.gate.wait()
 
 
@@ -49,16 +50,15 @@ def test_concurrent_appends_share_syncs(
     journal_file.journal.append([Closed(mark_at(0), "first")])
     slow = Slow()
     monkeypatch.setattr(os, "fsync", slow)
-    everyone = threading.Barrier(11)
 
     def append(number: int) -> bool:
-        everyone.wait()
         journal_file.journal.append([Closed(mark_at(number), "x"), Closed(mark_at(number), "y")])
         return slow.gate.is_set()
 
     with ThreadPoolExecutor(10) as pool:
-        returned = [pool.submit(append, number) for number in range(10)]
-        everyone.wait()
+        returned = [pool.submit(append, 0)]
+        assert slow.reached.wait()
+        returned += [pool.submit(append, number) for number in range(1, 10)]
         until(lambda: journal_file.journal.waiting == 9)
         assert not any(future.done() for future in returned)
         slow.gate.set()
