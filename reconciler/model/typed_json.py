@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, map_texts
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.task import TaskRef
@@ -26,6 +27,10 @@ Raw = msgspec.Raw
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _LOCK = threading.Lock()
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_SHORT = 1 << 16
+_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) field `(.*)`")
 
 
@@ -65,16 +70,38 @@ def _without_surrogates(text: str) -> str:
 
 def members(data: bytes | Raw) -> dict[str, Raw]:
     """The members of a JSON object, not decoded yet. Raises ShapeError."""
-    return decode_as(dict[str, Raw], data)
+    return decode_outline(dict[str, Raw], data)
 
 
-def decode_as(kind: type[T], data: bytes | Raw) -> T:
-    """A JSON value of exactly that type. Raises ShapeError."""
+def decode_outline(kind: type[T], data: bytes | Raw) -> T:
+    """A JSON value of exactly that type, with `Raw` parts for what may be nested. Raises
+    ShapeError."""
     try:
         found: T = _decoder(cast("Any", kind)).decode(data)
     except (ValueError, RecursionError) as problem:
         raise _shape_error(problem) from None
     return found
+
+
+def decode_as(kind: type[T], data: bytes | Raw) -> T:
+    """A JSON value of exactly that type, nested only so deeply that everything can walk through it.
+    Raises ShapeError."""
+    found = decode_outline(kind, data)
+    if _is_deep(memoryview(data)):
+        raise ShapeError("", "deep")
+    return found
+
+
+def _is_deep(data: memoryview) -> bool:
+    """Whether valid JSON has more levels than allowed; fast if it is short and has few brackets."""
+    if len(data) <= _SHORT:
+        text = bytes(data)
+        if text.count(b"[") + text.count(b"{") <= limits.STORED_DEPTH:
+            return False
+    left = _TEXT.sub(b"", data).translate(_TO_SQUARE, _NO_BRACKETS)
+    for _ in range(limits.STORED_DEPTH):  # each pass removes the innermost level
+        left = left.replace(b"[]", b"")
+    return bool(left)
 
 
 def builtins_of(value: object) -> Any:

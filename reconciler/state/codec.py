@@ -22,6 +22,7 @@ from reconciler.model.typed_json import (
     Raw,
     ShapeError,
     decode_as,
+    decode_outline,
     encode_json,
     indented,
     members,
@@ -191,7 +192,7 @@ def _refuse_duplicates(data: bytes, source: StateSource) -> None:
 
 
 def _read(data: bytes) -> State:
-    file = decode_as(StateFile, data)
+    file = decode_outline(StateFile, data)
     read = {mark: _attempt(mark, raw) for mark, raw in file.attempts.items()}
     records = dict(_record(name, file.tasks.pop(name)) for name in tuple(file.tasks))
     keys = dict(_notes(name, raw) for name, raw in file.keys.items())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model import limits
+from reconciler.model.checksum import with_checksum
 from tests.support.live_tasks import LiveTasks
 
 SECRET = "s3cr3t"
@@ -43,3 +45,39 @@ def change_file(folder: Path, name: str) -> None:
     (record,) = state["tasks"].values()
     record["file"] = name
     path.write_text(json.dumps(state))
+
+
+def nest(value: object, levels: int) -> str:
+    """The JSON of a value with "@deep" replaced by nested lists."""
+    text = json.dumps(value)
+    assert '"@deep"' in text
+    return text.replace('"@deep"', "[" * levels + "]" * levels)
+
+
+@pytest.mark.reaches("STORED_DEPTH")
+@pytest.mark.parametrize("levels", [limits.STORED_DEPTH, 900])
+def test_a_state_or_saved_plan_that_is_nested_too_deeply_is_an_error(
+    place: LiveTasks, levels: int
+) -> None:
+    place.apply({"a": "finishing"})
+    assert place.run("plan", "-o", "x.plan")[0] == 0
+    path = place.folder / "x.plan"
+    plan = json.loads(path.read_text())
+    del plan["checksum"]
+    plan["plan"]["tasks"][0]["record"]["inputs"]["role"] = "@deep"
+    path.write_bytes(with_checksum(nest(plan, levels).encode()))
+    for words in (["show", "x.plan"], ["apply", "x.plan"]):
+        code, out, err = place.run(*words)
+        assert (code, "nested too deeply [TC651]" in out + err) == (1, True), (words, out, err)
+    path = place.folder / "taskctl.state.json"
+    state = json.loads(path.read_text())
+    del state["checksum"]
+    state["tasks"]["acme/a"]["inputs"]["role"] = "@deep"
+    path.write_text(nest(state, levels))
+    for words in (["show", "a"], ["plan"], ["status"], ["state", "list"], ["apply", "--yes"]):
+        code, out, err = place.run(*words)
+        assert (code, "nested too deeply [TC602]" in out + err) == (1, True), (words, out, err)
+    path.write_text(nest(state, limits.STORED_DEPTH - 2))  # a record and its inputs are two levels
+    for words in (["show", "a"], ["plan"], ["status"], ["state", "list"]):
+        code, out, err = place.run(*words)
+        assert code == 0, (words, out, err)
