@@ -1,10 +1,10 @@
 #!/bin/sh
-# Validates, plans, and creates the missing tasks: for cron, or any CI system with a shell.
+# Validates the manifests, plans, and creates the missing tasks. For cron, or any CI system with a shell.
 #
 #   plain.sh [DIRECTORY]       the directory with tasks/; default: the working directory
 #
 # taskctl.toml must set a shared state, such as state = "git:origin", so that any machine can run this
-# (docs/state.md).
+# script (docs/state.md).
 set -eu
 
 # Never run a program or import a module from the repository that contains DIRECTORY.
@@ -37,6 +37,6 @@ trap 'rm -f "$plan"' EXIT
 
 taskctl validate
 taskctl plan --fail-on none --out "$plan"
-# Applies exactly that plan, or nothing. Waits for an apply that is already running. If a task needs a
-# person, it does the rest and exits 1.
+# Applies exactly that plan, or nothing. Waits for an apply that is already running. If a key is
+# unresolved, apply does the rest and exits 1.
 taskctl apply --lock-timeout 10m "$plan"
