@@ -27,10 +27,8 @@ Raw = msgspec.Raw
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _LOCK = threading.Lock()
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SHORT = 1 << 16
-_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_OUTER: Any = list[Raw] | dict[str, Raw] | str | float | bool | None
 _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) field `(.*)`")
 
 
@@ -87,21 +85,29 @@ def decode_as(kind: type[T], data: bytes | Raw) -> T:
     """A JSON value of exactly that type, nested only so deeply that everything can walk through it.
     Raises ShapeError."""
     found = decode_outline(kind, data)
-    if _is_deep(memoryview(data)):
+    if _may_be_deep(data, limits.STORED_DEPTH) and _is_deep(data, limits.STORED_DEPTH):
         raise ShapeError("", "deep")
     return found
 
 
-def _is_deep(data: memoryview) -> bool:
-    """Whether valid JSON has more levels than allowed; fast if it is short and has few brackets."""
-    if len(data) <= _SHORT:
-        text = bytes(data)
-        if text.count(b"[") + text.count(b"{") <= limits.STORED_DEPTH:
+def _is_deep(data: bytes | Raw, most: int) -> bool:
+    """Whether valid JSON has more than `most` levels."""
+    level = [data]
+    for left in range(most, -1, -1):
+        outer = [decode_outline(_OUTER, part) for part in level if _may_be_deep(part, left)]
+        lists = [p if isinstance(p, list) else p.values() for p in outer if type(p) in (dict, list)]
+        level = [part for parts in lists for part in parts]
+        if not lists:
             return False
-    left = _TEXT.sub(b"", data).translate(_TO_SQUARE, _NO_BRACKETS)
-    for _ in range(limits.STORED_DEPTH):  # each pass removes the innermost level
-        left = left.replace(b"[]", b"")
-    return bool(left)
+    return True
+
+
+def _may_be_deep(data: bytes | Raw, most: int) -> bool:
+    """Counts the brackets, which is fast, unless it is so long that a copy would count."""
+    if len(memoryview(data)) > _SHORT:
+        return True
+    text = bytes(data)
+    return text.count(b"[") + text.count(b"{") > most
 
 
 def builtins_of(value: object) -> Any:
