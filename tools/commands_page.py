@@ -25,7 +25,7 @@ Each page shows what `taskctl COMMAND --help` prints: usage, options and example
 SHARED = """\
 ## Global options
 
-They are accepted before and after the command.
+These options may precede or follow the command.
 """
 
 EXIT_CODES = """\
@@ -38,7 +38,7 @@ EXIT_CODES = """\
 | 2 | only `plan --detailed-exitcode`: success, and apply would make changes |
 | 0 to 3 | `wait`, `apply --wait`, `status --exit-code` and `results --exit-code`: all done (0), some did not succeed (1), still running (2), waiting for a person (3) |
 | 130 | SIGINT: nothing new was started, in-flight requests finished, the state was saved |
-| 143 | SIGTERM: likewise |
+| 143 | SIGTERM: the same |
 """
 
 
