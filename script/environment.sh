@@ -4,17 +4,23 @@
 # that repository: relative paths, and those inside it or the checkout of a CI job, HOME included. Only
 # the shell itself is used.
 
-# The repository of the working directory, and if that is a submodule, those around it.
+# The repositories of the working directory and of the paths in the arguments (-C DIR, PATH), and if
+# one is a submodule, those around it.
 taskctl_checkouts=
-taskctl_folder=$(pwd -P)
-while [ -n "$taskctl_folder" ]; do
-  if [ -e "$taskctl_folder/.git" ]; then
-    taskctl_checkouts=$taskctl_checkouts$taskctl_folder:
-    [ -f "$taskctl_folder/.git" ] || break
-    read -r taskctl_name <"$taskctl_folder/.git" || :
-    case $taskctl_name in */modules/*) ;; *) break ;; esac # not that of a linked work tree
-  fi
-  taskctl_folder=${taskctl_folder%/*}
+for taskctl_name in . "$@"; do
+  case $taskctl_name in --*) continue ;; -*C*) taskctl_name=${taskctl_name#-*C} ;; esac
+  [ -d "$taskctl_name" ] || taskctl_name=${taskctl_name%/*}
+  case $taskctl_name in '' | -*) continue ;; esac
+  taskctl_folder=$(CDPATH='' cd -P -- "$taskctl_name" 2>/dev/null && pwd -P) || continue
+  while [ -n "$taskctl_folder" ]; do
+    if [ -e "$taskctl_folder/.git" ]; then
+      taskctl_checkouts=$taskctl_checkouts$taskctl_folder:
+      [ -f "$taskctl_folder/.git" ] || break
+      read -r taskctl_name <"$taskctl_folder/.git" || :
+      case $taskctl_name in */modules/*) ;; *) break ;; esac # not that of a linked work tree
+    fi
+    taskctl_folder=${taskctl_folder%/*}
+  done
 done
 for taskctl_name in "${GITHUB_WORKSPACE-}" "${CI_PROJECT_DIR-}" "${BUILDKITE_BUILD_CHECKOUT_PATH-}" \
   "${CIRCLE_WORKING_DIRECTORY-}" "${BUILD_SOURCESDIRECTORY-}" "${JENKINS_URL:+${WORKSPACE-}}"; do

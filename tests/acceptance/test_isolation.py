@@ -200,6 +200,36 @@ def test_without_such_a_variable_it_is_the_repository_of_the_working_directory(
     assert (" none " in ended.stdout) is (where != "module")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "-C", "{here}"],
+        ["-C", "work", "plan"],
+        ["-C{here}/tasks"],
+        ["-qC", "work/module"],
+        ["-qvCwork"],
+        ["plan", "{here}/tasks/all.yaml"],
+        ["--backend", "local", "plan", "work/tasks"],
+    ],
+    ids="_".join,
+)
+def test_so_is_the_repository_that_an_argument_names(
+    trap: Trap, tmp_path: Path, words: list[str]
+) -> None:
+    """taskctl may be started elsewhere, with -C or a PATH."""
+    (trap.clone / "module").mkdir()
+    (trap.clone / "module" / ".git").write_text("gitdir: ../.git/modules/module\n")
+    env = {**environment(tmp_path), **trap.environment("/usr/bin:/bin")}
+    script = f". {ROOT}/script/environment.sh; echo $PATH ${{HOME-none}} $#"
+
+    def ran(*words: str) -> str:
+        program = ["/bin/sh", "-c", script, "taskctl", *words]
+        return subprocess.check_output(program, cwd=tmp_path, env=env, text=True)
+
+    assert ran("plan", "-", "-C", "nowhere") != "/usr/bin:/bin none 4\n"
+    assert ran(*(w.format(here=trap.clone) for w in words)) == f"/usr/bin:/bin none {len(words)}\n"
+
+
 def test_the_installation_gets_only_the_variables_that_it_needs(
     action: Path, tmp_path: Path
 ) -> None:
