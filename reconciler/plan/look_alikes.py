@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, warning
-from reconciler.model.remarks import Remark, remark
+from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, natural, text_of
 from reconciler.model.value import Value, field, replace
@@ -217,22 +217,33 @@ class _Search:
         """Whether a person may adopt the task without naming it."""
         return found.is_own and (self._span is None or found.task.created_at is not None)
 
-    def doubt(self, used: Container[str]) -> Remark | None:
-        """Why the task may exist although none is known to do the same work. `used` are the IDs of
-        tasks that other keys adopt."""
+    @property
+    def key(self) -> dict[str, str]:
+        """The key, for the commands that decide about it."""
+        return {"key": self.task.key, "ref": str(self.task.ref)}
+
+    def doubt(self, used: Container[str]) -> tuple[Remark, ...]:
+        """Why the task may exist although none is known to do the same work, and what decides it.
+        `used` are the IDs of tasks that other keys adopt."""
         org_name, view = self.task.ref.org_name, self._pool.view
         for candidate in self._similar:
             if candidate.task.id not in used:
-                return remark(_case(candidate), task_id=candidate.task.id)
+                return self._about(candidate, _case(candidate))
         for candidate in self._pool.unread.get(org_name, ()):
             if self._may_be(candidate):
                 why = view.unreadable[TaskId(org_name, candidate.task.id)]
-                return remark("unsure.unreadable", task_id=candidate.task.id, why=why)
+                return self._about(candidate, "unsure.unreadable", why=why)
         if org_name in view.cut_short:
-            return remark("unsure.cut_short")
+            return remark("unsure.cut_short"), remark("unsure", **self.key)
         if org_name in view.unlisted:
-            return remark("unsure.unlisted", why=view.unlisted[org_name])
-        return None
+            why = view.unlisted[org_name]
+            return remark("unsure.unlisted", why=why), remark("unsure", **self.key)
+        return ()
+
+    def _about(self, candidate: _LookAlike, case: str, **facts: Arg) -> tuple[Remark, ...]:
+        task_id = candidate.task.id
+        decide = remark("unsure.task", task_id=task_id, **self.key)
+        return remark(case, task_id=task_id, **facts), decide
 
 
 def _case(similar: _LookAlike) -> str:
@@ -299,17 +310,13 @@ class _Open(NamedTuple):
         if candidate is not None and (other := self.keys.get(candidate.task.id)) is not None:
             shared = remark("lookAlike.shared", other=other.key)
             return self._undecided(task, candidate.task, Reason.AMBIGUOUS, shared)
-        facts = {"key": task.key, "ref": str(task.ref)}
         if candidate is not None:
             case = "lookAlike.unclear" if candidate.former is None else "lookAlike.removed"
             former = candidate.former.key if candidate.former is not None else None
-            why = remark(case, task_id=candidate.task.id, former=former, **facts)
+            why = remark(case, task_id=candidate.task.id, former=former, **search.key)
             return self._undecided(task, candidate.task, Reason.AMBIGUOUS, why)
         doubt = search.doubt(self.used)
-        if doubt is None:
-            return None
-        hint = remark("unsure", **facts)
-        return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, doubt, hint)
+        return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, *doubt) if doubt else None
 
     def _undecided(
         self,

@@ -112,6 +112,20 @@ def test_resolve_records_a_look_alike_by_its_id(teams: tuple[Team, Team]) -> Non
     assert id_of(a) == id_of(b)
 
 
+def test_a_task_that_may_be_the_keys_can_be_recorded(teams: tuple[Team, Team]) -> None:
+    """Whoever knows that it is the key's task finds the command in the plan."""
+    a, b = teams
+    for team, said in ((a, "[REDACTED]"), (b, "secret")):
+        team.write(MANIFEST.format(team="") + f"  rotate: {{message: 'Rotate the {said} keys.'}}\n")
+    assert a.run("apply", "--yes", "--replace", f"rotate={id_of(a)}")[0] == 0
+    code, out, _ = b.run("plan")
+    record = f"taskctl state resolve acme/rotate --task-id {id_of(a)}"
+    assert (code, record in flat(out)) == (1, True), out
+    assert "taskctl state resolve acme/rotate --not-created" in flat(out)
+    assert b.run("state", "resolve", "acme/rotate", "--task-id", id_of(a), "--yes")[0] == 0
+    assert b.run("apply", "--yes")[0] == 0
+
+
 def test_a_lost_state_costs_one_command(teams: tuple[Team, Team]) -> None:
     a, _ = teams
     made = id_of(a)
