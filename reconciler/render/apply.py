@@ -129,7 +129,7 @@ def apply_summary(report: ApplyReport, label: str = "Apply") -> str:
 
 
 _WIDTH = 96
-_NAMED = 3  # keys of tasks that were not started; the others are counted
+_NAMED = 3  # keys that have the same problem; the others are counted
 _FAILURES = (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED)
 
 
@@ -139,20 +139,27 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
         return
     palette = style.palette
     shown = [task for task in report.tasks if not style.quiet or task.result in _FAILURES]
+    together: dict[tuple[Result, tuple[Remark, ...]], list[str]] = {}
+    several = not style.quiet and sum(bool(_look_alike(task)) for task in shown) > 1
     for task in shown:
-        if task.result is not Result.NOT_STARTED:
+        if task.result is Result.NOT_STARTED or (several and _look_alike(task)):
+            problems = _look_alike(task) or task.problems
+            together.setdefault((task.result, problems), []).append(task.ref.key)
+        else:
             yield from _result_rows(task, style)
-    not_started: dict[tuple[Remark, ...], list[str]] = {}
-    for task in shown:
-        if task.result is Result.NOT_STARTED:
-            not_started.setdefault(task.problems, []).append(task.ref.key)
-    for problems, keys in not_started.items():
+    for (result, problems), keys in together.items():
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-        yield f"{palette.dim('not started')} {safe.line(', '.join(keys[:_NAMED]))}{more}"
+        label = palette.of(result)(LABELS.get(result, result.value))
+        yield f"{label} {safe.line(', '.join(keys[:_NAMED]))}{more}"
         yield from _problem_rows(problems, style)
     if shown:
         yield ""
     yield palette.bold(apply_summary(report))
+
+
+def _look_alike(task: TaskResult) -> tuple[Remark, ...]:
+    """Why it is unresolved, without the existing task, which is in the table of the plan."""
+    return tuple(problem for problem in task.problems if problem.case == "lookAlike.same")
 
 
 def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
