@@ -49,8 +49,10 @@ def _next_steps(report: InitReport) -> str:
         ),
     ]
     if "taskctl-plan.yml" in known:
+        command = completed(command_line("state", "init", *there))
+        steps.append((command, "create the shared state, once"))
+    if "taskctl-plan.yml" in known and report.written:
         steps += [
-            (completed(command_line("state", "init", *there)), "create the shared state, once"),
             (" ".join(["git", "add", *map(file_word, report.written)]), "what was written"),
             ("git commit -m 'Manage agent tasks with taskctl'", "CI plans it once it is pushed"),
         ]

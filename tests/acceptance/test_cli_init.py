@@ -309,6 +309,8 @@ def test_a_workflow_needs_no_edit_if_everything_is_known(
     git(folder, "init", "-q")
     subprocess.run(shlex.split(add), check=True)
     assert "??" not in git(folder, "status", "--porcelain", "--untracked-files=all")
+    assert run(words) == 0  # nothing is left to write
+    assert "git add" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [("init", "infra"), ("init", "-C", "infra")])
