@@ -24,7 +24,7 @@ from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place,
 from reconciler.model.paths import shown
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.task import DesiredTask
-from reconciler.model.value import Value, field
+from reconciler.model.value import Value, field, replace
 from reconciler.model.violation import Violation
 from reconciler.system import disk
 
@@ -86,21 +86,26 @@ class Policy(Value, frozen=True):
     timer: Timer = field(default_factory=lambda: Timer(limits.POLICY_SECONDS))
 
     def findings(self, tasks: Sequence[DesiredTask], data: object) -> list[Finding]:
-        """The violations by the tasks of one manifest, whose data is `data`.
+        """The violations by the tasks of one manifest, whose data is `data`: all of each task, or
+        only errors once there are too many warnings.
 
         Raises ManifestError if the policy cannot be evaluated."""
         found: dict[Finding, None] = {}
 
         def check() -> None:
-            errors = 0
+            errors = warnings = 0
             for task in tasks:
                 violations = self.violations(shape(task))
                 own = dict.fromkeys(f for v in violations for f in _findings(v, task.key, data))
-                found.update(own)
-                errors += sum(finding.is_error for finding in own)
+                is_shown = warnings <= limits.FILE_ERRORS
+                found.update((each, None) for each in own if is_shown or each.is_error)
+                count = sum(finding.is_error for finding in own)
+                errors, warnings = errors + count, warnings + len(own) - count
                 if errors > limits.FILE_ERRORS:
                     found[too_many_errors()] = None
                     return
+            if warnings > limits.FILE_ERRORS:
+                found[replace(too_many_errors(), case="warnings", severity=Severity.WARNING)] = None
 
         try:
             self.timer.run(check, len(tasks) * limits.POLICY_SECONDS_PER_TASK)

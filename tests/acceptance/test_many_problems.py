@@ -160,6 +160,23 @@ def test_after_very_many_errors_the_rest_of_a_file_is_not_checked(
         assert codes.count("TC118") == most - 30
 
 
+def test_after_very_many_warnings_only_errors_are_reported(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(limits, "FILE_ERRORS", 30)
+    last = "  last: {message: Job., permissionMode: read-only}\n"
+    manifest.write_text(manifest.read_text().replace("planMode: on, ", "") + last)
+    rule = {"required": ["role", "name"], "severity": "warning"}
+    policy = {"allOf": [rule, {"properties": {"permissionMode": False}}]}
+    Path("policy.json").write_text(json.dumps(policy))
+    Path("taskctl.toml").write_text('policy = "policy.json"\n')
+    assert run(["validate", "--all-problems", "--format", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert [d["code"] for d in found if d["severity"] == "error"] == ["TC501"]
+    codes = [d["code"] for d in found if d["severity"] == "warning"]
+    assert codes == ["TC118", *["TC501"] * 32]  # all of a task
+
+
 def test_unread_sensitive_tasks_are_masked(
     manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
