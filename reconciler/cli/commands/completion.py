@@ -16,10 +16,7 @@ from reconciler.cli.help import printing_command
             "for bash 4.4 or newer with the package bash-completion",
         ),
         ('eval "$(taskctl completion bash)"', "in ~/.bashrc, without that package"),
-        (
-            'taskctl completion zsh > "${fpath[1]}/_taskctl"',
-            "for zsh; restart the shell afterwards",
-        ),
+        ('taskctl completion zsh > "${fpath[1]}/_taskctl"', "for zsh; then open a new shell"),
         ('eval "$(taskctl completion zsh)"', "in ~/.zshrc, after compinit"),
         ("taskctl completion fish > ~/.config/fish/completions/taskctl.fish", "for fish"),
     ],

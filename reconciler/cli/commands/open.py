@@ -13,12 +13,7 @@ from reconciler.cli.options import BACKEND, STATE, argument, option
 @make_command(
     "open",
     argument("key", "KEY", candidates.keys),
-    option(
-        "--pr",
-        "pull_requests",
-        is_flag=True,
-        help="Open the task's pull request instead of its page.",
-    ),
+    option("--pr", "pull_requests", is_flag=True, help="Open the task's pull request."),
     *(BACKEND, STATE),
     examples=[
         ("taskctl open rotate-iam-keys", "open the task's page in Pulumi Cloud"),
