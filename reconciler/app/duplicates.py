@@ -56,6 +56,7 @@ def record_of_duplicate(duplicate: Duplicate) -> Record:
         inputs={},
         digest="",
         identity=duplicate.identity,
+        marks=(duplicate.mark,),
         sensitive=duplicate.sensitive,
     )
 

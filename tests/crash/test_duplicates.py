@@ -69,6 +69,7 @@ def test_other_commands_accept_its_id(here: InProcess, extra: str, command: str)
     ended = here.run_words([command, extra, "--backend", here.server.url])
     assert ended.code == 0, ended.stderr
     assert extra in ended.stdout
+    assert "adopted" not in ended.stdout
 
 
 @pytest.mark.parametrize("way", ["removed", "cancelRemoved", "rm", "rename"])
