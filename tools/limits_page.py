@@ -88,7 +88,7 @@ _ROWS = (
     ("Reading the events of a task", f"{limits.EVENT_SECONDS:g} s", "task"),
     (
         "Data kept from responses, in memory",
-        f"{_mib(limits.KEPT_BYTES)}, and twice {limits.KEPT_BYTES_PER_TASK // 1024} KiB for each task",
+        f"{_mib(limits.KEPT_BYTES)}, and {2 * limits.KEPT_BYTES_PER_TASK // 1024} KiB for each task",
         "lookup",
     ),
     (
