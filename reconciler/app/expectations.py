@@ -200,8 +200,8 @@ class Expectations:
         and the task was created with one, what is expected is unknown."""
         name = _name_of(record)
         if not record.expects:
-            own = None if self._is_irrelevant(record.file) else self._declared(record.file)
-            return own.expectations.get(name) if own is not None else None
+            declaring = filter(None, map(self._declared, self._declaring(record.file)))
+            return next((d.expectations[name] for d in declaring if name in d.expectations), None)
         invalid = ""
         for all_files in (False, True):  # a manifest with an expectation names it, most often
             for file in self._files_of(record):

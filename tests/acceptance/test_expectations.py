@@ -301,6 +301,16 @@ def test_an_expectation_that_moved_to_an_invalid_manifest_is_unknown(
         assert (code, "[TC754]" in err) == (0, True), command
 
 
+def test_an_expectation_that_was_added_to_a_renamed_manifest_is_found(place: LiveTasks) -> None:
+    applied(place, up={"message": "answering JSON"})
+    place.finish(up="done")
+    write(place, up=task("answering JSON", pullRequests=2))
+    tasks = place.folder / "tasks"
+    (tasks / "all.yaml").rename(tasks / "renamed.yaml")
+    code, out, _ = place.run("status", "--exit-code")
+    assert (code, "1 unmet." in out) == (1, True), out
+
+
 def test_an_expectation_is_also_found_at_the_paths_of_the_configuration(place: LiveTasks) -> None:
     applied(place, up=task("answering JSON", pullRequests=2))
     place.finish(up="unmet")
