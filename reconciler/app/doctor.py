@@ -220,7 +220,6 @@ class _Checks:
         return remark(f"found.marks/{kept(entry.mark, first.mark).value}", key=str(ref))
 
     def cache(self) -> Remark:
-        self._needs_service()
         folder = self._ctx.caches.folder
         if folder is None:
             raise _SkippedError("no-cache")

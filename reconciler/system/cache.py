@@ -52,16 +52,18 @@ def user_cache(env: Mapping[str, str], repository: Path | None) -> UserCache:
     `~/.cache`.
 
     A directory is not usable if its path is relative, if it is inside the `repository` (with links
-    resolved), or if it exists and is not private.
+    resolved), if it exists and is not private, or if it does not exist and cannot be created.
     """
     folder = _base(env) / "taskctl"
     if not folder.is_absolute():
         return UserCache()
     if repository is not None and Path(os.path.realpath(folder)).is_relative_to(repository):
         return UserCache()
-    if os.path.lexists(folder) and not _is_private(folder, stat.S_IFDIR):
-        return UserCache()
-    return UserCache(folder)
+    if os.path.lexists(folder):
+        return UserCache(folder) if _is_private(folder, stat.S_IFDIR) else UserCache()
+    above = next(parent for parent in folder.parents if os.path.lexists(parent))
+    is_usable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return UserCache(folder) if is_usable else UserCache()
 
 
 def _base(env: Mapping[str, str]) -> Path:

@@ -114,17 +114,21 @@ def test_everything_succeeds(doctor: Doctor, tmp_path: Path) -> None:
     assert sorted(doctor.folder.iterdir()) == before
 
 
-def test_a_missing_cache_is_not_a_failure(doctor: Doctor, cache_folder: Path) -> None:
-    (cache_folder / "taskctl").mkdir(parents=True, mode=0o755)
-    with FaultServer() as server:
-        code, outcomes, _ = doctor.run(server.url)
+@pytest.mark.parametrize("why", ["others may read it", "it cannot be created"])
+def test_a_missing_cache_is_not_a_failure(doctor: Doctor, cache_folder: Path, why: str) -> None:
+    if why == "others may read it":
+        (cache_folder / "taskctl").mkdir(parents=True, mode=0o755)
+    else:
+        cache_folder.write_text("not a directory")
+    code, outcomes, _ = doctor.run("local")
     assert (code, outcomes["cache"]) == (0, "skipped")
 
 
 def test_the_embedded_service_needs_nothing(doctor: Doctor) -> None:
     code, outcomes, _ = doctor.run("local")
     assert code == 0
-    assert {name for name, outcome in outcomes.items() if outcome == "ok"} == {"backend", "state"}
+    succeeded = {name for name, outcome in outcomes.items() if outcome == "ok"}
+    assert succeeded == {"backend", "state", "cache"}
 
 
 def test_an_invalid_backend(doctor: Doctor) -> None:

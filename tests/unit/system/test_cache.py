@@ -14,8 +14,8 @@ from reconciler.system.cache import UserCache, user_cache
 @pytest.mark.parametrize(
     ("env", "folder"),
     [
-        ({"TASKCTL_CACHE_DIR": "/one", "XDG_CACHE_HOME": "/two"}, "/one/taskctl"),
-        ({"XDG_CACHE_HOME": "/two"}, "/two/taskctl"),
+        ({"TASKCTL_CACHE_DIR": "HOME/one", "XDG_CACHE_HOME": "HOME/two"}, "HOME/one/taskctl"),
+        ({"XDG_CACHE_HOME": "HOME/two"}, "HOME/two/taskctl"),
         ({"TASKCTL_CACHE_DIR": "", "XDG_CACHE_HOME": ""}, "HOME/.cache/taskctl"),
         ({"XDG_CACHE_HOME": "relative"}, "HOME/.cache/taskctl"),
         ({}, "HOME/.cache/taskctl"),
@@ -26,6 +26,7 @@ def test_where_it_is(
     env: dict[str, str], folder: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    env = {name: path.replace("HOME", str(tmp_path)) for name, path in env.items()}
     expected = None if folder is None else Path(folder.replace("HOME", str(tmp_path)))
     assert user_cache(env, None).folder == expected
 
@@ -36,6 +37,11 @@ def test_without_a_home_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Path, "home", home)
     assert user_cache({}, None) == UserCache()
+
+
+def test_there_is_none_where_it_cannot_be_created(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert user_cache({"TASKCTL_CACHE_DIR": str(tmp_path / "file/new")}, None) == UserCache()
 
 
 def test_it_is_never_in_the_repository(tmp_path: Path) -> None:
