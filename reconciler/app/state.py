@@ -94,8 +94,8 @@ def accept_manifest(
         refs = select_refs(ctx, state, [selector])
         if len(refs) > 1:  # a glob may also match rows and periods that nothing declares any more
             keys = {(task.org_name, task.key) for task in tasks}
-            known = (ref for ref in refs if {ref, (None, ref.key)} & keys)
-            refs = tuple(ref for ref in known if ref in state.records) or refs
+            declared = (ref for ref in refs if {ref, (None, ref.key)} & keys)
+            refs = tuple(ref for ref in declared if ref in state.records) or refs
         events: list[Event] = []
         edits = []
         for ref in refs:

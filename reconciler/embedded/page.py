@@ -98,8 +98,8 @@ def _status(connection: sqlite3.Connection, task: StoredTask, now_ms: int) -> Ta
 
 
 def _pull_requests(status: TaskStatus) -> list[JsonObject]:
-    found = pull_requests(status)
-    return [{"text": each.text, "url": each.url, "merged": each.is_merged} for each in found]
+    listed = pull_requests(status)
+    return [{"text": pull.text, "url": pull.url, "merged": pull.is_merged} for pull in listed]
 
 
 @cache

@@ -55,8 +55,8 @@ class TaskGroup(Value, frozen=True):
 
     def usual_settings(self) -> dict[str, object]:
         """For a table: the settings that more than half of the tasks have."""
-        found = [each for view in self.tasks for each in settings_of(view.inputs or {})[0].items()]
-        named = [(name, digest([value]), value) for name, value in found]
+        sets = (settings_of(view.inputs or {})[0] for view in self.tasks)
+        named = [(name, digest([value]), value) for one in sets for name, value in one.items()]
         counts = Counter((name, form) for name, form, _ in named)
         most = len(self.tasks) // 2
         return {name: value for name, form, value in named if counts[name, form] > most}
