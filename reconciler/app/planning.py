@@ -323,12 +323,9 @@ def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:
     """A note if the configuration requires another identity for apply, except on the embedded
     service, which starts no agents. TaskctlError if `refusing`."""
     required = ctx.settings.apply_as
-    if required is None or ctx.backend.is_local:
+    if required is None or ctx.backend.is_local or ctx.settings.applies_as(ctx.client.identity()):
         return ()
-    who, (kind, _, name) = ctx.client.identity(), required.partition(":")
-    own = {"user-id": who.id, "team": who.team or "", "login": who.login.lower()}
-    if own[kind] == (name.lower() if kind == "login" else name):
-        return ()
+    who = ctx.client.identity()
     identity = f"team:{who.team}" if who.team else f"login:{who.login}, user-id:{who.id}"
     facts, at = {"required": required, "identity": identity}, Place(ctx.settings.config_file)
     if refusing:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reconciler.manifest.repository import resolved
 from reconciler.model import limits
+from reconciler.model.identity import Identity
 from reconciler.model.value import Value
 
 
@@ -31,6 +32,14 @@ class Settings(Value, frozen=True):
     answer_workflow: str | None = None
     config_file: str | None = None
     all_problems: bool = False
+
+    def applies_as(self, who: Identity) -> bool:
+        """Whether `apply_as` allows this identity to apply."""
+        if self.apply_as is None:
+            return True
+        kind, _, name = self.apply_as.partition(":")
+        own = {"user-id": who.id, "team": who.team or "", "login": who.login.lower()}
+        return own[kind] == (name.lower() if kind == "login" else name)
 
     @property
     def folder(self) -> Path:

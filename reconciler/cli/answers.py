@@ -19,6 +19,7 @@ from reconciler.system.git import run_git
 if TYPE_CHECKING:
     from reconciler.app.context import Context
     from reconciler.cli.suggestions import Suggestions
+    from reconciler.model.identity import Identity
     from reconciler.state.model import Record, State
 
 _COMMANDS = tuple(f"taskctl {action} " for action in ("approve", "reject", "say", "cancel"))
@@ -49,7 +50,8 @@ class Answers:
         if record is None or not (shared or self._is_of_other(record)):
             return command
         workflow = self._ctx.settings.answer_workflow
-        if workflow is None or "force" in own:  # no workflow forces anything
+        # No workflow forces anything.
+        if workflow is None or "force" in own or not self._may_be_of_ci(record.identity):
             return "\n".join(f"# {line}" for line in _by_creator(self._ctx, record, workflow))
         fields = {"key": key_word(str(record.ref)), "action": action}
         fields |= {"request": own["request"]} if "request" in own else {}
@@ -83,6 +85,12 @@ class Answers:
             return self._ctx.has_client and self._ctx.client.identity().id != record.identity.id
         except TaskctlError:
             return False
+
+    def _may_be_of_ci(self, creator: Identity) -> bool:
+        """Whether the workflow may answer as the creator; of some, only the login is known."""
+        settings = self._ctx.settings
+        is_known = not creator.id.startswith("login:") or (settings.apply_as or "")[:6] == "login:"
+        return settings.applies_as(creator) or not is_known
 
     def _run(self, workflow: str, fields: Mapping[str, str]) -> str:
         words = ["gh", "workflow", "run", workflow]

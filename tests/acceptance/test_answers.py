@@ -202,6 +202,26 @@ def test_without_a_workflow_the_creator_is_named(colleague: LiveTasks) -> None:
     assert request["command"] is None
 
 
+def test_a_task_that_the_workflows_user_did_not_create_needs_its_creator(
+    colleague: LiveTasks,
+) -> None:
+    """`apply-as` says as whom CI creates and answers."""
+    record = json.loads((colleague.folder / "taskctl.state.json").read_text())["tasks"]["acme/asks"]
+    maker, workflow = record["identity"], 'answer-workflow = "taskctl-answer.yml"\n'
+    request = colleague.request("asks")
+    for who in (f"login:{maker['login'].upper()}", f"user-id:{maker['id']}"):
+        configure(colleague, f'{workflow}apply-as = "{who}"\n')
+        assert "gh workflow run" in colleague.run("status")[1]
+    for who in ("login:acme-machine", "user-id:another", "team:deploy"):
+        configure(colleague, f'{workflow}apply-as = "{who}"\n')
+        shown = [colleague.run("status")[1], colleague.run("inbox")[1]]
+        shown.append(colleague.run("approve", "asks", "--request", request, "-y")[2])
+        for text in shown:
+            assert "gh workflow run" not in text
+            assert f"Only {maker['login']}, who created the task, can do this: http" in text
+            assert "set `answer-workflow`" not in text
+
+
 def test_gitlab_has_a_page_for_it(colleague: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(colleague, 'answer-workflow = ".gitlab-ci.yml"\n')
     request = colleague.request("asks")
