@@ -10,15 +10,13 @@ from reconciler.app.task_reader import REFUSED
 from reconciler.apply.context import Cancellation
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, warning
-from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.plan.options import flag_of
 from reconciler.plan.plan import Action, Plan
-from reconciler.tasks.delivery import Refusal, delivery_error
+from reconciler.tasks.delivery import Refusal, delivery_error, may_send
 
 if TYPE_CHECKING:
-    from reconciler.model.identity import Identity
     from reconciler.state.model import Record
     from reconciler.tasks.status import TaskStatus
 
@@ -64,7 +62,7 @@ def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
             raise
         read = [ctx.fresh_reader.status_of(record, TaskState.NOT_VISIBLE) for record in records]
     for (task, record), status in zip(tasks, read, strict=True):
-        if _has_ended(status) or _may_cancel(caller, status):
+        if _has_ended(status) or may_send(caller, record, status):
             continue
         is_removed = task.action is Action.FORGET
         yield warning(
@@ -81,10 +79,3 @@ def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
 
 def _has_ended(status: TaskStatus) -> bool:
     return status.state.is_finished and status.state is not TaskState.NOT_VISIBLE
-
-
-def _may_cancel(caller: Identity, status: TaskStatus) -> bool:
-    """Whether the service may accept a cancellation of a task that is running: it is visible, and
-    was created by this user or by somebody unknown."""
-    task = RemoteTask(status.ref.org_name, status.task_id or "", status.raw)
-    return status.state is not TaskState.NOT_VISIBLE and task.may_be_of(caller)

@@ -12,7 +12,7 @@ from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
-from reconciler.tasks.delivery import Lost, Refusal, delivery_error
+from reconciler.tasks.delivery import Lost, Refusal, delivery_error, may_send
 from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import TaskStatus
 
@@ -149,6 +149,12 @@ class Recipient(Value, frozen=True):
             note, request = "task_asks" if asks else "task_waits", self.status.approvals[0].id
         ui.note(note, ref=self.name, status=self.status.state.value, words=words, request=request)
 
+    def note_creator(self, command: tuple[str, ...]) -> None:
+        """Before a question: says if only another user can send the `command`."""
+        ui, caller = self.tasks.ctx.ui, self.tasks.ctx.client.identity()
+        if ui.interactive and not may_send(caller, self.record, self.status):
+            ui.note("not_creator", ref=self.name, command=command)
+
     def note_request(self, number: int, count: int) -> None:
         """`Request 2 of 5 (ADDRESS)`."""
         ctx, ref = self.tasks.ctx, self.record.ref
@@ -176,6 +182,8 @@ def approve(
 def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> Iterator[Response]:
     ctx, prompted = task.tasks.ctx, False
     ctx.ui.show_approval(task.record.ref, approval)
+    text = answer or "TEXT" * approval.is_question
+    task.note_creator(_command("approve", task.name, approval.id, text))
     if approval.is_question and not (answer or yes) and ctx.ui.interactive:
         answer, prompted = (ctx.ui.read_line("ask.answer") or "").strip(), True
         if answer.lower() in ("", "q", "quit"):  # `-m q` sends a q
@@ -207,6 +215,7 @@ def reject(
     for task, approval in _numbered(requests):
         ctx.ui.show_approval(task.record.ref, approval)
         again = _command("reject", task.name, approval.id, instead)
+        task.note_creator(again)
         try:
             if confirm(ctx, "ask.reject", yes=is_meant, again=again):
                 yield task.reply(approval, ok=False, text=instead)
@@ -288,6 +297,7 @@ def _cancel(task: Recipient, *, force: bool, yes: bool) -> Iterator[Response]:
     if task.status.state.is_finished and not force:
         yield Response(record, task.status, "nothingToCancel")
         return
+    task.note_creator(task.command)
     question = "ask.force_cancel" if force else "ask.cancel"
     if not confirm(ctx, question, yes=yes, again=(*task.command, "-y"), ref=task.name):
         ctx.ui.note("nothing_sent")

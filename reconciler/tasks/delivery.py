@@ -6,8 +6,11 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.state.model import Record
+from reconciler.tasks.status import TaskStatus
 
 
 class Refusal(Value, frozen=True):
@@ -22,6 +25,14 @@ class Lost(Value, frozen=True):
     """No response, or one that proves nothing: the task may have received it."""
 
     why: Arg
+
+
+def may_send(caller: Identity, record: Record, status: TaskStatus) -> bool:
+    """Whether the service may accept what this user sends to the task of a record: it is visible,
+    and was created by this user or by somebody unknown."""
+    task = RemoteTask(record.ref.org_name, record.task_id, status.raw)
+    is_visible = status.state is not TaskState.NOT_VISIBLE
+    return caller.same_as(record.identity) or (is_visible and task.may_be_of(caller))
 
 
 def delivery_error(

@@ -41,6 +41,25 @@ def test_approve_requires_yes(place: LiveTasks, answer: str) -> None:
     assert place.statuses() == {"asks": "waiting"}
 
 
+@pytest.mark.parametrize(
+    "words", [["approve"], ["reject", "-m", "No."], ["cancel"]], ids=lambda words: words[0]
+)
+def test_another_user_is_told_before_the_question(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    place.apply({"asks": "approving", "more": "approving too"}, isShared=True)
+    place.finish(asks="waiting", more="waiting")
+    with at_terminal(place, words[0], "asks", "more", *words[1:]) as person:
+        person.until("[y/N] ")
+        assert "who created" not in person.screen
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
+    with at_terminal(place, words[0], "asks", "more", *words[1:]) as person:
+        person.until("[y/N] ")
+        screen = " ".join(person.screen.split())
+        assert "Another user created acme/asks, and only its creator can do this." in screen
+        assert "Only user-" in screen
+
+
 @pytest.mark.parametrize("answer", YES)
 def test_yes_approves(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
