@@ -114,7 +114,10 @@ def refuse_unexpected(
     periods = _periods(plan)
     of = tuple(f"{entry} {name}" for entry, names in periods.items() for name in names)
     case = "period" if of else ""
-    raise TaskctlError.of(Code.UNEXPECTED_PLAN, case, expected=expected, found=found, periods=of)
+    who = _name(plan.identity)
+    raise TaskctlError.of(
+        Code.UNEXPECTED_PLAN, case, expected=expected, found=found, periods=of, who=who
+    )
 
 
 def _differences(then: Plan, now: Plan) -> Iterator[tuple[str, dict[str, Arg]]]:

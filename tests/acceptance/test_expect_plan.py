@@ -15,7 +15,7 @@ from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks, prompts
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me", "pul-colleague": "colleague"})) as server:
         sandbox = Sandbox(tmp_path / "here", server)
         sandbox.folder.mkdir()
         sandbox.write(as_tasks(prompts(2)))
@@ -69,6 +69,20 @@ def test_a_saved_plan_must_match_too(sandbox: Sandbox) -> None:
     refused(sandbox, "kept", "--expect-plan", planned)
     assert sandbox.run("apply", "kept", "--expect-plan", digest(sandbox)).code == 0
     sandbox.assert_exactly_one_each(prompts(1))
+
+
+def test_a_plan_of_another_user_is_refused(sandbox: Sandbox) -> None:
+    """Nothing else differs, and the error names the user."""
+    planned = digest(sandbox)
+    sandbox.env["PULUMI_ACCESS_TOKEN"] = "pul-colleague"
+    for expected in (planned, planned[:23]):
+        ended = refused(sandbox, "--expect-plan", expected)
+        (problem,) = ended.document["diagnostics"]
+        assert "the expected plan was not made as colleague" in " ".join(problem["detail"].split())
+    theirs = digest(sandbox)
+    assert theirs != planned
+    assert sandbox.run("apply", "--expect-plan", theirs).code == 0
+    sandbox.assert_exactly_one_each(prompts(2))
 
 
 @pytest.mark.parametrize("given", ["", "sha256:1", "latest"])
