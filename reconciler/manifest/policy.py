@@ -14,6 +14,7 @@ from pathlib import Path as File
 from typing import Any, TypeVar
 
 from reconciler.manifest.finding import Finding, too_many_errors
+from reconciler.manifest.git_ignored import IgnoredFiles
 from reconciler.manifest.keywords import NAMED_SCHEMAS, ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.repository import repository_root, resolved
@@ -187,8 +188,6 @@ def read_policy(path: File, name: str, config: str) -> Policy:
 
 def _refuse_ignored(path: File, name: str) -> None:
     """An untracked file that git ignores may contain secrets, which messages would show."""
-    from reconciler.manifest.git_ignored import IgnoredFiles
-
     real = resolved(path)
     top = repository_root(real.parent)
     if top is None:

@@ -8,6 +8,7 @@ import sys
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import BACKEND, STATE, argument, option
+from reconciler.system.git import SECRETS
 
 
 @make_command(
@@ -46,8 +47,6 @@ def _show(url: str) -> bool:
     """Opens the URL in a browser, which does not get the access token and keys of states; False
     without one."""
     import webbrowser
-
-    from reconciler.system.git import SECRETS
 
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(SECRETS)}
     try:

@@ -12,6 +12,7 @@ from reconciler.apply.loop import Waiting
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.stderr import write_stderr
+from reconciler.messages import load_all
 from reconciler.messages.remarks import note_text
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef
@@ -32,7 +33,6 @@ def load_early(shown: Callable[[ApplyReport], object]) -> None:
     """Loads whatever words and renders results (`shown`): an apply that later can open no file must
     still report what it has done."""
     from reconciler.cli.failures import failure_of
-    from reconciler.messages import load_all
 
     load_all()
     failure_of(OSError())

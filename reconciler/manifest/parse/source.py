@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.construct import Construction, UnreadableDocumentError
 from reconciler.manifest.parse.errors import BOM, check_encoding, may_be_valid, syntax_error
@@ -61,8 +63,6 @@ class Source:
         if parser is not None:
             next_item: NextEvent = getattr(parser(self.body), f"get_{kind}")
             return next_item
-        from ruamel.yaml import YAML
-
         yaml = YAML(typ="safe", pure=True)
         items = yaml.parse(self.body) if kind == "event" else yaml.scan(self.body)
         return lambda: next(items, None)
