@@ -91,9 +91,9 @@ def this_run(client: Client | None, clock: Clock) -> Run:
     at = client.service_clock() if client is not None else None
     env, url = os.environ, run_link(os.environ)
     actor = next((env[name] for name in _ACTORS if env.get(name)), "" if url else user_name())
-    texts = (who.name if who is not None else "", actor, url)
-    shown = (visible(text, f"\n{INVISIBLE}")[:_MAX_TEXT] for text in texts)
-    return Run(at or clock.now(), *shown)
+    texts = {"user": who.name if who is not None else "", "actor": actor, "url": url}
+    shown = {name: visible(text, f"\n{INVISIBLE}")[:_MAX_TEXT] for name, text in texts.items()}
+    return Run(at or clock.now(), **shown)
 
 
 def run_by_workflows(top: Path) -> tuple[str, str] | None:

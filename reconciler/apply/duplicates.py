@@ -106,8 +106,8 @@ class _Organization:
                 owner = owners.get(us) if us is not None else None
                 if owner is not None:
                     mark, record = owner
-                    more = (identity, record.file, record.sensitive)
-                    yield Duplicate(record.ref, task.id, mark, *more)
+                    ref, file, sensitive = record.ref, record.file, record.sensitive
+                    yield Duplicate(ref, task.id, mark, identity, file, sensitive=sensitive)
 
     def unread(self) -> Iterator[Diagnostic]:
         """Warnings about unread messages and an unread list, which may hide a duplicate."""
