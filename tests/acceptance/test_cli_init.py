@@ -209,7 +209,8 @@ def test_below_the_root_of_a_repository_the_place_for_hooks_is_named(
     assert capsys.readouterr().err == ""
     assert run(["init", "a/b"]) == 0
     err = capsys.readouterr().err
-    assert "replace `tasks` with a/b/tasks in them, and run taskctl with -C a/b." in err
+    assert "replace `tasks` with a/b/tasks, and run taskctl with -C a/b." in err
+    assert "`working-directory: a/b`" in err
 
 
 def test_a_write_error_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
