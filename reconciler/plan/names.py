@@ -85,14 +85,17 @@ class NameRules:
             return None
         former, is_read = match
         self._suspect(former.ref, task)
-        explanation = _renamed_entry(task, former) if is_read else None
-        if explanation is None:
-            case = "renamed.from" if is_read else "renamed.outside"
-            if is_read and former.ref.key.casefold() == task.key.casefold():
-                case = "renamed.case"
-            facts = {"old": former.ref.key, "old_ref": str(former.ref), "ref": str(task.ref)}
-            explanation = remark(case, file=former.file, **facts)
-        return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
+        facts = {"old": former.ref.key, "old_ref": str(former.ref), "ref": str(task.ref)}
+        if not is_read:
+            explanation = [remark("renamed.outside", file=former.file, **facts)]
+        elif (entry := _renamed_entry(task, former)) is not None:
+            explanation = [entry]
+        else:
+            is_same = former.ref.key.casefold() == task.key.casefold()
+            case = "renamed.case" if is_same else "renamed.from"
+            hint = "renamed.key" if task.origin is None else "renamed.row"
+            explanation = [remark(case, old=former.ref.key), remark(hint, **facts)]
+        return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, *explanation)
 
     def _suspect(self, former: TaskRef, task: DesiredTask) -> None:
         """Of several possible new names of a key, the first one in order, whichever is planned

@@ -124,7 +124,9 @@ class Undeclared:
             entry = record.generated.entry if record.generated is not None else None
             explanation = remark(case, ref=str(record.ref), entry=entry)
             if (new := suspected.get(record.ref)) is not None:
-                explanation = remark("orphaned.renamed", new=new.declared_key)
+                is_row = new.declared_key == entry
+                name = new.key if is_row else new.declared_key
+                explanation = remark("orphaned.renamed", new=name)
             yield plan_for(record, Action.ORPHANED, Reason.REMOVED, explanation)
         for record in self._past:
             if with_past or record.owed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -52,9 +53,17 @@ def test_a_row_that_changes_its_case_is_unresolved(here: InProcess) -> None:
     ended = here.run("apply")
     assert set(ended.results().values()) == {"created"}, ended.stdout + ended.stderr
     generated(here, ["Alpha", "beta"])
+    planned = {task["key"]: task for task in here.run("plan").document["tasks"]}
+    assert "renamed to audit@Alpha" in planned["audit@alpha"]["note"]
     results: dict[str, Any] = here.run("apply").results()
     assert results == {"audit@Alpha": "unresolved"}
     assert len(tasks_of(here)) == 2
+    (hint,) = planned["audit@Alpha"]["hints"]
+    assert "movedFrom" not in hint["text"]  # it would be that of all rows
+    (move, create) = hint["commands"]
+    assert create.startswith("taskctl state resolve acme/audit@Alpha --not-created")
+    assert here.run_words([*shlex.split(move)[1:], "--yes"]).code == 0
+    assert here.run("apply").document["tasks"] == []
 
 
 def renamed(here: InProcess) -> None:
