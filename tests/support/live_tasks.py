@@ -25,6 +25,8 @@ from tests.support.sandbox import TOKEN
 from tests.support.skipped_time import skipped_now
 
 WORK_SECONDS = 0.05
+STREAM_THREADS = 4
+"""Far fewer than the service has: each server would start them all, for one stream at most."""
 LONGER = 0.2
 """After that many seconds, an agent that is not slow has finished."""
 
@@ -120,6 +122,7 @@ def live_tasks(
     """The first word of each prompt says how its task lives (see `embedded/scenarios.py`)."""
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("PULUMI_HOME", str(folder / "pulumi-home"))
+    monkeypatch.setattr("reconciler.embedded.server.MAX_STREAMS", STREAM_THREADS)
     clock = ServiceTime()
     with (
         closing(
