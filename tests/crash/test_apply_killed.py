@@ -19,7 +19,7 @@ from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks, prompts
 
 CHUNKS = 6
-SIXTHS = [0, 3, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in (1, 2, 4, 5))]
+SIXTHS = [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 6))]
 FIFTHS = [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 5))]
 """Every third or fifth point in each test run, and the rest in `make soak`."""
 TEXTS = prompts(3)

@@ -1,4 +1,4 @@
-"""An apply that forgets keys is killed at every fifth point (at the others only by `make soak`),
+"""An apply that forgets keys is killed at every tenth point (at the others only by `make soak`),
 then run again: each task is cancelled, removed from the state and never adopted, and a key that is
 declared again has one new task."""
 
@@ -91,7 +91,7 @@ def assert_comes_back_once(here: LiveTasks, known: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "chunk", [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 5))]
+    "chunk", [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 10))]
 )
 def test_killed_at_every_point(place: LiveTasks, cache_folder: Path, chunk: int) -> None:
     (cache_folder / "taskctl").mkdir(parents=True, mode=0o700)  # else, one run has more points
@@ -101,7 +101,7 @@ def test_killed_at_every_point(place: LiveTasks, cache_folder: Path, chunk: int)
     assert_forgotten(here, known)
     assert_comes_back_once(here, known)
     assert len(counted.points) > 30
-    for point in counted.points[chunk::5]:
+    for point in counted.points[chunk::10]:
         here, known = begun(place, f"p{point.number}")
         assert killed(here, point.number).killed, point
         again, out, err = here.run("apply", "--yes", "--cancel-removed")

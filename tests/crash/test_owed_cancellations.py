@@ -97,15 +97,19 @@ def begun(place: LiveTasks, name: str) -> tuple[LiveTasks, str]:
     return here, recorded(here)["keep"]
 
 
-def test_killed_between_the_record_and_the_cancellation(place: LiveTasks) -> None:
-    """At every point from the create's response to the cancellation; applied without options."""
+@pytest.mark.parametrize(
+    "chunk", [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 3))]
+)
+def test_killed_between_the_record_and_the_cancellation(place: LiveTasks, chunk: int) -> None:
+    """At every third point from the create's response to the cancellation (at the others only by
+    `make soak`); applied without options."""
     here, old = begun(place, "whole")
     points = replacing(here, None).points
     assert cancellations(here, old) == 1
     sends = [p.number for p in points if p.operation == "send" and p.phase == "after"]
     posts = [p.number for p in points if p.number in sends and "POST" in p.what]
     assert len(posts) == 2
-    for point in range(posts[0], posts[1]):
+    for point in range(posts[0] + chunk, posts[1], 3):
         here, old = begun(place, f"p{point}")
         assert replacing(here, point).killed
         assert here.run("apply", "--yes")[0] == 0
