@@ -209,7 +209,7 @@ def _events(*events: bytes, after: int = 0) -> bytes:
     return b'{"events": [' + b", ".join(events) + b"]" + more + b"}"
 
 
-READS = 20
+READS = 12
 _reads = {False: count(2), True: count(2)}
 
 
