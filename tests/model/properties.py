@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -48,19 +49,27 @@ ORDER = (
 """The steps of an apply that nothing disturbs; the first that is possible is taken."""
 
 
-def undisturbed(world: World, setting: Setting, *, commits: bool) -> World:
-    """The world after one apply that nothing disturbs. Before it, each request that was under way
-    `commits`, or is lost."""
+Possible = Callable[[World], dict[str, World]]
+
+
+def steps_of_applies(setting: Setting) -> Possible:
+    """The successors of a world by their names. Many worlds lead to the same one, so each is
+    computed once."""
     attempts = tuple(number + 1 for number in setting.attempts)
     steps = Steps(replace(setting, attempts=attempts, twice=False))
+    return cache(lambda world: dict(steps(world)))
+
+
+def undisturbed(world: World, setting: Setting, steps: Possible, *, commits: bool) -> World:
+    """The world after one apply that nothing disturbs. Before it, each request that was under way
+    `commits`, or is lost."""
     while world.requests:
-        possible = dict(steps(world))
-        world = possible["commits" if commits else "the request is lost"]
+        world = steps(world)["commits" if commits else "the request is lost"]
     waited = taskctl.waited(world.state)
     new = Process("reads", setting.keys, waited=waited, taken=world.version)
     world, waits = world._replace(processes=(new,)), 0
     while world.processes:
-        possible = dict(steps(world))
+        possible = steps(world)
         name = next(name for name in ORDER if name in possible)
         if name == "gets no response" and world.requests:
             name = "commits"

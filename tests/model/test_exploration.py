@@ -22,7 +22,7 @@ from reconciler.state import ledger
 from reconciler.state.ledger import attempts_alone
 from reconciler.state.model import Aged, Attempted, BaselineRead, Closed, Event, State
 from tests.model import journal, taskctl
-from tests.model.properties import undisturbed, unfinished, violation
+from tests.model.properties import steps_of_applies, undisturbed, unfinished, violation
 from tests.model.search import Explored, explore
 from tests.model.steps import Steps
 from tests.model.world import Assumed, Setting, World
@@ -32,7 +32,7 @@ DIFFERENT = Setting(TWO, prompts_differ=True, attempts=(1, 1), processes=1)
 
 SMALL = {
     "one key": Setting(settle=2, window=3),
-    "two keys with one prompt": Setting(TWO, processes=1, attempts=(2, 1)),
+    "two keys with one prompt": Setting(TWO, processes=1, attempts=(2, 1), window=1),
     "marks that are cut off": Setting(marks="cut off", twin=True, people=True),
     "marks that are replaced": Setting(marks="replaced", twin=True, people=True),
     "creates that are delivered twice": Setting(
@@ -88,7 +88,7 @@ WITHOUT = {
     "writes_conditionally": Setting(),
     "keeps_what_it_acknowledged": Setting(loses=True),
     "no_create_is_in_flight_at_a_loss": Setting(loses=True),
-    "applies_all_manifests_after_a_loss": replace(DIFFERENT, loses=True, attempts=(1, 2)),
+    "applies_all_manifests_after_a_loss": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
     "keeps_the_login_after_a_loss": Setting(loses=True),
     "people_answer_correctly": Setting(marks="replaced", people=True),
 }
@@ -123,11 +123,13 @@ def explore_all(setting: Setting) -> Explored[World]:
 
     explored = explore([START], Steps(setting), check)
     assert explored.violation is None, str(explored)
+    steps = steps_of_applies(setting)
     for world in left:
         for commits in (True, False):
             after, applies = world, 0
             while applies == 0 or unfinished(after, setting):
-                after, applies = undisturbed(after, setting, commits=commits), applies + 1
+                after = undisturbed(after, setting, steps, commits=commits)
+                applies += 1
                 assert violation(after) is None, (violation(after), world)
                 assert applies <= APPLIES, (unfinished(after, setting), world)
     return explored
