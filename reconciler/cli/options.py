@@ -164,8 +164,8 @@ PLAN = [
     option(
         "--update",
         is_flag=True,
-        help=f"Update {', '.join(PATCHED)} of existing tasks to the declared values, no matter who "
-        "changed them.",
+        help=f"Set {', '.join(PATCHED)} of existing tasks to the values in the manifest, no matter "
+        "who changed them.",
     ),
     option(
         "--replace",
@@ -173,7 +173,7 @@ PLAN = [
         type=_replaced_key,
         metavar="KEY|GLOB|KEY=TASK_ID",
         shell_complete=candidates.keys,
-        help="Create a new task for each of these keys whose prompt or another fixed setting was "
+        help="Create a new task for each of these keys if its prompt or another fixed setting was "
         "edited. KEY=TASK_ID replaces that task if it is still the current task of KEY. "
         "Repeatable.",
     ),

@@ -57,8 +57,8 @@ def command(
     configuration already applies to DIR.
 
     Existing files are kept, except for taskctl's own copy of its schema, which is updated, and
-    .gitignore, to which lines are added. If a file of --hook or --workflow already exists, its
-    new content is printed instead.
+    .gitignore, to which lines are added. If a file that --hook or --workflow would write already
+    exists, the new content is printed instead.
     """
     from reconciler.app.init import InitOptions, init
     from reconciler.render.init import init_document, init_text

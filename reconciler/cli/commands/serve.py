@@ -66,7 +66,7 @@ DATABASE = ".taskctl/local.db"
         "--token-budget",
         type=click.IntRange(0, 2**53),
         metavar="N",
-        help="Token budget of each organization, until the next start of serve.",
+        help="Token budget of each organization, until serve is started again.",
     ),
     text_only=True,
     examples=[
