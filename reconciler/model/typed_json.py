@@ -71,6 +71,11 @@ def members(data: bytes | Raw) -> dict[str, Raw]:
     return decode_outline(dict[str, Raw], data)
 
 
+def items(data: bytes | Raw) -> list[Raw]:
+    """The items of a JSON array, not decoded yet. Raises ShapeError."""
+    return decode_outline(list[Raw], data)
+
+
 def decode_outline(kind: type[T], data: bytes | Raw) -> T:
     """A JSON value of exactly that type, with `Raw` parts for what may be nested. Raises
     ShapeError."""

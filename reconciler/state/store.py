@@ -22,14 +22,7 @@ from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg, remark
-from reconciler.model.typed_json import (
-    Raw,
-    ShapeError,
-    decode_as,
-    decode_outline,
-    encode_json,
-    members,
-)
+from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, items, members
 from reconciler.model.value import Stored, Value, replace
 from reconciler.state.attempt import Fill
 from reconciler.state.codec import StateSource, check_version, decode_event, decode_state
@@ -129,7 +122,7 @@ def decode_tail(tail: Tail, cipher: Cipher) -> tuple[bytes, ...]:
             stored = base64.b64decode(decode_as(str, tail.stored), validate=True)
         except (binascii.Error, ValueError):
             raise ShapeError("tail", "base64") from None
-    return tuple(map(bytes, decode_outline(list[Raw], cipher.unseal(_TAIL, stored, tail.fields))))
+    return tuple(map(bytes, items(cipher.unseal(_TAIL, stored, tail.fields))))
 
 
 def encode_segment(texts: Sequence[bytes]) -> bytes:
@@ -140,7 +133,7 @@ def encode_segment(texts: Sequence[bytes]) -> bytes:
 def decode_segment(data: bytes) -> list[bytes]:
     """The journal entries in a blob. Raises ShapeError."""
     events = _intact(data).get("events", Raw(b"null"))
-    return list(map(bytes, decode_outline(list[Raw], events)))
+    return list(map(bytes, items(events)))
 
 
 def _intact(data: bytes) -> dict[str, Raw]:
