@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.app.task_reader import REFUSED
 from reconciler.apply.context import Cancellation
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, warning
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
+from reconciler.model.value import replace
 from reconciler.plan.options import flag_of
 from reconciler.plan.plan import Action, Plan
 from reconciler.tasks.delivery import Refusal, delivery_error, may_send
@@ -24,11 +25,15 @@ FORBIDDEN, NOT_FOUND = 403, 404
 
 
 def send_cancellation(ctx: Context, record: Record) -> Cancellation:
-    """Cancels the task of a record, unless it has ended."""
+    """Cancels the task of a record, unless it has ended. The identity of a replaced task is that of
+    who asked for the cancellation; who created it is what the service says."""
     caller = ctx.client.identity()
     try:
-        if _has_ended(ctx.reader.status(record)):
+        if _has_ended(status := ctx.reader.status(record)):
             return Cancellation()
+        if caller.same_as(record.identity):
+            shown = RemoteTask(record.ref.org_name, record.task_id, status.raw)
+            record = replace(record, identity=shown.owner(caller))
         event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
         failed = ctx.reader.respond(record.ref.org_name, record.task_id, event)
     except RemoteError as problem:
@@ -45,7 +50,7 @@ def send_cancellation(ctx: Context, record: Record) -> Cancellation:
 
 def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
     """A warning for each task that apply is to cancel, but that only another user can cancel. Reads
-    only the tasks of other users. RemoteError."""
+    only the tasks of other users; if one cannot be read, apply could not cancel it, either."""
     caller = ctx.client.identity()
     tasks = [
         (task, task.record)
@@ -57,9 +62,7 @@ def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
     records = [record for _, record in tasks]
     try:
         read = ctx.fresh_reader.statuses(records, ctx.connection.parallelism)
-    except RemoteError as problem:
-        if problem.status not in REFUSED:
-            raise
+    except RemoteError:
         read = [ctx.fresh_reader.status_of(record, TaskState.NOT_VISIBLE) for record in records]
     for (task, record), status in zip(tasks, read, strict=True):
         if _has_ended(status) or may_send(caller, record, status):

@@ -240,6 +240,24 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Live
     assert place.run("cancel", "nobodys", "-y")[0] == 1
 
 
+def test_a_plan_predicts_that_another_users_task_cannot_be_cancelled(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = place.task_id("a")
+    place.api.call("PATCH", f"{place.api.tasks}/{old}", {"isShared": True})
+    place.write({"a": "asking and edited", "b": "finishing"}, approvalMode="manual", name="N")
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
+    options = ("--replace", f"a={old}", "--cancel-replaced")
+    reasons = place.document("plan", *options)["failReasons"]
+    assert [(reason["code"], reason["key"]) for reason in reasons] == [("TC733", "a")]
+    assert place.run("plan", options[0], options[1])[0] == 0
+    ended = place.document("apply", "--yes", *options)
+    (task,) = ended["tasks"]
+    assert (task["result"], task["replaced"], "cancelled" in task) == ("replaced", old, False)
+    (problem,) = [d for d in ended["diagnostics"] if d["severity"] == "error"]
+    assert "could not be cancelled, and apply will not try again" in problem["summary"]
+
+
 def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks) -> None:
     def said(*flags: str) -> str:
         before = len(place.api.call("GET", place.api.tasks).json["tasks"])
