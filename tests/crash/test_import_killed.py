@@ -58,13 +58,19 @@ def _env(sandbox: Sandbox) -> dict[str, str]:
     return {name: environment[name] for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_HOME")}
 
 
+THIRDS = [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in (1, 2))]
+
+
+@pytest.mark.parametrize("chunk", THIRDS)
 @pytest.mark.parametrize("before", [None, BEFORE])
 def test_killed_at_every_write_the_manifest_is_complete_and_the_next_run_recovers(
     tmp_path: Path,
     server: FaultServer,
     before: str | None,
+    chunk: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """At every third one, and at the others in `make soak`."""
     whole = _ground(tmp_path / "whole", server, before)
     ended = _killed(whole, None)
     assert ended.returncode == 0, ended.stderr
@@ -87,7 +93,7 @@ def test_killed_at_every_write_the_manifest_is_complete_and_the_next_run_recover
 
     for name, value in _env(whole).items():
         monkeypatch.setenv(name, value)
-    for number in _interesting(ended):
+    for number in _interesting(ended)[chunk::3]:
         die(number)
     assert len(server.posts) == 3
 

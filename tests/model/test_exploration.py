@@ -43,10 +43,10 @@ SMALL = {
     ),
     "another repository": Setting(twin=True, people=True, twice=True),
     "a state that is lost": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
-    "a state that is restored": Setting(restores=True),
+    "a state that is restored": Setting(restores=True, window=1),
     "a state that is replaced": Setting(replaces=1, window=1),
     "a record that is removed": Setting(
-        TWO, removes=True, adopts=True, attempts=(1, 1), processes=1
+        TWO, removes=True, adopts=True, attempts=(1, 1), processes=1, window=1
     ),
 }
 """Explored by `make test`."""
@@ -65,6 +65,7 @@ LARGE = {
         DIFFERENT, twice=True, adopts=True, removes=True, window=1
     ),
     "a state that is lost": replace(DIFFERENT, loses=True, processes=2, attempts=(2, 2)),
+    "a state of one key that is restored": Setting(restores=True),
     "a state that is restored": replace(DIFFERENT, restores=True, attempts=(1, 2)),
     "a state that is replaced": Setting(replaces=1),
     "a state that is replaced twice": Setting(replaces=2, window=1),
