@@ -213,6 +213,17 @@ def test_the_organization_of_a_manifest_without_one(place: LiveTasks) -> None:
     assert place.document("plan", "--org", "other")["summary"]["forget"] == 0
 
 
+def test_the_last_tasks_of_a_manifest_without_an_organization(place: LiveTasks) -> None:
+    """Their organization comes from the command line, although no task needs it any more."""
+    begun(place)
+    path = place.folder / "tasks" / "all.yaml"
+    path.write_text(json.dumps({"version": 1, "tasks": {}, "removed": ["keep", "gone"]}))
+    assert place.run("plan", "--org", "other")[0] == 0
+    assert place.document("plan", "--org", "other")["summary"]["orphaned"] == 3
+    assert place.document("apply", "--yes", "--org", "acme")["summary"]["forgotten"] == 2
+    assert list(state(place)["tasks"]) == ["acme/old-1"]
+
+
 def test_a_plan_names_the_tasks_of_all_removed_keys_of_an_entry(place: LiveTasks) -> None:
     manifest: dict[str, Any] = {"version": 1, "orgName": "acme", "tasks": {}}
     entry = {"forEach": {"area": ["eu", "us", "ap"]}, "message": "finishing {{ area }}"}
