@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doc_blocks import environment, shell
+from tests.support.called import call
+from tests.support.doc_blocks import environment
 from tests.support.escaping import commands_in, invisible_in
 
 MANIFEST = """
@@ -63,16 +64,16 @@ def write(folder: Path, rows: list[str], same: str) -> None:
 @pytest.mark.parametrize("same", ROWS[:5])
 def test_hostile_values_are_inert_in_every_format(tmp_path: Path, same: str) -> None:
     write(tmp_path, ROWS, same)
-    files = " ".join(f"--report {form}=out.{form}" for form in FORMATS)
+    files = [f"--report={form}=out.{form}" for form in FORMATS]
     env = environment(tmp_path, TASKCTL_BACKEND="local")
-    ended = shell(f"taskctl plan {files}", tmp_path, env)
-    assert ended.returncode == 0, ended.stderr
+    code, out, err = call(["plan", *files], tmp_path, env)
+    assert code == 0, err
     shown = {form: (tmp_path / f"out.{form}").read_text(encoding="utf-8") for form in FORMATS}
-    for form, text in {**shown, "stdout": ended.stdout, "stderr": ended.stderr}.items():
+    for form, text in {**shown, "stdout": out, "stderr": err}.items():
         assert invisible_in(text) <= {"\n"}, form
         if form not in ("json", "sarif"):  # documents keep the text unchanged
             assert commands_in(text) == [] or form == "github", form
-    assert all(len(row) <= 80 for row in ended.stdout.splitlines())
+    assert all(len(row) <= 80 for row in out.splitlines())
     page = Tags()
     page.feed(shown["html"])
     assert "img" not in page.found
@@ -88,9 +89,9 @@ def test_hostile_values_are_inert_in_every_format(tmp_path: Path, same: str) -> 
 @pytest.mark.parametrize("character", ["\x1b", "\x00", "\x08", "\x9b", "\u2028"])
 def test_a_control_character_is_an_error_with_its_row(tmp_path: Path, character: str) -> None:
     write(tmp_path, ["well", f"a{character}b"], "main")
-    ended = shell("taskctl validate || true", tmp_path, environment(tmp_path))
-    assert "(data/rows.csv:3)" in ended.stdout + ended.stderr
-    assert invisible_in(ended.stdout + ended.stderr) <= {"\n"}
+    _, out, err = call(["validate"], tmp_path, environment(tmp_path))
+    assert "(data/rows.csv:3)" in out + err
+    assert invisible_in(out + err) <= {"\n"}
 
 
 def test_data_outside_the_repository_is_never_read(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_data_outside_the_repository_is_never_read(tmp_path: Path) -> None:
     ):
         data.unlink()
         what()
-        ended = shell("taskctl validate || echo failed", repository, env)
-        assert "failed" in ended.stdout, said
-        assert said in ended.stdout + ended.stderr
-        assert "secret" not in ended.stdout + ended.stderr
+        code, out, err = call(["validate"], repository, env)
+        assert code == 1, said
+        assert said in out + err
+        assert "secret" not in out + err
