@@ -36,6 +36,7 @@ from reconciler.plan.plan import Action, Plan
 from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan, needs_of
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.view import RemoteView
+from reconciler.system import memory
 from reconciler.tasks.status import TaskStatus, open_requests
 
 if TYPE_CHECKING:
@@ -74,8 +75,11 @@ def open_workspace(
     _ = ctx.client
     if at is None and manifests.recurrences:
         manifests = _by_both_clocks(ctx, paths, manifests)
+    manifests = ctx.with_organizations(manifests)
+    memory.declared.clear()
+    memory.declared.update((task.key, task) for task in manifests.tasks)
     scope = tuple(sorted({normalized(path) for path in paths}))
-    return Workspace(ctx.with_organizations(manifests), scope, options)
+    return Workspace(manifests, scope, options)
 
 
 def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) -> Manifests:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reconciler.model.task import TaskRef
@@ -120,8 +120,10 @@ class Ledger:
             self.keys[ref] = notes
 
 
-def fold(state: State, events: Iterable[Event]) -> State:
+def fold(state: State, events: Collection[Event]) -> State:
     """The state after `events`. Folding the same events again changes nothing."""
+    if not events:
+        return state
     ledger = Ledger(state)
     ledger.add(events)
     return ledger.state()

@@ -150,5 +150,5 @@ def test_a_repeated_history_entry_is_kept_once() -> None:
 def test_a_current_task_takes_precedence_over_a_former_one() -> None:
     had = replace(record(1, "b"), former=("id-0",))
     for order in ([record(0), had], [had, record(0)]):
-        known = fold(empty(), map(Recorded, order))
+        known = fold(empty(), [*map(Recorded, order)])
         assert known.recorded_ids()["id-0"] == record(0).ref
