@@ -5,18 +5,22 @@ stale depends on its digest (`plan/digest.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from reconciler import __version__
-from reconciler.model.checksum import checksummed, is_intact
+from reconciler.model.checksum import Checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, members
+from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
 
 FORMAT_VERSION = 1
 SAVED_KIND = "taskctl-saved-plan"
+
+_TASKS = 1_000
+"""How many tasks are encoded together."""
 
 _FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 
@@ -26,11 +30,19 @@ def encode_saved_plan(plan: Plan) -> bytes:
     return b"".join(saved_plan_parts(plan))
 
 
-def saved_plan_parts(plan: Plan) -> list[bytes | memoryview]:
-    """The same in parts, whose joining would need as much memory again."""
+def saved_plan_parts(plan: Plan) -> Checksummed:
+    """The same in parts, made of some tasks at a time."""
+    return Checksummed(lambda: _parts(plan))
+
+
+def _parts(plan: Plan) -> Iterator[bytes]:
     known = (encode_json(value) for value in (FORMAT_VERSION, SAVED_KIND, __version__))
-    head = b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": ' % (*known,)
-    return checksummed(head, encode_json(plan), b"}")
+    yield b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": ' % (*known,)
+    yield encode_json(replace(plan, tasks=())).removesuffix(b"]}")  # the tasks come last
+    for start in range(0, len(plan.tasks), _TASKS):
+        text = encode_json(plan.tasks[start : start + _TASKS])[1:-1]
+        yield (b"," if start else b"") + text
+    yield b"]}}"
 
 
 def is_saved_plan(beginning: bytes) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from msgspec.structs import force_setattr
 
-from reconciler.model.checksum import is_intact, with_checksum
+from reconciler.model.checksum import Checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.fields import ENUMERATED
@@ -44,6 +44,12 @@ VERSION = 3
 _SAME = ("lineage", "serial", "backend", "baselines", "latest", "runs", "move", "journal")
 """The fields of `State` that `StateFile` has, too."""
 
+_RECORDS = 1_000
+"""How many records are encoded together."""
+
+_TASKS, _NO_TASKS, _END = b'"tasks": {', b'"tasks": {}', b"\n  }\n}"
+"""Texts in a state file: the member without records comes last but one, before `version`."""
+
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
 
@@ -64,14 +70,33 @@ class StateSource(NamedTuple):
 
 def encode_state(state: State) -> bytes:
     """The state file: its checksum, sorted keys, indent 2, UTF-8, final newline; deterministic."""
-    return with_checksum(indented(_line(state)))
+    return b"".join(state_parts(state))
 
 
-def _line(state: State) -> bytes:
+def state_parts(state: State) -> Checksummed:
+    """The same in parts, made of some records at a time."""
+    return Checksummed(lambda: _parts(state))
+
+
+def _parts(state: State) -> Iterator[bytes]:
+    head, _, tail = indented(_without_records(state)).rpartition(_NO_TASKS)
+    yield head + (_TASKS if state.records else _NO_TASKS)
+    names = sorted((str(ref), ref) for ref in state.records)
+    for start in range(0, len(names), _RECORDS):
+        some = {
+            name: replace(state.records[ref], ref=NO_TASK)
+            for name, ref in names[start : start + _RECORDS]
+        }
+        text = indented(encode_json({"tasks": some}))[len(b"{\n  " + _TASKS) : -len(_END)]
+        yield (b"," if start else b"") + text
+    yield (b"\n  }" if state.records else b"") + tail
+
+
+def _without_records(state: State) -> bytes:
     file = StateFile(
         version=VERSION,
         attempts={mark: _with_task(replace(a, mark="")) for mark, a in state.attempts.items()},
-        tasks={str(r): _raw(replace(record, ref=NO_TASK)) for r, record in state.records.items()},
+        tasks={},
         keys={str(ref): _raw(notes) for ref, notes in state.keys.items()},
         retired={task_id: _with_task(task) for task_id, task in state.retired.items()},
         duplicates={task_id: _with_task(task) for task_id, task in state.duplicates.items()},

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.model.value import replace
 from reconciler.state.attempt import Fill
-from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
+from reconciler.state.codec import StateSource, check_backend, decode_state, state_parts
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold
@@ -116,13 +117,12 @@ class LocalState:
         except FileNotFoundError:
             return 0
 
-    def replace(self, data: bytes) -> None:
+    def replace(self, parts: disk.Parts) -> None:
         """Replaces the state file durably, and keeps its previous content as the backup. Raises
         OSError as `disk.replace_file` does."""
-        known = _read(self.path)
-        if known is not None:
-            _replace(self.backup, known)
-        _replace(self.path, data)
+        if self.version() is not None:
+            _replace(self.backup, disk.read_parts(self.path))
+        _replace(self.path, parts)
 
     @contextmanager
     def saving(self) -> Iterator[None]:
@@ -252,12 +252,12 @@ class HeldFile:
         del last  # the lock is a separate file
         if self._journal is not None and self._journal.id:
             state = replace(state, journal=self._journal.id)
-        data = encode_state(state)
-        if len(data) > limits.STATE_FILE_BYTES:
-            raise full(self._place.display_name, len(data))
+        parts, content = state_parts(state), _hash(b"")
+        if parts.size > limits.STATE_FILE_BYTES:
+            raise full(self._place.display_name, parts.size)
         with self._place.saving(), self._file_guard:
-            self._place.replace(data)
-            self._version, self._content = self._place.version(), content_of(data)
+            self._place.replace(_hashed(parts, content))
+            self._version, self._content = self._place.version(), content.hexdigest()
         self.saved = state
 
     def clear_log(self) -> None:
@@ -274,7 +274,17 @@ class HeldFile:
 def content_of(data: bytes | None) -> str:
     """Identifies the bytes of a state file; "" if there is none. A serial would not be enough: two
     branches may reach the same one."""
-    return "" if data is None else hashlib.blake2b(data, digest_size=8).hexdigest()
+    return "" if data is None else _hash(data).hexdigest()
+
+
+_hash = partial(hashlib.blake2b, digest_size=8)
+
+
+def _hashed(parts: disk.Parts, content: hashlib.blake2b) -> Iterator[bytes]:
+    """The parts, of which `content` has the hash once they were used."""
+    for part in parts:
+        content.update(part)
+        yield part
 
 
 def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
@@ -292,8 +302,8 @@ def _read(path: Path) -> bytes | None:
     return disk.read_file(path, most=limits.STATE_FILE_BYTES)
 
 
-def _replace(path: Path, data: bytes) -> None:
-    disk.replace_file(path, data, mode=disk.PRIVATE, temporary=path.with_name(path.name + ".tmp"))
+def _replace(path: Path, parts: disk.Parts) -> None:
+    disk.replace_file(path, parts, mode=disk.PRIVATE, temporary=path.with_name(path.name + ".tmp"))
 
 
 @contextmanager

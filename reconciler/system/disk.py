@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer would
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
-Parts = Sequence[bytes | memoryview]
+Parts = Iterable[bytes]
 """What is written to a file one after the other."""
 
 
@@ -85,6 +85,14 @@ def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> byt
         if os.fstat(fd).st_size > most:
             raise FileTooLargeError(errno.EFBIG, f"larger than {most} bytes", str(path))
         return file.read(most + 1)
+
+
+def read_parts(path: Path) -> Iterator[bytes]:
+    """The content of a regular file of any size, a megabyte at a time. Raises OSError at the first
+    part, also if there is no file, and for a link."""
+    with os.fdopen(_open_regular(path, follow=False), "rb") as file:
+        while part := file.read(1 << 20):
+            yield part
 
 
 def read_start(path: Path, limit: int) -> bytes:

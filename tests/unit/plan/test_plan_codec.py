@@ -18,6 +18,7 @@ from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
+from reconciler.plan import codec
 from reconciler.plan.codec import (
     encode_saved_plan,
     is_saved_plan,
@@ -120,6 +121,19 @@ def test_a_saved_plan_is_read_back_unchanged(plan: Plan) -> None:
     assert back == plan
     assert encode_saved_plan(back) == data
     refuse_unexpected(back, plan_digest(plan), plan, "plan")
+
+
+def test_tasks_that_are_encoded_separately_make_the_same_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (task,) = PLAN.tasks
+    for count in range(5):
+        plan = replace(PLAN, tasks=(task,) * count)
+        whole = encode_saved_plan(plan)
+        with monkeypatch.context() as patch:
+            patch.setattr(codec, "_TASKS", 2)
+            assert encode_saved_plan(plan) == whole
+        assert read_saved_plan(whole, "plan") == plan
 
 
 def test_absent_is_read_back_as_the_singleton() -> None:

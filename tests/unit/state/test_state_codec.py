@@ -8,10 +8,13 @@ import pytest
 from hypothesis import example, given
 
 from reconciler.messages.remarks import word_remarks
+from reconciler.model.checksum import Checksummed
+from reconciler.model.task import DesiredTask
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.model.value import replace
+from reconciler.state import codec
 from reconciler.state.attempt import KeyNotes
-from reconciler.state.codec import decode_event, encode_event, encode_state
+from reconciler.state.codec import decode_event, encode_event, encode_state, state_parts
 from reconciler.state.ledger import fold
 from reconciler.state.model import (
     Aged,
@@ -24,6 +27,7 @@ from reconciler.state.model import (
     Retired,
     State,
 )
+from reconciler.system import memory
 from reconciler.system.resources import schema_text
 from tests.support.state_golden import GOLDEN, decode, golden_state
 from tests.support.state_samples import (
@@ -46,6 +50,36 @@ def test_an_encoded_state_decodes_to_itself(state: State) -> None:
     again = decode(data)
     assert again == state
     assert encode_state(again) == data
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
+def test_records_that_are_encoded_separately_make_the_same_file(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    state = fold(empty(), [Recorded(record(number)) for number in range(count)])
+    whole = encode_state(state)
+    monkeypatch.setattr(codec, "_RECORDS", 2)
+    assert encode_state(state) == whole
+    assert decode(whole) == state
+    assert state_parts(state).size == len(whole)
+
+
+def test_a_text_that_changes_while_it_is_written_is_not_used() -> None:
+    texts = iter([b"{}", b"{}", b"{ }"])
+    parts = Checksummed(lambda: iter([next(texts)]))
+    with pytest.raises(RuntimeError):
+        list(parts)
+
+
+def test_a_record_shares_what_its_manifest_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = record(0)
+    data = encode_state(fold(empty(), [Recorded(known)]))
+    same = DesiredTask(known.ref.key, "acme", dict(known.inputs), known.file, 1, 1)
+    other = replace(same, inputs={**known.inputs, "planMode": "other"})
+    for task, is_shared in ((same, True), (other, False)):
+        monkeypatch.setitem(memory.declared, known.ref.key, task)
+        (read,) = decode(data).records.values()
+        assert (read.inputs is task.inputs, read) == (is_shared, known)
 
 
 @given(states)
