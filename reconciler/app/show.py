@@ -51,7 +51,7 @@ def load_plan_or_task(
         return read_plan_file(path, name)  # an error: no such file
     if only_plan:
         raise TaskctlError.of(Code.USAGE, "formatOfTask")
-    tasks = RecordedTasks.open(ctx, [name])
+    tasks = RecordedTasks.open(ctx, [name], state)
     return _report(tasks, name), ctx.now()
 
 

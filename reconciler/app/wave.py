@@ -295,6 +295,7 @@ class Wave:
         ids = {result.task_id for result in report.tasks if result.result in _MADE}
         seen += [task for task in self._listed if task.id in ids]
         self._session.refresh(seen)
+        self._listed = []
 
     def _save(self, report: ApplyReport) -> ApplyReport:
         """Saves the state; a failure is added to the report."""

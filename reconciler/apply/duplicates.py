@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reconciler.apply.context import ApplyContext
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, warning
-from reconciler.model.kept import Kept
+from reconciler.model.kept import Kept, mapped
 from reconciler.model.mark import microseconds
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
@@ -101,7 +101,7 @@ class _Organization:
         }
         unknown = [task for task in tasks if task.id not in known and task.may_be_of(identity)]
         with ThreadPoolExecutor(parallelism, "duplicates") as pool:
-            marks = pool.map(self._mark, unknown)
+            marks = mapped(pool, self._mark, unknown)
             for task, us in zip(unknown, marks, strict=True):
                 owner = owners.get(us) if us is not None else None
                 if owner is not None:

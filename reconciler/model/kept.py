@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Executor
 from sys import getsizeof
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from reconciler.model.value import Value
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_AT_A_TIME = 1_000
 
 
 class Kept:
@@ -40,17 +43,18 @@ class Kept:
                 self._sizes.pop(owner, None)
 
 
-def without_frames(work: Callable[[T], R]) -> Callable[[T], R]:
-    """The function for a pool, whose futures keep errors: without the frames that they passed
-    through, whose variables may be large."""
+def mapped(pool: Executor, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+    """As `pool.map`, for some items at a time, because a future takes more than a kilobyte. It also
+    keeps the error: without the frames that it passed through, whose variables may be large."""
 
-    def run(given: T) -> R:
+    def run(item: T) -> R:
         try:
-            return work(given)
+            return work(item)
         except RemoteError as problem:
             raise problem.with_traceback(None) from None
 
-    return run
+    for start in range(0, len(items), _AT_A_TIME):
+        yield from pool.map(run, items[start : start + _AT_A_TIME])
 
 
 def size_of(value: object) -> int:

@@ -121,7 +121,7 @@ class Session:
         self._guard = threading.Lock()
         self._marks: set[str] = set()
         self._view: State | None = None
-        self._seen: Mapping[str, Mapping[str, object]] = {}
+        self._seen: dict[str, Mapping[str, object]] = {}
         self._over: Collection[str] = ()
         self._closed = False
         self._fold(held.events)
@@ -293,12 +293,12 @@ class Session:
         )
 
     def _with_refreshed(self, state: State) -> State:
-        seen = self._seen
-        fresh = {
-            ref: replace(record, outputs=kept_outputs(seen[record.task_id]))
-            for ref, record in state.records.items()
-            if record.task_id in seen
-        }
+        """Forgets each task that was read at once: its outputs would need memory twice."""
+        fresh = {}
+        for ref, record in state.records.items():
+            raw = self._seen.pop(record.task_id, None)
+            if raw is not None and (outputs := kept_outputs(raw)) != record.outputs:
+                fresh[ref] = replace(record, outputs=outputs)
         return replace(state, records={**state.records, **fresh}) if fresh else state
 
 
