@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.servers import fast
 from reconciler.model import limits
 from tests.support.git_server import git
 from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
@@ -87,6 +88,20 @@ def test_99000_tasks_with_64_mib_of_texts_are_planned_saved_and_shown(
     for command in ("plan --backend local --out x.plan", "show x.plan"):
         ended = measure(*command.split())
         assert (ended.code, ended.mib < MOST_MIB) == (0, True)
+
+
+@pytest.mark.soak
+@pytest.mark.reaches("GENERATED_TASKS", "GENERATED_BYTES")
+def test_99000_tasks_with_64_mib_of_texts_are_created_and_followed(
+    tmp_path: Path, measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers(tmp_path, 99_000)
+    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 550}'}}\n")
+    with fast() as server:
+        monkeypatch.setenv("TASKCTL_BACKEND", server.url)
+        for command in ("apply --yes", "plan --out x.plan"):
+            ended = measure(*command.split())
+            assert (command, ended.code, ended.mib < MOST_MIB) == (command, 0, True)
 
 
 @pytest.mark.reaches("PATH_CHARACTERS")
