@@ -43,12 +43,10 @@ class RecordedTasks(Value, frozen=True):
         return cls(ctx, state, Expectations(ctx.settings.root, ctx.settings.paths))
 
     @classmethod
-    def open(
-        cls, ctx: Context, selectors: Sequence[str] = (), state: State | None = None
-    ) -> RecordedTasks:
-        """Connects, and reads the state without a lock, unless it was read. `selectors` may include
-        task IDs. TaskctlError."""
-        state = with_named_ids(state or ctx.read_state(), selectors)
+    def open(cls, ctx: Context, selectors: Sequence[str] = ()) -> RecordedTasks:
+        """Connects, and reads the state without a lock. `selectors` may include task IDs.
+        TaskctlError."""
+        state = with_named_ids(ctx.read_state(), selectors)
         _ = ctx.client
         memory.resume_collection()  # runs for days; failed requests leave reference cycles
         return cls.of(ctx, state)

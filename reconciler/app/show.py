@@ -41,17 +41,13 @@ def load_plan_or_task(
     ctx: Context, name: str, *, only_plan: bool = False
 ) -> Plan | tuple[TaskReport, datetime]:
     """The saved plan in a file, or a task and the service's time. A `name` that is not a file but
-    looks like a key is read as a key if the state has any tasks; with `only_plan`, it is an error.
-    TaskctlError."""
+    looks like a key is read as a key; with `only_plan`, it is an error. TaskctlError."""
     path = ctx.settings.path(name)
     if path.exists() or not _KEY.fullmatch(name) or name.endswith(_PLAN):
         return read_plan_file(path, name)
-    state = ctx.read_state()
-    if not (state.records or state.attempts or state.retired):
-        return read_plan_file(path, name)  # an error: no such file
     if only_plan:
         raise TaskctlError.of(Code.USAGE, "formatOfTask")
-    tasks = RecordedTasks.open(ctx, [name], state)
+    tasks = RecordedTasks.open(ctx, [name])
     return _report(tasks, name), ctx.now()
 
 

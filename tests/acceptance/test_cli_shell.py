@@ -148,7 +148,10 @@ def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_show_of_another_file_is_an_error(tmp_path: Path, form: str) -> None:
     (tmp_path / "tasks.yaml").write_text("version: 1\n")
-    for name, words in (("tasks.yaml", "not a saved plan"), ("none", "cannot read the plan file")):
+    for name, words in (
+        ("tasks.yaml", "not a saved plan"),
+        ("none.plan", "cannot read the plan file"),
+    ):
         ran = taskctl("show", name, "--format", form, cwd=tmp_path)
         assert ran.returncode == 1
         assert words in (ran.stdout if form == "json" else ran.stderr).decode()

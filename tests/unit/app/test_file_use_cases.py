@@ -74,7 +74,7 @@ def test_show_reads_a_saved_plan_or_a_task(tmp_path: Path) -> None:
         assert [task.ref.key for task in shown.tasks] == ["one"]
         with pytest.raises(TaskctlError) as problem:
             load_plan_or_task(ctx, "one")
-        assert codes(problem) == [Code.UNREADABLE_FILE]
+        assert codes(problem) == [Code.NO_TASK_YET]
         apply(ctx, ApplyRequest(yes=True))
         found = load_plan_or_task(ctx, "one")
         assert not isinstance(found, Plan)
