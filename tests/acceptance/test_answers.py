@@ -168,6 +168,29 @@ def test_a_task_that_ci_replaced_can_be_cancelled(
     assert (ran.code, f"acme/{old}: cancelled" in ran.said) == (0, True), ran.said
 
 
+def test_a_duplicate_that_ci_created_can_be_cancelled(
+    asked: LiveTasks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    extra = asked.api.create("approving")
+    path = asked.folder / "taskctl.state.json"
+    known = json.loads(path.read_text())
+    del known["checksum"]
+    record = known["tasks"]["acme/asks"]
+    kept = {"task": "acme/asks", "taskId": extra, "mark": record["marks"][0]}
+    known["duplicates"] = {extra: {**kept, "identity": record["identity"], "file": record["file"]}}
+    path.write_text(json.dumps(known))
+    with monkeypatch.context() as theirs:
+        theirs.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
+        (problem,) = [d for d in asked.document("plan")["diagnostics"] if d["code"] == "TC741"]
+    words = pasted(problem["detail"].splitlines()[-1], tmp_path, monkeypatch)
+    assert words[-3:] == [f"key=acme/{extra}", "-f", "action=cancel"]
+    env = {"TASKCTL_BACKEND": asked.url}
+    runner = Runner(tmp_path / "runner", asked.folder, pull_request=None, env=env)
+    ran = runner.script("cancel", key=f"acme/{extra}")
+    assert (ran.code, f"acme/{extra}: cancelled" in ran.said) == (0, True), ran.said
+    assert asked.document("plan")["diagnostics"] == []
+
+
 def test_the_placeholder_of_a_printed_command_is_no_answer(asked: LiveTasks) -> None:
     asked.apply({"asks": "asking"}, isShared=True)
     for words in (

@@ -204,8 +204,8 @@ def test_the_command_that_plan_prints_cancels_a_redundant_task(place: LiveTasks)
     (problem,) = place.document("plan")["diagnostics"]
     assert problem["code"] == "TC741"
     command = problem["detail"].splitlines()[-1]
-    assert command.startswith(f"taskctl cancel {extra} --force --backend ")
-    assert place.run(*command.split()[1:], "-y")[:2] == (0, f"acme/{extra}: Session ended.\n")
+    assert command.startswith(f"taskctl cancel {extra} --backend ")
+    assert place.run(*command.split()[1:], "-y")[:2] == (0, f"acme/{extra}: Cancelled.\n")
     assert place.statuses()["one"] == "running"
     events = place.api.events(extra)
     assert events[-1]["eventBody"]["type"] == "cancelled"
