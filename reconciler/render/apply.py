@@ -19,7 +19,7 @@ from reconciler.render.diagnostics import place_of
 from reconciler.render.document import Document, budget_part, given, hint_items, json_document
 from reconciler.render.plan.document import plan_task
 from reconciler.render.results import StatusesView, result_rows
-from reconciler.render.status import status_summary, statuses_part
+from reconciler.render.status import status_summary, status_task, statuses_part
 from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.values import hint_rows
@@ -101,6 +101,7 @@ class ApplyWaitView(StatusesView):
         wait = {
             "end": self.report.end.value,
             **statuses_part(self.statuses, self.report.read_at),
+            "tasks": [status_task(status) for status in self.statuses],
             **given(held=[plan_task(task) for task in self.report.held_tasks]),
         }
         return {**ApplyView(self.report).document(), "wait": wait}
