@@ -73,7 +73,7 @@ at_a_terminal() { # the tests of completion that need this shell
 }
 
 documents() { # what the tests mark as `tools`, other than completion and servers of states
-  python -m pytest tests/acceptance --no-cov -p no:cacheprovider -n auto -m tools \
+  python -m pytest tests/acceptance --no-cov -p no:cacheprovider -n auto -m "tools and not soak" \
     --ignore=tests/acceptance/test_completion.py --ignore=tests/acceptance/test_state_errors.py \
     --ignore=tests/acceptance/test_full_state.py --ignore=tests/acceptance/test_lost_runner.py
 }
@@ -284,7 +284,7 @@ if has setpriv && [ "$(id -u)" = 0 ]; then
 else
   left_out "taskctl as any user" "this needs root and setpriv"
 fi
-check "documents, site, packages, hooks and the action" documents
+check "documents, site, packages, hooks, the action and large inputs" documents
 
 # Every run of `make test` has the same examples, so that nobody's change fails because of new ones.
 seed=$(date +%s)

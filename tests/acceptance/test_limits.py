@@ -15,6 +15,7 @@ from tests.support.git_server import git
 from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
 
 __all__ = ["measure"]
+pytestmark = pytest.mark.tools
 
 
 def numbers(folder: Path, count: int) -> None:

@@ -20,6 +20,7 @@ from reconciler.model import limits
 from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
 
 __all__ = ["measure"]
+pytestmark = pytest.mark.tools
 
 
 @contextmanager
