@@ -24,7 +24,7 @@ from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, insert
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error, warning
-from reconciler.model.kept import Kept, mapped
+from reconciler.model.kept import Kept, mapped, without_frames
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
@@ -195,7 +195,7 @@ class _Import:
         if not candidates:
             return []
         with ThreadPoolExecutor(self._ctx.connection.parallelism, "read") as pool:
-            return list(mapped(pool, read, candidates))
+            return list(mapped(pool, without_frames(read), candidates))
 
     # Writing
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
-from reconciler.model.kept import Kept, mapped
+from reconciler.model.kept import Kept, mapped, without_frames
 from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Service, TaskPage
@@ -195,7 +195,7 @@ class _Organization:
             task = service.get_task(org_name, task_id)
             return self._kept(task) if task is not None else None
 
-        for task_id, task in zip(ids, mapped(self.pool, get, ids), strict=True):
+        for task_id, task in zip(ids, mapped(self.pool, without_frames(get), ids), strict=True):
             if task is not None:
                 self.missing.discard(task_id)
                 self.found.tasks[TaskId(org_name, task_id)] = task

@@ -10,7 +10,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
-from reconciler.model.kept import Kept, mapped
+from reconciler.model.kept import Kept, mapped, without_frames
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState
@@ -90,7 +90,7 @@ class TaskReader:
             else:
                 statuses[record.ref] = self._status(record, raw, summary)
         with ThreadPoolExecutor(max(1, min(parallelism, len(unread)))) as pool:
-            read = mapped(pool, lambda pair: self._status(*pair), unread)
+            read = mapped(pool, without_frames(lambda pair: self._status(*pair)), unread)
             statuses |= {status.ref: status for status in read}
         if self._cache is not None:
             self._cache.save()
@@ -149,7 +149,7 @@ class TaskReader:
 
         rest = sorted(tasks)
         with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
-            read = zip(rest, mapped(pool, get, rest), strict=True)
+            read = zip(rest, mapped(pool, without_frames(get), rest), strict=True)
             return {at: raw for at, raw in read if raw is not None}
 
     def _outputs(self, task: RemoteTask) -> Mapping[str, object]:

@@ -7,34 +7,34 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 
-_GAP = re.compile(rb"\{(\s*)")
 _MEMBER = re.compile(rb'\{\s*"checksum": ?"([0-9a-f]{8})",')
 _PART_BYTES = 1 << 20
 
 
 class Checksummed:
-    """The object whose text `make` yields in parts, in the same layout, with a checksum and a final
-    newline: again in parts, which are written one after the other. `size` is their sum in bytes.
+    """The object whose text both `measured` and `written` yield in parts, in the same layout, with
+    a checksum and a final newline: again in parts, to be written one after the other, once. `size`
+    is their sum in bytes.
 
-    `make` is called once for the checksum, and again for each iteration, because the whole text
-    would need as much memory as the values in it.
+    The checksum comes first, so the text is made twice: it would need as much memory as its values.
     """
 
-    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
-        self._make = make
-        self._crc = self.size = 0
-        for part in self._rest():
+    def __init__(self, measured: Iterable[bytes], written: Iterable[bytes]) -> None:
+        self._written = written
+        self._crc, self.size, gap = 0, 0, b""
+        for part in _rest(measured):
+            if not self.size:
+                gap = part[: len(part) - len(part.lstrip())]
             self._crc, self.size = zlib.crc32(part, self._crc), self.size + len(part)
-        gap = _GAP.match(next(make()))
-        self._member = b'{%b"checksum": "%08x",' % (gap[1] if gap else b"", self._crc)
+        self._member = b'{%b"checksum": "%08x",' % (gap, self._crc)
         self.size += len(self._member)
 
     def __iter__(self) -> Iterator[bytes]:
         """RuntimeError at the end if the text has changed meanwhile: do not use it then."""
         text, crc = self._member, 0
-        for part in self._rest():
+        for part in _rest(self._written):
             crc = zlib.crc32(part, crc)
             text += part
             if len(text) >= _PART_BYTES:
@@ -44,16 +44,18 @@ class Checksummed:
             raise RuntimeError("a text was changed while it was written")
         yield text
 
-    def _rest(self) -> Iterator[bytes]:
-        parts = self._make()
-        yield next(parts)[1:]
-        yield from parts
-        yield b"\n"
+
+def _rest(text: Iterable[bytes]) -> Iterator[bytes]:
+    """What follows the checksum."""
+    parts = iter(text)
+    yield next(parts)[1:]
+    yield from parts
+    yield b"\n"
 
 
 def with_checksum(data: bytes) -> bytes:
     """The object `data` in the same layout, with a checksum and a final newline."""
-    return b"".join(Checksummed(lambda: iter([data])))
+    return b"".join(Checksummed([data], [data]))
 
 
 def is_intact(data: bytes) -> bool:

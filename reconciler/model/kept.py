@@ -44,8 +44,14 @@ class Kept:
 
 
 def mapped(pool: Executor, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """As `pool.map`, for some items at a time, because a future takes more than a kilobyte. It also
-    keeps the error: without the frames that it passed through, whose variables may be large."""
+    """As `pool.map`, for some items at a time: a future takes more than a kilobyte."""
+    for start in range(0, len(items), _AT_A_TIME):
+        yield from pool.map(work, items[start : start + _AT_A_TIME])
+
+
+def without_frames(work: Callable[[T], R]) -> Callable[[T], R]:
+    """The function for a pool, whose futures keep errors: without the frames that they passed
+    through, whose variables may be large."""
 
     def run(item: T) -> R:
         try:
@@ -53,8 +59,7 @@ def mapped(pool: Executor, work: Callable[[T], R], items: Sequence[T]) -> Iterat
         except RemoteError as problem:
             raise problem.with_traceback(None) from None
 
-    for start in range(0, len(items), _AT_A_TIME):
-        yield from pool.map(run, items[start : start + _AT_A_TIME])
+    return run
 
 
 def size_of(value: object) -> int:

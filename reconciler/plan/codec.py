@@ -32,7 +32,7 @@ def encode_saved_plan(plan: Plan) -> bytes:
 
 def saved_plan_parts(plan: Plan) -> Checksummed:
     """The same in parts, made of some tasks at a time."""
-    return Checksummed(lambda: _parts(plan))
+    return Checksummed(_parts(plan), _parts(plan))
 
 
 def _parts(plan: Plan) -> Iterator[bytes]:

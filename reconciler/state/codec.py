@@ -75,7 +75,7 @@ def encode_state(state: State) -> bytes:
 
 def state_parts(state: State) -> Checksummed:
     """The same in parts, made of some records at a time."""
-    return Checksummed(lambda: _parts(state))
+    return Checksummed(_parts(state), _parts(state))
 
 
 def _parts(state: State) -> Iterator[bytes]:

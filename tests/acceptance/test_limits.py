@@ -100,7 +100,7 @@ def test_99000_tasks_with_64_mib_of_texts_are_created_and_followed(
     write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 550}'}}\n")
     with fast() as server:
         monkeypatch.setenv("TASKCTL_BACKEND", server.url)
-        for command in ("apply --yes", "plan --out x.plan"):
+        for command in ("apply --yes", "plan --out x.plan", "status"):
             ended = measure(*command.split())
             assert (command, ended.code, ended.mib < MOST_MIB) == (command, 0, True)
 

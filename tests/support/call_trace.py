@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from collections.abc import Iterator
@@ -38,7 +39,8 @@ class CallTrace:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Only functions, not the bodies of modules and classes."""
+        """Only functions, not the bodies of modules and classes, nor generators: who reads what one
+        yields does not call it."""
         before = sys.getprofile()
         threading.setprofile(self._note)
         sys.setprofile(self._note)
@@ -50,6 +52,8 @@ class CallTrace:
 
     def _note(self, frame: FrameType, event: str, _: object) -> None:
         if event != "call" or not (module := self._module_of(frame)):
+            return
+        if frame.f_code.co_flags & inspect.CO_GENERATOR:
             return
         above = frame.f_back
         while above is not None and not self._module_of(above):
