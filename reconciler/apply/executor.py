@@ -215,7 +215,9 @@ class Executor:
         cancellation until the task has ended, or the service has accepted it or refused it to the
         identity that asked for it."""
         task_id, cancelled = owed.task_id, None
-        maker = record.identity if task_id == record.task_id else owed.identity
+        maker = owed.creator or owed.identity
+        if task_id == record.task_id:
+            maker = record.identity
         facts: dict[str, Arg] = {"old": task_id, "ref": str(record.ref)}
         try:
             self._ctx.session.check_held()

@@ -68,7 +68,9 @@ def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
         return replace(record, changes=attempt.found()).in_place_of(task.record, attempt)
     record = record.as_adopted().in_place_of(task.record, None)
     if task.cancels and task.record is not None:
-        record = replace(record, owed=(*record.owed, Owed(task.record.task_id, ctx.identity)))
+        old = task.record
+        owed = Owed.of(old.task_id, ctx.identity, old.identity)
+        record = replace(record, owed=(*record.owed, owed))
     return record
 
 

@@ -137,7 +137,8 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 def indented(data: bytes) -> bytes:
     """JSON for review: indent 2, and only invisible characters escaped."""
     text = msgspec.json.format(data, indent=2)
-    return text if text.isascii() else re.sub(f"[{INVISIBLE}]", _escaped, text.decode()).encode()
+    is_plain = text.isascii() and b"\x7f" not in text
+    return text if is_plain else re.sub(f"[{INVISIBLE}]", _escaped, text.decode()).encode()
 
 
 def _shape_error(problem: Exception) -> ShapeError:

@@ -10,6 +10,7 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
 from reconciler.plan.options import PlanOptions
+from reconciler.plan.owed import still_owed
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, PlannedFields, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import NotCreated, Verdict
@@ -112,7 +113,9 @@ class Undeclared:
         for record, removal in self._to_forget:
             asked = [owed.identity for owed in record.owed if owed.task_id == record.task_id]
             cancels = options.cancel_removed or any(map(caller.same_as, asked))
-            if asked and not cancels:  # `with_owed` says who has to send it first
+            replaced = [owed.identity for owed in still_owed(record, self._state)]
+            others = not all(map(caller.same_as, replaced))
+            if others or (asked and not cancels):  # `with_owed` says who has to send it first
                 yield plan_for(record, Action.UNCHANGED, Reason.OWED, file=removal.file)
                 continue
             case = "forget.cancel" if cancels else "forget"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from reconciler.model import limits
 from reconciler.model.canonical import digest
@@ -174,10 +174,16 @@ HISTORY = 50
 
 
 class Owed(Stored, frozen=True):
-    """A cancellation that `identity` asked for and that the service has not accepted yet."""
+    """A cancellation that `identity` asked for and that the service has not accepted yet. `creator`
+    created the task, if somebody else: for others, a task that is not visible may still run."""
 
     task_id: str
     identity: Identity
+    creator: Identity | None = None
+
+    @classmethod
+    def of(cls, task_id: str, identity: Identity, creator: Identity) -> Self:
+        return cls(task_id, identity, None if creator.same_as(identity) else creator)
 
 
 class RetiredTask(Stored, frozen=True, kw_only=True):

@@ -118,7 +118,10 @@ class Record(Stored, frozen=True, kw_only=True):
         mark = attempt.mark if attempt is not None else ""
         before = attempt.replaces if attempt is not None else ""
         kind = HistoryKind.REPLACED if before else HistoryKind.RECREATED
-        owed = [Owed(before, attempt.identity)] if attempt and attempt.cancels and before else []
+        owed = []
+        if attempt is not None and attempt.cancels and before:
+            maker = old.identity if old and old.task_id == before else attempt.identity
+            owed = [Owed.of(before, attempt.identity, maker)]
         if old is None:
             if not before:
                 return self

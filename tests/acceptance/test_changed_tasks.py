@@ -350,3 +350,20 @@ def test_a_task_of_another_user_is_not_called_gone_when_replaced(
     plan = here.run("plan", "--replace", wish, "--cancel-replaced").document
     (task,) = [task for task in plan["tasks"] if task["key"] == "k2"]
     assert "keeps running and is visible only to me-login" in task["note"]
+
+
+def test_a_replaced_task_that_is_no_longer_visible_is_not_cancelled(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its creator is another user, so that it may still run."""
+    here.run("apply")
+    old = here.sandbox.recorded()["k1"]  # shared
+    here.server.habits.tokens["tok-other-person"] = "other"
+    here.server.set_rules(Rule("other", Fault("status", status=500), task=old))
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "tok-other-person")
+    assert here.run("apply", "--replace", f"k1={old}", "--cancel-replaced").code == 1
+    here.server.set_rules()
+    here.server.world.by_id[old].shown["isShared"] = False
+    ended = here.run("apply")
+    assert ended.code == 1
+    assert "could not be cancelled" in ended.stdout

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.fault_server import Fault, Rule
+from tests.support.in_process import TEXTS, InProcess
 from tests.support.live_tasks import LiveTasks
+from tests.support.sandbox import as_tasks
 
 
 def declare(place: LiveTasks, *keys: str, removed: list[str] | None = None, life: str = "") -> None:
@@ -235,3 +238,26 @@ def test_a_plan_names_the_tasks_of_all_removed_keys_of_an_entry(place: LiveTasks
     file.write_text(json.dumps(manifest | {"removed": ["audit@*"]}))
     shown = " ".join(place.run("plan", "--cancel-removed")[1].split())
     assert f"apply cancels {ids[0]}, {ids[1]} and {ids[2]}, then removes the record" in shown
+
+
+def test_a_cancellation_that_somebody_else_owes_keeps_a_removed_key(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's apply does not remove the record that owes it."""
+    here.run("apply")
+    old = here.sandbox.recorded()["k2"]
+    here.server.habits.tokens["tok-other-person"] = "other"
+    here.server.set_rules(Rule("other", Fault("status", status=500), task=old))
+    assert here.run("apply", "--replace", f"k2={old}", "--cancel-replaced").code == 1
+    here.server.set_rules()
+    sent = len(here.server.of("other"))
+    left = as_tasks({key: text for key, text in TEXTS.items() if key != "k2"}, named=["k1"])
+    here.sandbox.write(left, removed=["k2"])
+    with monkeypatch.context() as other:
+        other.setenv("PULUMI_ACCESS_TOKEN", "tok-other-person")
+        assert here.run("apply").code == 0
+        assert "k2" in here.sandbox.recorded()
+        assert len(here.server.of("other")) == sent
+    assert here.run("apply").results()["k2"] == "forgotten"
+    assert len(here.server.of("other")) == sent + 1
+    assert old in here.server.of("other")[-1].path
