@@ -118,7 +118,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="taskctl-bench-") as folder:
         for name in names:
             print(f"{name} ...", file=sys.stderr, flush=True)
-            rows += ROWS[name][0](Path(folder))
+            found = list(ROWS[name][0](Path(folder)))
+            print(table(found), file=sys.stderr, flush=True)
+            rows += found
     print(table(rows))
     print("\nNot shown:\n")
     for name in names:

@@ -45,7 +45,12 @@ def write_list(folder: Path, file: Path) -> None:
     tasks = desired_in(folder)
     with file.open("wb") as lines:
         for age, task in enumerate(reversed(tasks)):
-            lines.write(shown(f"task-{task.key}", task.key, age) + b"\n")
+            lines.write(shown(_id_of(task.key), task.key, age) + b"\n")
+
+
+def _id_of(key: str) -> str:
+    """An ID with only the characters that IDs may have."""
+    return f"task-{key.replace('@', '-')}"
 
 
 def write_database(folder: Path, db: Path) -> None:
@@ -80,7 +85,7 @@ def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> N
     records = {
         task.ref: Record(
             ref=task.ref,
-            task_id=known.get(task.key, f"task-{task.key}"),
+            task_id=known.get(task.key, _id_of(task.key)),
             file=task.file,
             inputs=task.inputs,
             digest=digest(task.inputs),
