@@ -44,7 +44,7 @@ class RecordedTasks(Value, frozen=True):
 
     @classmethod
     def open(cls, ctx: Context, selectors: Sequence[str] = ()) -> RecordedTasks:
-        """Connects, and reads the state without a lock. `selectors` may include task IDs.
+        """Reads the state without a lock, and connects. `selectors` may include task IDs.
         TaskctlError."""
         state = with_named_ids(ctx.read_state(), selectors)
         _ = ctx.client

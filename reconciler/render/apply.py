@@ -101,7 +101,7 @@ class ApplyWaitView(StatusesView):
         wait = {
             "end": self.report.end.value,
             **statuses_part(self.statuses, self.report.read_at),
-            "tasks": [status_task(status) for status in self.statuses],
+            "tasks": [status_task(status) for status in self.statuses],  # only top levels stream
             **given(held=[plan_task(task) for task in self.report.held_tasks]),
         }
         return {**ApplyView(self.report).document(), "wait": wait}

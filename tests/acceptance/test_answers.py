@@ -171,14 +171,7 @@ def test_a_task_that_ci_replaced_can_be_cancelled(
 def test_a_duplicate_that_ci_created_can_be_cancelled(
     asked: LiveTasks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    extra = asked.api.create("approving")
-    path = asked.folder / "taskctl.state.json"
-    known = json.loads(path.read_text())
-    del known["checksum"]
-    record = known["tasks"]["acme/asks"]
-    kept = {"task": "acme/asks", "taskId": extra, "mark": record["marks"][0]}
-    known["duplicates"] = {extra: {**kept, "identity": record["identity"], "file": record["file"]}}
-    path.write_text(json.dumps(known))
+    extra = asked.duplicate("asks", "approving")
     with monkeypatch.context() as theirs:
         theirs.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
         (problem,) = [d for d in asked.document("plan")["diagnostics"] if d["code"] == "TC741"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -191,16 +190,8 @@ def test_cancel_is_a_request_and_force_ends_the_session(place: LiveTasks) -> Non
 
 
 def test_the_command_that_plan_prints_cancels_a_redundant_task(place: LiveTasks) -> None:
-    """As after an apply that found a second task with the mark of its attempt."""
     place.apply({"one": "slow one"})
-    extra = place.api.create("slow one")
-    path = place.folder / "taskctl.state.json"
-    known = json.loads(path.read_text())
-    del known["checksum"]
-    record = known["tasks"]["acme/one"]
-    kept = {"task": "acme/one", "taskId": extra, "mark": record["marks"][0]}
-    known["duplicates"] = {extra: {**kept, "identity": record["identity"], "file": record["file"]}}
-    path.write_text(json.dumps(known))
+    extra = place.duplicate("one", "slow one")
     (problem,) = place.document("plan")["diagnostics"]
     assert problem["code"] == "TC741"
     command = problem["detail"].splitlines()[-1]
