@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
@@ -10,11 +10,12 @@ from reconciler.apply.context import Cancellation
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, warning
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import rfc3339
+from reconciler.model.task import TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.options import flag_of
-from reconciler.plan.plan import Action, Plan
+from reconciler.plan.owed import record_of_owed
+from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.tasks.delivery import Refusal, delivery_error, may_send
 
 if TYPE_CHECKING:
@@ -52,32 +53,49 @@ def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
     """A warning for each task that apply is to cancel, but that only another user can cancel. Reads
     only the tasks of other users; if one cannot be read, apply could not cancel it, either."""
     caller = ctx.client.identity()
-    tasks = [
-        (task, task.record)
+    others = [
+        (task, flag, record)
         for task in plan.tasks
-        if task.cancels and task.record is not None and not caller.same_as(task.record.identity)
+        for flag, record in _to_cancel(task)
+        if not caller.same_as(record.identity)
     ]
-    if not tasks:
+    if not others:
         return
-    records = [record for _, record in tasks]
+    records = [record for _, _, record in others]
     try:
         read = ctx.fresh_reader.statuses(records, ctx.connection.parallelism)
     except RemoteError:
         read = [ctx.fresh_reader.status_of(record, TaskState.NOT_VISIBLE) for record in records]
-    for (task, record), status in zip(tasks, read, strict=True):
+    for (task, flag, record), status in zip(others, read, strict=True):
         if _has_ended(status) or may_send(caller, record, status):
             continue
-        is_removed = task.action is Action.FORGET
         yield warning(
             Code.NOT_THE_CREATOR,
-            "planned",
+            "planned" if flag else "planned.owed",
             at=Place(task.file, task.line, key=task.ref.key),
-            ref=str(record.ref),
+            ref=str(task.ref),
             old=record.task_id,
             caller=caller.name,
             creator=record.identity.name,
-            flag=flag_of("cancel_removed" if is_removed else "cancel_replaced"),
+            flag=flag,
         )
+
+
+def _to_cancel(task: PlannedTask) -> Sequence[tuple[str, Record]]:
+    """What apply cancels for a key, each with the flag that asks for it; empty if an earlier apply
+    was asked. A key can have several, so each is a record whose key is the task's ID."""
+    record = task.record
+    if record is None:
+        return ()
+    found: dict[str, tuple[str, Record]] = {}
+    if task.cancels:
+        flag = flag_of("cancel_removed" if task.action is Action.FORGET else "cancel_replaced")
+        found[record.task_id] = flag, record
+    for owed in record.owed:
+        if owed.task_id in task.owed:
+            found[owed.task_id] = "", record_of_owed(record, owed)
+    org_name = record.ref.org_name
+    return [(flag, replace(r, ref=TaskRef(org_name, r.task_id))) for flag, r in found.values()]
 
 
 def _has_ended(status: TaskStatus) -> bool:

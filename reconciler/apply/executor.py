@@ -23,6 +23,7 @@ from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
+from reconciler.plan.owed import record_of_owed
 from reconciler.plan.plan import Action, Effect, PlannedTask, Reason
 from reconciler.state.attempt import Owed
 from reconciler.state.model import Record, Recorded
@@ -215,13 +216,10 @@ class Executor:
         cancellation until the task has ended, or the service has accepted it or refused it to the
         identity that asked for it."""
         task_id, cancelled = owed.task_id, None
-        maker = owed.creator or owed.identity
-        if task_id == record.task_id:
-            maker = record.identity
         facts: dict[str, Arg] = {"old": task_id, "ref": str(record.ref)}
         try:
             self._ctx.session.check_held()
-            done = self._ctx.cancel(replace(record, task_id=task_id, identity=maker))
+            done = self._ctx.cancel(record_of_owed(record, owed))
             cancelled = task_id if done.sent else None
             if done.problem is None or done.is_refused:
                 left = tuple(

@@ -18,6 +18,13 @@ def still_owed(record: Record, state: State) -> tuple[Owed, ...]:
     return tuple(owed for owed in record.owed if owed.task_id not in current)
 
 
+def record_of_owed(record: Record, owed: Owed) -> Record:
+    """As if the key had the task that is to be cancelled."""
+    if owed.task_id == record.task_id:
+        return record
+    return replace(record, task_id=owed.task_id, identity=owed.creator or owed.identity)
+
+
 def with_owed(task: PlannedTask, state: State, caller: Identity) -> PlannedTask:
     """The planned task, with what apply still has to cancel for its key. Only the identity that
     asked for a cancellation sends it."""

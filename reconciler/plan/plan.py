@@ -284,6 +284,7 @@ class FailReason(NamedTuple):
 _WARNED: dict[tuple[Code, str], bool] = {
     (Code.BUDGET_EXHAUSTED, "planned"): True,
     (Code.NOT_THE_CREATOR, "planned"): False,
+    (Code.NOT_THE_CREATOR, "planned.owed"): False,
     (Code.ROLLOUT_STOPPED, ""): False,
     (Code.STATE_FULL, "planned"): False,
 }
@@ -333,10 +334,6 @@ class Plan(Stored, frozen=True):
             for task in self.tasks
             if task.action is Action.UNRESOLVED and task.reason is not Reason.SETTLING
         )
-
-    def apply_will_fail(self) -> bool:
-        """Whether an apply with these options and this identity would exit 1."""
-        return bool(self.fail_reasons())
 
     @property
     def followers(self) -> tuple[TaskRef, ...]:

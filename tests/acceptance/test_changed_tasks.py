@@ -363,7 +363,14 @@ def test_a_replaced_task_that_is_no_longer_visible_is_not_cancelled(
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "tok-other-person")
     assert here.run("apply", "--replace", f"k1={old}", "--cancel-replaced").code == 1
     here.server.set_rules()
-    here.server.world.by_id[old].shown["isShared"] = False
+    for is_shared in (True, False):
+        here.server.world.by_id[old].shown["isShared"] = is_shared
+        planned = here.run("plan")
+        (why,) = planned.document["failReasons"]
+        assert (planned.code, why["code"], why["key"]) == (1, "TC733", "k1")
+        (said,) = planned.document["diagnostics"]
+        assert f"me-login can cancel it:\ntaskctl cancel {old} " in said["detail"]
     ended = here.run("apply")
     assert ended.code == 1
     assert "could not be cancelled" in ended.stdout
+    assert here.run("plan").code == 0

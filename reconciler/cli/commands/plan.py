@@ -93,6 +93,6 @@ def command(
     call.out.report(made)
     if at is None:
         note_next_step(call.ctx, made, paths, out_file, over_budget=call.options.over_budget)
-    if made.apply_will_fail() and "none" not in fail_on:
+    if made.fail_reasons() and "none" not in fail_on:
         return 1
     return 2 if detailed_exitcode and made.has_changes() else 0

@@ -26,7 +26,7 @@ def plan_document(plan: Plan) -> Document:
         "scope": list(plan.scope),
         "complete": plan.complete,
         "hasChanges": plan.has_changes(),
-        "applyWillFail": plan.apply_will_fail(),
+        "applyWillFail": bool(plan.fail_reasons()),
         "failReasons": [
             {"code": code.value, "key": key, "blocking": blocking}
             for code, key, blocking in plan.fail_reasons()

@@ -89,7 +89,7 @@ def outcome(plan: Plan) -> str:
     if all(task.action is Action.UNCHANGED for task in plan.tasks):
         which = "selected" if is_limited else "declared"
         return f"No changes. All {which} tasks exist."
-    return "" if plan.apply_will_fail() else "Apply would make no changes."
+    return "" if plan.fail_reasons() else "Apply would make no changes."
 
 
 def shortened_count(plan: Plan, *, verbose: bool) -> str:

@@ -101,7 +101,7 @@ class _Writer(Value, frozen=True):
         meant = {
             action: text for action in Action if action in present and (text := meaning(action))
         }
-        if Action.UNRESOLVED in meant and not self.plan.apply_will_fail():
+        if Action.UNRESOLVED in meant and not self.plan.fail_reasons():
             meant[Action.UNRESOLVED] = phrase("action.settling")
         if meant:
             yield ""

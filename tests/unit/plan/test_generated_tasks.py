@@ -167,7 +167,7 @@ def test_other_tasks_wait_for_the_pilot_with_a_reason() -> None:
     }
     assert found.tasks[1].waits_for == (TaskRef("acme", "t@a"),)
     assert found.summary()["held"] == 2
-    assert not found.apply_will_fail()
+    assert not found.fail_reasons()
     assert plan(tasks[1:], state([made("a", "1")])).has_changes()
 
 

@@ -44,7 +44,7 @@ def test_a_look_alike_is_never_adopted_unasked() -> None:
     task = only(made)
     assert decision(task) == (Action.UNRESOLVED, Reason.LOOK_ALIKE)
     assert (task.task_id, task.candidate) == ("t", remote("t", ago(days=3)))
-    assert made.apply_will_fail()
+    assert made.fail_reasons()
     assert cases(task.remarks) == ["lookAlike.same", "adopt.named", "adopt.age_by"]
     (warned,) = made.diagnostics
     assert (warned.code, warned.args) == (Code.LOOK_ALIKES, {"count": 1, "glob": "acme/a"})
