@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.apply.context import Cancellation
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, warning
 from reconciler.model.remote_task import RemoteTask
@@ -16,7 +15,7 @@ from reconciler.model.value import replace
 from reconciler.plan.options import flag_of
 from reconciler.plan.owed import record_of_owed
 from reconciler.plan.plan import Action, Plan, PlannedTask
-from reconciler.tasks.delivery import Refusal, delivery_error, may_send
+from reconciler.tasks.delivery import Cancellation, Refusal, delivery_error, may_send
 
 if TYPE_CHECKING:
     from reconciler.state.model import Record
@@ -56,6 +55,7 @@ def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
     others = [
         (task, flag, record)
         for task in plan.tasks
+        if task.cancels or task.owed
         for flag, record in _to_cancel(task)
         if not caller.same_as(record.identity)
     ]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
-from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg, Remark
 from reconciler.model.service import Service
@@ -22,15 +21,7 @@ from reconciler.state.model import Event, Record, State
 
 if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence
-
-
-class Cancellation(NamedTuple):
-    """The outcome of cancelling a task. `sent`: the service accepted it; otherwise, the task had
-    already ended, unless there is a `problem`. `is_refused`: trying again is pointless."""
-
-    sent: bool = False
-    problem: Diagnostic | None = None
-    is_refused: bool = False
+    from reconciler.tasks.delivery import Cancellation
 
 
 class StateSession(Protocol):

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from subprocess import Popen
 from threading import Timer
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from reconciler.model import limits
 from reconciler.system import disk
-from reconciler.system.git import start_git
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 _COMMAND = (
     *("-c", "core.fsmonitor=false", "-c", "core.bare=false"),
@@ -59,6 +59,10 @@ class IgnoredFiles:
         either. None of them if it is not a clone, or if there is no git."""
         if not (top / ".git").is_file() and not (top / ".git/HEAD").exists():
             return []
+        import tempfile  # few manifests name files, and these imports take 5 ms
+
+        from reconciler.system.git import start_git
+
         ours = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="taskctl-git-")))
         own = _repository(ours, top)
         cases = [("-c", f"core.ignoreCase={value}") for value in ("false", "true")]

@@ -12,7 +12,6 @@ the new one. It names the holder, for messages only: a dead process does not blo
 
 from __future__ import annotations
 
-import getpass
 import os
 import time
 from collections.abc import Callable
@@ -90,6 +89,8 @@ def host_name() -> str:
 
 def user_name() -> str:
     try:
+        import getpass
+
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"

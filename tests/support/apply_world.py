@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.apply.context import ApplyContext, Cancellation
+from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
@@ -25,6 +25,7 @@ from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Baseline, KeyNotes
 from reconciler.state.ledger import fold
 from reconciler.state.model import Event, Record, State
+from reconciler.tasks.delivery import Cancellation
 from tests.support.diagnostics import failed
 from tests.support.plan_values import BOOT, ME, NOW, ORG, plan, state
 

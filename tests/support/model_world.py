@@ -19,7 +19,7 @@ from typing import Any
 from unittest.mock import patch
 
 from reconciler.app.survey import Survey, message_cache
-from reconciler.apply.context import ApplyContext, Cancellation
+from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
@@ -45,6 +45,7 @@ from reconciler.state.model import Aged, Event, Record, State
 from reconciler.state.session import Claim, HeldState, Session, read_state
 from reconciler.state.shared import SharedState
 from reconciler.system.cache import UserCache
+from reconciler.tasks.delivery import Cancellation
 from tests.support.plan_values import NOW
 from tests.support.state_engines import Served
 

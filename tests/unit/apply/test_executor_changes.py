@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.apply.context import Cancellation
 from reconciler.apply.report import Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
@@ -22,6 +21,7 @@ from reconciler.plan.plan import Action
 from reconciler.state.attempt import Owed
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, Recorded
+from reconciler.tasks.delivery import Cancellation
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import error, failed
 from tests.support.plan_values import (
