@@ -125,9 +125,12 @@ class _Organization:
             read += 1
             if page.problem is not None:
                 found.unlisted[org_name] = page.problem.cause
+            kept = []
             for task in page:
                 listed[task.id] = None
-                self._add(task, listed)
+                if self._add(task, listed):
+                    kept.append(task.raw)
+            self.survey.kept.keep((pages, read), kept, len(kept))
             if self._is_enough(listed):
                 break
         if org_name not in found.unlisted:
@@ -135,22 +138,20 @@ class _Organization:
         self._keep_newest()
         return read
 
-    def _add(self, task: RemoteTask, listed: Collection[str]) -> None:
+    def _add(self, task: RemoteTask, listed: Collection[str]) -> bool:
+        """Adds a listed task if it is new and needed."""
         task_id = TaskId(task.org_name, task.id)
         if task_id in self.found.tasks:
-            return
+            return False
         if task.id in self.missing:
             self.missing.discard(task.id)
-            self.found.tasks[task_id] = self._kept(task)
+            self.found.tasks[task_id] = task
         if self.lookup.searches and self.lookup.needs_message(task, self.identity, listed):
-            self.found.tasks[task_id] = self._kept(task)
+            self.found.tasks[task_id] = task
             self.candidates.append(task_id)
             if self.lookup.may_be_attempted(task, listed):
                 self.attempted.add(task_id)
-
-    def _kept(self, task: RemoteTask) -> RemoteTask:
-        self.survey.kept.keep(TaskId(task.org_name, task.id), task.raw)
-        return task
+        return task_id in self.found.tasks
 
     def _is_enough(self, listed: Collection[str]) -> bool:
         if len(self.missing) > FEW or len(listed) < BASELINE_SIZE:
@@ -193,7 +194,9 @@ class _Organization:
 
         def get(task_id: str) -> RemoteTask | None:
             task = service.get_task(org_name, task_id)
-            return self._kept(task) if task is not None else None
+            if task is not None:
+                self.survey.kept.keep(TaskId(org_name, task_id), task.raw)
+            return task
 
         for task_id, task in zip(ids, mapped(self.pool, without_frames(get), ids), strict=True):
             if task is not None:

@@ -8,6 +8,8 @@ from concurrent.futures import Executor
 from sys import getsizeof
 from typing import TypeVar
 
+import msgspec
+
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
@@ -17,6 +19,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _AT_A_TIME = 1_000
+_NO_MARKS = bytes(set(range(256)) - set(b",:[{"))
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 class Kept:
@@ -28,9 +32,12 @@ class Kept:
         self._sizes: dict[Hashable, int] = {}
         self._lock = threading.Lock()
 
-    def keep(self, owner: Hashable, value: object) -> None:
-        """Counts `value` instead of what `owner` had. Raises RemoteError if it is too much."""
-        size = max(0, size_of(value) - limits.KEPT_BYTES_PER_TASK)
+    def keep(self, owner: Hashable, value: object, tasks: int = 1) -> None:
+        """Counts `value`, which belongs to a number of tasks, instead of what `owner` had. Raises
+        RemoteError if it is too much."""
+        needed, size = tasks * limits.KEPT_BYTES_PER_TASK, 0
+        if not isinstance(value, dict | list) or at_most(value) > needed:
+            size = max(0, size_of(value) - needed)
         with self._lock:
             left = self._left + self._sizes.get(owner, 0) - size
             if left < 0:
@@ -62,17 +69,29 @@ def without_frames(work: Callable[[T], R]) -> Callable[[T], R]:
     return run
 
 
+def at_most(value: object) -> int:
+    """More than `size_of`, and ten times as fast: a character takes up to 4 bytes, and a value of
+    JSON, or a name, up to 150 more."""
+    try:
+        text = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # an escaped lone surrogate
+        return size_of(value)
+    return 4 * len(text) + 150 * len(text.translate(None, _NO_MARKS))
+
+
 def size_of(value: object) -> int:
     """The bytes of a value in memory, with all that it contains."""
-    size, waiting = 0, [value]
+    size, waiting = getsizeof(value), [value]
     while waiting:
         part = waiting.pop()
-        size += getsizeof(part)
         if isinstance(part, dict):
-            waiting += part
-            waiting += part.values()
+            parts = [*part, *part.values()]
         elif isinstance(part, list | tuple):
-            waiting += part
+            parts = [*part]
         elif isinstance(part, Value):
-            waiting += [getattr(part, name) for name in part.__struct_fields__]
+            parts = [getattr(part, name) for name in part.__struct_fields__]
+        else:
+            continue
+        size += sum(map(getsizeof, parts))
+        waiting += [inner for inner in parts if type(inner) not in _SCALARS]
     return size

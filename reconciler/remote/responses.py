@@ -61,10 +61,8 @@ def decode(body: bytes | bytearray) -> object:
     """JSON. Raises TooLargeError for more values than any response has, which would take fifty
     times its size, and ValueError for anything else, including NaN, infinities, and extreme
     nesting."""
-    if (
-        _marks(body) > limits.RESPONSE_VALUES
-        and _marks(_TEXT.sub(b"", body)) > limits.RESPONSE_VALUES
-    ):
+    most = limits.RESPONSE_VALUES
+    if len(body) > most and _marks(body) > most and _marks(_TEXT.sub(b"", body)) > most:
         raise TooLargeError
     try:
         data = _DECODER.decode(body.decode("utf-8-sig"))

@@ -273,9 +273,12 @@ def _share(record: Record) -> None:
     if isinstance(added, list):
         added[:] = [share(entity) if isinstance(entity, dict) else entity for entity in added]
     if (task := declared.get(record.ref.key)) is not None:
-        for name in ("file", "inputs", "generated"):
-            if (value := getattr(task, name)) == getattr(record, name):
-                force_setattr(record, name, value)
+        if task.inputs == record.inputs:
+            force_setattr(record, "inputs", task.inputs)
+        if task.file == record.file:
+            force_setattr(record, "file", task.file)
+        if record.generated is not None and task.generated == record.generated:
+            force_setattr(record, "generated", task.generated)
 
 
 def _notes(name: str, raw: Raw) -> tuple[TaskRef, KeyNotes]:
