@@ -15,6 +15,7 @@ def _mib(size: int) -> str:
     return f"{size // limits.MIB} MiB"
 
 
+_STEP = limits.POLICY_SECONDS_PER_STEP
 _ROWS = (
     ("A manifest or a policy", _mib(limits.MANIFEST_BYTES), "file"),
     ("A prompt file or a data file", _mib(limits.NAMED_FILE_BYTES), "file"),
@@ -60,13 +61,19 @@ _ROWS = (
     ("Checking the result of a task", f"{limits.RESULT_SECONDS:g} s of CPU time", "task"),
     ("Results per schema whose check exceeds this time", f"{limits.RESULT_TIMEOUTS}", "run"),
     (
-        "Keywords that a policy evaluates",
-        f"{limits.POLICY_STEPS:,}, and {limits.POLICY_STEPS_PER_TASK:,} for each task",
+        "Keywords that a policy evaluates, and its violations",
+        (
+            f"{limits.POLICY_STEPS:,}, {limits.POLICY_STEPS_PER_TASK} for each generated task,"
+            " 1 for each byte of a manifest"
+        ),
         "run",
     ),
     (
-        "CPU time of a policy's regular expressions, as a last resort",
-        f"{limits.POLICY_SECONDS:g} s, and {limits.POLICY_SECONDS_PER_TASK * 1000:g} ms for each task",
+        "CPU time of evaluating a policy, as a last resort",
+        (
+            f"{limits.POLICY_SECONDS:g} s, {_STEP * limits.POLICY_STEPS_PER_TASK * 1000:g} ms for"
+            f" each generated task, {_STEP * 1e6:g} µs for each byte of a manifest"
+        ),
         "run",
     ),
     ("Concurrent requests (`--parallelism`)", f"{limits.PARALLELISM}", "run"),

@@ -65,10 +65,10 @@ class _Checker:
         return Verdict(TaskState.UNMET, tuple(found)) if found else Verdict()
 
     def _mismatches(self, data: object) -> list[judgement.Reason]:
-        from reconciler.manifest.schema import answer_validator
+        from reconciler.manifest.schema import validator_of
 
         if self._violations is None:
-            self._violations = answer_validator(self._schema)
+            self._violations = validator_of(self._schema)
         return judgement.mismatches(self._violations(data), self._names)
 
 

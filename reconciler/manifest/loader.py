@@ -209,7 +209,7 @@ class _Loading:
         if expects:
             findings += check_prompts(document)
         if self._policy is not None:
-            findings += self._policy.findings(document.tasks, document.data)
+            findings += self._policy.findings(document.tasks, document.data, len(content))
         document.release()
 
     def _declared_entries(self) -> tuple[DeclaredEntry, ...]:

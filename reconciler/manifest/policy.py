@@ -18,7 +18,13 @@ from reconciler.manifest.git_ignored import IgnoredFiles
 from reconciler.manifest.keywords import NAMED_SCHEMAS, ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.repository import repository_root, resolved
-from reconciler.manifest.schema import count_values, draft_keywords, validator_of
+from reconciler.manifest.schema import (
+    Steps,
+    Violations,
+    count_values,
+    draft_keywords,
+    validator_of,
+)
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place, Severity, error
@@ -78,48 +84,58 @@ class Timer:
 
 
 class Policy(Value, frozen=True):
-    """`file` is the path of the policy as configured in the file `config`. `timer` limits the CPU
-    time of all evaluations."""
+    """`file` is the path of the policy as configured in the file `config`. `steps` limit the work
+    of all evaluations, and `timer` limits their CPU time."""
 
     file: str
     config: str
-    violations: Callable[[object], list[Violation]]
+    violations: Violations
+    steps: Steps
     timer: Timer = field(default_factory=lambda: Timer(limits.POLICY_SECONDS))
 
-    def findings(self, tasks: Sequence[DesiredTask], data: object) -> list[Finding]:
-        """The violations by the tasks of one manifest, whose data is `data`: all of each task, or
-        only errors once there are too many warnings.
+    def findings(self, tasks: Sequence[DesiredTask], data: object, size: int) -> list[Finding]:
+        """The violations by the tasks of one manifest, whose data is `data`, of `size` bytes: all,
+        or only errors once there are too many warnings.
 
         Raises ManifestError if the policy cannot be evaluated."""
         found: dict[Finding, None] = {}
+        counts = dict.fromkeys(SEVERITIES, 0)
 
         def check() -> None:
-            errors = warnings = 0
             for task in tasks:
-                violations = self.violations(shape(task))
-                own = dict.fromkeys(f for v in violations for f in _findings(v, task.key, data))
-                is_shown = warnings <= limits.FILE_ERRORS
-                found.update((each, None) for each in own if is_shown or each.is_error)
-                count = sum(finding.is_error for finding in own)
-                errors, warnings = errors + count, warnings + len(own) - count
-                if errors > limits.FILE_ERRORS:
-                    found[too_many_errors()] = None
-                    return
-            if warnings > limits.FILE_ERRORS:
-                found[replace(too_many_errors(), case="warnings", severity=Severity.WARNING)] = None
+                for violation in self.violations(shape(task)):
+                    severity = _severity(violation)
+                    if counts[severity] <= limits.FILE_ERRORS:
+                        before = len(found)
+                        found.update(dict.fromkeys(_findings(violation, severity, task.key, data)))
+                        counts[severity] += len(found) - before
+                    elif severity is Severity.ERROR:
+                        return
 
+        generated = sum(task.origin is not None for task in tasks)
+        more = size + generated * limits.POLICY_STEPS_PER_TASK
+        self.steps.left += more
         try:
-            self.timer.run(check, len(tasks) * limits.POLICY_SECONDS_PER_TASK)
+            self.timer.run(check, more * limits.POLICY_SECONDS_PER_STEP)
         except RemarkError as fault:
             raise _unusable(fault, self.file, self.config) from fault
+        if counts[Severity.ERROR] > limits.FILE_ERRORS:
+            found[too_many_errors()] = None
+        elif counts[Severity.WARNING] > limits.FILE_ERRORS:
+            found[replace(too_many_errors(), case="warnings", severity=Severity.WARNING)] = None
         return list(found)
 
 
-def _findings(violation: Violation, key: str, data: object) -> Iterator[Finding]:
+def _severity(violation: Violation) -> Severity:
+    given = (schema.get(SEVERITY) for schema in violation.around)
+    return Severity(next((word for word in given if word in SEVERITIES), Severity.ERROR))
+
+
+def _findings(
+    violation: Violation, severity: Severity, key: str, data: object
+) -> Iterator[Finding]:
     messages = [schema.get(MESSAGE) for schema in violation.around]
-    severities = [schema.get(SEVERITY) for schema in violation.around]
     message = next((text for text in messages if isinstance(text, str)), "").strip()
-    severity = Severity(next((word for word in severities if word in SEVERITIES), Severity.ERROR))
     missing: list[str] = []
     if violation.rule == "required" and isinstance(violation.expected, list):
         missing = [name for name in violation.expected if name not in violation.value]
@@ -178,8 +194,9 @@ def read_policy(path: File, name: str, config: str) -> Policy:
         if findings := [_ignored(*keyword) for keyword in ignored]:
             raise ManifestError(source.diagnostics(findings, name))
         check_references(schema, ())
-        violations = Timer(limits.SCHEMA_SECONDS).run(lambda: validator_of(schema))
-        return Policy(name, config, violations)
+        steps = Steps(limits.POLICY_STEPS)
+        violations = Timer(limits.SCHEMA_SECONDS).run(lambda: validator_of(schema, steps))
+        return Policy(name, config, violations, steps)
     except RecursionError as fault:
         raise _unusable(RemarkError(Code.INVALID_POLICY, "depth"), name, config) from fault
     except RemarkError as fault:

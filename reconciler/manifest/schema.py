@@ -62,25 +62,26 @@ def _parts(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
         yield {"version": 1, "tasks": {key: task}}
 
 
-def validator_of(schema: Mapping[str, object]) -> Callable[[object], list[Violation]]:
-    """A function that returns a value's violations of a policy; all `$ref`s must stay within the
-    schema. Both may raise RemarkError, also after the number of keywords that policies may
-    evaluate."""
-    steps = [limits.POLICY_STEPS]
+class Steps:
+    """How much more work policies may do: `left` is about the number of keywords to evaluate."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise RemarkError(Code.INVALID_POLICY, "steps")
+
+
+Violations = Callable[[object], Iterator[Violation]]
+
+
+def validator_of(schema: Mapping[str, object], steps: Steps | None = None) -> Violations:
+    """A function that finds a value's violations one by one; all `$ref`s must stay within the
+    schema. Both may raise RemarkError; after one, the function must not be used again. For
+    policies, `steps` limits the work; otherwise, whoever calls it limits the time."""
     validator = _validator(schema, steps)
-
-    def violations(value: object) -> list[Violation]:
-        steps[0] += limits.POLICY_STEPS_PER_TASK
-        with _faults():
-            return [_violation(error) for error in validator.iter_errors(value)]
-
-    return violations
-
-
-def answer_validator(schema: Mapping[str, object]) -> Callable[[object], Iterator[Violation]]:
-    """The same for what agents write, which is found one by one. Nothing is counted: whoever calls
-    it limits the time. After an error, it must not be used again."""
-    validator = _validator(schema, None)
 
     def violations(value: object) -> Iterator[Violation]:
         with _faults():
@@ -111,7 +112,7 @@ def _draft(schema: Mapping[str, object]) -> Any:
     return kind
 
 
-def _validator(schema: Mapping[str, object], steps: list[int] | None) -> Any:
+def _validator(schema: Mapping[str, object], steps: Steps | None) -> Any:
     from referencing import Registry
 
     with _faults():
@@ -216,12 +217,14 @@ _SIMPLE = frozenset(
 )
 """Keywords that evaluate no other keyword."""
 
+_PER_STEP = 50  # names or values that take as long as a keyword
 
-def _observed(kind: Any, steps: list[int] | None) -> Any:
+
+def _observed(kind: Any, steps: Steps | None) -> Any:
     """A validator class that limits how many keywords are evaluated within each other: where
-    Python's stack ends in the library, Rust code panics. With `steps`, it also counts these down,
-    one for each keyword, since a schema may refer to itself, and records the schemas around each
-    error."""
+    Python's stack ends in the library, Rust code panics. With `steps`, it also takes one for each
+    keyword, since a schema may refer to itself, for each error, and for a number of names or values
+    of a keyword, and records the schemas around each error."""
     from jsonschema import validators
 
     depth = 0
@@ -230,9 +233,8 @@ def _observed(kind: Any, steps: list[int] | None) -> Any:
         def check(validator: Any, expected: Any, value: Any, schema: Any) -> Iterator[Any]:
             nonlocal depth
             if steps is not None:
-                steps[0] -= 1
-                if steps[0] < 0:
-                    raise RemarkError(Code.INVALID_POLICY, "steps")
+                many = len(expected) if isinstance(expected, dict | list) else 0
+                steps.take(1 + many // _PER_STEP)
             if depth == limits.NESTED_KEYWORDS:
                 raise RemarkError(Code.INVALID_POLICY, "recursion")
             # For `false`, the library does not say which property it is.
@@ -244,6 +246,7 @@ def _observed(kind: Any, steps: list[int] | None) -> Any:
                     # The message repeats the value, in each branch of an `anyOf`.
                     error.message, error.args = "", ()
                     if steps is not None:
+                        steps.take(1)
                         error.__dict__.setdefault("around", []).append(schema)
                     yield error
             finally:

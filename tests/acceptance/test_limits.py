@@ -12,7 +12,14 @@ import pytest
 from bench.servers import fast
 from reconciler.model import limits
 from tests.support.git_server import git
-from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
+from tests.support.measured import (
+    FEW_SECONDS,
+    MAX_MIB,
+    MAX_SECONDS,
+    Measure,
+    measure,
+    write_tasks,
+)
 
 __all__ = ["measure"]
 pytestmark = pytest.mark.tools
@@ -209,8 +216,6 @@ def test_wrong_values_behind_aliases(tmp_path: Path, measure: Measure, tasks: st
 
 # Errors
 
-FEW_SECONDS = 10
-"""For a megabyte of any file."""
 HEAD = "version: 1\norgName: acme\ntasks:\n"
 ERRORS: dict[str, tuple[str, Callable[[int], str]]] = {
     "keys": (HEAD, lambda n: f"  A {n}:\n"),

@@ -22,6 +22,8 @@ from tests.support.skipped_time import skipped_time
 
 MAX_SECONDS, MAX_MIB = 30, 250
 """Of CPU time, of which a busy machine needs more. Without limits, it would be hours."""
+FEW_SECONDS = 10
+"""For a megabyte of any file."""
 
 
 class Measured(NamedTuple):

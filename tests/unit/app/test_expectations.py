@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.app.expectations import Evaluation
-from reconciler.manifest.schema import answer_validator
+from reconciler.manifest.schema import validator_of
 from reconciler.model import limits
 from reconciler.model.expectation import Expectation
 from reconciler.model.task import TaskRef
@@ -63,9 +63,9 @@ def test_a_schema_has_one_validator(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def counted(schema: dict[str, Any]) -> object:
         made.append(schema)
-        return answer_validator(schema)
+        return validator_of(schema)
 
-    monkeypatch.setattr("reconciler.manifest.schema.answer_validator", counted)
+    monkeypatch.setattr("reconciler.manifest.schema.validator_of", counted)
     statuses = [finished(f"t{n}", {"upgraded": []}) for n in range(9)]
     expected = {s.ref: Expectation(data=json.loads(json.dumps(SCHEMA))) for s in statuses}
     evaluation = Evaluation()

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.schema import answer_validator
+from reconciler.manifest.schema import validator_of
 from reconciler.tasks.judgement import MAX_REASONS, mismatches, property_names
 from tests.support.schemas import SCHEMA
 
 
 def reasons(schema: dict[str, Any], data: object) -> list[tuple[str, Any]]:
-    found = mismatches(answer_validator(schema)(data), set(property_names(schema)))
+    found = mismatches(validator_of(schema)(data), set(property_names(schema)))
     return [(case, facts) for _, case, facts in found]
 
 
