@@ -21,6 +21,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
+from reconciler.plan.digest import for_comparison
 from reconciler.plan.masking import masked_plan
 from reconciler.plan.options import flag_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
@@ -70,7 +71,7 @@ def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
         return request
     if len(request.paths) > 1:
         raise TaskctlError.of(Code.USAGE, "savedPlanAlone", file=files[0])
-    reviewed = read_plan_file(ctx.settings.path(files[0]), files[0])
+    reviewed = for_comparison(read_plan_file(ctx.settings.path(files[0]), files[0]))
     for name in sorted(request.given - {"wait"}):
         if getattr(request.options, name) != getattr(reviewed.options, name):
             raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=flag_of(name))

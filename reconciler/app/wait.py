@@ -70,13 +70,14 @@ def wait(
     """Waits for the selected tasks. Returns the report, and the exit code of a signal
     if one arrived. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
+    declared = declared_refs(ctx, tasks.state) or ()  # first, as for results
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
     with ctx.ui.interruptible("stopped_waiting", last) as stop:
         found, end = TaskWait(tasks, refs, options).run(stop)
     if end is End.TIMEOUT:
         ctx.ui.note("timed_out")
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
-    found = in_manifest_order(found, declared_refs(ctx, tasks.state) or ())
+    found = in_manifest_order(found, declared)
     return WaitReport(found, end, ctx.now(), problems), stop.exit_code
 
 

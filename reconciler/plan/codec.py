@@ -1,26 +1,34 @@
-"""The saved plan: all values of the plan, so that it can be shown in every format. Whether it is
-stale depends on its digest (`plan/digest.py`).
+"""The saved plan: what reports show, in every format, and what its digest covers, which decides
+whether it is stale (`plan/digest.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, TypeVar
 
 from reconciler import __version__
 from reconciler.model.checksum import Checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, members
 from reconciler.model.value import replace
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record
 
+T = TypeVar("T", DesiredTask, Record, Attempt)
 FORMAT_VERSION = 1
 SAVED_KIND = "taskctl-saved-plan"
 
 _TASKS = 1_000
 """How many tasks are encoded together."""
+
+_SHOWN = ("approvalMode", "createdAt", "createdBy", "name", "permissionMode")
+"""The settings and outputs of existing tasks that reports read."""
 
 _FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 
@@ -39,10 +47,37 @@ def _parts(plan: Plan) -> Iterator[bytes]:
     known = (encode_json(value) for value in (FORMAT_VERSION, SAVED_KIND, __version__))
     yield b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": ' % (*known,)
     yield encode_json(replace(plan, tasks=())).removesuffix(b"]}")  # the tasks come last
+    followers = frozenset(plan.followers)
     for start in range(0, len(plan.tasks), _TASKS):
-        text = encode_json(plan.tasks[start : start + _TASKS])[1:-1]
-        yield (b"," if start else b"") + text
+        tasks = (_saved(task, followers) for task in plan.tasks[start : start + _TASKS])
+        yield (b"," if start else b"") + encode_json(tuple(tasks))[1:-1]
     yield b"]}}"
+
+
+def _saved(task: PlannedTask, followers: Collection[TaskRef]) -> PlannedTask:
+    """The task as it is saved: without the prompts of existing tasks, unless the digest covers
+    them, and without what the service returned. A plan without changes would be larger than its
+    state otherwise."""
+    desired, record = task.desired, task.record
+    if desired and task.task_id and not (task.applies or task.ref in followers):
+        origin = desired.origin and replace(desired.origin, template={})
+        desired = _brief(desired, origin=origin, expect=None)
+    return replace(
+        task,
+        desired=desired,
+        record=record and _brief(record, outputs={}, changes=()),
+        remote=task.remote and replace(task.remote, raw=_some(task.remote.raw)),
+        attempt=task.attempt and _brief(task.attempt),
+        candidate=task.candidate and replace(task.candidate, raw=_some(task.candidate.raw)),
+    )
+
+
+def _brief(task: T, **without: Any) -> T:
+    return replace(task, inputs=_some(task.inputs), **without)
+
+
+def _some(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in _SHOWN if name in values}
 
 
 def is_saved_plan(beginning: bytes) -> bool:

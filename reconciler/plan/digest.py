@@ -18,6 +18,7 @@ from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import builtins_of
+from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions, flag_of
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Action, Effect, Plan, PlannedTask
@@ -63,6 +64,16 @@ def confirmed_content(plan: Plan) -> Mapping[str, Any]:
             if task.applies or task.ref in followers
         },
     }
+
+
+def for_comparison(plan: Plan) -> Plan:
+    """The plan with only what `refuse_unexpected` reads of it: one task for each period."""
+    tasks = {
+        (made.entry, made.period): task
+        for task in plan.tasks
+        if task.desired is not None and (made := task.generated) is not None
+    }
+    return replace(plan, tasks=tuple(tasks.values()), content=confirmed_content(plan))
 
 
 def _done(task: PlannedTask) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.render import FORMATS
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import STATE, TOKEN, Ended, as_tasks, prompts
@@ -136,6 +137,19 @@ def test_what_does_not_change_the_actions_is_no_reason_to_refuse(
     results = done(planned.run("apply", *words)).results()
     assert results == {"k1": "updated", "k2": "updated", "k3": "created", "k4": "created"}
     assert planned.run("apply", *words).code == 1
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_saved_plan_is_shown_as_it_was_made(planned: InProcess, form: str) -> None:
+    made = planned.run("plan", *OPTIONS, "--format", form).stdout
+    assert planned.run_words(["show", SAVED, "--format", form]).stdout == made
+
+
+def test_a_saved_plan_has_no_prompts_of_tasks_without_changes(planned: InProcess) -> None:
+    saved = (planned.sandbox.folder / SAVED).read_text()
+    assert [key for key, text in TEXTS.items() if f'"content":"{text}"' in saved] == [
+        *("k1", "k2", "k3", "k4")
+    ]
 
 
 def test_a_plan_does_not_create_a_lost_task_again_and_again(planned: InProcess) -> None:

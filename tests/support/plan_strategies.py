@@ -10,9 +10,11 @@ from reconciler.model.budget import MAX_TOKENS, Budget, Outlook
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
+from reconciler.model.expectation import Expectation
+from reconciler.model.generated import Generated, TaskOrigin
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import DesiredTask, Inputs, TaskRef
+from reconciler.model.task import DesiredTask, Inputs, TaskRef, rfc3339
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt, Duplicate
@@ -98,7 +100,21 @@ changes = st.builds(
     st.just(ABSENT) | values | prompts,
     st.sampled_from(Origin),
 )
-remotes = st.builds(RemoteTask, organizations, text, st.dictionaries(text, values, max_size=3))
+logins = st.fixed_dictionaries({"githubLogin": text})
+returned = st.fixed_dictionaries(
+    {},
+    optional={
+        "approvalMode": st.sampled_from(["auto", "balanced"]),
+        "createdAt": moments.map(rfc3339),
+        "createdBy": logins,
+        "name": text,
+        "status": text,
+    },
+)
+outputs = st.dictionaries(text, values, max_size=3) | returned
+remotes = st.builds(RemoteTask, organizations, text, outputs)
+generated = st.builds(Generated, keys, st.dictionaries(keys, text, max_size=2))
+origins = st.builds(TaskOrigin, generated, text, inputs)
 
 
 @st.composite
@@ -116,6 +132,8 @@ def desired_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Des
         adopt=draw(st.booleans()),
         org_from_manifest=draw(st.booleans()),
         sensitive=draw(st.booleans()),
+        origin=draw(st.none() | origins),
+        expect=draw(st.none() | st.builds(Expectation, st.integers(0, 3))),
     )
 
 
@@ -132,7 +150,7 @@ def records(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Record:
         created_at=draw(st.none() | moments),
         marks=tuple(draw(st.lists(text, max_size=2))),
         pending=draw(st.dictionaries(text, values, max_size=2)),
-        outputs=draw(st.dictionaries(text, values, max_size=2)),
+        outputs=draw(outputs),
     )
 
 
@@ -194,6 +212,7 @@ durations = st.timedeltas(timedelta(), timedelta(days=400))
 plan_options = st.builds(
     PlanOptions,
     settle_time=durations,
+    wait=st.booleans(),
     adopt=st.booleans(),
     allow_recreate=st.lists(plain, max_size=2).map(tuple),
     max_creates=st.none() | st.integers(0, 100),

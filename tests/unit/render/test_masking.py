@@ -267,7 +267,6 @@ def test_a_saved_plan_contains_no_sensitive_prompt() -> None:
     data = encode_saved_plan(masked_plan(plan))
     assert_none(data.decode(), pieces(before, after), "file")
     again = read_saved_plan(data, "plan.taskctl")
-    assert again == masked_plan(plan)
     assert masked_plan(again) == again
     assert plan_digest(again) == plan_digest(plan)
 
