@@ -19,7 +19,8 @@ from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
-from reconciler.plan.selection import is_in, matches_key
+from reconciler.plan.lookup import matches_key
+from reconciler.plan.selection import is_in
 from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State

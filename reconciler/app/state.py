@@ -16,7 +16,7 @@ from reconciler.model.diagnostics import Place, RemoteError, StateError, Taskctl
 from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
-from reconciler.plan.selection import matches_key
+from reconciler.plan.lookup import matches_key
 from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state, encode_state
 from reconciler.state.edit import is_known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import NamedTuple
 
@@ -182,7 +183,12 @@ def _lookup(
     ids.update(record.task_id for record in records if record is not None)
     attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
     own = [attempt for attempt in attempts if identity.same_as(attempt.identity)]
-    missing = _missing(zip(tasks, records, strict=True), state, options, young)
+    new = _new(zip(tasks, records, strict=True), options)
+    missing = [
+        task
+        for task in new
+        if task.ref not in young and moved_ref(task) not in young and is_comparable(task, state)
+    ]
     removed = _removed_ids(missing, state)
     by_response = {attempt.task_id for attempt in attempts if attempt.task_id}
     lookup = Lookup(org_name, frozenset(ids | removed | by_response))
@@ -205,24 +211,23 @@ def _lookup(
     )
 
 
-def _missing(
-    tasks: Iterable[tuple[DesiredTask, Record | None]],
-    state: State,
-    options: PlanOptions,
-    young: Collection[TaskRef],
+def _new(
+    tasks: Iterable[tuple[DesiredTask, Record | None]], options: PlanOptions
 ) -> list[DesiredTask]:
-    """The tasks that this plan may create, for which an unrecorded task may exist. `young`: keys
-    with an attempt that is too young to be followed by another create."""
-    again = {*options.allow_recreate, *(text.partition("=")[0] for text in options.replace)}
+    """The tasks that this plan may create."""
+    again = [*options.allow_recreate, *(text.partition("=")[0] for text in options.replace)]
     return [
         task
         for task, record in tasks
-        if (record is None or (again and not again.isdisjoint(("*", task.key, str(task.ref)))))
-        and task.task_id is None
-        and task.ref not in young
-        and moved_ref(task) not in young
-        and is_comparable(task, state)
+        if task.task_id is None
+        and (record is None or any(matches_key(pattern, [task.ref]) for pattern in again))
     ]
+
+
+def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
+    """Whether KEY, ORG/KEY, or a glob of either matches one of the `known` keys."""
+    full = TaskRef.has_org(pattern)
+    return any(fnmatchcase(str(ref) if full else ref.key, pattern) for ref in known)
 
 
 def is_comparable(task: DesiredTask, state: State) -> bool:

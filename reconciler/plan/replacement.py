@@ -18,10 +18,9 @@ from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.diff import differences
-from reconciler.plan.lookup import record_of
+from reconciler.plan.lookup import matches_key, record_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.plan.selection import matches_key
 from reconciler.state.model import Record, State
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, TaskctlError, error, warning
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value
-from reconciler.plan.lookup import moved_ref
+from reconciler.plan.lookup import matches_key, moved_ref
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -85,11 +84,6 @@ def _names(
         if other.ref not in moved and (not scope or is_in(other.file, scope)):
             names.setdefault(other.ref, {other.ref})
     return names
-
-
-def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
-    full = TaskRef.has_org(pattern)
-    return any(fnmatchcase(str(ref) if full else ref.key, pattern) for ref in known)
 
 
 def _matches_none(flag: str, pattern: str, names: Iterable[TaskRef]) -> Diagnostic:

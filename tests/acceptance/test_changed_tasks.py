@@ -325,14 +325,20 @@ def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
     here.assert_settled()
 
 
-def test_a_look_alike_replaces_once_and_the_replaced_task_is_cancelled(place: LiveTasks) -> None:
+@pytest.mark.parametrize("request_for", ["a={old}", "a", "a*", "acme/[a]"])
+def test_a_look_alike_replaces_once_and_the_replaced_task_is_cancelled(
+    place: LiveTasks, request_for: str
+) -> None:
     """A replacement whose runner was lost with its state is found; running the command again must
     not start a third agent."""
     old = place.task_id("a")
+    if "=" not in request_for:
+        edit(place, planMode=True)
     message = {"type": "user_message", "content": "asking work"}
-    body = {"message": message, "approvalMode": "manual"}
+    body = {"message": message, "approvalMode": "manual", "planMode": "=" not in request_for}
     other = place.api.call("POST", place.api.tasks, body).json["taskId"]
-    command = ("apply", "--yes", "--replace", f"a={old}", "--cancel-replaced", "--adopt")
+    request = request_for.format(old=old)
+    command = ("apply", "--yes", "--replace", request, "--cancel-replaced", "--adopt")
     (done,) = place.document(*command)["tasks"]
     assert (done["result"], done["replaced"], done["taskId"]) == ("adopted", old, other)
     assert "user_cancel" in told(place, old)
