@@ -108,7 +108,7 @@ class _Organization:
         lookup, service = self.lookup, self.survey.service
         self.missing.update(lookup.ids)
         pages = 0
-        if lookup.searches or len(lookup.ids) > FEW:
+        if lookup.searches or lookup.creates or len(lookup.ids) > FEW:
             pages = self._read_list(service.list_tasks(lookup.org_name))
             if pages > 1 and lookup.searches:
                 # A task that leaves the list meanwhile moves the others up, so that one of them

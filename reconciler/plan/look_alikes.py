@@ -67,13 +67,19 @@ def look_alikes(
     another key has by its ID. Tasks that the last apply of all manifests has listed are not
     compared.
     """
-    creates = {
-        task.ref: (task, task.desired)
-        for task in planned
-        if task.creates and task.desired is not None and is_comparable(task.desired, state)
-    }
+    creates: dict[TaskRef, tuple[PlannedTask, DesiredTask]] = {}
+    decided: dict[TaskRef, PlannedTask] = {}
+    for create in planned:
+        task = create.desired
+        if not create.creates or task is None:
+            continue
+        if is_comparable(task, state):
+            creates[task.ref] = (create, task)
+        elif (why := view.unlisted.get(task.ref.org_name)) is not None:  # which apply needs
+            unsure = remark("unsure.unlisted", why=why)
+            decided[task.ref] = plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, unsure)
     if not creates:
-        return {}
+        return decided
     adopted = {task.task_id or "" for task in planned if task.action is Action.ADOPT}
     pool = _Pool(state, view, owners, adopted | claims.found())
     searches = [
@@ -87,7 +93,7 @@ def look_alikes(
     open_pairs = _paired(left, contested | used)
     keys = {task.id: ref for ref, task in open_pairs.items()}
     unresolved = map(_Open(view, state.backend, used, open_pairs, keys).unresolved, left)
-    decided = {task.ref: task for task in unresolved if task is not None}
+    decided |= {planned.ref: planned for planned in unresolved if planned is not None}
     for ref, found in chosen.items():
         create, task = creates[ref]
         adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)

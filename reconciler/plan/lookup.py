@@ -75,6 +75,8 @@ class Lookup(Value, frozen=True):
     `limit`: the maximum number of tasks to read for `missing` alone; None: no limit.
     `settings`: the distinct fixed settings of `missing`.
     `recorded`: the IDs of tasks that have or had a key, `named` those that manifests name.
+    `creates`: whether a task may be created, so that the list is read even if nothing is searched:
+    apply needs its newest tasks.
     `settled_before`: when a task must have been created for its first message to be complete.
     `is_final`: an attempt is about to be given up, so messages that were read already are read
     again.
@@ -83,6 +85,7 @@ class Lookup(Value, frozen=True):
     org_name: str
     ids: frozenset[str] = frozenset()
     first_messages: frozenset[str] = frozenset()
+    creates: bool = False
     missing: tuple[DesiredTask, ...] = ()
     settings: tuple[tuple[object, ...], ...] = ()
     attempts: tuple[Attempt, ...] = ()
@@ -191,7 +194,7 @@ def _lookup(
     ]
     removed = _removed_ids(missing, state)
     by_response = {attempt.task_id for attempt in attempts if attempt.task_id}
-    lookup = Lookup(org_name, frozenset(ids | removed | by_response))
+    lookup = Lookup(org_name, frozenset(ids | removed | by_response), creates=bool(new))
     if not (missing or attempts or removed):
         return lookup
     recorded, named = known()

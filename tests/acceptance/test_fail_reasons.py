@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 from reconciler.model.canonical import digest
+from tests.support.fault_server import Fault, Rule
+from tests.support.in_process import TEXTS, InProcess
 from tests.support.live_tasks import LiveTasks
+from tests.support.sandbox import as_tasks
 
 TWO = {"one": {"message": "finishing one"}, "two": {"message": "finishing two"}}
 
@@ -158,3 +161,32 @@ def test_the_result_counts_what_is_held_and_says_how_to_continue(place: LiveTask
     code, out, err = place.run("apply", "--yes")
     assert (code, last(out)) == (0, "Apply: 1 created, 2 held.")
     assert "    taskctl apply" in err
+
+
+def test_an_organization_whose_list_cannot_be_read_is_reported_before_apply(
+    here: InProcess,
+) -> None:
+    """Nothing is compared with `adopt: false`, but no task is created without the list."""
+    here.server.habits.orgs = ("acme",)
+    new = {"message": "do more", "orgName": "acmee", "adopt": False}
+    here.sandbox.write({**as_tasks(TEXTS), "new": new})
+    planned = here.run("plan")
+    assert (planned.code, planned.actions()["new"]) == (1, "unresolved")
+    ended = here.run("apply")
+    assert (ended.code, ended.results()["new"]) == (1, "unresolved")
+    assert ended.results()["k1"] == "created"
+
+
+def test_a_list_that_is_not_reliable_is_reported_before_apply(here: InProcess) -> None:
+    here.sandbox.write(as_tasks(TEXTS, adopt=False))
+    for row in ({"id": 1}, "no task"):
+        here.server.set_rules(Rule("list", listing(row)))
+        planned = here.run("plan")
+        assert (planned.code, set(planned.actions().values())) == (1, {"unresolved"})
+        assert set(here.run("apply").results().values()) == {"unresolved"}
+    assert here.server.posts == []
+
+
+def listing(row: object) -> Fault:
+    text = json.dumps({"tasks": [row], "continuationToken": None})
+    return Fault("raw", status=200, headers={"Content-Type": "application/json"}, text=text)

@@ -409,10 +409,15 @@ def test_only_own_unrecorded_tasks_with_matching_settings_are_read(reader: Reade
     assert [line for line in service.asked if line.startswith("events")] == ["events mine"]
 
 
-def test_without_missing_tasks_nothing_is_read(reader: Reader) -> None:
+def test_for_a_create_only_the_newest_tasks_are_listed_if_none_are_compared(
+    reader: Reader,
+) -> None:
     service = Shown([remote("t")])
-    reader.read(service, desired("a", adopt=False), known=state())
-    assert service.asked == []
+    view = reader.read(service, desired("a", adopt=False), known=state())
+    assert service.asked == ["list acme", "page 0"]
+    assert view.newest == {"acme": ("t",)}
+    reader.read(service, desired("a", task_id="t"), known=state())
+    assert service.asked[2:] == ["get t"]
 
 
 def test_the_limit_keeps_the_newest_and_is_reported(
