@@ -178,9 +178,10 @@ class Executor:
         return replace(reported, cancelled=cancelled)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
-        """Sets the name and sharing, which a create cannot carry. `_with_owed` then cancels the
-        task that was replaced."""
-        problems = self._patches.finish(record) if record.pending else ()
+        """Sets the name and sharing, which a create cannot carry and only the task's user can set.
+        `_with_owed` then cancels the task that was replaced."""
+        is_own = self._ctx.identity.same_as(record.identity)
+        problems = self._patches.finish(record) if record.pending and is_own else ()
         return self._ctx.result(task, result, *problems, task_id=record.task_id)
 
     def _with_owed(self, task: PlannedTask, reported: TaskResult) -> TaskResult:

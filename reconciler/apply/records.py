@@ -63,14 +63,14 @@ def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
         sensitive=task.sensitive,
         generated=task.generated,
     )
+    old = task.record
     if attempt is not None:
-        attempt = replace(attempt, cancels=attempt.cancels or task.cancels)
-        return replace(record, changes=attempt.found()).in_place_of(task.record, attempt)
-    record = record.as_adopted().in_place_of(task.record, None)
-    if task.cancels and task.record is not None:
-        old = task.record
+        record = replace(record, changes=attempt.found()).in_place_of(old, attempt)
+    else:
+        record = record.as_adopted().in_place_of(old, None)
+    if task.cancels and old is not None and (attempt is None or attempt.replaces == old.task_id):
         owed = Owed.of(old.task_id, ctx.identity, old.identity)
-        record = replace(record, owed=(*record.owed, owed))
+        record = replace(record, owed=tuple(dict.fromkeys((*record.owed, owed))))
     return record
 
 

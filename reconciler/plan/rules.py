@@ -180,7 +180,8 @@ class Rules:
             return planned
         if planned.action is not Action.ADOPT or attempt is None:
             return replace(planned, record=record)
-        cancels = attempt.cancels or (
+        is_own = self._view.identity.same_as(attempt.identity)  # others only owe it to its user
+        cancels = (attempt.cancels and is_own) or (
             attempt.replaces == record.task_id and self._is_to_cancel(planned, record)
         )
         case = "attempt.replaces_and_cancels" if cancels else "attempt.replaces"

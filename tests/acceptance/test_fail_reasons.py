@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from reconciler.model.canonical import digest
 from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import TEXTS, InProcess
@@ -190,3 +192,53 @@ def test_a_list_that_is_not_reliable_is_reported_before_apply(here: InProcess) -
 def listing(row: object) -> Fault:
     text = json.dumps({"tasks": [row], "continuationToken": None})
     return Fault("raw", status=200, headers={"Content-Type": "application/json"}, text=text)
+
+
+def test_settings_that_only_another_user_can_set_fail_nothing(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.server.set_rules(Rule("patch", Fault("status", status=500)))
+    assert here.run("apply").code == 1
+    here.server.set_rules()
+    task = here.server.world.by_id[here.sandbox.recorded()["k1"]]
+    task.shown["isShared"] = True
+    here.server.habits.tokens["tok-other-person"] = "other"
+    with monkeypatch.context() as other:
+        other.setenv("PULUMI_ACCESS_TOKEN", "tok-other-person")
+        planned = here.run("plan")
+        assert (planned.code, planned.actions()["k1"]) == (0, "changed")
+        ended = here.run("apply")
+        assert (ended.code, ended.document["tasks"]) == (0, [])
+    assert task.shown.get("name") != "A name"
+    assert here.run("apply").results() == {"k1": "created"}
+    assert task.shown["name"] == "A name"
+    here.assert_settled()
+
+
+def test_what_another_users_lost_create_leaves_to_be_done_fails_nothing(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its settings and the cancellation of the task that it replaces are left to that user."""
+    assert here.run("apply").code == 0
+    old = here.sandbox.recorded()["k1"]
+    lost = Rule("create", Fault("reset", committed=True), nth=(1,))
+    here.server.set_rules(lost, Rule("events", Fault("status", status=500)))
+    wish = ("--replace", f"k1={old}", "--cancel-replaced")
+    assert here.run("apply", *wish).results() == {"k1": "unresolved"}
+    here.server.set_rules()
+    (new,) = set(here.server.tasks_by_work()[TEXTS["k1"]]) - {old}
+    here.server.world.by_id[new].shown["isShared"] = True
+    here.server.habits.tokens["tok-other-person"] = "other"
+    with monkeypatch.context() as other:
+        other.setenv("PULUMI_ACCESS_TOKEN", "tok-other-person")
+        planned = here.run("plan")
+        assert (planned.code, planned.actions()["k1"]) == (0, "adopt")
+        ended = here.run("apply")
+        assert (ended.code, ended.results()) == (0, {"k1": "adopted"}), ended.stdout
+        assert here.run("apply").code == 0
+    assert here.server.of("other") == []
+    assert here.run("apply").code == 0
+    (sent,) = here.server.of("other")
+    assert old in sent.path
+    assert here.server.world.by_id[new].shown["name"] == "A name"
+    assert here.run("apply").document["tasks"] == []
