@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
@@ -62,6 +63,13 @@ def _texts(inputs: Inputs) -> Iterator[str]:
         yield f"\n{comparable_text(text)}"  # no key contains a line break
 
 
+def _forget(record: Record, removal: Removal, *, cancels: bool) -> PlannedTask:
+    case = "forget.cancel" if cancels else "forget"
+    explanation = remark(case, file=removal.file, ids=(record.task_id,), more=0)
+    fields: PlannedFields = {"file": removal.file, "cancels": cancels}
+    return plan_for(record, Action.FORGET, Reason.LISTED, explanation, **fields)
+
+
 class Undeclared:
     """What a state holds and no manifest declares. `moves` maps former keys to the keys that their
     tasks move to. `removed` is what manifests list under `removed`."""
@@ -86,7 +94,7 @@ class Undeclared:
             record, is_moving = state.records[ref], ref in moves and moves[ref] not in state.records
             if is_moving:
                 continue
-            removal = next((r for r in removed if r.matches(*ref)), None)
+            removal = self._removal_of(ref)
             if not in_scope(record.file):
                 if removal is None and not periods.is_past(record):
                     self._outside.append(record)
@@ -112,16 +120,13 @@ class Undeclared:
         """Plans the records. `suspected`: what keys may have been renamed to."""
         for record, removal in self._to_forget:
             asked = [owed.identity for owed in record.owed if owed.task_id == record.task_id]
-            cancels = options.cancel_removed or any(map(caller.same_as, asked))
-            replaced = [owed.identity for owed in still_owed(record, self._state)]
-            others = not all(map(caller.same_as, replaced))
-            if others or (asked and not cancels):  # `with_owed` says who has to send it first
+            is_kept = record.task_id in self._kept
+            cancels = not is_kept and (options.cancel_removed or any(map(caller.same_as, asked)))
+            is_left = bool(asked) and not (cancels or is_kept)
+            if is_left or self._others_owe(record, caller):  # `with_owed` says who sends it first
                 yield plan_for(record, Action.UNCHANGED, Reason.OWED, file=removal.file)
-                continue
-            case = "forget.cancel" if cancels else "forget"
-            explanation = remark(case, file=removal.file, ids=(record.task_id,), more=0)
-            fields: PlannedFields = {"file": removal.file, "cancels": cancels}
-            yield plan_for(record, Action.FORGET, Reason.LISTED, explanation, **fields)
+            else:
+                yield _forget(record, removal, cancels=cancels)
         for record in self._orphans:
             case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
             entry = record.generated.entry if record.generated is not None else None
@@ -134,6 +139,29 @@ class Undeclared:
         for record in self._past:
             if with_past or record.owed:
                 yield plan_for(record, Action.UNCHANGED, Reason.PAST)
+
+    def freed(self, caller: Identity) -> Iterator[TaskRef]:
+        """The keys whose records a plan of this user removes, so that another key may name their
+        tasks."""
+        tried = {attempt.ref for attempt in self._state.attempts.values()}
+        for record, _ in self._to_forget:
+            if record.ref not in tried and not self._others_owe(record, caller):
+                yield record.ref
+
+    @cached_property
+    def _kept(self) -> Collection[str]:
+        """The IDs of tasks that declared keys have, or name."""
+        named = {task.task_id for task in self._desired.values() if task.task_id is not None}
+        records = self._state.records.items()
+        return named | {record.task_id for ref, record in records if ref in self._desired}
+
+    def _removal_of(self, ref: TaskRef) -> Removal | None:
+        return next((removal for removal in self._removed if removal.matches(*ref)), None)
+
+    def _others_owe(self, record: Record, caller: Identity) -> bool:
+        """Whether the record owes a cancellation that only other users can send."""
+        owed = still_owed(record, self._state)
+        return not all(caller.same_as(each.identity) for each in owed)
 
     def attempts(self) -> list[Attempt]:
         """The attempts whose keys are no longer in the manifests."""

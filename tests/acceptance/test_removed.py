@@ -261,3 +261,45 @@ def test_a_cancellation_that_somebody_else_owes_keeps_a_removed_key(
     assert here.run("apply").results()["k2"] == "forgotten"
     assert len(here.server.of("other")) == sent + 1
     assert old in here.server.of("other")[-1].path
+
+
+def test_a_task_that_another_key_names_is_adopted_and_not_cancelled(place: LiveTasks) -> None:
+    ids = begun(place, life="asking")
+    path = place.folder / "tasks" / "all.yaml"
+    manifest = json.loads(path.read_text())
+    manifest["tasks"]["new"] = {"taskID": ids["gone"]}
+    path.write_text(json.dumps(manifest))
+    planned = place.document("plan", "--cancel-removed")
+    actions = {task["key"]: task["action"] for task in planned["tasks"]}
+    assert actions == {"keep": "unchanged", "gone": "forget", "old-1": "forget", "new": "adopt"}
+    assert planned["failReasons"] == []
+    applied = place.document("apply", "--yes", "--cancel-removed")
+    done = {task["key"]: (task["result"], task.get("cancelled")) for task in applied["tasks"]}
+    assert done == {
+        "gone": ("forgotten", None),
+        "old-1": ("forgotten", ids["old-1"]),
+        "new": ("adopted", None),
+    }
+    assert place.task_id("new") == ids["gone"]
+    assert place.statuses()["new"] in ("running", "waiting")
+    assert place.document("apply", "--yes", "--cancel-removed")["tasks"] == []
+
+
+def test_a_task_is_kept_for_the_key_that_names_it_while_its_record_stays(
+    place: LiveTasks,
+) -> None:
+    """A run that is limited to the other key does not remove the record."""
+    ids = begun(place, life="asking")
+    path = place.folder / "tasks" / "all.yaml"
+    manifest = json.loads(path.read_text())
+    manifest["tasks"]["new"] = {"taskID": ids["gone"]}
+    path.write_text(json.dumps(manifest))
+    limited = ("--target", "new")
+    assert fail_reasons(place, *limited) == [("TC745", "new")]
+    assert place.run("apply", "--yes", "--cancel-removed", *limited)[0] == 1
+    assert "acme/gone" in state(place)["tasks"]
+    assert place.run("apply", "--yes", "--cancel-removed", "--exclude", "new")[0] == 0
+    assert list(state(place)["tasks"]) == ["acme/keep"]
+    (shown,) = place.document("status", ids["gone"])["tasks"]
+    assert shown["status"] in ("running", "waiting")
+    assert place.document("apply", "--yes")["summary"]["adopted"] == 1

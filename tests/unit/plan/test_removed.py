@@ -131,3 +131,17 @@ def test_a_newer_record_survives_a_second_fold() -> None:
     event = Retired(known.records[TaskRef(ORG, "a")].retired(NOW, adoptable=False))
     later = state([record("a", "t-new")])
     assert TaskRef(ORG, "a") in fold(later, [event]).records
+
+
+def test_a_task_that_another_key_has_is_not_cancelled_with_the_removed_key() -> None:
+    """An apply was killed after another key had adopted the task."""
+    known = state([record("a", "t"), record("b", "t")])
+    made = plan(
+        [desired("b", task_id="t")],
+        known,
+        view([remote("t")]),
+        PlanOptions(cancel_removed=True),
+        removed=[removal("a")],
+    )
+    assert actions(made) == {"a": "forget", "b": "unchanged"}
+    assert not any(task.cancels for task in made.tasks)
