@@ -13,7 +13,7 @@ from reconciler.model.diagnostics import warning
 from reconciler.model.task import DesiredTask
 from reconciler.model.typed_json import encode_json, indented
 from reconciler.model.value import replace
-from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.plan.plan import Action, Effect, Plan, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import State
 
@@ -31,13 +31,20 @@ _MOST_INDENTED = 12
 
 
 def with_room(plan: Plan, state: State) -> Plan:
-    """The plan, in which creates that do not fit into the state are held."""
+    """The plan, in which creates that do not fit into the state are held, also those of later
+    waves."""
     creates = {task.ref: task.desired for task in plan.tasks if task.creates and task.desired}
-    full = set(list(creates)[_fitting(state, creates.values()) :]) if creates else ()
+    followers = frozenset(plan.followers)
+    creates |= {t.ref: t.desired for t in plan.tasks if t.ref in followers and t.desired}
+    adopting = (t for t in plan.tasks if t.effect is Effect.ADOPT and t.attempt is None)
+    adopted = [task.desired for task in adopting if task.desired]
+    full = set(list(creates)[_fitting(state, adopted, creates.values()) :]) if creates else ()
     if not full:
         return plan
     tasks = tuple(
-        replace(task, action=Action.HELD, reason=Reason.FULL, remarks=(), cancels=False)
+        replace(
+            task, action=Action.HELD, reason=Reason.FULL, remarks=(), cancels=False, waits_for=()
+        )
         if task.ref in full
         else task
         for task in plan.tasks
@@ -46,13 +53,15 @@ def with_room(plan: Plan, state: State) -> Plan:
     return replace(plan, tasks=tasks, diagnostics=(*plan.diagnostics, problem))
 
 
-def _fitting(state: State, creates: Collection[DesiredTask]) -> int:
-    """How many of the creates, in this order, the state has room for, together with what can still
-    come of its open attempts, and with the largest outputs of all tasks."""
+def _fitting(
+    state: State, adopted: Collection[DesiredTask], creates: Collection[DesiredTask]
+) -> int:
+    """How many of the creates, in this order, the state has room for, after the adoptions, together
+    with what can still come of its open attempts, and with the largest outputs of all tasks."""
     if state.fill is None:
         return len(creates)
     saved, journal, most_saved, most = state.fill
-    works: list[DesiredTask | Attempt] = [*state.attempts.values(), *creates]
+    works: list[DesiredTask | Attempt] = [*state.attempts.values(), *adopted, *creates]
     left = _USED * most_saved - saved - journal
     fixed = (limits.OUTPUT_BYTES + _MORE) * (len(works) + len(state.records))
     if _MOST_INDENTED * sum(len(_line(work)) for work in works) + fixed <= left:
@@ -62,7 +71,7 @@ def _fitting(state: State, creates: Collection[DesiredTask]) -> int:
         for record in state.records.values()
     )
     left_in_total = _USED * most - saved - journal
-    count = -len(state.attempts)
+    count = len(creates) - len(works)
     for line in map(_line, works):
         text = indented(line)
         left -= len(text) + 6 * text.count(b"\n") + limits.OUTPUT_BYTES + _MORE

@@ -182,3 +182,36 @@ def test_outputs_of_any_size_take_limited_room(sandbox: Sandbox, server: FaultSe
     sandbox.write({"one": {"message": "Do it"}, "two": {"message": "Do more"}})
     assert sandbox.run("apply").code == 0
     assert size_of(sandbox) < 3 * size
+
+
+def test_a_plan_that_waits_predicts_that_later_waves_do_not_fit(
+    sandbox: Sandbox, server: FaultServer
+) -> None:
+    rows = {"row": [f"r{number:02}" for number in range(40)]}
+    entry = {"forEach": rows, "message": PROMPT + " {{ row }}", "rollout": {"pilot": 1}}
+    sandbox.write({"up": entry})
+    assert sandbox.run("plan").code == 0
+    plan = sandbox.run("plan", "--wait")
+    assert (plan.code, plan.document["summary"]["create"]) == (1, 1)
+    assert [reason["code"] for reason in plan.document["failReasons"]] == [Code.STATE_FULL]
+    reasons = [task["reason"] for task in plan.document["tasks"]]
+    assert (reasons.count("new"), reasons.count("pilot") + reasons.count("full")) == (1, 39)
+    assert 5 < reasons.count("pilot") < 39
+
+
+def test_creates_leave_room_for_the_tasks_that_the_same_apply_adopts(
+    sandbox: Sandbox, server: FaultServer, tmp_path: Path
+) -> None:
+    elsewhere = Sandbox(
+        sandbox.folder, server, env={**sandbox.env, "TASKCTL_STATE": f"{tmp_path}/other.json"}
+    )
+    known = {key: TASKS[key] for key in list(TASKS)[:10]}
+    elsewhere.write(known)
+    elsewhere.run("apply")
+    existing = {key: {**TASKS[key], "taskID": id_} for key, id_ in elsewhere.recorded().items()}
+    fresh = {f"n{number:02}": {"message": f"{PROMPT} new {number}"} for number in range(30)}
+    sandbox.write({**fresh, **existing})
+    alone = sandbox.run("plan", "--target", "n*").document["summary"]["create"]
+    together = sandbox.run("plan").document["summary"]
+    assert together["adopt"] == len(existing)
+    assert together["create"] == alone - len(existing)
