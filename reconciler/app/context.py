@@ -297,8 +297,7 @@ class Context:
     def with_organizations(self, manifests: Manifests) -> Manifests:
         """The manifests with an organization for every task and removed key. TaskctlError if there
         is none, or if two tasks turn out to be the same."""
-        named = [task.org_name for task in manifests.tasks]
-        if None not in (*named, *(removal.org_name for removal in manifests.removed)):
+        if None not in manifests.organizations:
             return manifests
         manifests = manifests.in_org(self.organization)
         if has_errors(manifests.diagnostics):

@@ -75,7 +75,8 @@ class Manifests(Value, frozen=True):
         entries = tuple(entry.in_org(org_name) for entry in self.entries)
         changed = {task.org_from_manifest for task in tasks if task.org_name == org_name}
         diagnostics = self.diagnostics
-        if len(changed) > 1 or removed != self.removed:
+        is_mixed = len(self.organizations) > 1 and any(task.after for task in tasks)
+        if len(changed) > 1 or removed != self.removed or is_mixed:
             reported = {_identity(d) for d in diagnostics}
             counted = {
                 (d.file, d.args["code"]) for d in diagnostics if d.code is Code.MORE_PROBLEMS
@@ -90,6 +91,15 @@ class Manifests(Value, frozen=True):
             ]
             diagnostics = tuple(in_order([*diagnostics, *new]))
         return replace(self, tasks=tasks, diagnostics=diagnostics, removed=removed, entries=entries)
+
+    @property
+    def organizations(self) -> Collection[str | None]:
+        """The organizations of tasks, and of what they wait for and what is removed; None for the
+        default one."""
+        named = {task.org_name for task in self.tasks}
+        if any(task.after for task in self.tasks):
+            named |= {org for entry in self.entries for org in entry.rows}
+        return named | {removal.org_name for removal in self.removed}
 
     @property
     def recurring(self) -> dict[TaskRef, Recurring]:

@@ -77,7 +77,10 @@ class _Names:
         if not sign and name in self._entries and not any(e.rows for e in self._entries[name]):
             return None  # it has no rows
         if key in self._entries or name in self._organizations:
-            return "organization", None
+            elsewhere = {org for entry in self._entries.get(key, ()) for org in entry.rows}
+            elsewhere |= self._organizations.get(name, set())
+            # The default organization, once it is known, can be the one that a manifest names.
+            return None if None in (task.org_name, *elsewhere) else ("organization", None)
         known = (*self._keys.get(task.org_name, ()), *self._entries)
         near = similar(name, known) if self._may_suggest() else None
         return "similar" if near else "", near

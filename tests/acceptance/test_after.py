@@ -364,6 +364,23 @@ def test_what_after_may_name(place: LiveTasks, tasks: dict[str, Any], says: str 
         assert says in err
 
 
+def test_the_organization_of_what_after_names_may_be_the_default_one(place: LiveTasks) -> None:
+    """Whether both are in one organization is known only once the default one is."""
+    tasks = {"a": task("finishing a"), "b": task("finishing b", "a", orgName="acme")}
+    tasks["c"] = task("finishing c", "b")
+    monthly = {**MONTHLY, "from": "2999-01-01"}
+    tasks["d"] = {**MONTHLY, "message": "finishing {{ period.name }}", "after": ["e"]}
+    tasks["e"] = {**monthly, "orgName": "acme", "until": "2999-02-01"}
+    path = place.folder / "tasks" / "all.yaml"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"version": 1, "tasks": tasks}))
+    assert validated(place)[0] == 0
+    code, _, err = place.run("plan", "--org", "other")
+    assert (code, err.count("[TC320]"), err.count("another organization")) == (1, 3, 3)
+    made = planned(place, "--org", "acme")
+    assert [made[key] for key in "abc"] == [("create", "new"), *[("held", "after")] * 2]
+
+
 def test_a_cycle_through_a_pilot_over_two_files_names_both_places(place: LiveTasks) -> None:
     pilot = {**rows("1", "2"), **task("x {{ row }}", "b"), "rollout": {"pilot": 1}}
     write(place, "a", a=pilot)
