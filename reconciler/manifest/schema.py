@@ -81,7 +81,13 @@ def validator_of(schema: Mapping[str, object], steps: Steps | None = None) -> Vi
     """A function that finds a value's violations one by one; all `$ref`s must stay within the
     schema. Both may raise RemarkError; after one, the function must not be used again. For
     policies, `steps` limits the work; otherwise, whoever calls it limits the time."""
-    validator = _validator(schema, steps)
+    from referencing import Registry
+
+    with _faults():
+        kind = _draft(schema)
+        kind.check_schema(schema)
+        # Without a registry, the library would fetch URLs and open files.
+        validator = _observed(kind, steps)(schema, registry=Registry())
 
     def violations(value: object) -> Iterator[Violation]:
         with _faults():
@@ -110,16 +116,6 @@ def _draft(schema: Mapping[str, object]) -> Any:
     if kind is None:
         raise RemarkError(Code.INVALID_POLICY, "dialect", dialect=str(named))
     return kind
-
-
-def _validator(schema: Mapping[str, object], steps: Steps | None) -> Any:
-    from referencing import Registry
-
-    with _faults():
-        kind = _draft(schema)
-        kind.check_schema(schema)
-        # Without a registry, the library would fetch URLs and open files.
-        return _observed(kind, steps)(schema, registry=Registry())
 
 
 def count_values(schema: object, most: int) -> int:
@@ -206,17 +202,6 @@ def _violation(error: ValidationError) -> Violation:
 
 
 _NEVER: Mapping[str, object] = {"not": {}}
-
-
-_SIMPLE = frozenset(
-    {
-        *("type", "enum", "const", "required", "format", "pattern", "uniqueItems"),
-        *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
-        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-    }
-)
-"""Keywords that evaluate no other keyword."""
-
 _PER_STEP = 50  # names or values that take as long as a keyword
 
 
@@ -255,23 +240,9 @@ def _observed(kind: Any, steps: Steps | None) -> Any:
         return check
 
     rules = {**kind.VALIDATORS, "multipleOf": _multiple_of}
-    observing = {
-        name: observed(name, rule) if steps is not None or name not in _SIMPLE else _quiet(rule)
-        for name, rule in rules.items()
-    }
+    observing = {name: observed(name, rule) for name, rule in rules.items()}
     extend: Any = validators.extend
     return extend(kind, observing)
-
-
-def _quiet(rule: Any) -> Any:
-    """A keyword whose errors have no message."""
-
-    def check(*given: Any) -> Iterator[Any]:
-        for error in rule(*given) or ():
-            error.message, error.args = "", ()
-            yield error
-
-    return check
 
 
 def _multiple_of(validator: Any, factor: Any, value: Any, _: object) -> Iterator[ValidationError]:

@@ -105,7 +105,8 @@ def _check_plan(data: bytes) -> None:
     except TaskctlError as problem:
         _word(problem)
     else:
-        assert read_saved_plan(encode_saved_plan(saved), "plan.taskctl") == saved
+        again = encode_saved_plan(saved)
+        assert encode_saved_plan(read_saved_plan(again, "plan.taskctl")) == again
 
 
 def _word(problem: TaskctlError) -> None:
