@@ -222,8 +222,8 @@ def _new(
     return [
         task
         for task, record in tasks
-        if task.task_id is None
-        and (record is None or any(matches_key(pattern, [task.ref]) for pattern in again))
+        if (record is None or (again and any(matches_key(name, [task.ref]) for name in again)))
+        and task.task_id is None
     ]
 
 
