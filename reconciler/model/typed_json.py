@@ -76,7 +76,7 @@ def items(data: bytes | Raw) -> list[Raw]:
     return decode_outline(list[Raw], data)
 
 
-def decode_outline(kind: type[T], data: bytes | Raw) -> T:
+def decode_outline(kind: type[T], data: bytes | bytearray | Raw) -> T:
     """A JSON value of exactly that type, with `Raw` parts for what may be nested. Raises
     ShapeError."""
     try:

@@ -3,11 +3,10 @@ diagnostic."""
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import socket
 import ssl
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +26,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, error
 from reconciler.model.remarks import Arg, Remark, map_fact, remark, said
 from reconciler.model.service import Created, CreateOutcome, Refused, Unknown
+from reconciler.model.typed_json import decode_outline
 from reconciler.model.value import replace
 from reconciler.remote.exchange import (
     NOT_JSON,
@@ -64,10 +64,7 @@ def decode(body: bytes | bytearray) -> object:
     most = limits.RESPONSE_VALUES
     if len(body) > most and _marks(body) > most and _marks(_TEXT.sub(b"", body)) > most:
         raise TooLargeError
-    try:
-        data = _DECODER.decode(body.decode("utf-8-sig"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    data = _value(body.removeprefix(BOM_UTF8))
     level: list[Any] = [data] if type(data) in _CONTAINERS else []
     for _ in range(_MAX_DEPTH):
         values = (part.values() if type(part) is dict else part for part in level)
@@ -77,23 +74,28 @@ def decode(body: bytes | bytearray) -> object:
     raise ValueError("nested too deeply")
 
 
+def _value(body: bytes | bytearray) -> object:
+    """With U+FFFD instead of half a surrogate pair, which a cut text can end with."""
+    try:
+        return decode_outline(object, body)
+    except ValueError:
+        whole = _ESCAPE.sub(lambda found: rb"\ufffd" if len(found[0]) == 6 else found[0], body)
+        if whole == body:
+            raise
+        return _value(whole)
+
+
+_HEX = rb"[0-9a-fA-F]{2}"
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB]%b\\u[dD][c-fC-F]%b|u[dD][89a-fA-F]%b|.)" % (_HEX, _HEX, _HEX), re.DOTALL
+)
+
+
 def _marks(body: bytes | bytearray) -> int:
     return sum(map(body.count, b",:[{"))
 
 
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse(text)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def read(response: ServiceResponse, request: Request, where: str, scrub: Scrubber) -> object:

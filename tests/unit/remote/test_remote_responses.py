@@ -89,3 +89,15 @@ def test_the_url_of_a_task_is_that_of_the_console() -> None:
         "https://app.pulumi.com/acme/neo/tasks/t1"
     )
     assert console_url("local", "acme", "t1") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (rb'"cut \ud83d"', "cut \ufffd"),
+        (rb'"\udc00 \ud83d\ud83d\ude00"', "\ufffd \ufffd\U0001f600"),
+        (rb'"\\ud83d \ud83d"', "\\ud83d \ufffd"),
+    ],
+)
+def test_half_a_surrogate_pair_is_replaced(body: bytes, expected: str) -> None:
+    assert decode(body) == expected
