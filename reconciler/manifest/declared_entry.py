@@ -9,7 +9,7 @@ from reconciler.manifest.expand.periods import Period, Recurrence
 from reconciler.manifest.schema_findings import similar
 from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Recurring
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, replace
 
 if TYPE_CHECKING:
@@ -73,9 +73,10 @@ def entries_of(documents: Iterable[Document]) -> tuple[DeclaredEntry, ...]:
     for document in documents:
         rows: dict[str, dict[str | None, set[str]]] = {}
         for task in (*document.tasks, *document.unusable):
-            if task.generated is not None:
+            if (generated := task.generated) is not None:
+                suffix = "" if generated.period is None else f"@{generated.period}"
                 own = rows.setdefault(task.declared_key, {})
-                own.setdefault(task.org_name, set()).add(_without_period(task))
+                own.setdefault(task.org_name, set()).add(task.key.removesuffix(suffix))
         for name, made in document.expansions.items():
             listed = rows.get(name, {})
             for key, org_name in made.rows.items():
@@ -92,8 +93,3 @@ def entries_of(documents: Iterable[Document]) -> tuple[DeclaredEntry, ...]:
                 )
             )
     return tuple(found)
-
-
-def _without_period(task: DesiredTask) -> str:
-    period = task.generated.period if task.generated is not None else None
-    return task.key if period is None else task.key.removesuffix(f"@{period}")
