@@ -62,6 +62,7 @@ FOR_MANY_TASKS: dict[str, Any] = {
 }
 
 
+@pytest.mark.tools
 @pytest.mark.reaches("POLICY_STEPS", "POLICY_SECONDS", "POLICY_SECONDS_PER_STEP")
 @pytest.mark.parametrize("command", ["validate", "plan --backend local"])
 @pytest.mark.parametrize("policy", FOR_MANY_TASKS.values(), ids=FOR_MANY_TASKS)
