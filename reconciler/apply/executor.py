@@ -53,7 +53,7 @@ class Executor:
         """A result for each task. If one fails, the others continue."""
         tasks = list(tasks)
         for task in tasks:  # before any create, whose response may repeat one of these IDs
-            if task.effect in (Effect.ADOPT, Effect.FORGET):
+            if task.effect is Effect.ADOPT:
                 self.creates.note(task.task_id or "", *(each.task_id for each in task.duplicates))
         results = {t.ref: self._execute(t) for t in tasks if not _needs_service(t)}
         left = deque(task for task in tasks if _needs_service(task))
@@ -151,12 +151,9 @@ class Executor:
 
     def _forget(self, task: PlannedTask, record: Record) -> TaskResult:
         """Cancels first: if apply dies in between, the next one finds in the record that the
-        cancellation is owed. A task that an attempt has just turned out to have created is recorded
-        even before that. The record of a key with an open attempt stays, since the attempt may
-        still create a task."""
+        cancellation is owed. The record of a key with an attempt stays, since the attempt may still
+        create a task."""
         session = self._ctx.session
-        if task.attempt is not None:
-            session.append(*records.recorded_events(task, record))
         if session.state.attempts_for(record.ref):
             return self._ctx.result(task, Result.UNRESOLVED, remark("apply.look_up"))
         before = self._with_owed(task, self._ctx.result(task, Result.CANCELLED))

@@ -43,7 +43,6 @@ class Rules:
     ) -> None:
         self._state, self._view, self._options, self._owners = state, view, options, owners
         self._verdicts, self._removed, self._requests = claims.verdicts, claims.removed, requests
-        self._undeclared = undeclared
         self._names = NameRules(state, undeclared, undeclared.renames(claims.verdicts))
         self.closed: list[str] = []
         self.suspected = self._names.suspected
@@ -86,8 +85,7 @@ class Rules:
             self.closed.append(attempt.mark)
             return None
         planned = self._recovered(attempt, [(attempt, verdict)])
-        planned = self._in_place_of(self._state.records.get(attempt.ref), planned)
-        return self._undeclared.forgotten(planned, self._options)
+        return self._in_place_of(self._state.records.get(attempt.ref), planned)
 
     def _attempts_of(self, task: DesiredTask) -> list[Attempt]:
         """The open attempts for the task's key, in order."""

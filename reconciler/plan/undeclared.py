@@ -9,7 +9,6 @@ from functools import cached_property
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
-from reconciler.model.value import replace
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import still_owed
@@ -148,21 +147,6 @@ class Undeclared:
         for record, _ in self._to_forget:
             if record.ref not in tried and not self._others_owe(record, caller):
                 yield record.ref
-
-    def forgotten(self, found: PlannedTask, options: PlanOptions) -> PlannedTask:
-        """The outcome of an attempt. If it is the first task of a key that manifests list under
-        `removed`, it is recorded only to be forgotten."""
-        attempt, removal = found.attempt, self._removal_of(found.ref)
-        if attempt is None or removal is None or found.action is not Action.ADOPT:
-            return found
-        if found.record is not None or attempt.replaces or not self._in_scope(attempt.file):
-            return found
-        created_at = found.remote.created_at if found.remote is not None else None
-        record = Record.of(attempt, found.task_id or "", attempt.identity, created_at)
-        record = replace(record, marks=(attempt.mark,))
-        planned = _forget(record, removal, cancels=options.cancel_removed)
-        remarks = (*found.remarks, *planned.remarks)
-        return replace(planned, attempt=attempt, duplicates=found.duplicates, remarks=remarks)
 
     @cached_property
     def _kept(self) -> Collection[str]:

@@ -303,28 +303,3 @@ def test_a_task_is_kept_for_the_key_that_names_it_while_its_record_stays(
     (shown,) = place.document("status", ids["gone"])["tasks"]
     assert shown["status"] in ("running", "waiting")
     assert place.document("apply", "--yes")["summary"]["adopted"] == 1
-
-
-@pytest.mark.parametrize("is_settled", [True, False])
-def test_the_task_of_a_lost_create_is_forgotten_and_cancelled_at_once(
-    here: InProcess, *, is_settled: bool
-) -> None:
-    lost = Rule("create", Fault("reset", committed=True), contains="do 2")
-    here.server.set_rules(lost, Rule("events", Fault("status", status=500)))
-    assert here.run("apply").results()["k2"] == "unresolved"
-    here.server.set_rules()
-    (made,) = here.server.tasks_by_work()["do 2"]
-    left = as_tasks({key: text for key, text in TEXTS.items() if key != "k2"}, named=["k1"])
-    here.sandbox.write(left, removed=["k2"])
-    if not is_settled:  # the list does not show it yet
-        here.sandbox.settle, here.server.habits.list_lag = "100s", 60.0
-    planned = here.run("plan", "--cancel-removed")
-    assert (planned.code, planned.actions()["k2"]) == (0, "forget" if is_settled else "unresolved")
-    ended = here.run("apply", "--cancel-removed")
-    assert (ended.code, ended.results()) == (0, {"k2": "forgotten"}), ended.stdout
-    assert [made in call.path for call in here.server.of("other")] == [True]
-    assert "k2" not in here.sandbox.recorded()
-    assert here.run("apply", "--cancel-removed").document["tasks"] == []
-    here.sandbox.write(as_tasks(TEXTS, named=["k1"]))
-    assert here.run("apply").results() == {"k2": "created"}
-    assert here.sandbox.recorded()["k2"] != made
