@@ -12,7 +12,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.options import flag_of
+from reconciler.plan.options import PlanOptions, flag_of
 from reconciler.plan.owed import record_of_owed
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.tasks.delivery import Cancellation, Refusal, delivery_error, may_send
@@ -56,7 +56,7 @@ def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
         (task, flag, record)
         for task in plan.tasks
         if task.cancels or task.owed
-        for flag, record in _to_cancel(task)
+        for flag, record in _to_cancel(task, plan.options)
         if not caller.same_as(record.identity)
     ]
     if not others:
@@ -81,7 +81,7 @@ def refused_cancellations(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
         )
 
 
-def _to_cancel(task: PlannedTask) -> Sequence[tuple[str, Record]]:
+def _to_cancel(task: PlannedTask, options: PlanOptions) -> Sequence[tuple[str, Record]]:
     """What apply cancels for a key, each with the flag that asks for it; empty if an earlier apply
     was asked. A key can have several, so each is a record whose key is the task's ID."""
     record = task.record
@@ -89,8 +89,8 @@ def _to_cancel(task: PlannedTask) -> Sequence[tuple[str, Record]]:
         return ()
     found: dict[str, tuple[str, Record]] = {}
     if task.cancels:
-        flag = flag_of("cancel_removed" if task.action is Action.FORGET else "cancel_replaced")
-        found[record.task_id] = flag, record
+        name = "cancel_removed" if task.action is Action.FORGET else "cancel_replaced"
+        found[record.task_id] = flag_of(name) if getattr(options, name) else "", record
     for owed in record.owed:
         if owed.task_id in task.owed:
             found[owed.task_id] = "", record_of_owed(record, owed)

@@ -130,7 +130,8 @@ class _Organization:
                 listed[task.id] = None
                 if self._add(task, listed):
                     kept.append(task.raw)
-            self.survey.kept.keep((pages, read), kept, len(kept))
+            if kept:
+                self.survey.kept.keep(kept[0]["id"], kept, len(kept))
             if self._is_enough(listed):
                 break
         if org_name not in found.unlisted:

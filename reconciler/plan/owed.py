@@ -44,9 +44,12 @@ def with_owed(task: PlannedTask, state: State, caller: Identity) -> PlannedTask:
 
 
 def _of(task: PlannedTask, record: Record, state: State) -> tuple[Owed, ...]:
-    """A key whose own task was to be cancelled may have come back to the manifests: then the
-    cancellation is void. A task that is still listed under `removed` is cancelled with it."""
-    owed = still_owed(record, state)
+    """A key whose own task was to be cancelled may have come back to the manifests, or another key
+    may have the task: then the cancellation is void. A task that is still listed under `removed` is
+    cancelled with it."""
+    owed, own_id = still_owed(record, state), record.task_id
     if task.desired is not None or task.action is Action.FORGET:
         return owed
-    return owed + tuple(each for each in record.owed if each.task_id == record.task_id)
+    if sum(other.task_id == own_id for other in state.records.values()) > 1:
+        return owed
+    return owed + tuple(each for each in record.owed if each.task_id == own_id)

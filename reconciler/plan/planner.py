@@ -151,17 +151,16 @@ def make_plan(
     desired = {task.ref: task for task in inputs.desired}
     moves = {old: ref for ref, t in desired.items() if (old := moved_ref(t)) and old not in desired}
     named = {task.task_id: task.ref for task in inputs.desired if task.task_id is not None}
+    owners = Owners(state, named, moves)
+    claims = _claims(inputs, _recover(inputs, view, moves, owners), owners)
+    requests = replacement.requests_of(options, inputs.desired)
     periods = Periods(inputs.desired, inputs.due)
     undeclared = Undeclared(state, desired, moves, periods, inputs.removed, inputs.in_scope)
+    rules = Rules(state, view, options, owners, claims, requests, undeclared)
 
     def is_selected(ref: TaskRef) -> bool:
         return only is None or ref in only
 
-    freed = frozenset(filter(is_selected, undeclared.freed(view.identity)))
-    owners = Owners(state, named, moves, freed)
-    claims = _claims(inputs, _recover(inputs, view, moves, owners), owners)
-    requests = replacement.requests_of(options, inputs.desired)
-    rules = Rules(state, view, options, owners, claims, requests, undeclared)
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
     tasks |= look_alikes(tasks.values(), state, view, options, owners, claims)
     given_up = _given_up(inputs, view, claims)

@@ -113,13 +113,11 @@ def _ids(tasks: Iterable[RemoteTask]) -> tuple[str, ...]:
 
 class Owners(Value, frozen=True, dict=True):
     """To which keys tasks belong, by what is known of them: recorded IDs, `named` IDs (by `taskID`
-    in manifests), and marks. `moves` maps former keys to the keys that their tasks move to. `freed`
-    are the keys whose records the plan removes."""
+    in manifests), and marks. `moves` maps former keys to the keys that their tasks move to."""
 
     state: State
     named: Mapping[str, TaskRef] = field(default_factory=dict)
     moves: Mapping[TaskRef, TaskRef] = field(default_factory=dict)
-    freed: Collection[TaskRef] = frozenset()
 
     @cached_property
     def ids(self) -> Collection[str]:

@@ -127,10 +127,8 @@ class Rules:
         known = self._state.records.get(owner)
         if known is None:
             return _conflict(task, "taskID.claimed", owner=str(owner))
-        if known.task_id != task.task_id:
-            return _conflict(task, "taskID.replaced", owner=str(owner))
-        is_free = owner in self._owners.freed
-        return None if is_free else _conflict(task, "taskID.owned", owner=str(owner))
+        case = "taskID.owned" if known.task_id == task.task_id else "taskID.replaced"
+        return _conflict(task, case, owner=str(owner))
 
     def _is_retired(self, task_id: str) -> bool:
         """Whether the task had a key, and has none now."""

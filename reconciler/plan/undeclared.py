@@ -140,20 +140,13 @@ class Undeclared:
             if with_past or record.owed:
                 yield plan_for(record, Action.UNCHANGED, Reason.PAST)
 
-    def freed(self, caller: Identity) -> Iterator[TaskRef]:
-        """The keys whose records a plan of this user removes, so that another key may name their
-        tasks."""
-        tried = {attempt.ref for attempt in self._state.attempts.values()}
-        for record, _ in self._to_forget:
-            if record.ref not in tried and not self._others_owe(record, caller):
-                yield record.ref
-
     @cached_property
     def _kept(self) -> Collection[str]:
-        """The IDs of tasks that declared keys have, or name."""
+        """The IDs of tasks that manifests name, or that keys have that are not removed."""
         named = {task.task_id for task in self._desired.values() if task.task_id is not None}
-        records = self._state.records.items()
-        return named | {record.task_id for ref, record in records if ref in self._desired}
+        removed = {record.ref for record, _ in self._to_forget}
+        records = self._state.records.values()
+        return named | {record.task_id for record in records if record.ref not in removed}
 
     def _removal_of(self, ref: TaskRef) -> Removal | None:
         return next((removal for removal in self._removed if removal.matches(*ref)), None)

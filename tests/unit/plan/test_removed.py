@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from reconciler.model.task import Removal, TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
+from reconciler.state.attempt import Owed
 from reconciler.state.ledger import fold
 from reconciler.state.model import Retired, State
 from tests.support.plan_values import (
@@ -133,15 +135,26 @@ def test_a_newer_record_survives_a_second_fold() -> None:
     assert TaskRef(ORG, "a") in fold(later, [event]).records
 
 
-def test_a_task_that_another_key_has_is_not_cancelled_with_the_removed_key() -> None:
-    """An apply was killed after another key had adopted the task."""
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_a_task_that_another_key_has_is_not_cancelled_with_the_removed_key(
+    *, is_declared: bool
+) -> None:
+    """A state that was edited, for example. The other key's manifest may be none of this run's."""
     known = state([record("a", "t"), record("b", "t")])
     made = plan(
-        [desired("b", task_id="t")],
+        [desired("b", task_id="t")] if is_declared else [],
         known,
         view([remote("t")]),
         PlanOptions(cancel_removed=True),
         removed=[removal("a")],
     )
-    assert actions(made) == {"a": "forget", "b": "unchanged"}
+    assert actions(made) == {"a": "forget", "b": "unchanged" if is_declared else "orphaned"}
     assert not any(task.cancels for task in made.tasks)
+
+
+def test_a_cancellation_that_is_pending_is_void_if_another_key_has_the_task() -> None:
+    known = record("a", "t")
+    known = replace(known, owed=(Owed("t", known.identity),))
+    made = plan([], state([known, record("b", "t")]), view([remote("t")]))
+    assert actions(made) == {"a": "orphaned", "b": "orphaned"}
+    assert not any(task.owed for task in made.tasks)
