@@ -82,8 +82,8 @@ def test_a_prompt_file_of_1_mib_in_an_entry_of_60_is_valid(
 
 
 MOST_MIB = 550
-"""Beyond the imports, which take up to 50 of the 600 that any command may have, with as many generated
-tasks and texts as there may be."""
+"""Beyond the imports, which take up to 50 of the 600 that any command may have, with as many
+generated tasks and texts as there may be."""
 
 
 @pytest.mark.soak

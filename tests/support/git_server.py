@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.support.loopback import serving_on_loopback
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -71,14 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
 def git_server(root: Path) -> Iterator[str]:
     """Serves the repositories below `root`; yields the base address."""
     handler = type("Handler", (_Handler,), {"root": root})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving_on_loopback(handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def git(folder: Path, *words: str) -> str:

@@ -7,12 +7,13 @@ translator passes these requests on as those of the JSON interface, whose condit
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import quote, unquote, urlencode
+
+from tests.support.loopback import serving_on_loopback
 
 MISSING, REFUSED = 404, 412
 
@@ -79,11 +80,5 @@ _KEPT = {"etag", "x-goog-generation", "last-modified", "content-type"}
 def translator(port: int) -> Iterator[int]:
     """Runs the translator for a fake-gcs-server on `port`; yields its own port."""
     handler = type("Translator", (_Translator,), {"server_port": port})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving_on_loopback(handler) as own:
+        yield own

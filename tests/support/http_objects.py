@@ -8,8 +8,10 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import ClassVar
+
+from tests.support.loopback import serving_on_loopback
 
 
 class _Careless(BaseHTTPRequestHandler):
@@ -126,11 +128,5 @@ def refusing(status: int, code: str = "", words: str = "") -> Iterator[str]:
 
 @contextmanager
 def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving_on_loopback(handler) as port:
+        yield f"http://127.0.0.1:{port}"
