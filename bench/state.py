@@ -121,7 +121,7 @@ def _apply(
             own, env = runner.folder, {**runner.env, "TASKCTL_STATE": runner.address}
         write_repository(own, count)
         if served is not None:
-            run(_taskctl(own, env, "state", "init", "--backend", service.url))
+            run(_taskctl(own, env, "state", "init", "--new", "--backend", service.url))
         return run(_taskctl(own, env, "apply", "--yes", "--backend", service.url)).seconds
 
 
