@@ -248,9 +248,9 @@ class _Layout:
         self._line = line
 
     def _end_line(self) -> None:
-        if self._line.strip(" "):
-            self._done.append(self._line.rstrip(" "))
-        self._line = ""
+        if line := self._line.rstrip(" "):
+            self._done.append(line)
+        self._parts = []
 
 
 def _block_lines(text: str, at: int, head: str, parent: Level) -> tuple[list[str], int]:
