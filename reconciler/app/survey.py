@@ -129,9 +129,11 @@ class _Organization:
             for task in page:
                 listed[task.id] = None
                 if self._add(task, listed):
-                    kept.append(task.raw)
+                    kept.append(task)
             if kept:
-                self.survey.kept.keep(kept[0]["id"], kept, len(kept))
+                self.survey.kept.keep(
+                    TaskId(org_name, kept[0].id), [t.raw for t in kept], len(kept)
+                )
             if self._is_enough(listed):
                 break
         if org_name not in found.unlisted:
