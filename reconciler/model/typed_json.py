@@ -57,7 +57,7 @@ def encode_json(value: Any) -> bytes:
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
-        # UTF-8 has no lone surrogates; they come from a service's escapes or from file names.
+        # UTF-8 has no lone surrogates; they come from file names.
         built = msgspec.to_builtins(value, builtin_types=(Raw,))
         return _ENCODER.encode(map_texts(_without_surrogates, built, names=True))
 

@@ -79,7 +79,7 @@ def _value(body: bytes | bytearray) -> object:
     try:
         return decode_outline(object, body)
     except ValueError:
-        whole = _ESCAPE.sub(lambda found: rb"\ufffd" if len(found[0]) == 6 else found[0], body)
+        whole = _ESCAPE.sub(lambda found: rb"\ufffd" if found["half"] else found[0], body)
         if whole == body:
             raise
         return _value(whole)
@@ -87,7 +87,8 @@ def _value(body: bytes | bytearray) -> object:
 
 _HEX = rb"[0-9a-fA-F]{2}"
 _ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB]%b\\u[dD][c-fC-F]%b|u[dD][89a-fA-F]%b|.)" % (_HEX, _HEX, _HEX), re.DOTALL
+    rb"\\(?:u[dD][89abAB]%b\\u[dD][c-fC-F]%b|(?P<half>u[dD][89a-fA-F]%b)|.)" % (_HEX, _HEX, _HEX),
+    re.DOTALL,
 )
 
 
