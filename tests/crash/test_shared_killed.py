@@ -83,7 +83,12 @@ def kill_again_at(served: Served, first: int, point: Point) -> None:
 
 def stop_at(served: Served, point: Point) -> None:
     """Stopped (unless it has ended before), taken over by another machine, which succeeds, and
-    continued."""
+    continued.
+
+    Other requests may be in flight at that time. If the server processes a write after the other
+    machine has first read the lock, the holder looks alive: without a lock timeout, the other
+    machine would give up.
+    """
     with shared(served) as world:
         stopped = Event()
 
@@ -98,7 +103,7 @@ def stop_at(served: Served, point: Point) -> None:
             while not stopped.wait(0.05) and process.poll() is None:
                 pass
             try:
-                world.must(["apply", "-y"], machine="two")
+                world.must(["apply", "-y", "--lock-timeout", "1h"], machine="two")
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGCONT)

@@ -241,6 +241,19 @@ def test_without_a_timeout_the_first_heartbeat_ends_the_wait(engine: MemoryEngin
     session.close()
 
 
+def test_with_a_timeout_a_lock_is_taken_over_after_its_last_write(engine: MemoryEngine) -> None:
+    """The holder was killed, and its last write was still in flight."""
+    session = open_in(engine)
+    engine.clock.boot_id = "boot-2"
+    engine.clock.at = [(1.0, lambda: session.append(Attempted(attempt(1))))]
+    other = open_in(engine, 120)
+    assert 61 <= engine.clock.passed < 65
+    assert set(other.state.attempts) == {mark_at(1)}
+    other.close()
+    with pytest.raises(StateError):
+        session.close()
+
+
 def test_with_a_timeout_a_living_holder_is_waited_for(engine: MemoryEngine) -> None:
     session = open_in(engine)
     engine.clock.boot_id = "boot-2"
