@@ -20,7 +20,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.value import replace
 from reconciler.state.encryption import Cipher, KeyRing
-from reconciler.state.engines import Engine, open_engine
+from reconciler.state.engines import Engine, Pace, open_engine
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Claim, Session
 from reconciler.state.shared import SharedState
@@ -202,7 +202,7 @@ def test_a_late_write_after_a_takeover_changes_nothing(
 
 def test_only_one_of_many_takers_gets_the_lock(machines: Machines, engine_name: str) -> None:
     count = 6 if engine_name == "git" else 12
-    takers = [machines.new() for _ in range(count)]
+    takers = [machines.new(pace=Pace(heartbeat=0.3, takeover=400)) for _ in range(count)]
     start = threading.Barrier(count)
 
     def take(machine: Machine) -> Session | Code:
