@@ -7,34 +7,38 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _MEMBER = re.compile(rb'\{\s*"checksum": ?"([0-9a-f]{8})",')
-_PART_BYTES = 1 << 20
+_PART_BYTES, _KEPT_BYTES = 1 << 20, 1 << 24
 
 
 class Checksummed:
-    """The object whose text both `measured` and `written` yield in parts, in the same layout, with
-    a checksum and a final newline: again in parts, to be written one after the other, once. `size`
-    is their sum in bytes.
+    """The object whose text `make` yields in parts, with a checksum and a final newline: again in
+    parts, to be written one after the other, once. `size` is their sum in bytes.
 
-    The checksum comes first, so the text is made twice: it would need as much memory as its values.
+    The checksum comes first, so a text that is too long to be kept is made twice.
     """
 
-    def __init__(self, measured: Iterable[bytes], written: Iterable[bytes]) -> None:
-        self._written = written
+    def __init__(self, make: Callable[[], Iterable[bytes]]) -> None:
+        self._make = make
+        self._kept: list[bytes] = []
         self._crc, self.size, gap = 0, 0, b""
-        for part in _rest(measured):
+        for part in _rest(make()):
             if not self.size:
                 gap = part[: len(part) - len(part.lstrip())]
             self._crc, self.size = zlib.crc32(part, self._crc), self.size + len(part)
+            if self.size <= _KEPT_BYTES:
+                self._kept.append(part)
+            else:
+                self._kept.clear()
         self._member = b'{%b"checksum": "%08x",' % (gap, self._crc)
         self.size += len(self._member)
 
     def __iter__(self) -> Iterator[bytes]:
         """RuntimeError at the end if the text has changed meanwhile: do not use it then."""
         text, crc = self._member, 0
-        for part in _rest(self._written):
+        for part in self._kept or _rest(self._make()):
             crc = zlib.crc32(part, crc)
             text += part
             if len(text) >= _PART_BYTES:
@@ -55,7 +59,7 @@ def _rest(text: Iterable[bytes]) -> Iterator[bytes]:
 
 def with_checksum(data: bytes) -> bytes:
     """The object `data` in the same layout, with a checksum and a final newline."""
-    return b"".join(Checksummed([data], [data]))
+    return b"".join(Checksummed(lambda: [data]))
 
 
 def is_intact(data: bytes) -> bool:

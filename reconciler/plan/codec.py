@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from reconciler import __version__
@@ -40,7 +41,7 @@ def encode_saved_plan(plan: Plan) -> bytes:
 
 def saved_plan_parts(plan: Plan) -> Checksummed:
     """The same in parts, made of some tasks at a time."""
-    return Checksummed(_parts(plan), _parts(plan))
+    return Checksummed(partial(_parts, plan))
 
 
 def _parts(plan: Plan) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from msgspec.structs import force_setattr
@@ -75,7 +75,7 @@ def encode_state(state: State) -> bytes:
 
 def state_parts(state: State) -> Checksummed:
     """The same in parts, made of some records at a time."""
-    return Checksummed(_parts(state), _parts(state))
+    return Checksummed(partial(_parts, state))
 
 
 def _parts(state: State) -> Iterator[bytes]:

@@ -115,6 +115,7 @@ class Session:
     def __init__(self, held: HeldState) -> None:
         self._held = held
         self._run: Run | None = None
+        self._run_name = ""
         self._saved = held.saved
         self._ledger = Ledger(self._saved)
         self._compared: Mapping[str, Baseline] = {}
@@ -189,7 +190,7 @@ class Session:
 
     def sign(self, run: Run) -> None:
         """Names this run, in the attempts and records that are appended from now on."""
-        self._run = run
+        self._run, self._run_name = run, run.name
 
     def append(self, *events: Event) -> None:
         """Makes the events durable and part of `state`. If it raises StateError, they are neither.
@@ -203,7 +204,7 @@ class Session:
         """The events with this run where they name none. The run comes first unless it is known."""
         if self._run is None:
             return events
-        name = self._run.name
+        name = self._run_name
         signed = [_with_run(event, name) for event in events]
         if all(new is old for new, old in zip(signed, events, strict=True)):
             return events

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 
 from reconciler.messages.remarks import word_remarks
+from reconciler.model import checksum
 from reconciler.model.checksum import Checksummed
 from reconciler.model.task import DesiredTask
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
@@ -52,20 +53,26 @@ def test_an_encoded_state_decodes_to_itself(state: State) -> None:
     assert encode_state(again) == data
 
 
+@pytest.mark.parametrize("kept_bytes", [0, 1_000, 1 << 20])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
 def test_records_that_are_encoded_separately_make_the_same_file(
-    monkeypatch: pytest.MonkeyPatch, count: int
+    monkeypatch: pytest.MonkeyPatch, count: int, kept_bytes: int
 ) -> None:
     state = fold(empty(), [Recorded(record(number)) for number in range(count)])
     whole = encode_state(state)
     monkeypatch.setattr(codec, "_RECORDS", 2)
+    monkeypatch.setattr(checksum, "_KEPT_BYTES", kept_bytes)
     assert encode_state(state) == whole
     assert decode(whole) == state
     assert state_parts(state).size == len(whole)
 
 
-def test_a_text_that_changes_while_it_is_written_is_not_used() -> None:
-    parts = Checksummed([b"{}"], [b"{ }"])
+def test_a_text_that_changes_while_it_is_written_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checksum, "_KEPT_BYTES", 0)
+    texts = iter([[b"{}"], [b"{ }"]])
+    parts = Checksummed(lambda: next(texts))
     with pytest.raises(RuntimeError):
         list(parts)
 
