@@ -316,6 +316,8 @@ class Planning:
 
 def _advice(diagnostics: Sequence[Diagnostic], plan: Plan) -> Iterator[Diagnostic]:
     """The diagnostics of manifests; notes advise how to create tasks, so only about such tasks."""
+    if not diagnostics:
+        return
     new = [t.desired for t in plan.tasks if t.desired is not None and (t.creates or t.may_follow)]
     places = {(task.file, task.declared_key) for task in new} | {(task.file, None) for task in new}
     for d in diagnostics:

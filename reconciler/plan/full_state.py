@@ -36,9 +36,11 @@ def with_room(plan: Plan, state: State) -> Plan:
     creates = {task.ref: task.desired for task in plan.tasks if task.creates and task.desired}
     followers = frozenset(plan.followers)
     creates |= {t.ref: t.desired for t in plan.tasks if t.ref in followers and t.desired}
+    if not creates:
+        return plan
     adopting = (t for t in plan.tasks if t.effect is Effect.ADOPT and t.attempt is None)
     adopted = [task.desired for task in adopting if task.desired]
-    full = set(list(creates)[_fitting(state, adopted, creates.values()) :]) if creates else ()
+    full = set(list(creates)[_fitting(state, adopted, creates.values()) :])
     if not full:
         return plan
     tasks = tuple(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 
 from reconciler.model.generated import Recurring
@@ -28,23 +29,31 @@ class Predecessors:
 
     def __init__(
         self,
-        desired: Iterable[DesiredTask],
+        desired: Collection[DesiredTask],
         state: State,
         recurring: Mapping[TaskRef, Recurring] = MappingProxyType({}),
     ) -> None:
         self._recurring = recurring
         self._found: dict[tuple[str, tuple[str, ...], str | None], dict[TaskRef, Predecessor]] = {}
-        self._known: dict[TaskRef, Record | Attempt] = {
-            attempt.ref: attempt for attempt in state.attempts.values()
-        }
-        self._known |= state.records
-        self._tasks: dict[TaskRef, DesiredTask] = {}
-        self._entries: dict[TaskRef, list[DesiredTask]] = {}
-        for task in desired:
-            self._tasks[task.ref] = task
+        self._desired, self._state = desired, state
+
+    @cached_property
+    def _known(self) -> dict[TaskRef, Record | Attempt]:
+        attempts = {attempt.ref: attempt for attempt in self._state.attempts.values()}
+        return {**attempts, **self._state.records}
+
+    @cached_property
+    def _tasks(self) -> dict[TaskRef, DesiredTask]:
+        return {task.ref: task for task in self._desired}
+
+    @cached_property
+    def _entries(self) -> dict[TaskRef, list[DesiredTask]]:
+        entries: dict[TaskRef, list[DesiredTask]] = {}
+        for task in self._desired:
             if task.generated is not None:
                 name = TaskRef(task.ref.org_name, task.generated.entry)
-                self._entries.setdefault(name, []).append(task)
+                entries.setdefault(name, []).append(task)
+        return entries
 
     def of(self, task: DesiredTask) -> dict[TaskRef, Predecessor]:
         """The tasks that must be done before this one is created, by key. Tasks that wait for the

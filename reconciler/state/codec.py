@@ -135,21 +135,35 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
         raise source.damaged("zeros" if data.strip() else "empty")
     with collection_paused():
         try:
-            whole = members(data)
-        except ShapeError as problem:
-            _refuse_json(data, problem, source)
-        try:
-            stated = _check_head(whole, source, backend)
+            file = _outline(data, source, backend)
             intact = is_intact(data)
             if not intact:
                 _refuse_duplicates(data, source)
-            state = _read(data)
+            state = _read(file)
         except ShapeError as problem:
             raise source.damaged("shape", reason=problem.cause) from None
-        if stated is not None and not intact and stated not in encode_state(state):
+        if file.checksum and not intact and file.checksum.encode() not in encode_state(state):
             backup = source.file + ".backup"
             raise StateError.about(source.file, Code.STATE_EDITED, backup=backup)
     return state
+
+
+def _outline(data: bytes, source: StateSource, backend: str) -> StateFile:
+    """The file of this version and backend; other versions have other members. Raises StateError,
+    or ShapeError."""
+    try:
+        file = decode_outline(StateFile, data)
+    except ShapeError:
+        try:
+            whole = members(data)
+        except ShapeError as problem:
+            _refuse_json(data, problem, source)
+        check_version(_member(int, whole, "version"), source.file)
+        check_backend(_member(str, whole, "backend"), backend, source.file)
+        raise
+    check_version(file.version, source.file)
+    check_backend(file.backend, backend, source.file)
+    return file
 
 
 def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoReturn:
@@ -169,13 +183,6 @@ def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoRet
     except (ValueError, RecursionError):
         pass
     raise source.damaged("json", reason=problem.what)
-
-
-def _check_head(whole: Mapping[str, Raw], source: StateSource, backend: str) -> bytes | None:
-    """The checksum in the file, if any."""
-    check_version(_member(int, whole, "version"), source.file)
-    check_backend(_member(str, whole, "backend"), backend, source.file)
-    return _member(str, whole, "checksum").encode() if "checksum" in whole else None
 
 
 def _member(kind: type[T], whole: Mapping[str, Raw], name: str) -> T:
@@ -216,8 +223,7 @@ def _refuse_duplicates(data: bytes, source: StateSource) -> None:
         raise source.damaged("json", reason=str(problem)) from None
 
 
-def _read(data: bytes) -> State:
-    file = decode_outline(StateFile, data)
+def _read(file: StateFile) -> State:
     read = {mark: _attempt(mark, raw) for mark, raw in file.attempts.items()}
     records = dict(_record(name, file.tasks.pop(name)) for name in tuple(file.tasks))
     keys = dict(_notes(name, raw) for name, raw in file.keys.items())

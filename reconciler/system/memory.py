@@ -77,7 +77,11 @@ def share_parts(task: dict[str, Any], names: Iterable[str]) -> None:
     if type(user) is dict:
         task["createdBy"] = share(user)
     for name in names:
-        if type(text := task.get(name)) is str and len(text) <= _SHORT:
-            task[name] = _texts.setdefault(text, text)
+        if type(text := task.get(name)) is not str:
+            continue
+        if (known := _texts.get(text)) is not None:
+            task[name] = known
+        elif len(text) <= _SHORT:
+            _texts[text] = text
     if len(_texts) >= MAX_SHARED:
         _texts.clear()
