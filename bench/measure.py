@@ -18,6 +18,7 @@ PEERS = BIN.parent / "peers"
 """Peers as their installers leave them; the Makefile creates it."""
 
 ROOT = Path(__file__).resolve().parents[1]
+_MOST = 1 << 20
 TOKEN = "pul-0123456789abcdef0123456789abcdef01234567"
 
 
@@ -34,7 +35,9 @@ class Command:
 
 @dataclass(frozen=True)
 class Ran:
-    """One run: wall and CPU time in seconds, and peak resident memory in MiB."""
+    """One run: wall and CPU time in seconds, peak memory in MiB, and the end of its output.
+
+    The peak of a process is at least what this one has when it starts it, so it keeps no more."""
 
     seconds: float
     cpu: float
@@ -68,7 +71,7 @@ def run(command: Command) -> Ran:
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begun
         process.returncode = code = os.waitstatus_to_exitcode(status)
-        stdout.seek(0)
+        stdout.seek(max(0, stdout.seek(0, os.SEEK_END) - _MOST))
         stderr.seek(0)
         said = stdout.read().decode("utf-8", "replace")
         if code not in command.codes:
