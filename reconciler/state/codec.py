@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from msgspec.structs import force_setattr
@@ -13,8 +13,6 @@ from msgspec.structs import force_setattr
 from reconciler.model.checksum import Checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
-from reconciler.model.fields import ENUMERATED
-from reconciler.model.identity import Identity
 from reconciler.model.mark import is_mark
 from reconciler.model.remarks import Arg
 from reconciler.model.task import NO_TASK, TaskRef
@@ -29,13 +27,13 @@ from reconciler.model.typed_json import (
     parse_ref,
 )
 from reconciler.model.value import replace
-from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RecordChange, RetiredTask
+from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RetiredTask
 from reconciler.state.file import StateFile
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
-from reconciler.system.memory import collection_paused, declared, share, share_parts
+from reconciler.state.sharing import share_record
+from reconciler.system.memory import collection_paused
 
 T = TypeVar("T")
-P = TypeVar("P", Identity, tuple[RecordChange, ...])
 Known = TypeVar("Known", RetiredTask, Duplicate)
 
 VERSION = 3
@@ -256,35 +254,10 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
             raise ShapeError("task", "unknown")
         force_setattr(record, "ref", ref)
         _check_record(record)
-        _share(record)
+        share_record(record)
     except ShapeError as problem:
         raise problem.under(f"tasks[{json.dumps(name)}]") from None
     return ref, record
-
-
-@lru_cache(20_000)
-def _shared(part: P) -> P:
-    return part
-
-
-def _share(record: Record) -> None:
-    """Saves 100 of 545 MiB with 100,000 tasks, and with as much text as generated tasks may have,
-    another 135 MiB if their manifests were read before."""
-    force_setattr(record, "identity", _shared(record.identity))
-    force_setattr(record, "changes", _shared(record.changes))
-    if isinstance(record.outputs, dict):
-        share_parts(record.outputs, ENUMERATED)
-    diff = (record.inputs.get("message") or {}).get("entity_diff")
-    added = diff.get("add") if isinstance(diff, dict) else None
-    if isinstance(added, list):
-        added[:] = [share(entity) if isinstance(entity, dict) else entity for entity in added]
-    if (task := declared.get(record.ref.key)) is not None:
-        if task.inputs == record.inputs:
-            force_setattr(record, "inputs", task.inputs)
-        if task.file == record.file:
-            force_setattr(record, "file", task.file)
-        if record.generated is not None and task.generated == record.generated:
-            force_setattr(record, "generated", task.generated)
 
 
 def _notes(name: str, raw: Raw) -> tuple[TaskRef, KeyNotes]:
