@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.fault_world import Marks
-from tests.support.in_process import TEXTS, InProcess
+from tests.support.in_process import TEXTS, InProcess, limit_creates
 from tests.support.remark_cases import commands_of
 from tests.support.sandbox import TOKEN, Ended, as_tasks
 
@@ -62,9 +62,13 @@ LOST = {
 
 
 @pytest.mark.parametrize("case", LOST)
-def test_a_replacement_whose_response_is_lost_creates_one_task(here: InProcess, case: str) -> None:
+def test_a_replacement_whose_response_is_lost_creates_one_task(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
     old = record_of(here, "k2")["taskId"]
     faults(here, Rule("create", LOST[case], nth=(1,)))
+    if LOST[case].after:
+        limit_creates(monkeypatch, 0.5)
     ended = here.run("apply", *WISH)
     assert ended.code == 0, ended.stdout
     assert ended.results() == {"k2": "replaced"}

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.fault_server import Fault, Rule
 from tests.support.fault_world import Marks
-from tests.support.in_process import TEXTS, InProcess, in_process
+from tests.support.in_process import TEXTS, InProcess, in_process, limit_creates
 from tests.support.sandbox import TOKEN, as_tasks
 from tests.support.state_engines import HERE, Served, serving
 
@@ -97,8 +97,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("here", "case"), CASES, indirect=["here"])
-def test_a_response_without_a_result_creates_no_second_task(here: InProcess, case: str) -> None:
-    here.server.set_rules(*on_create(UNKNOWN[case]))
+def test_a_response_without_a_result_creates_no_second_task(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    fault = UNKNOWN[case]
+    here.server.set_rules(*on_create(fault))
+    if fault.before or fault.after:
+        limit_creates(monkeypatch, 0.5)
     ended = here.run("apply")
     assert ended.code == 0, ended.stdout
     assert set(ended.results().values()) == {"created"}

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from functools import partial
 
 import pytest
 
 from reconciler.apply.throttle import Throttle
-from reconciler.remote import transport
-from reconciler.remote.exchange import Timeouts
 from tests.support import skipped_time
 from tests.support.fault_server import Fault, Rule
-from tests.support.in_process import InProcess
+from tests.support.in_process import InProcess, limit_creates
 from tests.support.sandbox import as_tasks, prompts
 
 TEXTS = prompts(200)
@@ -64,7 +61,7 @@ def test_an_outage_costs_few_creates(
     here.server.set_rules(Rule("create", OUTAGES[why]))
     with monkeypatch.context() as patch:
         if OUTAGES[why].before:
-            patch.setattr(transport, "Timeouts", partial(Timeouts, create=0.1))
+            limit_creates(patch, 0.1)
         ended = here.run("apply", "--wait")
     assert ended.code == 1
     assert 0 < len(here.server.posts) <= MOST

@@ -52,6 +52,12 @@ class InProcess:
         self.sandbox.assert_exactly_one_each(texts or TEXTS)
 
 
+def limit_creates(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """A create times out after that many seconds, also on a machine that is slow: only for tests
+    in which one must."""
+    monkeypatch.setattr(transport, "Timeouts", partial(Timeouts, create=seconds))
+
+
 @contextmanager
 def in_process(
     folder: Path,
@@ -60,8 +66,7 @@ def in_process(
     served: Served | None = None,
 ) -> Iterator[InProcess]:
     """Four tasks, one of them with a name and shared. The state is a file in `folder`, or on the
-    server of an engine. A create times out after half a second."""
-    monkeypatch.setattr(transport, "Timeouts", partial(Timeouts, create=0.5))
+    server of an engine."""
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         sandbox = shared_sandbox(served, server) if served else Sandbox(folder, server)
         monkeypatch.chdir(sandbox.folder)
