@@ -26,7 +26,7 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
-    made = Sandbox(tmp_path, server, settle="2s")
+    made = Sandbox(tmp_path, server)
     made.write(as_tasks(TEXTS))
     return made
 
@@ -97,5 +97,4 @@ def test_a_signal_while_an_attempt_settles_ends_the_wait(
     results = {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
     assert results == {"k0": "created", "k1": "unresolved", "k2": "created"}
     assert len(sandbox.state()["attempts"]) == 1
-    sandbox.settle = "1s"
     finish(sandbox, server)

@@ -315,8 +315,8 @@ def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
     here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]
     here.server.world.by_id.pop(old)
     here.sandbox.write(as_tasks(TEXTS, named=["k1"]))
-    here.sandbox.settle = "500ms"  # a task that was just created may be hidden for a while
-    here.server.habits.clock_offset = 2.0  # its clock has whole seconds
+    # A task that was just created may be hidden for a while; the clock has whole seconds.
+    here.server.habits.clock_offset = 15.0
     document = here.run("plan").document
     assert [t["reason"] for t in document["tasks"] if t["key"] == "k2"] == ["notFound"], document
     ended = here.run("apply", "--replace", f"k2={old}", "--cancel-replaced")

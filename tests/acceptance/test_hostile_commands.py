@@ -21,7 +21,6 @@ COMMAND = re.compile(r"(taskctl|pulumi|--backend|\b(cp|mv|ls)) .*touch owned")
 
 @pytest.fixture
 def here(here: InProcess) -> InProcess:
-    here.sandbox.settle = "100ms"
     assert here.run("apply").code == 0
     return here
 

@@ -29,7 +29,6 @@ RAW = ["\x1b]0;", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\x00", "\x08"]
 
 @pytest.fixture
 def here(here: InProcess) -> InProcess:
-    here.sandbox.settle = "100ms"
     here.sandbox.write(
         {
             "a": {"message": f"one {IN_MANIFESTS}", "name": IN_MANIFESTS},
@@ -126,6 +125,7 @@ def on_terminal(here: InProcess, command: str, *more: str, **env: str) -> str:
 
 
 def test_a_progress_bar_writes_no_foreign_control_sequences(here: InProcess) -> None:
+    here.sandbox.settle = "1s"  # a process waits for it
     refusing(here)
     written = on_terminal(here, "apply")
     assert "owned" in written

@@ -62,7 +62,7 @@ def runner(shared_place: SharedPlace, state: str, service: Service) -> Callable[
 @pytest.fixture
 def busy(runner: Callable[[str], Runner], service: Service) -> Iterator[Forked]:
     """An apply that has sent the first of two creates and waits for the response."""
-    words = ("--settle-time", "1s", "--parallelism", "1", "--format", "json")
+    words = ("--parallelism", "1", "--format", "json")
     process = runner("one").start("apply", "-y", *words)
     with process:
         process.until(service.came.is_set)
@@ -89,7 +89,7 @@ def test_an_apply_that_lost_the_lock_sends_nothing_more(
     released = other.must("state", "unlock", "1")
     assert f"process {busy.pid} on " in released
     service.go.set()
-    assert "1 created, 1 adopted" in other.must("apply", "-y", "--settle-time", "1s")
+    assert "1 created, 1 adopted" in other.must("apply", "-y")
     os.kill(busy.pid, signal.SIGCONT)
     ended = document(busy)
     assert codes(ended) == [Code.STATE_FENCED]
@@ -102,7 +102,7 @@ def test_an_apply_that_lost_the_lock_sends_nothing_more(
 def test_a_held_lock_is_described(runner: Callable[[str], Runner], busy: Forked) -> None:
     """A dead holder on this machine, or a live one, which is killed at the end."""
     other = runner("two")
-    with other.start("apply", "-y", "--settle-time", "1s") as waiting:
+    with other.start("apply", "-y") as waiting:
         waiting.until_said("\n")
         said, *_ = waiting.stderr.splitlines()
     for part in (f"process {busy.pid} on ", "user ", "apply, since 20", "/actions/runs/4711"):
@@ -120,7 +120,7 @@ def test_the_lock_of_a_killed_run_is_taken_over(
     busy.kill()
     busy.wait()
     service.go.set()
-    made = runner("two").must("apply", "-y", "--settle-time", "1s")
+    made = runner("two").must("apply", "-y")
     assert "failed" not in made
     assert "unresolved" not in made
     assert all(len(ids) == 1 for ids in service.server.tasks_by_work().values())
