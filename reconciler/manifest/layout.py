@@ -8,8 +8,9 @@ that the meaning is the same.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cache
+from sys import maxsize
 
 from reconciler.manifest.parse.source import Source
 from reconciler.model.value import Value
@@ -58,16 +59,24 @@ def lay_out(text: str, *, pure: bool) -> str:
 
 
 def _tokens(text: str, *, pure: bool) -> Iterator[Token]:
-    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+    later = iter([*(found.end() for found in re.finditer("\n", text)), maxsize])
+    line, following = 0, next(later)
     next_token = Source(text.encode("utf-8"), pure=pure).tokens()
     while (token := next_token()) is not None:
-        kind = type(token).__name__.removesuffix("Token")
-        start, end = token.start_mark.index, token.end_mark.index
-        column = start - starts[bisect_right(starts, start) - 1]
+        kind, start, end = _kind(type(token).__name__), token.start_mark.index, token.end_mark.index
+        while start >= following:
+            line, following = following, next(later)
         if kind == "StreamEnd":
-            start, end, column = len(text), len(text), 0
-        head = _BLOCK_HEAD.match(text, start) if kind == "Scalar" else None
-        yield Token(kind, start, head.end() if head else end, column, is_block=head is not None)
+            yield Token(kind, len(text), len(text), 0)
+        elif kind == "Scalar" and (head := _BLOCK_HEAD.match(text, start)):
+            yield Token(kind, start, head.end(), start - line, is_block=True)
+        else:
+            yield Token(kind, start, end, start - line)
+
+
+@cache
+def _kind(name: str) -> str:
+    return name.removesuffix("Token")
 
 
 class _Layout:
@@ -78,8 +87,8 @@ class _Layout:
         self._shift = 0  # by how many columns it moved to the right
         self._at = 0  # the text is copied up to here
         self._blank = False  # an empty line precedes the next one
-        self._levels: list[Level] = []
-        self._before: list[Level] = []  # those open at the last visible token
+        self._levels: tuple[Level, ...] = ()
+        self._before: tuple[Level, ...] = ()  # those open at the last visible token
         self._flow = 0
         self._last: Token | None = None
         self._at_key = False
@@ -101,14 +110,14 @@ class _Layout:
     def take(self, token: Token) -> None:
         if token.end > token.start or token.kind == "StreamEnd":
             self._place(token)
-            self._before = list(self._levels)
+            self._before = self._levels
             self._at_key = False
         elif token.kind in ("BlockMappingStart", "BlockSequenceStart"):
             is_list = token.kind == "BlockSequenceStart"
-            self._levels.append(Level(token.column, self._inside(), is_list))
+            self._levels += (Level(token.column, self._inside(), is_list),)
         elif token.kind == "BlockEnd":
             self._end_indentless()
-            self._levels.pop()
+            self._levels = self._levels[:-1]
         elif token.kind == "Key" and not self._flow:
             self._end_indentless()
             self._at_key = True
@@ -116,7 +125,7 @@ class _Layout:
     def _place(self, token: Token) -> None:
         gap = self._text[self._at : token.start]
         begins = self._last is None or "\n" in gap or token.kind == "StreamEnd"
-        now = self._indent(token)
+        now = self._indent(token) if begins or not self._flow else 0
         if begins:
             self._between(gap, Level(token.column, now))
             if token.kind == "StreamEnd":
@@ -169,7 +178,7 @@ class _Layout:
         if token.kind == "BlockEntry":
             if not self._levels[-1].is_list:
                 level = Level(token.column, self._inside(), is_list=True, indentless=True)
-                self._levels.append(level)
+                self._levels += (level,)
             return self._levels[-1].now
         if token.kind == "Key" or (
             token.kind == "Value" and "\n" in self._text[self._at : token.start]
@@ -188,7 +197,7 @@ class _Layout:
 
     def _end_indentless(self) -> None:
         if self._levels and self._levels[-1].indentless:
-            self._levels.pop()
+            self._levels = self._levels[:-1]
 
     def _space_before(self, token: Token) -> str:
         last, kind = self._last.kind if self._last else "", token.kind
