@@ -28,6 +28,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 _LOCK = threading.Lock()
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _SHORT = 1 << 16
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{"))
 _OUTER: Any = list[Raw] | dict[str, Raw] | str | float | bool | None
 _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) field `(.*)`")
 
@@ -111,8 +112,7 @@ def _may_be_deep(data: bytes | Raw, most: int) -> bool:
     """Counts the brackets, which is fast, unless it is so long that a copy would count."""
     if len(memoryview(data)) > _SHORT:
         return True
-    text = bytes(data)
-    return text.count(b"[") + text.count(b"{") > most
+    return len(bytes(data).translate(None, _NO_BRACKETS)) > most
 
 
 def builtins_of(value: object) -> Any:
