@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 _MEMBER = re.compile(rb'\{\s*"checksum": ?"([0-9a-f]{8})",')
-_PART_BYTES, _KEPT_BYTES = 1 << 20, 1 << 25
+_PART_BYTES, _KEPT_BYTES = 1 << 20, 1 << 24
 
 
 class Checksummed:
