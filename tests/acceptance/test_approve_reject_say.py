@@ -190,6 +190,7 @@ def test_cancel_is_a_request_and_force_ends_the_session(place: LiveTasks) -> Non
 
 
 def test_the_command_that_plan_prints_cancels_a_redundant_task(place: LiveTasks) -> None:
+    place.time.stop()
     place.apply({"one": "slow one"})
     extra = place.duplicate("one", "slow one")
     (problem,) = place.document("plan")["diagnostics"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -13,8 +14,19 @@ from reconciler.model.diagnostics import RemoteError
 from reconciler.remote.client import Client
 from tests.support.diagnostics import failed
 from tests.support.live_tasks import LiveTasks
+from tests.support.skipped_time import stopped_time
+
+in_stopped_time = pytest.mark.usefixtures("_stopped_time")
 
 
+@pytest.fixture
+def _stopped_time() -> Iterator[None]:
+    """Time passes only where a command waits, however slow the machine is."""
+    with stopped_time():
+        yield
+
+
+@in_stopped_time
 def test_wait_ends_when_all_tasks_are_done(place: LiveTasks) -> None:
     place.apply({"good": "finishing well", "slow": "slow one"})
     code, out, err = place.run("wait", "--interval", "100ms")
@@ -24,6 +36,7 @@ def test_wait_ends_when_all_tasks_are_done(place: LiveTasks) -> None:
     assert "acme/slow: done" in err
 
 
+@in_stopped_time
 def test_wait_ends_at_the_timeout(place: LiveTasks) -> None:
     place.apply({"asks": "approving of it"})
     code, _, err = place.run("wait", "--timeout", "400ms", "--interval", "100ms")
@@ -32,6 +45,7 @@ def test_wait_ends_at_the_timeout(place: LiveTasks) -> None:
     assert "Timed out" in err
 
 
+@in_stopped_time
 def test_wait_can_stop_once_only_people_are_waited_for(place: LiveTasks) -> None:
     place.apply({"asks": "approving of it", "good": "finishing"})
     document = place.document("wait", "--stop-on", "waiting", "--interval", "100ms")
@@ -41,6 +55,7 @@ def test_wait_can_stop_once_only_people_are_waited_for(place: LiveTasks) -> None
     assert (document["end"], document["summary"]) == ("finished", {"done": 2})
 
 
+@in_stopped_time
 def test_wait_writes_a_junit_report(place: LiveTasks) -> None:
     place.apply({"bad": "failing", "good": "finishing", "asks": "approving"})
     report = place.folder / "wait.xml"
@@ -68,6 +83,7 @@ def test_json_is_one_document(place: LiveTasks) -> None:
     assert document["summary"] == {"done": 1}
 
 
+@in_stopped_time
 @pytest.mark.parametrize("form", ["markdown", "html", "sarif", "github", "junit", "json", "text"])
 def test_every_report_shows_the_statuses(place: LiveTasks, form: str) -> None:
     place.apply({"bad": "failing", "good": "finishing", "asks": "approving"})
@@ -92,11 +108,11 @@ def test_an_interrupt_does_not_cancel_tasks(place: LiveTasks) -> None:
     assert place.statuses() == {"asks": "waiting"}
 
 
+@in_stopped_time
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_a_temporarily_unreachable_service_is_retried(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
 ) -> None:
-    place.apply({"slow": "slow one"})
     get, asked = Client.get_task, []
 
     def away(self: Client, org_name: str, task_id: str) -> Any:
@@ -105,8 +121,9 @@ def test_a_temporarily_unreachable_service_is_retried(
             raise failed(RemoteError, "the service is away", "Try again.")
         return get(self, org_name, task_id)
 
-    monkeypatch.setattr(Client, "get_task", away)
     timeout = "1m" if comes_back else "500ms"
+    place.apply({"slow": "slow one"})
+    monkeypatch.setattr(Client, "get_task", away)
     code, _, err = place.run("wait", "--interval", "100ms", "--timeout", timeout)
     assert code == (0 if comes_back else 1)
     assert err.count("the service is away; retrying") == 1
