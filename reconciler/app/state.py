@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
 from reconciler.state import edit, move
-from reconciler.state.codec import StateSource, decode_state, encode_state
+from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
 from reconciler.state.model import Dropped, State
 from reconciler.state.session import read_state
@@ -239,14 +238,11 @@ def release_lock(ctx: Context, epoch: int) -> LocationChange:
     return LocationChange(location.display_name, "unlocked", True, str(holder))
 
 
-def pull_state(ctx: Context) -> dict[str, object]:
-    """The state with its journal as JSON, without the checksum, which edits would invalidate.
-    TaskctlError, also if there is no state."""
+def pull_state(ctx: Context) -> State:
+    """The state with its journal. TaskctlError, also if there is none."""
     if missing := ctx.missing_state:
         raise TaskctlError.of(Code.STATE_NOT_INITIALIZED, "file", file=missing)
-    document: dict[str, object] = json.loads(encode_state(ctx.read_state()))
-    del document["checksum"]
-    return document
+    return ctx.read_state()
 
 
 def push_state(ctx: Context, file: str) -> LocationChange:

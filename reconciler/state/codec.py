@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
@@ -42,11 +42,7 @@ VERSION = 3
 _SAME = ("lineage", "serial", "backend", "baselines", "latest", "runs", "move", "journal")
 """The fields of `State` that `StateFile` has, too."""
 
-_RECORDS = 1_000
-"""How many records are encoded together."""
-
-_TASKS, _NO_TASKS, _END = b'"tasks": {', b'"tasks": {}', b"\n  }\n}"
-"""Texts in a state file: the member without records comes last but one, before `version`."""
+_RECORDS = 1_000  # are encoded together
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
@@ -72,22 +68,25 @@ def encode_state(state: State) -> bytes:
 
 
 def state_parts(state: State) -> Checksummed:
-    """The same in parts, made of some records at a time."""
-    return Checksummed(partial(_parts, state))
+    """The same in parts."""
+    return Checksummed(partial(text_parts, state))
 
 
-def _parts(state: State) -> Iterator[bytes]:
-    head, _, tail = indented(_without_records(state)).rpartition(_NO_TASKS)
-    yield head + (_TASKS if state.records else _NO_TASKS)
-    names = sorted((str(ref), ref) for ref in state.records)
-    for start in range(0, len(names), _RECORDS):
-        some = {
-            name: replace(state.records[ref], ref=NO_TASK)
-            for name, ref in names[start : start + _RECORDS]
-        }
-        text = indented(encode_json({"tasks": some}))[len(b"{\n  " + _TASKS) : -len(_END)]
-        yield (b"," if start else b"") + text
-    yield (b"\n  }" if state.records else b"") + tail
+def text_parts(state: State, laid_out: Callable[[bytes], bytes] = indented) -> Iterator[bytes]:
+    """The state without a checksum, some records at a time; `laid_out` gives JSON its layout."""
+    head, no_tasks, tail = laid_out(_without_records(state)).rpartition(b'"tasks": {}')
+    if not state.records:
+        yield head + no_tasks + tail
+        return
+    before, after = laid_out(b'{"tasks":{"":0}}').split(b'"": 0')
+    start, gap = head + before.lstrip(b"{\n "), b"," + (before.rpartition(b"{")[2] or b" ")
+    refs = sorted(state.records, key=str)
+    for index in range(0, len(refs), _RECORDS):
+        some = refs[index : index + _RECORDS]
+        tasks = {str(ref): replace(state.records[ref], ref=NO_TASK) for ref in some}
+        yield start + laid_out(encode_json({"tasks": tasks}))[len(before) : -len(after)]
+        start = gap
+    yield after.partition(b"}")[0] + b"}" + tail
 
 
 def _without_records(state: State) -> bytes:

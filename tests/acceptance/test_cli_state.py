@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.state import codec
 
 STATE = Path(".taskctl/local.state.json")
 
@@ -112,6 +113,23 @@ def test_several_records_are_listed_and_edited_by_a_pattern(taskctl: Taskctl) ->
     assert STATE.read_bytes() == before
     taskctl("state", "rm", "tasks/all.yaml", "-y")
     assert recorded() == {}
+
+
+def test_pull_prints_the_state_file_in_inert_ascii(
+    taskctl: Taskctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if not all records are encoded together."""
+    monkeypatch.setattr(codec, "_RECORDS", 2)
+    write({key: {"message": f"{key}: ##[error]Grüße 🙂\x7f\n"} for key in "abcde"})
+    taskctl("apply", "--yes")
+    state = json.loads(STATE.read_bytes())
+    del state["checksum"]
+    inert = [json.dumps(state, indent=n).replace("##[", "\\u0023#[") for n in (2, None)]
+    assert taskctl("state", "pull") == f"{inert[0]}\n"
+    start = '{"formatVersion": 1,\n "diagnostics": [],\n "state": '
+    assert taskctl("state", "pull", "--format", "json") == f"{start}{inert[1]}}}\n"
+    taskctl("state", "rm", "*", "-y")
+    assert json.loads(taskctl("state", "pull"))["tasks"] == {}
 
 
 def test_resolve_verifies_the_task_with_the_service(taskctl: Taskctl) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -173,7 +173,7 @@ class Output:
     def result(
         self,
         document: Callable[[], dict[str, Any]],
-        text: Callable[[Style], str],
+        text: Callable[[Style], str | Iterator[str]],
         diagnostics: Sequence[Diagnostic] = (),
     ) -> None:
         """The result of a command without a report: a JSON document, or text."""
@@ -184,12 +184,18 @@ class Output:
         if not self.options.quiet:
             self.document(text(self.style_of_result()))
 
-    def document(self, text: str) -> None:
-        """Writes to stdout. External text must have passed through `render.safe`."""
+    def document(self, text: str | Iterator[str]) -> None:
+        """Writes to stdout; parts are not cut off by a signal. External text must have passed
+        through `render.safe`."""
         self.has_result = True
         FOOT.remove()
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        if isinstance(text, str):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            from reconciler.cli.signals import write_whole
+
+            write_whole(text)
 
     # The rest of `Ui`
 
