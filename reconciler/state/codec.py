@@ -253,10 +253,10 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
             raise ShapeError("task", "unknown")
         force_setattr(record, "ref", ref)
         _check_record(record)
-        share_record(record)
+        record = share_record(record)
     except ShapeError as problem:
         raise problem.under(f"tasks[{json.dumps(name)}]") from None
-    return ref, record
+    return record.ref, record
 
 
 def _notes(name: str, raw: Raw) -> tuple[TaskRef, KeyNotes]:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from hashlib import sha256
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.value import replace
 from reconciler.state.attempt import Move, Stage
-from reconciler.state.codec import encode_state
+from reconciler.state.codec import text_parts
 from reconciler.state.model import State
 from reconciler.state.session import Session, StateLocation
+from reconciler.system.memory import declared
 
 Opened = Callable[[StateLocation], Session]
 """Locks and opens a state, even if it was moved."""
@@ -36,6 +38,7 @@ def migrate(source: StateLocation, target: StateLocation, opened: Opened) -> boo
             return _complete(source, target, opened, state.lineage)
         if state.move is not None and state.move != Move(Stage.MOVING_TO, target.display_name):
             raise _moved(state.move, source)
+        declared.update((ref.key, record) for ref, record in state.records.items())
         try:
             _save(source_session, replace(state, move=Move(Stage.MOVING_TO, target.display_name)))
             move = Move(Stage.MOVING_FROM, source.display_name)
@@ -101,7 +104,11 @@ def _emptied(state: State, move: Move) -> State:
 
 
 def _content(state: State) -> bytes:
-    return encode_state(replace(state, serial=0, journal=""))
+    """A digest of everything that is moved; its text would need as much memory again."""
+    digest = sha256()
+    for part in text_parts(replace(state, serial=0, journal="")):
+        digest.update(part)
+    return digest.digest()
 
 
 def _moved(move: Move, location: StateLocation) -> StateError:

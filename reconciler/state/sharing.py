@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr
 
 from reconciler.model.fields import ENUMERATED
 from reconciler.model.identity import Identity
+from reconciler.model.typed_json import encode_json
 from reconciler.state.attempt import RecordChange
 from reconciler.state.model import Record
 from reconciler.system.memory import declared, share, share_parts
@@ -21,9 +22,13 @@ def _shared(part: P) -> P:
     return part
 
 
-def share_record(record: Record) -> None:
-    """Saves 100 of 545 MiB with 100,000 tasks, and with as much text as generated tasks may have,
-    another 135 MiB if their manifests were read before."""
+def share_record(record: Record) -> Record:
+    """The record with shared parts, or the same record of a moved state. Saves 100 of 545 MiB with
+    100,000 tasks, and with as much text as generated tasks may have, another 135 MiB if their
+    manifests were read before."""
+    task = declared.get(record.ref.key)
+    if isinstance(task, Record) and encode_json(task) == encode_json(record):
+        return task
     force_setattr(record, "identity", _shared(record.identity))
     force_setattr(record, "changes", _shared(record.changes))
     if isinstance(record.outputs, dict):
@@ -32,10 +37,11 @@ def share_record(record: Record) -> None:
     added = diff.get("add") if isinstance(diff, dict) else None
     if isinstance(added, list):
         added[:] = [share(entity) if isinstance(entity, dict) else entity for entity in added]
-    if (task := declared.get(record.ref.key)) is not None:
+    if task is not None:
         if task.inputs == record.inputs:
             force_setattr(record, "inputs", task.inputs)
         if task.file == record.file:
             force_setattr(record, "file", task.file)
         if record.generated is not None and task.generated == record.generated:
             force_setattr(record, "generated", task.generated)
+    return record

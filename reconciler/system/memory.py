@@ -20,8 +20,8 @@ _SHORT = 1_000
 _objects: dict[str, dict[str, Any]] = {}
 _texts: dict[str, str] = {}
 declared: dict[str, Any] = {}
-"""The tasks of the manifests, by key: their records, which are read later, share what is equal.
-Nothing else may depend on it."""
+"""The tasks of the manifests, or the records of a moved state, by key: records that are read later
+share what is equal. Nothing else may depend on it."""
 
 
 @contextmanager
