@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -87,18 +87,17 @@ def accept_manifest(
 ) -> tuple[Edit, ...]:
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
     after confirmation. Returns nothing if it was declined. TaskctlError."""
-    tasks = ctx.read(ctx.settings.names(paths)).tasks
     with ctx.open_state("state accept") as session:
-        state = session.state
+        state = session.state  # before the manifests: its file needs much memory for a moment
+        declared = _by_name(ctx.read(ctx.settings.names(paths)).tasks)
         refs = select_refs(ctx, state, [selector])
         if len(refs) > 1:  # a glob may also match rows and periods that nothing declares any more
-            keys = {(task.org_name, task.key) for task in tasks}
-            declared = (ref for ref in refs if {ref, (None, ref.key)} & keys)
-            refs = tuple(ref for ref in declared if ref in state.records) or refs
+            matching = (r for r in refs if r in declared or (None, r.key) in declared)
+            refs = tuple(ref for ref in matching if ref in state.records) or refs
         events: list[Event] = []
         edits = []
         for ref in refs:
-            task = _find_declared(tasks, ref)
+            task = _find_declared(declared, ref)
             new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
             edits.append(Edit(ref, "accepted", bool(new), task.file))
             events += new
@@ -163,7 +162,7 @@ def _find_in_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
     """The declared task of a `KEY` or `ORG/KEY`, which must be unique."""
     tasks = ctx.with_organizations(ctx.read(())).tasks
     found = [task for task in tasks if key in (task.key, str(task.ref))]
-    return found[0] if len(found) == 1 else _find_declared(tasks, edit.find(state, key))
+    return found[0] if len(found) == 1 else _find_declared(_by_name(tasks), edit.find(state, key))
 
 
 def _confirm(
@@ -174,11 +173,18 @@ def _confirm(
     return len(refs) < 2 or confirm(ctx, question, yes=yes, again=again, refs=shown)
 
 
-def _find_declared(tasks: Sequence[DesiredTask], ref: TaskRef) -> DesiredTask:
-    for task in tasks:
-        if task.key == ref.key and task.org_name in (None, ref.org_name):
-            return task
-    raise TaskctlError.of(Code.NOT_DECLARED, at=Place(key=ref.key), ref=str(ref))
+_ByName = Mapping[tuple[str | None, str], "DesiredTask"]
+
+
+def _by_name(tasks: Iterable[DesiredTask]) -> _ByName:
+    return {(task.org_name, task.key): task for task in tasks}
+
+
+def _find_declared(tasks: _ByName, ref: TaskRef) -> DesiredTask:
+    task = tasks.get(ref) or tasks.get((None, ref.key))
+    if task is None:
+        raise TaskctlError.of(Code.NOT_DECLARED, at=Place(key=ref.key), ref=str(ref))
+    return task
 
 
 def _find_free(ctx: Context, state: State, ref: TaskRef, task_id: str) -> RemoteTask:

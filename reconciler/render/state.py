@@ -209,18 +209,18 @@ def edit_text(edit: Edit) -> str:
 
 
 def edits_document(edits: Iterable[Edit]) -> Document:
-    return json_document(
-        edits=[
-            {
-                "changed": edit.changed,
-                "result": edit.done,
-                "key": edit.ref.key,
-                "orgName": edit.ref.org_name,
-                **({"to": edit.to} if edit.to else {}),
-            }
-            for edit in edits
-        ]
-    )
+    """The document with an iterator over its edits, of which there may be very many."""
+    return json_document(edits=map(_edit, edits))
+
+
+def _edit(edit: Edit) -> Document:
+    return {
+        "changed": edit.changed,
+        "result": edit.done,
+        "key": edit.ref.key,
+        "orgName": edit.ref.org_name,
+        **given(to=edit.to),
+    }
 
 
 def location_text(change: LocationChange) -> str:
