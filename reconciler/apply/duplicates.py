@@ -14,11 +14,12 @@ from reconciler.model.mark import microseconds
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
+from reconciler.model.value import replace
 from reconciler.plan.duplicates import duplicate_warning
 from reconciler.plan.lookup import Depth
 from reconciler.plan.plan import PlannedTask
-from reconciler.state.attempt import Duplicate
-from reconciler.state.model import Duplicated
+from reconciler.state.attempt import Duplicate, kept_outputs
+from reconciler.state.model import Duplicated, Record, State
 
 MAX_SECONDS = 60.0
 """For how long an apply starts to read at its end."""
@@ -67,13 +68,15 @@ class _Organization:
         self._unread: dict[str, Sequence[Remark]] = {}
 
     def listed(self) -> list[RemoteTask]:
-        """The list down to the tasks that existed before this apply."""
+        """The list down to the tasks that existed before this apply, only with their outputs: the
+        rest of so many tasks would need much memory."""
         depth, found, kept = Depth.of(self._baseline), dict[str, RemoteTask](), Kept()
         try:
             for page in self._ctx.service.list_tasks(self._org_name):
                 for task in page:
-                    kept.keep(task.id, task.raw)
-                    found[task.id] = task
+                    outputs = kept_outputs(task.raw)
+                    kept.keep(task.id, outputs)
+                    found[task.id] = replace(task, raw=outputs)
                 if page.problem is not None:
                     self._unlisted = (page.problem.cause,)
                 if depth.is_reached(found):
@@ -89,17 +92,11 @@ class _Organization:
         """The unrecorded ones of these tasks that have the mark of a recorded key, and that this
         user may have created."""
         state, identity = self._ctx.session.state, self._ctx.identity
-        known = set(state.recorded_ids())
-        known.update(self._baseline.ids if self._baseline is not None else ())
-        owners = {
-            us: (mark, record)
-            for mark, ref in state.marks()
-            if ref.org_name == self._org_name
-            and mark not in state.attempts
-            and (record := state.records.get(ref)) is not None
-            and (us := microseconds(mark)) is not None
-        }
-        unknown = [task for task in tasks if task.id not in known and task.may_be_of(identity)]
+        known = state.recorded_ids()
+        before = frozenset(self._baseline.ids if self._baseline is not None else ())
+        new = (task for task in tasks if task.id not in known and task.id not in before)
+        unknown = [task for task in new if task.may_be_of(identity)]
+        owners = self._owners(state) if unknown else {}
         with ThreadPoolExecutor(parallelism, "duplicates") as pool:
             marks = mapped(pool, self._mark, unknown)
             for task, us in zip(unknown, marks, strict=True):
@@ -108,6 +105,17 @@ class _Organization:
                     mark, record = owner
                     ref, file, sensitive = record.ref, record.file, record.sensitive
                     yield Duplicate(ref, task.id, mark, identity, file, sensitive=sensitive)
+
+    def _owners(self, state: State) -> dict[int, tuple[str, Record]]:
+        """The marks of recorded keys, by their time in microseconds."""
+        return {
+            us: (mark, record)
+            for mark, ref in state.marks()
+            if ref.org_name == self._org_name
+            and mark not in state.attempts
+            and (record := state.records.get(ref)) is not None
+            and (us := microseconds(mark)) is not None
+        }
 
     def unread(self) -> Iterator[Diagnostic]:
         """Warnings about unread messages and an unread list, which may hide a duplicate."""
