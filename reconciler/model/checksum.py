@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 
 _MEMBER = re.compile(rb'\{\s*"checksum": ?"([0-9a-f]{8})",')
 _PART_BYTES, _KEPT_BYTES = 1 << 20, 1 << 24
@@ -48,6 +49,12 @@ class Checksummed:
             raise RuntimeError("a text was changed while it was written")
         yield text
 
+    def __bytes__(self) -> bytes:
+        """All parts. To join a list of them would need the memory twice."""
+        text = BytesIO()
+        text.writelines(self)
+        return text.getvalue()
+
 
 def _rest(text: Iterable[bytes]) -> Iterator[bytes]:
     """What follows the checksum."""
@@ -59,7 +66,7 @@ def _rest(text: Iterable[bytes]) -> Iterator[bytes]:
 
 def with_checksum(data: bytes) -> bytes:
     """The object `data` in the same layout, with a checksum and a final newline."""
-    return b"".join(Checksummed(lambda: [data]))
+    return bytes(Checksummed(lambda: [data]))
 
 
 def is_intact(data: bytes) -> bool:

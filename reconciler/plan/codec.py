@@ -36,7 +36,7 @@ _FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 
 def encode_saved_plan(plan: Plan) -> bytes:
     """The file of a saved plan. Its first key tells it from a manifest."""
-    return b"".join(saved_plan_parts(plan))
+    return bytes(saved_plan_parts(plan))
 
 
 def saved_plan_parts(plan: Plan) -> Checksummed:

@@ -64,7 +64,7 @@ class StateSource(NamedTuple):
 
 def encode_state(state: State) -> bytes:
     """The state file: its checksum, sorted keys, indent 2, UTF-8, final newline; deterministic."""
-    return b"".join(state_parts(state))
+    return bytes(state_parts(state))
 
 
 def state_parts(state: State) -> Checksummed:

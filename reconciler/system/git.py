@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 TIMEOUT = 120.0
 """Seconds for one command."""
@@ -38,9 +39,11 @@ def run_git(
     own: Mapping[str, str] | None = None,
     given: bytes = b"",
     watch: Callable[[], object] = lambda: None,
+    output: BinaryIO | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """The ended process. Raises FileNotFoundError without git, TimeoutExpired, and what `watch`
-    raises to stop it, which is called several times per second.
+    raises to stop it, which is called several times per second. A large output goes to a file:
+    from a pipe, it would need the memory twice.
 
     `env` is the user's environment. Credential helpers and ssh inherit it, so the access token and
     the keys of states are removed from it; `own` are variables to add.
@@ -48,14 +51,19 @@ def run_git(
     command = ["git", *_OPTIONS, *words]
     pipe = subprocess.PIPE
     with subprocess.Popen(  # noqa: S603 - git, without a shell
-        command, cwd=folder, env=_environment(env, own), stdin=pipe, stdout=pipe, stderr=pipe
+        command,
+        cwd=folder,
+        env=_environment(env, own),
+        stdin=pipe,
+        stdout=output or pipe,
+        stderr=pipe,
     ) as process:
         try:
-            output, errors = _communicate(process, given, watch)
+            printed, errors = _communicate(process, given, watch)
         except BaseException:
             process.kill()
             raise
-    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+    return subprocess.CompletedProcess(command, process.returncode, printed, errors)
 
 
 def _communicate(

@@ -12,9 +12,10 @@ import re
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from reconciler.model import limits
 from reconciler.state.engines import (
@@ -167,7 +168,12 @@ class GitEngine:
         size = self._sizes.get(name, 0)
         check_size(name, size, limits.STATE_PART_BYTES)
         room.take(name, size)
-        return self._git("cat-file", "blob", object_id)
+        copy = self._objects / f"{name}.copy"
+        with copy.open("wb") as file:
+            self._git("cat-file", "blob", object_id, output=file)
+        data = copy.read_bytes()
+        copy.unlink()
+        return data
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         """Takes effect with the next swap."""
@@ -230,25 +236,29 @@ class GitEngine:
 
     def _write(self, kind: str, data: bytes) -> str:
         """Stores an object, as git does, without a process for each. Returns its ID."""
-        whole = b"%b %d\0%b" % (kind.encode(), len(data), data)
-        object_id = hashlib.new(self._hash, whole, usedforsecurity=False).hexdigest()
+        digest, packed = hashlib.new(self._hash, usedforsecurity=False), zlib.compressobj(1)
+        parts = []
+        for text in (b"%b %d\0" % (kind.encode(), len(data)), data):  # a copy might be large
+            digest.update(text)
+            parts.append(packed.compress(text))
+        object_id = digest.hexdigest()
         folder = self._objects / object_id[:2]
         folder.mkdir(exist_ok=True)
-        (folder / object_id[2:]).write_bytes(zlib.compress(whole, 1))
+        (folder / object_id[2:]).write_bytes(b"".join((*parts, packed.flush())))
         return object_id
 
-    def _git(self, *words: str, expected: Sequence[int] = (0,), quiet: bool = False) -> bytes:
-        done = self._run(*words)
+    def _git(
+        self, *words: str, expected: Sequence[int] = (0,), quiet: bool = False, **how: Any
+    ) -> bytes:
+        done = self._run(*words, **how)
         if done.returncode in expected:
             return done.stdout
         if quiet:
             return b""
         raise git_fault(done.stderr)
 
-    def _run(
-        self, *words: str, watch: Callable[[], object] = lambda: None
-    ) -> subprocess.CompletedProcess[bytes]:
-        return run_in(self._folder, *words, env=self._environment, own=self._own, watch=watch)
+    def _run(self, *words: str, **how: Any) -> subprocess.CompletedProcess[bytes]:
+        return run_in(self._folder, *words, env=self._environment, own=self._own, **how)
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine:

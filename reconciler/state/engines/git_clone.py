@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reconciler.state.engines import Cause, Denied, Unsure
 from reconciler.system.git import TIMEOUT, run_git
@@ -91,12 +91,11 @@ def run_in(
     folder: Path,
     *words: str,
     env: Mapping[str, str],
-    own: Mapping[str, str] | None = None,
-    watch: Callable[[], object] = lambda: None,
+    **how: Any,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Git's ended process. Raises Denied if git is not installed, Unsure if it does not end."""
+    """`run_git` `how` it says. Raises Denied if git is not installed, Unsure if it does not end."""
     try:
-        return run_git(folder, "-c", "gc.auto=0", *words, env=env, own=own, watch=watch)
+        return run_git(folder, "-c", "gc.auto=0", *words, env=env, **how)
     except FileNotFoundError as problem:
         raise Denied("git", "extra") from problem
     except subprocess.TimeoutExpired as problem:
