@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 
 _MEMBER = re.compile(rb'\{\s*"checksum": ?"([0-9a-f]{8})",')
-_PART_BYTES, _KEPT_BYTES = 1 << 20, 1 << 24
+_PART_BYTES, _KEPT_BYTES, _KEPT_VALUES = 1 << 20, 1 << 24, 20_000
 
 
 class Checksummed:
     """The object whose text `make` yields in parts, with a checksum and a final newline: again in
     parts, to be written one after the other, once. `size` is their sum in bytes.
 
-    The checksum comes first, so a text that is too long to be kept is made twice.
+    The checksum comes first, so a text that is too long to be kept is made twice. That of more
+    than 20,000 `values` is not kept even until it is too long.
     """
 
-    def __init__(self, make: Callable[[], Iterable[bytes]]) -> None:
+    def __init__(self, make: Callable[[], Iterable[bytes]], values: int = 0) -> None:
         self._make = make
         self._kept: list[bytes] = []
         self._crc, self.size, gap = 0, 0, b""
@@ -29,7 +30,7 @@ class Checksummed:
             if not self.size:
                 gap = part[: len(part) - len(part.lstrip())]
             self._crc, self.size = zlib.crc32(part, self._crc), self.size + len(part)
-            if self.size <= _KEPT_BYTES:
+            if self.size <= _KEPT_BYTES and values <= _KEPT_VALUES:
                 self._kept.append(part)
             else:
                 self._kept.clear()

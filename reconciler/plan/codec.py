@@ -41,7 +41,7 @@ def encode_saved_plan(plan: Plan) -> bytes:
 
 def saved_plan_parts(plan: Plan) -> Checksummed:
     """The same in parts, made of some tasks at a time."""
-    return Checksummed(partial(_parts, plan))
+    return Checksummed(partial(_parts, plan), len(plan.tasks))
 
 
 def _parts(plan: Plan) -> Iterator[bytes]:

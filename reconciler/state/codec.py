@@ -69,7 +69,7 @@ def encode_state(state: State) -> bytes:
 
 def state_parts(state: State) -> Checksummed:
     """The same in parts."""
-    return Checksummed(partial(text_parts, state))
+    return Checksummed(partial(text_parts, state), len(state.records))
 
 
 def text_parts(state: State, laid_out: Callable[[bytes], bytes] = indented) -> Iterator[bytes]:
