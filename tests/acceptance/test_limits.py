@@ -107,7 +107,10 @@ FOLLOWED = {
     "apply x.plan": 0,
     "status": 0,
     "wait --timeout 1s": 2,
+    "state pull": 0,
 }
+EDITED = ("state accept * -y", "state migrate --to moved.json")
+"""Once every prompt was edited."""
 
 
 @pytest.mark.soak
@@ -122,6 +125,10 @@ def test_99000_tasks_with_64_mib_of_texts_are_created_and_followed(
         for command, code in FOLLOWED.items():
             ended = measure(*command.split())
             assert (command, ended.code, ended.mib < MOST_MIB) == (command, code, True)
+        write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}}: {'x' * 550}'}}\n")
+        for command in EDITED:
+            ended = measure(*command.split())
+            assert (command, ended.code, ended.mib < MOST_MIB) == (command, 0, True)
 
 
 @pytest.mark.reaches("PATH_CHARACTERS")
