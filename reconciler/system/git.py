@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 TIMEOUT = 120.0
 """Seconds for one command."""
@@ -37,7 +37,6 @@ def run_git(
     *words: str,
     env: Mapping[str, str],
     own: Mapping[str, str] | None = None,
-    given: bytes = b"",
     watch: Callable[[], object] = lambda: None,
     output: BinaryIO | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
@@ -50,16 +49,12 @@ def run_git(
     """
     command = ["git", *_OPTIONS, *words]
     pipe = subprocess.PIPE
+    pipes: Any = {"stdin": subprocess.DEVNULL, "stdout": output or pipe, "stderr": pipe}
     with subprocess.Popen(  # noqa: S603 - git, without a shell
-        command,
-        cwd=folder,
-        env=_environment(env, own),
-        stdin=pipe,
-        stdout=output or pipe,
-        stderr=pipe,
+        command, cwd=folder, env=_environment(env, own), **pipes
     ) as process:
         try:
-            printed, errors = _communicate(process, given, watch)
+            printed, errors = _communicate(process, watch)
         except BaseException:
             process.kill()
             raise
@@ -67,14 +62,12 @@ def run_git(
 
 
 def _communicate(
-    process: subprocess.Popen[bytes], given: bytes, watch: Callable[[], object]
+    process: subprocess.Popen[bytes], watch: Callable[[], object]
 ) -> tuple[bytes, bytes]:
-    rest: bytes | None = given
     for _ in range(round(TIMEOUT / _WATCH)):
         try:
-            return process.communicate(rest, _WATCH)
+            return process.communicate(timeout=_WATCH)
         except subprocess.TimeoutExpired:
-            rest = None  # what is left of it is still sent
             watch()
     raise subprocess.TimeoutExpired(process.args, TIMEOUT)
 
