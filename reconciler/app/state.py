@@ -88,25 +88,32 @@ def accept_manifest(
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
     after confirmation. Returns nothing if it was declined. TaskctlError."""
     with ctx.open_state("state accept") as session:
-        state = session.state  # before the manifests: its file needs much memory for a moment
-        declared = _by_name(ctx.read(ctx.settings.names(paths)).tasks)
-        refs = select_refs(ctx, state, [selector])
-        if len(refs) > 1:  # a glob may also match rows and periods that nothing declares any more
-            matching = (r for r in refs if r in declared or (None, r.key) in declared)
-            refs = tuple(ref for ref in matching if ref in state.records) or refs
-        events: list[Event] = []
-        edits = []
-        for ref in refs:
-            task = _find_declared(declared, ref)
-            new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
-            edits.append(Edit(ref, "accepted", bool(new), task.file))
-            events += new
+        # First the state, whose file needs much memory for a moment, then the manifests.
+        edits, events = _accepted(ctx, session.state, selector, paths)
         edits = [each for each in edits if each.changed] or edits
         again = ("state", "accept", selector, *paths, "-y")
         if not _confirm(ctx, "ask.accept", [each.ref for each in edits], yes=yes, again=again):
             return ()
         session.append(*events)
     return tuple(edits)
+
+
+def _accepted(
+    ctx: Context, state: State, selector: str, paths: Sequence[str]
+) -> tuple[list[Edit], list[Event]]:
+    declared = _by_name(ctx.read(ctx.settings.names(paths)).tasks)
+    refs = select_refs(ctx, state, [selector])
+    if len(refs) > 1:  # a glob may also match rows and periods that nothing declares any more
+        matching = (r for r in refs if r in declared or (None, r.key) in declared)
+        refs = tuple(ref for ref in matching if ref in state.records) or refs
+    edits: list[Edit] = []
+    events: list[Event] = []
+    for ref in refs:
+        task = _find_declared(declared, ref)
+        new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
+        edits.append(Edit(ref, "accepted", bool(new), task.file))
+        events += new
+    return edits, events
 
 
 def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
