@@ -12,12 +12,18 @@ from reconciler.model.remarks import Arg
 
 @dataclass(slots=True, eq=False)
 class RequestInFlight:
-    """A request since its first try; `why` is how the try before this one failed."""
+    """A request since its first try; `why` is how the try before this one failed, and `named` makes
+    its name, which few requests wait long enough to need."""
 
-    name: str
+    named: Callable[[], str]
     since: float
     tries: int = 1
     why: Arg = ""
+
+    @property
+    def name(self) -> str:
+        """Without its query."""
+        return self.named().partition("?")[0]
 
     def failed(self, why: Arg) -> None:
         """A try has failed, and another one follows."""
@@ -32,9 +38,9 @@ class InFlight:
         self._open: dict[RequestInFlight, None] = {}
 
     @contextmanager
-    def request(self, name: str) -> Iterator[RequestInFlight]:
-        """A request that waits for its answer in this context. Its query is not shown."""
-        made = RequestInFlight(name.partition("?")[0], self._clock())
+    def request(self, named: Callable[[], str]) -> Iterator[RequestInFlight]:
+        """A request that waits for its answer in this context."""
+        made = RequestInFlight(named, self._clock())
         with self._guard:
             self._open[made] = None
         try:

@@ -124,12 +124,12 @@ class Transport:
         exchange = self._exchange(timeout, timeout)
         exchange.max_idle, exchange.window = self.max_idle_for_post, window
         exchange.resets = True
-        with self.in_flight.request(self._name(request)):
+        with self.in_flight.request(lambda: self._name(request)):
             return self._send(request, exchange)
 
     def send_once(self, request: Request, timeout: float) -> ServiceResponse:
         """Sends once. Raises NoResponseError without a complete response in `timeout` seconds."""
-        with self.in_flight.request(self._name(request)):
+        with self.in_flight.request(lambda: self._name(request)):
             return self._send(request, self._exchange(timeout, timeout))
 
     def send(
@@ -137,7 +137,7 @@ class Transport:
     ) -> ServiceResponse:
         """Sends an idempotent request, with retries until `stopped`; returns the last response.
         Raises NoResponseError if the last try got none."""
-        with self.in_flight.request(self._name(request)) as pending:
+        with self.in_flight.request(lambda: self._name(request)) as pending:
             return self._send_again(request, stopped, pending)
 
     def _send_again(

@@ -90,7 +90,7 @@ def test_a_log_has_a_line_after_three_seconds_and_then_rarely(
     pending = InFlight(time)
     notes = WaitNotes(pending.longest, dict, in_place=False, clock=time)
     told = []
-    with pending.request("GET /a") as request, pending.request("GET /b"):
+    with pending.request(lambda: "GET /a") as request, pending.request(lambda: "GET /b"):
         for second in range(70):
             time.now = second
             if second == 10:
@@ -122,7 +122,7 @@ def test_a_terminal_has_one_row_until_something_else_is_written(
         act()
         return screen.getvalue()
 
-    with pending.request("GET /\x1b[31m" + "a" * 100):
+    with pending.request(lambda: "GET /\x1b[31m" + "a" * 100):
         assert written(notes.tick) == ""
         time.now = 4.0
         row = written(notes.tick)
