@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
     from reconciler.state.model import Event
 
+_TOGETHER = 5_000
+"""How many accepted records are written to a file together: the texts of a hundred thousand would
+need half a gigabyte. A shared state gets all at once, since git pushes the whole state each time.
+"""
+
 # Records
 
 
@@ -94,7 +99,9 @@ def accept_manifest(
         again = ("state", "accept", selector, *paths, "-y")
         if not _confirm(ctx, "ask.accept", [each.ref for each in edits], yes=yes, again=again):
             return ()
-        session.append(*events)
+        together = max(1, len(events)) if ctx.is_shared else _TOGETHER
+        for start in range(0, len(events), together):
+            session.append(*events[start : start + together])
     return tuple(edits)
 
 

@@ -18,8 +18,8 @@ class Checksummed:
     """The object whose text `make` yields in parts, with a checksum and a final newline: again in
     parts, to be written one after the other, once. `size` is their sum in bytes.
 
-    The checksum comes first, so a text that is too long to be kept is made twice. That of more
-    than 20,000 `values` is not kept even until it is too long.
+    The checksum comes first, so a text that is too long to be kept is made twice. With more than
+    20,000 `values` (records, or planned tasks), no part of it is kept until that is known.
     """
 
     def __init__(self, make: Callable[[], Iterable[bytes]], values: int = 0) -> None:
@@ -34,7 +34,8 @@ class Checksummed:
                 self._kept.append(part)
             else:
                 self._kept.clear()
-        self._member = b'{%b"checksum": "%08x",' % (gap, self._crc)
+        self.checksum = f"{self._crc:08x}"
+        self._member = b'{%b"checksum": "%b",' % (gap, self.checksum.encode())
         self.size += len(self._member)
 
     def __iter__(self) -> Iterator[bytes]:

@@ -42,7 +42,7 @@ VERSION = 3
 _SAME = ("lineage", "serial", "backend", "baselines", "latest", "runs", "move", "journal")
 """The fields of `State` that `StateFile` has, too."""
 
-_RECORDS = 1_000  # are encoded together
+_RECORDS = 1_000  # encoded together
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
@@ -73,7 +73,8 @@ def state_parts(state: State) -> Checksummed:
 
 
 def text_parts(state: State, laid_out: Callable[[bytes], bytes] = indented) -> Iterator[bytes]:
-    """The state without a checksum, some records at a time; `laid_out` gives JSON its layout."""
+    """The state without a checksum, some records at a time; `laid_out` gives JSON its layout. Only
+    `version` follows `tasks`, so the last text of that form is the member."""
     head, no_tasks, tail = laid_out(_without_records(state)).rpartition(b'"tasks": {}')
     if not state.records:
         yield head + no_tasks + tail
@@ -131,25 +132,25 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
     if not data.startswith(b"{") and not data.strip(b"\0 \t\r\n"):
         raise source.damaged("zeros" if data.strip() else "empty")
     with collection_paused():
+        intact = is_intact(data)
         try:
-            file = _outline(data, source, backend)
-            intact = is_intact(data)
-            if not intact:
-                _refuse_duplicates(data, source)
+            file = _outline(data, source, backend, intact=intact)
             state = _read(file)
         except ShapeError as problem:
             raise source.damaged("shape", reason=problem.cause) from None
-        if file.checksum and not intact and file.checksum.encode() not in encode_state(state):
+        if file.checksum and not intact and file.checksum != state_parts(state).checksum:
             backup = source.file + ".backup"
             raise StateError.about(source.file, Code.STATE_EDITED, backup=backup)
     return state
 
 
-def _outline(data: bytes, source: StateSource, backend: str) -> StateFile:
+def _outline(data: bytes, source: StateSource, backend: str, *, intact: bool) -> StateFile:
     """The file of this version and backend; other versions have other members. Raises StateError,
     or ShapeError."""
     try:
         file = decode_outline(StateFile, data)
+        check_version(file.version, source.file)
+        check_backend(file.backend, backend, source.file)
     except ShapeError:
         try:
             whole = members(data)
@@ -157,9 +158,11 @@ def _outline(data: bytes, source: StateSource, backend: str) -> StateFile:
             _refuse_json(data, problem, source)
         check_version(_member(int, whole, "version"), source.file)
         check_backend(_member(str, whole, "backend"), backend, source.file)
+        if not intact:
+            _refuse_duplicates(data, source)
         raise
-    check_version(file.version, source.file)
-    check_backend(file.backend, backend, source.file)
+    if not intact:
+        _refuse_duplicates(data, source)
     return file
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,9 +36,6 @@ class _Caller:
 
 class GroupCommit:
     """A log that serializes its writes. Thread-safe."""
-
-    together = sys.maxsize
-    """How many events of one `append` of a session are written together."""
 
     def __init__(
         self,

@@ -173,8 +173,6 @@ class _SyncFailedError(OSError):
 class Journal(GroupCommit):
     """Appends to a file, which the first event creates. Thread-safe."""
 
-    together = 5_000  # the texts of a hundred thousand would need half a gigabyte
-
     def __init__(
         self,
         path: Path,

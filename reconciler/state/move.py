@@ -39,6 +39,7 @@ def migrate(source: StateLocation, target: StateLocation, opened: Opened) -> boo
         if state.move is not None and state.move != Move(Stage.MOVING_TO, target.display_name):
             raise _moved(state.move, source)
         declared.update((ref.key, record) for ref, record in state.records.items())
+        stack.callback(declared.clear)
         try:
             _save(source_session, replace(state, move=Move(Stage.MOVING_TO, target.display_name)))
             move = Move(Stage.MOVING_FROM, source.display_name)

@@ -193,14 +193,12 @@ class Session:
         self._run, self._run_name = run, run.name
 
     def append(self, *events: Event) -> None:
-        """Makes the events durable and part of `state`. If it raises StateError, they are neither;
-        of more than the log writes together, the first ones may be both.
+        """Makes the events durable and part of `state`. If it raises StateError, they are neither.
 
-        Concurrent callers share one write.
+        Concurrent callers share one write. The events of one call are written together.
         """
-        together = self._log.together
-        for start in range(0, len(events), together):
-            self._log.append(self._signed(events[start : start + together]))
+        if events:
+            self._log.append(self._signed(events))
 
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
         """The events with this run where they name none. The run comes first unless it is known."""

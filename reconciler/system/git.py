@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict, Unpack
 
 TIMEOUT = 120.0
 """Seconds for one command."""
@@ -32,29 +32,39 @@ _ELSEWHERE = frozenset({
 """Variables that select another repository (a hook has some of them), or other programs of git."""
 
 
+class Running(TypedDict, total=False):
+    """`watch` is called several times per second, and may raise to stop git. A large `output` goes
+    to a file: from a pipe, it would need the memory twice."""
+
+    watch: Callable[[], object]
+    output: BinaryIO
+
+
 def run_git(
     folder: Path,
     *words: str,
     env: Mapping[str, str],
     own: Mapping[str, str] | None = None,
-    watch: Callable[[], object] = lambda: None,
-    output: BinaryIO | None = None,
+    **how: Unpack[Running],
 ) -> subprocess.CompletedProcess[bytes]:
     """The ended process. Raises FileNotFoundError without git, TimeoutExpired, and what `watch`
-    raises to stop it, which is called several times per second. A large output goes to a file:
-    from a pipe, it would need the memory twice.
+    raises.
 
     `env` is the user's environment. Credential helpers and ssh inherit it, so the access token and
     the keys of states are removed from it; `own` are variables to add.
     """
     command = ["git", *_OPTIONS, *words]
     pipe = subprocess.PIPE
-    pipes: Any = {"stdin": subprocess.DEVNULL, "stdout": output or pipe, "stderr": pipe}
     with subprocess.Popen(  # noqa: S603 - git, without a shell
-        command, cwd=folder, env=_environment(env, own), **pipes
+        command,
+        cwd=folder,
+        env=_environment(env, own),
+        stdin=subprocess.DEVNULL,
+        stdout=how.get("output", pipe),
+        stderr=pipe,
     ) as process:
         try:
-            printed, errors = _communicate(process, watch)
+            printed, errors = _communicate(process, how.get("watch", lambda: None))
         except BaseException:
             process.kill()
             raise

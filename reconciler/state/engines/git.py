@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from reconciler.model import limits
 from reconciler.state.engines import (
@@ -29,6 +29,7 @@ from reconciler.state.engines import (
     check_size,
 )
 from reconciler.state.engines.git_clone import DEFAULT_NAME, Clone, git_fault, run_in
+from reconciler.system.git import Running
 
 _LOOKUPS = 5
 """Lookups of the ref per read: a busy holder replaces it several times per second."""
@@ -168,12 +169,10 @@ class GitEngine:
         size = self._sizes.get(name, 0)
         check_size(name, size, limits.STATE_PART_BYTES)
         room.take(name, size)
-        copy = self._objects / f"{name}.copy"
-        with copy.open("wb") as file:
-            self._git("cat-file", "blob", object_id, output=file)
-        data = copy.read_bytes()
-        copy.unlink()
-        return data
+        with tempfile.TemporaryFile(dir=self._objects) as copy:
+            self._git("cat-file", "blob", object_id, output=copy)
+            copy.seek(0)
+            return copy.read()
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         """Takes effect with the next swap."""
@@ -248,7 +247,11 @@ class GitEngine:
         return object_id
 
     def _git(
-        self, *words: str, expected: Sequence[int] = (0,), quiet: bool = False, **how: Any
+        self,
+        *words: str,
+        expected: Sequence[int] = (0,),
+        quiet: bool = False,
+        **how: Unpack[Running],
     ) -> bytes:
         done = self._run(*words, **how)
         if done.returncode in expected:
@@ -257,7 +260,7 @@ class GitEngine:
             return b""
         raise git_fault(done.stderr)
 
-    def _run(self, *words: str, **how: Any) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, *words: str, **how: Unpack[Running]) -> subprocess.CompletedProcess[bytes]:
         return run_in(self._folder, *words, env=self._environment, own=self._own, **how)
 
 

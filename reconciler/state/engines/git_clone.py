@@ -7,10 +7,10 @@ import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 from reconciler.state.engines import Cause, Denied, Unsure
-from reconciler.system.git import TIMEOUT, run_git
+from reconciler.system.git import TIMEOUT, Running, run_git
 
 DEFAULT_NAME = "default"
 """The state of the root of a repository."""
@@ -91,11 +91,12 @@ def run_in(
     folder: Path,
     *words: str,
     env: Mapping[str, str],
-    **how: Any,
+    own: Mapping[str, str] | None = None,
+    **how: Unpack[Running],
 ) -> subprocess.CompletedProcess[bytes]:
-    """`run_git` `how` it says. Raises Denied if git is not installed, Unsure if it does not end."""
+    """As `run_git`. Raises Denied if git is not installed, Unsure if it does not end."""
     try:
-        return run_git(folder, "-c", "gc.auto=0", *words, env=env, **how)
+        return run_git(folder, "-c", "gc.auto=0", *words, env=env, own=own, **how)
     except FileNotFoundError as problem:
         raise Denied("git", "extra") from problem
     except subprocess.TimeoutExpired as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,9 @@ def test_every_flipped_bit_is_detected(at: int, bit: int) -> None:
 def test_an_edited_key_is_rejected_until_the_checksum_is_removed() -> None:
     changed = GOLDEN.replace("acme/task-0", "acme/task-8")
     assert refused(changed).code is Code.STATE_EDITED
+    (elsewhere,) = set(re.findall("sha256:([0-9a-f]{8})", changed)[:1])
+    other = re.sub('"checksum": "[0-9a-f]+"', f'"checksum": "{elsewhere}"', changed)
+    assert refused(other).code is Code.STATE_EDITED
     merged = "".join(line for line in changed.splitlines(True) if '"checksum"' not in line)
     (ref,) = decode(merged).records
     assert ref.key == "task-8"
@@ -63,6 +67,12 @@ DAMAGED, OTHER_VERSION, OTHER = Code.STATE_DAMAGED, Code.STATE_VERSION, Code.STA
         ("[1, 2]", DAMAGED, "json.lost"),
         ("null", DAMAGED, "json.lost"),
         (GOLDEN.encode().replace(b"Do 1", b"Do \xff"), DAMAGED, "utf8.lost"),
+        (GOLDEN.encode().replace(b'"lineage": "', b'"lineage": "\xff'), DAMAGED, "utf8.lost"),
+        (
+            GOLDEN.replace('"serial": 7', '"serial": 7,"serial": 8,"other": 1'),
+            DAMAGED,
+            "duplicate.lost",
+        ),
         (GOLDEN.encode("utf-16"), DAMAGED, "utf8.lost"),
         ("[" * 200_000, DAMAGED, "json.lost"),
         ('{"version": NaN}', DAMAGED, "json.lost"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark
@@ -42,6 +43,20 @@ def test_a_missing_file_is_a_new_state(path: Path) -> None:
     assert (state.serial, state.backend, state.records, state.attempts) == (0, BACKEND, {}, {})
     assert state.lineage != read_state(LocalState(path), backend=BACKEND).lineage
     assert list(path.parent.iterdir()) == []
+
+
+def test_of_many_events_of_one_call_all_or_none_are_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [Recorded(record(number % 3)) for number in range(12_000)]
+    with open_at(path) as session:
+        session.append(Recorded(record(7)))
+        before = session.state
+        monkeypatch.setattr(limits, "STATE_FILE_BYTES", 3_000_000)
+        with raises_with(StateError, "no room|full|large"):
+            session.append(*events)
+        assert session.state == before
+        assert sibling(path, ".journal").stat().st_size < 3_000
 
 
 def test_appended_entries_are_readable_before_and_after_the_save(path: Path) -> None:
