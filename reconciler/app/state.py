@@ -91,7 +91,8 @@ def accept_manifest(
     ctx: Context, selector: str, paths: Sequence[str], *, yes: bool
 ) -> tuple[Edit, ...]:
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
-    after confirmation. Returns nothing if it was declined. TaskctlError."""
+    after confirmation. Returns nothing if it was declined. TaskctlError; of more than 5,000 tasks,
+    some may be recorded then, and the same command records the others."""
     with ctx.open_state("state accept") as session:
         # First the state, whose file needs much memory for a moment, then the manifests.
         edits, events = _accepted(ctx, session.state, selector, paths)

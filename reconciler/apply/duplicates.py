@@ -18,7 +18,7 @@ from reconciler.model.value import replace
 from reconciler.plan.duplicates import duplicate_warning
 from reconciler.plan.lookup import Depth
 from reconciler.plan.plan import PlannedTask
-from reconciler.state.attempt import Duplicate, kept_outputs
+from reconciler.state.attempt import OUTPUTS, Duplicate
 from reconciler.state.model import Duplicated, Record, State
 
 MAX_SECONDS = 60.0
@@ -74,7 +74,7 @@ class _Organization:
         try:
             for page in self._ctx.service.list_tasks(self._org_name):
                 for task in page:
-                    outputs = kept_outputs(task.raw)
+                    outputs = {name: task.raw[name] for name in OUTPUTS if name in task.raw}
                     kept.keep(task.id, outputs)
                     found[task.id] = replace(task, raw=outputs)
                 if page.problem is not None:

@@ -73,8 +73,11 @@ def test_what_an_open_attempt_may_have_created_is_not_a_duplicate(
     assert search({"u": message("work of a", tried.mark)}, monkeypatch, known)[1].warnings == []
 
 
-def test_a_task_of_somebody_else_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = {"createdBy": {"githubLogin": "eve"}}
+@pytest.mark.parametrize("count", [0, 400])
+def test_a_task_of_somebody_else_is_not_read(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    eve = {"githubLogin": "eve", "name": "Eve", "avatarUrl": "https://example.com/" + "e" * 80}
+    entities = [{"type": "stack", "name": f"s{number}"} for number in range(count)]
+    theirs = {"createdBy": eve, "entities": entities}
     world, found = search({"u": message("work of a", MARK)}, monkeypatch, raw=theirs)
     assert (world.calls.of("read"), found.warnings) == ([], [])
     unknown = {"createdBy": {"name": "Eve"}}
