@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
-from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from reconciler.model import limits
+from tests.support.loopback import serving_on_loopback
 from tests.support.measured import MAX_MIB, MAX_SECONDS, Measure, measure, write_tasks
 
 __all__ = ["measure"]
@@ -58,16 +58,8 @@ def _serving(page: Callable[[str], bytes | None]) -> Iterator[tuple[str, list[st
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_on_loopback(Handler) as port:
+        yield f"http://127.0.0.1:{port}", asked
 
 
 @lru_cache(4)

@@ -6,14 +6,14 @@ from __future__ import annotations
 import hashlib
 import struct
 import subprocess
-import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from tests.support.git_server import git
+from tests.support.loopback import serving_on_loopback
 
 
 def large_object(bare: Path, mebibytes: int) -> str:
@@ -61,15 +61,8 @@ def hostile_host(size: int) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/x.git"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_on_loopback(Handler) as port:
+        yield f"http://127.0.0.1:{port}/x.git"
 
 
 def _packed(kind: int, data: bytes) -> bytes:

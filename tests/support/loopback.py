@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
-class _Server(ThreadingHTTPServer):
+class LoopbackServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that was killed is no error: nothing of it belongs in the output of the next."""
         if not isinstance(sys.exception(), OSError):
@@ -20,7 +20,7 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serving_on_loopback(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
     """Yields the port."""
-    with _Server(("127.0.0.1", 0), handler) as server:
+    with LoopbackServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
