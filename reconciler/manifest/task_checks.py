@@ -162,7 +162,13 @@ _FORMS = (
             ("slack.com/", r"hooks\.slack\.com/services/T\w+/B\w+/\w{16,}", "a Slack web hook"),
         ),
     ),
-    ("A", (("IA", r"\bA[KS]IA[0-9A-Z]{16}\b", "an AWS access key"),)),
+    (
+        "IA",
+        (
+            ("AKIA", r"\bAKIA[0-9A-Z]{16}\b", "an AWS access key"),
+            ("ASIA", r"\bASIA[0-9A-Z]{16}\b", "an AWS access key"),
+        ),
+    ),
     ("AIza", (("AIza", r"\bAIza[0-9A-Za-z_-]{35}", "a Google API key"),)),
     (
         "eyJ",
@@ -182,12 +188,18 @@ _DUMMY = "(?i)example|changeme|redacted|placeholder|x{6}|0{8}|12345678"
 
 def credentials(text: str) -> Iterator[tuple[str, str]]:
     """The kind of each credential ("a GitHub token") and its text, which must not be shown."""
-    for mark, forms in _FORMS:
-        for needle, form, kind in forms if mark in text else ():
-            for match in re.finditer(form, text) if needle in text else ():
-                value = match.groupdict().get("value")
-                if value is None or not re.search(_DUMMY, value):
-                    yield kind, value or match[0]
+    possible = [
+        (form, kind)
+        for mark, forms in _FORMS
+        if mark in text
+        for needle, form, kind in forms
+        if needle in text
+    ]
+    for form, kind in possible:
+        for match in re.finditer(form, text):
+            value = match.groupdict().get("value")
+            if value is None or not re.search(_DUMMY, value):
+                yield kind, value or match[0]
     if ":" in text or "=" in text:
         lower = text.lower()
         if "passw" in lower or "secret" in lower or "token" in lower or "key" in lower:
