@@ -59,8 +59,8 @@ class Pulumi:
         return ended.stdout
 
     @contextmanager
-    def session(self, prompt: str) -> Iterator[Callable[[str], None]]:
-        """An interactive session; gives a function that types a line and presses Enter."""
+    def session(self, prompt: str) -> Iterator[Terminal]:
+        """The terminal of an interactive session."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [self._program, "neo", "--org", "acme", prompt],
@@ -72,28 +72,35 @@ class Pulumi:
             start_new_session=True,
         )
         os.close(theirs)
-        threading.Thread(target=_drain, args=(ours,), daemon=True).start()
-
-        def enter(line: str) -> None:
-            os.write(ours, line.encode())
-            os.write(ours, b"\r")
-
         try:
-            yield enter
+            yield Terminal(ours)
         finally:
             process.kill()
             process.wait()
             os.close(ours)
 
 
-def _drain(terminal: int) -> None:
-    """Reads the program's output, and answers its query for the terminal's colors."""
-    with suppress(OSError):
-        while shown := os.read(terminal, 65536):
-            if b"\x1b]11;?" in shown:
-                os.write(terminal, b"\x1b]11;rgb:0000/0000/0000\x1b\\")
-            if b"\x1b[c" in shown:
-                os.write(terminal, b"\x1b[?62;c")
+class Terminal:
+    """A pseudo-terminal with what a program has `shown` so far."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd, self.shown = fd, b""
+        threading.Thread(target=self._drain, daemon=True).start()
+
+    def enter(self, line: str) -> None:
+        """Types a line and presses Enter."""
+        os.write(self._fd, line.encode())
+        os.write(self._fd, b"\r")
+
+    def _drain(self) -> None:
+        """Reads the program's output, and answers its query for the terminal's colors."""
+        with suppress(OSError):
+            while shown := os.read(self._fd, 65536):
+                self.shown += shown
+                if b"\x1b]11;?" in shown:
+                    os.write(self._fd, b"\x1b]11;rgb:0000/0000/0000\x1b\\")
+                if b"\x1b[c" in shown:
+                    os.write(self._fd, b"\x1b[?62;c")
 
 
 class Checks:
@@ -129,36 +136,35 @@ class Checks:
             assert "main.tf" in [entry["name"] for entry in result["content"]["entries"]]
 
     def is_approved_by_a_person(self) -> None:
-        with self._service("approving") as (pulumi, api), pulumi.session("Upgrade it") as enter:
-            request = _await(lambda: _last(api, "user_approval_request"))
-            _answer(api, enter, "y")
+        with self._service("approving") as (pulumi, api), pulumi.session("Upgrade it") as terminal:
+            request = _answer(api, terminal, "y")
             assert _last(api, "user_confirmation")["approval_request_id"] == request["id"]
             assert _last(api, "user_confirmation")["ok"] is True
             _await(lambda: _last(api, "assistant_message").get("is_final"))
 
     def is_rejected_by_a_person(self) -> None:
-        with self._service("approving") as (pulumi, api), pulumi.session("Upgrade it") as enter:
-            _await(lambda: _last(api, "user_approval_request"))
-            _answer(api, enter, "Use a preview.")
+        with self._service("approving") as (pulumi, api), pulumi.session("Upgrade it") as terminal:
+            _answer(api, terminal, "Use a preview.")
             answer = _last(api, "user_confirmation")
             assert (answer["ok"], answer["instructions"]) == (False, "Use a preview.")
 
     def a_question_is_answered(self) -> None:
-        with self._service("asking") as (pulumi, api), pulumi.session("Where?") as enter:
-            _await(lambda: _last(api, "user_approval_request"))
-            _answer(api, enter, "eu-west-1")
+        with self._service("asking") as (pulumi, api), pulumi.session("Where?") as terminal:
+            _answer(api, terminal, "eu-west-1")
             answer = _last(api, "user_confirmation")
             assert (answer["ok"], answer["instructions"]) == (False, "eu-west-1")
             _await(lambda: "eu-west-1" in _last(api, "assistant_message")["content"])
 
 
-def _answer(api: Api, enter: Callable[[str], None], line: str) -> None:
-    """Types until the answer has arrived, because the program may not show its prompt yet."""
-    end = time.monotonic() + PATIENCE
-    while not _last(api, "user_confirmation"):
-        assert time.monotonic() < end, "no answer arrived"
-        enter(line)
-        time.sleep(1)
+def _answer(api: Api, terminal: Terminal, line: str) -> Any:
+    """Answers the request once the program shows it, since it drops what is typed before. Returns
+    the request."""
+    request = _await(lambda: _last(api, "user_approval_request"))
+    end_of_text = " ".join(request["message"].split()[-2:]).encode()
+    _await(lambda: end_of_text in terminal.shown)
+    terminal.enter(line)
+    _await(lambda: _last(api, "user_confirmation"))
+    return request
 
 
 def _only(api: Api) -> Any:
