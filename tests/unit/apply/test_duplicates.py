@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.apply.duplicates import MAX_SECONDS, Search, find_duplicates
+from reconciler.model import limits
 from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.remote_task import FirstMessage
 from reconciler.model.task import TaskRef
@@ -101,6 +102,14 @@ def test_an_unreadable_task_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> N
         ("TC741", "v"),
         ("TC747", ("u", "silent")),
     ]
+
+
+def test_what_is_listed_has_a_limit_and_the_rest_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "KEPT_BYTES", 1)
+    large = {"entities": [{"type": "stack", "name": f"s{number}"} for number in range(400)]}
+    world, found = search({"u": message("work of a", MARK)}, monkeypatch, raw=large)
+    assert [task.id for task in found.listed] == ["t"]
+    assert ([each.code.value for each in found.warnings], world.calls.of("read")) == (["TC747"], [])
 
 
 def test_an_unreadable_list_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

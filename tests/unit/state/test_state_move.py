@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -217,6 +218,33 @@ def test_a_target_that_changes_meanwhile_is_not_used(
     monkeypatch.setattr(target, "read", changed)
     with pytest.raises(StateError):
         migrate(source, target, world.opened)
+    assert world.usable() == ["source"]
+    assert_whole(read_state(world.source, backend=BACKEND))
+
+
+def test_a_target_that_stores_another_record_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that are read back share what is equal with those of the source, and nothing else."""
+    world = World(("file", "file"), tmp_path, monkeypatch)
+    source, target = world.places(Process())
+    assert isinstance(target, LocalState)
+    read = target.read
+
+    def altered(backend: str) -> State:
+        written = target.path.read_bytes()
+        stored = json.loads(written)
+        del stored["checksum"]
+        stored["tasks"][str(record(1).ref)]["taskId"] = "another"
+        target.path.write_text(json.dumps(stored))
+        found = read(backend)
+        target.path.write_bytes(written)  # or else the change of the file is reported
+        return found
+
+    monkeypatch.setattr(target, "read", altered)
+    with pytest.raises(StateError) as problem:
+        migrate(source, target, world.opened)
+    assert problem.value.diagnostics[0].case == "differs"
     assert world.usable() == ["source"]
     assert_whole(read_state(world.source, backend=BACKEND))
 
