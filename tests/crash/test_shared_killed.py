@@ -140,7 +140,8 @@ def test_stopped_taken_over_and_continued(served: Served, requests: list[str]) -
 
 def test_two_runners_at_once(served: Served) -> None:
     with shared(served) as world:
-        both = [world.start("apply", "-y", "--lock-timeout", "1h") for _ in range(2)]
+        words = ("apply", "-y", "--lock-timeout", "1h")
+        both = [world.start(*words, machine=name, fast=False) for name in "ab"]
         for process in both:
             out, said = process.communicate()
             assert process.returncode == 0, out + said

@@ -29,9 +29,11 @@ def _move_to(machine: str) -> None:
     SystemClock.boot_id = machine  # type: ignore[assignment]
 
 
-def run_at_once(words: Sequence[str]) -> None:
+def run_at_once(machine: str, words: Sequence[str]) -> None:
     """`taskctl WORDS`, without the pauses between writes that Google Cloud Storage needs, and its
-    emulator does not."""
+    emulator does not; on another `machine`, if one is named."""
+    if machine:
+        _move_to(machine)
     PACES.clear()
     taskctl(words)
 

@@ -65,13 +65,14 @@ class Shared:
             number = self._numbers.get(asked, 0)
         meet(number, phase)
 
-    def start(self, *words: str, machine: str = "", watched: bool = False) -> Forked:
+    def start(
+        self, *words: str, machine: str = "", fast: bool = True, watched: bool = False
+    ) -> Forked:
         """`watched`: the state is reached through a proxy. `machine`: runs as on another machine,
-        at a fast pace."""
+        at a `fast` pace."""
         folder, env = self._prepare(watched=watched)
-        at_once = machine_process.run_at_once
-        target = partial(machine_process.run, machine) if machine else at_once
-        process = Forked(target, words, cwd=folder, env=env)
+        run = machine_process.run if machine and fast else machine_process.run_at_once
+        process = Forked(partial(run, machine), words, cwd=folder, env=env)
         if watched:
             self.process = process
         return process
