@@ -16,7 +16,7 @@ _PART_BYTES, _KEPT_BYTES, _KEPT_VALUES = 1 << 20, 1 << 24, 20_000
 
 class Checksummed:
     """The object whose text `make` yields in parts, with a checksum and a final newline: again in
-    parts, to be written one after the other, once. `size` is their sum in bytes.
+    parts, the same ones each time. `size` is their sum in bytes.
 
     The checksum comes first, so a text that is too long to be kept is made twice. With more than
     20,000 `values` (records, or planned tasks), no part of it is kept until that is known.
@@ -52,10 +52,14 @@ class Checksummed:
         yield text
 
     def __bytes__(self) -> bytes:
-        """All parts. To join a list of them would need the memory twice."""
-        text = BytesIO()
-        text.writelines(self)
-        return text.getvalue()
+        return joined(self)
+
+
+def joined(parts: Iterable[bytes]) -> bytes:
+    """All parts, which are made one by one. To join a list of them would need the memory twice."""
+    text = BytesIO()
+    text.writelines(parts)
+    return text.getvalue()
 
 
 def _rest(text: Iterable[bytes]) -> Iterator[bytes]:

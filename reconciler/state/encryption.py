@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
+from reconciler.state.engines import Blob
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -36,7 +37,7 @@ PLAIN = "none"
 
 MAGIC = b"taskctl-encrypted\x00\x01"
 _FAMILY = MAGIC[:-1]
-_KEY_BYTES, _ID_BYTES, _NONCE_BYTES = 32, 8, 12
+_KEY_BYTES, _ID_BYTES, _NONCE_BYTES, _TAG_BYTES = 32, 8, 12, 16
 _SHORTEST = 16
 SCRYPT = {"n": 2**15, "r": 8, "p": 3}
 """32 MiB and about a third of a second, once per run."""
@@ -97,8 +98,14 @@ class Cipher:
         made: bytes = _aes(self._current).encrypt(nonce, data, self._label(name, context))
         return MAGIC + _id_of(self._current) + nonce + made
 
+    def sealed(self, name: str, blob: Blob) -> Blob:
+        """The same of a blob, in parts."""
+        if self._current is None:
+            return blob
+        return _Sealed(self._current, self._label(name, b""), blob)
+
     def unseal(self, name: str, data: bytes, context: bytes = b"") -> bytes:
-        """The inverse of `seal`. Raises StateError for anything else: a wrong key never counts as
+        """The inverse of both. Raises StateError for anything else: a wrong key never counts as
         an absent state."""
         if not data.startswith(_FAMILY):
             if not self._ring.reads_plain:
@@ -106,8 +113,8 @@ class Cipher:
             return data
         if not data.startswith(MAGIC) and data != _FAMILY:
             raise self._refused(Code.STATE_VERSION, format=data[len(_FAMILY)], known=MAGIC[-1])
-        start = len(MAGIC)
-        key_id, rest = data[start : start + _ID_BYTES], data[start + _ID_BYTES :]
+        rest = memoryview(data)[len(MAGIC) :]  # a copy might be large
+        key_id, rest = bytes(rest[:_ID_BYTES]), rest[_ID_BYTES:]
         nonce, made = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
         key = self._key(key_id)
         if key is None:
@@ -145,6 +152,26 @@ class Cipher:
 def _id_of(key: bytes) -> bytes:
     """Identifies a key without revealing anything about it."""
     return hashlib.sha256(b"taskctl key id\0" + key).digest()[:_ID_BYTES]
+
+
+class _Sealed:
+    """What `seal` makes of a blob, in parts: the same ones each time, as those of the blob are. The
+    nonce is chosen once, so nothing else may be encrypted with it."""
+
+    def __init__(self, key: bytes, label: bytes, blob: Blob) -> None:
+        self._key, self._label, self._blob = key, label, blob
+        self._start = MAGIC + _id_of(key) + os.urandom(_NONCE_BYTES)
+        self.size = len(self._start) + blob.size + _TAG_BYTES
+
+    def __iter__(self) -> Iterator[bytes]:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        mode = modes.GCM(self._start[-_NONCE_BYTES:])
+        encryptor = Cipher(algorithms.AES(self._key), mode).encryptor()
+        encryptor.authenticate_additional_data(self._label)
+        yield self._start
+        yield from map(encryptor.update, self._blob)
+        yield encryptor.finalize() + encryptor.tag
 
 
 def _aes(key: bytes) -> AESGCM:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, visible
-from reconciler.model.checksum import is_intact, with_checksum
+from reconciler.model.checksum import Checksummed, is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg, remark
@@ -27,7 +27,7 @@ from reconciler.model.value import Stored, Value, replace
 from reconciler.state.attempt import Fill
 from reconciler.state.codec import StateSource, check_version, decode_event, decode_state
 from reconciler.state.encryption import Cipher, KeyRing
-from reconciler.state.engines import BlobRoom, Full, Missing, Version, check_size
+from reconciler.state.engines import Blob, BlobRoom, Full, Missing, Version, check_size
 from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
@@ -39,6 +39,7 @@ MAX_ABOUT = 1000
 """Characters of the line about the last change."""
 
 _AT_ONCE = 8
+_TOGETHER = 1_000  # entries that are joined
 _READS = 4
 _MAX_NUMBER = 2**52
 _TAIL = "head"
@@ -125,9 +126,16 @@ def decode_tail(tail: Tail, cipher: Cipher) -> tuple[bytes, ...]:
     return tuple(map(bytes, items(cipher.unseal(_TAIL, stored, tail.fields))))
 
 
-def encode_segment(texts: Sequence[bytes]) -> bytes:
-    """Journal entries as a blob."""
-    return with_checksum(b'{"events":[%b]}' % b",".join(texts))
+def encode_segment(texts: Sequence[bytes]) -> Checksummed:
+    """Journal entries, at least one, as a blob."""
+
+    def parts() -> Iterator[bytes]:
+        yield b'{"events":[' + texts[0]
+        for start in range(1, len(texts), _TOGETHER):
+            yield b"," + b",".join(texts[start : start + _TOGETHER])
+        yield b"]}"
+
+    return Checksummed(parts)
 
 
 def decode_segment(data: bytes) -> list[bytes]:
@@ -199,7 +207,8 @@ class Store:
         head = self.whole_head(data)
         names, cipher = [head.base, *head.segments], self.cipher(head.lineage)
         stored = self._blobs(names)
-        base, *segments = [cipher.unseal(*part) for part in zip(names, stored, strict=True)]
+        sizes, is_current = list(map(len, stored)), cipher.is_current(stored[0])
+        base, *segments = [cipher.unseal(name, stored.pop(0)) for name in names]
         saved = self._state(head, base, backend)
         texts: list[bytes] = []
         for name, segment in zip(head.segments, segments, strict=True):
@@ -207,9 +216,8 @@ class Store:
                 texts += decode_segment(segment)
         with self._verifying("journal"):
             events = tuple(decode_event(text) for text in (*texts, *head.tail))
-        size, journal = len(stored[0]), sum(map(len, (*stored[1:], *head.tail)))
-        fill = Fill(size, journal, limits.STATE_PART_BYTES, limits.STATE_BYTES)
-        is_current = cipher.is_current(stored[0])
+        journal = sum(sizes[1:]) + sum(map(len, head.tail))
+        fill = Fill(sizes[0], journal, limits.STATE_PART_BYTES, limits.STATE_BYTES)
         return Snapshot(head, version, replace(saved, fill=fill), events, is_current)
 
     def _blobs(self, names: Sequence[str]) -> list[bytes]:
@@ -234,14 +242,14 @@ class Store:
         about = visible(f"Last change: {last}", f"\n{INVISIBLE}") if known else ""
         self.register.engine.about = about[:MAX_ABOUT]
 
-    def put_blob(self, name: str, data: bytes, lineage: str, beside: int = 0) -> int:
+    def put_blob(self, name: str, blob: Blob, lineage: str, beside: int = 0) -> int:
         """Stores a blob, encrypted once, because the content of a name must never change. Returns
         its size. Raises Full before anything is sent, also if it could not be read together
         with `beside` other bytes."""
-        stored = self.cipher(lineage).seal(name, data)
-        check_size(name, beside + len(stored), limits.STATE_BYTES, Full)
+        stored = self.cipher(lineage).sealed(name, blob)
+        check_size(name, beside + stored.size, limits.STATE_BYTES, Full)
         self.register.put_blob(name, stored)
-        return len(stored)
+        return stored.size
 
     def damaged(self, part: str, reason: Arg) -> StateError:
         code = Code.STATE_PART_DAMAGED

@@ -20,6 +20,7 @@ from reconciler.state import encryption
 from reconciler.state.engines import BlobRoom, open_engine
 from tests.support.git_server import git
 from tests.support.shared_places import EACH_PLACE, PLACES, SharedPlace
+from tests.support.state_engines import Parts
 
 KEY, NEWER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 PHRASE = "correct horse battery staple"
@@ -222,7 +223,7 @@ def test_a_blob_of_another_state_is_refused(git_team: Team) -> None:
         assert found is not None
         name = json.loads(found[0])["base"]
         engine.delete_blobs([name])
-        engine.put_blob(name, other[json.loads(other["head"])["base"]])
+        engine.put_blob(name, Parts([other[json.loads(other["head"])["base"]]]))
         engine.swap(*found)
     assert git_team.refused("plan")[0] == Code.STATE_CIPHERTEXT
 

@@ -13,6 +13,7 @@ import pytest
 from reconciler.model import limits
 from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, open_engine
 from reconciler.state.engines.postgres_tls import with_tls
+from tests.support.state_engines import Parts
 from tests.support.state_servers import postgres_programs, postgres_server
 
 pytestmark = pytest.mark.tools
@@ -58,7 +59,7 @@ def test_one_address_is_one_state_for_users_with_schemas_of_their_own(address: s
         for engine in (alice, bob):
             engine.prepare()
         version = alice.swap(b"head", None)
-        alice.put_blob("blob", b"data")
+        alice.put_blob("blob", Parts([b"data"]))
         assert bob.read() == (b"head", version)
         assert bob.get_blob("blob", BlobRoom()) == b"data"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import ClassVar
+from urllib.parse import unquote
 
 from tests.support.loopback import serving_on_loopback
 
@@ -51,14 +52,19 @@ class _Careless(BaseHTTPRequestHandler):
 
 
 class _Conditional(_Careless):
-    """The conditions of writes, which two writers cannot meet at once."""
+    """The conditions of writes, which two writers cannot meet at once, and uploads in parts."""
 
     writing: ClassVar[threading.Lock] = threading.Lock()
+    parts: ClassVar[dict[int, bytes]]
     disable_nagle_algorithm = True
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         tag = f'"{hashlib.md5(body).hexdigest()}"'
+        if part := re.search(r"[?&]partNumber=(\d+)", self.path):
+            self.parts[int(part[1])] = body
+            self._end(200, tag=tag.strip('"'))
+            return
         with self.writing:
             known = self.objects.get(self.path)
             over = None if known is None else f'"{hashlib.md5(known).hexdigest()}"'
@@ -71,19 +77,25 @@ class _Conditional(_Careless):
                 self._end(200, tag=tag.strip('"'))
 
     def do_POST(self) -> None:
-        """Deletes several objects; there is no other POST."""
-        assert self.path.endswith("?delete"), self.path
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        bucket = self.path.removesuffix("?delete")
-        for key in re.findall(r"<Key>(.*?)</Key>", body):
-            self.objects.pop(f"{bucket}/{key}", None)
-        self._end(200, body=b"<DeleteResult></DeleteResult>")
+        """Deletes several objects, or begins or completes the only upload in parts."""
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        path, _, what = self.path.partition("?")
+        if what.startswith("uploads"):
+            self.parts.clear()
+            self._end(200, body=b"<Begun><UploadId>1</UploadId></Begun>")
+        elif what.startswith("uploadId"):
+            self.objects[unquote(path)] = b"".join(self.parts[n] for n in sorted(self.parts))
+            self._end(200, body=b'<Done><ETag>"1"</ETag></Done>')
+        else:
+            for key in re.findall(r"<Key>(.*?)</Key>", body):
+                self.objects.pop(f"{path}/{key}", None)
+            self._end(200, body=b"<DeleteResult></DeleteResult>")
 
 
 @contextmanager
 def memory_s3() -> Iterator[str]:
     """Runs a store in memory; yields its endpoint."""
-    with _serving(type("_Memory", (_Conditional,), {"objects": {}})) as endpoint:
+    with _serving(type("_Memory", (_Conditional,), {"objects": {}, "parts": {}})) as endpoint:
         yield endpoint
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from reconciler.state.encryption import KeyRing
-from reconciler.state.engines import BlobRoom, Engine, Missing, Moved, Pace, Unsure, Version
+from reconciler.state.engines import Blob, BlobRoom, Engine, Missing, Moved, Pace, Unsure, Version
 from reconciler.state.model import State
 from reconciler.state.shared import SharedState
 
@@ -78,8 +78,10 @@ class MemoryEngine:
                 raise Unsure("the answer was lost")
             return Version(str(self.version))
 
-    def put_blob(self, name: str, data: bytes) -> None:
+    def put_blob(self, name: str, blob: Blob) -> None:
         self.asked.append("put_blob")
+        data = b"".join(blob)
+        assert len(data) == blob.size
         assert self.blobs.setdefault(name, data) == data
 
     def get_blob(self, name: str, room: BlobRoom) -> bytes:

@@ -12,13 +12,15 @@ import re
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Unpack
 
 from reconciler.model import limits
 from reconciler.state.engines import (
+    Blob,
     BlobRoom,
     Denied,
     Missing,
@@ -150,16 +152,16 @@ class GitEngine:
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         kept = {n: i for n, i in self._tree.items() if n not in self._deleted}
-        tree = {**kept, **self._new, "head": self._write("blob", data)}
+        tree = {**kept, **self._new, "head": self._write("blob", len(data), [data])}
         commit = self._write_commit(tree)
         self._push(self._ref, commit, over or "")
         self._tree = {name: i for name, i in tree.items() if name != "head"}
         self._new, self._deleted = {}, set()
         return Version(commit)
 
-    def put_blob(self, name: str, data: bytes) -> None:
+    def put_blob(self, name: str, blob: Blob) -> None:
         """Sent with the next swap, which is the first that can name it."""
-        self._new[name] = self._write("blob", data)
+        self._new[name] = self._write("blob", blob.size, blob)
         self._deleted.discard(name)
 
     def get_blob(self, name: str, room: BlobRoom) -> bytes:
@@ -228,22 +230,23 @@ class GitEngine:
         """A commit without parents whose tree has these blobs."""
         entries = ((name.encode(), bytes.fromhex(i)) for name, i in tree.items())
         listing = b"".join(b"100644 %b\0%b" % entry for entry in sorted(entries))
-        root = self._write("tree", listing)
+        root = self._write("tree", len(listing), [listing])
         about = f"\n{self.about}\n" if self.about else ""
-        text = f"tree {root}\nauthor {_WHO}\ncommitter {_WHO}\n\ntaskctl state\n{about}"
-        return self._write("commit", text.encode())
+        text = f"tree {root}\nauthor {_WHO}\ncommitter {_WHO}\n\ntaskctl state\n{about}".encode()
+        return self._write("commit", len(text), [text])
 
-    def _write(self, kind: str, data: bytes) -> str:
+    def _write(self, kind: str, size: int, parts: Iterable[bytes]) -> str:
         """Stores an object, as git does, without a process for each. Returns its ID."""
         digest, packed = hashlib.new(self._hash, usedforsecurity=False), zlib.compressobj(1)
-        parts = []
-        for text in (b"%b %d\0" % (kind.encode(), len(data)), data):  # a copy might be large
-            digest.update(text)
-            parts.append(packed.compress(text))
+        with tempfile.NamedTemporaryFile(dir=self._objects, delete=False) as file:
+            for part in chain([b"%b %d\0" % (kind.encode(), size)], parts):
+                digest.update(part)
+                file.write(packed.compress(part))
+            file.write(packed.flush())
         object_id = digest.hexdigest()
         folder = self._objects / object_id[:2]
         folder.mkdir(exist_ok=True)
-        (folder / object_id[2:]).write_bytes(b"".join((*parts, packed.flush())))
+        Path(file.name).replace(folder / object_id[2:])
         return object_id
 
     def _git(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
-from reconciler.state.engines import Cause, Denied, Unsure
+from reconciler.state.engines import LARGE, Cause, Denied, Unsure
 from reconciler.system.git import TIMEOUT, Running, run_git
 
 DEFAULT_NAME = "default"
@@ -18,6 +18,9 @@ DEFAULT_NAME = "default"
 _MAX_NAME = 200
 _MAX_LINE = 2_000
 """Characters of a line of git's output: a host may send anything."""
+
+_OPTIONS = ("-c", "gc.auto=0", "-c", f"core.bigFileThreshold={LARGE}")
+"""Git would compare large blobs with each other, which takes minutes and a gigabyte of memory."""
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r"(?:Authentication failed|could not read (?:User|Pass))"), "credentials"),
@@ -96,7 +99,7 @@ def run_in(
 ) -> subprocess.CompletedProcess[bytes]:
     """As `run_git`. Raises Denied if git is not installed, Unsure if it does not end."""
     try:
-        return run_git(folder, "-c", "gc.auto=0", *words, env=env, own=own, **how)
+        return run_git(folder, *_OPTIONS, *words, env=env, own=own, **how)
     except FileNotFoundError as problem:
         raise Denied("git", "extra") from problem
     except subprocess.TimeoutExpired as problem:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from reconciler.model import limits
 from reconciler.state.engines import (
+    LARGE,
+    Blob,
     BlobRoom,
     Cause,
     Denied,
@@ -48,9 +52,13 @@ are qualified."""
 
 _HEAD = """SELECT octet_length(data), CASE WHEN octet_length(data) <= %s THEN data END, version
     FROM taskctl.head WHERE name = %s"""
-_BLOB = """SELECT octet_length(data), CASE WHEN octet_length(data) <= %s THEN data END
-    FROM taskctl.blob WHERE state = %s AND name = %s"""
 """The size, and the data unless it is too large."""
+
+_BLOB = """SELECT octet_length(data), substring(data, start, %s) FROM (
+    SELECT data, start FROM taskctl.blob,
+    generate_series(1, greatest(octet_length(data), 1), %s) AS start
+    WHERE state = %s AND name = %s ORDER BY start) AS parts"""
+"""The size, and a part of the data in each row."""
 
 _NEW_HEAD = """INSERT INTO taskctl.head (name, version, data) VALUES (%s, 1, %s)
     ON CONFLICT DO NOTHING RETURNING version"""
@@ -58,6 +66,8 @@ _NEXT_HEAD = """UPDATE taskctl.head SET data = %s, version = version + 1
     WHERE name = %s AND version = %s RETURNING version"""
 _KEEP = """INSERT INTO taskctl.blob (state, name, data) VALUES (%s, %s, %s)
     ON CONFLICT DO NOTHING RETURNING name"""
+_KEEP_LARGE = "COPY taskctl.blob (state, name, data) FROM STDIN (FORMAT BINARY)"
+_COPY_START, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\3", b"\xff\xff"
 _DROP = "DELETE FROM taskctl.blob WHERE state = %s AND name = ANY(%s) RETURNING name"
 """Each returns one row per change."""
 
@@ -107,15 +117,30 @@ class PostgresEngine:
             raise Moved("the head was replaced")
         return Version(str(rows[0][0]))
 
-    def put_blob(self, name: str, data: bytes) -> None:
-        self._run(_KEEP, self._name, name, data)
+    def put_blob(self, name: str, blob: Blob) -> None:
+        if blob.size <= LARGE:
+            self._run(_KEEP, self._name, name, b"".join(blob))
+            return
+        from psycopg.errors import UniqueViolation
+
+        names, known = (self._name.encode(), name.encode()), suppress(UniqueViolation)
+        sized = (len(text).to_bytes(4) + text for text in names)
+        start = b"".join((_COPY_START, *sized, blob.size.to_bytes(4)))
+        with self._guard, self._faults(), known, self._cursor().copy(_KEEP_LARGE) as copy:
+            for part in chain([start], blob, [_COPY_END]):
+                copy.write(part)
 
     def get_blob(self, name: str, room: BlobRoom) -> bytes:
-        for size, data in self._run(_BLOB, limits.STATE_PART_BYTES, self._name, name):
-            check_size(name, size, limits.STATE_PART_BYTES)
-            room.take(name, size)
-            return bytes(data)
-        raise Missing(name)
+        text, size = BytesIO(), None
+        values = (LARGE, LARGE, self._name, name)
+        with self._guard, self._faults():
+            for size, part in self._cursor().stream(_BLOB, values, binary=True):
+                check_size(name, size, limits.STATE_PART_BYTES)
+                room.take(name, size)
+                text.write(part)
+        if size is None:
+            raise Missing(name)
+        return text.getvalue()
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         self._run(_DROP, self._name, list(names))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import importlib.util
 import os
+from itertools import pairwise
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state import encryption
 from reconciler.state.encryption import MAGIC, Cipher, KeyRing
+from tests.support.state_engines import Parts
 
 KEY, OLDER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 PHRASE, OTHER = "correct horse battery staple", "an entirely different one"
@@ -47,6 +50,20 @@ def test_encrypted_data_is_decrypted_and_not_visible(data: bytes) -> None:
     assert cipher(key=KEY).unseal("base", sealed) == data
     assert sealed != one.seal("base", data)
     assert len(data) < 8 or data not in sealed[len(MAGIC) :]
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (16, 70, 99), (50, 50)])
+def test_a_blob_in_parts_is_encrypted_as_a_whole_and_decrypted(cuts: tuple[int, ...]) -> None:
+    """As AES-GCM in one call does, which wrote the states of earlier versions."""
+    one, data = cipher(key=KEY), os.urandom(100)
+    blob = one.sealed("base", Parts(data[start:end] for start, end in pairwise((0, *cuts, 100))))
+    sealed = b"".join(blob)
+    assert (b"".join(blob), blob.size) == (sealed, len(sealed))  # the same if it is sent again
+    start = len(MAGIC) + 8
+    nonce, label = sealed[start : start + 12], b"\0".join((MAGIC, LINEAGE.encode(), b"base", b""))
+    whole = AESGCM(base64.b64decode(KEY)).encrypt(nonce, data, label)
+    assert sealed == sealed[: start + 12] + whole
+    assert one.unseal("base", sealed) == data
 
 
 def test_a_passphrase_takes_long_to_guess() -> None:
