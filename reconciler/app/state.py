@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
     from reconciler.state.model import Event
 
-_TOGETHER = 5_000
-"""How many accepted records are written to a file together: the texts of a hundred thousand would
-need half a gigabyte. A shared state gets all at once, since git pushes the whole state each time.
-"""
 
 # Records
 
@@ -66,7 +62,7 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, 
         shown = [f"{ref} to {to}" for ref, to in moves]
         if not _confirm(ctx, "ask.move", shown, yes=yes, again=again):
             return ()
-        session.append(*events)
+        session.edit(events)
     return tuple(Edit(ref, "moved", True, str(to)) for ref, to in moves)
 
 
@@ -91,8 +87,7 @@ def accept_manifest(
     ctx: Context, selector: str, paths: Sequence[str], *, yes: bool
 ) -> tuple[Edit, ...]:
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
-    after confirmation. Returns nothing if it was declined. TaskctlError; of more than 5,000 tasks,
-    some may be recorded then, and the same command records the others."""
+    after confirmation. Returns nothing if it was declined. TaskctlError."""
     with ctx.open_state("state accept") as session:
         # First the state, whose file needs much memory for a moment, then the manifests.
         edits, events = _accepted(ctx, session.state, selector, paths)
@@ -100,9 +95,7 @@ def accept_manifest(
         again = ("state", "accept", selector, *paths, "-y")
         if not _confirm(ctx, "ask.accept", [each.ref for each in edits], yes=yes, again=again):
             return ()
-        together = max(1, len(events)) if ctx.is_shared else _TOGETHER
-        for start in range(0, len(events), together):
-            session.append(*events[start : start + together])
+        session.edit(events)
     return tuple(edits)
 
 

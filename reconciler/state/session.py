@@ -200,6 +200,11 @@ class Session:
         if events:
             self._log.append(self._signed(events))
 
+    def edit(self, events: Sequence[Event]) -> None:
+        """Makes the events part of `state`, as `append` does, but not durable before it is saved:
+        for edits of any size that no request follows."""
+        self._fold(self._signed(events))
+
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
         """The events with this run where they name none. The run comes first unless it is known."""
         if self._run is None:
