@@ -99,10 +99,10 @@ def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
         text = text_of(task.inputs)
         if text is not None:
             alike.setdefault(hash((task.org_name, comparable_text(text))), []).append(task)
-    for group in alike.values():
+    for group in (tasks for tasks in alike.values() if len(tasks) > 1):
         by_inputs: dict[object, DesiredTask] = {}
         by_entities: dict[object, DesiredTask] = {}
-        for task in group if len(group) > 1 else ():
+        for task in group:
             path = ("tasks", task.key)
             inputs = (task.org_name, canonical_json(task.inputs))
             equal = by_inputs.setdefault(inputs, task) if task.task_id is None else task

@@ -74,9 +74,10 @@ def entries_of(documents: Iterable[Document]) -> tuple[DeclaredEntry, ...]:
         rows: dict[str, dict[str | None, set[str]]] = {}
         for task in (*document.tasks, *document.unusable):
             if (generated := task.generated) is not None:
-                suffix = "" if generated.period is None else f"@{generated.period}"
-                own = rows.setdefault(task.declared_key, {})
-                own.setdefault(task.org_name, set()).add(task.key.removesuffix(suffix))
+                period, key = generated.period, task.key
+                row = key if period is None else key.removesuffix(f"@{period}")
+                own = rows.setdefault(generated.entry, {})
+                own.setdefault(task.org_name, set()).add(row)
         for name, made in document.expansions.items():
             listed = rows.get(name, {})
             for key, org_name in made.rows.items():

@@ -87,7 +87,7 @@ Filler = Callable[[Values], tuple[Any, int]]
 def compile_template(value: Any) -> Filler:
     """A function that fills the templates of a JSON value, which are parsed once for all tasks. A
     part without templates is the same object in each result."""
-    if next(templates_in(value), None) is None:
+    if not _has_templates(value):
         constant = value, sum(map(getsizeof, texts_in(value)))
         return lambda _: constant
     if isinstance(value, str):
@@ -99,12 +99,17 @@ def compile_template(value: Any) -> Filler:
 
         return fill_text
     if isinstance(value, dict):
-        members = [(name, compile_template(below)) for name, below in value.items()]
+        members = [(n, compile_template(part)) for n, part in value.items() if _has_templates(part)]
+        names = {name for name, _ in members}
+        rest = [part for name, part in value.items() if name not in names]
+        fixed = sum(map(getsizeof, texts_in(rest)))
 
         def fill_members(values: Values) -> tuple[Any, int]:
-            made = {name: fill(values) for name, fill in members}
-            length = sum(size for _, size in made.values())
-            return {name: part for name, (part, _) in made.items()}, length
+            made, size = value.copy(), fixed
+            for name, fill in members:
+                made[name], more = fill(values)
+                size += more
+            return made, size
 
         return fill_members
     items = [compile_template(below) for below in value]
@@ -116,11 +121,16 @@ def compile_template(value: Any) -> Filler:
     return fill_items
 
 
+def _has_templates(value: object) -> bool:
+    return next(templates_in(value), None) is not None
+
+
 # What the templates of an entry may refer to
 
 
 class Vocabulary(Value, frozen=True):
-    """The names that any row of the axes defines and, if the entry recurs, those of the period."""
+    """The names that any row of the axes defines and, if the entry recurs, those of the period.
+    `axes` has the first of the rows that define the same names."""
 
     axes: Mapping[str, Sequence[Row]]
     known: Values
@@ -128,6 +138,7 @@ class Vocabulary(Value, frozen=True):
     @classmethod
     def of(cls, axes: Mapping[str, Sequence[Row]], *, recurs: bool) -> Vocabulary:
         values: dict[str, str | None] = {}
+        axes = {axis: _different(rows) for axis, rows in axes.items()}
         for axis, rows in axes.items():
             for row in rows:
                 for name, value in values_of(axis, row).items():
@@ -170,6 +181,14 @@ class Vocabulary(Value, frozen=True):
         if near is not None:
             case = "mapping-similar" if case == "mapping" else "unknown-similar"
         return Finding(Code.INVALID_TEMPLATE, path, case, {"text": name, "near": near or ""})
+
+
+def _different(rows: Sequence[Row]) -> list[Row]:
+    """The first row of each form: a text, or a mapping with the same fields."""
+    firsts: dict[tuple[str, ...] | None, Row] = {}
+    for row in rows:
+        firsts.setdefault(None if isinstance(row.value, str) else tuple(row.value), row)
+    return list(firsts.values())
 
 
 def stray_dollar(text: str, path: Path) -> Iterator[Finding]:
