@@ -28,7 +28,6 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 _LOCK = threading.Lock()
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _SHORT = 1 << 16
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[{"))
 _OUTER: Any = list[Raw] | dict[str, Raw] | str | float | bool | None
 _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) field `(.*)`")
 
@@ -109,10 +108,12 @@ def _is_deep(data: bytes | Raw, most: int) -> bool:
 
 
 def _may_be_deep(data: bytes | Raw, most: int) -> bool:
-    """Counts the brackets, which is fast, unless it is so long that a copy would count."""
+    """Counts the brackets, unless it is so long that a copy would count. `replace` finds them
+    several times as fast as `count`."""
     if len(memoryview(data)) > _SHORT:
         return True
-    return len(bytes(data).translate(None, _NO_BRACKETS)) > most
+    text = bytes(data)
+    return len(text) - len(text.replace(b"{", b"").replace(b"[", b"")) > most
 
 
 def builtins_of(value: object) -> Any:

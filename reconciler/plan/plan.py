@@ -198,14 +198,12 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def effect(self) -> Effect:
-        if self.action is Action.UNCHANGED:  # it owes nothing either, and this is faster
-            return Effect.NOTHING
         found = _EFFECTS.get(self.action) or _EFFECTS.get((self.action, self.reason))
         return found or (Effect.CANCEL if self.owed else Effect.NOTHING)
 
     @property
     def creates(self) -> bool:
-        return self.effect is Effect.CREATE
+        return self.action is not Action.UNCHANGED and self.effect is Effect.CREATE
 
     @property
     def may_create(self) -> bool:
@@ -230,8 +228,8 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def applies(self) -> bool:
-        """Whether apply would act on it."""
-        return self.effect is not Effect.NOTHING
+        """Whether apply would act on it. What is unchanged owes nothing (`with_owed`)."""
+        return self.action is not Action.UNCHANGED and self.effect is not Effect.NOTHING
 
 
 class PlannedFields(TypedDict, total=False):

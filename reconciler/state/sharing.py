@@ -33,13 +33,14 @@ def share_record(record: Record) -> Record:
     force_setattr(record, "changes", _shared(record.changes))
     if isinstance(record.outputs, dict):
         share_parts(record.outputs, ENUMERATED)
-    diff = (record.inputs.get("message") or {}).get("entity_diff")
-    added = diff.get("add") if isinstance(diff, dict) else None
-    if isinstance(added, list):
-        added[:] = [share(entity) if isinstance(entity, dict) else entity for entity in added]
+    if task is not None and task.inputs == record.inputs:
+        force_setattr(record, "inputs", task.inputs)
+    else:
+        diff = (record.inputs.get("message") or {}).get("entity_diff")
+        added = diff.get("add") if isinstance(diff, dict) else None
+        if isinstance(added, list):
+            added[:] = [share(entity) if isinstance(entity, dict) else entity for entity in added]
     if task is not None:
-        if task.inputs == record.inputs:
-            force_setattr(record, "inputs", task.inputs)
         if task.file == record.file:
             force_setattr(record, "file", task.file)
         if record.generated is not None and task.generated == record.generated:
