@@ -120,7 +120,7 @@ class Session:
         self._ledger = Ledger(self._saved)
         self._compared: Mapping[str, Baseline] = {}
         self._guard = threading.Lock()
-        self._marks: set[str] = set()
+        self._marks: set[str] | None = None
         self._view: State | None = None
         self._seen: dict[str, Mapping[str, object]] = {}
         self._over: Collection[str] = ()
@@ -175,7 +175,7 @@ class Session:
 
     def _known_marks(self) -> set[str]:
         with self._guard:
-            if not self._marks:
+            if self._marks is None:
                 self._marks = {mark for mark, _ in self._ledger.state().marks()}
             return self._marks
 
@@ -221,7 +221,7 @@ class Session:
         """Replaces the current state; the next save adds one to the serial. Nothing may have been
         appended before."""
         with self._guard:
-            self._ledger, self._view, self._marks = Ledger(state), None, set()
+            self._ledger, self._view, self._marks = Ledger(state), None, None
 
     def refresh(self, tasks: Iterable[RemoteTask]) -> None:
         """Updates the outputs of tasks just read; they are saved only along with other changes."""

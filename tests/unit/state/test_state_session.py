@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,23 @@ def test_marks_are_unique(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.state.session.mint", lambda now: next(given))
     with open_at(path) as session:
         assert [session.next_mark(NOON) for _ in range(2)] == ["new", "newer"]
+
+
+def test_a_mark_that_is_made_while_another_one_is_made_differs(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = iter([mark_at(1), mark_at(1), mark_at(2)])
+    during: list[str] = []
+
+    def mint(now: datetime) -> str:
+        if not during:
+            during.append("")
+            during[0] = session.next_mark(now)  # as another thread
+        return next(given)
+
+    monkeypatch.setattr("reconciler.state.session.mint", mint)
+    with open_at(path) as session:
+        assert session.next_mark(NOON) != during[0]
 
 
 def test_marks_are_unique_across_threads(path: Path) -> None:
