@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -267,6 +268,7 @@ def encode(body: Mapping[str, object]) -> bytes:
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
+@lru_cache(64)
 def _tasks_path(org_name: str) -> str:
     return f"/api/preview/agents/{_segment(org_name)}/tasks"
 

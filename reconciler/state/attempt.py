@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from reconciler.model import limits
@@ -109,7 +110,12 @@ class Baseline(Stored, frozen=True):
 
     @property
     def name(self) -> str:
-        return digest([self.org_name, self.ids]).removeprefix("sha256:")[:16]
+        return _name_of(self)
+
+
+@lru_cache(64)
+def _name_of(baseline: Baseline) -> str:
+    return digest([baseline.org_name, baseline.ids]).removeprefix("sha256:")[:16]
 
 
 class HistoryEntry(Stored, frozen=True):

@@ -15,8 +15,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -258,7 +257,7 @@ class Journal(GroupCommit):
             self._lost = f"an earlier write to it failed ({why})" if is_lost else ""
             raise self._not_written(why) from problem
         self._end += len(data)
-        self._expected = self._expected._replace(sizes=(self._end,))
+        self._expected = _Expected(self._expected.file, (self._end,))
         self._crc, self._lost, self._carried = crc, "", []
 
     def _not_written(self, why: str) -> StateError:
@@ -271,26 +270,32 @@ class Journal(GroupCommit):
         temporary = self._path.with_suffix(".tmp")  # the state's, which has the same writer
         disk.replace_file(self._path, data, mode=disk.PRIVATE, temporary=temporary)
         self._fd = disk.open_to_append(self._path)
-        self._expected = self._expected._replace(file=disk.file_id(self._fd))
+        self._expected = _Expected(disk.file_id(self._fd), self._expected.sizes)
 
     def _extend(self, data: bytes) -> None:
         if self._fd is None:
             self._fd = disk.open_to_append(self._path)
         fd, sizes = self._fd, self._expected.sizes
-        if (size := os.fstat(fd).st_size) not in sizes:
+        found = os.fstat(fd)
+        if (size := found.st_size) not in sizes:
             raise lost(self._path.name, self._display_name)
         most = max(size, self._end + len(data))
-        self._expected = _Expected(disk.file_id(fd), range(self._end, most + 1))
+        self._expected = _Expected((found.st_dev, found.st_ino), range(self._end, most + 1))
         self._lost = _INTERRUPTED
         if size > self._end:  # an incomplete line
             os.ftruncate(fd, self._end)
-            with _syncing():
-                disk.sync(fd)
+            self._sync(fd)
         disk.write_all(fd, data)
-        with _syncing():
+        self._sync(fd)
+
+    def _sync(self, fd: int) -> None:
+        """Makes what was written durable, and the first time that there is a journal."""
+        try:
             disk.sync(fd)
             if self._end == 0:
                 disk.sync_folder(self._path.parent)
+        except OSError as problem:
+            raise _SyncFailedError(problem.errno, problem.strerror) from problem
 
     def _cut_back(self) -> bool:
         """Truncates what a failed write left; False if that fails too."""
@@ -301,13 +306,5 @@ class Journal(GroupCommit):
             disk.sync(self._fd)
         except OSError:
             return False
-        self._expected = self._expected._replace(sizes=(self._end,))
+        self._expected = _Expected(self._expected.file, (self._end,))
         return True
-
-
-@contextmanager
-def _syncing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        raise _SyncFailedError(problem.errno, problem.strerror) from problem

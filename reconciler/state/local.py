@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -241,11 +241,14 @@ class HeldFile:
         """Raises StateError if something that ignores the lock, such as a checkout, has changed the
         state file. If it was only touched, its bytes decide."""
         place = self._place
-        with _reading(place.display_name), self._file_guard:
-            if (version := place.version()) == self._version:
-                return
-            if content_of(_read(place.path)) != self._content:
-                raise StateError.about(place.display_name, Code.STATE_CHANGED)
+        with self._file_guard:
+            with suppress(OSError):
+                if place.version() == self._version:
+                    return
+            with _reading(place.display_name):
+                version = place.version()
+                if content_of(_read(place.path)) != self._content:
+                    raise StateError.about(place.display_name, Code.STATE_CHANGED)
             self._version = version
 
     def save(self, state: State, *, last: bool) -> None:
