@@ -6,6 +6,7 @@ format is in `formats/`. Modules are imported when they are used.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -40,15 +41,20 @@ def render(name: str, report: Report, style: Style) -> str:
     return "".join(render_parts(name, report, style))
 
 
-def render_parts(name: str, report: Report, style: Style) -> list[str]:
-    """The same in parts, whose joining would need as much memory again."""
-    from reconciler.messages.commands import for_everybody
-
+def render_parts(name: str, report: Report, style: Style) -> Iterator[str]:
+    """The same in parts, which are made as they are used: together, they can need more memory than
+    the report."""
     if name not in ALL_FORMATS:
         raise KeyError(name)
+    return _parts(name, report, style)
+
+
+def _parts(name: str, report: Report, style: Style) -> Iterator[str]:
+    from reconciler.messages.commands import for_everybody
+
     with for_everybody(shared=name in SHARED_FORMATS):
         made = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
-        return [made] if isinstance(made, str) else list(made)
+        yield from [made] if isinstance(made, str) else made
 
 
 VIEWS = {

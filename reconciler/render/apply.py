@@ -18,6 +18,7 @@ from reconciler.render.counts import listed
 from reconciler.render.diagnostics import place_of
 from reconciler.render.document import Document, budget_part, given, hint_items, json_document
 from reconciler.render.plan.document import plan_task
+from reconciler.render.plan.tasks import with_words
 from reconciler.render.results import StatusesView, result_rows
 from reconciler.render.status import status_summary, status_task, statuses_part
 from reconciler.render.style import Locate, Style
@@ -102,7 +103,7 @@ class ApplyWaitView(StatusesView):
             "end": self.report.end.value,
             **statuses_part(self.statuses, self.report.read_at),
             "tasks": [status_task(status) for status in self.statuses],  # only top levels stream
-            **given(held=[plan_task(task) for task in self.report.held_tasks]),
+            **given(held=[plan_task(*each) for each in with_words(self.report.held_tasks)]),
         }
         return {**ApplyView(self.report).document(), "wait": wait}
 

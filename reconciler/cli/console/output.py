@@ -58,7 +58,6 @@ class Output:
         self.has_result = False
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
-        self._result: list[str] | None = None  # what `end` writes, if it is up to date
         self._sensitive: frozenset[str] = frozenset()
         self._shown: set[Diagnostic] = set()
         self._notes: WaitNotes | None = None
@@ -100,13 +99,10 @@ class Output:
     # Results
 
     def report(self, report: Report) -> None:
-        """The result, in the requested format."""
-        report = self.masked(report)
-        if self.options.format not in WITHOUT_DIAGNOSTICS:
-            self._result = render_parts(self.options.format, report, self._style_of_report())
-        self.kept = report
-        if self._result is None:
-            self._write(report)
+        """The result, in the requested format. `end` writes one that contains diagnostics."""
+        self.kept = self.masked(report)
+        if self.options.format in WITHOUT_DIAGNOSTICS:
+            self._write(self.kept)
 
     def waited(self, report: ApplyWaitReport, *, total: bool) -> None:
         """Writes the result of an apply and the wait after it; as text only the wait, because the
@@ -128,7 +124,6 @@ class Output:
         """Adds diagnostics to the report files, and to a result that contains them."""
         known = self.kept or FailureReport(())
         self.kept = self.masked(replace(known, diagnostics=(*known.diagnostics, *diagnostics)))
-        self._result = None
         if self._document is not None:
             from reconciler.render.document import diagnostic_items
 
@@ -141,9 +136,7 @@ class Output:
         from reconciler.cli.signals import write_whole
 
         self.has_result = True
-        if self._result is not None:
-            write_whole(self._result)
-        elif self._document is not None:
+        if self._document is not None:
             from reconciler.render.document import pieces
 
             write_whole(pieces(self._document))
@@ -168,7 +161,7 @@ class Output:
         report = self.masked(report)
         self.diagnostics(report.diagnostics)
         if not isinstance(report, FailureReport):
-            self.document(render(self.options.format, report, self.style_of_result()))
+            self.document(render_parts(self.options.format, report, self.style_of_result()))
 
     def result(
         self,

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from reconciler.render import safe
 from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
+_ROWS = 1_000
+"""How many rows are joined."""
 
-def render(view: ReportView, style: Style) -> str:
-    """The text, with diagnostics only if `style` asks for them."""
-    text = "".join(f"{row}\n" for row in view.rows(style))
+
+def render(view: ReportView, style: Style) -> Iterator[str]:
+    """The text in parts, with diagnostics only if `style` asks for them."""
+    gap = ""
     if style.diagnostics and view.diagnostics:
         from reconciler.render.diagnostics import render_all
 
-        text = render_all(view.diagnostics, style) + ("\n" if text else "") + text
-    return safe.without_commands(text)
+        yield safe.without_commands(render_all(view.diagnostics, style))
+        gap = "\n"
+    rows = iter(view.rows(style))
+    while some := list(islice(rows, _ROWS)):
+        yield safe.without_commands("".join([gap, *(f"{row}\n" for row in some)]))
+        gap = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.messages.remarks import word_remarks
+from reconciler.messages.template import Words
 from reconciler.model.identity import Identity
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Plan, PlannedTask
@@ -15,6 +15,7 @@ from reconciler.render.document import (
     given,
     hint_items,
 )
+from reconciler.render.plan.tasks import with_words
 
 
 def plan_document(plan: Plan) -> Document:
@@ -35,13 +36,13 @@ def plan_document(plan: Plan) -> Document:
         "diagnostics": diagnostic_items(plan.diagnostics),
         "summary": plan.summary(),
         **given(budget=budget_part(plan.budgets)),
-        "tasks": map(plan_task, plan.tasks),
+        "tasks": (plan_task(task, words) for task, words in with_words(plan.tasks)),
     }
 
 
-def plan_task(task: PlannedTask) -> Document:
+def plan_task(task: PlannedTask, words: Words) -> Document:
     """A task of the plan document."""
-    words, generated = word_remarks(task.explanation), task.generated
+    generated = task.generated
     document: Document = {"key": task.ref.key, "orgName": task.ref.org_name}
     if generated is not None:
         document["entry"] = generated.entry

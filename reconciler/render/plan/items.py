@@ -4,14 +4,14 @@ them fit on one screen."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.fields import STAND_IN
 from reconciler.model.remarks import Arg, Remark
-from reconciler.model.task import Inputs, TaskRef, natural, text_of
+from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.model.value import Value, replace
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.counts import labelled
@@ -214,7 +214,7 @@ def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
     return tuple(replace(view, why=why) for view in tasks)
 
 
-def fold_entries(plan: Plan, shown: Sequence[V]) -> list[V | EntryView]:
+def fold_entries(plan: Plan, shown: Iterable[V]) -> list[V | EntryView]:
     """The tasks in their order; if several come from one entry, that is one item instead."""
     counts: dict[TaskRef, Counter[Action]] = {}
     for task in plan.tasks:
@@ -242,10 +242,11 @@ def _entry_of(task: PlannedTask) -> TaskRef | None:
 
 
 def _place(view: PlannedView) -> tuple[object, ...]:
+    """For sorting the tasks of an entry, which are in the order of `natural`."""
     task = view.task
     origin = task.desired.origin if task.desired is not None else None
     period = task.generated.period if task.generated is not None else None
-    return (ORDER[task.action], period or "", origin.position if origin else 0, natural(task.ref))
+    return (ORDER[task.action], period or "", origin.position if origin else 0)
 
 
 MANY = 30
@@ -266,7 +267,7 @@ class PlanItems(NamedTuple):
         return left + sum(len(table.tasks) for table in tables)
 
 
-def items_of(plan: Plan, shown: Sequence[PlannedView]) -> PlanItems:
+def items_of(plan: Plan, shown: Iterable[PlannedView]) -> PlanItems:
     """Entries and groups of similar tasks as one item each."""
     folded = fold_entries(plan, shown)
     singles = [TaskGroup((i,)) if isinstance(i, PlannedView) else i for i in folded]

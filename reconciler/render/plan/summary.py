@@ -14,7 +14,7 @@ from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.counts import counted, listed
 from reconciler.render.plan.items import COUNTED, items_of
-from reconciler.render.plan.tasks import planned_view
+from reconciler.render.plan.tasks import planned_views
 
 _EMBEDDED = "local"  # the backend of the embedded service
 
@@ -96,7 +96,7 @@ def shortened_count(plan: Plan, *, verbose: bool) -> str:
     """` 12 prompts are shortened; -v shows them.`, of the plan as text; empty if all are whole."""
     if verbose:
         return ""
-    number = items_of(plan, [planned_view(plan, task, str) for task in plan.tasks]).shortened()
+    number = items_of(plan, planned_views(plan, plan.tasks)).shortened()
     prompts = "prompt is" if number == 1 else "prompts are"
     return f" {number:,} {prompts} shortened; -v shows them." if number else ""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
 
 from reconciler.messages.remarks import templates, word_remarks
+from reconciler.messages.template import Words
 from reconciler.model.diagnostics import Severity
 from reconciler.model.remarks import Remark
 from reconciler.model.wire import console_url
@@ -73,8 +76,28 @@ def urgency(task: PlannedTask) -> int:
     return ORDER[task.action]
 
 
-def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
-    level, words = None, word_remarks(task.explanation)
+def with_words(tasks: Iterable[PlannedTask]) -> Iterator[tuple[PlannedTask, Words]]:
+    """Each task with its remarks in words, which it shares with the next ones if these have the
+    same remarks, as those of an entry often do."""
+    for explanation, alike in groupby(tasks, attrgetter("explanation")):
+        words = word_remarks(explanation)
+        yield from ((task, words) for task in alike)
+
+
+def planned_views(
+    plan: Plan, tasks: Iterable[PlannedTask], locate: Locate | None = None
+) -> Iterator[PlannedView]:
+    """The views of some tasks of a plan, made one at a time. Without `locate`, they have no links,
+    which text does not show."""
+    return (_planned_view(plan, task, words, locate) for task, words in with_words(tasks))
+
+
+def _planned_view(
+    plan: Plan, task: PlannedTask, words: Words, locate: Locate | None
+) -> PlannedView:
+    level, url = None, None
+    if locate is not None and task.task_id:
+        url = console_url(plan.backend, task.ref.org_name, task.task_id)
     is_new = task.may_create or (task.may_follow and plan.options.wait)
     if task.action is Action.UNRESOLVED:
         level = Severity.WARNING
@@ -87,12 +110,12 @@ def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
         label=LABELS.get(task.action, task.action.value),
         sign=SIGNS[task.action],
         level=level,
-        file=relative_file(task.file or None, locate),
+        file=relative_file(task.file or None, locate or str),
         line=task.line,
         why=words.note,
         hints=words.hints,
         task_id=task.task_id,
-        url=console_url(plan.backend, task.ref.org_name, task.task_id) if task.task_id else None,
+        url=url,
         inputs=task.desired.inputs if is_new and task.desired is not None else None,
         diff=task.diff,
         unattended=task.unattended,

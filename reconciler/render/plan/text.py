@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from reconciler.messages.commands import see_whole_plan, see_whole_prompt
@@ -19,13 +19,12 @@ from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import (
     EMPTY,
     EntryView,
-    PlanItems,
     TaskGroup,
     items_of,
 )
 from reconciler.render.plan.look_alikes import look_alike_rows
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target
-from reconciler.render.plan.tasks import SIGNS, PlannedView, meaning, planned_view, urgency
+from reconciler.render.plan.tasks import SIGNS, PlannedView, meaning, planned_views, urgency
 from reconciler.render.prompt_diff import USUAL, Excerpt
 from reconciler.render.style import Palette, Style
 from reconciler.render.task_view import LABELS, UNATTENDED
@@ -46,9 +45,10 @@ _SHOWN = (Reason.NOT_VISIBLE, Reason.OWED, Reason.PAST)
 """Reasons of unchanged tasks that are not hidden; past ones are in a plan only on request."""
 
 
-def plan_rows(plan: Plan, style: Style) -> list[str]:
+def plan_rows(plan: Plan, style: Style) -> Iterator[str]:
     """All rows, the counts last; none with `-q`."""
-    return [] if style.quiet else _Writer(plan, style, len(plan.organizations()) > 1).rows()
+    if not style.quiet:
+        yield from _Writer(plan, style, len(plan.organizations()) > 1).rows()
 
 
 class _Writer(Value, frozen=True):
@@ -64,25 +64,27 @@ class _Writer(Value, frozen=True):
     def inner(self) -> Style:
         return self.style.indented(len(_INDENT))
 
-    def rows(self) -> list[str]:
+    def rows(self) -> Iterator[str]:
         tasks = sorted(filter(self._is_shown, self.plan.tasks), key=urgency)
-        shown = [planned_view(self.plan, task, str) for task in tasks]
-        rows = [*self._header(shown), ""]
-        items, excerpt = self._items(shown)
+        yield from [*self._header(tasks), ""]
+        items, excerpt = self._items(planned_views(self.plan, tasks))
         for item in items:
-            rows += [*self._item(item, excerpt), ""]
-        rows += self._closing()
-        rows += budget_rows(self.plan.budgets, self.style)
-        return [*rows, self.palette.bold(plan_summary(self.plan))]
+            yield from self._item(item, excerpt)
+            yield ""
+        yield from self._closing()
+        yield from budget_rows(self.plan.budgets, self.style)
+        yield self.palette.bold(plan_summary(self.plan))
 
     def _is_shown(self, task: PlannedTask) -> bool:
         hidden = task.action is Action.UNCHANGED and task.reason not in _SHOWN
         return self.style.verbose or not hidden
 
-    def _items(self, shown: list[PlannedView]) -> PlanItems:
-        """With -v, each task is an item."""
+    def _items(
+        self, shown: Iterator[PlannedView]
+    ) -> tuple[Iterable[TaskGroup | EntryView], Excerpt]:
+        """The items, and how much of each prompt is shown. With -v, each task is an item."""
         if self.style.verbose:
-            return PlanItems([TaskGroup((task,)) for task in shown], USUAL)
+            return (TaskGroup((task,)) for task in shown), USUAL
         return items_of(self.plan, shown)
 
     def _item(self, item: TaskGroup | EntryView, excerpt: Excerpt) -> Iterator[str]:
@@ -94,10 +96,10 @@ class _Writer(Value, frozen=True):
             return self._table(item)
         return self._group(item, excerpt)
 
-    def _header(self, shown: list[PlannedView]) -> Iterator[str]:
+    def _header(self, tasks: Sequence[PlannedTask]) -> Iterator[str]:
         """The target of the plan, and the meaning of the actions in it."""
         yield self.palette.bold(f"Plan{plan_target(self.plan)}")
-        present = {view.task.action for view in shown}
+        present = {task.action for task in tasks}
         meant = {
             action: text for action in Action if action in present and (text := meaning(action))
         }
@@ -111,7 +113,7 @@ class _Writer(Value, frozen=True):
         for action, text in meant.items():
             sign = self.palette.of(action)(f"{SIGNS[action]:{width}} {labels[action]:{pad}}")
             yield from self._legend(sign, text)
-        if any(view.unattended for view in shown):
+        if any(task.unattended for task in tasks):
             yield from self._legend(self._unattended(), phrase("unattended"))
 
     def _legend(self, sign: str, text: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from reconciler.render.plan.summary import (
     service_of,
     who,
 )
-from reconciler.render.plan.tasks import meaning, planned_view, urgency
+from reconciler.render.plan.tasks import meaning, planned_views, urgency
 from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
@@ -64,8 +64,7 @@ class PlanView(ReportView):
 
     def tasks(self, locate: Locate) -> list[TaskView]:
         """The most urgent first."""
-        tasks = sorted(self.plan.tasks, key=urgency)
-        return [planned_view(self.plan, task, locate) for task in tasks]
+        return list(planned_views(self.plan, sorted(self.plan.tasks, key=urgency), locate))
 
     def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView | EntryView]:
         return fold_entries(self.plan, shown)
