@@ -74,7 +74,7 @@ def look_alikes(
         if not create.creates or task is None:
             continue
         if is_comparable(task, state):
-            creates[task.ref] = (create, task)
+            creates[create.ref] = (create, task)
         elif (why := view.unlisted.get(task.ref.org_name)) is not None:  # which apply needs
             unsure = remark("unsure.unlisted", why=why)
             decided[task.ref] = plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, unsure)
@@ -82,9 +82,11 @@ def look_alikes(
         return decided
     adopted = {task.task_id or "" for task in planned if task.action is Action.ADOPT}
     pool = _Pool(state, view, owners, adopted | claims.found())
+    orgs = {ref.org_name for ref in creates}
+    compared = {org_name: adopt_depth(org_name, state, options).ids for org_name in orgs}
     searches = [
-        _Search(task, pool, adopt_depth(ref.org_name, state, options).ids, options.settle_time)
-        for ref, (_, task) in sorted(creates.items(), key=lambda item: natural(item[0]))
+        _Search(creates[ref][1], pool, compared[ref.org_name], options.settle_time)
+        for ref in sorted(creates, key=natural)
     ]
     contested = claims.contested()
     chosen = _paired(searches, contested, None if options.adopt else claims.answers)
@@ -194,6 +196,8 @@ class _Search:
     """The search for one missing task. `compared` are the IDs of tasks that were compared before.
     `same` are the tasks that do the same work, `similar` those that may, newest first."""
 
+    __slots__ = ("_compared", "_pool", "_similar", "_span", "same", "task")
+
     def __init__(
         self, task: DesiredTask, pool: _Pool, compared: Container[str], settle_time: timedelta
     ) -> None:
@@ -202,8 +206,8 @@ class _Search:
         text = (task.ref.org_name, comparable_text(text_of(task.inputs) or ""))
         works = [(other, compare_work(task.inputs, other.message)) for other in pool.alike(*text)]
         alike = [(other, work) for other, work in works if work.may_be_same and self._may_be(other)]
-        self.same = [other for other, work in alike if work is Work.SAME]
-        self._similar = [other for other, work in alike if work is Work.SIMILAR]
+        self.same = tuple(other for other, work in alike if work is Work.SAME)
+        self._similar = tuple(other for other, work in alike if work is Work.SIMILAR)
 
     def _may_be(self, candidate: _LookAlike) -> bool:
         """A task without a date of creation may be of any period. What `state rm` removed is always
