@@ -71,8 +71,7 @@ def open_workspace(
     refuse_other_claims(ctx.settings, manifests.files)
     limits = [n for n in (options.max_creates, manifests.max_creates) if n is not None]
     options = replace(options, max_creates=min(limits, default=None))
-    _ = ctx.location  # its problems come before those of the token
-    _ = ctx.client
+    _ = ctx.location, ctx.client  # the problems of the token come last
     if at is None and manifests.recurrences:
         manifests = _by_both_clocks(ctx, paths, manifests)
     manifests = ctx.with_organizations(manifests)
@@ -236,6 +235,7 @@ class Planning:
         if follow:
             self.progress = self._read_progress(needs.followed)
         self.view = self._survey.read(identity, clocks, needs.lookups)
+        del needs
         return make_plan(inputs, self.view, self.progress)
 
     def _inputs(

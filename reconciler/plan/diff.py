@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.model.canonical import ABSENT
@@ -113,7 +114,7 @@ def _compared(before: Inputs, desired: Inputs) -> dict[str, tuple[object, object
     found = {}
     for level in (level for levels in tree.values() for level in levels):
         sides = (ABSENT if side is notpresent else side for side in (level.t1, level.t2))
-        found[_path(level)] = (next(sides), next(sides))
+        found[_path(tuple(level.path(output_format="list")))] = (next(sides), next(sides))
     return found
 
 
@@ -126,9 +127,9 @@ def _with_recorded_breaks(recorded: Inputs, desired: Inputs) -> Inputs:
     return {**desired, "message": {**desired["message"], "content": before}}
 
 
-def _path(level: DiffLevel) -> str:
+@lru_cache  # very many tasks can differ in the same fields
+def _path(parts: tuple[str | int, ...]) -> str:
     """`message.entity_diff.add[0].name`; other names are quoted: `["a b"]`."""
-    parts = level.path(output_format="list")
     text = ""
     for part in parts:
         if isinstance(part, int):

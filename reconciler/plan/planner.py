@@ -172,8 +172,9 @@ def make_plan(
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
-    tasks = {ref: with_owed(task, state, view.identity) for ref, task in tasks.items()}
-    ordered = tuple(tasks[ref] for ref in sorted(tasks, key=natural))
+    ordered = tuple(
+        with_owed(tasks[ref], state, view.identity) for ref in sorted(tasks, key=natural)
+    )
     return Plan(
         backend=state.backend,
         scope=inputs.scope,

@@ -46,16 +46,6 @@ class Rules:
         self._names = NameRules(state, undeclared, undeclared.renames(claims.verdicts))
         self.closed: list[str] = []
         self.suspected = self._names.suspected
-        self._in_order: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
-            self._unreadable_org,
-            self._conflicting_id,
-            self._known_by_id,
-            self._attempted,
-            self._replaced,
-            self._recorded,
-            self._removed_by_hand,
-            self._names.decide,
-        )
 
     @cached_property
     def _recorded_ids(self) -> Mapping[str, TaskRef]:
@@ -64,7 +54,7 @@ class Rules:
     def decide(self, task: DesiredTask) -> PlannedTask:
         """A create passes every rule, whether it is the first for its key or follows an attempt."""
         for rule in self._in_order:
-            planned = rule(task)
+            planned = rule(self, task)
             if planned is not None:
                 return planned
         tried = self._attempts_of(task)
@@ -249,6 +239,9 @@ class Rules:
             return None
         return adopt_removed(task, removed, self._state, self._view, self._options)
 
+    def _named(self, task: DesiredTask) -> PlannedTask | None:
+        return self._names.decide(task)
+
     def _recovered(
         self, subject: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]]
     ) -> PlannedTask:
@@ -307,6 +300,18 @@ class Rules:
         if any(task.task_id == task_id and key != ref for key, task in self._removed.items()):
             return None
         return self._view.tasks.get(TaskId(ref.org_name, task_id))
+
+    _in_order: tuple[Callable[[Rules, DesiredTask], PlannedTask | None], ...] = (
+        _unreadable_org,
+        _conflicting_id,
+        _known_by_id,
+        _attempted,
+        _replaced,
+        _recorded,
+        _removed_by_hand,
+        _named,
+    )
+    """Functions, since methods would refer to the object, so that what it read would be kept."""
 
 
 def _adopted(

@@ -7,6 +7,7 @@ keeps its value at the service: that is only recorded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from reconciler.model.canonical import ABSENT, digest
@@ -21,6 +22,8 @@ from reconciler.model.value import Value, field, replace
 from reconciler.plan.diff import Differences, differences, remote_agrees
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
 from reconciler.state.model import Record
+
+_NO_PATCH: Mapping[str, object] = {}  # one for all tasks
 
 
 class Update(Value, frozen=True):
@@ -74,21 +77,22 @@ def compare_recorded(
     if updates:
         planned = replace(planned, patch=possible.patch, only_recorded=possible.recorded)
     if record.ref.key != task.key:
-        remarks = [remark("moved.from", old=record.ref.key)]
-        remarks += _what_update_does(possible) if updates else ()
+        does = _what_update_does(possible) if updates else ()
+        remarks = (remark("moved.from", old=record.ref.key), *does)
         planned = replace(planned, action=Action.MOVE, reason=Reason.MOVED, moved_from=record.ref)
     elif updates:
-        remarks = [*_what_update_does(possible), *_only_by_a_new_task(task, possible)]
+        remarks = tuple(_what_update_does(possible)) + _only_by_a_new_task(task, possible)
         planned = replace(planned, action=Action.UPDATE, reason=Reason.IN_PLACE)
     elif record.pending and identity.same_as(record.identity):
-        remarks = [remark("unfinished.settings", names=tuple(sorted(record.pending)))]
+        remarks = (remark("unfinished.settings", names=tuple(sorted(record.pending))),)
         planned = replace(planned, action=Action.CHANGED, reason=Reason.UNFINISHED)
     elif found.changes:
-        remarks = [*_what_update_would_do(possible), *_only_by_a_new_task(task, possible)]
+        remarks = tuple(_what_update_would_do(possible)) + _only_by_a_new_task(task, possible)
         planned = replace(planned, action=Action.CHANGED, reason=Reason.CHANGED)
     else:
         return planned
-    return replace(planned, remarks=tuple(remarks))
+    ref = record.ref if record.ref == task.ref else task.ref
+    return replace(planned, ref=ref, patch=planned.patch or _NO_PATCH, remarks=remarks)
 
 
 def foreign(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagnostic]:
@@ -145,12 +149,19 @@ def _what_update_would_do(update: Update) -> Iterator[Remark]:
         yield remark("update.removed", names=update.undeclared)
 
 
-def _only_by_a_new_task(task: DesiredTask, update: Update) -> Iterator[Remark]:
-    if update.fixed and task.task_id is None:
-        entry = task.generated.entry if task.generated is not None else None
-        pattern = str(task.ref if entry is None else TaskRef(task.ref.org_name, f"{entry}@*"))
-        yield remark("update.accept", names=update.fixed, pattern=pattern)
-        yield remark("update.only_new", pattern=pattern)
+def _only_by_a_new_task(task: DesiredTask, update: Update) -> tuple[Remark, ...]:
+    if not update.fixed or task.task_id is not None:
+        return ()
+    entry = task.generated.entry if task.generated is not None else None
+    pattern = str(task.ref if entry is None else TaskRef(task.ref.org_name, f"{entry}@*"))
+    return _about_a_new_task(pattern, update.fixed)
+
+
+@lru_cache
+def _about_a_new_task(pattern: str, names: tuple[str, ...]) -> tuple[Remark, ...]:
+    """The same remarks for all tasks of an entry, which may be very many."""
+    accept = remark("update.accept", names=names, pattern=pattern)
+    return accept, remark("update.only_new", pattern=pattern)
 
 
 def _warning(task: PlannedTask, code: Code, case: str = "", **facts: Arg) -> Diagnostic:
