@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
+from reconciler.model.fields import UNIQUE
 from reconciler.model.identity import Identity
 from reconciler.model.kept import Kept, mapped, without_frames
 from reconciler.model.remarks import Remark
@@ -18,6 +19,7 @@ from reconciler.plan.lookup import BASELINE_SIZE, Lookup
 from reconciler.plan.view import RemoteView
 from reconciler.remote.cache import TaskCache
 from reconciler.system.cache import UserCache
+from reconciler.system.memory import share_equal
 
 FEW = 10
 """Up to this number, tasks are requested individually instead of listing all."""
@@ -149,6 +151,8 @@ class _Organization:
         if task.id in self.missing:
             self.missing.discard(task.id)
             self.found.tasks[task_id] = task
+            if (known := self.lookup.outputs.get(task.id)) is not None:
+                share_equal(task.raw, known, UNIQUE)
         if self.lookup.searches and self.lookup.needs_message(task, self.identity, listed):
             self.found.tasks[task_id] = task
             self.candidates.append(task_id)

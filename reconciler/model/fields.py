@@ -100,3 +100,6 @@ STAND_IN = "(sensitive)"
 CHOSEN = _names(lambda field: bool(field.choices))
 ENUMERATED = (*CHOSEN, "runtimePhase", "status", "taskType")
 """Settings and outputs with few different values."""
+
+UNIQUE = ("createdAt", "entities", "lastHeartbeat", "name")
+"""Outputs whose values take memory for each task."""

@@ -16,6 +16,8 @@ from reconciler.system.memory import declared, share, share_parts
 
 P = TypeVar("P", Identity, tuple[RecordChange, ...])
 
+_NOTHING: dict[str, object] = {}
+
 
 @lru_cache(20_000)
 def _shared(part: P) -> P:
@@ -31,6 +33,8 @@ def share_record(record: Record) -> Record:
         return task
     force_setattr(record, "identity", _shared(record.identity))
     force_setattr(record, "changes", _shared(record.changes))
+    if not record.pending:
+        force_setattr(record, "pending", _NOTHING)
     if isinstance(record.outputs, dict):
         share_parts(record.outputs, ENUMERATED)
     if task is not None and task.inputs == record.inputs:
@@ -41,6 +45,8 @@ def share_record(record: Record) -> Record:
         if isinstance(added, list):
             added[:] = [share(entity) if isinstance(entity, dict) else entity for entity in added]
     if task is not None:
+        if task.ref == record.ref:
+            force_setattr(record, "ref", task.ref)
         if task.file == record.file:
             force_setattr(record, "file", task.file)
         if record.generated is not None and task.generated == record.generated:

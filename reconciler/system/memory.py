@@ -10,7 +10,7 @@ another fifth.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -19,6 +19,7 @@ MAX_SHARED = 10_000
 _SHORT = 1_000
 _objects: dict[str, dict[str, Any]] = {}
 _texts: dict[str, str] = {}
+_NO_ENTITIES: list[Any] = []
 declared: dict[str, Any] = {}
 """The tasks of the manifests, or the records of a moved state, by key: records that are read later
 share what is equal. Nothing else may depend on it."""
@@ -71,11 +72,21 @@ def share(small: dict[str, Any]) -> dict[str, Any]:
     return small
 
 
+def share_equal(task: Any, known: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Takes the values with these names that are equal from another form of the same task."""
+    for name in names:
+        if name in known and task.get(name) == known[name]:
+            task[name] = known[name]
+
+
 def share_parts(task: dict[str, Any], names: Iterable[str]) -> None:
-    """Shares the creator of a task as the service returns it, and the texts with these names."""
+    """Shares the creator of a task as the service returns it, an empty list of entities, and the
+    texts with these names."""
     user = task.get("createdBy")
     if type(user) is dict:
         task["createdBy"] = share(user)
+    if task.get("entities") == []:
+        task["entities"] = _NO_ENTITIES
     for name in names:
         if type(text := task.get(name)) is not str:
             continue
