@@ -11,7 +11,7 @@ import pytest
 
 from bench.servers import fast
 from reconciler.model import limits
-from tests.support.git_server import git
+from tests.support.git_server import bare_repository, git
 from tests.support.measured import (
     FEW_SECONDS,
     MAX_MIB,
@@ -109,8 +109,8 @@ FOLLOWED = {
     "wait --timeout 1s": 2,
     "state pull": 0,
 }
-EDITED = ("state accept * -y", "state migrate --to moved.json")
-"""Once every prompt was edited."""
+EDITED = ("state accept * -y", "state migrate --to git:origin"), ("state accept * -y",)
+"""Each time that every prompt was edited. The second time, its state is in git."""
 
 
 @pytest.mark.soak
@@ -125,10 +125,15 @@ def test_99000_tasks_with_64_mib_of_texts_are_created_and_followed(
         for command, code in FOLLOWED.items():
             ended = measure(*command.split())
             assert (command, ended.code, ended.mib < MOST_MIB) == (command, code, True)
-        write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}}: {'x' * 550}'}}\n")
-        for command in EDITED:
-            ended = measure(*command.split())
-            assert (command, ended.code, ended.mib < MOST_MIB) == (command, 0, True)
+        git(tmp_path, "init", "-q")
+        git(tmp_path, "remote", "add", "origin", str(bare_repository(tmp_path, "team")))
+        for sign, commands in zip(":,", EDITED, strict=True):
+            prompt = f"{{{{ n }}}}{sign} {'x' * 550}"
+            write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{prompt}'}}\n")
+            for command in commands:
+                ended = measure(*command.split())
+                assert (command, ended.code, ended.mib < MOST_MIB) == (command, 0, True)
+            monkeypatch.setenv("TASKCTL_STATE", "git:origin")
 
 
 @pytest.mark.reaches("PATH_CHARACTERS")
