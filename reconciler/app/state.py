@@ -79,7 +79,7 @@ def remove_records(ctx: Context, selectors: Sequence[str], *, yes: bool) -> tupl
         refs += tuple(TaskRef(state.duplicates[each].ref.org_name, each) for each in ids)
         if not _confirm(ctx, "ask.remove", refs, yes=yes, again=("state", "rm", *selectors, "-y")):
             return ()
-        session.append(*events)
+        session.edit(events)
     return tuple(Edit(ref, "removed", True) for ref in refs)
 
 

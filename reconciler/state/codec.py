@@ -42,7 +42,10 @@ VERSION = 3
 _SAME = ("lineage", "serial", "backend", "baselines", "latest", "runs", "move", "journal")
 """The fields of `State` that `StateFile` has, too."""
 
-_RECORDS = 1_000  # encoded together
+_TOGETHER = 1_000
+"""The number of tasks that are encoded together."""
+
+_HOLE = b'"": 0'  # in laid out JSON, no text contains it: its quotes would be escaped
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
@@ -73,34 +76,46 @@ def state_parts(state: State) -> Checksummed:
 
 
 def text_parts(state: State, laid_out: Callable[[bytes], bytes] = indented) -> Iterator[bytes]:
-    """The state without a checksum, some records at a time; `laid_out` gives JSON its layout. Only
-    `version` follows `tasks`, so the last text of that form is the member."""
-    head, no_tasks, tail = laid_out(_without_records(state)).rpartition(b'"tasks": {}')
-    if not state.records:
-        yield head + no_tasks + tail
-        return
-    before, after = laid_out(b'{"tasks":{"":0}}').split(b'"": 0')
-    start, gap = head + before.lstrip(b"{\n "), b"," + (before.rpartition(b"{")[2] or b" ")
-    refs = sorted(state.records, key=str)
-    for index in range(0, len(refs), _RECORDS):
-        some = refs[index : index + _RECORDS]
-        tasks = {str(ref): replace(state.records[ref], ref=NO_TASK) for ref in some}
-        yield start + laid_out(encode_json({"tasks": tasks}))[len(before) : -len(after)]
-        start = gap
-    yield after.partition(b"}")[0] + b"}" + tail
+    """The state without a checksum, some of its tasks at a time; `laid_out` gives JSON its
+    layout."""
+    first, *rest = laid_out(encode_json(_with_holes(state))).split(_HOLE)
+    before, after = laid_out(b'{"tasks":{"":0}}').split(_HOLE)
+    gap = b"," + (before.rpartition(b"{")[2] or b" ")
+    filled = ((tasks, encoded) for tasks, encoded in _tasks_by_name(state) if tasks)
+    yield first
+    for (tasks, encoded), following in zip(filled, rest, strict=True):
+        names = sorted(tasks)
+        for index in range(0, len(names), _TOGETHER):
+            some = {name: encoded(tasks[name]) for name in names[index : index + _TOGETHER]}
+            text = laid_out(encode_json({"tasks": some}))[len(before) : -len(after)]
+            yield gap + text if index else text
+        yield following
 
 
-def _without_records(state: State) -> bytes:
-    file = StateFile(
+def _tasks_by_name(state: State) -> Iterator[tuple[Mapping[str, Any], Callable[[Any], object]]]:
+    """The members that may have very many tasks, in their order in the file, and how a task is
+    stored."""
+    yield state.attempts, lambda attempt: _with_task(replace(attempt, mark=""))
+    yield state.duplicates, _with_task
+    yield state.retired, _with_task
+    records = {str(ref): record for ref, record in state.records.items()}
+    yield records, lambda record: replace(record, ref=NO_TASK)
+
+
+def _with_holes(state: State) -> StateFile:
+    """The file, with `_HOLE` in place of all tasks of such a member."""
+    attempts, duplicates, retired, tasks = (
+        {"": _raw(0)} if tasks else {} for tasks, _ in _tasks_by_name(state)
+    )
+    return StateFile(
         version=VERSION,
-        attempts={mark: _with_task(replace(a, mark="")) for mark, a in state.attempts.items()},
-        tasks={},
+        attempts=attempts,
+        tasks=tasks,
         keys={str(ref): _raw(notes) for ref, notes in state.keys.items()},
-        retired={task_id: _with_task(task) for task_id, task in state.retired.items()},
-        duplicates={task_id: _with_task(task) for task_id, task in state.duplicates.items()},
+        retired=retired,
+        duplicates=duplicates,
         **{name: getattr(state, name) for name in _SAME},
     )
-    return encode_json(file)
 
 
 def _raw(value: object) -> Raw:

@@ -118,8 +118,8 @@ def test_several_records_are_listed_and_edited_by_a_pattern(taskctl: Taskctl) ->
 def test_pull_prints_the_state_file_in_inert_ascii(
     taskctl: Taskctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also if not all records are encoded together."""
-    monkeypatch.setattr(codec, "_RECORDS", 2)
+    """Also if not all tasks are encoded together."""
+    monkeypatch.setattr(codec, "_TOGETHER", 2)
     write({key: {"message": f"{key}: ##[error]Grüße 🙂\x7f\n"} for key in "abcde"})
     taskctl("apply", "--yes")
     state = json.loads(STATE.read_bytes())

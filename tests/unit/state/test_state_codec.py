@@ -32,6 +32,7 @@ from reconciler.system import memory
 from reconciler.system.resources import schema_text
 from tests.support.state_golden import GOLDEN, decode, golden_state
 from tests.support.state_samples import (
+    NOON,
     attempt,
     empty,
     mark_at,
@@ -55,14 +56,22 @@ def test_an_encoded_state_decodes_to_itself(state: State) -> None:
 
 @pytest.mark.parametrize("kept_bytes", [0, 1_000, 1 << 20])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
-def test_records_that_are_encoded_separately_make_the_same_file(
+def test_tasks_that_are_encoded_separately_make_the_same_file(
     monkeypatch: pytest.MonkeyPatch, count: int, kept_bytes: int
 ) -> None:
-    state = fold(empty(), [Recorded(record(number)) for number in range(count)])
+    records = [record(number) for number in range(count)]
+    removed = [
+        Retired(record(number).retired(NOON, adoptable=True)) for number in range(9, 9 - count, -1)
+    ]
+    tried = [Attempted(attempt(number)) for number in range(20, 20 + count)]
+    state = fold(empty(), [*map(Recorded, records), *removed, *tried])
     whole = encode_state(state)
-    monkeypatch.setattr(codec, "_RECORDS", 2)
+    monkeypatch.setattr(codec, "_TOGETHER", 2)
     monkeypatch.setattr(checksum, "_KEPT_BYTES", kept_bytes)
     assert encode_state(state) == whole
+    content = json.loads(whole)
+    del content["checksum"]  # comes first
+    assert whole.endswith(indented(encode_json(content)).removeprefix(b"{") + b"\n")
     assert decode(whole) == state
     assert state_parts(state).size == len(whole)
 
