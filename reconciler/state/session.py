@@ -201,9 +201,17 @@ class Session:
             self._log.append(self._signed(events))
 
     def edit(self, events: Sequence[Event]) -> None:
-        """Makes the events part of `state`, as `append` does, but not durable before it is saved:
-        for edits of any size that no request follows."""
-        self._fold(self._signed(events))
+        """Saves the state with the events, without the journal: for edits of any size that no
+        request follows. If it raises StateError, the saved state is the old one, or has all of
+        them, and this session has ended."""
+        with self._log.paused():
+            self._fold(self._signed(events))
+            try:
+                self._save(last=False)
+            except StateError as problem:
+                self._closed = True
+                self._held.release()
+                raise _of_edit(problem) from problem
 
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
         """The events with this run where they name none. The run comes first unless it is known."""
@@ -306,6 +314,16 @@ class Session:
             if raw is not None and (outputs := kept_outputs(raw)) != record.outputs:
                 fresh[ref] = replace(record, outputs=outputs)
         return replace(state, records={**state.records, **fresh}) if fresh else state
+
+
+def _of_edit(problem: StateError) -> StateError:
+    """The journal has nothing of an edit."""
+    return StateError(
+        [
+            replace(d, case="edit") if d.code in (Code.STATE_NOT_SAVED, Code.STATE_FENCED) else d
+            for d in problem.diagnostics
+        ]
+    )
 
 
 def _with_run(event: Event, name: str) -> Event:

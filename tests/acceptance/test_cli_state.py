@@ -132,6 +132,20 @@ def test_pull_prints_the_state_file_in_inert_ascii(
     assert json.loads(taskctl("state", "pull"))["tasks"] == {}
 
 
+@pytest.mark.parametrize("words", ["mv a c", "rm * -y", "accept a tasks"])
+def test_an_edit_that_cannot_be_saved_is_repeated(taskctl: Taskctl, words: str) -> None:
+    """It is not in the journal: an apply could create the task of a moved key again."""
+    write({"a": {"message": "Do more."}, "b": {"message": "Do b."}})
+    before, blocked = STATE.read_bytes(), STATE.with_name(f"{STATE.name}.tmp")
+    blocked.mkdir()
+    said = taskctl("state", *words.split(), code=1)
+    assert ("[TC613]" in said, "same command again" in said, "taskctl apply" in said) == (1, 1, 0)
+    assert STATE.read_bytes() == before
+    blocked.rmdir()
+    taskctl("state", *words.split())
+    assert STATE.read_bytes() != before
+
+
 def test_resolve_verifies_the_task_with_the_service(taskctl: Taskctl) -> None:
     ids = recorded()
     assert "either" in taskctl("state", "resolve", "a", code=1)
