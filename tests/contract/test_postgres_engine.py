@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.model import limits
-from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, open_engine
+from reconciler.state.engines import LARGE, BlobRoom, Denied, Engine, Oversized, open_engine
 from reconciler.state.engines.postgres_tls import with_tls
 from tests.support.state_engines import Parts
 from tests.support.state_servers import postgres_programs, postgres_server
@@ -38,6 +38,16 @@ def run_as_owner(address: str, *statements: str) -> None:
 
 def engine_of(address: str, user: str = "taskctl") -> Engine:
     return open_engine(address.replace("taskctl@", f"{user}@"), os.environ)
+
+
+def test_names_are_found_again_with_any_encoding_of_the_client(address: str) -> None:
+    sign = "&" if "?" in address else "?"
+    engine = engine_of(f"{address}{sign}state=caf%C3%A9&client_encoding=LATIN1")
+    with closing(engine):
+        engine.prepare()
+        for size in (100, LARGE + 1):
+            engine.put_blob(f"b-{size}", Parts([b"x" * size]))
+            assert len(engine.get_blob(f"b-{size}", BlobRoom())) == size
 
 
 def test_one_address_is_one_state_for_users_with_schemas_of_their_own(address: str) -> None:

@@ -193,6 +193,7 @@ class PostgresEngine:
                 prepare_threshold=None,
                 connect_timeout=CONNECT_SECONDS,
                 application_name="taskctl",
+                client_encoding="utf8",  # `put_blob` sends names as bytes
                 tcp_user_timeout=STATEMENT_MILLISECONDS,
             )
         return self._connection.cursor()
