@@ -198,11 +198,14 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def effect(self) -> Effect:
+        if self.action is Action.UNCHANGED:  # it owes nothing either (`with_owed`)
+            return Effect.NOTHING
         found = _EFFECTS.get(self.action) or _EFFECTS.get((self.action, self.reason))
         return found or (Effect.CANCEL if self.owed else Effect.NOTHING)
 
     @property
     def creates(self) -> bool:
+        # The first condition is only for speed, here and in `applies`.
         return self.action is not Action.UNCHANGED and self.effect is Effect.CREATE
 
     @property
@@ -228,7 +231,7 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def applies(self) -> bool:
-        """Whether apply would act on it. What is unchanged owes nothing (`with_owed`)."""
+        """Whether apply would act on it."""
         return self.action is not Action.UNCHANGED and self.effect is not Effect.NOTHING
 
 
