@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from reconciler.model.codes import Code
@@ -82,12 +83,7 @@ def look_alikes(
         return decided
     adopted = {task.task_id or "" for task in planned if task.action is Action.ADOPT}
     pool = _Pool(state, view, owners, adopted | claims.found())
-    orgs = {ref.org_name for ref in creates}
-    compared = {org_name: adopt_depth(org_name, state, options).ids for org_name in orgs}
-    searches = [
-        _Search(creates[ref][1], pool, compared[ref.org_name], options.settle_time)
-        for ref in sorted(creates, key=natural)
-    ]
+    searches = _searches([task for _, task in creates.values()], pool, state, options)
     contested = claims.contested()
     chosen = _paired(searches, contested, None if options.adopt else claims.answers)
     used = {task.id for task in chosen.values()}
@@ -254,6 +250,16 @@ class _Search:
         task_id = candidate.task.id
         decide = remark("unsure.task", task_id=task_id, **self.key)
         return remark(case, task_id=task_id, **facts), decide
+
+
+def _searches(
+    tasks: Iterable[DesiredTask], pool: _Pool, state: State, options: PlanOptions
+) -> list[_Search]:
+    """Those that have found anything, in the order of their keys. Usually there are few."""
+    compared = cache(lambda org_name: adopt_depth(org_name, state, options).ids)
+    every = (_Search(t, pool, compared(t.ref.org_name), options.settle_time) for t in tasks)
+    found = [search for search in every if search.same or search.doubt(())]
+    return sorted(found, key=lambda search: natural(search.task.ref))
 
 
 def _case(similar: _LookAlike) -> str:
