@@ -6,14 +6,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
+from itertools import chain
 from types import FrameType
 from typing import Any
 
 from reconciler.system.stop import Stop
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_MADE_AHEAD = 1 << 22  # characters
 
 
 class Interrupts(AbstractContextManager[Stop]):
@@ -80,13 +82,24 @@ def write_whole(text: Iterable[str]) -> None:
 
     before = {number: signal.signal(number, act_on) for number in _SIGNALS}
     try:
-        sys.stdout.writelines(text)
+        sys.stdout.writelines(_made_ahead(iter(text)))
         sys.stdout.flush()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     if arrived:
         raise SystemExit(128 + arrived[0])
+
+
+def _made_ahead(parts: Iterator[str]) -> Iterator[str]:
+    """The parts, of which the first megabytes are made: if that fails, nothing was written yet."""
+    made, size = list[str](), 0
+    for part in parts:
+        made.append(part)
+        size += len(part)
+        if size > _MADE_AHEAD:
+            break
+    return chain(made, parts)
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ from reconciler.cli.command import Call
 from reconciler.cli.console.output import Output
 from reconciler.cli.main import COMMANDS, GROUPS, Terminated, app, run
 from reconciler.model.diagnostics import StateError
+from reconciler.render.formats import json as json_format
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.extra_commands import add_command
@@ -96,6 +97,20 @@ def test_a_late_error_is_in_the_only_document(
     assert shown["summary"]["tasks"] == 1
     assert "late" in shown["diagnostics"][0]["summary"]
     assert said.err == ""
+
+
+def test_an_error_in_a_result_leaves_no_part_of_it(
+    ends: Ends, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Iterator[str]:
+        yield "{"
+        raise ValueError("late")
+
+    monkeypatch.setattr(json_format, "render", failing)
+    ends(lambda out: out.report(ValidateReport(1, 1)))
+    assert run(["try", "--format", "json"]) == 1
+    said = capsys.readouterr()
+    assert (said.out, "late" in said.err) == ("", True)
 
 
 def test_a_traceback_is_shown_only_with_v_and_without_the_token(
