@@ -163,6 +163,17 @@ def test_a_mark_that_is_made_while_another_one_is_made_differs(
         assert session.next_mark(NOON) != during[0]
 
 
+def test_the_marks_of_a_state_that_was_put_are_known(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = iter([mark_at(1), mark_at(2), mark_at(3)])
+    monkeypatch.setattr("reconciler.state.session.mint", lambda now: next(given))
+    with open_at(path) as session:
+        session.next_mark(NOON)
+        session.put(fold(session.state, [Recorded(record(2))]))
+        assert session.next_mark(NOON) == mark_at(3)
+
+
 def test_marks_are_unique_across_threads(path: Path) -> None:
     with open_at(path) as session, ThreadPoolExecutor(8) as pool:
         given = list(pool.map(lambda _: session.next_mark(NOON), range(3000)))

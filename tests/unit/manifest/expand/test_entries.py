@@ -193,6 +193,13 @@ def test_all_entries_together_generate_a_limited_amount_of_text() -> None:
     ]
 
 
+def test_texts_beside_templates_count_for_each_task() -> None:
+    entry = "forEach: {n: [1, 2]}\nmessage: xy\nname: '{{ n }}'"
+    size = 2 * (getsizeof("xy") + getsizeof("1"))
+    assert found(expanded(entry, room=Room(bytes=size))) == []
+    assert found(expanded(entry, room=Room(bytes=size - 1))) == [(Code.TOO_MANY_TASKS, "text")]
+
+
 def test_a_large_product_is_rejected_before_it_is_built() -> None:
     many = ", ".join(map(str, range(1000)))
     entry = f"forEach: {{a: [{many}], b: [{many}], c: [{many}], atMost: 100000}}\nmessage: x"
