@@ -14,8 +14,9 @@ from reconciler.model.checksum import Checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
+from reconciler.model.shared_fields import SharedFields
 from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, members
+from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, items, members
 from reconciler.model.value import replace
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Attempt
@@ -94,12 +95,42 @@ def read_saved_plan(data: bytes, file: str) -> Plan:
     if not is_intact(data):
         raise _refused(Code.SAVED_PLAN_DAMAGED, file, "checksum")
     try:
-        return decode_as(Plan, whole["plan"])
+        return _read(whole["plan"])
     except KeyError as problem:
         missing = ShapeError(str(problem.args[0]), "missing")
         raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=missing.cause) from None
     except ShapeError as problem:
         raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=problem.cause) from None
+
+
+def _read(data: Raw) -> Plan:
+    """Raises KeyError and ShapeError."""
+    whole = members(data)
+    plan = decode_as(Plan, encode_json(whole | {"tasks": Raw(b"[]")}))
+    try:
+        tasks = items(whole["tasks"])
+    except ShapeError as problem:
+        raise problem.under("tasks") from None
+    share = SharedFields()
+    return replace(plan, tasks=tuple(_task(raw, at, share) for at, raw in enumerate(tasks)))
+
+
+def _task(data: Raw, at: int, share: SharedFields) -> PlannedTask:
+    """The task at that position, sharing what it has in common with others."""
+    try:
+        task = decode_as(PlannedTask, data)
+    except ShapeError as problem:
+        raise problem.under(f"tasks[{at}]") from None
+    desired, record = task.desired, task.record
+    share.of(task, "remarks", "file")
+    if desired is not None:
+        share.of(desired, "file")
+        if desired.origin is not None:
+            share.of(desired.origin, "template", "row_file")
+    if record is not None:
+        share.of(record, "file", "identity")
+        share.equal(record, "generated", task.generated)
+    return task
 
 
 def _members(data: bytes, file: str) -> dict[str, Raw]:

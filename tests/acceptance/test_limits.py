@@ -332,6 +332,13 @@ def test_the_size_of_a_file_is_limited(tmp_path: Path, measure: Measure, limit: 
     measure(*command.split()).assert_refused(code)
 
 
+def test_a_plan_that_could_not_be_read_again_is_not_saved(tmp_path: Path, measure: Measure) -> None:
+    write_tasks(tmp_path, "  a: {message: do it}\n")
+    planned = measure("plan", "--backend", "local", "-o", "x.plan", SAVED_PLAN_BYTES=100)
+    planned.assert_refused("TC811")
+    assert not (tmp_path / "x.plan").exists()
+
+
 # Options
 
 
