@@ -145,9 +145,10 @@ class _Pool:
         self._unclear: dict[str, list[_LookAlike]] = {}
         self._removed = {t.task_id: t for t in state.retired.values() if t.adoptable}
         found = [*view.tasks.values(), *self._invisible()]
-        for task in sorted(found, key=lambda t: (t.created_at or _OLDEST, t.id), reverse=True):
-            if task.id not in owners.ids and task.id not in owners.named and task.id not in adopted:
-                self._add(task)
+        known = (owners.ids, owners.named, adopted)
+        free = [task for task in found if not any(task.id in ids for ids in known)]
+        for task in sorted(free, key=lambda t: (t.created_at or _OLDEST, t.id), reverse=True):
+            self._add(task)
 
     def alike(self, org_name: str, text: str) -> Iterator[_LookAlike]:
         """The tasks that may show this text."""
