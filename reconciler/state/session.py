@@ -201,17 +201,17 @@ class Session:
             self._log.append(self._signed(events))
 
     def edit(self, events: Sequence[Event]) -> None:
-        """Saves the state with the events, without the journal: for edits of any size that no
-        request follows. If it raises StateError, the saved state is the old one, or has all of
-        them, and this session has ended."""
-        with self._log.paused():
-            self._fold(self._signed(events))
-            try:
-                self._save(last=False)
-            except StateError as problem:
-                self._closed = True
-                self._held.release()
-                raise _of_edit(problem) from problem
+        """Ends the session with a state that has the events, which are not journaled: for edits of
+        any size that no request follows. If it raises StateError, or is interrupted, the saved
+        state is the old one, or has all of them."""
+        self._closed = True
+        try:
+            with self._log.paused(), ExitStack() as then:
+                then.callback(self._held.release)
+                self._fold(self._signed(events))
+                self._save(last=True)
+        except StateError as problem:
+            raise _of_edit(problem) from problem
 
     def _signed(self, events: Sequence[Event]) -> Sequence[Event]:
         """The events with this run where they name none. The run comes first unless it is known."""
@@ -316,13 +316,18 @@ class Session:
         return replace(state, records={**state.records, **fresh}) if fresh else state
 
 
+_OF_EDITS = (
+    Code.STATE_LOCK_LOST,
+    Code.STATE_CHANGED,
+    Code.STATE_NOT_SAVED,
+    Code.STATE_FENCED,
+)
+
+
 def _of_edit(problem: StateError) -> StateError:
     """The journal has nothing of an edit."""
     return StateError(
-        [
-            replace(d, case="edit") if d.code in (Code.STATE_NOT_SAVED, Code.STATE_FENCED) else d
-            for d in problem.diagnostics
-        ]
+        [replace(d, case="edit") if d.code in _OF_EDITS else d for d in problem.diagnostics]
     )
 
 

@@ -146,6 +146,23 @@ def test_an_edit_that_cannot_be_saved_is_repeated(taskctl: Taskctl, words: str) 
     assert STATE.read_bytes() != before
 
 
+@pytest.mark.parametrize("suffix", ["", ".lock"])
+def test_an_edit_of_a_state_that_another_program_changes_is_repeated(
+    taskctl: Taskctl, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    file = STATE.with_name(STATE.name + suffix)
+
+    def confirm(*_: object, **__: object) -> bool:
+        content = file.read_bytes()
+        file.unlink()
+        file.write_bytes(content + b"\n")
+        return True
+
+    monkeypatch.setattr("reconciler.app.state.confirm", confirm)
+    said = taskctl("state", "rm", "*", code=1)
+    assert ("same command again" in said, "taskctl apply" in said) == (True, False)
+
+
 def test_resolve_verifies_the_task_with_the_service(taskctl: Taskctl) -> None:
     ids = recorded()
     assert "either" in taskctl("state", "resolve", "a", code=1)

@@ -13,6 +13,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.app.validate import ValidateReport
+from reconciler.cli import signals
 from reconciler.cli.command import Call
 from reconciler.cli.console.output import Output
 from reconciler.cli.main import COMMANDS, GROUPS, Terminated, app, run
@@ -97,6 +98,15 @@ def test_a_late_error_is_in_the_only_document(
     assert shown["summary"]["tasks"] == 1
     assert "late" in shown["diagnostics"][0]["summary"]
     assert said.err == ""
+
+
+def test_a_result_that_is_not_all_made_ahead_is_whole(
+    ends: Ends, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "_MADE_AHEAD", 0)
+    ends(lambda out: out.report(ValidateReport(1, 1)))
+    assert run(["try", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["tasks"] == 1
 
 
 def test_an_error_in_a_result_leaves_no_part_of_it(

@@ -146,6 +146,23 @@ def test_marks_are_unique(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert [session.next_mark(NOON) for _ in range(2)] == ["new", "newer"]
 
 
+def test_an_edit_that_was_interrupted_is_not_saved_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves, save = [], HeldFile.save
+
+    def interrupted(self: HeldFile, state: State, *, last: bool) -> None:
+        saves.append(last)
+        save(self, state, last=last)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(HeldFile, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt), open_at(path) as session:
+        session.edit([Recorded(record(1))])
+    assert saves == [True]
+    assert list(read_state(LocalState(path), backend=BACKEND).records.values()) == [record(1)]
+
+
 def test_a_mark_that_is_made_while_another_one_is_made_differs(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
