@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.model import limits
 
 TASK = "version: 1\ntasks:\n  {key}: {{message: Say hello to {key}.}}\n"
 
@@ -277,11 +278,11 @@ def test_a_plan_file_is_read_only_if_it_is_a_regular_file_of_a_plausible_size(
     os.mkfifo("pipe.plan")
     Path("zero.plan").symlink_to("/dev/zero")
     with Path("large.plan").open("wb") as large:
-        large.truncate(512 * 1024 * 1024 + 1)
+        large.truncate(limits.SAVED_PLAN_BYTES + 1)
     for name, words in (
         ("pipe.plan", "not a regular file"),
         ("zero.plan", "not a regular file"),
-        ("large.plan", "larger than 536870912 bytes"),
+        ("large.plan", f"larger than {limits.SAVED_PLAN_BYTES} bytes"),
         ("none.plan", "No such file"),
         ("tasks", "directory"),
     ):
