@@ -10,15 +10,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from itertools import chain
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reconciler.system.stop import Stop
+if TYPE_CHECKING:
+    from reconciler.system.stop import Stop
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MADE_AHEAD = 1 << 22  # characters
 
 
-class Interrupts(AbstractContextManager[Stop]):
+class Interrupts(AbstractContextManager["Stop"]):
     """Handles signals while entered, from the main thread. The first signal writes `message` to
     stderr.
 
@@ -32,6 +33,8 @@ class Interrupts(AbstractContextManager[Stop]):
 
     def __init__(self, message: str, result: str = "") -> None:
         self._message, self._result = message.encode(), result.encode()
+        from reconciler.system.stop import Stop  # not for `write_whole`
+
         self._stop = Stop()
         self._before: dict[int, Any] = {}
 

@@ -6,7 +6,6 @@ fields to entities. docs/contributing/exactly-once.md describes what counts as t
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -60,6 +59,8 @@ def comparable_text(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
+        import unicodedata  # a megabyte, which few files need
+
         text = unicodedata.normalize("NFD", text)
     return "\n".join(map(str.rstrip, text.split("\n"))).strip()
 
