@@ -47,6 +47,6 @@ def write_plan_file(root: Path, name: str, plan: Plan) -> None:
 
     parts, most = saved_plan_parts(plan), limits.SAVED_PLAN_BYTES
     if parts.size > most:  # it could not be read again
-        facts = {"size": f"{parts.size >> 20}", "limit": f"{most >> 20}"}
+        facts = {"size": f"{(parts.size >> 20) + 1}", "limit": f"{most >> 20}"}
         raise TaskctlError.of(Code.CANNOT_WRITE, "largePlan", at=Place(name), **facts)
     write_file(root, name, parts, "plan", keeps_mode=False)

@@ -235,7 +235,7 @@ class Planning:
         if follow:
             self.progress = self._read_progress(needs.followed)
         self.view = self._survey.read(identity, clocks, needs.lookups)
-        del needs
+        del needs  # the plan needs the memory
         return make_plan(inputs, self.view, self.progress)
 
     def _inputs(

@@ -45,7 +45,9 @@ _SAME = ("lineage", "serial", "backend", "baselines", "latest", "runs", "move", 
 _TOGETHER = 1_000
 """The number of tasks that are encoded together."""
 
-_HOLE = b'"": 0'  # in laid out JSON, no text contains it: its quotes would be escaped
+_HOLE = b'"": 0'
+"""Else, only a name that ends with a quote, before a number, looks like this. No free name of the
+other members has a number."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 

@@ -26,7 +26,7 @@ two different swaps.
 """
 
 LARGE = 8 * limits.MIB
-"""Bytes of a blob that a driver has in memory at once: the state that it holds needs enough."""
+"""The most bytes of a blob that a driver keeps in memory at once, beside the state itself."""
 
 SCHEMES = {
     "s3": "objects",
