@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.shell import is_org_name
+from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
 from reconciler.model.work import REDACTED
 from reconciler.remote import responses
@@ -161,12 +161,12 @@ class Client:
     ) -> ServiceResponse:
         """Posts to a task once, because it may act on a duplicate. Raises NoResponseError."""
         path = _task_path(org_name, task_id) + suffix
-        return self._transport.post(Request("POST", path, encode(body)))
+        return self._transport.post(Request("POST", path, encode_json(body)))
 
     def create_task(
         self, org_name: str, body: Mapping[str, object], window: SendWindow
     ) -> CreateOutcome:
-        request = Request("POST", _tasks_path(org_name), encode(body))
+        request = Request("POST", _tasks_path(org_name), encode_json(body))
         try:
             response = self._transport.post(request, window)
         except NoResponseError as lost:
@@ -179,7 +179,7 @@ class Client:
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, object]) -> RemoteTask:
         """See Service. Retried like a read, because it is idempotent. Raises RemoteError, with
         status 404 also for another user's task."""
-        return self._task("PATCH", org_name, task_id, encode(changes))
+        return self._task("PATCH", org_name, task_id, encode_json(changes))
 
     def task_url(self, org_name: str, task_id: str) -> str | None:
         return wire.console_url(self.backend, org_name, task_id)
@@ -258,14 +258,6 @@ class Client:
         """For a 2xx that violates the API."""
         where = self._transport.address(request)
         return RemoteError.of(Code.UNREADABLE_RESPONSE, case, where=where, **facts)
-
-
-def encode(body: Mapping[str, object]) -> bytes:
-    """A request body in ASCII, so that lone surrogates in a manifest can be sent."""
-    return _ENCODER.encode(body).encode("ascii")
-
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 @lru_cache(64)

@@ -249,10 +249,10 @@ def test_connections_are_shared_by_threads_and_kept() -> None:
 
 def test_a_create_sends_the_inputs() -> None:
     with FaultServer() as server, make_client(server.url) as client:
-        client.create_task("a c/me?", create_body("Grüße \ud800"), OPEN)
+        client.create_task("a c/me?", create_body("Grüße"), OPEN)
         call = server.of("create")[0]
     assert call.path == "/api/preview/agents/a%20c%2Fme%3F/tasks"
     assert call.headers["Accept"] == "application/vnd.pulumi+8"
     assert call.headers["Content-Type"] == "application/json"
     assert call.headers["User-Agent"].startswith("taskctl/")
-    assert "\\ud800" in call.body
+    assert '"Grüße"' in call.body
