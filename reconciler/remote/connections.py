@@ -11,7 +11,6 @@ import io
 import socket
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from requests import PreparedRequest, Response
@@ -120,9 +119,11 @@ class _Connection(HTTPConnection):
 
     def _linger(self, *, on: bool) -> None:
         """Whether closing resets the connection instead of delivering unsent bytes."""
-        with suppress(OSError):
+        try:
             option = struct.pack("ii", on, 0)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
+        except OSError:
+            pass
 
 
 class PlainConnection(_Connection):

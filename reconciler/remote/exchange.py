@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
 
 from urllib3.exceptions import ProtocolError
 
@@ -109,6 +108,14 @@ class Exchange:
     clock: Callable[[], float] = time.monotonic
     begun: bool = True
     _deadline: float = float("inf")
+    _token: Token[Exchange] = field(init=False, repr=False, compare=False)
+
+    def __enter__(self) -> None:
+        """Applies the limits to what this thread sends in the context."""
+        self._token = _CURRENT.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT.reset(self._token)
 
     def read_timeout(self) -> float:
         """The timeout for the next read. Raises TimeoutError if no time is left."""
@@ -132,16 +139,6 @@ class Exchange:
 _CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 
 
-@contextmanager
-def watched(exchange: Exchange) -> Iterator[None]:
-    """Applies the limits of `exchange` to what this thread sends in the context."""
-    token = _CURRENT.set(exchange)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
-
-
 def current() -> Exchange:
-    """The exchange of this thread. Raises LookupError outside `watched`."""
+    """The exchange in whose context this thread is. Raises LookupError if there is none."""
     return _CURRENT.get()

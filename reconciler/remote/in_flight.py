@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from reconciler.model.remarks import Arg
 
 
 @dataclass(slots=True, eq=False)
 class RequestInFlight:
-    """A request since its first try; `why` is how the try before this one failed, and `named` makes
-    its name, which few requests wait long enough to need."""
+    """A request since its first try, which is in flight in its context; `why` is how the try before
+    this one failed, and `named` makes its name, which few requests wait long enough to need."""
 
+    among: InFlight
     named: Callable[[], str]
     since: float
     tries: int = 1
     why: Arg = ""
+
+    def __enter__(self) -> Self:
+        self.among.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.among.remove(self)
 
     @property
     def name(self) -> str:
@@ -37,17 +45,17 @@ class InFlight:
         self._clock, self._guard = clock, threading.Lock()
         self._open: dict[RequestInFlight, None] = {}
 
-    @contextmanager
-    def request(self, named: Callable[[], str]) -> Iterator[RequestInFlight]:
-        """A request that waits for its answer in this context."""
-        made = RequestInFlight(named, self._clock())
+    def request(self, named: Callable[[], str]) -> RequestInFlight:
+        """A request that waits for its answer in its context."""
+        return RequestInFlight(self, named, self._clock())
+
+    def add(self, request: RequestInFlight) -> None:
         with self._guard:
-            self._open[made] = None
-        try:
-            yield made
-        finally:
-            with self._guard:
-                del self._open[made]
+            self._open[request] = None
+
+    def remove(self, request: RequestInFlight) -> None:
+        with self._guard:
+            del self._open[request]
 
     def longest(self, patience: float) -> tuple[RequestInFlight, float] | None:
         """The request that waits longest, and its seconds; None if none waits for that many."""

@@ -6,7 +6,6 @@ The URL is a credential: no result and no exception contains it.
 from __future__ import annotations
 
 import json
-from contextlib import closing
 
 import requests
 
@@ -14,7 +13,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.model.remarks import Remark, remark
 from reconciler.remote.addresses import split_url
-from reconciler.remote.exchange import Exchange, watched
+from reconciler.remote.exchange import Exchange
 from reconciler.remote.session import AddressSession
 
 TIMEOUT = 10.0  # seconds
@@ -49,8 +48,8 @@ def send_notification(url: str, text: str) -> Remark | None:
 def _post(url: str, body: bytes) -> int:
     """The status of the response."""
     exchange = Exchange(TIMEOUT, TIMEOUT, TIMEOUT)
-    with AddressSession(url) as session, watched(exchange):
+    with AddressSession(url) as session, exchange:
         headers = {"Content-Type": "application/json"}
         request = session.prepare_request(requests.Request("POST", url, headers, data=body))
-        with closing(session.open(request, exchange)) as response:
+        with session.open(request, exchange) as response:
             return response.status_code

@@ -45,6 +45,7 @@ class Scrubber:
         kept = [secret for secret in secrets if len(secret) > 5]
         spellings = {how for s in kept for how in (s, quote(s, safe=""), quote_plus(s))}
         self._secrets = sorted(spellings, key=len, reverse=True)
+        self._in_bytes = [secret.encode() for secret in self._secrets]
         # With these escapes, JSON may contain a secret that its bytes do not.
         may_be_escaped = any(set(secret) & set('"\\/') for secret in spellings)
         self._escape = re.compile(rb'\\["\\/u]' if may_be_escaped else rb"\\u")
@@ -56,6 +57,6 @@ class Scrubber:
 
     def values(self, data: object, body: bytes | bytearray) -> object:
         """JSON values and names, decoded from `body`; usually unchanged."""
-        if self._escape.search(body) or any(secret.encode() in body for secret in self._secrets):
+        if self._escape.search(body) or any(map(body.__contains__, self._in_bytes)):
             return map_texts(self, data, names=True)
         return data

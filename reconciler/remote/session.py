@@ -41,7 +41,7 @@ class AddressSession(requests.Session):
         """None: requests would read the body of a redirect to its end, although it follows none."""
 
     def open(self, request: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
-        """Sends a request once, within `watched(exchange)`; the body of the response is unread."""
+        """Sends a request once, in the context of `exchange`; the response's body is unread."""
         return self.send(
             request,
             stream=True,

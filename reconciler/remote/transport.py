@@ -9,7 +9,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 import requests
@@ -33,7 +32,6 @@ from reconciler.remote.exchange import (
     Timeouts,
     TooLargeError,
     TooLateError,
-    watched,
 )
 from reconciler.remote.in_flight import InFlight, RequestInFlight
 from reconciler.remote.network import proxy_for
@@ -170,7 +168,7 @@ class Transport:
     def _send(self, request: Request, exchange: Exchange) -> ServiceResponse:
         try:
             prepared = self._prepare(request)
-            with watched(exchange), closing(self._session.open(prepared, exchange)) as response:
+            with exchange, self._session.open(prepared, exchange) as response:
                 received = self.clock()
                 beginning, data = self._body(response, exchange)
         except _FAILURES as exc:
@@ -211,9 +209,11 @@ class Transport:
                     is_large = True
                     return_large_blocks()
                 exchange.read_timeout()
-            with suppress(ValueError):
-                return bytes(body[:_BEGINNING]), self.scrub.values(decode(body), body)
-            return bytes(body[:_BEGINNING]), NOT_JSON
+            beginning = bytes(body[:_BEGINNING])
+            try:
+                return beginning, self.scrub.values(decode(body), body)
+            except ValueError:
+                return beginning, NOT_JSON
         finally:
             if is_large:
                 self._large.release()

@@ -10,7 +10,7 @@ import requests
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import Created
-from reconciler.remote.exchange import Exchange, watched
+from reconciler.remote.exchange import Exchange
 from reconciler.remote.notification import send_notification
 from reconciler.remote.session import AddressSession
 from tests.support.client_tools import OPEN, TOKEN, cause, create_body, make_client
@@ -41,7 +41,7 @@ def test_a_session_refuses_every_other_address(*, used_before: bool) -> None:
     """Also while it has a connection: the adapter would send to the only pool that it has."""
     exchange = Exchange(60, 60, 60)
     with webhook() as own, webhook() as other, AddressSession(own.url) as session:
-        with watched(exchange):
+        with exchange:
             if used_before:
                 request = session.prepare_request(requests.Request("POST", own.url, json={}))
                 session.open(request, exchange).close()
@@ -57,7 +57,7 @@ def test_a_session_refuses_every_other_address(*, used_before: bool) -> None:
 
 def test_a_session_has_no_credentials_and_accepts_no_cookies() -> None:
     exchange = Exchange(60, 60, 60)
-    with webhook() as hook, AddressSession(hook.url) as session, watched(exchange):
+    with webhook() as hook, AddressSession(hook.url) as session, exchange:
         hook.headers = {"Set-Cookie": "a=b; Path=/"}
         assert dict(session.headers) == {}
         request = session.prepare_request(requests.Request("POST", hook.url, json={}))

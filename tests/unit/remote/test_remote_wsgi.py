@@ -9,7 +9,7 @@ import requests
 
 from reconciler.model.service import Created, NotSent, Refused, Unknown
 from reconciler.remote.client import Client
-from reconciler.remote.exchange import Exchange, watched
+from reconciler.remote.exchange import Exchange
 from reconciler.remote.transport import Transport
 from reconciler.remote.wsgi_adapter import WSGIAdapter
 from tests.support.client_tools import OPEN, TOKEN, Window, create_body
@@ -21,7 +21,7 @@ Environ = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def _exchange() -> Iterator[None]:
-    with watched(Exchange(connect=1, read=1, whole=60, max_idle=60)):
+    with Exchange(connect=1, read=1, whole=60, max_idle=60):
         yield
 
 
