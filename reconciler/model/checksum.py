@@ -40,16 +40,21 @@ class Checksummed:
 
     def __iter__(self) -> Iterator[bytes]:
         """RuntimeError at the end if the text has changed meanwhile: do not use it then."""
-        text, crc = self._member, 0
-        for part in self._kept or _rest(self._make()):
-            crc = zlib.crc32(part, crc)
+        text = self._member
+        for part in self._kept or self._made_again():
             text += part
             if len(text) >= _PART_BYTES:
                 yield text
                 text = b""
+        yield text
+
+    def _made_again(self) -> Iterator[bytes]:
+        crc = 0
+        for part in _rest(self._make()):
+            crc = zlib.crc32(part, crc)
+            yield part
         if crc != self._crc:
             raise RuntimeError("a text was changed while it was written")
-        yield text
 
     def __bytes__(self) -> bytes:
         return joined(self)
@@ -71,8 +76,11 @@ def _rest(text: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def with_checksum(data: bytes) -> bytes:
-    """The object `data` in the same layout, with a checksum and a final newline."""
-    return bytes(Checksummed(lambda: [data]))
+    """The object `data` in one line, with a checksum and a final newline. It is copied once: the
+    head of a shared state is long, and written with each event."""
+    rest = memoryview(data)[1:]
+    crc = zlib.crc32(b"\n", zlib.crc32(rest))
+    return b"".join((b'{"checksum": "%08x",' % crc, rest, b"\n"))
 
 
 def is_intact(data: bytes) -> bool:

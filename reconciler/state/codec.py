@@ -106,9 +106,8 @@ def _tasks_by_name(state: State) -> Iterator[tuple[Mapping[str, Any], Callable[[
 
 def _with_holes(state: State) -> StateFile:
     """The file, with `_HOLE` in place of all tasks of such a member."""
-    attempts, duplicates, retired, tasks = (
-        {"": _raw(0)} if tasks else {} for tasks, _ in _tasks_by_name(state)
-    )
+    many = (state.attempts, state.records, state.retired, state.duplicates)
+    attempts, tasks, retired, duplicates = ({"": _raw(0)} if each else {} for each in many)
     return StateFile(
         version=VERSION,
         attempts=attempts,
