@@ -24,14 +24,24 @@ Durable = Callable[[Sequence[Event]], None]
 class _Caller:
     """The events of one `append`, until they are durable or have failed.
 
-    `turn` wakes only this caller's thread: waking all of them would take longer than the write.
+    `turn` wakes only this caller's thread, if it has to wait: waking all of them would take longer
+    than the write.
     """
 
     events: Sequence[Event]
     texts: list[bytes]
-    turn: threading.Condition
+    turn: threading.Condition | None = None
     done: bool = False
     failure: StateError | None = None
+
+    def wait(self, lock: threading.Lock) -> None:
+        """Waits for `wake`; the lock is held for both."""
+        self.turn = self.turn or threading.Condition(lock)
+        self.turn.wait()
+
+    def wake(self) -> None:
+        if self.turn is not None:
+            self.turn.notify()
 
 
 class GroupCommit:
@@ -65,7 +75,7 @@ class GroupCommit:
         The first caller writes for all that are waiting; later callers wait for the next write.
         """
         texts = [encode_event(event) for event in events]
-        mine = _Caller(events, texts, threading.Condition(self._lock))
+        mine = _Caller(events, texts)
         if self._is_leader(mine):
             self._lead(mine)
         if mine.failure is not None:
@@ -89,7 +99,7 @@ class GroupCommit:
             self._callers.append(mine)
             try:
                 while self._busy and not mine.done:
-                    mine.turn.wait()
+                    mine.wait(self._lock)
             except BaseException:
                 if mine in self._callers:
                     self._callers.remove(mine)
@@ -126,11 +136,11 @@ class GroupCommit:
             if leader in self._callers:  # it was interrupted before it wrote
                 self._callers.remove(leader)
             for caller in served:
-                caller.turn.notify()
+                caller.wake()
             self._wake_next()
 
     def _wake_next(self) -> None:
         """Wakes the next writer; the lock is held."""
         if self._callers:
-            self._callers[0].turn.notify()
+            self._callers[0].wake()
         self._free.notify_all()
