@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import HistoryKind, KeyNotes, RetiredTask
+from reconciler.state.attempt import Attempt, HistoryKind, KeyNotes, RetiredTask
 from reconciler.state.model import (
     Aged,
     Attempted,
@@ -55,10 +55,7 @@ class Ledger:
         for event in events:
             match event:
                 case Attempted(attempt):
-                    self.attempts[attempt.mark] = attempt
-                    known = self.keys.get(attempt.ref, KeyNotes()).marks
-                    marks = tuple(mark for mark in known if mark != attempt.mark)
-                    self._note(attempt.ref, marks=marks, not_created=False)
+                    self._open(attempt)
                 case Closed(mark):
                     self._close(mark)
                 case Recorded(record):
@@ -79,6 +76,12 @@ class Ledger:
                     self._set_notes(ref, notes)
                 case Duplicated() | Dropped():
                     self._set_duplicate(event)
+
+    def _open(self, attempt: Attempt) -> None:
+        self.attempts[attempt.mark] = attempt
+        if (notes := self.keys.get(attempt.ref)) is not None:
+            marks = tuple(mark for mark in notes.marks if mark != attempt.mark)
+            self._note(attempt.ref, marks=marks, not_created=False)
 
     def _close(self, mark: str) -> None:
         attempt = self.attempts.pop(mark, None)

@@ -217,13 +217,12 @@ class Session:
         """The events with this run where they name none. The run comes first unless it is known."""
         if self._run is None:
             return events
-        name = self._run_name
-        signed = [_with_run(event, name) for event in events]
-        if all(new is old for new, old in zip(signed, events, strict=True)):
-            return events
+        signed = [_with_run(event, self._run_name) for event in events]
         with self._guard:
-            first = () if name in self._ledger.runs else (Ran(self._run),)
-        return (*first, *signed)
+            is_known = self._run_name in self._ledger.runs
+        if is_known or all(new is old for new, old in zip(signed, events, strict=True)):
+            return signed
+        return (Ran(self._run), *signed)
 
     def put(self, state: State) -> None:
         """Replaces the current state; the next save adds one to the serial. Nothing may have been
@@ -335,7 +334,7 @@ def _with_run(event: Event, name: str) -> Event:
     """The event with the name of this run where it names none."""
     if isinstance(event, Attempted) and not event.attempt.run:
         return Attempted(replace(event.attempt, run=name))
-    if isinstance(event, Recorded) and not all(change.run for change in event.record.changes):
+    if isinstance(event, Recorded) and "" in [change.run for change in event.record.changes]:
         return Recorded(replace(event.record, changes=_named(event.record.changes, name)))
     return event
 
