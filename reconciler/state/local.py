@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -242,9 +242,11 @@ class HeldFile:
         state file. If it was only touched, its bytes decide."""
         place = self._place
         with self._file_guard:
-            with suppress(OSError):
+            try:
                 if place.version() == self._version:
                     return
+            except OSError:
+                pass  # or else the read says why
             with _reading(place.display_name):
                 version = place.version()
                 if content_of(_read(place.path)) != self._content:
@@ -252,14 +254,14 @@ class HeldFile:
             self._version = version
 
     def save(self, state: State, *, last: bool) -> None:
-        del last  # the lock is a separate file
         if self._journal is not None and self._journal.id:
             state = replace(state, journal=self._journal.id)
         parts, content = state_parts(state), _hash(b"")
         if parts.size > limits.STATE_FILE_BYTES:
             raise full(self._place.display_name, parts.size)
         with self._place.saving(), self._file_guard:
-            self._place.replace(_hashed(parts, content))
+            # After the last one, the file is compared with nothing.
+            self._place.replace(parts if last else _hashed(parts, content))
             self._version, self._content = self._place.version(), content.hexdigest()
         self.saved = state
 
