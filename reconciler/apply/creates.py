@@ -169,8 +169,8 @@ class TaskCreator:
     def _not_journaled(self, baseline: Baseline) -> Iterable[BaselineRead]:
         """A baseline is journaled with the first attempt that refers to it."""
         with self._lock:
-            if baseline.name not in self._journaled:
-                self._journaled.add(baseline.name)
+            if baseline.org_name not in self._journaled:
+                self._journaled.add(baseline.org_name)
                 yield BaselineRead(baseline)
 
     def _attempt(self, task: PlannedTask, desired: DesiredTask, baseline: Baseline) -> Attempt:

@@ -82,14 +82,15 @@ def _creator(
     return remote.owner(caller) if remote is not None else caller
 
 
-def _refs(task: PlannedTask) -> set[TaskRef | None]:
-    return {task.ref, moved_ref(task.desired) if task.desired is not None else None}
+def _refs(task: PlannedTask) -> list[TaskRef]:
+    """The key, and its former one."""
+    old = moved_ref(task.desired) if task.desired is not None else None
+    return [task.ref] if old is None else sorted({task.ref, old})
 
 
-def _closed_marks(task: PlannedTask, ctx: ApplyContext) -> tuple[str, ...]:
+def _closed_marks(task: PlannedTask, ctx: ApplyContext) -> list[str]:
     """The marks of the key's closed attempts, which stay with it."""
-    refs = (ref for ref in _refs(task) if ref is not None)
-    return tuple(mark for ref in sorted(refs) for mark in ctx.session.notes_on(ref).marks)
+    return [mark for ref in _refs(task) for mark in ctx.session.notes_on(ref).marks]
 
 
 def recorded_events(task: PlannedTask, record: Record) -> list[Event]:

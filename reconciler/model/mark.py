@@ -30,7 +30,7 @@ def mint(now: datetime, less: int | None = None) -> str:
     moment = now - timedelta(microseconds=less)
     if moment.microsecond % 10 == 0:
         moment -= timedelta(microseconds=1 + secrets.randbelow(9))
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def microseconds(value: object) -> int | None:
