@@ -241,16 +241,15 @@ class HeldFile:
         """Raises StateError if something that ignores the lock, such as a checkout, has changed the
         state file. If it was only touched, its bytes decide."""
         place = self._place
-        with self._file_guard:
-            try:
-                if place.version() == self._version:
-                    return
-            except OSError:
-                pass  # or else the read says why
-            with _reading(place.display_name):
-                version = place.version()
-                if content_of(_read(place.path)) != self._content:
-                    raise StateError.about(place.display_name, Code.STATE_CHANGED)
+        try:
+            if place.version() == self._version:
+                return
+        except OSError:
+            pass  # or else the read says why
+        with self._file_guard, _reading(place.display_name):  # after a save
+            version = place.version()
+            if version != self._version and content_of(_read(place.path)) != self._content:
+                raise StateError.about(place.display_name, Code.STATE_CHANGED)
             self._version = version
 
     def save(self, state: State, *, last: bool) -> None:
