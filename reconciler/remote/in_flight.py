@@ -22,11 +22,13 @@ class RequestInFlight:
     why: Arg = ""
 
     def __enter__(self) -> Self:
-        self.among.add(self)
+        with self.among.guard:
+            self.among.open[self] = None
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.among.remove(self)
+        with self.among.guard:
+            del self.among.open[self]
 
     @property
     def name(self) -> str:
@@ -39,27 +41,20 @@ class RequestInFlight:
 
 
 class InFlight:
-    """Thread-safe. `clock` is in seconds."""
+    """Thread-safe. `clock` is in seconds. `open` are the requests, the oldest first, which only
+    the holder of `guard` may use."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock, self._guard = clock, threading.Lock()
-        self._open: dict[RequestInFlight, None] = {}
+        self._clock, self.guard = clock, threading.Lock()
+        self.open: dict[RequestInFlight, None] = {}
 
     def request(self, named: Callable[[], str]) -> RequestInFlight:
         """A request that waits for its answer in its context."""
         return RequestInFlight(self, named, self._clock())
 
-    def add(self, request: RequestInFlight) -> None:
-        with self._guard:
-            self._open[request] = None
-
-    def remove(self, request: RequestInFlight) -> None:
-        with self._guard:
-            del self._open[request]
-
     def longest(self, patience: float) -> tuple[RequestInFlight, float] | None:
         """The request that waits longest, and its seconds; None if none waits for that many."""
-        with self._guard:
-            first = next(iter(self._open), None)
+        with self.guard:
+            first = next(iter(self.open), None)
         seconds = self._clock() - first.since if first is not None else 0.0
         return (first, seconds) if first is not None and seconds >= patience else None

@@ -67,12 +67,8 @@ def decode(body: bytes | bytearray) -> object:
     data = _value(body.removeprefix(BOM_UTF8))
     level: list[Any] = [data] if type(data) in _CONTAINERS else []
     for _ in range(_MAX_DEPTH):
-        level = [
-            inner
-            for part in level
-            for inner in (part.values() if type(part) is dict else part)
-            if type(inner) in _CONTAINERS
-        ]
+        values = (part.values() if type(part) is dict else part for part in level)
+        level = [inner for part in values for inner in part if type(inner) in _CONTAINERS]
         if not level:
             return data
     raise ValueError("nested too deeply")
