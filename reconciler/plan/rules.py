@@ -25,6 +25,9 @@ from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
+_KEPT, _CANCELLED, _GONE = (remark(f"replace.{what}") for what in ("keep", "cancel", "gone"))
+"""What becomes of a replaced task. All tasks share them: a plan may replace 100,000."""
+
 
 class Rules:
     """The rules of one plan. `requests` are those of `--replace`. `closed` collects the marks of
@@ -188,17 +191,17 @@ class Rules:
         remote = self._view.find(record.ref, record.task_id)
         absent = TaskId(record.ref.org_name, record.task_id) in self._view.absent
         cancels = self._options.cancel_replaced and not absent
-        case = "replace.cancel" if cancels else "replace.keep"
+        explanation = _CANCELLED if cancels else _KEPT
         if absent:
             is_maker = self._view.identity.same_as(record.identity)
-            case = "replace.gone" if is_maker else "replace.hidden"
+            hidden = remark("replace.hidden", maker=record.identity.name)
+            explanation = _GONE if is_maker else hidden
         fields: PlannedFields = {
             "record": record,
             "diff": differences(record.inputs, task.inputs, remote).changes,
             "cancels": cancels,
             "moved_from": record.ref if record.ref != task.ref else None,
         }
-        explanation = remark(case, old=record.task_id, maker=record.identity.name)
         return plan_for(task, Action.REPLACE, Reason.ASKED, explanation, **fields)
 
     def _is_to_cancel(self, planned: PlannedTask, record: Record) -> bool:

@@ -31,7 +31,7 @@ REPORT = replace(
             Reason.ASKED,
             task_id="t-2222",
             diff=(PROMPT,),
-            remarks=(remark("replace.cancel", old="t-2222"),),
+            remarks=(remark("replace.cancel"),),
         ),
     ),
 )
