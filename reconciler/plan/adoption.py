@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, timedelta
 
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, warning
 from reconciler.model.fields import NOT_RETURNED
 from reconciler.model.remarks import Remark, remark, said
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import DesiredTask, TaskId
+from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.model.work import Work, compare_work, message_of
 from reconciler.plan.options import PlanOptions
@@ -87,3 +89,25 @@ def described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Re
         yield remark(case, date=date, seconds=seconds, login=login)
     elif login:
         yield remark("adopt.by", login=login)
+
+
+def open_questions(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
+    """One warning about all keys that existing tasks may belong to, with both answers."""
+    open_tasks = [task for task in tasks if task.is_look_alike]
+    if not open_tasks:
+        return
+    refs = {task.ref for task in open_tasks}
+    orgs, entries = ({ref.org_name for ref in refs}, {_entry_of(task) for task in open_tasks})
+    glob = "*" if len(orgs) > 1 else f"{orgs.pop()}/*"
+    if len(refs) == 1:
+        glob = str(refs.pop())
+    elif len(entries) == 1 and (entry := entries.pop()) is not None:
+        glob = f"{entry}@*"
+    is_recurring = any(t.generated is not None and t.generated.period for t in open_tasks)
+    case = "recurring" if is_recurring else ""
+    yield warning(Code.LOOK_ALIKES, case, count=len(open_tasks), glob=glob)
+
+
+def _entry_of(task: PlannedTask) -> TaskRef | None:
+    made = task.generated
+    return TaskRef(task.ref.org_name, made.entry) if made is not None else None

@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
-from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, warning
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, natural, text_of
@@ -97,28 +95,6 @@ def look_alikes(
         adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
         decided[ref] = _in_place_of(create, adopted_task)
     return decided
-
-
-def open_questions(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """One warning about all keys that existing tasks may belong to, with both answers."""
-    open_tasks = [task for task in tasks if task.is_look_alike]
-    if not open_tasks:
-        return
-    refs = {task.ref for task in open_tasks}
-    orgs, entries = ({ref.org_name for ref in refs}, {_entry_of(task) for task in open_tasks})
-    glob = "*" if len(orgs) > 1 else f"{orgs.pop()}/*"
-    if len(refs) == 1:
-        glob = str(refs.pop())
-    elif len(entries) == 1 and (entry := entries.pop()) is not None:
-        glob = f"{entry}@*"
-    is_recurring = any(t.generated is not None and t.generated.period for t in open_tasks)
-    case = "recurring" if is_recurring else ""
-    yield warning(Code.LOOK_ALIKES, case, count=len(open_tasks), glob=glob)
-
-
-def _entry_of(task: PlannedTask) -> TaskRef | None:
-    made = task.generated
-    return TaskRef(task.ref.org_name, made.entry) if made is not None else None
 
 
 class _LookAlike(NamedTuple):

@@ -16,9 +16,10 @@ from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
+from reconciler.plan.adoption import open_questions
 from reconciler.plan.age import AttemptAges
 from reconciler.plan.hold import HoldRules, stopped
-from reconciler.plan.look_alikes import Claims, look_alikes, open_questions
+from reconciler.plan.look_alikes import Claims, look_alikes
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import with_owed
