@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.model.canonical import ABSENT, digest
+from reconciler.model.canonical import ABSENT, canonical_json, digest, digest_of_parts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.model.identity import Identity
@@ -28,11 +28,13 @@ VERSION = 1
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
+_TOGETHER = 1_000
+_NO_TASKS = b'"tasks":{}'  # a text that contains it has backslashes in it
 
 
 def plan_digest(plan: Plan) -> str:
     """`sha256:` and 64 hex digits; the order of tasks and of scope does not matter."""
-    return digest(confirmed_content(plan))
+    return digest_of_parts(_canonical_parts(plan))
 
 
 def short_digest(plan: Plan) -> str:
@@ -49,7 +51,33 @@ def confirmed_content(plan: Plan) -> Mapping[str, Any]:
     """What the digest covers, as JSON: what apply would do, and in which circumstances."""
     if plan.content:
         return plan.content
-    who, followers = plan.identity, frozenset(plan.followers)
+    return _circumstances(plan) | {
+        "tasks": {str(task.ref): _done(task) for task in _confirmed_tasks(plan)}
+    }
+
+
+def _canonical_parts(plan: Plan) -> Iterator[bytes]:
+    """The canonical JSON of `confirmed_content`, made of some tasks at a time."""
+    if plan.content:
+        yield canonical_json(plan.content)
+        return
+    before, after = canonical_json(_circumstances(plan) | {"tasks": {}}).split(_NO_TASKS)
+    gap = _NO_TASKS[:-1]
+    tasks = sorted(_confirmed_tasks(plan), key=lambda task: str(task.ref))
+    yield before + gap
+    for index in range(0, len(tasks), _TOGETHER):
+        some = {str(task.ref): _done(task) for task in tasks[index : index + _TOGETHER]}
+        yield (b"," if index else b"") + canonical_json(some)[1:-1]
+    yield b"}" + after
+
+
+def _confirmed_tasks(plan: Plan) -> Iterator[PlannedTask]:
+    followers = frozenset(plan.followers)
+    return (task for task in plan.tasks if task.applies or task.ref in followers)
+
+
+def _circumstances(plan: Plan) -> dict[str, Any]:
+    who = plan.identity
     return {
         "version": VERSION,
         "backend": plan.backend,
@@ -58,11 +86,6 @@ def confirmed_content(plan: Plan) -> Mapping[str, Any]:
         "scope": sorted(plan.scope),
         "options": builtins_of(plan.options),
         "closes": sorted(plan.closed),
-        "tasks": {
-            str(task.ref): _done(task)
-            for task in plan.tasks
-            if task.applies or task.ref in followers
-        },
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 from reconciler.model.remarks import Arg, Remark, remark
@@ -66,14 +67,14 @@ def look_alikes(
     another key has by its ID. Tasks that the last apply of all manifests has listed are not
     compared.
     """
-    creates: dict[TaskRef, tuple[PlannedTask, DesiredTask]] = {}
+    creates: list[PlannedTask] = []
     decided: dict[TaskRef, PlannedTask] = {}
     for create in planned:
         task = create.desired
         if not create.creates or task is None:
             continue
         if is_comparable(task, state):
-            creates[create.ref] = (create, task)
+            creates.append(create)
         elif (why := view.unlisted.get(task.ref.org_name)) is not None:  # which apply needs
             unsure = remark("unsure.unlisted", why=why)
             decided[task.ref] = plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, unsure)
@@ -81,7 +82,8 @@ def look_alikes(
         return decided
     adopted = {task.task_id or "" for task in planned if task.action is Action.ADOPT}
     pool = _Pool(state, view, owners, adopted | claims.found())
-    searches = _searches([task for _, task in creates.values()], pool, state, options)
+    missing = (task for create in creates if (task := create.desired) is not None)
+    searches = _searches(missing, pool, state, options)
     contested = claims.contested()
     chosen = _paired(searches, contested, None if options.adopt else claims.answers)
     used = {task.id for task in chosen.values()}
@@ -90,10 +92,11 @@ def look_alikes(
     keys = {task.id: ref for ref, task in open_pairs.items()}
     unresolved = map(_Open(view, state.backend, used, open_pairs, keys).unresolved, left)
     decided |= {planned.ref: planned for planned in unresolved if planned is not None}
-    for ref, found in chosen.items():
-        create, task = creates[ref]
-        adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
-        decided[ref] = _in_place_of(create, adopted_task)
+    for create in creates:
+        found, task = chosen.get(create.ref), create.desired
+        if found is not None and task is not None:
+            adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
+            decided[create.ref] = _in_place_of(create, adopted_task)
     return decided
 
 
@@ -120,7 +123,7 @@ class _Pool:
         self._by_text: dict[tuple[str, str], list[_LookAlike]] = {}
         self._unclear: dict[str, list[_LookAlike]] = {}
         self._removed = {t.task_id: t for t in state.retired.values() if t.adoptable}
-        found = [*view.tasks.values(), *self._invisible()]
+        found = chain(view.tasks.values(), self._invisible())
         known = (owners.ids, owners.named, adopted)
         free = [task for task in found if not any(task.id in ids for ids in known)]
         for task in sorted(free, key=lambda t: (t.created_at or _OLDEST, t.id), reverse=True):

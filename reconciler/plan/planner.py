@@ -144,17 +144,45 @@ def make_plan(
     progress: Mapping[TaskRef, TaskProgress] = MappingProxyType({}),
 ) -> Plan:
     """The plan for all desired tasks, and for records and attempts whose keys are not in the
-    manifests. `progress` is that of the tasks to follow.
+    manifests. `progress` is that of the tasks to follow."""
+    state = inputs.state
+    decided = _decide(inputs, view, progress)  # sorting needs the memory of what it needed
+    ordered = tuple(
+        with_owed(decided.tasks[ref], state, view.identity)
+        for ref in sorted(decided.tasks, key=natural)
+    )
+    return Plan(
+        backend=state.backend,
+        scope=inputs.scope,
+        tasks=ordered,
+        identity=view.identity,
+        complete=view.is_complete,
+        diagnostics=tuple(_diagnostics(inputs, view, decided.requests, ordered)),
+        closed=tuple(sorted(decided.closed)),
+        options=inputs.options,
+        lineage=state.lineage if _is_saved(state) else "",
+    )
 
-    Each step can change what the steps before it decided.
-    """
+
+class _Decided(NamedTuple):
+    """`closed`: the marks of attempts that created no task, and that apply is to close."""
+
+    tasks: Mapping[TaskRef, PlannedTask]
+    requests: Mapping[TaskRef, replacement.ReplaceRequest]
+    closed: Sequence[str]
+
+
+def _decide(
+    inputs: PlanInputs, view: RemoteView, progress: Mapping[TaskRef, TaskProgress]
+) -> _Decided:
+    """Each step can change what the steps before it decided."""
     state, options, only = inputs.state, inputs.options, inputs.only
     desired = {task.ref: task for task in inputs.desired}
     moves = {old: ref for ref, t in desired.items() if (old := moved_ref(t)) and old not in desired}
     named = {task.task_id: task.ref for task in inputs.desired if task.task_id is not None}
     owners = Owners(state, named, moves)
     claims = _claims(inputs, _recover(inputs, view, moves, owners), owners)
-    requests = replacement.requests_of(options, inputs.desired)
+    requests = replacement.requests_of(options, desired)
     periods = Periods(inputs.desired, inputs.due)
     undeclared = Undeclared(state, desired, moves, periods, inputs.removed, inputs.in_scope)
     rules = Rules(state, view, options, owners, claims, requests, undeclared)
@@ -173,20 +201,7 @@ def make_plan(
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
-    ordered = tuple(
-        with_owed(tasks[ref], state, view.identity) for ref in sorted(tasks, key=natural)
-    )
-    return Plan(
-        backend=state.backend,
-        scope=inputs.scope,
-        tasks=ordered,
-        identity=view.identity,
-        complete=view.is_complete,
-        diagnostics=tuple(_diagnostics(inputs, view, requests, ordered)),
-        closed=tuple(sorted(rules.closed)),
-        options=options,
-        lineage=state.lineage if _is_saved(state) else "",
-    )
+    return _Decided(tasks, requests, rules.closed)
 
 
 def _is_saved(state: State) -> bool:

@@ -53,7 +53,7 @@ class ReplaceRequest(NamedTuple):
 
 
 def requests_of(
-    options: PlanOptions, desired: Iterable[DesiredTask]
+    options: PlanOptions, desired: Mapping[TaskRef, DesiredTask]
 ) -> dict[TaskRef, ReplaceRequest]:
     """The request for each task that has one; the one with a task ID, if there are several."""
     requests = [ReplaceRequest.parse(text) for text in options.replace]
@@ -61,11 +61,11 @@ def requests_of(
         return {}
     requests.sort(key=lambda request: request.task_id is not None)
     return {
-        task.ref: request
-        for task in desired
+        ref: request
+        for ref, task in desired.items()
         if task.task_id is None  # never created
         for request in requests
-        if request.names(task.ref)
+        if request.names(ref)
     }
 
 
