@@ -34,7 +34,6 @@ from reconciler.state.engines import (
     Unsure,
     Version,
     check_size,
-    scheme_of,
 )
 
 if TYPE_CHECKING:
@@ -69,8 +68,8 @@ class ObjectEngine:
         return self._put(HEAD, data, "create" if over is None else json.loads(over))
 
     def put_blob(self, name: str, blob: Blob) -> None:
-        # The object exists once all of its parts do. Google's are not tested on any server.
-        in_parts = blob.size > LARGE and scheme_of(self.display_name) != "gs"
+        # The object exists once all of its parts do.
+        in_parts = blob.size > LARGE
         how: Any = {"use_multipart": in_parts, "chunk_size": LARGE, "max_concurrency": 2}
         with self._faults():
             try:
