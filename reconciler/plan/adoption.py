@@ -14,7 +14,8 @@ from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.model.work import Work, compare_work, message_of
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planned import plan_for
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import State

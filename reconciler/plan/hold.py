@@ -16,7 +16,8 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.task_state import Progress
 from reconciler.model.value import replace
-from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planned import plan_for
 from reconciler.plan.predecessors import Absence, Predecessor, Predecessors
 from reconciler.plan.progress import Rollouts, Series, Standing
 from reconciler.plan.rollout import Member, held

@@ -20,7 +20,8 @@ from reconciler.model.work import REDACTED, Work, comparable_text, compare_work,
 from reconciler.plan.adoption import adopt, described
 from reconciler.plan.lookup import adopt_depth, is_comparable, settings_agree
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planned import plan_for
 from reconciler.plan.recovery import Found, Owners, Unresolved, Verdict, Wait
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import RetiredTask

@@ -8,7 +8,8 @@ from functools import cached_property
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import is_comparable, moved_ref, notes_of
-from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planned import plan_for
 from reconciler.plan.undeclared import Renames, Undeclared
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State

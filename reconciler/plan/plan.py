@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple
 
 from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
@@ -233,46 +233,6 @@ class PlannedTask(Stored, frozen=True):
     def applies(self) -> bool:
         """Whether apply would act on it."""
         return self.action is not Action.UNCHANGED and self.effect is not Effect.NOTHING
-
-
-class PlannedFields(TypedDict, total=False):
-    """Fields of PlannedTask."""
-
-    file: str
-    line: int | None
-    desired: DesiredTask
-    task_id: str | None
-    diff: tuple[Change, ...]
-    record: Record | None
-    remote: RemoteTask | None
-    attempt: Attempt
-    moved_from: TaskRef | None
-    duplicates: tuple[Duplicate, ...]
-    candidate: RemoteTask | None
-    cancels: bool
-    waits_for: tuple[TaskRef, ...]
-
-
-def plan_for(
-    subject: DesiredTask | Record | Attempt,
-    action: Action,
-    reason: Reason,
-    *remarks: Remark,
-    **fields: Unpack[PlannedFields],
-) -> PlannedTask:
-    """A planned task at the place of its manifest, record or attempt. The task ID defaults to that
-    of the record or the remote task."""
-    if isinstance(subject, DesiredTask):
-        fields["desired"], fields["line"] = subject, subject.line
-    elif isinstance(subject, Record):
-        fields["record"] = subject
-    else:
-        fields["attempt"] = subject
-    if "task_id" not in fields:
-        record, remote = fields.get("record"), fields.get("remote")
-        fields["task_id"] = record.task_id if record else remote.id if remote else None
-    fields.setdefault("file", subject.file)
-    return PlannedTask(ref=subject.ref, action=action, reason=reason, remarks=remarks, **fields)
 
 
 class FailReason(NamedTuple):

@@ -16,7 +16,8 @@ from reconciler.plan.look_alikes import Claims
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.names import NameRules
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, PlannedFields, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planned import PlannedFields, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
 from reconciler.plan.replacement import ReplaceRequest
 from reconciler.plan.undeclared import Undeclared

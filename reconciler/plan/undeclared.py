@@ -13,7 +13,8 @@ from reconciler.model.work import Work, comparable_text, compare_work, message_o
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.owed import still_owed
 from reconciler.plan.periods import Periods
-from reconciler.plan.plan import Action, PlannedFields, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planned import PlannedFields, plan_for
 from reconciler.plan.recovery import NotCreated, Verdict
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State

@@ -20,7 +20,8 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.diff import Differences, differences, remote_agrees
-from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, Change, PlannedTask, Reason
+from reconciler.plan.planned import plan_for
 from reconciler.state.model import Record
 
 _NO_PATCH: Mapping[str, object] = {}  # one for all tasks

@@ -1,0 +1,52 @@
+"""Makes planned tasks."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+
+from reconciler.model.remarks import Remark
+from reconciler.model.remote_task import RemoteTask
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.plan import Action, Change, PlannedTask, Reason
+from reconciler.state.attempt import Attempt, Duplicate
+from reconciler.state.model import Record
+
+
+class PlannedFields(TypedDict, total=False):
+    """Fields of PlannedTask."""
+
+    file: str
+    line: int | None
+    desired: DesiredTask
+    task_id: str | None
+    diff: tuple[Change, ...]
+    record: Record | None
+    remote: RemoteTask | None
+    attempt: Attempt
+    moved_from: TaskRef | None
+    duplicates: tuple[Duplicate, ...]
+    candidate: RemoteTask | None
+    cancels: bool
+    waits_for: tuple[TaskRef, ...]
+
+
+def plan_for(
+    subject: DesiredTask | Record | Attempt,
+    action: Action,
+    reason: Reason,
+    *remarks: Remark,
+    **fields: Unpack[PlannedFields],
+) -> PlannedTask:
+    """A planned task at the place of its manifest, record or attempt. The task ID defaults to that
+    of the record or the remote task."""
+    if isinstance(subject, DesiredTask):
+        fields["desired"], fields["line"] = subject, subject.line
+    elif isinstance(subject, Record):
+        fields["record"] = subject
+    else:
+        fields["attempt"] = subject
+    if "task_id" not in fields:
+        record, remote = fields.get("record"), fields.get("remote")
+        fields["task_id"] = record.task_id if record else remote.id if remote else None
+    fields.setdefault("file", subject.file)
+    return PlannedTask(ref=subject.ref, action=action, reason=reason, remarks=remarks, **fields)
