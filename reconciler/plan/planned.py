@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import RemoteTask
@@ -10,6 +10,9 @@ from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason
 from reconciler.state.attempt import Attempt, Duplicate
 from reconciler.state.model import Record
+
+_NOTHING: dict[str, Any] = {}
+"""Shared by all tasks without a patch."""
 
 
 class PlannedFields(TypedDict, total=False):
@@ -45,8 +48,10 @@ def plan_for(
         fields["record"] = subject
     else:
         fields["attempt"] = subject
+    record, remote, ref = fields.get("record"), fields.get("remote"), subject.ref
     if "task_id" not in fields:
-        record, remote = fields.get("record"), fields.get("remote")
         fields["task_id"] = record.task_id if record else remote.id if remote else None
+    if record is not None and record.ref == ref:
+        ref = record.ref  # instead of an equal one
     fields.setdefault("file", subject.file)
-    return PlannedTask(ref=subject.ref, action=action, reason=reason, remarks=remarks, **fields)
+    return PlannedTask(ref, action, reason, remarks=remarks, patch=_NOTHING, **fields)
