@@ -179,6 +179,7 @@ class Planning:
     ) -> Plan:
         """The plan for the keys `only`, with all diagnostics. For an apply, an exhausted budget and
         a wrong identity are errors. TaskctlError."""
+        memory.declared.clear()  # the state has been read
         is_apply = self._ages is not None
         plan = with_room(self._read_and_plan(state, options, only, follow=True), state)
         plan = self._with_budgets(plan)
@@ -194,12 +195,9 @@ class Planning:
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )
-        done = (ref for ref in self.awaited(state, options) if self._is_done(ref))
-        return replace(plan, diagnostics=diagnostics, succeeded=tuple(sorted(done)))
-
-    def _is_done(self, ref: TaskRef) -> bool:
-        known = self.progress.get(ref)
-        return known is not None and known.state is TaskState.DONE
+        done = {ref for ref, known in self.progress.items() if known.state is TaskState.DONE}
+        succeeded = tuple(sorted(done & self.awaited(state, options)))
+        return replace(plan, diagnostics=diagnostics, succeeded=succeeded)
 
     @property
     def over(self) -> frozenset[str]:

@@ -150,9 +150,12 @@ class _Organization:
             return False
         if task.id in self.missing:
             self.missing.discard(task.id)
+            if (record := self.lookup.records.get(task.id)) is not None:
+                known = {**record.outputs, "id": record.task_id}
+                share_equal(task.raw, known, ("id", *UNIQUE))
+                task_id = TaskId(task.org_name, record.task_id)
+                task = RemoteTask(*task_id, task.raw)
             self.found.tasks[task_id] = task
-            if (known := self.lookup.outputs.get(task.id)) is not None:
-                share_equal(task.raw, known, UNIQUE)
         if self.lookup.searches and self.lookup.needs_message(task, self.identity, listed):
             self.found.tasks[task_id] = task
             self.candidates.append(task_id)

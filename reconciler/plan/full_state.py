@@ -6,6 +6,7 @@ They stop before anything could no longer be recorded, or could be written but n
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import chain
 
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -33,14 +34,18 @@ _MOST_INDENTED = 12
 def with_room(plan: Plan, state: State) -> Plan:
     """The plan, in which creates that do not fit into the state are held, also those of later
     waves."""
-    creates = {task.ref: task.desired for task in plan.tasks if task.creates and task.desired}
     followers = frozenset(plan.followers)
-    creates |= {t.ref: t.desired for t in plan.tasks if t.ref in followers and t.desired}
+    later = (task for task in plan.tasks if task.ref in followers)
+    creates = [
+        task.desired
+        for task in chain((task for task in plan.tasks if task.creates), later)
+        if task.desired is not None
+    ]
     if not creates:
         return plan
     adopting = (t for t in plan.tasks if t.effect is Effect.ADOPT and t.attempt is None)
     adopted = [task.desired for task in adopting if task.desired]
-    full = set(list(creates)[_fitting(state, adopted, creates.values()) :])
+    full = {task.ref for task in creates[_fitting(state, adopted, creates) :]}
     if not full:
         return plan
     tasks = tuple(

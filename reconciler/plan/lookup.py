@@ -70,9 +70,8 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class Lookup(Value, frozen=True):
     """What to read from one organization.
 
-    `ids`: the tasks to read. `outputs`: of very many recorded tasks, those that were last read, by
-    ID, to share memory with what is read. `first_messages`: those of the `ids` whose first messages
-    are needed.
+    `ids`: the tasks to read. `records`: if there are very many, their records, by ID, to share
+    memory with what is read. `first_messages`: those of the `ids` whose first messages are needed.
     `missing`, `attempts`: search the list for tasks that may belong to these, down to all of
     `adopt_depths` and `attempt_depths`.
     `foreign`: whether attempts of other identities are open. Only the newest tasks are searched for
@@ -89,7 +88,7 @@ class Lookup(Value, frozen=True):
 
     org_name: str
     ids: frozenset[str] = frozenset()
-    outputs: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    records: Mapping[str, Record] = field(default_factory=dict)
     first_messages: frozenset[str] = frozenset()
     creates: bool = False
     missing: tuple[DesiredTask, ...] = ()
@@ -191,7 +190,7 @@ def _lookup(
     records = [record_of(task, state) for task in tasks]
     ids.update(record.task_id for record in records if record is not None)
     many = records if len(records) > _MANY else ()
-    outputs = {record.task_id: record.outputs for record in many if record is not None}
+    by_id = {record.task_id: record for record in many if record is not None}
     attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
     own = [attempt for attempt in attempts if identity.same_as(attempt.identity)]
     new = _new(zip(tasks, records, strict=True), options)
@@ -203,7 +202,7 @@ def _lookup(
     removed = _removed_ids(missing, state)
     by_response = {attempt.task_id for attempt in attempts if attempt.task_id}
     ids |= removed | by_response
-    lookup = Lookup(org_name, frozenset(ids), outputs, creates=bool(new))
+    lookup = Lookup(org_name, frozenset(ids), by_id, creates=bool(new))
     if not (missing or attempts or removed):
         return lookup
     recorded, named = known()

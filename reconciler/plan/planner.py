@@ -4,6 +4,7 @@ Pure."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
@@ -147,17 +148,17 @@ def make_plan(
     manifests. `progress` is that of the tasks to follow."""
     state = inputs.state
     decided = _decide(inputs, view, progress)  # sorting needs the memory of what it needed
-    ordered = tuple(
-        with_owed(decided.tasks[ref], state, view.identity)
-        for ref in sorted(decided.tasks, key=natural)
-    )
+    refs = list(decided.tasks)
+    if any(ref > following for ref, following in pairwise(map(natural, refs))):
+        refs.sort(key=natural)  # which keeps the keys of all in memory
+    ordered = tuple(with_owed(decided.tasks[ref], state, view.identity) for ref in refs)
     return Plan(
         backend=state.backend,
         scope=inputs.scope,
         tasks=ordered,
         identity=view.identity,
         complete=view.is_complete,
-        diagnostics=tuple(_diagnostics(inputs, view, decided.requests, ordered)),
+        diagnostics=tuple(_diagnostics(inputs, view, ordered)),
         closed=tuple(sorted(decided.closed)),
         options=inputs.options,
         lineage=state.lineage if _is_saved(state) else "",
@@ -168,7 +169,6 @@ class _Decided(NamedTuple):
     """`closed`: the marks of attempts that created no task, and that apply is to close."""
 
     tasks: Mapping[TaskRef, PlannedTask]
-    requests: Mapping[TaskRef, replacement.ReplaceRequest]
     closed: Sequence[str]
 
 
@@ -182,7 +182,7 @@ def _decide(
     named = {task.task_id: task.ref for task in inputs.desired if task.task_id is not None}
     owners = Owners(state, named, moves)
     claims = _claims(inputs, _recover(inputs, view, moves, owners), owners)
-    requests = replacement.requests_of(options, desired)
+    requests = replacement.requests_of(options)
     periods = Periods(inputs.desired, inputs.due)
     undeclared = Undeclared(state, desired, moves, periods, inputs.removed, inputs.in_scope)
     rules = Rules(state, view, options, owners, claims, requests, undeclared)
@@ -201,7 +201,7 @@ def _decide(
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
-    return _Decided(tasks, requests, rules.closed)
+    return _Decided(tasks, rules.closed)
 
 
 def _is_saved(state: State) -> bool:
@@ -242,10 +242,7 @@ def _claims(inputs: PlanInputs, verdicts: Mapping[str, Verdict], owners: Owners)
 
 
 def _diagnostics(
-    inputs: PlanInputs,
-    view: RemoteView,
-    requests: Mapping[TaskRef, replacement.ReplaceRequest],
-    tasks: Sequence[PlannedTask],
+    inputs: PlanInputs, view: RemoteView, tasks: Sequence[PlannedTask]
 ) -> Iterator[Diagnostic]:
     options = inputs.options
     # `apply --wait` also creates what is held now.
@@ -258,7 +255,7 @@ def _diagnostics(
     yield from open_questions(tasks)
     if view.ignored_date is not None:
         yield view.ignored_date
-    yield from replacement.problems(requests, tasks)
+    yield from replacement.problems(replacement.requests_of(options), tasks)
     if options.update:
         yield from updates.foreign(tasks, view.identity)
     yield from inputs.selection.notes(options)

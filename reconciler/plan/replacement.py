@@ -7,7 +7,7 @@ manifest differs from their record in something that is fixed at creation.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -52,21 +52,19 @@ class ReplaceRequest(NamedTuple):
         return any(change.path not in PATCHED for change in changes)
 
 
-def requests_of(
-    options: PlanOptions, desired: Mapping[TaskRef, DesiredTask]
-) -> dict[TaskRef, ReplaceRequest]:
-    """The request for each task that has one; the one with a task ID, if there are several."""
-    requests = [ReplaceRequest.parse(text) for text in options.replace]
-    if not requests:
-        return {}
-    requests.sort(key=lambda request: request.task_id is not None)
-    return {
-        ref: request
-        for ref, task in desired.items()
-        if task.task_id is None  # never created
-        for request in requests
-        if request.names(ref)
-    }
+def requests_of(options: PlanOptions) -> tuple[ReplaceRequest, ...]:
+    """Those with a task ID first: a task has the first of them that names it."""
+    requests = map(ReplaceRequest.parse, options.replace)
+    return tuple(sorted(requests, key=lambda request: request.task_id is None))
+
+
+def request_for(
+    task: DesiredTask | None, requests: Iterable[ReplaceRequest]
+) -> ReplaceRequest | None:
+    """None for a task without a request, and for one with `taskID`, which is never created."""
+    if task is None or task.task_id is not None:
+        return None
+    return next((request for request in requests if request.names(task.ref)), None)
 
 
 def check_requests(
@@ -131,13 +129,14 @@ def _unknown(request: ReplaceRequest, desired: Sequence[DesiredTask], state: Sta
 
 
 def problems(
-    requests: Mapping[TaskRef, ReplaceRequest], tasks: Iterable[PlannedTask]
+    requests: Collection[ReplaceRequest], tasks: Iterable[PlannedTask]
 ) -> Iterator[Diagnostic]:
     """Errors and warnings about requests that the plan does not carry out."""
     idle: set[str] = set()
     busy: set[str] = set()
     for task in tasks if requests else ():
-        request, record, desired = requests.get(task.ref), task.record, task.desired
+        record, desired = task.record, task.desired
+        request = request_for(desired, requests)
         if request is None or desired is None:
             continue
         acts = task.action in (Action.REPLACE, Action.ADOPT) or task.reason is Reason.SETTLING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from reconciler.model.remarks import Remark, remark
@@ -19,7 +19,7 @@ from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
-from reconciler.plan.replacement import ReplaceRequest
+from reconciler.plan.replacement import ReplaceRequest, request_for
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.updates import compare_recorded
 from reconciler.plan.view import RemoteView
@@ -42,7 +42,7 @@ class Rules:
         options: PlanOptions,
         owners: Owners,
         claims: Claims,
-        requests: Mapping[TaskRef, ReplaceRequest],
+        requests: Collection[ReplaceRequest],
         undeclared: Undeclared,
     ) -> None:
         self._state, self._view, self._options, self._owners = state, view, options, owners
@@ -186,8 +186,9 @@ class Rules:
         """A recorded task that `--replace` names, whatever its status."""
         if not self._requests:
             return None
-        record = record_of(task, self._state) if task.ref in self._requests else None
-        if record is None or not self._requests[task.ref].is_due(task, record):
+        request = request_for(task, self._requests)
+        record = record_of(task, self._state) if request is not None else None
+        if request is None or record is None or not request.is_due(task, record):
             return None
         remote = self._view.find(record.ref, record.task_id)
         absent = TaskId(record.ref.org_name, record.task_id) in self._view.absent
@@ -207,7 +208,8 @@ class Rules:
 
     def _is_to_cancel(self, planned: PlannedTask, record: Record) -> bool:
         """Whether this run was asked to replace the recorded task and to cancel it."""
-        request, task = self._requests.get(planned.ref), planned.desired
+        task = planned.desired
+        request = request_for(task, self._requests)
         if request is None or task is None:
             return False
         return self._options.cancel_replaced and request.is_due(task, record)
