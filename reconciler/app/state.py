@@ -17,8 +17,9 @@ from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
 from reconciler.state import edit, move
-from reconciler.state.codec import StateSource, decode_state
+from reconciler.state.codec import decode_state
 from reconciler.state.edit import is_known
+from reconciler.state.file import StateSource
 from reconciler.state.model import Dropped, State
 from reconciler.state.session import read_state
 from reconciler.state.shared import SharedState

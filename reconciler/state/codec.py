@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from msgspec.structs import force_setattr
 
@@ -14,7 +14,6 @@ from reconciler.model.checksum import Checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.mark import is_mark
-from reconciler.model.remarks import Arg
 from reconciler.model.task import NO_TASK, TaskRef
 from reconciler.model.typed_json import (
     Raw,
@@ -28,7 +27,7 @@ from reconciler.model.typed_json import (
 )
 from reconciler.model.value import replace
 from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RetiredTask
-from reconciler.state.file import StateFile
+from reconciler.state.file import StateFile, StateSource
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
 from reconciler.state.sharing import share_record
 from reconciler.system.memory import collection_paused
@@ -50,21 +49,6 @@ _HOLE = b'"": 0'
 other members has a number."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
-
-
-class StateSource(NamedTuple):
-    """The origin of a state, for messages: its path as shown, and whether it has a backup."""
-
-    file: str
-    has_backup: bool = False
-
-    def damaged(
-        self, case: str, *, line: int | None = None, column: int | None = None, **facts: Arg
-    ) -> StateError:
-        """A case of `Code.STATE_DAMAGED`."""
-        file, case = self.file, case if self.has_backup else f"{case}.lost"
-        facts |= {"file": file, "backup": file + ".backup", "aside": file + ".bad"}
-        return StateError.of(Code.STATE_DAMAGED, case, at=Place(file, line, column), **facts)
 
 
 def encode_state(state: State) -> bytes:

@@ -25,9 +25,10 @@ from reconciler.model.remarks import Arg, remark
 from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, items, members
 from reconciler.model.value import Stored, Value, replace
 from reconciler.state.attempt import Fill
-from reconciler.state.codec import StateSource, check_version, decode_event, decode_state
+from reconciler.state.codec import check_version, decode_event, decode_state
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Blob, BlobRoom, Full, Missing, Version, check_size
+from reconciler.state.file import StateSource
 from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register

@@ -16,7 +16,8 @@ from reconciler.model.checksum import with_checksum
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.typed_json import ShapeError
 from reconciler.plan.codec import encode_saved_plan, read_saved_plan
-from reconciler.state.codec import StateSource, decode_event, decode_state, encode_state
+from reconciler.state.codec import decode_event, decode_state, encode_state
+from reconciler.state.file import StateSource
 from reconciler.state.journal import read_journal
 from reconciler.state.ledger import fold
 from reconciler.state.store import decode_head
