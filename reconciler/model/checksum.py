@@ -8,7 +8,12 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
+from typing import TYPE_CHECKING
+
+from reconciler.system.memory import joined
+
+if TYPE_CHECKING:
+    from reconciler.system.memory import Text
 
 _MEMBER = re.compile(rb'\{\s*"checksum": ?"([0-9a-f]{8})",')
 _PART_BYTES, _KEPT_BYTES, _KEPT_VALUES = 1 << 20, 1 << 24, 20_000
@@ -60,13 +65,6 @@ class Checksummed:
         return joined(self)
 
 
-def joined(parts: Iterable[bytes]) -> bytes:
-    """All parts, which are made one by one. To join a list of them would need the memory twice."""
-    text = BytesIO()
-    text.writelines(parts)
-    return text.getvalue()
-
-
 def _rest(text: Iterable[bytes]) -> Iterator[bytes]:
     """What follows the checksum."""
     parts = iter(text)
@@ -83,7 +81,7 @@ def with_checksum(data: bytes) -> bytes:
     return b"".join((b'{"checksum": "%08x",' % crc, rest, b"\n"))
 
 
-def is_intact(data: bytes) -> bool:
+def is_intact(data: Text) -> bool:
     """Whether it begins with the checksum of the rest."""
     found = _MEMBER.match(data)
     return found is not None and found[1] == b"%08x" % zlib.crc32(memoryview(data)[found.end() :])

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from msgspec.structs import force_setattr
 
@@ -30,7 +30,10 @@ from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RetiredTask
 from reconciler.state.file import StateFile, StateSource
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
 from reconciler.state.sharing import share_record
-from reconciler.system.memory import collection_paused
+from reconciler.system.memory import collection_paused, give_back
+
+if TYPE_CHECKING:
+    from reconciler.system.memory import Text
 
 T = TypeVar("T")
 Known = TypeVar("Known", RetiredTask, Duplicate)
@@ -122,20 +125,22 @@ def _without_task(kind: type[T], raw: Raw) -> T:
         raise problem if problem.path else problem.under("task") from None
 
 
-def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
+def decode_state(data: Text, source: StateSource, *, backend: str) -> State:
     """The inverse of `encode_state`. Raises StateError for anything else: an unreadable state never
     counts as absent.
 
-    A file without a checksum was merged or edited on purpose, and is checked strictly instead.
+    A file without a checksum was merged or edited on purpose, and is checked strictly instead. The
+    memory of a long text is given back as its tasks are decoded.
     """
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if not data.startswith(b"{") and not data.strip(b"\0 \t\r\n"):
-        raise source.damaged("zeros" if data.strip() else "empty")
+    if data[:1] != b"{":
+        data = bytes(data).removeprefix(b"\xef\xbb\xbf")
+        if not data.strip(b"\0 \t\r\n"):
+            raise source.damaged("zeros" if data.strip() else "empty")
     with collection_paused():
         intact = is_intact(data)
         try:
             file = _outline(data, source, backend, intact=intact)
-            state = _read(file)
+            state = _read(file, data)
         except ShapeError as problem:
             raise source.damaged("shape", reason=problem.cause) from None
         if file.checksum and not intact and file.checksum != state_parts(state).checksum:
@@ -144,7 +149,7 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
     return state
 
 
-def _outline(data: bytes, source: StateSource, backend: str, *, intact: bool) -> StateFile:
+def _outline(data: Text, source: StateSource, backend: str, *, intact: bool) -> StateFile:
     """The file of this version and backend; other versions have other members. Raises StateError,
     or ShapeError."""
     try:
@@ -166,9 +171,9 @@ def _outline(data: bytes, source: StateSource, backend: str, *, intact: bool) ->
     return file
 
 
-def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoReturn:
+def _refuse_json(data: Text, problem: ShapeError, source: StateSource) -> NoReturn:
     try:
-        text = data.decode()
+        text = bytes(data).decode()
     except UnicodeDecodeError:
         raise source.damaged("utf8") from None
     if conflict := _CONFLICT.search(text):
@@ -207,7 +212,7 @@ def check_backend(found: str, backend: str, file: str) -> None:
         raise StateError.about(file, Code.STATE_BACKEND, found=found, backend=backend)
 
 
-def _refuse_duplicates(data: bytes, source: StateSource) -> None:
+def _refuse_duplicates(data: Text, source: StateSource) -> None:
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
@@ -216,19 +221,19 @@ def _refuse_duplicates(data: bytes, source: StateSource) -> None:
         return found
 
     try:
-        json.loads(data, object_pairs_hook=once)
+        json.loads(bytes(data), object_pairs_hook=once)
     except UnicodeDecodeError:
         raise source.damaged("utf8") from None
     except (ValueError, RecursionError) as problem:
         raise source.damaged("json", reason=str(problem)) from None
 
 
-def _read(file: StateFile) -> State:
+def _read(file: StateFile, data: Text) -> State:
     read = {mark: _attempt(mark, raw) for mark, raw in file.attempts.items()}
-    records = dict(_record(name, file.tasks.pop(name)) for name in tuple(file.tasks))
     keys = dict(_notes(name, raw) for name, raw in file.keys.items())
     retired = _by_id("retired", RetiredTask, file.retired)
     duplicates = _by_id("duplicates", Duplicate, file.duplicates)
+    records = dict(_records(file.tasks, data))  # last: it gives the text back
     if file.serial < 0 or not file.lineage:
         raise ShapeError("serial" if file.lineage else "lineage", "invalid")
     head = {name: getattr(file, name) for name in _SAME}
@@ -246,6 +251,17 @@ def _by_id(member: str, kind: type[Known], raws: Mapping[str, Raw]) -> dict[str,
         except ShapeError as problem:
             raise problem.under(f"{member}[{json.dumps(task_id)}]") from None
     return found
+
+
+def _records(raws: dict[str, Raw], data: Text) -> Iterator[tuple[TaskRef, Record]]:
+    """In the order of the text, so the sum of the sizes is never more than what was decoded."""
+    size = 0
+    for number, name in enumerate(tuple(raws), 1):
+        raw = raws.pop(name)
+        size += len(memoryview(raw))
+        yield _record(name, raw)
+        if number % _TOGETHER == 0:
+            give_back(data, size)
 
 
 def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:

@@ -22,10 +22,13 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
-from reconciler.state.engines import Blob
+from reconciler.state.engines import LARGE, Blob
+from reconciler.system.memory import give_back, whole
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    from reconciler.system.memory import Text
 
 KEY = "TASKCTL_STATE_KEY"
 PASSPHRASE = "TASKCTL_STATE_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -104,18 +107,17 @@ class Cipher:
             return blob
         return _Sealed(self._current, self._label(name, b""), blob)
 
-    def unseal(self, name: str, data: bytes, context: bytes = b"") -> bytes:
+    def unseal(self, name: str, data: Text, context: bytes = b"") -> Text:
         """The inverse of both. Raises StateError for anything else: a wrong key never counts as
         an absent state."""
-        if not data.startswith(_FAMILY):
+        start = data[: len(MAGIC)]
+        if not start.startswith(_FAMILY):
             if not self._ring.reads_plain:
                 raise self._refused(Code.STATE_NOT_ENCRYPTED)
             return data
-        if not data.startswith(MAGIC) and data != _FAMILY:
-            raise self._refused(Code.STATE_VERSION, format=data[len(_FAMILY)], known=MAGIC[-1])
-        rest = memoryview(data)[len(MAGIC) :]  # a copy might be large
-        key_id, rest = bytes(rest[:_ID_BYTES]), rest[_ID_BYTES:]
-        nonce, made = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
+        if start not in (MAGIC, _FAMILY):
+            raise self._refused(Code.STATE_VERSION, format=start[-1], known=MAGIC[-1])
+        key_id = data[len(MAGIC) : len(MAGIC) + _ID_BYTES]
         key = self._key(key_id)
         if key is None:
             case = "" if self._ring else "none"
@@ -123,16 +125,16 @@ class Cipher:
         from cryptography.exceptions import InvalidTag
 
         try:
-            text: bytes = _aes(key).decrypt(nonce, made, self._label(name, context))
+            return _decrypted(key, data, self._label(name, context))
         except (InvalidTag, ValueError):  # ValueError: truncated within the nonce or the tag
             raise self._refused(Code.STATE_CIPHERTEXT, name=name) from None
-        return text
 
-    def is_current(self, data: bytes) -> bool:
+    def is_current(self, data: Text) -> bool:
         """Whether stored data is encrypted with the current key, or plain if there is none."""
         if self._current is None:
-            return not data.startswith(_FAMILY)
-        return data.startswith(MAGIC + _id_of(self._current))
+            return data[: len(_FAMILY)] != _FAMILY
+        start = MAGIC + _id_of(self._current)
+        return data[: len(start)] == start
 
     def _label(self, name: str, context: bytes) -> bytes:
         return b"\0".join((MAGIC, self._lineage.encode(), name.encode(), context))
@@ -172,6 +174,27 @@ class _Sealed:
         yield self._start
         yield from map(encryptor.update, self._blob)
         yield encryptor.finalize() + encryptor.tag
+
+
+def _decrypted(key: bytes, data: Text, label: bytes) -> Text:
+    """What was encrypted, without keeping both. Raises InvalidTag or ValueError."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    start = len(MAGIC) + _ID_BYTES + _NONCE_BYTES
+    end = max(start, len(data) - _TAG_BYTES)
+    nonce, tag = data[start - _NONCE_BYTES : start], data[end:]
+    decryptor = Cipher(algorithms.AES(key), modes.GCM(nonce, tag)).decryptor()
+    decryptor.authenticate_additional_data(label)
+
+    def parts() -> Iterator[bytes]:
+        for index in range(start, end, LARGE):
+            after = min(index + LARGE, end)
+            yield decryptor.update(data[index:after])
+            give_back(data, after)
+
+    text = whole(parts(), end - start)
+    decryptor.finalize()
+    return text
 
 
 def _aes(key: bytes) -> AESGCM:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -26,6 +26,9 @@ from reconciler.state.model import Event, State
 from reconciler.state.session import Claim
 from reconciler.system import disk
 
+if TYPE_CHECKING:
+    from reconciler.system.memory import Text
+
 _READS = 10
 
 FileVersion = tuple[int, int, int, int]
@@ -33,8 +36,8 @@ FileVersion = tuple[int, int, int, int]
 
 
 class Loaded(NamedTuple):
-    """`saved` is the content of the state file, without the journal; `version` and `data` are None
-    if there is no file.
+    """`saved` is the content of the state file, without the journal; `version` is None if there is
+    no file. `content` identifies its bytes, once it is held.
 
     `replay` has no events if the state has already folded its journal; the journal file still
     exists then, and the first append replaces it.
@@ -42,7 +45,7 @@ class Loaded(NamedTuple):
 
     saved: State
     version: FileVersion | None
-    data: bytes | None
+    content: str
     replay: Replay
 
 
@@ -95,7 +98,7 @@ class LocalState:
         try:
             if self.links() > 1:
                 lock.take_file(self.path)
-            return HeldFile(self, lock, self._load(claim.backend))
+            return HeldFile(self, lock, self._load(claim.backend, is_held=True))
         except BaseException:
             lock.release()
             raise
@@ -144,25 +147,28 @@ class LocalState:
             code = Code.STATE_PLACE
             raise StateError.about(self.display_name, code, "directory", reason=reason) from problem
 
-    def _load(self, backend: str) -> Loaded:
+    def _load(self, backend: str, *, is_held: bool = False) -> Loaded:
         """Reads the state file and the journal at one time. Raises StateError."""
         for _ in range(_READS):
             with _reading(self.display_name):
-                version, data = self.version(), _read(self.path)
+                version, data = self.version(), _read_state(self.path)
             with _reading(self.journal_display_name):
-                journal = _read(self.journal)
+                journal = disk.read_file(self.journal, most=limits.STATE_FILE_BYTES) or b""
             with _reading(self.display_name):
                 is_current = self.version() == version
             # A concurrent save replaces the state first and then removes the journal.
             if is_current:
-                return self._joined(data, version, journal or b"", backend)
+                content = content_of(data) if is_held or journal else ""
+                fill = Fill(len(data or b""), len(journal), *(limits.STATE_FILE_BYTES,) * 2)
+                saved = None if data is None else decode_state(data, self.source(), backend=backend)
+                state, replay = self._joined(saved, content, journal, backend)
+                return Loaded(replace(state, fill=fill), version, content, replay)
         raise StateError.about(self.display_name, Code.STATE_CHANGED, "busy")
 
     def _joined(
-        self, data: bytes | None, version: FileVersion | None, journal: bytes, backend: str
-    ) -> Loaded:
+        self, saved: State | None, content: str, journal: bytes, backend: str
+    ) -> tuple[State, Replay]:
         """A state and its journal, which must belong together. Raises StateError."""
-        saved = None if data is None else decode_state(data, self.source(), backend=backend)
         replay = read_journal(journal, file=self.journal_display_name)
         header = replay.header
         if header is not None:
@@ -175,11 +181,9 @@ class LocalState:
                 replay = replay.carrying(())
             elif header.lineage != saved.lineage:
                 raise self._mismatch(saved.lineage, header.lineage)
-            elif header.state != content_of(data):  # the run that wrote the journal lost its state
+            elif header.state != content:  # the run that wrote the journal lost its state
                 replay = replay.carrying(attempts_alone(replay.events, saved))
-        most = limits.STATE_FILE_BYTES
-        fill = Fill(len(data or b""), len(journal), most, most)
-        return Loaded(replace(saved, fill=fill), version, data, replay)
+        return saved, replay
 
     def _mismatch(self, state: str, journal: str) -> StateError:
         file, code = self.journal_display_name, Code.JOURNAL_MISMATCH
@@ -192,7 +196,7 @@ class HeldFile:
 
     def __init__(self, place: LocalState, lock: Lock, loaded: Loaded) -> None:
         self._place, self._lock, self._replay = place, lock, loaded.replay
-        self._version, self._content = loaded.version, content_of(loaded.data)
+        self._version, self._content = loaded.version, loaded.content
         self._journal: Journal | None = None
         self._problem: StateError | None = None
         self._file_guard = threading.Lock()
@@ -249,7 +253,7 @@ class HeldFile:
             pass  # or else the read says why
         with self._file_guard, _reading(place.display_name):  # after a save
             version = place.version()
-            if version != self._version and content_of(_read(place.path)) != self._content:
+            if version != self._version and content_of(_read_state(place.path)) != self._content:
                 raise StateError.about(place.display_name, Code.STATE_CHANGED)
             self._version = version
 
@@ -276,7 +280,7 @@ class HeldFile:
         self._lock.release()
 
 
-def content_of(data: bytes | None) -> str:
+def content_of(data: Text | None) -> str:
     """Identifies the bytes of a state file; "" if there is none. A serial would not be enough: two
     branches may reach the same one."""
     return "" if data is None else _hash(data).hexdigest()
@@ -303,8 +307,8 @@ def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> b
     return escaped.replace(b"\t", b"\\011").replace(b"\n", b"\\012") in points
 
 
-def _read(path: Path) -> bytes | None:
-    return disk.read_file(path, most=limits.STATE_FILE_BYTES)
+def _read_state(path: Path) -> Text | None:
+    return disk.read_text(path, most=limits.STATE_FILE_BYTES)
 
 
 def _replace(path: Path, parts: disk.Parts) -> None:

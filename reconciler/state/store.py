@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, visible
@@ -32,6 +32,9 @@ from reconciler.state.file import StateSource
 from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
+
+if TYPE_CHECKING:
+    from reconciler.system.memory import Text
 
 BASES = 5
 """The number of saved states that are kept, including the newest."""
@@ -139,13 +142,13 @@ def encode_segment(texts: Sequence[bytes]) -> Checksummed:
     return Checksummed(parts)
 
 
-def decode_segment(data: bytes) -> list[bytes]:
+def decode_segment(data: Text) -> list[bytes]:
     """The journal entries in a blob. Raises ShapeError."""
     events = _intact(data).get("events", Raw(b"null"))
     return list(map(bytes, items(events)))
 
 
-def _intact(data: bytes) -> dict[str, Raw]:
+def _intact(data: Text) -> dict[str, Raw]:
     """The members of an object, without its checksum. Raises ShapeError if it does not match."""
     whole = members(data)
     if whole.pop("checksum", None) is None or not is_intact(data):
@@ -221,7 +224,7 @@ class Store:
         fill = Fill(sizes[0], journal, limits.STATE_PART_BYTES, limits.STATE_BYTES)
         return Snapshot(head, version, replace(saved, fill=fill), events, is_current)
 
-    def _blobs(self, names: Sequence[str]) -> list[bytes]:
+    def _blobs(self, names: Sequence[str]) -> list[Text]:
         """Reads blobs concurrently. Raises Missing, and Oversized for too much in total."""
         get, room = self.register.engine.get_blob, BlobRoom()
         with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
@@ -263,7 +266,7 @@ class Store:
         except ShapeError as problem:
             raise self.damaged(part, problem.cause) from None
 
-    def _state(self, head: Head, data: bytes, backend: str) -> State:
+    def _state(self, head: Head, data: Text, backend: str) -> State:
         try:
             state = decode_state(data, StateSource(self._display_name), backend=backend)
         except StateError as problem:

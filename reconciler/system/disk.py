@@ -13,6 +13,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.system.memory import pages
+
+if TYPE_CHECKING:
+    from reconciler.system.memory import Text
 
 PRIVATE = 0o600
 """The default mode: states, plans, caches and reports contain prompts."""
@@ -77,14 +83,25 @@ def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> byt
     Raises OSError for anything else: NotRegularError, FileTooLargeError, or a link without
     `follow`.
     """
+    found = read_text(path, most=most, follow=follow)
+    return found if found is None else bytes(found)
+
+
+def read_text(path: Path, *, most: int, follow: bool = False) -> Text | None:
+    """The same, for `memory.give_back`."""
     try:
         fd = _open_regular(path, follow=follow)
     except FileNotFoundError:
         return None
     with os.fdopen(fd, "rb") as file:
-        if os.fstat(fd).st_size > most:
+        size = os.fstat(fd).st_size
+        if size > most:
             raise FileTooLargeError(errno.EFBIG, f"larger than {most} bytes", str(path))
-        return file.read(most + 1)
+        text = pages(size)
+        if text is None:
+            return file.read(most + 1)
+        file.readinto(text)
+        return text
 
 
 def read_parts(path: Path) -> Iterator[bytes]:

@@ -12,11 +12,19 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+    Text = bytes | mmap
+    """A long one has memory of its own, parts of which can be freed (`give_back`)."""
 
 _M_MMAP_THRESHOLD = -3  # of malloc.h
 MAX_SHARED = 10_000
 _SHORT = 1_000
+_OWN_PAGES = 1 << 26
 _objects: dict[str, dict[str, Any]] = {}
 _texts: dict[str, str] = {}
 _NO_ENTITIES: list[Any] = []
@@ -53,6 +61,44 @@ def return_large_blocks() -> None:
 
     with suppress(OSError, TypeError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
+def joined(parts: Iterable[bytes]) -> bytes:
+    """All parts, which are made one by one. To join a list of them would need the memory twice."""
+    text = BytesIO()
+    text.writelines(parts)
+    return text.getvalue()
+
+
+def whole(parts: Iterable[bytes], size: int) -> Text:
+    """The same, for `give_back` if it is long. `size` is the sum of the parts in bytes."""
+    text = pages(size)
+    if text is None:
+        return joined(parts)
+    for part in parts:
+        text.write(part)
+    return text
+
+
+def pages(size: int) -> mmap | None:
+    """Memory of its own for a long text; None for others, and on Windows. Whoever reads a long text
+    needs other memory afterwards, so from now on, large blocks are returned, too."""
+    if size < _OWN_PAGES:
+        return None
+    return_large_blocks()
+    import mmap
+
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE) if hasattr(mmap, "MAP_PRIVATE") else None
+
+
+def give_back(text: Text, end: int) -> None:
+    """Frees the memory of the first bytes of a long text, up to `end`, which are zeros then: nobody
+    may read them again."""
+    if not isinstance(text, bytes):
+        import mmap
+
+        if hasattr(mmap, "MADV_DONTNEED") and (end := end - end % mmap.PAGESIZE):
+            text.madvise(mmap.MADV_DONTNEED, 0, end)
 
 
 def share(small: dict[str, Any]) -> dict[str, Any]:

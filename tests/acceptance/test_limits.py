@@ -109,7 +109,15 @@ FOLLOWED = {
     "wait --timeout 1s": 2,
     "state pull": 0,
 }
-EDITED = ("state accept * -y", "state migrate --to git:origin"), ("state accept * -y",)
+EDITED = (
+    (
+        "plan --update",
+        "plan --replace * --format json",
+        "state accept * -y",
+        "state migrate --to git:origin",
+    ),
+    ("plan --update", "state accept * -y"),
+)
 """Each time that every prompt was edited. The second time, its state is in git."""
 
 

@@ -78,7 +78,7 @@ class Team:
             assert found is not None
             head = json.loads(found[0])
             names = [head["base"], *head.get("bases", ()), *head.get("segments", ())]
-            return {"head": found[0], **{name: engine.get_blob(name, BlobRoom()) for name in names}}
+            return {"head": found[0]} | {n: bytes(engine.get_blob(n, BlobRoom())) for n in names}
 
 
 @pytest.fixture

@@ -13,10 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import Literal, NamedTuple, NewType, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, Protocol
 
 from reconciler.model import limits
 from reconciler.system.memory import return_large_blocks
+
+if TYPE_CHECKING:
+    from reconciler.system.memory import Text
 
 Version = NewType("Version", str)
 """Identifies one content of the head (an ETag, a commit, a number); compared for equality only.
@@ -167,7 +170,7 @@ class Engine(Protocol):
         """Stores an immutable blob, whole or not at all; storing the same name and bytes again
         succeeds. `name` consists of letters, digits, '-', '.' and '_'."""
 
-    def get_blob(self, name: str, room: BlobRoom) -> bytes:
+    def get_blob(self, name: str, room: BlobRoom) -> Text:
         """A blob, read only if there is `room` for it. Raises Missing."""
 
     def delete_blobs(self, names: Sequence[str]) -> None:

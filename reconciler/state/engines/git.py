@@ -8,18 +8,21 @@ are used.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import tempfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from reconciler.model import limits
 from reconciler.state.engines import (
+    LARGE,
     Blob,
     BlobRoom,
     Denied,
@@ -32,6 +35,10 @@ from reconciler.state.engines import (
 )
 from reconciler.state.engines.git_clone import DEFAULT_NAME, Clone, git_fault, run_in
 from reconciler.system.git import Running
+from reconciler.system.memory import whole
+
+if TYPE_CHECKING:
+    from reconciler.system.memory import Text
 
 _LOOKUPS = 5
 """Lookups of the ref per read: a busy holder replaces it several times per second."""
@@ -164,7 +171,7 @@ class GitEngine:
         self._new[name] = self._write("blob", blob.size, blob)
         self._deleted.discard(name)
 
-    def get_blob(self, name: str, room: BlobRoom) -> bytes:
+    def get_blob(self, name: str, room: BlobRoom) -> Text:
         object_id = self._new.get(name) or self._tree.get(name)
         if object_id is None:
             raise Missing(name)
@@ -174,7 +181,7 @@ class GitEngine:
         with tempfile.TemporaryFile(dir=self._objects) as copy:
             self._git("cat-file", "blob", object_id, output=copy)
             copy.seek(0)
-            return copy.read()
+            return whole(iter(partial(copy.read, LARGE), b""), os.fstat(copy.fileno()).st_size)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         """Takes effect with the next swap."""

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from reconciler.model import limits
-from reconciler.model.checksum import joined
 from reconciler.model.hosts import is_loopback
 from reconciler.state.engines import (
     LARGE,
@@ -35,9 +34,12 @@ from reconciler.state.engines import (
     Version,
     check_size,
 )
+from reconciler.system.memory import whole
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+    from reconciler.system.memory import Text
 
 TIMEOUT = timedelta(seconds=30)
 """Per request; afterwards, the outcome of a write is unknown."""
@@ -77,12 +79,13 @@ class ObjectEngine:
             except FileNotFoundError as problem:
                 raise _no_bucket(problem) from problem
 
-    def get_blob(self, name: str, room: BlobRoom) -> bytes:
+    def get_blob(self, name: str, room: BlobRoom) -> Text:
         with self._faults(), _absent():
             found = self._store.get(f"blobs/{name}")
-            check_size(name, found.meta["size"], limits.STATE_PART_BYTES)
-            room.take(name, found.meta["size"])
-            return joined(found.stream(min_chunk_size=LARGE))
+            size = found.meta["size"]
+            check_size(name, size, limits.STATE_PART_BYTES)
+            room.take(name, size)
+            return whole(map(bytes, found.stream(min_chunk_size=LARGE)), size)
         raise Missing(name)
 
     def delete_blobs(self, names: Sequence[str]) -> None:

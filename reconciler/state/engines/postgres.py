@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from threading import Lock
@@ -32,9 +31,12 @@ from reconciler.state.engines import (
     check_size,
 )
 from reconciler.state.engines.postgres_tls import with_tls
+from reconciler.system.memory import whole
 
 if TYPE_CHECKING:
     from psycopg import Connection, Cursor
+
+    from reconciler.system.memory import Text
 
 CONNECT_SECONDS = 10
 STATEMENT_MILLISECONDS = 30_000
@@ -130,17 +132,15 @@ class PostgresEngine:
             for part in chain([start], blob, [_COPY_END]):
                 copy.write(part)
 
-    def get_blob(self, name: str, room: BlobRoom) -> bytes:
-        text, size = BytesIO(), None
+    def get_blob(self, name: str, room: BlobRoom) -> Text:
         values = (LARGE, LARGE, self._name, name)
         with self._guard, self._faults():
-            for size, part in self._cursor().stream(_BLOB, values, binary=True):
+            rows = self._cursor().stream(_BLOB, values, binary=True)
+            for size, first in rows:
                 check_size(name, size, limits.STATE_PART_BYTES)
                 room.take(name, size)
-                text.write(part)
-        if size is None:
-            raise Missing(name)
-        return text.getvalue()
+                return whole(chain([first], (part for _, part in rows)), size)
+        raise Missing(name)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         self._run(_DROP, self._name, list(names))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import jsonschema
@@ -10,7 +11,7 @@ from hypothesis import example, given
 from reconciler.messages.remarks import word_remarks
 from reconciler.model import checksum
 from reconciler.model.checksum import Checksummed
-from reconciler.model.task import DesiredTask
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.model.value import replace
 from reconciler.state import codec
@@ -52,6 +53,30 @@ def test_an_encoded_state_decodes_to_itself(state: State) -> None:
     again = decode(data)
     assert again == state
     assert encode_state(again) == data
+
+
+@pytest.mark.parametrize("tasks_come", ["last", "first"])
+def test_the_memory_of_a_long_text_is_given_back_while_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch, tasks_come: str
+) -> None:
+    """An edited file may have its tasks before all that is decoded before them."""
+    prompt = {"message": {"content": "x" * 3_000}}
+    recorded = [Recorded(replace(record(number), inputs=prompt)) for number in range(9)]
+    removed = [Retired(record(number).retired(NOON, adoptable=True)) for number in range(10, 15)]
+    tried = [Attempted(replace(attempt(n), inputs=prompt)) for n in range(20, 25)]
+    noted = Noted(TaskRef("acme", "task-30"), KeyNotes(not_created=True))
+    state = fold(empty(), [*recorded, *removed, *tried, noted])
+    data = encode_state(state)
+    if tasks_come == "first":
+        content = json.loads(data)
+        del content["checksum"]
+        data = json.dumps({"tasks": content.pop("tasks"), **content}).encode()
+    monkeypatch.setattr(memory, "_OWN_PAGES", 1)
+    monkeypatch.setattr(codec, "_TOGETHER", 1)
+    text = memory.whole([data], len(data))
+    assert decode(text) == state
+    if sys.platform == "linux":
+        assert text[:20_000] == bytes(20_000)
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 1_000, 1 << 20])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import os
+import sys
 from itertools import pairwise
 
 import pytest
@@ -17,6 +18,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state import encryption
 from reconciler.state.encryption import MAGIC, Cipher, KeyRing
+from reconciler.system import memory
 from tests.support.state_engines import Parts
 
 KEY, OLDER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
@@ -64,6 +66,25 @@ def test_a_blob_in_parts_is_encrypted_as_a_whole_and_decrypted(cuts: tuple[int, 
     whole = AESGCM(base64.b64decode(KEY)).encrypt(nonce, data, label)
     assert sealed == sealed[: start + 12] + whole
     assert one.unseal("base", sealed) == data
+
+
+@pytest.mark.parametrize("size", [1, 16, 40_000])
+def test_a_long_text_is_given_back_while_it_is_decrypted(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    one, data = cipher(key=KEY), os.urandom(size)
+    sealed = one.seal("base", data)
+    damaged = sealed[:-20] + bytes([sealed[-20] ^ 1]) + sealed[-19:]
+    monkeypatch.setattr(memory, "_OWN_PAGES", 1)
+    monkeypatch.setattr(encryption, "LARGE", 5_000)
+    text = memory.whole([sealed], len(sealed))
+    assert one.is_current(text)
+    assert one.unseal("base", text)[:] == data
+    if sys.platform == "linux":
+        assert text[: size // 5_000 * 4_096] == bytes(size // 5_000 * 4_096)
+    with pytest.raises(StateError) as caught:
+        one.unseal("base", memory.whole([damaged], len(damaged)))
+    assert refusal(caught) == (Code.STATE_CIPHERTEXT, "")
 
 
 def test_a_passphrase_takes_long_to_guess() -> None:
