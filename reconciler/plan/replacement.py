@@ -53,8 +53,8 @@ class ReplaceRequest(NamedTuple):
 
 
 def requests_of(options: PlanOptions) -> tuple[ReplaceRequest, ...]:
-    """Those with a task ID first: a task has the first of them that names it."""
-    requests = map(ReplaceRequest.parse, options.replace)
+    """Those with a task ID first, then the last ones: a task has the first that names it."""
+    requests = map(ReplaceRequest.parse, reversed(options.replace))
     return tuple(sorted(requests, key=lambda request: request.task_id is None))
 
 

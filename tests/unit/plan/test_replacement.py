@@ -153,6 +153,16 @@ def test_a_replaced_key_is_replaced_again_only_after_another_edit(since: dict[st
     assert only(plan([edited], known, seen, named)).action is Action.CHANGED
 
 
+@pytest.mark.parametrize("requests", [("b", "b*"), ("b", "acme/b", "*")])
+def test_a_key_that_another_request_includes_need_not_be_edited(requests: tuple[str, ...]) -> None:
+    """The command line sorts them."""
+    tasks, known = [desired("b"), desired("bc", "edited")], [record("b", "tb"), record("bc", "tc")]
+    seen = view([remote("tb"), remote("tc")])
+    made = plan(tasks, state(known), seen, PlanOptions(replace=requests))
+    actions = [task.action for task in made.tasks]
+    assert (actions, made.diagnostics) == ([Action.UNCHANGED, Action.REPLACE], ())
+
+
 def test_a_glob_replaces_what_was_edited_at_creation_and_nothing_else() -> None:
     tasks = [desired("a", "edited"), desired("b"), desired("c"), desired("d", name="new")]
     known = state([record("a", "ta"), record("b", "tb"), record("d", "td")])
