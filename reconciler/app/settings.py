@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.manifest.repository import resolved
 from reconciler.model import limits
-from reconciler.model.identity import Identity
 from reconciler.model.value import Value
+
+if TYPE_CHECKING:
+    from reconciler.model.identity import Identity
 
 
 class Settings(Value, frozen=True):

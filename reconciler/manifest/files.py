@@ -11,11 +11,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.git_ignored import IgnoredFiles
 from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
@@ -33,6 +33,9 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.value import Value
 from reconciler.system import disk
+
+if TYPE_CHECKING:
+    from reconciler.manifest.git_ignored import IgnoredFiles
 
 _PATH = r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}"
 """What may be the path of a file: few prompts are one line that ends with a suffix, or one word."""
@@ -159,6 +162,8 @@ class NamedFiles:
 
     def _is_ignored(self, top: FilePath, real: FilePath) -> bool:
         if self._ignored is None:
+            from reconciler.manifest.git_ignored import IgnoredFiles  # few manifests name files
+
             self._ignored = IgnoredFiles()
         return self._ignored.is_ignored(top, real)
 

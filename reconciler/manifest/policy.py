@@ -14,7 +14,6 @@ from pathlib import Path as File
 from typing import Any, TypeVar
 
 from reconciler.manifest.finding import Finding, too_many_errors
-from reconciler.manifest.git_ignored import IgnoredFiles
 from reconciler.manifest.keywords import NAMED_SCHEMAS, ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.repository import repository_root, resolved
@@ -209,6 +208,8 @@ def _refuse_ignored(path: File, name: str) -> None:
     top = repository_root(real.parent)
     if top is None:
         return
+    from reconciler.manifest.git_ignored import IgnoredFiles
+
     files = IgnoredFiles()
     try:
         if files.is_ignored(top, real):

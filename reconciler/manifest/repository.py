@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.manifest.git_ignored import git_directory
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Place, TaskctlError
 
@@ -47,6 +46,8 @@ def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
     by whoever can commit there, or the workspace of a CI job, with other checkouts."""
     top = repository_root(folder)
     if top is not None:
+        from reconciler.manifest.git_ignored import git_directory  # `validate` needs none
+
         inside = resolved(git_directory(top / ".git")).parents  # of the other's `.git/modules`
         around = next((folder.parent for folder in inside if folder.name == ".git"), top)
         top = around if top.is_relative_to(around) else top
