@@ -240,6 +240,22 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Live
     assert place.run("cancel", "nobodys", "-y")[0] == 1
 
 
+@pytest.mark.parametrize(("flags", "what"), [(["--cancel-replaced"], "cancels"), ([], "running")])
+def test_the_replaced_tasks_of_an_entry_are_all_named(
+    place: LiveTasks, flags: list[str], what: str
+) -> None:
+    entry: dict[str, Any] = {"forEach": {"n": ["x", "y", "z"]}}
+    for sign in "!?":
+        tasks = {"e": entry | {"message": f"look at {{{{ n }}}}{sign}"}}
+        manifest = {"version": 1, "orgName": "acme", "tasks": tasks}
+        (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+        if sign == "!":
+            place.run("apply", "--yes")
+    out = place.run("plan", "--replace", "e@*", *flags)[1]
+    assert what in out
+    assert [place.task_id(f"e@{n}") for n in "xyz" if place.task_id(f"e@{n}") not in out] == []
+
+
 def test_a_plan_predicts_that_another_users_task_cannot_be_cancelled(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ SIMILAR = 4
 _REMOVED = ({"orphaned"}, {"orphaned.renamed"})
 _INDIVIDUAL = ("message", "name")
 _KEYS, _IDS = 3, 20  # named before the others are counted
+_OF_ALL = {f"replace.{what}": f"replace.{what}_all" for what in ("cancel", "keep")}
 
 
 class TaskGroup(Value, frozen=True):
@@ -204,13 +205,14 @@ class EntryView(Value, frozen=True):
 
 
 def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
-    """Tasks that are forgotten, and perhaps cancelled, are all named in the note."""
+    """Tasks that are forgotten or replaced, and perhaps cancelled, are all named in the note."""
     first = tasks[0].task
-    if first.action is not Action.FORGET or len(tasks) == 1:
+    if first.action not in (Action.FORGET, Action.REPLACE) or len(tasks) == 1:
         return tuple(tasks)
     ids = tuple(str(view.task_id) for view in tasks)
     named: dict[str, Arg] = {"ids": ids[:_IDS], "more": len(ids[_IDS:])}
-    why = word_remarks(Remark(r.case, {**r.facts, **named}) for r in first.explanation).note
+    remarks = (Remark(_OF_ALL.get(r.case, r.case), {**r.facts, **named}) for r in first.explanation)
+    why = word_remarks(remarks).note
     return tuple(replace(view, why=why) for view in tasks)
 
 
