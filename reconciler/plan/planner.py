@@ -147,7 +147,7 @@ def make_plan(
     """The plan for all desired tasks, and for records and attempts whose keys are not in the
     manifests. `progress` is that of the tasks to follow."""
     state = inputs.state
-    decided = _decide(inputs, view, progress)  # sorting needs the memory of what it needed
+    decided = _decide(inputs, view, progress)  # its indexes are freed before the tasks are sorted
     refs = list(decided.tasks)
     if any(ref > following for ref, following in pairwise(map(natural, refs))):
         refs.sort(key=natural)  # which keeps the keys of all in memory

@@ -254,7 +254,8 @@ def _by_id(member: str, kind: type[Known], raws: Mapping[str, Raw]) -> dict[str,
 
 
 def _records(raws: dict[str, Raw], data: Text) -> Iterator[tuple[TaskRef, Record]]:
-    """In the order of the text, so the sum of the sizes is never more than what was decoded."""
+    """In the order of the text, so the sum of the sizes is never more than what was decoded, unless
+    a name was repeated. Whoever decodes what was given back finds zeros, which are not JSON."""
     size = 0
     for number, name in enumerate(tuple(raws), 1):
         raw = raws.pop(name)

@@ -37,7 +37,7 @@ FileVersion = tuple[int, int, int, int]
 
 class Loaded(NamedTuple):
     """`saved` is the content of the state file, without the journal; `version` is None if there is
-    no file. `content` identifies its bytes, once it is held.
+    no file. `content` identifies its bytes; "" if nothing is to be compared with them.
 
     `replay` has no events if the state has already folded its journal; the journal file still
     exists then, and the first append replaces it.

@@ -11,7 +11,8 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,25 +84,34 @@ def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> byt
     Raises OSError for anything else: NotRegularError, FileTooLargeError, or a link without
     `follow`.
     """
-    found = read_text(path, most=most, follow=follow)
-    return found if found is None else bytes(found)
+    with _opened(path, most, follow=follow) as file:
+        return None if file is None else file.read(most + 1)
 
 
-def read_text(path: Path, *, most: int, follow: bool = False) -> Text | None:
-    """The same, for `memory.give_back`."""
+def read_text(path: Path, *, most: int) -> Text | None:
+    """The same, for `memory.give_back` if it is long."""
+    with _opened(path, most) as file:
+        if file is None:
+            return None
+        text = pages(os.fstat(file.fileno()).st_size)
+        if text is None:
+            return file.read(most + 1)
+        read = file.readinto(text)
+        return text if read == len(text) else text[:read]
+
+
+@contextmanager
+def _opened(path: Path, most: int, *, follow: bool = False) -> Iterator[BufferedReader | None]:
+    """A file of at most `most` bytes; None if there is none."""
     try:
         fd = _open_regular(path, follow=follow)
     except FileNotFoundError:
-        return None
+        yield None
+        return
     with os.fdopen(fd, "rb") as file:
-        size = os.fstat(fd).st_size
-        if size > most:
+        if os.fstat(fd).st_size > most:
             raise FileTooLargeError(errno.EFBIG, f"larger than {most} bytes", str(path))
-        text = pages(size)
-        if text is None:
-            return file.read(most + 1)
-        file.readinto(text)
-        return text
+        yield file
 
 
 def read_parts(path: Path) -> Iterator[bytes]:

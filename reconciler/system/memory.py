@@ -71,12 +71,15 @@ def joined(parts: Iterable[bytes]) -> bytes:
 
 
 def whole(parts: Iterable[bytes], size: int) -> Text:
-    """The same, for `give_back` if it is long. `size` is the sum of the parts in bytes."""
+    """The same, for `give_back` if it is long. ValueError if `size` is not the sum of the parts in
+    bytes."""
     text = pages(size)
     if text is None:
         return joined(parts)
     for part in parts:
-        text.write(part)
+        text.write(part)  # or ValueError
+    if text.tell() != size:
+        raise ValueError(f"{text.tell()} bytes instead of {size}")
     return text
 
 
@@ -88,17 +91,21 @@ def pages(size: int) -> mmap | None:
     return_large_blocks()
     import mmap
 
-    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE) if hasattr(mmap, "MAP_PRIVATE") else None
+    with suppress(OSError):
+        if hasattr(mmap, "MAP_PRIVATE"):
+            return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE)
+    return None
 
 
 def give_back(text: Text, end: int) -> None:
-    """Frees the memory of the first bytes of a long text, up to `end`, which are zeros then: nobody
-    may read them again."""
+    """Frees the memory of the first bytes of a long text, up to `end`. They are zeros then, so
+    nobody may read them again."""
     if not isinstance(text, bytes):
         import mmap
 
         if hasattr(mmap, "MADV_DONTNEED") and (end := end - end % mmap.PAGESIZE):
-            text.madvise(mmap.MADV_DONTNEED, 0, end)
+            with suppress(OSError):  # such as for locked pages
+                text.madvise(mmap.MADV_DONTNEED, 0, end)
 
 
 def share(small: dict[str, Any]) -> dict[str, Any]:

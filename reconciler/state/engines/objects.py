@@ -85,7 +85,10 @@ class ObjectEngine:
             size = found.meta["size"]
             check_size(name, size, limits.STATE_PART_BYTES)
             room.take(name, size)
-            return whole(map(bytes, found.stream(min_chunk_size=LARGE)), size)
+            try:
+                return whole(map(bytes, found.stream(min_chunk_size=LARGE)), size)
+            except ValueError as problem:
+                raise Unsure(str(problem)) from problem
         raise Missing(name)
 
     def delete_blobs(self, names: Sequence[str]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from mmap import PAGESIZE
 from typing import Any
 
 import jsonschema
@@ -60,7 +61,7 @@ def test_the_memory_of_a_long_text_is_given_back_while_it_is_decoded(
     monkeypatch: pytest.MonkeyPatch, tasks_come: str
 ) -> None:
     """An edited file may have its tasks before all that is decoded before them."""
-    prompt = {"message": {"content": "x" * 3_000}}
+    prompt = {"message": {"content": "x" * PAGESIZE}}
     recorded = [Recorded(replace(record(number), inputs=prompt)) for number in range(9)]
     removed = [Retired(record(number).retired(NOON, adoptable=True)) for number in range(10, 15)]
     tried = [Attempted(replace(attempt(n), inputs=prompt)) for n in range(20, 25)]
@@ -76,7 +77,7 @@ def test_the_memory_of_a_long_text_is_given_back_while_it_is_decoded(
     text = memory.whole([data], len(data))
     assert decode(text) == state
     if sys.platform == "linux":
-        assert text[:20_000] == bytes(20_000)
+        assert text[: 7 * PAGESIZE] == bytes(7 * PAGESIZE)
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 1_000, 1 << 20])
