@@ -46,7 +46,7 @@ def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
     by whoever can commit there, or the workspace of a CI job, with other checkouts."""
     top = repository_root(folder)
     if top is not None:
-        from reconciler.manifest.git_ignored import git_directory  # `validate` needs none
+        from reconciler.manifest.git_ignored import git_directory  # `validate` seldom needs it
 
         inside = resolved(git_directory(top / ".git")).parents  # of the other's `.git/modules`
         around = next((folder.parent for folder in inside if folder.name == ".git"), top)

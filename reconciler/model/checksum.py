@@ -74,8 +74,8 @@ def _rest(text: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def with_checksum(data: bytes) -> bytes:
-    """The object `data` in one line, with a checksum and a final newline. It is copied once: the
-    head of a shared state is long, and written with each event."""
+    """The object `data`, which is one line, with a checksum and a final newline. It is copied once:
+    the head of a shared state is long, and written with each event."""
     rest = memoryview(data)[1:]
     crc = zlib.crc32(b"\n", zlib.crc32(rest))
     return b"".join((b'{"checksum": "%08x",' % crc, rest, b"\n"))

@@ -250,8 +250,8 @@ class HeldFile:
             if place.version() == self._version:
                 return
         except OSError:
-            pass  # or else the read says why
-        with self._file_guard, _reading(place.display_name):  # after a save
+            pass  # otherwise, the read below says why
+        with self._file_guard, _reading(place.display_name):  # waits for a save
             version = place.version()
             if version != self._version and content_of(_read_state(place.path)) != self._content:
                 raise StateError.about(place.display_name, Code.STATE_CHANGED)

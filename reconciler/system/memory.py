@@ -71,8 +71,8 @@ def joined(parts: Iterable[bytes]) -> bytes:
 
 
 def whole(parts: Iterable[bytes], size: int) -> Text:
-    """The same, for `give_back` if it is long. ValueError if `size` is not the sum of the parts in
-    bytes."""
+    """The same, for `give_back` if it is long: then, ValueError if `size` is not the bytes of all
+    parts."""
     text = pages(size)
     if text is None:
         return joined(parts)

@@ -241,19 +241,21 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Live
 
 
 @pytest.mark.parametrize(("flags", "what"), [(["--cancel-replaced"], "cancels"), ([], "running")])
-def test_the_replaced_tasks_of_an_entry_are_all_named(
-    place: LiveTasks, flags: list[str], what: str
+@pytest.mark.parametrize("is_entry", [True, False])
+def test_replaced_tasks_that_are_shown_together_are_all_named(
+    place: LiveTasks, flags: list[str], what: str, *, is_entry: bool
 ) -> None:
-    entry: dict[str, Any] = {"forEach": {"n": ["x", "y", "z"]}}
+    names = [f"e@{n}" if is_entry else f"e{n}" for n in "vwxyz"]
     for sign in "!?":
-        tasks = {"e": entry | {"message": f"look at {{{{ n }}}}{sign}"}}
-        manifest = {"version": 1, "orgName": "acme", "tasks": tasks}
+        entry = {"forEach": {"n": [*"vwxyz"]}, "message": f"look at {{{{ n }}}}{sign}"}
+        single = {name: {"message": f"look at {name}{sign}"} for name in names}
+        manifest = {"version": 1, "orgName": "acme", "tasks": {"e": entry} if is_entry else single}
         (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
         if sign == "!":
             place.run("apply", "--yes")
-    out = place.run("plan", "--replace", "e@*", *flags)[1]
+    out = place.run("plan", "--replace", "e*", *flags)[1]
     assert what in out
-    assert [place.task_id(f"e@{n}") for n in "xyz" if place.task_id(f"e@{n}") not in out] == []
+    assert [name for name in names if place.task_id(name) not in out] == []
 
 
 def test_a_plan_predicts_that_another_users_task_cannot_be_cancelled(

@@ -40,7 +40,9 @@ SIMILAR = 4
 _REMOVED = ({"orphaned"}, {"orphaned.renamed"})
 _INDIVIDUAL = ("message", "name")
 _KEYS, _IDS = 3, 20  # named before the others are counted
-_OF_ALL = {f"replace.{what}": f"replace.{what}_all" for what in ("cancel", "keep")}
+_OF_ALL = {
+    f"replace.{what}": f"replace.{what}_all" for what in ("cancel", "gone", "hidden", "keep")
+}
 
 
 class TaskGroup(Value, frozen=True):
@@ -205,9 +207,14 @@ class EntryView(Value, frozen=True):
 
 
 def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
-    """Tasks that are forgotten or replaced, and perhaps cancelled, are all named in the note."""
+    """The note of tasks that are forgotten or replaced, and perhaps cancelled, names up to 20 of
+    them and counts the others."""
     first = tasks[0].task
     if first.action not in (Action.FORGET, Action.REPLACE) or len(tasks) == 1:
+        return tuple(tasks)
+    if first.action is Action.REPLACE and any(
+        view.task.explanation != first.explanation for view in tasks
+    ):
         return tuple(tasks)
     ids = tuple(str(view.task_id) for view in tasks)
     named: dict[str, Arg] = {"ids": ids[:_IDS], "more": len(ids[_IDS:])}
@@ -296,7 +303,7 @@ def _grouped(
         least = 2 if is_listed else SIMILAR
         is_table = has_many and first.action is Action.CREATE and len(tasks) >= least
         for group in [tasks] if len(tasks) >= least else [[task] for task in tasks]:
-            group_of |= dict.fromkeys(map(id, group), TaskGroup(tuple(group), is_table))
+            group_of |= dict.fromkeys(map(id, group), TaskGroup(_with_all_ids(group), is_table))
     grouped = (group_of[id(item)] if isinstance(item, PlannedView) else item for item in items)
     return list({id(item): item for item in grouped}.values())
 

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.remarks import remark
+from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells, render
@@ -163,3 +165,20 @@ def test_diagnostics_may_be_shown_elsewhere() -> None:
     plan = replace(PLAN, tasks=(), diagnostics=(error("wrong", file="a.yaml", line=2, column=3),))
     assert render("text", plan, Style()).startswith("a.yaml:2:3: error: wrong [TC744]\n\nPlan for")
     assert "wrong" not in render("text", plan, Style(diagnostics=False))
+
+
+def test_replaced_tasks_that_are_visible_to_different_users_are_not_said_to_be_alike() -> None:
+    tasks = [
+        replace(
+            TASKS[0],
+            ref=TaskRef("acme", f"k{n}"),
+            action=Action.REPLACE,
+            reason=Reason.ASKED,
+            task_id=f"t-{n}",
+            remarks=(remark("replace.hidden", maker=maker),),
+        )
+        for n, maker in enumerate(["ada", "bob", "ada", "bob"])
+    ]
+    shown = render("text", replace(PLAN, tasks=tuple(tasks)), Style(width=200))
+    assert "only to ada" in shown
+    assert "only to bob" in shown
