@@ -8,6 +8,7 @@ import signal
 from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from reconciler.app.task_reader import TaskReader
 from reconciler.cli.commands.schema import SCHEMAS
 from reconciler.cli.main import run
 from reconciler.remote.client import Client
+from reconciler.system.stop import Stop
 from tests.support.documents import check_complete, check_document
 from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import ROOT
@@ -106,15 +108,22 @@ def interrupted(*_given: Any, **_facts: Any) -> Any:
     raise KeyboardInterrupt
 
 
-def stopping(function: Any) -> Any:
-    """The function, during which the first signal arrives. A second one would end the process."""
-    left = [signal.SIGINT]
+def stopping(patch: pytest.MonkeyPatch, function: Any) -> Any:
+    """The function, during which the first signal arrives, on which another thread acts. A second
+    signal would end the process."""
+    left, acted, stop = [signal.SIGINT], Event(), Stop.set
+
+    def noted(self: Stop, exit_code: int) -> None:
+        stop(self, exit_code)
+        acted.set()
 
     def stopped(*given: Any, **facts: Any) -> Any:
         if left:
             signal.raise_signal(left.pop())
+            acted.wait()
         return function(*given, **facts)
 
+    patch.setattr(Stop, "set", noted)
     return stopped
 
 
@@ -135,7 +144,7 @@ def fail(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(Context, "load", interrupted)
         documents.all_fail({"validate": ("validate",)}, PLANNING, READING, OFFLINE, code=130)
     with monkeypatch.context() as patch:  # the first signal during a wait
-        patch.setattr(TaskReader, "statuses", stopping(TaskReader.statuses))
+        patch.setattr(TaskReader, "statuses", stopping(patch, TaskReader.statuses))
         waited = documents.prints("wait", "wait", "--timeout", "1h", code=130)
         check_complete("wait", waited)
         assert waited["end"] == "interrupted"
@@ -144,7 +153,7 @@ def fail(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_at(place.folder / "taskctl.state.json", backend=place.url):
         documents.fails("apply", "apply", "--yes")  # the state is locked
     with monkeypatch.context() as patch:  # the first signal during a create
-        patch.setattr(Client, "create_task", stopping(Client.create_task))
+        patch.setattr(Client, "create_task", stopping(patch, Client.create_task))
         applied = documents.prints("apply", "apply", "--yes", "--parallelism", "1", code=130)
         check_complete("apply", applied)
         assert [task["result"] for task in applied["tasks"]] == ["created", "notStarted"]
