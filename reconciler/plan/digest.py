@@ -29,7 +29,7 @@ VERSION = 1
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
 _TOGETHER = 1_000
-_NO_TASKS = b'"tasks":{}'  # a text that contains it has backslashes in it
+_NO_TASKS = b'"tasks":{}'  # in no text of canonical JSON, where quotes are escaped
 
 
 def plan_digest(plan: Plan) -> str:
