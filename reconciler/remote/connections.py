@@ -11,6 +11,7 @@ import io
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from requests import PreparedRequest, Response
@@ -33,7 +34,8 @@ MAX_INTERIM = 100
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads the bytes of a response within the time limits of its exchange."""
+    """Reads the bytes of a response within the time limits of its exchange, to one percent of what
+    is left: setting the timeout takes a system call, which lets other threads run."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
         self._raw, self._sock, self._exchange = raw, sock, exchange
@@ -42,7 +44,9 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
-        self._sock.settimeout(self._exchange.read_timeout())
+        timeout, previous = self._exchange.read_timeout(), self._sock.gettimeout() or 0.0
+        if not 0.99 * previous <= timeout <= previous:
+            self._sock.settimeout(timeout)
         return cast("int | None", self._raw.readinto(buffer))
 
     def close(self) -> None:
@@ -84,9 +88,11 @@ class _Connection(HTTPConnection):
     idle_since = NEVER_USED
     _outgoing: list[bytes] | None = None
     _clock: Callable[[], float] | None = None
+    _resets = False
 
     def connect(self) -> None:
         current().begin_connecting()
+        self._resets = False
         super().connect()
 
     def request(self, *args: Any, **settings: Any) -> None:
@@ -94,6 +100,7 @@ class _Connection(HTTPConnection):
         self._clock = exchange.clock
         if self.is_closed:
             self.connect()
+        self.timeout = min(exchange.read, exchange.whole)  # urllib3 passes it to the socket
         self._outgoing = []
         try:
             super().request(*args, **settings)
@@ -101,8 +108,8 @@ class _Connection(HTTPConnection):
         finally:
             self._outgoing = None
         exchange.begin_sending()
+        self.idle_since = NEVER_USED
         self._linger(on=exchange.resets)
-        self.sock.settimeout(exchange.read_timeout())
         self.sock.sendall(data)
 
     def send(self, data: Any) -> None:
@@ -114,16 +121,19 @@ class _Connection(HTTPConnection):
     def put_back(self) -> None:
         """Called when its response was read to the end."""
         self.idle_since = self._clock() if self._clock is not None else NEVER_USED
-        if not self.is_closed:
+
+    def close(self) -> None:
+        if self.idle_since != NEVER_USED and not self.is_closed:
             self._linger(on=False)
+        super().close()
 
     def _linger(self, *, on: bool) -> None:
         """Whether closing resets the connection instead of delivering unsent bytes."""
-        try:
-            option = struct.pack("ii", on, 0)
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
-        except OSError:
-            pass
+        if on != self._resets:
+            with suppress(OSError):
+                option = struct.pack("ii", on, 0)
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
+                self._resets = on
 
 
 class PlainConnection(_Connection):

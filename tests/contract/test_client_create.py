@@ -194,6 +194,31 @@ def test_a_timeout_resets_the_connection() -> None:
             list(iter(lambda: sock.recv(65536), b""))
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_only_a_create_without_a_response_resets_the_connection(is_answered: bool) -> None:
+    body = b'{"taskId": "0d1a3c5e-6b7f-4a8b-9c0d-1e2f3a4b5c6d"}'
+    head = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    responses = [head % len(body) + body] * (1 + is_answered)
+
+    def serve(listener: socket.socket) -> None:
+        with listener.accept()[0] as sock:
+            for response in responses:
+                sock.recv(65536)
+                sock.sendall(response)
+            list(iter(lambda: sock.recv(65536), b""))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with make_client(url, timeouts=QUICK) as client:
+            served = pool.submit(serve, listener)
+            outcomes = [client.create_task("acme", create_body(), OPEN) for _ in range(2)]
+        assert [type(outcome) for outcome in outcomes] == [
+            Created,
+            Created if is_answered else Unknown,
+        ]
+        assert isinstance(served.exception(60), ConnectionResetError) != is_answered
+
+
 def test_a_5xx_includes_the_request_id() -> None:
     outcome, _ = create_with(
         Fault("status", status=500, headers={"X-Pulumi-Request-ID": "abc-123"})
