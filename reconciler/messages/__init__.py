@@ -6,6 +6,7 @@ is read when a message of it is needed.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from reconciler.messages.commands import completed
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 
 def load_all() -> None:
     """Reads all files now: later, it may be impossible to open one."""
-    from reconciler.messages.catalog import AREAS
-    from reconciler.messages.remarks import templates
+    from reconciler.messages.catalog import AREAS, text_of
 
-    for names in (*AREAS.values(), ("remarks",), ("notes", "questions")):
-        templates(*names)
+    for name in (*chain(*AREAS.values()), "remarks", "notes", "questions"):
+        text_of(name)
 
 
 def word(diagnostic: Diagnostic) -> Message:

@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 @cache
 def sections(name: str) -> dict[str, Entry]:
     """The sections of a file of this package, by the first word of their headings."""
-    head, *parts = _text_of(name).split("\n## ")
+    head, *parts = text_of(name).split("\n## ")
     for found in reversed(re.findall(r"^\[(\w+)\]: (.+(?:\n  .+)*)", head, re.MULTILINE)):
         parts = [part.replace(f"[{found[0]}]", found[1]) for part in parts]
     return {part.split(maxsplit=1)[0]: _entry(part) for part in parts}
@@ -64,10 +64,12 @@ def sections(name: str) -> dict[str, Entry]:
 
 def title(name: str) -> str:
     """The heading of a file of this package."""
-    return _text_of(name).partition("\n")[0].removeprefix("# ")
+    return text_of(name).partition("\n")[0].removeprefix("# ")
 
 
-def _text_of(name: str) -> str:
+@cache
+def text_of(name: str) -> str:
+    """A file of this package; read once."""
     return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
 
 
