@@ -258,14 +258,14 @@ class HeldFile:
             self._version = version
 
     def save(self, state: State, *, last: bool) -> None:
-        del last  # the lock is a separate file
         if self._journal is not None and self._journal.id:
             state = replace(state, journal=self._journal.id)
         parts, content = state_parts(state), _hash(b"")
         if parts.size > limits.STATE_FILE_BYTES:
             raise full(self._place.display_name, parts.size)
         with self._place.saving(), self._file_guard:
-            self._place.replace(_hashed(parts, content))
+            # Once it is released, no file is compared with it.
+            self._place.replace(parts if last else _hashed(parts, content))
             self._version, self._content = self._place.version(), content.hexdigest()
         self.saved = state
 
