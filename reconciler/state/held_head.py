@@ -18,7 +18,7 @@ from reconciler.model.value import replace
 from reconciler.state.codec import state_parts
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.engines import Blob, Denied, Full, Unsure, scheme_of
-from reconciler.state.model import Event, State
+from reconciler.state.model import State
 from reconciler.state.register import HeadMovedError, UnknownWriteError, state_error
 from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
 
@@ -39,14 +39,14 @@ class HeldHead:
         self._display_name, self._pace = self._register.display_name, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
         fill = taken.saved.fill
+        self._size = fill.saved if fill is not None else 0
         self._stored = fill.saved + fill.journal if fill is not None else 0
         self._problem: StateError | None = None
-        self._is_folded, self._is_current = False, taken.is_current
+        self._folded: State | None = None  # the saved state that has all entries of the log
+        self._is_current = taken.is_current
         self._writing = threading.RLock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run_heartbeat, name="heartbeat", daemon=True)
-        self.saved: State = taken.saved
-        self.events: Sequence[Event] = taken.events
 
     @property
     def exists(self) -> bool:
@@ -64,10 +64,9 @@ class HeldHead:
         return max(self._register.gap, min(share, _MAX_WAIT))
 
     def warnings(self) -> list[Diagnostic]:
-        size = self.saved.fill.saved if self.saved.fill is not None else 0
-        if scheme_of(self._display_name) != "git" or size < limits.GIT_HOST_BYTES:
+        if scheme_of(self._display_name) != "git" or self._size < limits.GIT_HOST_BYTES:
             return []
-        facts = {"file": self._display_name, "size": f"{size // 10**6} MB"}
+        facts = {"file": self._display_name, "size": f"{self._size // 10**6} MB"}
         return [warning(Code.STATE_LARGE, at=NOWHERE, **facts)]
 
     def check_held(self) -> None:
@@ -91,7 +90,7 @@ class HeldHead:
             holder = None if last else head.holder
             new = replace(head, serial=state.serial, base=name, bases=bases, holder=holder)
             self._replace_emptied(new, earlier[len(bases) :])
-            self.saved, self._is_current = state, True
+            self._is_current = True
 
     def _replace_emptied(self, head: Head, garbage: Sequence[str] = ()) -> None:
         """Writes the head without journal entries, which the saved state contains, and deletes
@@ -103,9 +102,9 @@ class HeldHead:
         if not register.engine.deletes_with_swap:
             register.delete_blobs(garbage)
 
-    def clear_log(self) -> None:
+    def clear_log(self, state: State) -> None:
         """The next write drops the entries."""
-        self._is_folded = True
+        self._folded = state
 
     def release(self) -> None:
         try:
@@ -118,10 +117,11 @@ class HeldHead:
 
     def _release(self) -> None:
         try:
-            if self._problem is None and self._is_folded and not self._is_current:
-                self.save(self.saved, last=True)  # with the current key
+            folded = self._folded
+            if self._problem is None and folded is not None and not self._is_current:
+                self.save(folded, last=True)  # with the current key
             elif self._problem is None and self._head.holder is not None:
-                write = self._replace_emptied if self._is_folded else self._replace
+                write = self._replace if folded is None else self._replace_emptied
                 write(replace(self._following(), holder=None))
         finally:
             released = StateError.of(Code.JOURNAL_NOT_WRITTEN, "released")
@@ -170,7 +170,7 @@ class HeldHead:
                 self._stored += self._put_blob(head.part, encode_segment(moved), self._stored)
                 head = replace(head, segments=(*head.segments, head.part))
             self._replace(replace(head, tail=tail))
-            self._is_folded = False
+            self._folded = None
 
     def _following(self) -> Head:
         self._refuse_lost()

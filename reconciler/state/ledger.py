@@ -29,8 +29,16 @@ class Ledger:
     """A mutable state: events are applied in place, without copying its many records."""
 
     def __init__(self, state: State) -> None:
-        self.rest = state
-        """Has the fields that no event changes; the other fields are out of date."""
+        self._rest = replace(
+            state,
+            records={},
+            attempts={},
+            baselines={},
+            retired={},
+            duplicates={},
+            keys={},
+            runs={},
+        )
         self.records, self.attempts = dict(state.records), dict(state.attempts)
         self.baselines, self.retired = dict(state.baselines), dict(state.retired)
         self.duplicates = dict(state.duplicates)
@@ -39,7 +47,7 @@ class Ledger:
     def state(self) -> State:
         """A copy, which later events do not change."""
         return replace(
-            self.rest,
+            self._rest,
             records=dict(self.records),
             attempts=dict(self.attempts),
             baselines=dict(self.baselines),

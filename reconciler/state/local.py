@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,8 @@ from reconciler.state.file import StateSource
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold
 from reconciler.state.lock import Lock
-from reconciler.state.model import Event, State
-from reconciler.state.session import Claim
+from reconciler.state.model import State
+from reconciler.state.session import Claim, Taken
 from reconciler.system import disk
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class LocalState:
         self.lock = Path(f"{self.path}.lock")
 
     def create(self, state: State) -> bool:
-        held = self.take(Claim(state.backend, "state migrate"))
+        held, _, events = self.take(Claim(state.backend, "state migrate"))
         try:
-            if held.exists or held.events:
+            if held.exists or events:
                 return False
             held.save(state, last=True)
         finally:
@@ -87,7 +87,7 @@ class LocalState:
         events = loaded.replay.events
         return fold(loaded.saved, events)
 
-    def take(self, claim: Claim) -> HeldFile:
+    def take(self, claim: Claim) -> Taken:
         self._make_folder()
         if is_mount_point(self.path):
             # It cannot be replaced, and processes on the other side of the mount look for the lock
@@ -98,7 +98,8 @@ class LocalState:
         try:
             if self.links() > 1:
                 lock.take_file(self.path)
-            return HeldFile(self, lock, self._load(claim.backend, is_held=True))
+            loaded = self._load(claim.backend, is_held=True)
+            return Taken(HeldFile(self, lock, loaded), loaded.saved, loaded.replay.events)
         except BaseException:
             lock.release()
             raise
@@ -197,11 +198,10 @@ class HeldFile:
     def __init__(self, place: LocalState, lock: Lock, loaded: Loaded) -> None:
         self._place, self._lock, self._replay = place, lock, loaded.replay
         self._version, self._content = loaded.version, loaded.content
+        self._header = Header.of(loaded.saved, loaded.content)
         self._journal: Journal | None = None
         self._problem: StateError | None = None
         self._file_guard = threading.Lock()
-        self.saved: State = loaded.saved
-        self.events: Sequence[Event] = loaded.replay.events
 
     @property
     def exists(self) -> bool:
@@ -210,7 +210,7 @@ class HeldFile:
     def log(self, durable: Durable) -> Journal:
         self._journal = Journal(
             self._place.journal,
-            Header.of(self.saved, self._content),
+            self._header,
             self._replay,
             durable,
             display_name=self._place.journal_display_name,
@@ -267,12 +267,11 @@ class HeldFile:
             # Once it is released, no file is compared with it.
             self._place.replace(parts if last else _hashed(parts, content))
             self._version, self._content = self._place.version(), content.hexdigest()
-        self.saved = state
 
-    def clear_log(self) -> None:
+    def clear_log(self, state: State) -> None:
         if self._journal is not None:
             with self._place.saving():
-                self._journal.remove(Header.of(self.saved, self._content))
+                self._journal.remove(Header.of(state, self._content))
 
     def release(self) -> None:
         if self._journal is not None:

@@ -49,20 +49,21 @@ class StateLocation(Protocol):
     def read(self, backend: str) -> State:
         """The current state with its journal folded in; takes no lock and writes nothing."""
 
-    def take(self, claim: Claim) -> HeldState:
+    def take(self, claim: Claim) -> Taken:
         """Takes the lock and reads."""
+
+
+class Taken(NamedTuple):
+    """A locked state: as it was last saved, and the events since then, from runs that ended without
+    saving."""
+
+    held: HeldState
+    saved: State
+    events: Sequence[Event]
 
 
 class HeldState(Protocol):
     """A state that this process has locked, from `take` to `release`."""
-
-    @property
-    def saved(self) -> State:
-        """The state as last saved."""
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """The events since then, from runs that ended without saving."""
 
     @property
     def exists(self) -> bool:
@@ -83,8 +84,8 @@ class HeldState(Protocol):
         """Replaces the saved state, while the log is paused. With `last`, `release` follows. If it
         raises StateError, the log still has everything."""
 
-    def clear_log(self) -> None:
-        """Clears the log while it is paused, since the saved state has its events. Raises
+    def clear_log(self, state: State) -> None:
+        """Clears the log while it is paused, since `state`, which is saved, has its events. Raises
         StateError."""
 
     def release(self) -> None:
@@ -112,12 +113,13 @@ class Session:
     As a context manager, it saves and closes, however the block ends.
     """
 
-    def __init__(self, held: HeldState) -> None:
-        self._held = held
+    def __init__(self, taken: Taken) -> None:
+        self._held = held = taken.held
         self._run: Run | None = None
         self._run_name = ""
-        self._saved = held.saved
-        self._ledger = Ledger(self._saved)
+        self._had_events = bool(taken.events)
+        self._saved: State | None = None
+        self._ledger = Ledger(taken.saved)
         self._compared: Mapping[str, Baseline] = {}
         self._guard = threading.Lock()
         self._marks: set[str] | None = None
@@ -125,26 +127,27 @@ class Session:
         self._seen: dict[str, Mapping[str, object]] = {}
         self._over: Collection[str] = ()
         self._closed = False
-        self._fold(held.events)
+        self._fold(taken.events)
+        self._saved = taken.saved  # until the current state certainly differs
         self._log = held.log(self._fold)
 
     @classmethod
     def open(cls, location: StateLocation, claim: Claim, *, moves: bool = False) -> Session:
         """Takes the lock and reads. Raises StateError if the state is locked or unusable; one that
         was moved elsewhere is usable only with `moves`."""
-        held = location.take(claim)
+        taken = location.take(claim)
         try:
             if not moves:
-                _refuse_moved(held.saved, location.display_name)
+                _refuse_moved(taken.saved, location.display_name)
         except StateError:
-            held.release()
+            taken.held.release()
             raise
-        return cls(held)
+        return cls(taken)
 
     @property
     def exists(self) -> bool:
         """Whether the state was ever saved, or a run has events to save."""
-        return self._held.exists or bool(self._held.events)
+        return self._held.exists or self._had_events
 
     def warnings(self) -> list[Diagnostic]:
         """Warnings about the location of this state."""
@@ -273,6 +276,15 @@ class Session:
         with self._guard:
             self._ledger.add(events)
             self._view = None
+            if any(map(self._is_lasting, events)):
+                self._saved = None  # its records need memory, which the new ones may need
+
+    def _is_lasting(self, event: Event) -> bool:
+        """Whether the current state never equals the saved one again: a key has another task."""
+        if self._saved is None or not isinstance(event, Recorded):
+            return False
+        before = self._saved.records.get(event.record.ref)
+        return before is None or before.task_id != event.record.task_id
 
     def _save(self, *, last: bool) -> None:
         held = self._held
@@ -284,9 +296,9 @@ class Session:
             state = self._with_refreshed(replace(state, serial=state.serial + 1))
             held.save(state, last=last)
             with self._guard:
-                self._saved = self._view = held.saved
-                self._ledger = Ledger(held.saved)
-        held.clear_log()
+                self._saved = self._view = state
+                self._ledger = Ledger(state)
+        held.clear_log(state)
 
     def _is_worth_saving(self, state: State) -> bool:
         """A new state without content needs no file."""

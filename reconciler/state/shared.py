@@ -30,7 +30,7 @@ from reconciler.state.register import (
     UnknownWriteError,
     as_state_errors,
 )
-from reconciler.state.session import Claim
+from reconciler.state.session import Claim, Taken
 from reconciler.state.store import Head, Snapshot, Store
 
 BETWEEN_READS = 2.0
@@ -75,7 +75,7 @@ class SharedState:
         """The head without its tail, which is enough to see the lock."""
         return self._found()[0]
 
-    def take(self, claim: Claim) -> HeldHead:
+    def take(self, claim: Claim) -> Taken:
         takeover = _Takeover(self._engine.pace, self._clock, claim, self.display_name)
         with as_state_errors(self.display_name):
             while True:
@@ -85,7 +85,8 @@ class SharedState:
                     continue
                 try:
                     snapshot = self._store.load(data, version, claim.backend)
-                    return self._take_over(snapshot, claim.purpose)
+                    held = self._take_over(snapshot, claim.purpose)
+                    return Taken(held, snapshot.saved, snapshot.events)
                 except Missing as problem:
                     if self._found()[2] == version:
                         raise self._store.damaged(str(problem), remark("shape.absent")) from problem

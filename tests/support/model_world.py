@@ -192,12 +192,12 @@ class World:
     ) -> ApplyReport | None:
         """Runs one apply; None if it was killed."""
         desired = tuple(desired)
-        held: HeldState = self.place.take(Claim(BACKEND, "apply"))
-        session = Session(held)
+        taken = self.place.take(Claim(BACKEND, "apply"))
+        session = Session(taken)
         try:
             report, baselines = self._run(session, desired, fate, token, options, removed)
         except KilledError:
-            self._die(held)
+            self._die(taken.held)
             return None
         except BaseException:
             session.close()
