@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Resolved
     from reconciler.state.attempt import Attempt, Duplicate, RetiredTask
+    from reconciler.state.location import StateLocation
     from reconciler.state.model import Record, State
-    from reconciler.state.session import Session, StateLocation
+    from reconciler.state.session import Session
     from reconciler.system.cache import UserCache
 
 
@@ -200,7 +201,8 @@ class Context:
         """Locks and opens the state, or that of another `location`, for changes. StateError if it
         is locked or unusable; `moves`: a state that was moved may be opened."""
         from reconciler.app.ci import this_run
-        from reconciler.state.session import Claim, Session
+        from reconciler.state.location import Claim
+        from reconciler.state.session import Session
 
         is_check = self.is_shared and not self.connection.lock_timeout
         note = "locked_check" if is_check else "locked"

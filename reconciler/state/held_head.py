@@ -30,7 +30,7 @@ _SHARE_OF_WRITE, _MAX_WAIT = 0.2, 0.02
 
 
 class HeldHead:
-    """`state.session.HeldState` of a shared state."""
+    """`state.location.HeldState` of a shared state."""
 
     def __init__(self, store: Store, taken: Snapshot, clock: Clock, proved: float) -> None:
         """`taken` is the version with which this process took the lock; `proved` is the time before

@@ -21,9 +21,9 @@ from reconciler.state.commit import Durable
 from reconciler.state.file import StateSource
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold
+from reconciler.state.location import Claim, Taken
 from reconciler.state.lock import Lock
 from reconciler.state.model import State
-from reconciler.state.session import Claim, Taken
 from reconciler.system import disk
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Loaded(NamedTuple):
 
 
 class LocalState:
-    """`state.session.StateLocation` of a file.
+    """`state.location.StateLocation` of a file.
 
     `path` is the state file itself, never a link to it, because replacing a link would detach the
     state from its location. `display_name` is the path as the user gave it, for messages; `a:b`
@@ -193,7 +193,7 @@ class LocalState:
 
 
 class HeldFile:
-    """`state.session.HeldState` of a file."""
+    """`state.location.HeldState` of a file."""
 
     def __init__(self, place: LocalState, lock: Lock, loaded: Loaded) -> None:
         self._place, self._lock, self._replay = place, lock, loaded.replay

@@ -17,8 +17,9 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.value import replace
 from reconciler.state.attempt import Move, Stage
 from reconciler.state.codec import text_parts
+from reconciler.state.location import StateLocation
 from reconciler.state.model import State
-from reconciler.state.session import Session, StateLocation
+from reconciler.state.session import Session
 from reconciler.system.memory import declared
 
 Opened = Callable[[StateLocation], Session]

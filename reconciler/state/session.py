@@ -1,18 +1,17 @@
 """A run's access to a state: locking, reading, appending events and saving.
 
 Each event is made durable in the journal when it happens. The state is saved once, at the end; if
-a run dies before that, the next one folds its journal. `state/local.py` and `state/shared.py`
-implement the storage and the lock.
+a run dies before that, the next one folds its journal.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple, Protocol, Self
+from typing import Self
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, StateError
@@ -21,75 +20,9 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, KeyNotes, RecordChange, Run, kept_outputs
-from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.ledger import Ledger
+from reconciler.state.location import Claim, StateLocation, Taken
 from reconciler.state.model import Attempted, Event, Ran, Recorded, State
-
-
-class Claim(NamedTuple):
-    """A request for the lock of a state. `purpose`, such as `apply`, is shown to processes that
-    find it locked; `waiting` is called once before a wait, with a description of the holder."""
-
-    backend: str
-    purpose: str
-    lock_timeout: timedelta = timedelta()
-    waiting: Callable[[str], None] | None = None
-
-
-class StateLocation(Protocol):
-    """Where a state is stored. Every method may raise StateError."""
-
-    @property
-    def display_name(self) -> str:
-        """Its name in messages."""
-
-    def create(self, state: State) -> bool:
-        """Saves the first state; False if one exists."""
-
-    def read(self, backend: str) -> State:
-        """The current state with its journal folded in; takes no lock and writes nothing."""
-
-    def take(self, claim: Claim) -> Taken:
-        """Takes the lock and reads."""
-
-
-class Taken(NamedTuple):
-    """A locked state: as it was last saved, and the events since then, from runs that ended without
-    saving."""
-
-    held: HeldState
-    saved: State
-    events: Sequence[Event]
-
-
-class HeldState(Protocol):
-    """A state that this process has locked, from `take` to `release`."""
-
-    @property
-    def exists(self) -> bool:
-        """Whether it was ever saved."""
-
-    def log(self, durable: Durable) -> GroupCommit:
-        """Opens the log to append events to. Call it once."""
-
-    def warnings(self) -> list[Diagnostic]:
-        """Warnings about the location."""
-
-    def check_held(self) -> None:
-        """Raises StateError unless lock, log and saved state are certainly those that this run
-        took; once they are not, it always does. Called right before each send and each save; the
-        log calls it before each write."""
-
-    def save(self, state: State, *, last: bool) -> None:
-        """Replaces the saved state, while the log is paused. With `last`, `release` follows. If it
-        raises StateError, the log still has everything."""
-
-    def clear_log(self, state: State) -> None:
-        """Clears the log while it is paused, since `state`, which is saved, has its events. Raises
-        StateError."""
-
-    def release(self) -> None:
-        """Releases the lock; nothing can be appended afterwards."""
 
 
 def read_state(location: StateLocation, *, backend: str) -> State:

@@ -22,6 +22,7 @@ from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version
 from reconciler.state.held_head import HeldHead
 from reconciler.state.ledger import fold
+from reconciler.state.location import Claim, Taken
 from reconciler.state.lock import Holder
 from reconciler.state.model import State
 from reconciler.state.register import (
@@ -30,7 +31,6 @@ from reconciler.state.register import (
     UnknownWriteError,
     as_state_errors,
 )
-from reconciler.state.session import Claim, Taken
 from reconciler.state.store import Head, Snapshot, Store
 
 BETWEEN_READS = 2.0
@@ -41,7 +41,7 @@ MIN_READS = 4
 
 
 class SharedState:
-    """`state.session.StateLocation` of an engine. `run` is the link to this run in its CI
+    """`state.location.StateLocation` of an engine. `run` is the link to this run in its CI
     system."""
 
     def __init__(

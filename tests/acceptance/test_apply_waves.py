@@ -17,7 +17,8 @@ from reconciler.app.context import Context
 from reconciler.cli.main import Terminated
 from reconciler.remote.client import Client
 from reconciler.state.local import LocalState
-from reconciler.state.session import Claim, Session
+from reconciler.state.location import Claim
+from reconciler.state.session import Session
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.sandbox import ROOT
 from tests.support.shells import typed

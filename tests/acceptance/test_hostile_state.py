@@ -14,7 +14,8 @@ import pytest
 
 from reconciler.model.codes import Code
 from reconciler.state.local import LocalState
-from reconciler.state.session import Claim, Session
+from reconciler.state.location import Claim
+from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.forked import Forked
 from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts

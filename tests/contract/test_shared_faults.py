@@ -21,8 +21,9 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.value import replace
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Engine, Pace, open_engine
+from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, Recorded
-from reconciler.state.session import Claim, Session
+from reconciler.state.session import Session
 from reconciler.state.shared import SharedState
 from reconciler.state.store import Head, decode_head, encode_head
 from reconciler.system.clock import SystemClock

@@ -27,8 +27,9 @@ from reconciler.model.task import Removal, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action
 from reconciler.state import edit
+from reconciler.state.location import Claim
 from reconciler.state.model import State
-from reconciler.state.session import Claim, Session
+from reconciler.state.session import Session
 from tests.support.diagnostics import raises_with
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
 from tests.support.plan_values import ORG, desired

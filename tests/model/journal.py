@@ -57,7 +57,7 @@ def replaced(copy: int, journal: int) -> tuple[int, int, str]:
 
 def has_its_state(world: World, process: Process) -> bool:
     """Whether a process finds the state that it took. It checks that before each write and right
-    before each send (`state.session.HeldState.check_held`)."""
+    before each send (`state.location.HeldState.check_held`)."""
     return process.taken == world.version
 
 

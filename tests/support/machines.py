@@ -13,8 +13,9 @@ from datetime import timedelta
 
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Pace
+from reconciler.state.location import Claim
 from reconciler.state.model import State
-from reconciler.state.session import Claim, Session
+from reconciler.state.session import Session
 from reconciler.state.shared import SharedState
 from reconciler.system.clock import SystemClock
 from tests.support.state_engines import Served

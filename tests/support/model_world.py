@@ -41,8 +41,9 @@ from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
 from reconciler.state.held_head import HeldHead
 from reconciler.state.local import LocalState
+from reconciler.state.location import Claim, HeldState
 from reconciler.state.model import Aged, Event, Record, State
-from reconciler.state.session import Claim, HeldState, Session, read_state
+from reconciler.state.session import Session, read_state
 from reconciler.state.shared import SharedState
 from reconciler.system.cache import UserCache
 from reconciler.tasks.delivery import Cancellation

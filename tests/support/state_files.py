@@ -8,8 +8,9 @@ from pathlib import Path
 from reconciler.state.codec import VERSION
 from reconciler.state.journal import Header, Journal, Replay, read_journal
 from reconciler.state.local import LocalState
+from reconciler.state.location import Claim
 from reconciler.state.model import Event
-from reconciler.state.session import Claim, Session
+from reconciler.state.session import Session
 from tests.support.state_samples import BACKEND, LINEAGE, history
 
 HEADER = Header(LINEAGE, BACKEND, "", "0123456789abcdef", VERSION)

@@ -15,8 +15,9 @@ from reconciler.model.task import TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.ledger import fold
 from reconciler.state.local import LocalState
+from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
-from reconciler.state.session import Claim, Session
+from reconciler.state.session import Session
 from tests.support.state_samples import BACKEND, attempt, record
 
 Prepare = Callable[[Path], None]

@@ -13,8 +13,9 @@ from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import encode_state
 from reconciler.state.ledger import fold
 from reconciler.state.local import LocalState
+from reconciler.state.location import Claim
 from reconciler.state.model import Event, Recorded, State
-from reconciler.state.session import Claim, Session, read_state
+from reconciler.state.session import Session, read_state
 from tests.support.diagnostics import explanation, raises_with
 from tests.support.root_privileges import modes_apply
 from tests.support.state_samples import BACKEND, empty, history, record

@@ -14,8 +14,9 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.local import LocalState
+from reconciler.state.location import Claim
 from reconciler.state.model import Aged, Attempted, Closed, Forgotten, Recorded, Retired, State
-from reconciler.state.session import Claim, read_state
+from reconciler.state.session import read_state
 from reconciler.system import disk
 from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling

@@ -20,8 +20,9 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state import lock as lock_module
 from reconciler.state.local import LocalState
+from reconciler.state.location import Claim
 from reconciler.state.lock import Lock, read_holder
-from reconciler.state.session import Claim, Session
+from reconciler.state.session import Session
 from tests.support.crash_points import ROOT
 from tests.support.diagnostics import explanation, raises_with, words_of
 from tests.support.state_samples import BACKEND
@@ -30,7 +31,8 @@ HOLD = """
 import sys
 from pathlib import Path
 from reconciler.state.local import LocalState
-from reconciler.state.session import Claim, Session
+from reconciler.state.location import Claim
+from reconciler.state.session import Session
 with Session.open(LocalState(Path(sys.argv[1])), Claim(sys.argv[2], "holding on")):
     print("held", flush=True)
     sys.stdin.read()

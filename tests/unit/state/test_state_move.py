@@ -18,9 +18,10 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
 from reconciler.state.local import LocalState
+from reconciler.state.location import Claim, StateLocation
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
 from reconciler.state.move import abort, migrate
-from reconciler.state.session import Claim, Session, StateLocation, read_state
+from reconciler.state.session import Session, read_state
 from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record

@@ -10,8 +10,9 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline
 from reconciler.state.edit import push
 from reconciler.state.local import LocalState
+from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
-from reconciler.state.session import Claim, Session, read_state
+from reconciler.state.session import Session, read_state
 from tests.support.plan_values import NOW, attempt, record
 
 BACKEND = "https://api.example.com"

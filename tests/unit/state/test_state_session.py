@@ -20,8 +20,9 @@ from reconciler.state.commit import Durable
 from reconciler.state.journal import Journal
 from reconciler.state.ledger import fold
 from reconciler.state.local import HeldFile, LocalState
+from reconciler.state.location import Claim, StateLocation
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State
-from reconciler.state.session import Claim, Session, StateLocation, read_state
+from reconciler.state.session import Session, read_state
 from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (

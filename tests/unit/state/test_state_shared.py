@@ -15,8 +15,9 @@ from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import encode_event
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Blob, Unconditional, Unsure
+from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, Recorded
-from reconciler.state.session import Claim, Session
+from reconciler.state.session import Session
 from reconciler.state.shared import SharedState
 from reconciler.state.store import encode_segment
 from tests.support.diagnostics import words_of

@@ -1,0 +1,78 @@
+"""Where a state is stored, and the state while a process has locked it: `state/local.py` and
+`state/shared.py` implement both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import NamedTuple, Protocol
+
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.state.commit import Durable, GroupCommit
+from reconciler.state.model import Event, State
+
+
+class Claim(NamedTuple):
+    """A request for the lock of a state. `purpose`, such as `apply`, is shown to processes that
+    find it locked; `waiting` is called once before a wait, with a description of the holder."""
+
+    backend: str
+    purpose: str
+    lock_timeout: timedelta = timedelta()
+    waiting: Callable[[str], None] | None = None
+
+
+class StateLocation(Protocol):
+    """Where a state is stored. Every method may raise StateError."""
+
+    @property
+    def display_name(self) -> str:
+        """Its name in messages."""
+
+    def create(self, state: State) -> bool:
+        """Saves the first state; False if one exists."""
+
+    def read(self, backend: str) -> State:
+        """The current state with its journal folded in; takes no lock and writes nothing."""
+
+    def take(self, claim: Claim) -> Taken:
+        """Takes the lock and reads."""
+
+
+class Taken(NamedTuple):
+    """A locked state: as it was last saved, and the events since then, from runs that ended without
+    saving."""
+
+    held: HeldState
+    saved: State
+    events: Sequence[Event]
+
+
+class HeldState(Protocol):
+    """A state that this process has locked, from `take` to `release`."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was ever saved."""
+
+    def log(self, durable: Durable) -> GroupCommit:
+        """Opens the log to append events to. Call it once."""
+
+    def warnings(self) -> list[Diagnostic]:
+        """Warnings about the location."""
+
+    def check_held(self) -> None:
+        """Raises StateError unless lock, log and saved state are certainly those that this run
+        took; once they are not, it always does. Called right before each send and each save; the
+        log calls it before each write."""
+
+    def save(self, state: State, *, last: bool) -> None:
+        """Replaces the saved state, while the log is paused. With `last`, `release` follows. If it
+        raises StateError, the log still has everything."""
+
+    def clear_log(self, state: State) -> None:
+        """Clears the log while it is paused, since `state`, which is saved, has its events. Raises
+        StateError."""
+
+    def release(self) -> None:
+        """Releases the lock; nothing can be appended afterwards."""
