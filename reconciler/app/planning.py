@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.cancellation import refused_cancellations
@@ -15,7 +13,7 @@ from reconciler.app.context import Context
 from reconciler.app.duplicates import ListedDuplicates, read_duplicates
 from reconciler.app.expectations import Evaluation
 from reconciler.app.task_reader import REFUSED
-from reconciler.manifest.discovery import normalized
+from reconciler.manifest.discovery import normalized, real_names
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
@@ -35,6 +33,7 @@ from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
 from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan, needs_of
 from reconciler.plan.progress import TaskProgress
+from reconciler.plan.selection import Selection
 from reconciler.plan.view import RemoteView
 from reconciler.system import memory
 from reconciler.tasks.status import TaskStatus, open_requests
@@ -115,18 +114,6 @@ def refuse_other_periods(ctx: Context, space: Workspace) -> None:
         raise TaskctlError.of(Code.ROLLOUT_STOPPED, "period", periods=over)
 
 
-def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """The real name, relative to `root`, of each PATH and manifest file that is absolute or leads
-    through a link, so that no file counts twice."""
-    real_root = os.path.realpath(root)
-    found = {}
-    for name in set(names):
-        real = normalized(os.path.relpath(os.path.realpath(Path(root, name)), real_root))
-        if real != name:
-            found[name] = real
-    return found
-
-
 def _task_progress(status: TaskStatus, now: datetime, *, is_fresh: bool) -> TaskProgress:
     """The progress of a task, and since when it has been running or waiting. The service may not
     show one that `is_fresh` yet."""
@@ -160,7 +147,7 @@ class Planning:
         self._space = space
         self._survey = ctx.survey()
         self._ages = ages
-        self._first: PlanInputs | None = None
+        self._selection: Selection | None = None
         self._with_past = with_past
         self._budgets: dict[str, Budget | None] = {}
         self.progress: dict[TaskRef, TaskProgress] = {}
@@ -241,23 +228,25 @@ class Planning:
     ) -> PlanInputs:
         """Selects once: an apply closes attempts, and a pattern might match nothing later."""
         space = self._space
-        if self._first is None:
-            self._first = PlanInputs(
-                space.desired,
-                state,
-                options,
-                space.scope,
-                ages=self._ages,
-                removed=space.manifests.removed,
-                due=space.manifests.due,
-                recurring=space.manifests.recurring,
-                with_past=self._with_past,
-            ).selected()
         files = {record.file for record in state.records.values()}
         files |= {attempt.file for attempt in state.attempts.values()}
-        names = real_names(self._ctx.settings.root, [*space.scope, *files])
-        known = {"state": state, "options": options, "limit": only, "real_names": names}
-        return replace(self._first, **known, answers=self.answers)
+        inputs = PlanInputs(
+            space.desired,
+            state,
+            options,
+            space.scope,
+            limit=only,
+            ages=self._ages,
+            real_names=real_names(self._ctx.settings.root, [*space.scope, *files]),
+            removed=space.manifests.removed,
+            due=space.manifests.due,
+            recurring=space.manifests.recurring,
+            with_past=self._with_past,
+            answers=self.answers,
+        )
+        if self._selection is None:
+            self._selection = inputs.selected().selection
+        return replace(inputs, selection=self._selection)
 
     def _read_progress(self, followed: Sequence[Followed]) -> dict[TaskRef, TaskProgress]:
         """The progress of the tasks that a missing one may have to wait for. RemoteError."""

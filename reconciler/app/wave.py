@@ -45,12 +45,9 @@ from reconciler.system import memory
 if TYPE_CHECKING:
     from reconciler.app.ui import ApplyProgress
     from reconciler.model.task import TaskRef
-    from reconciler.plan.view import RemoteView
     from reconciler.state.model import State
     from reconciler.state.session import Session
     from reconciler.system.stop import Stop
-
-_MADE = (Result.CREATED, Result.REPLACED)
 
 
 class ApplyRequest(Value, frozen=True):
@@ -109,7 +106,7 @@ class Wave:
         self._ages = AttemptAges(ctx.clock.boot(), session.state.attempts.values())
         self._planning = Planning(ctx, space, self._ages)
         self._compared: Mapping[str, Baseline] = {}
-        self._listed: list[RemoteTask] = []
+        self._seen: list[RemoteTask] = []
 
     @property
     def progress(self) -> Mapping[TaskRef, TaskProgress]:
@@ -135,7 +132,6 @@ class Wave:
         is_first = self._follows is None
         plan = self._plan() if is_first else self._plan_again()
         ui = self._ctx.ui
-        first_view = self._planning.view
         # Errors, which stop the run, are shown last.
         hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)
         if is_first:
@@ -145,6 +141,7 @@ class Wave:
         if is_first and plan.has_changes() and not self._confirm(plan):
             ui.note("not_created")
             return Applied(ApplyReport((), (error(Code.DECLINED),)))
+        plan = self._to_execute(plan)
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
         with ui.interruptible("stopping", last) as stop:
             report = self._execute(plan, stop)
@@ -159,7 +156,7 @@ class Wave:
             held=sum(task.action is Action.HELD for task in plan.tasks),
         )
         if stop.exit_code is None:
-            self._refresh(report, first_view)
+            self._refresh(report)
             if is_first and plan.complete and self._has_resolved_all(report):
                 self._session.mark_compared(self._compared_whole(plan.options))
         return Applied(self._save(report), plan, stop.exit_code)
@@ -228,6 +225,15 @@ class Wave:
             raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
         return self._ctx.ui.confirm(plan)
 
+    def _to_execute(self, plan: Plan) -> Plan:
+        """The plan without what its creates were compared with: their new records may need as much
+        memory as what was read from the service and the old records."""
+        created = {task.task_id for task in plan.tasks if task.creates}
+        if (view := self._planning.view) is not None:
+            self._seen = [task for task in view.tasks.values() if task.id not in created]
+            self._planning.view = replace(view, tasks={})
+        return replace(plan, tasks=tuple(map(_uncompared, plan.tasks))) if created else plan
+
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
         memory.resume_collection()  # lost responses leave reference cycles behind
         ctx = self._ctx
@@ -263,7 +269,7 @@ class Wave:
         try:
             return loop.run(plan)
         finally:
-            self._listed = loop.listed
+            self._seen += loop.listed
             progress.close()
 
     def _replan(self, options: PlanOptions, only: Collection[TaskRef]) -> Plan:
@@ -287,15 +293,11 @@ class Wave:
         found = dict(waited_totals(attempts, settle, self._ages, self._ctx.clock.boot()))
         self._session.append(*([Aged(found)] if found else ()))
 
-    def _refresh(self, report: ApplyReport, view: RemoteView | None) -> None:
+    def _refresh(self, report: ApplyReport) -> None:
         """Records the outputs of the tasks that were read, and of those just created and listed."""
-        seen: list[RemoteTask] = list(view.tasks.values()) if view is not None else []
         changed = {result.task_id for result in report.tasks if result.updated}
-        seen = [task for task in seen if task.id not in changed]
-        ids = {result.task_id for result in report.tasks if result.result in _MADE}
-        seen += [task for task in self._listed if task.id in ids]
-        self._session.refresh(seen)
-        self._listed = []
+        self._session.refresh([task for task in self._seen if task.id not in changed])
+        self._seen = []
 
     def _save(self, report: ApplyReport) -> ApplyReport:
         """Saves the state; a failure is added to the report."""
@@ -311,3 +313,11 @@ class Wave:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)
             return replace(report, diagnostics=(*report.diagnostics, *new))
         return report
+
+
+def _uncompared(task: PlannedTask) -> PlannedTask:
+    """A task as it is executed: the record that a create follows is read again then."""
+    if not task.creates:
+        return task
+    moved_from = task.recorded_as if task.recorded_as != task.ref else None
+    return replace(task, record=None, remote=None, diff=(), moved_from=moved_from)

@@ -191,7 +191,7 @@ class Executor:
         if reported.result in _REPLACED and task.cancels and reported.replaced:
             ids.add(reported.replaced)
         for task_id in sorted(ids):
-            record = self._ctx.session.state.records.get(self._owner(task))
+            record = self._record_of(task)
             owed = next((o for o in record.owed if o.task_id == task_id), None) if record else None
             if record is None or owed is None:
                 continue
@@ -205,9 +205,10 @@ class Executor:
                 reported = replace(reported, problems=problems, result=result)
         return reported
 
-    def _owner(self, task: PlannedTask) -> TaskRef:
-        records = self._ctx.session.state.records
-        return task.ref if task.ref in records or task.record is None else task.record.ref
+    def _record_of(self, task: PlannedTask) -> Record | None:
+        """The current record, under a former key as long as the task has not moved."""
+        session = self._ctx.session
+        return session.record(task.ref) or session.record(task.recorded_as)
 
     def _is_own(self, owed: Owed) -> bool:
         return self._ctx.identity.same_as(owed.identity)

@@ -34,7 +34,7 @@ def created_record(task: PlannedTask, attempt: Attempt, task_id: str, ctx: Apply
         pending=patch_after_create(attempt.inputs),
         changes=(attempt.created(),),
     )
-    return record.in_place_of(task.record, attempt)
+    return record.in_place_of(ctx.session.record(task.recorded_as), attempt)
 
 
 def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
@@ -96,7 +96,7 @@ def _closed_marks(task: PlannedTask, ctx: ApplyContext) -> list[str]:
 def recorded_events(task: PlannedTask, record: Record) -> list[Event]:
     """The events that store the record under the task's key, and remove it from its former key
     (`movedFrom`); and the duplicates that were found with the task."""
-    old = task.record.ref if task.record is not None else task.ref
+    old = task.recorded_as
     moved = [Forgotten(old)] if old != task.ref else []
     return [Recorded(record), *moved, *map(Duplicated, task.duplicates)]
 

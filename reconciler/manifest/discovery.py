@@ -7,7 +7,7 @@ read the entire file system, and show lines of its files in messages.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from reconciler.manifest.repository import clone_below, in_git, repository_root, resolved
@@ -184,6 +184,18 @@ def shown_name(root: Path, given: str) -> str:
 def normalized(path: str) -> str:
     """A path in the form of manifest names: `/`-separated, without `./` or a trailing `/`."""
     return os.path.normpath(path).replace(os.sep, "/")
+
+
+def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """The real name, relative to `root`, of each PATH and manifest file that is absolute or leads
+    through a link, so that no file counts twice."""
+    real_root = os.path.realpath(root)
+    found = {}
+    for name in set(names):
+        real = normalized(os.path.relpath(os.path.realpath(Path(root, name)), real_root))
+        if real != name:
+            found[name] = real
+    return found
 
 
 def unreadable_file(name: str, problem: OSError | ValueError) -> Diagnostic:

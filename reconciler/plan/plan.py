@@ -165,6 +165,11 @@ class PlannedTask(Stored, frozen=True):
     waits_for: tuple[TaskRef, ...] = ()
 
     @property
+    def recorded_as(self) -> TaskRef:
+        """The key of its record: the former one of a task that moves."""
+        return self.record.ref if self.record is not None else self.moved_from or self.ref
+
+    @property
     def explanation(self) -> tuple[Remark, ...]:
         """Its remarks, or the default remark for its reason."""
         return self.remarks or (Remark(self.reason.value),)

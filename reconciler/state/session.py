@@ -22,7 +22,7 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, KeyNotes, RecordChange, Run, kept_outputs
 from reconciler.state.ledger import Ledger
 from reconciler.state.location import Claim, StateLocation, Taken
-from reconciler.state.model import Attempted, Event, Ran, Recorded, State
+from reconciler.state.model import Attempted, Event, Ran, Record, Recorded, State
 
 
 def read_state(location: StateLocation, *, backend: str) -> State:
@@ -98,6 +98,11 @@ class Session:
         """`state.notes_on`, without a copy of a state that has many records."""
         with self._guard:
             return self._ledger.keys.get(ref, KeyNotes())
+
+    def record(self, ref: TaskRef) -> Record | None:
+        """`state.records.get(ref)`, in the same way."""
+        with self._guard:
+            return self._ledger.records.get(ref)
 
     def next_mark(self, now: datetime) -> str:
         """The mark of the next attempt, unlike any other mark of this state."""

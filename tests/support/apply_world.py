@@ -64,6 +64,9 @@ class FakeSession:
     def notes_on(self, ref: TaskRef) -> KeyNotes:
         return self.state.notes_on(ref)
 
+    def record(self, ref: TaskRef) -> Record | None:
+        return self.state.records.get(ref)
+
     def next_mark(self, now: datetime) -> str:
         return mint(now)
 

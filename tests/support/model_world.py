@@ -121,6 +121,9 @@ class _KilledSession:
     def notes_on(self, ref: TaskRef) -> KeyNotes:
         return self._session.notes_on(ref)
 
+    def record(self, ref: TaskRef) -> Record | None:
+        return self._session.record(ref)
+
     def next_mark(self, now: datetime) -> str:
         return self._session.next_mark(now)
 
