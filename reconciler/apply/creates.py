@@ -150,6 +150,7 @@ class TaskCreator:
         ctx.session.append(*before, Attempted(attempt))
         window.note_journaled()
         with self._lock:
+            self._journaled.add(baseline.org_name)
             self.own_marks.add(attempt.mark)
         ctx.started(attempt.ref)
         body = create_body(attempt.inputs, attempt.mark)
@@ -167,11 +168,9 @@ class TaskCreator:
         return attempt, outcome
 
     def _not_journaled(self, baseline: Baseline) -> Iterable[BaselineRead]:
-        """A baseline is journaled with the first attempt that refers to it."""
-        with self._lock:
-            if baseline.org_name not in self._journaled:
-                self._journaled.add(baseline.org_name)
-                yield BaselineRead(baseline)
+        """A baseline is journaled with each attempt that refers to it, until one is durable."""
+        if baseline.org_name not in self._journaled:
+            yield BaselineRead(baseline)
 
     def _attempt(self, task: PlannedTask, desired: DesiredTask, baseline: Baseline) -> Attempt:
         ctx, now = self._ctx, self._ctx.clock.now()

@@ -127,7 +127,8 @@ class GroupCommit:
             failure = problem
         finally:
             for caller in batch:
-                caller.done, caller.failure = True, failure
+                caller.failure = failure  # first: one that is awake already looks at `done`
+                caller.done = True
             self._pass_on(mine, batch)
 
     def _pass_on(self, leader: _Caller | None = None, served: Iterable[_Caller] = ()) -> None:

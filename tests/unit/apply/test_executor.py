@@ -70,6 +70,21 @@ def test_nothing_is_sent_that_cannot_be_journalled() -> None:
     assert world.calls.of("create") == []
 
 
+def test_a_baseline_is_journalled_until_one_entry_is_durable() -> None:
+    """Without it, a later lookup would not know which tasks existed before."""
+    world = World()
+    failures = iter([True])
+    world.session.full = lambda events: next(failures, False)
+    results = world.run(*world.planned(desired("a"), desired("b"), desired("c")))
+    assert [results[key].result for key in "abc"] == [
+        Result.FAILED,
+        Result.CREATED,
+        Result.CREATED,
+    ]
+    intents = [events for events in world.calls.of("append") if kinds(events) != ["Recorded"]]
+    assert [kinds(events) for events in intents] == [["BaselineRead", "Attempted"], ["Attempted"]]
+
+
 def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open() -> None:
     world = World()
     world.session.full = lambda events: any(isinstance(event, Recorded) for event in events)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.diagnostics import StateError
-from reconciler.state.commit import GroupCommit
+from reconciler.state.commit import GroupCommit, _Caller
 from reconciler.state.model import Closed, Event
 from reconciler.system import disk
-from tests.support.diagnostics import explanation, raises_with, words_of
+from tests.support.diagnostics import explanation, failed, raises_with, words_of
 from tests.support.state_files import HEADER, JournalFile
 from tests.support.state_samples import mark_at
 
@@ -68,6 +68,28 @@ def test_concurrent_appends_share_syncs(
     assert len(journal_file.durable) == 21
     pairs = [event for event in journal_file.durable[1:] if isinstance(event, Closed)]
     assert [(e.mark, e.reason) for e in pairs[::2]] == [(e.mark, "x") for e in pairs[1::2]]
+
+
+def test_a_caller_knows_that_a_write_failed_before_it_may_return(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A caller that was woken already runs beside the thread that sets both."""
+    order: list[str] = []
+
+    class Watched(_Caller):
+        def __setattr__(self, name: str, value: object) -> None:
+            if value and name in ("done", "failure"):
+                order.append(name)
+            super().__setattr__(name, value)
+
+    def write(texts: Sequence[bytes]) -> None:
+        raise failed(StateError, "no space")
+
+    monkeypatch.setattr("reconciler.state.commit._Caller", Watched)
+    log = GroupCommit(write, lambda events: None, display_name="x")
+    with raises_with(StateError, "no space"):
+        log.append([Closed(mark_at(0), "x")])
+    assert order == ["failure", "done"]
 
 
 def test_many_threads_lose_no_entry(journal_file: JournalFile) -> None:
