@@ -243,7 +243,7 @@ class TaskCreator:
 
     def _close(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
         """Closes attempts. If the key has a record, its history keeps them."""
-        if marks and self._ctx.session.record(task.recorded_as) is not None:
+        if marks and task.record is not None:
             at = self._ctx.clocks().moment
             self._ctx.session.append(*self._ctx.session.state.close_attempts(marks, why, at))
         elif marks:

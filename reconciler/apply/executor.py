@@ -74,6 +74,9 @@ class Executor:
             raise
 
     def _execute(self, task: PlannedTask) -> TaskResult:
+        """With the current record: closing an attempt adds to its history, and a plan for many
+        tasks forgets those of its creates."""
+        task = replace(task, record=self._ctx.session.record(task.recorded_as))
         try:
             result = self._with_owed(task, self._outcome(task))
         except StateError as problem:

@@ -113,7 +113,6 @@ class Loop:
         taken = self._within_limit([self._as_confirmed(task) for task in asked])
         if marks := list(closed):
             self._close(marks, {task.ref for task in taken if task.creates})
-            taken = [self._as_recorded(task) for task in taken]
         for task in taken:
             if task.applies or task.action is Action.UNRESOLVED:
                 self._tasks[task.ref] = task
@@ -160,11 +159,6 @@ class Loop:
                 )
                 self._notes.append(note)
         self._ctx.session.append(*state.close_attempts(marks, "made no task", at))
-
-    def _as_recorded(self, task: PlannedTask) -> PlannedTask:
-        """With its current record, whose history has the outcome of its attempts."""
-        known = task.record and self._ctx.session.state.records.get(task.record.ref)
-        return replace(task, record=known) if known else task
 
     def _as_confirmed(self, task: PlannedTask) -> PlannedTask:
         """The task, unless the plan did not say that it may be created, or it was sent too often.

@@ -34,7 +34,7 @@ def created_record(task: PlannedTask, attempt: Attempt, task_id: str, ctx: Apply
         pending=patch_after_create(attempt.inputs),
         changes=(attempt.created(),),
     )
-    return record.in_place_of(ctx.session.record(task.recorded_as), attempt)
+    return record.in_place_of(task.record, attempt)
 
 
 def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:

@@ -254,7 +254,7 @@ def close(number: int, mark: str) -> int:
 def _context(number: int) -> Any:
     """What `apply.records` needs of an apply."""
     state = state_of(number)
-    session = SimpleNamespace(state=state, notes_on=state.notes_on, record=state.records.get)
+    session = SimpleNamespace(state=state, notes_on=state.notes_on)
     return SimpleNamespace(identity=ME, session=session, clocks=lambda: Clocks(NOW, BOOT))
 
 
@@ -268,7 +268,7 @@ def record_created(
         return None
     attempt = _attempt(mark, listed, setting)
     (task,) = _desired((attempt.ref.key,), setting)
-    planned: Any = SimpleNamespace(ref=task.ref, recorded_as=task.ref, desired=task)
+    planned: Any = SimpleNamespace(ref=task.ref, record=None, desired=task)
     record = records.created_record(planned, attempt, task_id, _context(number))
     return append(number, Recorded(record))
 

@@ -96,8 +96,8 @@ def test_a_gone_task_is_distinguished_from_one_of_another_user(
     status: int, maker: Any, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, (planned,) = changed()
-    if maker is not None and planned.record is not None:
-        planned = replace(planned, record=replace(planned.record, identity=maker))
+    if maker is not None:
+        world.session.append(Recorded(replace(kept(world), identity=maker)))
 
     def refuse(org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
         problem = failed(RemoteError, "the words")
