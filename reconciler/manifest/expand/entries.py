@@ -220,14 +220,13 @@ class _Entry:
                     continue
                 rows[key.lower()] = row
                 task, size = fill(values)
-                self._room.bytes -= size
-                if self._room.bytes < 0:
+                texts = {name: value for name, value in own.items() if value is not None}
+                if not self._room.take(size, texts):
                     self._made.findings.append(too_much_text(self._name))
                     return
                 made.tasks[key] = task
                 if self._prompt_in_file:
                     made.values[key] = values
-                texts = {name: value for name, value in own.items() if value is not None}
                 made.origins[key] = TaskOrigin(
                     Generated(self._name, texts, shared.get("period.name")),
                     added,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import getsizeof
 
 from reconciler.manifest.finding import Finding
 from reconciler.model import limits
@@ -11,10 +13,15 @@ from reconciler.model.codes import Code
 
 @dataclass(slots=True)
 class Room:
-    """The tasks that are left, and the memory for their texts in bytes."""
+    """The tasks that are left, and the memory for their texts and values in bytes."""
 
     tasks: int = limits.GENERATED_TASKS
     bytes: int = limits.GENERATED_BYTES
+
+    def take(self, size: int, values: Mapping[str, str]) -> bool:
+        """Whether a task with texts of this size and these values fits, counted as stored."""
+        self.bytes -= size + getsizeof(values) + sum(map(getsizeof, values.values()))
+        return self.bytes >= 0
 
 
 def too_much_text(name: str) -> Finding:
