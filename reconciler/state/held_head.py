@@ -79,7 +79,7 @@ class HeldHead:
         if self._problem is not None:
             raise self._problem
 
-    def save(self, state: State, *, last: bool) -> None:
+    def save(self, state: State, *, last: bool) -> State:
         with self._writing:
             head = self._following()
             name = f"base-{head.part}"
@@ -91,6 +91,7 @@ class HeldHead:
             new = replace(head, serial=state.serial, base=name, bases=bases, holder=holder)
             self._replace_emptied(new, earlier[len(bases) :])
             self._is_current = True
+        return state
 
     def _replace_emptied(self, head: Head, garbage: Sequence[str] = ()) -> None:
         """Writes the head without journal entries, which the saved state contains, and deletes

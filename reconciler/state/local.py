@@ -257,7 +257,7 @@ class HeldFile:
                 raise StateError.about(place.display_name, Code.STATE_CHANGED)
             self._version = version
 
-    def save(self, state: State, *, last: bool) -> None:
+    def save(self, state: State, *, last: bool) -> State:
         if self._journal is not None and self._journal.id:
             state = replace(state, journal=self._journal.id)
         parts, content = state_parts(state), _hash(b"")
@@ -267,6 +267,7 @@ class HeldFile:
             # Once it is released, no file is compared with it.
             self._place.replace(parts if last else _hashed(parts, content))
             self._version, self._content = self._place.version(), content.hexdigest()
+        return state
 
     def clear_log(self, state: State) -> None:
         if self._journal is not None:

@@ -66,9 +66,9 @@ class HeldState(Protocol):
         took; once they are not, it always does. Called right before each send and each save; the
         log calls it before each write."""
 
-    def save(self, state: State, *, last: bool) -> None:
-        """Replaces the saved state, while the log is paused. With `last`, `release` follows. If it
-        raises StateError, the log still has everything."""
+    def save(self, state: State, *, last: bool) -> State:
+        """Replaces the saved state, while the log is paused, and returns it as it is read again.
+        With `last`, `release` follows. If it raises StateError, the log still has everything."""
 
     def clear_log(self, state: State) -> None:
         """Clears the log while it is paused, since `state`, which is saved, has its events. Raises

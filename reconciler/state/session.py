@@ -214,11 +214,11 @@ class Session:
         with self._guard:
             self._ledger.add(events)
             self._view = None
-            if any(map(self._is_lasting, events)):
+            if any(map(self._gives_other_task, events)):
                 self._saved = None  # its records need memory, which the new ones may need
 
-    def _is_lasting(self, event: Event) -> bool:
-        """Whether the current state never equals the saved one again: a key has another task."""
+    def _gives_other_task(self, event: Event) -> bool:
+        """Whether a key gets another task: the state never equals the saved one again then."""
         if self._saved is None or not isinstance(event, Recorded):
             return False
         before = self._saved.records.get(event.record.ref)
@@ -232,7 +232,7 @@ class Session:
             left = {each: d for each, d in state.duplicates.items() if each not in self._over}
             state = replace(self._with_compared(state).pruned(), duplicates=left)
             state = self._with_refreshed(replace(state, serial=state.serial + 1))
-            held.save(state, last=last)
+            state = held.save(state, last=last)
             with self._guard:
                 self._saved = self._view = state
                 self._ledger = Ledger(state)
