@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.app.cancellation import send_cancellation
 from reconciler.app.ci import this_run
@@ -226,13 +226,17 @@ class Wave:
         return self._ctx.ui.confirm(plan)
 
     def _to_execute(self, plan: Plan) -> Plan:
-        """The plan without what its creates were compared with: their new records may need as much
-        memory as what was read from the service and the old records."""
+        """The plan without what was compared for it, if it creates tasks: their records may need
+        the memory of what was read from the service, and of the records that they replace."""
         created = {task.task_id for task in plan.tasks if task.creates}
         if (view := self._planning.view) is not None:
             self._seen = [task for task in view.tasks.values() if task.id not in created]
             self._planning.view = replace(view, tasks={})
-        return replace(plan, tasks=tuple(map(_uncompared, plan.tasks))) if created else plan
+        if not created:
+            return plan
+        if (known := self._ctx.known_state) is not None:
+            self._ctx.known_state = _with_creators_only(known)
+        return replace(plan, tasks=tuple(map(_uncompared, plan.tasks)))
 
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
         memory.resume_collection()  # lost responses leave reference cycles behind
@@ -294,7 +298,7 @@ class Wave:
         self._session.append(*([Aged(found)] if found else ()))
 
     def _refresh(self, report: ApplyReport) -> None:
-        """Records the outputs of the tasks that were read, and of those just created and listed."""
+        """Records the outputs of the tasks that were read or listed, as they were seen last."""
         changed = {result.task_id for result in report.tasks if result.updated}
         self._session.refresh([task for task in self._seen if task.id not in changed])
         self._seen = []
@@ -315,8 +319,17 @@ class Wave:
         return report
 
 
+_NOTHING: dict[str, Any] = {}
+
+
+def _with_creators_only(state: State) -> State:
+    """The state with only what tells who may answer a task, also after it was replaced."""
+    bare = {"inputs": _NOTHING, "outputs": _NOTHING, "marks": (), "history": ()}
+    return replace(state, records={ref: replace(r, **bare) for ref, r in state.records.items()})
+
+
 def _uncompared(task: PlannedTask) -> PlannedTask:
-    """A task as it is executed: the record that a create follows is read again then."""
+    """A task as it is executed; its record is read again then."""
     if not task.creates:
         return task
     moved_from = task.recorded_as if task.recorded_as != task.ref else None

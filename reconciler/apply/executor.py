@@ -74,8 +74,8 @@ class Executor:
             raise
 
     def _execute(self, task: PlannedTask) -> TaskResult:
-        """With the current record: closing an attempt adds to its history, and a plan for many
-        tasks forgets those of its creates."""
+        """The record may have changed since the plan, when an attempt was closed, or be left out
+        of it."""
         task = replace(task, record=self._ctx.session.record(task.recorded_as))
         try:
             result = self._with_owed(task, self._outcome(task))
@@ -194,7 +194,7 @@ class Executor:
         if reported.result in _REPLACED and task.cancels and reported.replaced:
             ids.add(reported.replaced)
         for task_id in sorted(ids):
-            record = self._record_of(task)
+            record = self._current_record(task)
             owed = next((o for o in record.owed if o.task_id == task_id), None) if record else None
             if record is None or owed is None:
                 continue
@@ -208,8 +208,8 @@ class Executor:
                 reported = replace(reported, problems=problems, result=result)
         return reported
 
-    def _record_of(self, task: PlannedTask) -> Record | None:
-        """The current record, under a former key as long as the task has not moved."""
+    def _current_record(self, task: PlannedTask) -> Record | None:
+        """Under a former key as long as the task has not moved."""
         session = self._ctx.session
         return session.record(task.ref) or session.record(task.recorded_as)
 

@@ -13,6 +13,7 @@ from tests.crash.test_lost_identity import DOWN, LOST, set_rules, tasks_of
 from tests.support.fault_server import Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks
+from tests.support.skipped_time import stopped_time
 
 PATHS = {
     "the path of the new file": ["tasks/new.yaml"],
@@ -114,3 +115,17 @@ def test_a_renamed_entry_is_one_diagnostic_with_what_works(here: InProcess, way:
 def yaml_value(line: str) -> str:
     value: str = YAML(typ="safe").load(line)["movedFrom"]
     return value
+
+
+def test_a_lost_task_is_created_again_under_the_new_key_only(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"old": "do 0", "k1": "do 1"}))
+    assert here.run("apply").code == 0
+    with stopped_time() as time:
+        time.seconds += 60
+    here.server.world.by_id[here.sandbox.recorded()["old"]].user = "nobody"
+    moved = as_tasks({"new": "do 0", "k1": "do 1"})
+    moved["new"]["movedFrom"] = "old"
+    here.sandbox.write(moved)
+    ended = here.run("apply", "--allow-recreate")
+    assert ended.results() == {"new": "created"}, ended.stdout
+    assert set(here.sandbox.recorded()) == {"new", "k1"}
