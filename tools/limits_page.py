@@ -44,7 +44,7 @@ _ROWS = (
     ("Reported errors in schemas, templates and `after`", f"{limits.TASK_FINDINGS}", "task"),
     ("Errors in YAML, the schema and the policy", f"{limits.FILE_ERRORS:,}", "file"),
     ("Tasks that entries generate, before `exclude`", f"{limits.GENERATED_TASKS:,}", "run"),
-    ("Texts and values of generated tasks, in memory", _mib(limits.GENERATED_BYTES), "run"),
+    ("Generated tasks, in memory", _mib(limits.GENERATED_BYTES), "run"),
     ("A JSON Schema file for `expect`", f"{limits.SCHEMA_BYTES // 1024} KiB", "file"),
     ("Values in a policy, and in all schemas of `expect`", f"{limits.SCHEMA_VALUES:,}", "run"),
     ("Nested levels of a policy or such a schema", f"{limits.SCHEMA_DEPTH}", "file"),

@@ -93,7 +93,7 @@ def test_99000_tasks_with_64_mib_of_texts_are_planned_saved_and_shown(
     tmp_path: Path, measure: Measure, more: str
 ) -> None:
     numbers(tmp_path, 99_000)
-    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 380}'{more}}}\n")
+    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 195}'{more}}}\n")
     for command in ("plan --backend local --out x.plan", "show x.plan"):
         ended = measure(*command.split())
         assert (ended.code, ended.mib < MOST_MIB) == (0, True)
@@ -123,7 +123,7 @@ def test_99000_tasks_with_64_mib_of_texts_are_created_and_followed(
     tmp_path: Path, measure: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers(tmp_path, 99_000)
-    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 380}'}}\n")
+    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 195}'}}\n")
     with fast() as server:
         monkeypatch.setenv("TASKCTL_BACKEND", server.url)
         for command, code in FOLLOWED.items():
@@ -132,7 +132,7 @@ def test_99000_tasks_with_64_mib_of_texts_are_created_and_followed(
         git(tmp_path, "init", "-q")
         git(tmp_path, "remote", "add", "origin", str(bare_repository(tmp_path, "team")))
         for sign, commands in zip(":,.", EDITED, strict=True):
-            prompt = f"{{{{ n }}}}{sign} {'x' * 380}"
+            prompt = f"{{{{ n }}}}{sign} {'x' * 195}"
             write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{prompt}'}}\n")
             for command in commands:
                 ended = measure(*command.split())

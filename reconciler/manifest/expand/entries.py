@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from sys import getsizeof
 from typing import Any
 
 from reconciler.manifest.expand.expansion import Expansion
@@ -221,12 +222,13 @@ class _Entry:
                 rows[key.lower()] = row
                 task, size = fill(values)
                 texts = {name: value for name, value in own.items() if value is not None}
-                if not self._room.take(size, texts):
+                if self._prompt_in_file:
+                    made.values[key] = values
+                    size += getsizeof(values)
+                if not self._room.take(task, size, texts):
                     self._made.findings.append(too_much_text(self._name))
                     return
                 made.tasks[key] = task
-                if self._prompt_in_file:
-                    made.values[key] = values
                 made.origins[key] = TaskOrigin(
                     Generated(self._name, texts, shared.get("period.name")),
                     added,

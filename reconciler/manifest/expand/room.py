@@ -13,14 +13,14 @@ from reconciler.model.codes import Code
 
 @dataclass(slots=True)
 class Room:
-    """The tasks that are left, and the memory for their texts and values in bytes."""
+    """The tasks that are left, and the memory for them in bytes."""
 
     tasks: int = limits.GENERATED_TASKS
     bytes: int = limits.GENERATED_BYTES
 
-    def take(self, size: int, values: Mapping[str, str]) -> bool:
+    def take(self, task: object, size: int, values: Mapping[str, str]) -> bool:
         """Whether a task with texts of this size and these values fits, counted as stored."""
-        self.bytes -= size + getsizeof(values) + sum(map(getsizeof, values.values()))
+        self.bytes -= size + sum(map(getsizeof, (task, values, *values.values())))
         return self.bytes >= 0
 
 

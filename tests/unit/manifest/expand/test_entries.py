@@ -185,21 +185,21 @@ def test_all_entries_together_generate_a_limited_number_of_tasks() -> None:
     assert found(expanded(every, room=Room(tasks=3))) == [(Code.TOO_MANY_TASKS, "run")]
 
 
-VALUES = getsizeof({"n": "1"}) + getsizeof("1")
-"""The values of one row, as stored."""
+ROW = 2 * getsizeof({"n": "1"}) + getsizeof("1")
+"""A task and its values, as stored."""
 
 
 def test_all_entries_together_generate_a_limited_amount_of_text() -> None:
-    room = Room(bytes=3 * (getsizeof("xy") + VALUES) - 1)
+    room = Room(bytes=3 * (getsizeof("xy") + ROW) - 1)
     assert found(expanded("forEach: {n: [1, 2]}\nmessage: xy", room=room)) == []
     assert found(expanded("forEach: {n: [1]}\nmessage: xy", room=room)) == [
         (Code.TOO_MANY_TASKS, "text")
     ]
 
 
-def test_texts_beside_templates_and_values_count_for_each_task() -> None:
+def test_all_that_a_task_stores_counts_for_each_task() -> None:
     entry = "forEach: {n: [1, 2]}\nmessage: xy\nname: '{{ n }}'"
-    size = 2 * (getsizeof("xy") + getsizeof("1") + VALUES)
+    size = 2 * (getsizeof("xy") + getsizeof("1") + ROW)
     assert found(expanded(entry, room=Room(bytes=size))) == []
     assert found(expanded(entry, room=Room(bytes=size - 1))) == [(Code.TOO_MANY_TASKS, "text")]
 
