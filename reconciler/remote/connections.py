@@ -130,9 +130,10 @@ class _Connection(HTTPConnection):
     def _linger(self, *, on: bool) -> None:
         """Whether closing resets the connection instead of delivering unsent bytes."""
         if on != self._resets:
+            sock = getattr(self.sock, "socket", self.sock)  # of TLS inside that of a proxy
             with suppress(OSError):
                 option = struct.pack("ii", on, 0)
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
                 self._resets = on
 
 

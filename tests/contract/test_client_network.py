@@ -134,11 +134,16 @@ def test_a_missing_ca_bundle_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
     assert cause(caught) == (Code.CERTIFICATE, "no-bundle")
 
 
+@pytest.mark.parametrize("is_secure", [False, True])
 def test_requests_go_through_a_proxy(
-    secure: FaultServer, tls: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+    secure: FaultServer,
+    tls: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_secure: bool,
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[0]))
-    with Proxy(secure.port) as proxy:
+    with Proxy(secure.port, tls=tls[1] if is_secure else None) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:proxy-secret@"))
         with make_client(HOST) as client:
             assert isinstance(client.create_task("acme", create_body(), OPEN), Created)

@@ -39,20 +39,20 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 class Proxy:
-    """A CONNECT proxy on loopback that connects every host to `port`.
+    """A CONNECT proxy on loopback that connects every host to `port`; with `tls`, clients must use
+    TLS to reach it, too.
 
     If `answer` (a status line) is not empty, it responds with that and closes. `heard` has the head
     of each request.
     """
 
-    def __init__(self, port: int, answer: str = "") -> None:
-        self._target = port
-        self._answer = answer
+    def __init__(self, port: int, answer: str = "", tls: ssl.SSLContext | None = None) -> None:
+        self._target, self._answer, self._tls = port, answer, tls
         self.heard: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open = [self._listener]
         self.port = int(self._listener.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Proxy:
         self._start(self._accept)
@@ -78,6 +78,9 @@ class Proxy:
     def _serve(self, client: socket.socket) -> None:
         head = b""
         with suppress(OSError):
+            if self._tls is not None:
+                client = self._tls.wrap_socket(client, server_side=True)
+                self._open.append(client)
             while b"\r\n\r\n" not in head:
                 piece = client.recv(4096)
                 if not piece:
