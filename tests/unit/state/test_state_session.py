@@ -15,6 +15,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.value import replace
 from reconciler.state.attempt import KeyNotes
 from reconciler.state.commit import Durable
 from reconciler.state.journal import Journal
@@ -401,3 +402,15 @@ def test_the_notes_on_a_key_are_read_without_a_copy_of_the_state(path: Path) -> 
         assert session.notes_on(attempt(1).ref) == KeyNotes((mark_at(1),))
         assert session.notes_on(attempt(2).ref) == KeyNotes()
         assert session.state is before
+
+
+def test_a_second_save_names_the_journal_that_was_folded_last(path: Path) -> None:
+    """If the file of that journal comes back, it is not folded again."""
+    with open_at(path) as session:
+        session.append(Recorded(record(0)))
+        session.save()
+        folded = json.loads(path.read_bytes())["journal"]
+        session.put(replace(session.state, records={}))
+        session.save()
+    saved = json.loads(path.read_bytes())
+    assert (saved["serial"], saved["journal"]) == (2, folded)
