@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from reconciler.app.known_state import KnownState
 from reconciler.app.settings import Connection, Settings
 from reconciler.manifest.repository import outer_repository, refuse_link_out, resolved
 from reconciler.model.codes import Code
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 
 class Context:
     """The dependencies of a use case, each created on first use. As a context manager, it closes
-    the connections to the service and to shared states. `sensitive` are the keys of sensitive tasks
-    that were read, and `known_state` is the state as it was read last."""
+    the connections to the service and to shared states. `sensitive`: keys with hidden prompts."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Context:
         self.connection = connection or Connection()
         self.clock: Clock = clock or SystemClock()
         self.sensitive: frozenset[str] = frozenset()
-        self.known_state: State | None = None
+        self.known_state = KnownState()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -93,7 +93,7 @@ class Context:
         self.ui.protect(self.sensitive)
 
     def _protect_recorded(self, state: State) -> None:
-        self.known_state = state
+        self.known_state = KnownState(state)
         for tasks in (state.records, state.attempts, state.retired, state.duplicates):
             self.protect(tasks.values())
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from reconciler.app.context import Context
+from reconciler.app.named_tasks import record_of_duplicate
 from reconciler.model.diagnostics import Diagnostic, TaskctlError
-from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.plan.duplicates import duplicate_warning
 from reconciler.state.attempt import Duplicate
@@ -45,20 +45,6 @@ def read_duplicates(ctx: Context, state: State) -> ListedDuplicates:
         states |= _states(ctx, [record_of_duplicate(duplicate) for duplicate in gone], again=True)
     over = frozenset(task_id for task_id, found in states.items() if found in _OVER)
     return ListedDuplicates(tuple(d for d in listed if d.task_id not in over), over)
-
-
-def record_of_duplicate(duplicate: Duplicate) -> Record:
-    """As if the duplicate were the task of a key, which is its ID."""
-    return Record(
-        ref=TaskRef(duplicate.ref.org_name, duplicate.task_id),
-        task_id=duplicate.task_id,
-        file=duplicate.file,
-        inputs={},
-        digest="",
-        identity=duplicate.identity,
-        marks=(duplicate.mark,),
-        sensitive=duplicate.sensitive,
-    )
 
 
 def _states(

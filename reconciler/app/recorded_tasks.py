@@ -8,20 +8,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.app.duplicates import record_of_duplicate
 from reconciler.app.expectations import Expectations
+from reconciler.app.named_tasks import record_of_retired, with_named_ids
 from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, Place, TaskctlError
 from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg, RemarkError
-from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan.lookup import matches_key
 from reconciler.plan.selection import is_in
-from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State
 from reconciler.system import memory
@@ -120,52 +118,10 @@ class RecordedTasks(Value, frozen=True):
         return TaskctlError([delivery_error(failed, record, caller, "", command=command)])
 
 
-def with_named_ids(state: State, selectors: Sequence[str]) -> State:
-    """The state with a record for each selector that is an `ID` or `ORG/ID`, with the ID as its
-    key; also for a task that was replaced, or whose key was removed."""
-    found = dict(state.records)
-    for selector in selectors:
-        org_name, _, task_id = selector.rpartition("/")
-        record = _with_id(state, task_id) if is_task_id(task_id) else None
-        if record is not None and org_name in ("", record.ref.org_name):
-            ref = TaskRef(record.ref.org_name, task_id)
-            found.setdefault(ref, replace(record, ref=ref))
-    return state if len(found) == len(state.records) else replace(state, records=found)
-
-
 def with_retired(state: State) -> State:
     """The state with a record for each removed key that has no current record."""
-    known = {task.ref: _record_of(task, task.task_id) for task in state.retired.values()}
+    known = {task.ref: record_of_retired(task, task.task_id) for task in state.retired.values()}
     return replace(state, records={**known, **state.records}) if known else state
-
-
-def _with_id(state: State, task_id: str) -> Record | None:
-    for record in state.records.values():
-        if task_id == record.task_id:
-            return record
-        if task_id in record.former:
-            return replace(record, task_id=task_id, history=(), outputs={})
-    if (duplicate := state.duplicates.get(task_id)) is not None:
-        return record_of_duplicate(duplicate)
-    for task in state.retired.values():
-        if task_id == task.task_id or task_id in task.former:
-            return _record_of(task, task_id)
-    return None
-
-
-def _record_of(task: RetiredTask, task_id: str) -> Record:
-    return Record(
-        ref=task.ref,
-        task_id=task_id,
-        file=task.file,
-        inputs={},
-        digest="",
-        identity=task.identity,
-        created_at=task.created_at,
-        outputs=task.outputs if task_id == task.task_id else {},
-        sensitive=task.sensitive,
-        history=(HistoryEntry("removed", task.at, task_id),),
-    )
 
 
 def select_keys(state: State, selector: str) -> tuple[TaskRef, ...]:

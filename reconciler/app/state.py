@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
-from reconciler.app.recorded_tasks import confirm, select_keys, select_refs, with_named_ids
+from reconciler.app.named_tasks import with_named_ids
+from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
 from reconciler.model.remarks import Arg

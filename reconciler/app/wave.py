@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.app.cancellation import send_cancellation
 from reconciler.app.ci import this_run
@@ -229,13 +229,10 @@ class Wave:
         """The plan without what was compared for it, if it creates tasks: their records may need
         the memory of what was read from the service, and of the records that they replace."""
         created = {task.task_id for task in plan.tasks if task.creates}
-        if (view := self._planning.view) is not None:
-            self._seen = [task for task in view.tasks.values() if task.id not in created]
-            self._planning.view = replace(view, tasks={})
+        self._seen = [task for task in self._planning.forget_tasks() if task.id not in created]
         if not created:
             return plan
-        if (known := self._ctx.known_state) is not None:
-            self._ctx.known_state = _with_creators_only(known)
+        self._ctx.known_state = self._ctx.known_state.with_creators_only()
         return replace(plan, tasks=tuple(map(_uncompared, plan.tasks)))
 
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
@@ -317,15 +314,6 @@ class Wave:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)
             return replace(report, diagnostics=(*report.diagnostics, *new))
         return report
-
-
-_NOTHING: dict[str, Any] = {}
-
-
-def _with_creators_only(state: State) -> State:
-    """The state with only what tells who may answer a task, also after it was replaced."""
-    bare = {"inputs": _NOTHING, "outputs": _NOTHING, "marks": (), "history": ()}
-    return replace(state, records={ref: replace(r, **bare) for ref, r in state.records.items()})
 
 
 def _uncompared(task: PlannedTask) -> PlannedTask:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.app.context import Context
     from reconciler.cli.suggestions import Suggestions
     from reconciler.model.identity import Identity
-    from reconciler.state.model import Record, State
+    from reconciler.state.model import Record
 
 _COMMANDS = tuple(f"taskctl {action} " for action in ("approve", "reject", "say", "cancel"))
 GITLAB = ".gitlab-ci.yml"
@@ -33,8 +33,6 @@ class Answers:
 
     def __init__(self, ctx: Context, suggestions: Suggestions) -> None:
         self._ctx, self._suggestions = ctx, suggestions
-        self._indexed: State | None = None
-        self._records: dict[str, list[Record]] = {}
 
     def instead(self, command: str, *, shared: bool) -> str:
         """What to suggest instead of a command: the command itself if the user may run it, unless
@@ -60,24 +58,9 @@ class Answers:
         return self._pipeline(fields) if workflow == GITLAB else self._run(workflow, fields)
 
     def _record(self, key: str) -> Record | None:
-        """The only record of a `KEY`, `ORG/KEY` or ID; also the ID of a task that was replaced, or
-        whose key was removed, since its agent may still be running."""
-        state = self._ctx.known_state
-        if state is not self._indexed:
-            self._indexed, self._records = state, {}
-            for record in state.records.values() if state is not None else ():
-                for name in (str(record.ref), record.ref.key, record.task_id):
-                    self._records.setdefault(name, []).append(record)
-        found = self._records.get(key) or self._named(key)
-        return found[0] if len(found) == 1 else None
-
-    def _named(self, task_id: str) -> list[Record]:
-        from reconciler.app.recorded_tasks import with_named_ids
-
-        if self._indexed is None:
-            return []
-        known = with_named_ids(self._indexed, (task_id,)).records
-        return [record for ref, record in known.items() if ref not in self._indexed.records]
+        """The only record of a `KEY`, `ORG/KEY` or ID."""
+        records = self._ctx.known_state.named(key)
+        return records[0] if len(records) == 1 else None
 
     def _is_of_other(self, record: Record) -> bool:
         """False if this run has not asked who the user is."""

@@ -24,7 +24,8 @@ open_session, execute = Session.open, Loop.run
 def test_replaced_records_are_let_go_of(
     here: InProcess, monkeypatch: pytest.MonkeyPatch, form: str, *, is_saved: bool
 ) -> None:
-    here.sandbox.write(as_tasks(prompts(3)))
+    """Also not to tell who may cancel the task of the last key, which leaves the manifests."""
+    here.sandbox.write(as_tasks(prompts(4)))
     assert here.run("apply").code == 0
     here.sandbox.write(as_tasks({key: f"{text}, edited" for key, text in prompts(3).items()}))
     sessions: list[Session] = []
