@@ -33,7 +33,7 @@ class TaskCreator:
     """Creates tasks. Thread-safe.
 
     `unknown_outcomes` counts, by key, the creates with an unknown outcome other than a rate limit.
-    `created` are the keys that got a task, `own_marks` the marks of this apply's attempts.
+    `created` are the keys that got a task, `own_marks` the marks of attempts without a record.
     """
 
     def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
@@ -239,6 +239,7 @@ class TaskCreator:
             why = remark("apply.not_recorded", why=problem.causes)
             return self._ctx.result(task, Result.UNRESOLVED, why)
         self.count(task.ref)
+        self.own_marks.discard(attempt.mark)
         return record
 
     def _close(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:

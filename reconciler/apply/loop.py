@@ -121,7 +121,8 @@ class Loop:
         ready = [t for t in taken if t.effect not in (Effect.NOTHING, Effect.WAIT)]
         if ready:
             self._look = _FIRST_LOOK
-            self._results.update(self._executor.run(ready))
+            results = self._executor.run(ready)
+            self._results = self._results | results if self._results else results
             self._deadlines.clear()  # it may have taken minutes, without any lookup
 
     def _asked_about(self, task: PlannedTask) -> PlannedTask:
