@@ -333,7 +333,9 @@ def test_a_task_that_a_plan_would_adopt_is_recorded_for_the_declared_key(
     place: LiveTasks,
 ) -> None:
     place.write({"mine": "finishing it", "other": "finishing too"})
-    older, newer = created(place.api, "finishing it"), created(place.api, "finishing it")
+    older = created(place.api, "finishing it")
+    place.time.advance(1)
+    newer = created(place.api, "finishing it")
     created(place.api, "finishing too", planMode=True)
     tasks = place.document("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")["tasks"]
     told = {task["key"]: (task["taskId"], task["file"]) for task in tasks}
