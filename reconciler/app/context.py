@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 class Context:
     """The dependencies of a use case, each created on first use. As a context manager, it closes
-    the connections to the service and to shared states. `sensitive`: keys with hidden prompts."""
+    the connections to the service and to shared states. `sensitive`: keys of sensitive tasks."""
 
     def __init__(
         self,

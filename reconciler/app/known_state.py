@@ -1,7 +1,9 @@
-"""The state as it was read last, by the names of its tasks."""
+"""The recorded tasks by their names, to tell who may answer each of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.value import replace
@@ -13,19 +15,31 @@ _NOTHING: dict[str, Any] = {}
 
 
 class KnownState:
-    """It tells who may answer a task, also after the task was replaced."""
+    """The state that was read last. `replaced` are the tasks that this run has replaced, by ID: the
+    state no longer tells who created them."""
 
-    def __init__(self, state: State | None = None) -> None:
-        self._state = state
+    def __init__(
+        self, state: State | None = None, replaced: Mapping[str, Record] = MappingProxyType({})
+    ) -> None:
+        self._state, self._replaced = state, replaced
         self._by_name: dict[str, list[Record]] = {}
 
     def with_creators_only(self) -> KnownState:
-        """In less memory, while an apply replaces its tasks."""
+        """A copy without what only plans need, which takes much less memory."""
         if self._state is None:
             return self
         bare = {"inputs": _NOTHING, "outputs": _NOTHING, "marks": (), "history": ()}
         records = {ref: replace(record, **bare) for ref, record in self._state.records.items()}
-        return KnownState(replace(self._state, records=records))
+        return KnownState(replace(self._state, records=records), self._replaced)
+
+    def followed_by(self, state: State) -> KnownState:
+        """After a run of apply that ended with this state."""
+        if self._state is None:
+            return KnownState(state)
+        current = {record.task_id for record in state.records.values()}
+        old = (r for r in self._state.records.values() if r.task_id not in current)
+        replaced = {r.task_id: replace(r, ref=type(r.ref)(r.ref.org_name, r.task_id)) for r in old}
+        return KnownState(state, {**self._replaced, **replaced})
 
     def named(self, name: str) -> list[Record]:
         """The records of a `KEY`, `ORG/KEY` or ID; also the ID of a task that was replaced, or
@@ -37,7 +51,10 @@ class KnownState:
             for record in state.records.values():
                 for own in (str(record.ref), record.ref.key, record.task_id):
                     self._by_name.setdefault(own, []).append(record)
-        return self._by_name.get(name) or self._of_former(state, name)
+        if name in self._by_name:
+            return self._by_name[name]
+        replaced = self._replaced.get(name)
+        return self._of_former(state, name) if replaced is None else [replaced]
 
     @staticmethod
     def _of_former(state: State, task_id: str) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Tasks that are named by ID, also those that no key has any more."""
+"""Tasks selected by ID, including those that no key has any more."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def _with_id(state: State, task_id: str) -> Record | None:
 
 
 def record_of_retired(task: RetiredTask, task_id: str) -> Record:
+    """As if a removed key still had its task, or a former one."""
     return Record(
         ref=task.ref,
         task_id=task_id,

@@ -192,7 +192,7 @@ class Planning:
         """The IDs of the duplicates that have finished, or are gone."""
         return self._duplicates.over if self._duplicates is not None else frozenset()
 
-    def forget_tasks(self) -> Collection[RemoteTask]:
+    def take_tasks(self) -> Collection[RemoteTask]:
         """The tasks of the view, which does not keep them."""
         view = self.view
         if view is None:

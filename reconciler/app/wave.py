@@ -159,7 +159,9 @@ class Wave:
             self._refresh(report)
             if is_first and plan.complete and self._has_resolved_all(report):
                 self._session.mark_compared(self._compared_whole(plan.options))
-        return Applied(self._save(report), plan, stop.exit_code)
+        applied = Applied(self._save(report), plan, stop.exit_code)
+        self._ctx.known_state = self._ctx.known_state.followed_by(self.state)
+        return applied
 
     @staticmethod
     def _has_resolved_all(report: ApplyReport) -> bool:
@@ -229,7 +231,7 @@ class Wave:
         """The plan without what was compared for it, if it creates tasks: their records may need
         the memory of what was read from the service, and of the records that they replace."""
         created = {task.task_id for task in plan.tasks if task.creates}
-        self._seen = [task for task in self._planning.forget_tasks() if task.id not in created]
+        self._seen = [task for task in self._planning.take_tasks() if task.id not in created]
         if not created:
             return plan
         self._ctx.known_state = self._ctx.known_state.with_creators_only()

@@ -310,3 +310,16 @@ def test_the_name_of_a_creator_runs_nothing_where_a_comment_is_pasted(
     state["tasks"]["acme/asks"]["identity"]["login"] = "odd $(touch x)"
     path.write_text(json.dumps(state))
     assert "# Only 'odd $(touch x)', who created the task" in colleague.run("inbox")[1]
+
+
+def test_after_a_replacement_each_task_is_answered_by_its_own_creator(
+    colleague: LiveTasks,
+) -> None:
+    """The old task has no key any more: its key would cancel the new one."""
+    old = colleague.task_id("asks")
+    colleague.write({"asks": "approving anew"}, isShared=True)
+    more = ("--wait", "--stop-on", "waiting", "--timeout", "60s")
+    _, out, err = colleague.run("apply", "-y", "--replace", "asks", *more)
+    said = out + err
+    assert f"-f key=acme/{old} -f action=cancel" in said, said
+    assert "taskctl approve acme/asks" in said, said
