@@ -12,7 +12,7 @@ from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
 from reconciler.manifest.expand.entries import expand
 from reconciler.manifest.expand.expansion import Expansion
-from reconciler.manifest.expand.room import Room, too_much_text
+from reconciler.manifest.expand.room import Room, too_much_memory
 from reconciler.manifest.expand.rows import YAML_AND_JSON, Row, RowError, rows_of_file
 from reconciler.manifest.expand.template import (
     names,
@@ -129,7 +129,7 @@ def use_prompts(document: Document, room: Room) -> None:
             document.prompts[key] = made = substitute(text, values)
             room.bytes -= getsizeof(made)
             if room.bytes < 0:
-                document.findings.append(too_much_text(name))
+                document.findings.append(too_much_memory(name))
             if made != text:
                 filled[key] = made
     for key, made in filled.items() if room.bytes >= 0 else ():

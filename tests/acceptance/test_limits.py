@@ -83,13 +83,13 @@ def test_a_prompt_file_of_1_mib_in_an_entry_of_60_is_valid(
 
 MOST_MIB = 548
 """Beyond the imports, which take about 51 of the 600 that any command may have, with as many
-generated tasks and texts as there may be."""
+generated tasks as there may be."""
 
 
 @pytest.mark.soak
 @pytest.mark.reaches("GENERATED_TASKS", "GENERATED_BYTES")
 @pytest.mark.parametrize("more", ["", ", sensitive: true"], ids=["shown", "sensitive"])
-def test_99000_tasks_with_64_mib_of_texts_are_planned_saved_and_shown(
+def test_99000_tasks_of_64_mib_are_planned_saved_and_shown(
     tmp_path: Path, measure: Measure, more: str
 ) -> None:
     numbers(tmp_path, 99_000)
@@ -119,7 +119,7 @@ EDITED = (
 
 @pytest.mark.soak
 @pytest.mark.reaches("GENERATED_TASKS", "GENERATED_BYTES")
-def test_99000_tasks_with_64_mib_of_texts_are_created_and_followed(
+def test_99000_tasks_of_64_mib_are_created_and_followed(
     tmp_path: Path, measure: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers(tmp_path, 99_000)

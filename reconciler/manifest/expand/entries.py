@@ -24,7 +24,7 @@ from reconciler.manifest.expand.product import (
     default_names,
     matchers_of,
 )
-from reconciler.manifest.expand.room import Room, too_much_text
+from reconciler.manifest.expand.room import Room, too_much_memory
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
 from reconciler.manifest.expand.template import (
     Template,
@@ -225,8 +225,8 @@ class _Entry:
                 if self._prompt_in_file:
                     made.values[key] = values
                     size += getsizeof(values)
-                if not self._room.take(task, size, texts):
-                    self._made.findings.append(too_much_text(self._name))
+                if not self._room.take(size, texts):
+                    self._made.findings.append(too_much_memory(self._name))
                     return
                 made.tasks[key] = task
                 made.origins[key] = TaskOrigin(

@@ -18,13 +18,13 @@ class Room:
     tasks: int = limits.GENERATED_TASKS
     bytes: int = limits.GENERATED_BYTES
 
-    def take(self, task: object, size: int, values: Mapping[str, str]) -> bool:
-        """Whether a task with texts of this size and these values fits, counted as stored."""
-        self.bytes -= size + sum(map(getsizeof, (task, values, *values.values())))
+    def take(self, size: int, values: Mapping[str, str]) -> bool:
+        """Whether a task of this size with these values fits, counted as stored."""
+        self.bytes -= size + getsizeof(values) + sum(map(getsizeof, values.values()))
         return self.bytes >= 0
 
 
-def too_much_text(name: str) -> Finding:
-    """The entry `name` generates more text than is left."""
+def too_much_memory(name: str) -> Finding:
+    """The tasks of the entry `name` take more memory than is left."""
     facts = {"limit": limits.GENERATED_BYTES >> 20}
-    return Finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts)
+    return Finding(Code.TOO_MANY_TASKS, ("tasks", name), "memory", facts)

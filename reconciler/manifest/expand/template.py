@@ -81,7 +81,7 @@ def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 Filler = Callable[[Values], tuple[Any, int]]
-"""Takes the values of a task; returns a JSON value and the number of characters in its strings."""
+"""Takes the values of a task; returns a JSON value and the bytes that it takes in memory."""
 
 
 def compile_template(value: Any) -> Filler:
@@ -109,14 +109,15 @@ def compile_template(value: Any) -> Filler:
             for name, fill in members:
                 made[name], more = fill(values)
                 size += more
-            return made, size
+            return made, size + getsizeof(made)
 
         return fill_members
     items = [compile_template(below) for below in value]
 
     def fill_items(values: Values) -> tuple[Any, int]:
-        made = [fill(values) for fill in items]
-        return [item for item, _ in made], sum(size for _, size in made)
+        filled = [fill(values) for fill in items]
+        made = [item for item, _ in filled]
+        return made, getsizeof(made) + sum(size for _, size in filled)
 
     return fill_items
 

@@ -185,23 +185,28 @@ def test_all_entries_together_generate_a_limited_number_of_tasks() -> None:
     assert found(expanded(every, room=Room(tasks=3))) == [(Code.TOO_MANY_TASKS, "run")]
 
 
-ROW = 2 * getsizeof({"n": "1"}) + getsizeof("1")
-"""A task and its values, as stored."""
+VALUES = getsizeof({"n": "1"}) + getsizeof("1")
+"""Of one row, as stored."""
 
 
-def test_all_entries_together_generate_a_limited_amount_of_text() -> None:
-    room = Room(bytes=3 * (getsizeof("xy") + ROW) - 1)
+def test_all_entries_together_generate_a_limited_amount_of_memory() -> None:
+    room = Room(bytes=3 * (getsizeof("xy") + VALUES) - 1)
     assert found(expanded("forEach: {n: [1, 2]}\nmessage: xy", room=room)) == []
     assert found(expanded("forEach: {n: [1]}\nmessage: xy", room=room)) == [
-        (Code.TOO_MANY_TASKS, "text")
+        (Code.TOO_MANY_TASKS, "memory")
     ]
 
 
+def stored(value: Any) -> int:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return getsizeof(value) + sum(map(stored, parts))
+
+
 def test_all_that_a_task_stores_counts_for_each_task() -> None:
-    entry = "forEach: {n: [1, 2]}\nmessage: xy\nname: '{{ n }}'"
-    size = 2 * (getsizeof("xy") + getsizeof("1") + ROW)
+    entry = "forEach: {n: [1, 2]}\nmessage: {content: '{{ n }}', x: ['{{ n }}']}\nname: xy"
+    size = 2 * VALUES + sum(map(stored, expanded(entry).tasks.values()))
     assert found(expanded(entry, room=Room(bytes=size))) == []
-    assert found(expanded(entry, room=Room(bytes=size - 1))) == [(Code.TOO_MANY_TASKS, "text")]
+    assert found(expanded(entry, room=Room(bytes=size - 1))) == [(Code.TOO_MANY_TASKS, "memory")]
 
 
 def test_a_large_product_is_rejected_before_it_is_built() -> None:
