@@ -33,7 +33,8 @@ class TaskCreator:
     """Creates tasks. Thread-safe.
 
     `unknown_outcomes` counts, by key, the creates with an unknown outcome other than a rate limit.
-    `created` are the keys that got a task, `own_marks` the marks of attempts without a record.
+    `created` are the keys that got a task, `own_marks` the marks of this apply's attempts that have
+    no record.
     """
 
     def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:

@@ -130,7 +130,7 @@ class _Connection(HTTPConnection):
     def _linger(self, *, on: bool) -> None:
         """Whether closing resets the connection instead of delivering unsent bytes."""
         if on != self._resets:
-            sock = getattr(self.sock, "socket", self.sock)  # of TLS inside that of a proxy
+            sock = getattr(self.sock, "socket", self.sock)  # an SSLTransport has no options
             with suppress(OSError):
                 option = struct.pack("ii", on, 0)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
