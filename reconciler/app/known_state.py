@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ _NOTHING: dict[str, Any] = {}
 
 
 class KnownState:
-    """The state that was read last. `replaced` are the tasks that this run has replaced, by ID: the
-    state no longer tells who created them."""
+    """The state that was read last. `replaced` are the tasks that this run has replaced or removed,
+    by ID: the state no longer tells who created them."""
 
     def __init__(
         self, state: State | None = None, replaced: Mapping[str, Record] = MappingProxyType({})
@@ -38,7 +39,7 @@ class KnownState:
             return KnownState(state)
         current = {record.task_id for record in state.records.values()}
         old = (r for r in self._state.records.values() if r.task_id not in current)
-        replaced = {r.task_id: replace(r, ref=type(r.ref)(r.ref.org_name, r.task_id)) for r in old}
+        replaced = {r.task_id: replace(r, ref=TaskRef(r.ref.org_name, r.task_id)) for r in old}
         return KnownState(state, {**self._replaced, **replaced})
 
     def named(self, name: str) -> list[Record]:
