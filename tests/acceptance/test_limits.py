@@ -86,6 +86,11 @@ MOST_MIB = 548
 generated tasks as there may be."""
 
 
+def assert_small(measure: Measure, command: str, code: int = 0) -> None:
+    ended = measure(*command.split())
+    assert (command, ended.code, ended.mib < MOST_MIB) == (command, code, True)
+
+
 @pytest.mark.soak
 @pytest.mark.reaches("GENERATED_TASKS", "GENERATED_BYTES")
 @pytest.mark.parametrize("more", ["", ", sensitive: true"], ids=["shown", "sensitive"])
@@ -95,8 +100,7 @@ def test_99000_tasks_of_64_mib_are_planned_saved_and_shown(
     numbers(tmp_path, 99_000)
     write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 195}'{more}}}\n")
     for command in ("plan --backend local --out x.plan", "show x.plan"):
-        ended = measure(*command.split())
-        assert (ended.code, ended.mib < MOST_MIB) == (0, True)
+        assert_small(measure, command)
 
 
 FOLLOWED = {
@@ -131,16 +135,14 @@ def test_99000_tasks_of_64_mib_are_created_and_followed(
     with fast() as server:
         monkeypatch.setenv("TASKCTL_BACKEND", server.url)
         for command, code in FOLLOWED.items():
-            ended = measure(*command.split())
-            assert (command, ended.code, ended.mib < MOST_MIB) == (command, code, True)
+            assert_small(measure, command, code)
         git(tmp_path, "init", "-q")
         git(tmp_path, "remote", "add", "origin", str(bare_repository(tmp_path, "team")))
         for sign, commands in zip(":,", EDITED, strict=True):
             prompt = f"{{{{ n }}}}{sign} {'x' * 195}"
             write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{prompt}'}}\n")
             for command in commands:
-                ended = measure(*command.split())
-                assert (command, ended.code, ended.mib < MOST_MIB) == (command, 0, True)
+                assert_small(measure, command)
             monkeypatch.setenv("TASKCTL_STATE", "git:origin")
 
 
@@ -155,8 +157,7 @@ def test_99000_tasks_of_64_mib_are_replaced(
         for sign, command in ((" ", "apply -y"), (":", "apply --replace * -y")):
             prompt = f"{{{{ n }}}}{sign} {'x' * 190}"
             write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{prompt}'}}\n")
-            ended = measure(*command.split())
-            assert (command, ended.code, ended.mib < MOST_MIB) == (command, 0, True)
+            assert_small(measure, command)
 
 
 @pytest.mark.reaches("PATH_CHARACTERS")
