@@ -35,7 +35,6 @@ from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.selection import Selection
 from reconciler.plan.view import RemoteView
-from reconciler.system import memory
 from reconciler.tasks.status import TaskStatus, open_requests
 
 if TYPE_CHECKING:
@@ -75,8 +74,6 @@ def open_workspace(
     if at is None and manifests.recurrences:
         manifests = _by_both_clocks(ctx, paths, manifests)
     manifests = ctx.with_organizations(manifests)
-    memory.declared.clear()
-    memory.declared.update((task.key, task) for task in manifests.tasks)
     scope = tuple(sorted({normalized(path) for path in paths}))
     return Workspace(manifests, scope, options)
 
@@ -167,7 +164,6 @@ class Planning:
     ) -> Plan:
         """The plan for the keys `only`, with all diagnostics. For an apply, an exhausted budget and
         a wrong identity are errors. TaskctlError."""
-        memory.declared.clear()  # the state has been read
         is_apply = self._ages is not None
         plan = with_room(self._read_and_plan(state, options, only, follow=True), state)
         plan = self._with_budgets(plan)

@@ -39,7 +39,7 @@ def results(ctx: Context, selectors: Sequence[str]) -> ResultsReport:
     """The results of the selected tasks. Without `selectors`, counts the tasks that are not created
     yet. TaskctlError."""
     tasks, refs = RecordedTasks.select(ctx, selectors)
-    declared = declared_refs(ctx, tasks.state)  # before the statuses: both would need much memory
+    declared = declared_refs(ctx, tasks.state)
     statuses = tasks.statuses(refs)
     missing, kept = None, Kept("results")
     for status in statuses:

@@ -91,7 +91,6 @@ def accept_manifest(
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
     after confirmation. Returns nothing if it was declined. TaskctlError."""
     with ctx.open_state("state accept") as session:
-        # First the state, whose file needs much memory for a moment, then the manifests.
         edits, events = _accepted(ctx, session.state, selector, paths)
         edits = [each for each in edits if each.changed] or edits
         again = ("state", "accept", selector, *paths, "-y")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.fields import UNIQUE
 from reconciler.model.identity import Identity
 from reconciler.model.kept import Kept, mapped, without_frames
 from reconciler.model.remarks import Remark
@@ -19,7 +18,6 @@ from reconciler.plan.lookup import BASELINE_SIZE, Lookup
 from reconciler.plan.view import RemoteView
 from reconciler.remote.cache import TaskCache
 from reconciler.system.cache import UserCache
-from reconciler.system.memory import share_equal
 
 FEW = 10
 """Up to this number, tasks are requested individually instead of listing all."""
@@ -151,8 +149,6 @@ class _Organization:
         if task.id in self.missing:
             self.missing.discard(task.id)
             if (record := self.lookup.records.get(task.id)) is not None:
-                known = {**record.outputs, "id": record.task_id}
-                share_equal(task.raw, known, ("id", *UNIQUE))
                 task_id = TaskId(task.org_name, record.task_id)
                 task = RemoteTask(*task_id, task.raw)
             self.found.tasks[task_id] = task

@@ -11,7 +11,6 @@ from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask, Removal
-from reconciler.system.memory import share
 
 _SETTINGS = frozenset(NAMES) - {"message"}
 
@@ -117,4 +116,4 @@ def _entity(given: Mapping[str, Any]) -> dict[str, object]:
     if entity["type"] == "pull_request":
         entity.setdefault("merged", False)
         entity["repo"] = _entity({**entity["repo"], "type": "repository"})
-    return share(entity)
+    return entity

@@ -98,8 +98,3 @@ HIDDEN = _names(lambda field: field.hidden)
 STAND_IN = "(sensitive)"
 """What reports of sensitive tasks show instead of texts that may be parts of hidden fields."""
 CHOSEN = _names(lambda field: bool(field.choices))
-ENUMERATED = (*CHOSEN, "runtimePhase", "status", "taskType")
-"""Settings and outputs with few different values."""
-
-UNIQUE = ("createdAt", "entities", "lastHeartbeat", "name")
-"""Outputs whose values take memory for each task."""

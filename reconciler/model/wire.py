@@ -9,12 +9,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from reconciler.model.fields import ENUMERATED, PATCHED_AFTER_CREATE
+from reconciler.model.fields import PATCHED_AFTER_CREATE
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import Inputs, instant
-from reconciler.system.memory import share_parts
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
@@ -50,7 +49,6 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
     values = raw.values()
     if None in values or _ZERO_TIME in values:
         raw = {name: value for name, value in raw.items() if value not in (None, _ZERO_TIME)}
-    share_parts(raw, ENUMERATED)
     return RemoteTask(org_name, task_id, raw)
 
 

@@ -14,7 +14,6 @@ from reconciler.model.checksum import Checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
-from reconciler.model.shared_fields import SharedFields
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, items, members
 from reconciler.model.value import replace
@@ -111,26 +110,14 @@ def _read(data: Raw) -> Plan:
         tasks = items(whole["tasks"])
     except ShapeError as problem:
         raise problem.under("tasks") from None
-    share = SharedFields()
-    return replace(plan, tasks=tuple(_task(raw, at, share) for at, raw in enumerate(tasks)))
+    return replace(plan, tasks=tuple(_task(raw, at) for at, raw in enumerate(tasks)))
 
 
-def _task(data: Raw, at: int, share: SharedFields) -> PlannedTask:
-    """The task at that position, sharing what it has in common with others."""
+def _task(data: Raw, at: int) -> PlannedTask:
     try:
-        task = decode_as(PlannedTask, data)
+        return decode_as(PlannedTask, data)
     except ShapeError as problem:
         raise problem.under(f"tasks[{at}]") from None
-    desired, record = task.desired, task.record
-    share.of(task, "remarks", "file")
-    if desired is not None:
-        share.of(desired, "file")
-        if desired.origin is not None:
-            share.of(desired.origin, "template", "row_file")
-    if record is not None:
-        share.of(record, "file", "identity")
-        share.equal(record, "generated", task.generated)
-    return task
 
 
 def _members(data: bytes, file: str) -> dict[str, Raw]:

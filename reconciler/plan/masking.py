@@ -22,7 +22,6 @@ from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import first_user_message
 from reconciler.state.attempt import OUTPUTS
-from reconciler.system.memory import share
 
 if TYPE_CHECKING:
     from reconciler.model.remote_task import RemoteTask
@@ -238,7 +237,7 @@ def without_prompt(
 
 def _redact_values(generated: Generated) -> Generated:
     """Values are too short for digests, which could be guessed."""
-    return replace(generated, values=share(dict.fromkeys(generated.values, STAND_IN)))
+    return replace(generated, values=dict.fromkeys(generated.values, STAND_IN))
 
 
 def _redact_inputs(inputs: Inputs) -> Inputs:

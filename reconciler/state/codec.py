@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
-from msgspec.structs import force_setattr
-
 from reconciler.model.checksum import Checksummed, is_intact
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
@@ -29,7 +27,6 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RetiredTask
 from reconciler.state.file import StateFile, StateSource
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
-from reconciler.state.sharing import share_record
 from reconciler.system.memory import collection_paused, give_back
 
 if TYPE_CHECKING:
@@ -271,9 +268,8 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
         record = decode_as(Record, raw)
         if record.ref is not NO_TASK:
             raise ShapeError("task", "unknown")
-        force_setattr(record, "ref", ref)
+        record = replace(record, ref=ref)
         _check_record(record)
-        record = share_record(record)
     except ShapeError as problem:
         raise problem.under(f"tasks[{json.dumps(name)}]") from None
     return record.ref, record
@@ -291,7 +287,7 @@ def _attempt(mark: str, raw: Raw) -> Attempt:
         attempt = _without_task(Attempt, raw)
         if attempt.mark:
             raise ShapeError("mark", "unknown")
-        force_setattr(attempt, "mark", mark)
+        attempt = replace(attempt, mark=mark)
         _check_attempt(attempt)
     except ShapeError as problem:
         raise problem.under(f"attempts[{json.dumps(mark)}]") from None

@@ -20,7 +20,6 @@ from reconciler.state.codec import text_parts
 from reconciler.state.location import StateLocation
 from reconciler.state.model import State
 from reconciler.state.session import Session
-from reconciler.system.memory import declared
 
 Opened = Callable[[StateLocation], Session]
 """Locks and opens a state, even if it was moved."""
@@ -39,8 +38,6 @@ def migrate(source: StateLocation, target: StateLocation, opened: Opened) -> boo
             return _complete(source, target, opened, state.lineage)
         if state.move is not None and state.move != Move(Stage.MOVING_TO, target.display_name):
             raise _moved(state.move, source)
-        declared.update((ref.key, record) for ref, record in state.records.items())
-        stack.callback(declared.clear)
         try:
             _save(source_session, replace(state, move=Move(Stage.MOVING_TO, target.display_name)))
             move = Move(Stage.MOVING_FROM, source.display_name)

@@ -1,19 +1,16 @@
-"""Performance with very many tasks: fewer garbage collections, and one object for equal values.
+"""Performance with very many tasks: fewer garbage collections.
 
 A garbage collection visits every live value: with 100,000 tasks, collections take a third of a
-plan's time. So `__main__` disables them; a command resumes them when its work leaves cycles. Every
-task has its own copy of users and settings: sharing them saves a quarter of a plan's memory, for
-about a tenth of its time. A record has the inputs that its manifest declares: sharing those saves
-another fifth.
+plan's time. So `__main__` disables them; a command resumes them when its work leaves cycles.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -22,15 +19,7 @@ if TYPE_CHECKING:
     """A long one has memory of its own, parts of which can be freed (`give_back`)."""
 
 _M_MMAP_THRESHOLD = -3  # of malloc.h
-MAX_SHARED = 10_000
-_SHORT = 1_000
 _OWN_PAGES = 1 << 26
-_objects: dict[str, dict[str, Any]] = {}
-_texts: dict[str, str] = {}
-_NO_ENTITIES: list[Any] = []
-declared: dict[str, Any] = {}
-"""The tasks of the manifests, or the records of a moved state, by key: records that are read later
-share what is equal. Nothing else may depend on it."""
 
 
 @contextmanager
@@ -106,46 +95,3 @@ def give_back(text: Text, end: int) -> None:
         if hasattr(mmap, "MADV_DONTNEED") and (end := end - end % mmap.PAGESIZE):
             with suppress(OSError):  # such as for locked pages
                 text.madvise(mmap.MADV_DONTNEED, 0, end)
-
-
-def share(small: dict[str, Any]) -> dict[str, Any]:
-    """An equal object seen before, or this one, if it has only texts; do not modify the result."""
-    try:
-        key = "\0".join(small.values())
-    except TypeError:
-        return small
-    if len(key) > _SHORT:
-        return small
-    known = _objects.get(key)
-    if known == small:
-        return known
-    if len(_objects) >= MAX_SHARED:
-        _objects.clear()
-    _objects[key] = small
-    return small
-
-
-def share_equal(task: Any, known: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Takes the values with these names that are equal from another form of the same task."""
-    for name in names:
-        if name in known and task.get(name) == known[name]:
-            task[name] = known[name]
-
-
-def share_parts(task: dict[str, Any], names: Iterable[str]) -> None:
-    """Shares the creator of a task as the service returns it, an empty list of entities, and the
-    texts with these names."""
-    user = task.get("createdBy")
-    if type(user) is dict:
-        task["createdBy"] = share(user)
-    if task.get("entities") == []:
-        task["entities"] = _NO_ENTITIES
-    for name in names:
-        if type(text := task.get(name)) is not str:
-            continue
-        if (known := _texts.get(text)) is not None:
-            task[name] = known
-        elif len(text) <= _SHORT:
-            _texts[text] = text
-    if len(_texts) >= MAX_SHARED:
-        _texts.clear()

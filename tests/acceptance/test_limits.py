@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.servers import fast
 from reconciler.model import limits
-from tests.support.git_server import bare_repository, git
+from tests.support.git_server import git
 from tests.support.measured import (
     FEW_SECONDS,
     MAX_MIB,
@@ -79,85 +78,6 @@ def test_a_prompt_file_of_1_mib_in_an_entry_of_60_is_valid(
     assert measure("validate").code == 0
     numbers(tmp_path, 1_000)
     measure("validate").assert_refused("TC314")
-
-
-MOST_MIB = 548
-"""Beyond the imports, which take about 51 of the 600 that any command may have, with as many
-generated tasks as there may be."""
-
-
-def assert_small(measure: Measure, command: str, code: int = 0) -> None:
-    ended = measure(*command.split())
-    assert (command, ended.code, ended.mib < MOST_MIB) == (command, code, True)
-
-
-@pytest.mark.soak
-@pytest.mark.reaches("GENERATED_TASKS", "GENERATED_BYTES")
-@pytest.mark.parametrize("more", ["", ", sensitive: true"], ids=["shown", "sensitive"])
-def test_99000_tasks_of_64_mib_are_planned_saved_and_shown(
-    tmp_path: Path, measure: Measure, more: str
-) -> None:
-    numbers(tmp_path, 99_000)
-    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 195}'{more}}}\n")
-    for command in ("plan --backend local --out x.plan", "show x.plan"):
-        assert_small(measure, command)
-
-
-FOLLOWED = {
-    "plan --out new.plan": 0,
-    "apply new.plan": 0,
-    "plan --out x.plan": 0,
-    "show x.plan": 0,
-    "apply x.plan": 0,
-    "status": 0,
-    "wait --timeout 1s": 2,
-    "state pull": 0,
-}
-EDITED = (
-    (
-        "plan --update",
-        "plan --replace * --format json",
-        "state accept * -y",
-        "state migrate --to git:origin",
-    ),
-    ("plan --update", "state accept * -y"),
-)
-"""Each time that every prompt was edited. The second time, its state is in git."""
-
-
-@pytest.mark.soak
-@pytest.mark.reaches("GENERATED_TASKS", "GENERATED_BYTES")
-def test_99000_tasks_of_64_mib_are_created_and_followed(
-    tmp_path: Path, measure: Measure, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    numbers(tmp_path, 99_000)
-    write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{{{{ n }}}} {'x' * 195}'}}\n")
-    with fast() as server:
-        monkeypatch.setenv("TASKCTL_BACKEND", server.url)
-        for command, code in FOLLOWED.items():
-            assert_small(measure, command, code)
-        git(tmp_path, "init", "-q")
-        git(tmp_path, "remote", "add", "origin", str(bare_repository(tmp_path, "team")))
-        for sign, commands in zip(":,", EDITED, strict=True):
-            prompt = f"{{{{ n }}}}{sign} {'x' * 195}"
-            write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{prompt}'}}\n")
-            for command in commands:
-                assert_small(measure, command)
-            monkeypatch.setenv("TASKCTL_STATE", "git:origin")
-
-
-@pytest.mark.soak
-@pytest.mark.reaches("GENERATED_TASKS", "GENERATED_BYTES")
-def test_99000_tasks_of_64_mib_are_replaced(
-    tmp_path: Path, measure: Measure, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    numbers(tmp_path, 99_000)
-    with fast() as server:
-        monkeypatch.setenv("TASKCTL_BACKEND", server.url)
-        for sign, command in ((" ", "apply -y"), (":", "apply --replace * -y")):
-            prompt = f"{{{{ n }}}}{sign} {'x' * 190}"
-            write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: '{prompt}'}}\n")
-            assert_small(measure, command)
 
 
 @pytest.mark.reaches("PATH_CHARACTERS")

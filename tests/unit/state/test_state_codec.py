@@ -12,7 +12,7 @@ from hypothesis import example, given
 from reconciler.messages.remarks import word_remarks
 from reconciler.model import checksum
 from reconciler.model.checksum import Checksummed
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.model.value import replace
 from reconciler.state import codec
@@ -110,17 +110,6 @@ def test_a_text_that_changes_while_it_is_written_is_not_used(
     parts = Checksummed(lambda: next(texts))
     with pytest.raises(RuntimeError):
         list(parts)
-
-
-def test_a_record_shares_what_its_manifest_declares(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = record(0)
-    data = encode_state(fold(empty(), [Recorded(known)]))
-    same = DesiredTask(known.ref.key, "acme", dict(known.inputs), known.file, 1, 1)
-    other = replace(same, inputs={**known.inputs, "planMode": "other"})
-    for task, is_shared in ((same, True), (other, False)):
-        monkeypatch.setitem(memory.declared, known.ref.key, task)
-        (read,) = decode(data).records.values()
-        assert (read.inputs is task.inputs, read) == (is_shared, known)
 
 
 @given(states)
