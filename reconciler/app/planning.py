@@ -199,7 +199,7 @@ class Planning:
     def awaited(self, state: State, options: PlanOptions) -> frozenset[TaskRef]:
         """The recorded tasks that missing ones in other organizations wait for, if the plan is
         limited to some organizations."""
-        if not options.limits_keys:
+        if not options.target:
             return frozenset()
         followed = followed_by(self._inputs(state, options, ()))
         return frozenset(task.record.ref for task in followed)

@@ -171,7 +171,7 @@ class Wave:
     def _compared_whole(self, options: PlanOptions) -> Mapping[str, Baseline]:
         """The baselines of the organizations of which every key was compared with the service's
         tasks: all, or the one that `--target ORG/*` names."""
-        if self._space.scope not in ((), (".",)) or options.exclude or len(options.target) > 1:
+        if self._space.scope not in ((), (".",)) or len(options.target) > 1:
             return {}
         if not options.target:
             return self._compared

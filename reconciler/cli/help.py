@@ -25,7 +25,7 @@ NAMES = ("directory", "format_name", "color", "quiet", "verbose")
 
 OWN = "Options"
 SECTIONS = {
-    **dict.fromkeys(("target", "exclude"), "Which tasks"),
+    "target": "Which tasks",
     **dict.fromkeys(
         (
             *("update", "replace", "cancel_replaced", "cancel_removed", "allow_recreate"),

@@ -133,13 +133,6 @@ PLAN = [
         help="Only these tasks (repeatable). A pattern with a slash matches ORG/KEY.",
     ),
     option(
-        "--exclude",
-        multiple=True,
-        metavar="KEY|GLOB",
-        shell_complete=candidates.keys,
-        help="All tasks except these (repeatable).",
-    ),
-    option(
         "--settle-time",
         type=settle_duration,
         default="150s",
@@ -252,7 +245,7 @@ def plan_options_of(ctx: click.Context) -> PlanOptions:
     from reconciler.plan.options import PlanOptions
 
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
-    for name in ("allow_recreate", "target", "exclude", "replace"):
+    for name in ("allow_recreate", "target", "replace"):
         own[name] = tuple(sorted(set(own[name])))
     return PlanOptions(**own)
 

@@ -16,7 +16,7 @@ import click
 from reconciler.cli.options import PLAN_NAMES
 from reconciler.model.shell import shell_word
 
-CARRIED = frozenset({"directory", "backend", "state", "org", "target", "exclude"})
+CARRIED = frozenset({"directory", "backend", "state", "org", "target"})
 """The parameters that decide what a command is about."""
 
 _OF_PLANS = CARRIED | PLAN_NAMES | {"at", "with_past"}

@@ -12,8 +12,8 @@ class PlanOptions(Stored, frozen=True):
     stores them.
 
     `adopt`: adopt look-alikes of this user, and tasks that an attempt may have created.
-    `allow_recreate`: KEY or ORG/KEY each, or `*` for all. `max_creates` None: no limit. `target`
-    and `exclude`: keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the
+    `allow_recreate`: KEY or ORG/KEY each, or `*` for all. `max_creates` None: no limit. `target`:
+    keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the
     Neo token budget is exhausted.
     `update`: patch what can be changed in place. `replace`: a key, a glob or `KEY=TASK_ID` each,
     see `plan/replacement.py`; `cancel_replaced`: also cancel the tasks that were replaced.
@@ -26,18 +26,12 @@ class PlanOptions(Stored, frozen=True):
     allow_recreate: tuple[str, ...] = ()
     max_creates: int | None = None
     target: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
     over_budget: bool = False
     update: bool = False
     replace: tuple[str, ...] = ()
     cancel_replaced: bool = False
     cancel_removed: bool = False
     wait: bool = False
-
-    @property
-    def limits_keys(self) -> bool:
-        """Whether they limit the plan to some keys."""
-        return bool(self.target or self.exclude)
 
 
 def flag_of(name: str) -> str:

@@ -100,7 +100,7 @@ def _problem(
     if request.is_glob:
         if selected is None or any(task.ref in selected for task in meant):
             return None
-        return error(Code.INVALID_REPLACE, "excluded", request=request.name)
+        return error(Code.INVALID_REPLACE, "not-selected", request=request.name)
     if len(meant) > 1:
         listed = "\n".join(f"    --replace {task.ref}" for task in meant)
         count = len(meant)
@@ -111,7 +111,7 @@ def _problem(
     if task.task_id is not None:
         return _error(task, "task-id", request=request.name, task_id=task.task_id)
     if selected is not None and task.ref not in selected:
-        return _error(task, "excluded", request=request.name)
+        return _error(task, "not-selected", request=request.name)
     if record_of(task, state) is not None:
         return None
     case = "open-attempt" if state.attempts_for(task.ref) else "not-created"

@@ -1,4 +1,4 @@
-"""`--target` and `--exclude`: the keys that a plan is limited to. Pure."""
+"""`--target`: the keys that a plan is limited to. Pure."""
 
 from __future__ import annotations
 
@@ -30,11 +30,8 @@ class Selection(Value, frozen=True):
     def notes(self, options: PlanOptions) -> Iterator[Diagnostic]:
         """A warning if the plan is limited, as in Terraform."""
         if self.refs is not None and len(self.refs) < self.count:
-            flags = [f"--target {pattern}" for pattern in options.target]
-            flags += [f"--exclude {pattern}" for pattern in options.exclude]
-            yield warning(
-                Code.LIMITED_SCOPE, shown=len(self.refs), count=self.count, flags=" ".join(flags)
-            )
+            flags = " ".join(f"--target {pattern}" for pattern in options.target)
+            yield warning(Code.LIMITED_SCOPE, shown=len(self.refs), count=self.count, flags=flags)
 
 
 EVERYTHING = Selection()
@@ -48,13 +45,12 @@ def select(
     A pattern is a key or `ORG/KEY`, or a glob of either; the old key of a task that moves stands
     for the new one. Raises TaskctlError, with similar names, for a pattern that matches no key.
     """
-    if not options.limits_keys:
+    if not options.target:
         return EVERYTHING
     names = _names(desired, state, scope)
     problems = [
-        _matches_none(flag, pattern, names)
-        for flag, patterns in (("--target", options.target), ("--exclude", options.exclude))
-        for pattern in patterns
+        _matches_none(pattern, names)
+        for pattern in options.target
         if not any(matches_key(pattern, own) for own in names.values())
     ]
     if problems:
@@ -62,8 +58,7 @@ def select(
     refs = frozenset(
         ref
         for ref, own in names.items()
-        if (not options.target or any(matches_key(pattern, own) for pattern in options.target))
-        and not any(matches_key(pattern, own) for pattern in options.exclude)
+        if any(matches_key(pattern, own) for pattern in options.target)
     )
     return Selection(refs, len(names))
 
@@ -86,14 +81,14 @@ def _names(
     return names
 
 
-def _matches_none(flag: str, pattern: str, names: Iterable[TaskRef]) -> Diagnostic:
+def _matches_none(pattern: str, names: Iterable[TaskRef]) -> Diagnostic:
     keys = sorted({str(ref) if TaskRef.has_org(pattern) else ref.key for ref in names})
     near = get_close_matches(pattern, keys, n=3)
     if near:
-        return error(Code.UNKNOWN_TARGET, "similar", flag=flag, pattern=pattern, near=tuple(near))
+        return error(Code.UNKNOWN_TARGET, "similar", pattern=pattern, near=tuple(near))
     listed = (*keys[:10], *(["..."] if len(keys) > 10 else []))
     case = "known" if keys else "none"
-    return error(Code.UNKNOWN_TARGET, case, flag=flag, pattern=pattern, known=listed)
+    return error(Code.UNKNOWN_TARGET, case, pattern=pattern, known=listed)
 
 
 def is_in(file: str, paths: Iterable[str]) -> bool:

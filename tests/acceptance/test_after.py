@@ -140,7 +140,7 @@ def test_explicit_creates_are_not_held_and_filters_release_nothing(place: LiveTa
     late = task("finishing 4", "other")
     write(place, other=task("failing"), second=task("finishing 3", "other"), late=late)
     wish = ("--replace", f"second={place.task_id('second')}")
-    for more in ((), ("--target", "late"), ("--exclude", "other"), wish):
+    for more in ((), ("--target", "late"), wish):
         assert planned(place, *more)["late"] == ("held", "stopped"), more
     assert planned(place, *wish)["second"][0] == "replace"
     forget(place, "second")

@@ -290,7 +290,7 @@ def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks
     assert "[TC855]" in said("--replace", "x*")
     assert "[TC855]" in said("--replace", "a=other")
     assert "[TC855]" in said("--cancel-replaced")
-    assert "[TC855]" in said("--replace", "a", "--exclude", "a")
+    assert "[TC855]" in said("--replace", "a", "--target", "b*")
     assert f"--replace a={place.task_id('a')}" in said("--replace", "a")
     edit(place, planMode=True)
     assert "[TC5" in said("--replace", "*", "--max-creates", "1")

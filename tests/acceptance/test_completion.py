@@ -77,7 +77,7 @@ def _complete(_words: Sequence[str]) -> int:
         ("taskctl schema p", ["plain,plan"]),
         ("taskctl plan --max", ["plain,--max-creates"]),
         ("taskctl plan --target r", ["plain,review-costs", "plain,rotate-iam-keys"]),
-        ("taskctl apply --exclude o", ["plain,old-task"]),
+        ("taskctl apply --target o", ["plain,old-task"]),
         ("taskctl plan --target acme/o", ["plain,acme/old-task"]),
         ("taskctl plan --target other/", ["plain,other/rotate-iam-keys"]),
         ("taskctl plan tasks/a.yaml --target ro", ["plain,rotate-iam-keys"]),
@@ -105,7 +105,7 @@ def _complete(_words: Sequence[str]) -> int:
         ("taskctl plan --out pl", ["file,pl"]),
         ("taskctl plan --target = ro", ["plain,rotate-iam-keys"]),  # as bash splits words
         (
-            "taskctl plan --target = ro --exclude = r",
+            "taskctl plan --target = ro --target = r",
             ["plain,review-costs", "plain,rotate-iam-keys"],
         ),
         ("taskctl plan --target fl", ["plain,fleet@eu", "plain,fleet@eu@2026", "plain,fleet@us"]),

@@ -18,7 +18,7 @@ from tests.support.skipped_time import stopped_time
 PATHS = {
     "the path of the new file": ["tasks/new.yaml"],
     "a target": ["--target", "new"],
-    "an exclusion": ["--exclude", "k0"],
+    "a glob": ["--target", "n*"],
     "all manifests": [],
 }
 

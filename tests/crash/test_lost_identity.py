@@ -368,7 +368,7 @@ def test_an_attempt_in_an_inaccessible_organization_does_not_block_other_keys(
     here.sandbox.write(as_tasks({**TEXTS, "k4": "do 4", "k5": "do 5"}, named=["k1"]))
     ended = here.run("apply")
     assert ended.results() == {"k5": "created", "o": "unresolved"}
-    assert "taskctl apply --exclude" in ended.stdout
+    assert "taskctl apply --target" in ended.stdout
 
 
 def test_429_after_the_commit_creates_no_second_task(here: InProcess) -> None:

@@ -83,7 +83,7 @@ def outcome(plan: Plan) -> str:
             *([f"{counted(len(plan.succeeded), 'awaited task')} succeeded"] * bool(plan.succeeded)),
         ]
         return f"Apply records that {' and '.join(recorded)}."
-    is_limited = plan.options.limits_keys
+    is_limited = bool(plan.options.target)
     if not plan.tasks:
         return "No tasks selected." if is_limited else "No changes. There are no tasks."
     if all(task.action is Action.UNCHANGED for task in plan.tasks):
