@@ -65,7 +65,7 @@ ROWS: dict[str, tuple[Rows, str]] = {
     ),
     "state-list": (
         state.listed,
-        "encrypted and shared states",
+        "shared states",
     ),
     "plan-growth": (
         plan.growth,

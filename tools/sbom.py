@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("encryption", "objects", "postgresql")
+EXTRAS = ("objects", "postgresql")
 LOCKED = ("requirements.txt", "requirements-postgresql.txt")
 SPEC_VERSION = "1.6"
 Need = tuple[str, frozenset[str]]

@@ -31,31 +31,18 @@ def is_address(text: str) -> bool:
 
 
 def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str]) -> SharedState:
-    """The shared state at an address, without contacting it. StateError for an unusable address or
-    key, and for a missing extra."""
-    from reconciler.state.encryption import KeyRing
+    """The shared state at an address, without contacting it. StateError for an unusable address,
+    and for a missing extra."""
     from reconciler.state.register import state_error
     from reconciler.state.shared import SharedState
 
     if _has_password(address):
         raise StateError.of(Code.STATE_ADDRESS, "password")
-    ring = KeyRing.of(env)
     try:
         engine = open_engine(address, env, root)
     except (Denied, Unsure) as problem:
         raise state_error(problem, address) from problem
-    return SharedState(engine, clock, ring, run=run_link(env))
-
-
-def refuse_key(file: str, env: Mapping[str, str]) -> None:
-    """StateError if a key is set, because state files are not encrypted."""
-    if not any(name.startswith("TASKCTL_STATE_") for name in env):
-        return  # without the imports
-    from reconciler.state.encryption import KEY, PASSPHRASE, KeyRing
-
-    name = PASSPHRASE if PASSPHRASE in env else KEY
-    if name in env and KeyRing.of(env).current is not None:
-        raise StateError.of(Code.STATE_NOT_ENCRYPTED, "file", file=file, name=name)
+    return SharedState(engine, clock, run=run_link(env))
 
 
 def _has_password(address: str) -> bool:

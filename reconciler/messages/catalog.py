@@ -116,7 +116,7 @@ AREAS = {
     "3": ("entries",),
     "4": ("prompts",),
     "5": ("policy",),
-    "6": ("state", "shared_state", "encryption", "saved_plans"),
+    "6": ("state", "shared_state", "saved_plans"),
     "7": ("service", "tasks"),
     "8": ("usage", "importing", "planning", "environment"),
 }

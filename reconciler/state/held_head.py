@@ -43,7 +43,6 @@ class HeldHead:
         self._stored = fill.saved + fill.journal if fill is not None else 0
         self._problem: StateError | None = None
         self._folded: State | None = None  # the saved state that has all entries of the log
-        self._is_current = taken.is_current
         self._writing = threading.RLock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run_heartbeat, name="heartbeat", daemon=True)
@@ -86,11 +85,10 @@ class HeldHead:
             self._store.describe(state)
             self._stored = self._put_blob(name, state_parts(state))
             earlier = (head.base, *head.bases)
-            bases = earlier[: BASES - 1] if self._is_current else ()
+            bases = earlier[: BASES - 1]
             holder = None if last else head.holder
             new = replace(head, serial=state.serial, base=name, bases=bases, holder=holder)
             self._replace_emptied(new, earlier[len(bases) :])
-            self._is_current = True
         return state
 
     def _replace_emptied(self, head: Head, garbage: Sequence[str] = ()) -> None:
@@ -119,9 +117,7 @@ class HeldHead:
     def _release(self) -> None:
         try:
             folded = self._folded
-            if self._problem is None and folded is not None and not self._is_current:
-                self.save(folded, last=True)  # with the current key
-            elif self._problem is None and self._head.holder is not None:
+            if self._problem is None and self._head.holder is not None:
                 write = self._replace if folded is None else self._replace_emptied
                 write(replace(self._following(), holder=None))
         finally:
@@ -189,7 +185,7 @@ class HeldHead:
         """Stores a blob and returns its size. Not retried, because the content of a name must never
         change."""
         with self._ending():
-            return self._store.put_blob(name, blob, self._head.lineage, beside)
+            return self._store.put_blob(name, blob, beside)
 
     @contextmanager
     def _ending(self) -> Iterator[None]:

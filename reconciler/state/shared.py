@@ -18,7 +18,6 @@ from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.model.remarks import remark
 from reconciler.model.value import replace
 from reconciler.state.codec import VERSION, state_parts
-from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version
 from reconciler.state.held_head import HeldHead
 from reconciler.state.ledger import fold
@@ -48,14 +47,13 @@ class SharedState:
         self,
         engine: Engine,
         clock: Clock,
-        ring: KeyRing,
         *,
         run: str = "",
         wait: Callable[[float], object] = time.sleep,
     ) -> None:
         self._engine, self._clock, self._run, self._wait = engine, clock, run, wait
         self._register = Register(engine, clock, wait)
-        self._store = Store(self._register, ring)
+        self._store = Store(self._register)
 
     @property
     def display_name(self) -> str:
@@ -72,7 +70,6 @@ class SharedState:
         return fold(snapshot.saved, snapshot.events)
 
     def head(self) -> Head:
-        """The head without its tail, which is enough to see the lock."""
         return self._found()[0]
 
     def take(self, claim: Claim) -> Taken:
@@ -102,7 +99,7 @@ class SharedState:
             self._register.retried(self._engine.probe)
             writer = _writer()
             base = f"base-0-0-{writer}"
-            self._store.put_blob(base, state_parts(state), state.lineage)
+            self._store.put_blob(base, state_parts(state))
             try:
                 self._swap(Head(VERSION, state.lineage, state.serial, 0, 0, writer, base), None)
             except HeadMovedError:
@@ -115,13 +112,13 @@ class SharedState:
         alive; None if the state is not locked. Raises StateError if the epoch has changed."""
         with as_state_errors(self.display_name):
             while True:
-                head, data, version = self._found()
+                head, _, version = self._found()
                 if head.holder is None:
                     return None
                 if head.epoch != epoch:
                     code, holder = Code.STATE_UNLOCK, str(head.holder)
                     raise self._refused(code, epoch=epoch, now=head.epoch, holder=holder)
-                freed = self._store.whole_head(data).taken_by(_writer(), None)
+                freed = head.taken_by(_writer(), None)
                 try:
                     self._swap(freed, version)
                 except HeadMovedError:
@@ -156,7 +153,7 @@ class SharedState:
         found = self._register.read()
         if found is None:
             raise self.missing()
-        return self._store.head(found[0])[0], *found
+        return self._store.head(found[0]), *found
 
     def others(self) -> tuple[str, ...]:
         """The addresses of other states beside this one. StateError."""

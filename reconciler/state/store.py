@@ -1,20 +1,16 @@
-"""The contents of a shared state: the head, and the blobs that it names, encrypted and verified.
+"""The contents of a shared state: the head, and the blobs that it names, verified.
 
-The head is one line of JSON with a checksum. `tail` has the newest journal entries: an array, or
-its encrypted form in base64. Everything else stays readable, so that a process without a key can
-see who holds the lock.
+The head is one line of JSON with a checksum. Its `tail` has the newest journal entries.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, visible
@@ -26,7 +22,6 @@ from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json,
 from reconciler.model.value import Stored, Value, replace
 from reconciler.state.attempt import Fill
 from reconciler.state.codec import check_version, decode_event, decode_state
-from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Blob, BlobRoom, Full, Missing, Version, check_size
 from reconciler.state.file import StateSource
 from reconciler.state.lock import Holder
@@ -46,7 +41,6 @@ _AT_ONCE = 8
 _TOGETHER = 1_000  # entries that are joined
 _READS = 4
 _MAX_NUMBER = 2**52
-_TAIL = "head"
 _BLOB = re.compile(r"(?:base-)?[0-9]{1,16}-[0-9]{1,16}-[0-9a-f]{32}")
 """The name of a blob, as `Head.part` makes it."""
 
@@ -84,29 +78,18 @@ class Head(Stored, frozen=True):
         return replace(self, epoch=epoch, seq=seq, writer=writer, holder=holder)
 
 
-def encode_head(head: Head, cipher: Cipher) -> bytes:
-    """The line of a head. Encryption makes it different each time: keep it for a resend."""
-    plain, fields = b"[" + b",".join(head.tail) + b"]", members(encode_json(replace(head, tail=())))
-    sealed = cipher.seal(_TAIL, plain, encode_json(fields))
-    tail = plain if sealed == plain else encode_json(base64.b64encode(sealed).decode())
+def encode_head(head: Head) -> bytes:
+    """The line of a head."""
+    tail, fields = b"[" + b",".join(head.tail) + b"]", members(encode_json(replace(head, tail=())))
     return with_checksum(encode_json(fields | {"tail": Raw(tail)}))
 
 
-class Tail(NamedTuple):
-    """The tail of a head as stored, and the other fields, which are authenticated with it."""
-
-    stored: Raw
-    fields: bytes
-
-
-def decode_head(data: bytes, display_name: str) -> tuple[Head, Tail]:
-    """A head without its tail, and the tail. Raises ShapeError, and StateError for another
-    format."""
+def decode_head(data: bytes, display_name: str) -> Head:
+    """Raises ShapeError, and StateError for another format."""
     check_version(decode_as(int, members(data).get("format", Raw(b"null"))), display_name)
     whole = _intact(data)
-    tail = whole.pop("tail", Raw(b"[]"))
-    fields = encode_json(whole)
-    head = decode_as(Head, fields)
+    tail = tuple(map(bytes, items(whole.pop("tail", Raw(b"[]")))))
+    head = replace(decode_as(Head, encode_json(whole)), tail=tail)
     if not (head.lineage and head.writer):
         raise ShapeError("lineage or writer", "empty")
     if not all(map(_BLOB.fullmatch, (head.base, *head.segments, *head.bases))):
@@ -115,19 +98,7 @@ def decode_head(data: bytes, display_name: str) -> tuple[Head, Tail]:
         raise ShapeError("base or segments", "repeated")
     if not all(0 <= number < _MAX_NUMBER for number in (head.serial, head.epoch, head.seq)):
         raise ShapeError("serial, epoch or seq", "range")
-    return head, Tail(tail, fields)
-
-
-def decode_tail(tail: Tail, cipher: Cipher) -> tuple[bytes, ...]:
-    """The journal entries of a head. Raises ShapeError, and StateError for a wrong key or other
-    fields."""
-    stored = bytes(tail.stored)
-    if stored.startswith(b'"'):
-        try:
-            stored = base64.b64decode(decode_as(str, tail.stored), validate=True)
-        except (binascii.Error, ValueError):
-            raise ShapeError("tail", "base64") from None
-    return tuple(map(bytes, items(cipher.unseal(_TAIL, stored, tail.fields))))
+    return head
 
 
 def encode_segment(texts: Sequence[bytes]) -> Checksummed:
@@ -157,40 +128,24 @@ def _intact(data: Text) -> dict[str, Raw]:
 
 
 class Snapshot(Value, frozen=True):
-    """One version of a shared state: `head`, and the content of every blob that it names.
-    `is_current`: the saved state is encrypted with the current key, or plain if there is none."""
+    """One version of a shared state: `head`, and the content of every blob that it names."""
 
     head: Head
     version: Version
     saved: State
     events: tuple[Event, ...]
-    is_current: bool
 
 
 class Store:
     """Reads and writes the head and the blobs of one state."""
 
-    def __init__(self, register: Register, ring: KeyRing) -> None:
-        self.register, self._ring, self._display_name = register, ring, register.display_name
-        self._cipher: Cipher | None = None
-        self._lineage = ""
+    def __init__(self, register: Register) -> None:
+        self.register, self._display_name = register, register.display_name
 
-    def cipher(self, lineage: str) -> Cipher:
-        """Cached, since deriving a key from a passphrase takes a third of a second."""
-        if self._cipher is None or self._lineage != lineage:
-            self._cipher, self._lineage = Cipher(self._ring, lineage, self._display_name), lineage
-        return self._cipher
-
-    def head(self, data: bytes) -> tuple[Head, Tail]:
-        """A head without its tail, and the tail. Raises StateError."""
+    def head(self, data: bytes) -> Head:
+        """Raises StateError."""
         with self._verifying("head"):
             return decode_head(data, self._display_name)
-
-    def whole_head(self, data: bytes) -> Head:
-        """A head with its tail. Raises StateError, also for a wrong key."""
-        head, tail = self.head(data)
-        with self._verifying("head"):
-            return replace(head, tail=decode_tail(tail, self.cipher(head.lineage)))
 
     def snapshot(self, backend: str) -> Snapshot | None:
         """The newest version; None only if there is none. A missing blob may have been deleted by
@@ -208,11 +163,9 @@ class Store:
 
     def load(self, data: bytes, version: Version, backend: str) -> Snapshot:
         """The content of one version. Raises Missing, and StateError for anything unreadable."""
-        head = self.whole_head(data)
-        names, cipher = [head.base, *head.segments], self.cipher(head.lineage)
-        stored = self._blobs(names)
-        sizes, is_current = list(map(len, stored)), cipher.is_current(stored[0])
-        base, *segments = [cipher.unseal(name, stored.pop(0)) for name in names]
+        head = self.head(data)
+        base, *segments = self._blobs([head.base, *head.segments])
+        size, journal = len(base), sum(map(len, (*segments, *head.tail)))
         saved = self._state(head, base, backend)
         texts: list[bytes] = []
         for name, segment in zip(head.segments, segments, strict=True):
@@ -220,9 +173,8 @@ class Store:
                 texts += decode_segment(segment)
         with self._verifying("journal"):
             events = tuple(decode_event(text) for text in (*texts, *head.tail))
-        journal = sum(sizes[1:]) + sum(map(len, head.tail))
-        fill = Fill(sizes[0], journal, limits.STATE_PART_BYTES, limits.STATE_BYTES)
-        return Snapshot(head, version, replace(saved, fill=fill), events, is_current)
+        fill = Fill(size, journal, limits.STATE_PART_BYTES, limits.STATE_BYTES)
+        return Snapshot(head, version, replace(saved, fill=fill), events)
 
     def _blobs(self, names: Sequence[str]) -> list[Text]:
         """Reads blobs concurrently. Raises Missing, and Oversized for too much in total."""
@@ -237,23 +189,20 @@ class Store:
 
     def swap(self, head: Head, over: Version | None) -> Version:
         """Replaces the head, which must be new; errors as in `Register.swap`."""
-        return self.register.swap(encode_head(head, self.cipher(head.lineage)), over)
+        return self.register.swap(encode_head(head), over)
 
     def describe(self, state: State) -> None:
-        """Tells the engine who changed the state last, unless it is encrypted."""
+        """Tells the engine who changed the state last."""
         last = max(state.runs.values(), key=lambda run: run.at, default=None)
-        known = last is not None and self._ring.current is None
-        about = visible(f"Last change: {last}", f"\n{INVISIBLE}") if known else ""
+        about = visible(f"Last change: {last}", f"\n{INVISIBLE}") if last is not None else ""
         self.register.engine.about = about[:MAX_ABOUT]
 
-    def put_blob(self, name: str, blob: Blob, lineage: str, beside: int = 0) -> int:
-        """Stores a blob, encrypted once, because the content of a name must never change. Returns
-        its size. Raises Full before anything is sent, also if it could not be read together
-        with `beside` other bytes."""
-        stored = self.cipher(lineage).sealed(name, blob)
-        check_size(name, beside + stored.size, limits.STATE_BYTES, Full)
-        self.register.put_blob(name, stored)
-        return stored.size
+    def put_blob(self, name: str, blob: Blob, beside: int = 0) -> int:
+        """Stores a blob and returns its size. Raises Full before anything is sent, also if it
+        could not be read together with `beside` other bytes."""
+        check_size(name, beside + blob.size, limits.STATE_BYTES, Full)
+        self.register.put_blob(name, blob)
+        return blob.size
 
     def damaged(self, part: str, reason: Arg) -> StateError:
         code = Code.STATE_PART_DAMAGED

@@ -18,7 +18,6 @@ from reconciler import __version__
 from reconciler.model.value import replace
 from reconciler.state.attempt import ChangeKind, RecordChange, Run
 from reconciler.state.codec import VERSION, encode_event, encode_state
-from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.journal import Header, Journal, Replay
 from reconciler.state.ledger import fold
 from reconciler.state.local import content_of
@@ -115,8 +114,7 @@ def _write_shared(folder: Path) -> None:
     head = Head(
         VERSION, saved.lineage, saved.serial, 1, 3, "c" * 32, base, None, (part,), (), tuple(rest)
     )
-    plain = Cipher(KeyRing(), saved.lineage, "")
-    stored = (encode_head(head, plain), encode_state(saved), bytes(encode_segment([first])))
+    stored = (encode_head(head), encode_state(saved), bytes(encode_segment([first])))
     for file, data in zip(SHARED.values(), stored, strict=True):
         (folder / file).write_bytes(data)
 

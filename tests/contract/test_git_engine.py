@@ -141,7 +141,7 @@ def test_programs_of_git_get_no_secrets(
     git(here.folder, "config", "protocol.ext.allow", "always")
     git(here.folder, "remote", "set-url", "origin", f"ext::{script}")
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "s3cr3t-token")
-    monkeypatch.setenv("TASKCTL_STATE_KEY", "s3cr3t-key")
+    monkeypatch.setenv("TASKCTL_SERVE_TOKEN", "s3cr3t-key")
     with closing(here.engine()) as engine, pytest.raises((Unsure, Denied)):
         engine.read()
     assert "s3cr3t" not in seen.read_text()

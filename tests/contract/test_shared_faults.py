@@ -12,14 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.value import replace
-from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Engine, Pace, open_engine
 from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, Recorded
@@ -306,16 +305,10 @@ def test_a_stale_holder_without_its_blobs_changes_nothing(machines: Machines) ->
 # Invalid states
 
 
-class _NoCipher:
-    def seal(self, name: str, data: bytes, context: bytes) -> bytes:
-        del name, context
-        return data
-
-
 def encoded(head: Head, **changes: Any) -> bytes:
     """Different bytes on every call."""
     other = replace(head, writer=secrets.token_hex(16), **changes)
-    return encode_head(other, cast("Cipher", _NoCipher()))
+    return encode_head(other)
 
 
 WRONG: dict[str, tuple[Code, Callable[[Head], bytes]]] = {
@@ -334,7 +327,7 @@ def test_an_invalid_head_is_rejected_and_unchanged(machines: Machines) -> None:
     machine, other = machines.new(), machines.new()
     found = machine.engine.read()
     assert found is not None
-    version, sound = found[1], decode_head(found[0], "")[0]
+    version, sound = found[1], decode_head(found[0], "")
     for name, (code, change) in WRONG.items():
         data = change(sound)
         version = machine.engine.swap(data, version)
@@ -352,7 +345,7 @@ def test_a_server_that_ignores_conditions_is_rejected(monkeypatch: pytest.Monkey
         monkeypatch.setenv(key, value)
     with careless_s3() as endpoint:
         engine = open_engine(f"s3://states/careless?endpoint={endpoint}", os.environ)
-        place = SharedState(engine, SystemClock(), KeyRing.of({}))
+        place = SharedState(engine, SystemClock())
         with pytest.raises(StateError) as problem:
             place.create(NEW)
         assert code_of(problem) is Code.STATE_UNCONDITIONAL

@@ -233,7 +233,7 @@ ON_FILES: Sequence[Mischief] = (
 
 def unlock(round_: Round) -> None:
     """Releases the lock of the first apply, whatever it is doing."""
-    head = decode_head(head_of(round_)[0], "")[0]
+    head = decode_head(head_of(round_)[0], "")
     if head.holder is not None:
         round_.sandbox.on_state("unlock", str(head.epoch))
 

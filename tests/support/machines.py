@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Pace
 from reconciler.state.location import Claim
 from reconciler.state.model import State
@@ -58,7 +57,7 @@ class Machines:
         def wait(seconds: float) -> None:
             time.sleep(min(seconds, MAX_WAIT))
 
-        return Machine(engine, SharedState(engine, clock, KeyRing.of({}), wait=wait))
+        return Machine(engine, SharedState(engine, clock, wait=wait))
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Blob, BlobRoom, Engine, Missing, Moved, Pace, Unsure, Version
 from reconciler.state.model import State
 from reconciler.state.shared import SharedState
@@ -56,7 +55,6 @@ class MemoryEngine:
     on_read: Callable[[], object] = lambda: None
     on_probe: Callable[[], object] = lambda: None
     guard: threading.RLock = field(default_factory=threading.RLock)
-    ring: KeyRing = field(default_factory=KeyRing)
 
     def read(self) -> tuple[bytes, Version] | None:
         self.asked.append("read")
@@ -112,7 +110,7 @@ class MemoryEngine:
     def place(self) -> SharedState:
         """The shared state in this engine, as another process would open it."""
         engine: Engine = self
-        return SharedState(engine, self.clock, self.ring, wait=self.clock.wait)
+        return SharedState(engine, self.clock, wait=self.clock.wait)
 
 
 def saved_in(engine: MemoryEngine) -> State:

@@ -37,7 +37,6 @@ from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
 from reconciler.state import edit
 from reconciler.state.attempt import Baseline, KeyNotes
-from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
 from reconciler.state.held_head import HeldHead
 from reconciler.state.local import LocalState
@@ -169,7 +168,7 @@ class World:
             return LocalState(self.state_path)
         engine = self.served.runner(f"s{secrets.token_hex(4)}").engine()
         engine.pace = PACE  # type: ignore[misc]
-        place = SharedState(engine, self.clock, KeyRing.of({}), wait=self.clock.sleep)
+        place = SharedState(engine, self.clock, wait=self.clock.sleep)
         assert place.create(State(secrets.token_hex(16), 0, BACKEND))
         return place
 

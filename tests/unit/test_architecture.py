@@ -32,7 +32,6 @@ reports are values, below the rest of their packages."""
 
 DOORS: dict[str, str | tuple[str, ...]] = {
     "click": "cli/",
-    "cryptography": "state/encryption.py",
     "deepdiff": "plan/diff.py",
     "jsonschema": "manifest/schema.py",
     "jsonschema_rs": "manifest/schema.py",

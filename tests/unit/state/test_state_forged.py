@@ -1,8 +1,7 @@
-"""Shared states that somebody else has written, without the key or with impossible contents."""
+"""Shared states that somebody else has written, with impossible contents."""
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -12,19 +11,16 @@ from reconciler.model import limits
 from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
-from reconciler.state.encryption import KEY, KeyRing
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.store import decode_head
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, attempt, empty, record
 from tests.unit.state.test_state_shared import code_of, head, open_in
 
-RING = KeyRing.of({KEY: base64.b64encode(bytes(32)).decode()})
 
-
-def encrypted(*, ring: KeyRing = RING) -> MemoryEngine:
+def interrupted() -> MemoryEngine:
     """With two saved states, a segment, and an entry in the tail, as a killed apply leaves it."""
-    engine = MemoryEngine(ring=ring)
+    engine = MemoryEngine()
     assert engine.place().create(empty())
     first = open_in(engine)
     first.append(Recorded(record(1)))
@@ -45,37 +41,6 @@ def forge(engine: MemoryEngine, **changes: Any) -> None:
     engine.version += 1
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"segments": []},
-        {"epoch": 1},
-        {"seq": 9},
-        {"holder": None},
-        {"writer": "0" * 32},
-        {"bases": []},
-    ],
-    ids=str,
-)
-def test_no_field_of_an_encrypted_head_can_be_replaced(changes: dict[str, Any]) -> None:
-    """Without `segments`, for example, the attempts of a killed apply would be unknown."""
-    engine = encrypted()
-    assert len(engine.place().read(BACKEND).attempts) == 2
-    forge(engine, **changes)
-    with pytest.raises(StateError) as problem:
-        engine.place().read(BACKEND)
-    assert code_of(problem) is Code.STATE_CIPHERTEXT
-
-
-def test_an_encrypted_head_cannot_name_an_earlier_base() -> None:
-    engine = encrypted()
-    base, serial = head(engine)["bases"][0], head(engine)["serial"] - 1  # type: ignore[index,operator]
-    forge(engine, base=base, serial=serial)
-    with pytest.raises(StateError) as problem:
-        engine.place().read(BACKEND)
-    assert code_of(problem) is Code.STATE_CIPHERTEXT
-
-
 @pytest.mark.parametrize("field", ["base", "segments", "bases"])
 @pytest.mark.parametrize(
     "name",
@@ -84,7 +49,7 @@ def test_an_encrypted_head_cannot_name_an_earlier_base() -> None:
     ids=ascii,
 )  # fmt: skip
 def test_a_blob_has_a_name_that_taskctl_gives(field: str, name: str) -> None:
-    engine = encrypted(ring=KeyRing())
+    engine = interrupted()
     forge(engine, **{field: name if field == "base" else [name]})
     engine.asked.clear()
     with pytest.raises(StateError) as problem:
@@ -96,7 +61,7 @@ def test_a_blob_has_a_name_that_taskctl_gives(field: str, name: str) -> None:
 @pytest.mark.parametrize("field", ["epoch", "seq", "serial"])
 @pytest.mark.parametrize("number", [-1, 2**53, 2**64 - 1])
 def test_a_number_that_cannot_be_increased_is_damage(field: str, number: int) -> None:
-    engine = encrypted(ring=KeyRing())
+    engine = interrupted()
     forge(engine, **{field: number})
     with pytest.raises(StateError) as problem:
         open_in(engine)
@@ -117,8 +82,8 @@ def test_many_entries_of_one_commit_do_not_make_the_head_unreadable() -> None:
 
 
 def test_the_blobs_of_one_state_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = encrypted(ring=KeyRing())
-    found = decode_head(engine.head or b"", "")[0]
+    engine = interrupted()
+    found = decode_head(engine.head or b"", "")
     size = sum(len(engine.blobs[name]) for name in (found.base, *found.segments))
     monkeypatch.setattr(limits, "STATE_BYTES", size)
     assert len(engine.place().read(BACKEND).attempts) == 2
@@ -130,8 +95,8 @@ def test_the_blobs_of_one_state_have_a_limit(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_blob_is_named_only_once() -> None:
     """Otherwise one large blob would count once and be read as often as the head has room for."""
-    engine = encrypted(ring=KeyRing())
-    names = list(decode_head(engine.head or b"", "")[0].segments)
+    engine = interrupted()
+    names = list(decode_head(engine.head or b"", "").segments)
     forge(engine, segments=[*names, *names])
     with pytest.raises(StateError) as problem:
         engine.place().read(BACKEND)

@@ -16,7 +16,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, Stage
-from reconciler.state.encryption import KeyRing
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim, StateLocation
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
@@ -94,7 +93,7 @@ class World:
             return LocalState(self.folder / f"{number}.json")
         memory = self.engines[number]
         engine: Any = Engine(memory, process)
-        return SharedState(engine, memory.clock, KeyRing(), wait=memory.clock.wait)
+        return SharedState(engine, memory.clock, wait=memory.clock.wait)
 
     def opened(self, place: StateLocation) -> Session:
         wait = timedelta(minutes=5)

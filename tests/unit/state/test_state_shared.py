@@ -13,12 +13,10 @@ from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import encode_event
-from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Blob, Unconditional, Unsure
 from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Session
-from reconciler.state.shared import SharedState
 from reconciler.state.store import encode_segment
 from tests.support.diagnostics import words_of
 from tests.support.memory_engine import MemoryEngine
@@ -157,20 +155,13 @@ def test_a_write_with_a_lost_response_is_done_once(engine: MemoryEngine, session
     assert set(engine.place().read(BACKEND).attempts) == {mark_at(1), mark_at(2)}
 
 
-def test_a_failed_write_is_resent_byte_for_byte(
-    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TASKCTL_STATE_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
-    ring = KeyRing.of({"TASKCTL_STATE_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
-    place = SharedState(engine, engine.clock, KeyRing(ring.current), wait=engine.clock.wait)
-    session = Session(place.take(Claim(BACKEND, "apply")))
+def test_a_failed_write_is_resent_byte_for_byte(engine: MemoryEngine, session: Session) -> None:
     engine.swapped.clear()
     engine.faults = ["cut", "cut"]
     session.append(Attempted(attempt(1)))
     session.close()
     first, second, third, *_ = engine.swapped
     assert first == second == third
-    assert b"message" not in first
 
 
 def test_after_an_unknown_write_nothing_is_sent(engine: MemoryEngine, session: Session) -> None:
