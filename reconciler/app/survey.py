@@ -14,9 +14,10 @@ from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Service, TaskPage
 from reconciler.model.task import TaskId
-from reconciler.plan.lookup import BASELINE_SIZE, Lookup
+from reconciler.plan.lookup import BASELINE_SIZE, Lookup, newest_of
 from reconciler.plan.view import RemoteView
 from reconciler.remote.cache import TaskCache
+from reconciler.state.attempt import Baseline
 from reconciler.system.cache import UserCache
 
 FEW = 10
@@ -41,7 +42,7 @@ class _Findings:
     cut_short: set[str] = field(default_factory=set)
     refused: dict[str, tuple[Remark, ...]] = field(default_factory=dict)
     unlisted: dict[str, Remark] = field(default_factory=dict)
-    newest: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    newest: dict[str, Baseline] = field(default_factory=dict)
 
 
 class Survey:
@@ -120,14 +121,14 @@ class _Organization:
     def _read_list(self, pages: Iterator[TaskPage]) -> int:
         """Reads the list, newest first, only as far as necessary. Returns the number of pages."""
         org_name, found, read = self.lookup.org_name, self.found, 0
-        listed: dict[str, None] = {}
+        listed: dict[str, RemoteTask] = {}
         for page in pages:
             read += 1
             if page.problem is not None:
                 found.unlisted[org_name] = page.problem.cause
             kept = []
             for task in page:
-                listed[task.id] = None
+                listed[task.id] = task
                 if self._add(task, listed):
                     kept.append(task)
             if kept:
@@ -137,7 +138,7 @@ class _Organization:
             if self._is_enough(listed):
                 break
         if org_name not in found.unlisted:
-            found.newest.setdefault(org_name, tuple(listed)[:BASELINE_SIZE])
+            found.newest.setdefault(org_name, newest_of(org_name, listed.values(), self.identity))
         self._keep_newest()
         return read
 

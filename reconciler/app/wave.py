@@ -243,8 +243,7 @@ class Wave:
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)
         view = self._planning.view
-        newest = view.newest if view is not None else {}
-        self._compared = {org: Baseline(org, ids) for org, ids in newest.items()}
+        self._compared = view.newest if view is not None else {}
         self._session.sign(this_run(ctx.client, ctx.clock))  # whose identity is known by now
         apply_ctx = ApplyContext(
             service=ctx.client,

@@ -14,10 +14,11 @@ from reconciler.model.canonical import digest
 from reconciler.model.clock import Clock
 from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.remarks import Remark, remark
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.wire import create_body
-from reconciler.plan.lookup import BASELINE_SIZE, moved_ref
+from reconciler.plan.lookup import BASELINE_SIZE, moved_ref, newest_of
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.model import Attempted, BaselineRead, Closed, Record
@@ -109,15 +110,15 @@ class TaskCreator:
         has read them. Raises RemoteError: without the list, a create could not be looked up."""
         with self._baseline_lock:
             if org_name not in self._ctx.baselines:
-                listed: dict[str, None] = {}
+                listed: dict[str, RemoteTask] = {}
                 for page in self._ctx.service.list_tasks(org_name):
                     if page.problem is not None:
                         raise RemoteError([page.problem])
-                    listed |= dict.fromkeys(task.id for task in page)
+                    listed |= {task.id: task for task in page}
                     if len(listed) >= BASELINE_SIZE:
                         break
-                ids = tuple(listed)[:BASELINE_SIZE]
-                self._ctx.baselines[org_name] = Baseline(org_name, ids)
+                read = newest_of(org_name, listed.values(), self._ctx.identity)
+                self._ctx.baselines[org_name] = read
             return self._ctx.baselines[org_name]
 
     def _is_over(self, ref: TaskRef) -> bool:

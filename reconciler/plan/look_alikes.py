@@ -237,7 +237,8 @@ def _searches(
     tasks: Iterable[DesiredTask], pool: _Pool, state: State, options: PlanOptions
 ) -> list[_Search]:
     """Those that have found anything, in the order of their keys. Usually there are few."""
-    compared = cache(lambda org_name: adopt_depth(org_name, state, options).ids)
+    identity = pool.view.identity
+    compared = cache(lambda org_name: adopt_depth(org_name, state, identity, options).ids)
     every = (_Search(t, pool, compared(t.ref.org_name), options.settle_time) for t in tasks)
     found = [search for search in every if search.same or search.doubt(())]
     return sorted(found, key=lambda search: natural(search.task.ref))

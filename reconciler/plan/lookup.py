@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping, 
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
@@ -33,6 +34,13 @@ _MANY = 20_000
 _OLDEST = 10
 """A lookup ends once half of this many of a baseline's oldest IDs have been seen. The newest prove
 nothing: the list can lag, and the clocks of the service's nodes differ."""
+
+
+def newest_of(org_name: str, listed: Iterable[RemoteTask], identity: Identity) -> Baseline:
+    """The baseline of the tasks that `identity` has listed, newest first."""
+    tasks = list(islice(listed, BASELINE_SIZE))
+    newest_at = tasks[0].created_at if tasks else None
+    return Baseline(org_name, tuple(task.id for task in tasks), identity, newest_at)
 
 
 class Depth(NamedTuple):
@@ -214,7 +222,7 @@ def _lookup(
         attempts=tuple(own),
         foreign=len(own) < len(attempts),
         attempt_depths=frozenset(Depth.of(state.baseline_of(attempt)) for attempt in own),
-        adopt_depth=adopt_depth(org_name, state, options),
+        adopt_depth=adopt_depth(org_name, state, identity, options),
         limit=None if options.adopt else MOST,
         recorded=recorded,
         named=named,
@@ -293,10 +301,12 @@ def _removed_ids(missing: Iterable[DesiredTask], state: State) -> set[str]:
     }
 
 
-def adopt_depth(org_name: str, state: State, options: PlanOptions) -> Depth:
-    """How far back to search for look-alikes: to what was read by the last apply that compared
-    every key, or to the end."""
-    return TO_THE_END if options.adopt else Depth.of(state.compared(org_name))
+def adopt_depth(org_name: str, state: State, identity: Identity, options: PlanOptions) -> Depth:
+    """How far back to search for look-alikes: to what this identity read in the last apply that
+    compared every key, or to the end."""
+    read = state.compared(org_name)
+    is_own = read is not None and identity.same_as(read.identity)
+    return Depth.of(read) if is_own and not options.adopt else TO_THE_END
 
 
 def record_of(task: DesiredTask, state: State) -> Record | None:

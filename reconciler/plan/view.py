@@ -11,6 +11,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.value import Value, field
+from reconciler.state.attempt import Baseline
 
 
 class RemoteView(Value, frozen=True):
@@ -27,7 +28,7 @@ class RemoteView(Value, frozen=True):
     `cut_short`: the organizations whose lookup ended at its limit.
     `refused`: why the organization could not be read at all.
     `unlisted`: why the organization's list does not prove that a task is absent.
-    `newest`: the IDs of the newest tasks, newest first; only of organizations with a valid list.
+    `newest`: the newest tasks; only of organizations with a valid list.
     """
 
     identity: Identity
@@ -39,7 +40,7 @@ class RemoteView(Value, frozen=True):
     cut_short: Set[str] = frozenset()
     refused: Mapping[str, Arg] = field(default_factory=dict)
     unlisted: Mapping[str, Arg] = field(default_factory=dict)
-    newest: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    newest: Mapping[str, Baseline] = field(default_factory=dict)
     ignored_date: Diagnostic | None = None
 
     @property

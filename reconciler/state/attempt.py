@@ -102,11 +102,14 @@ class Attempt(Stored, frozen=True, kw_only=True):
 
 
 class Baseline(Stored, frozen=True):
-    """The newest tasks of an organization at one time, newest first. No later attempt created any
-    of them."""
+    """The newest tasks of an organization at one time, newest first, as `identity` saw them: it
+    proves nothing for another. No later attempt created any of them. `newest_at`: when the first of
+    them was created, by the service."""
 
     org_name: str
     ids: tuple[str, ...]
+    identity: Identity
+    newest_at: Moment | None = None
 
     @property
     def name(self) -> str:
@@ -115,7 +118,8 @@ class Baseline(Stored, frozen=True):
 
 @lru_cache(64)
 def _name_of(baseline: Baseline) -> str:
-    return digest([baseline.org_name, baseline.ids]).removeprefix("sha256:")[:16]
+    seen = [baseline.org_name, baseline.ids, baseline.identity.proof()]
+    return digest(seen).removeprefix("sha256:")[:16]
 
 
 class HistoryEntry(Stored, frozen=True):

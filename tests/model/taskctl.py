@@ -212,7 +212,9 @@ def _view(
                 found[task_id], messages[task_id] = remote, _message(task, setting)
             elif task.id in question.ids:
                 found[task_id] = remote
-    return RemoteView(who, clocks, tasks=found, messages=messages, newest={ORG: listed})
+    return RemoteView(
+        who, clocks, tasks=found, messages=messages, newest={ORG: Baseline(ORG, listed, ME)}
+    )
 
 
 # What a process writes
@@ -220,7 +222,7 @@ def _view(
 
 def _baseline(ids: tuple[str, ...], setting: Setting) -> Baseline:
     """The newest 100 of the tasks that a process has listed first."""
-    return Baseline(ORG, ids if setting.assumed.repeats_no_very_old_task else ())
+    return Baseline(ORG, ids if setting.assumed.repeats_no_very_old_task else (), ME)
 
 
 def _attempt(mark: str, listed: tuple[str, ...], setting: Setting) -> Attempt:
@@ -322,7 +324,7 @@ def note_duplicates(world: World, process: Process, setting: Setting) -> int:
         list_tasks=lambda _: [TaskPage(tuple(listed))],
         first_message=lambda _, task_id: _message(by_id[task_id], setting),
     )
-    session, baselines = _Session(world.state), {ORG: Baseline(ORG, process.listed)}
+    session, baselines = _Session(world.state), {ORG: Baseline(ORG, process.listed, ME)}
     context: Any = SimpleNamespace(
         session=session,
         service=service,
@@ -362,7 +364,7 @@ def has_hidden_duplicate(world: World, process: Process, setting: Setting) -> bo
 @cache
 def compared(number: int, baseline: tuple[str, ...]) -> int:
     """The state after an apply that has compared every key of all manifests."""
-    read = Baseline(ORG, baseline)
+    read = Baseline(ORG, baseline, ME)
     state = replace(
         state_of(number),
         baselines={**state_of(number).baselines, read.name: read},

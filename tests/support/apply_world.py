@@ -190,7 +190,7 @@ class World:
             settle_time=timedelta(seconds=settle),
             confirms=lambda task: self.confirms(task),
             recurrences=self.recurrences,
-            baselines={ORG: Baseline(ORG, ())},
+            baselines={ORG: Baseline(ORG, (), ME)},
         )
         self.executor = Executor(self.ctx, parallelism)
 

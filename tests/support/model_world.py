@@ -255,7 +255,7 @@ class World:
             cancel=cancel,
             ages=ages,
             settle_time=options.settle_time,
-            baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
+            baselines=dict(view.newest),
         )
         settle = options.settle_time
         loop = Loop(ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None)

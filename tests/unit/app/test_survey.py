@@ -193,7 +193,7 @@ def test_a_404_while_the_list_fails_is_an_error_not_absence(reader: Reader) -> N
 # Attempts
 
 
-BEFORE = Baseline("acme", tuple(f"b{n}" for n in range(BASELINE_SIZE)))
+BEFORE = Baseline("acme", tuple(f"b{n}" for n in range(BASELINE_SIZE)), ME)
 
 
 def tried(**more: Any) -> State:
@@ -217,17 +217,17 @@ def test_a_lookup_ends_when_half_of_its_oldest_tasks_were_seen(reader: Reader) -
 
 def test_a_lookup_does_not_end_before_it_has_read_the_newest_tasks(reader: Reader) -> None:
     """Pages can be small, and a task of a node with a slow clock is listed after older ones."""
-    first = Baseline("acme", ("b0",))
+    first = Baseline("acme", ("b0",), ME)
     made = attempt("a", ago(minutes=9), baseline=first.name)
     known = state(attempts=[made], baselines={first.name: first})
     view = reader.read(Shown([remote("b0")], [remote("late")]), desired("a"), known=known)
     assert "late" in ids(view)
-    assert view.newest == {"acme": ("b0", "late")}
+    assert view.newest["acme"].ids == ("b0", "late")
 
 
 def test_what_is_listed_after_a_full_baseline_is_not_read(reader: Reader) -> None:
     """However long a page is: otherwise each plan with a new key reads a thousand old tasks."""
-    full = Baseline("acme", tuple(f"b{number}" for number in range(BASELINE_SIZE)))
+    full = Baseline("acme", tuple(f"b{number}" for number in range(BASELINE_SIZE)), ME)
     service = Shown([remote("new"), *map(remote, full.ids), remote("older")])
     known = state(baselines={full.name: full}, latest={"acme": full.name})
     assert ids(reader.read(service, desired("a"), known=known)) == {"new"}
@@ -393,6 +393,9 @@ def test_all_tasks_are_read_or_those_since_the_last_apply_of_all_manifests(
     assert ids(reader.read(Shown(*pages), desired("a"), known=known)) == {"new"}
     restored = reader.read(Shown(*pages), desired("a"), known=known, adopt=True)
     assert {"new", "old"} <= ids(restored)
+    theirs = replace(BEFORE, identity=SOMEONE)
+    known = state(baselines={theirs.name: theirs}, latest={"acme": theirs.name})
+    assert {"new", "old"} <= ids(reader.read(Shown(*pages), desired("a"), known=known))
 
 
 def test_only_own_unrecorded_tasks_with_matching_settings_are_read(reader: Reader) -> None:
@@ -415,7 +418,7 @@ def test_for_a_create_only_the_newest_tasks_are_listed_if_none_are_compared(
     service = Shown([remote("t")])
     view = reader.read(service, desired("a", adopt=False), known=state())
     assert service.asked == ["list acme", "page 0"]
-    assert view.newest == {"acme": ("t",)}
+    assert view.newest["acme"].ids == ("t",)
     reader.read(service, desired("a", task_id="t"), known=state())
     assert service.asked[2:] == ["get t"]
 

@@ -17,7 +17,7 @@ from reconciler.state.attempt import Baseline
 from reconciler.state.model import State
 from tests.support.apply_world import World
 from tests.support.diagnostics import failed
-from tests.support.plan_values import ago, attempt, duplicate, message, record, remote, state
+from tests.support.plan_values import ME, ago, attempt, duplicate, message, record, remote, state
 
 MARK = "2026-11-24T11:00:00.123456Z"
 DOWN = failed(RemoteError, "HTTP 500")
@@ -88,7 +88,7 @@ def test_a_task_of_somebody_else_is_not_read(monkeypatch: pytest.MonkeyPatch, co
 
 def test_every_newer_task_is_read_and_no_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(state([record("a", "t", marks=(MARK,))]))
-    world.ctx.baselines["acme"] = Baseline("acme", ("u0", "u1"))
+    world.ctx.baselines["acme"] = Baseline("acme", ("u0", "u1"), ME)
     said = {**{f"u{n}": message("x") for n in range(200)}, "last": message("work of a", MARK)}
     _, found = search(said, monkeypatch, world=world)
     assert set(world.calls.of("read")) == said.keys() - {"u0", "u1"}

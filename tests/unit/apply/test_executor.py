@@ -25,6 +25,7 @@ from tests.support.apply_world import World, lost
 from tests.support.diagnostics import error
 from tests.support.generated_tasks import DUE, review
 from tests.support.plan_values import (
+    ME,
     NOW,
     ago,
     attempt,
@@ -228,7 +229,7 @@ def test_nothing_is_sent_once_the_lock_is_lost() -> None:
 
 def test_an_id_that_existed_before_is_not_an_outcome() -> None:
     world = World()
-    world.ctx.baselines["acme"] = Baseline("acme", ("t",))
+    world.ctx.baselines["acme"] = Baseline("acme", ("t",), ME)
     world.service.outcomes["a"] = [Created("t")]
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.UNRESOLVED
@@ -302,7 +303,7 @@ def test_a_baseline_has_the_newest_tasks_however_small_pages_are() -> None:
 
 def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
     world = World()
-    world.ctx.baselines["other"] = Baseline("other", ())
+    world.ctx.baselines["other"] = Baseline("other", (), ME)
     world.service.outcomes["a"] = [Refused("no tokens left", 402)]
     tasks = world.planned(desired("a"), desired("b"), desired("c", org_name="other"))
     results = world.run(*tasks)

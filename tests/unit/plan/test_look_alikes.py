@@ -118,13 +118,13 @@ def test_a_look_alike_is_adopted_only_if_it_qualifies(
     declared: dict[str, Any], shown: dict[str, Any], expected: Action
 ) -> None:
     seen = view([remote("t", **{"created": ago(hours=1), **shown})], LOOK)
-    before = Baseline("acme", ("t",))
+    before = Baseline("acme", ("t",), ME)
     known = state(baselines={before.name: before}, latest={"acme": before.name})
     assert only(plan([desired("a", **declared)], known, seen, ADOPT)).action is expected
 
 
 def test_what_the_last_apply_has_compared_is_no_look_alike() -> None:
-    before = Baseline("acme", ("t",))
+    before = Baseline("acme", ("t",), ME)
     known = state(baselines={before.name: before}, latest={"acme": before.name})
     assert only(plan([desired("a")], known, SEEN)).action is Action.CREATE
 
@@ -164,7 +164,7 @@ def test_a_look_alike_with_its_credentials_removed_is_unresolved() -> None:
 
 def removed(key: str = "a", **more: Any) -> State:
     """A state whose user has removed the record of a task by hand, long after it was compared."""
-    before = Baseline("acme", ("t",))
+    before = Baseline("acme", ("t",), ME)
     task = record("a", "t", identity=more.pop("identity", ME)).retired(NOW, adoptable=True)
     known = state(baselines={before.name: before}, latest={"acme": before.name}, **more)
     return fold(known, [Retired(replace(task, ref=task.ref._replace(key=key)))])

@@ -23,9 +23,10 @@ from reconciler.state.move import abort, migrate
 from reconciler.state.session import Session, read_state
 from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
+from tests.support.plan_values import ME
 from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
 
-BEFORE = Baseline("acme", ("id-8", "id-9"))
+BEFORE = Baseline("acme", ("id-8", "id-9"), ME)
 
 
 class KilledError(BaseException):

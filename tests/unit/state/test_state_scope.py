@@ -13,10 +13,10 @@ from reconciler.state.local import LocalState
 from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
 from reconciler.state.session import Session, read_state
-from tests.support.plan_values import NOW, attempt, record
+from tests.support.plan_values import ME, NOW, attempt, record
 
 BACKEND = "https://api.example.com"
-FIRST, SECOND = Baseline("acme", ("t1", "t0")), Baseline("acme", ("t2", "t1"))
+FIRST, SECOND = Baseline("acme", ("t1", "t0"), ME), Baseline("acme", ("t2", "t1"), ME)
 
 
 def ended(path: Path, *compared: Baseline, key: str = "a") -> State:
@@ -36,7 +36,7 @@ def test_what_was_compared_is_no_look_alike_any_more(path: Path) -> None:
     state = ended(path, FIRST)
     assert state.compared("acme") == FIRST
     assert state.compared("other") is None
-    later = ended(path, SECOND, Baseline("other", ()), key="b")
+    later = ended(path, SECOND, Baseline("other", (), ME), key="b")
     assert later.compared("acme") == SECOND
     assert FIRST.name not in later.baselines
     assert ended(path, key="c").compared("acme") == SECOND
