@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.app.cancellation import refused_cancellations
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.duplicates import ListedDuplicates, read_duplicates
@@ -175,7 +174,6 @@ class Planning:
             *plan.diagnostics,
             *self._duplicates.warnings(state, adopted),
             *self._careless(plan),
-            *refused_cancellations(self._ctx, plan),
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from reconciler.app.cancellation import send_cancellation
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.planning import (
@@ -38,7 +37,7 @@ from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.state.attempt import Baseline
-from reconciler.state.edit import drop_void, mark_done, update_declared
+from reconciler.state.edit import mark_done, update_declared
 from reconciler.state.model import Aged
 from reconciler.system import memory
 
@@ -199,9 +198,7 @@ class Wave:
         """The plan of a later wave: only for held tasks, without the options for other tasks."""
         if self._follows:
             refuse_other_periods(self._ctx, self._space)
-        options = replace(
-            self._space.options, replace=(), cancel_replaced=False, allow_recreate=(), update=False
-        )
+        options = replace(self._space.options, replace=(), allow_recreate=(), update=False)
         return self._planning.plan(self._session.state, options, only=self._follows)
 
     def _ask_about_gone(self, plan: Plan) -> tuple[str, ...] | None:
@@ -254,7 +251,6 @@ class Wave:
             started=progress.started,
             ended=progress.ended,
             paused=progress.paused,
-            cancel=lambda record: send_cancellation(ctx, record),
             ages=self._ages,
             settle_time=plan.options.settle_time,
             baselines=dict(self._compared),
@@ -306,8 +302,6 @@ class Wave:
         try:
             self._session.append(*update_declared(self._session.state, self._space.desired))
             self._session.append(*mark_done(self._session.state, self._planning.done))
-            declared = {task.ref for task in self._space.desired}
-            self._session.append(*drop_void(self._session.state, declared))
             self._note_waited()
             self._session.drop_duplicates(self._planning.over)
             self._session.close()  # which writes the state, and releases the lock

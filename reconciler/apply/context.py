@@ -21,7 +21,6 @@ from reconciler.state.model import Event, Record, State
 
 if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence
-    from reconciler.tasks.delivery import Cancellation
 
 
 class StateSession(Protocol):
@@ -47,10 +46,10 @@ class ApplyContext(Value, frozen=True):
     """The dependencies of the executor and the loop.
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `paused` is called with
-    the seconds for which creates are paused, and the unknown outcome that is the cause. `cancel`
-    cancels the task of a record. `ages` is told when this apply's attempts are sent, `baselines`
-    collects the baselines that it has read, by organization. `settle_time` is journaled with each
-    attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks a person
+    the seconds for which creates are paused, and the unknown outcome that is the cause. `ages` is
+    told when this apply's attempts are sent, `baselines` collects the baselines that it has read,
+    by organization. `settle_time` is journaled with each attempt. `recurrences` are those of the
+    manifests, by file and entry. `confirms` asks a person
     whether an attempt has created the `candidate` of a planned task.
     """
 
@@ -61,7 +60,6 @@ class ApplyContext(Value, frozen=True):
     wait: Callable[[float], bool]
     started: Callable[[TaskRef], None]
     ended: Callable[[TaskResult], None]
-    cancel: Callable[[Record], Cancellation]
     ages: AttemptAges
     settle_time: timedelta
     paused: Callable[[float, Arg], None] = lambda *_: None

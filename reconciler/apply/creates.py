@@ -186,7 +186,6 @@ class TaskCreator:
             started_at=now,
             sensitive=desired.sensitive,
             replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
-            cancels=task.cancels,
             settle_time=ctx.settle_time.total_seconds(),
             window=ctx.window,
             baseline=baseline.name,

@@ -19,16 +19,12 @@ from reconciler.apply.patches import TaskPatcher
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
 from reconciler.model.diagnostics import StateError
-from reconciler.model.remarks import Arg, Remark, remark
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
-from reconciler.plan.owed import record_of_owed
 from reconciler.plan.plan import Action, Effect, PlannedTask, Reason
-from reconciler.state.attempt import Owed
-from reconciler.state.model import Record, Recorded
-
-_REPLACED = (Result.REPLACED, Result.ADOPTED)
+from reconciler.state.model import Record
 
 
 class Executor:
@@ -78,7 +74,7 @@ class Executor:
         of it."""
         task = replace(task, record=self._ctx.session.record(task.recorded_as))
         try:
-            result = self._with_owed(task, self._outcome(task))
+            result = self._outcome(task)
         except StateError as problem:
             why = remark("apply.state", why=problem.causes)
             if self.creates.may_exist(task):
@@ -108,9 +104,6 @@ class Executor:
                 return self._forget(task, _record_of(task))
             case Effect.FINISH:
                 return self._finish(task, _record_of(task), Result.CREATED)
-            case Effect.CANCEL:
-                task_id = _record_of(task).task_id
-                return self._ctx.result(task, Result.CANCELLED, task_id=task_id)
             case Effect.NOTHING | Effect.WAIT:
                 raise ValueError(f"{task.ref}: nothing to execute")
         assert_never(task.effect)
@@ -153,94 +146,19 @@ class Executor:
         return replace(reported, updated=done)
 
     def _forget(self, task: PlannedTask, record: Record) -> TaskResult:
-        """Cancels first: if apply dies in between, the next one finds in the record that the
-        cancellation is owed. The record of a key with an attempt stays, since the attempt may still
-        create a task."""
+        """The record of a key with an attempt stays, since the attempt may still create a task."""
         session = self._ctx.session
         if session.state.attempts_for(record.ref):
             return self._ctx.result(task, Result.UNRESOLVED, remark("apply.look_up"))
-        before = self._with_owed(task, self._ctx.result(task, Result.CANCELLED))
-        if before.problems:
-            return replace(before, result=Result.FAILED, task_id=record.task_id)
-        record, cancelled = session.state.records.get(record.ref, record), before.cancelled
-        problems: tuple[Remark, ...] = ()
-        if task.cancels:
-            owed = Owed(record.task_id, self._ctx.identity)
-            if not any(o.task_id == owed.task_id and self._is_own(o) for o in record.owed):
-                record = replace(record, owed=(*record.owed, owed))
-                session.append(Recorded(record))
-            cancelled, problem = self._cancel(record, owed)
-            problems = () if problem is None else (problem,)
-        try:
-            if not problems:
-                session.append(records.retired_event(record, self._ctx))
-        except StateError as lost:  # a cancellation is still reported
-            problems = (remark("apply.state", why=lost.causes),)
-        result = Result.FAILED if problems else Result.FORGOTTEN
-        reported = self._ctx.result(task, result, *problems, task_id=record.task_id)
-        return replace(reported, cancelled=cancelled)
+        session.append(records.retired_event(record, self._ctx))
+        return self._ctx.result(task, Result.FORGOTTEN, task_id=record.task_id)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
-        """Sets the name and sharing, which a create cannot carry and only the task's user can set.
-        `_with_owed` then cancels the task that was replaced."""
+        """Sets the name and sharing, which a create cannot carry and only the task's user can
+        set."""
         is_own = self._ctx.identity.same_as(record.identity)
         problems = self._patches.finish(record) if record.pending and is_own else ()
         return self._ctx.result(task, result, *problems, task_id=record.task_id)
-
-    def _with_owed(self, task: PlannedTask, reported: TaskResult) -> TaskResult:
-        """The result, after the cancellations that the key's record owes now: those that earlier
-        applies could not finish, and that of the task that was just replaced."""
-        ids = set(task.owed)
-        if reported.result in _REPLACED and task.cancels and reported.replaced:
-            ids.add(reported.replaced)
-        for task_id in sorted(ids):
-            record = self._current_record(task)
-            owed = next((o for o in record.owed if o.task_id == task_id), None) if record else None
-            if record is None or owed is None:
-                continue
-            cancelled, problem = self._cancel(record, owed)
-            if cancelled is not None:
-                reported = replace(reported, cancelled=cancelled)
-            if problem is not None:
-                problems = (*reported.problems, problem)
-                is_all = reported.result is Result.CANCELLED
-                result = Result.FAILED if is_all else reported.result
-                reported = replace(reported, problems=problems, result=result)
-        return reported
-
-    def _current_record(self, task: PlannedTask) -> Record | None:
-        """Under a former key as long as the task has not moved."""
-        session = self._ctx.session
-        return session.record(task.ref) or session.record(task.recorded_as)
-
-    def _is_own(self, owed: Owed) -> bool:
-        return self._ctx.identity.same_as(owed.identity)
-
-    def _cancel(self, record: Record, owed: Owed) -> tuple[str | None, Remark | None]:
-        """The task ID unless the task had already ended, and what failed. The record owes the
-        cancellation until the task has ended, or the service has accepted it or refused it to the
-        identity that asked for it."""
-        task_id, cancelled = owed.task_id, None
-        facts: dict[str, Arg] = {"old": task_id, "ref": str(record.ref)}
-        try:
-            self._ctx.session.check_held()
-            done = self._ctx.cancel(record_of_owed(record, owed))
-            cancelled = task_id if done.sent else None
-            if done.problem is None or done.is_refused:
-                left = tuple(
-                    each
-                    for each in record.owed
-                    if each.task_id != task_id or (done.is_refused and not self._is_own(each))
-                )
-                self._ctx.session.append(Recorded(replace(record, owed=left)))
-        except StateError as problem:  # the new task is still reported
-            if cancelled is not None:
-                return cancelled, remark("apply.state", why=problem.causes)
-            return None, remark("apply.not_cancelled", why=problem.causes, **facts)
-        if done.problem is None:
-            return cancelled, None
-        case = "apply.cancel_refused" if done.is_refused else "apply.not_cancelled"
-        return None, remark(case, why=done.problem.cause, **facts)
 
     def _adopted_as(self, task: PlannedTask) -> Result:
         """A task that an attempt of this apply created counts as created, not as adopted."""
@@ -261,7 +179,7 @@ def _needs_service(task: PlannedTask) -> bool:
     """Whether it takes requests; adoptions and moves, for example, only change the state."""
     if task.effect in (Effect.CREATE, Effect.FINISH, Effect.FORGET):
         return True
-    if task.patch or task.cancels or task.owed:
+    if task.patch:
         return True
     return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.created_with(task)))
 

@@ -19,7 +19,6 @@ from reconciler.state.attempt import (
     ChangeKind,
     HistoryEntry,
     HistoryKind,
-    Owed,
     RetiredTask,
     kept_outputs,
 )
@@ -65,13 +64,8 @@ def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
     )
     old = task.record
     if attempt is not None:
-        record = replace(record, changes=attempt.found()).in_place_of(old, attempt)
-    else:
-        record = record.as_adopted().in_place_of(old, None)
-    if task.cancels and old is not None and (attempt is None or attempt.replaces == old.task_id):
-        owed = Owed.of(old.task_id, ctx.identity, old.identity)
-        record = replace(record, owed=tuple(dict.fromkeys((*record.owed, owed))))
-    return record
+        return replace(record, changes=attempt.found()).in_place_of(old, attempt)
+    return record.as_adopted().in_place_of(old, None)
 
 
 def _creator(

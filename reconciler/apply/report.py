@@ -20,14 +20,13 @@ class Result(StrEnum):
     MOVED = "moved"
     UPDATED = "updated"
     FORGOTTEN = "forgotten"
-    CANCELLED = "cancelled"
     FAILED = "failed"
     UNRESOLVED = "unresolved"
     NOT_STARTED = "notStarted"
 
 
 SUMMARY = (
-    *("created", "adopted", "moved", "updated", "replaced", "forgotten", "cancelled", "held"),
+    *("created", "adopted", "moved", "updated", "replaced", "forgotten", "held"),
     *("failed", "unresolved", "notStarted"),
 )
 """The counts of an apply, in order."""
@@ -35,8 +34,8 @@ SUMMARY = (
 
 class TaskResult(Value, frozen=True):
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
-    and `line` are its place in a manifest. `replaced` is the task that it replaced, `cancelled` the
-    task that was cancelled, and `updated` are the settings that were changed."""
+    and `line` are its place in a manifest. `replaced` is the task that it replaced, and
+    `updated` are the settings that were changed."""
 
     ref: TaskRef
     result: Result
@@ -47,7 +46,6 @@ class TaskResult(Value, frozen=True):
     line: int | None = None
     replaced: str | None = None
     updated: tuple[str, ...] = ()
-    cancelled: str | None = None
 
 
 class ApplyReport(Value, frozen=True):
@@ -60,10 +58,8 @@ class ApplyReport(Value, frozen=True):
     held: int = 0
 
     def summary(self) -> dict[str, int]:
-        """The number of tasks for each result, and of those that were cancelled or held; zeros
-        included."""
+        """The number of tasks for each result, and of those that are held; zeros included."""
         counts = Counter(task.result.value for task in self.tasks)
-        counts["cancelled"] = sum(task.cancelled is not None for task in self.tasks)
         counts["held"] = self.held
         return {name: counts[name] for name in SUMMARY}
 

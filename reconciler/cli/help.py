@@ -27,10 +27,7 @@ OWN = "Options"
 SECTIONS = {
     "target": "Which tasks",
     **dict.fromkeys(
-        (
-            *("update", "replace", "cancel_replaced", "cancel_removed", "allow_recreate"),
-            "adopt",
-        ),
+        (*("update", "replace", "allow_recreate", "adopt"),),
         "Existing tasks",
     ),
     **dict.fromkeys(("max_creates", "over_budget", "settle_time"), "Limits"),

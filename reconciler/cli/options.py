@@ -171,16 +171,6 @@ PLAN = [
         "Repeatable.",
     ),
     option(
-        "--cancel-replaced",
-        is_flag=True,
-        help="Cancel each task that --replace replaces, once the new task is recorded.",
-    ),
-    option(
-        "--cancel-removed",
-        is_flag=True,
-        help="Cancel the task of each key that a manifest lists under `removed`.",
-    ),
-    option(
         "--max-creates",
         type=click.IntRange(min=0),
         metavar="N",

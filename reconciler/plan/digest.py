@@ -111,15 +111,13 @@ def _done(task: PlannedTask) -> dict[str, object]:
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
         "attempt": task.attempt.mark if task.attempt is not None else None,
         "duplicates": sorted(duplicate.task_id for duplicate in task.duplicates),
-        "inputs": digest(desired.inputs) if desired and effect is not Effect.CANCEL else None,
+        "inputs": digest(desired.inputs) if desired else None,
         "expect": desired.expect.digest if desired and desired.expect else None,
         "after": sorted(desired.after) if desired else None,
         "rollout": builtins_of(rollout),
         "sets": _replaced_values(task),
         "records": sorted(task.only_recorded),
         "finishes": record.pending if record and effect in (Effect.FINISH, Effect.UPDATE) else None,
-        "cancels": task.cancels,
-        "owed": sorted(task.owed),
     }
     does = "held" if is_held else effect.name.lower()
     return {"does": does, **{name: value for name, value in done.items() if value}}

@@ -49,9 +49,7 @@ def with_room(plan: Plan, state: State) -> Plan:
     if not full:
         return plan
     tasks = tuple(
-        replace(
-            task, action=Action.HELD, reason=Reason.FULL, remarks=(), cancels=False, waits_for=()
-        )
+        replace(task, action=Action.HELD, reason=Reason.FULL, remarks=(), waits_for=())
         if task.ref in full
         else task
         for task in plan.tasks

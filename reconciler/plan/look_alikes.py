@@ -284,9 +284,8 @@ def _in_place_of(create: PlannedTask, adopted: PlannedTask) -> PlannedTask:
     old = create.record
     if old is None or create.action is not Action.REPLACE:
         return replace(adopted, record=old)
-    case = "attempt.replaces_and_cancels" if create.cancels else "attempt.replaces"
-    remarks = (*adopted.remarks, remark(case, old=old.task_id))
-    return replace(adopted, record=old, cancels=create.cancels, remarks=remarks)
+    remarks = (*adopted.remarks, remark("attempt.replaces", old=old.task_id))
+    return replace(adopted, record=old, remarks=remarks)
 
 
 class _Open(NamedTuple):

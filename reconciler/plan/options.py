@@ -16,9 +16,8 @@ class PlanOptions(Stored, frozen=True):
     keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the
     Neo token budget is exhausted.
     `update`: patch what can be changed in place. `replace`: a key, a glob or `KEY=TASK_ID` each,
-    see `plan/replacement.py`; `cancel_replaced`: also cancel the tasks that were replaced.
-    `cancel_removed`: cancel the tasks of keys that a manifest lists under `removed`. `wait`: also
-    create held tasks once the tasks that they wait for are done.
+    see `plan/replacement.py`. `wait`: also create held tasks once the tasks that they wait for are
+    done.
     """
 
     settle_time: timedelta = timedelta(seconds=150)
@@ -29,8 +28,6 @@ class PlanOptions(Stored, frozen=True):
     over_budget: bool = False
     update: bool = False
     replace: tuple[str, ...] = ()
-    cancel_replaced: bool = False
-    cancel_removed: bool = False
     wait: bool = False
 
 

@@ -52,7 +52,6 @@ class Reason(StrEnum):
     IN_PLACE = "inPlace"  # update: settings that --update may change
     CHANGED = "changed"  # changed: the record or the service differs from the manifest
     UNFINISHED = "unfinished"  # changed: name or isShared are still to be set after the create
-    OWED = "owed"  # changed, or unchanged if another identity has to: a cancellation is to be sent
     NOT_FOUND = "notFound"  # gone: the service returned 404 twice
     RECREATE = "recreate"  # gone, and allowed by --allow-recreate: apply creates it again
     LISTED = "listed"  # forget: listed under `removed` in a manifest
@@ -104,7 +103,7 @@ class Change(Stored, frozen=True):
 
 class Effect(Enum):
     """What apply does for a task. CREATE may replace a task; FINISH sets what a create cannot
-    carry; CANCEL only sends what is owed; WAIT decides an attempt once it is old enough."""
+    carry; WAIT decides an attempt once it is old enough."""
 
     NOTHING = auto()
     CREATE = auto()
@@ -113,7 +112,6 @@ class Effect(Enum):
     UPDATE = auto()
     FORGET = auto()
     FINISH = auto()
-    CANCEL = auto()
     WAIT = auto()
 
 
@@ -128,7 +126,7 @@ _EFFECTS = {
     (Action.CHANGED, Reason.UNFINISHED): Effect.FINISH,
     (Action.UNRESOLVED, Reason.SETTLING): Effect.WAIT,
 }
-"""By action, and by action and reason. Apply does nothing for all others, except what is owed."""
+"""By action, and by action and reason. Apply does nothing for all others."""
 
 
 class PlannedTask(Stored, frozen=True):
@@ -138,9 +136,7 @@ class PlannedTask(Stored, frozen=True):
     the task (`ATTEMPT`) or that is followed by another (`RETRY`); `duplicates` are further tasks
     that it created. `candidate`: a person who sees this task can say whether the attempt created
     it, or whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to set in place;
-    `only_recorded` are others that the record gets from the manifest. `cancels`: apply cancels the
-    task of `record` after recording the new task, or before removing the record. `owed` are the
-    tasks whose cancellation apply sends because an earlier one could not. `waits_for` hold it.
+    `only_recorded` are others that the record gets from the manifest. `waits_for` hold it.
     """
 
     ref: TaskRef
@@ -160,8 +156,6 @@ class PlannedTask(Stored, frozen=True):
     candidate: RemoteTask | None = None
     patch: Mapping[str, Any] = field(default_factory=dict)
     only_recorded: tuple[str, ...] = ()
-    cancels: bool = False
-    owed: tuple[str, ...] = ()
     waits_for: tuple[TaskRef, ...] = ()
 
     @property
@@ -203,10 +197,10 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def effect(self) -> Effect:
-        if self.action is Action.UNCHANGED:  # it owes nothing either (`with_owed`)
+        if self.action is Action.UNCHANGED:
             return Effect.NOTHING
         found = _EFFECTS.get(self.action) or _EFFECTS.get((self.action, self.reason))
-        return found or (Effect.CANCEL if self.owed else Effect.NOTHING)
+        return found or Effect.NOTHING
 
     @property
     def creates(self) -> bool:
@@ -251,8 +245,6 @@ class FailReason(NamedTuple):
 
 _WARNED: dict[tuple[Code, str], bool] = {
     (Code.BUDGET_EXHAUSTED, "planned"): True,
-    (Code.NOT_THE_CREATOR, "planned"): False,
-    (Code.NOT_THE_CREATOR, "planned.owed"): False,
     (Code.ROLLOUT_STOPPED, ""): False,
     (Code.STATE_FULL, "planned"): False,
 }

@@ -29,7 +29,6 @@ class PlannedFields(TypedDict, total=False):
     moved_from: TaskRef | None
     duplicates: tuple[Duplicate, ...]
     candidate: RemoteTask | None
-    cancels: bool
     waits_for: tuple[TaskRef, ...]
 
 

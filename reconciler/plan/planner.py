@@ -23,7 +23,6 @@ from reconciler.plan.hold import HoldRules, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.owed import with_owed
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.predecessors import Predecessors
@@ -151,7 +150,7 @@ def make_plan(
     refs = list(decided.tasks)
     if any(ref > following for ref, following in pairwise(map(natural, refs))):
         refs.sort(key=natural)  # which keeps the keys of all in memory
-    ordered = tuple(with_owed(decided.tasks[ref], state, view.identity) for ref in refs)
+    ordered = tuple(decided.tasks[ref] for ref in refs)
     return Plan(
         backend=state.backend,
         scope=inputs.scope,
@@ -197,7 +196,7 @@ def _decide(
     tasks |= HoldRules(
         inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
     ).held_tasks()
-    left = undeclared.planned(rules.suspected, options, view.identity, with_past=inputs.with_past)
+    left = undeclared.planned(rules.suspected, with_past=inputs.with_past)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}

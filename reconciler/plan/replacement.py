@@ -82,8 +82,6 @@ def check_requests(
     names = [next((str(t.ref) for t in desired if w.names(t.ref)), w.name) for w in keys]
     twice = sorted({name for name in names if names.count(name) > 1})
     problems += [error(Code.INVALID_REPLACE, "twice", request=name) for name in twice]
-    if options.cancel_replaced and not options.replace:
-        problems.append(error(Code.INVALID_REPLACE, "cancel-alone"))
     if problems:
         raise TaskctlError(problems)
 

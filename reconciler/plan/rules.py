@@ -26,7 +26,7 @@ from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
-_KEPT, _CANCELLED, _GONE = (remark(f"replace.{what}") for what in ("keep", "cancel", "gone"))
+_KEPT, _GONE = remark("replace.keep"), remark("replace.gone")
 """What becomes of a replaced task. All tasks share them: a plan may replace 100,000."""
 
 
@@ -174,13 +174,8 @@ class Rules:
             return planned
         if planned.action is not Action.ADOPT or attempt is None:
             return replace(planned, record=record)
-        is_own = self._view.identity.same_as(attempt.identity)  # others only owe it to its user
-        cancels = (attempt.cancels and is_own) or (
-            attempt.replaces == record.task_id and self._is_to_cancel(planned, record)
-        )
-        case = "attempt.replaces_and_cancels" if cancels else "attempt.replaces"
-        remarks = (*planned.remarks, remark(case, old=record.task_id))
-        return replace(planned, record=record, cancels=cancels, remarks=remarks)
+        remarks = (*planned.remarks, remark("attempt.replaces", old=record.task_id))
+        return replace(planned, record=record, remarks=remarks)
 
     def _replaced(self, task: DesiredTask) -> PlannedTask | None:
         """A recorded task that `--replace` names, whatever its status."""
@@ -192,8 +187,7 @@ class Rules:
             return None
         remote = self._view.find(record.ref, record.task_id)
         absent = TaskId(record.ref.org_name, record.task_id) in self._view.absent
-        cancels = self._options.cancel_replaced and not absent
-        explanation = _CANCELLED if cancels else _KEPT
+        explanation = _KEPT
         if absent:
             is_maker = self._view.identity.same_as(record.identity)
             hidden = remark("replace.hidden", maker=record.identity.name)
@@ -201,18 +195,9 @@ class Rules:
         fields: PlannedFields = {
             "record": record,
             "diff": differences(record.inputs, task.inputs, remote).changes,
-            "cancels": cancels,
             "moved_from": record.ref if record.ref != task.ref else None,
         }
         return plan_for(task, Action.REPLACE, Reason.ASKED, explanation, **fields)
-
-    def _is_to_cancel(self, planned: PlannedTask, record: Record) -> bool:
-        """Whether this run was asked to replace the recorded task and to cancel it."""
-        task = planned.desired
-        request = request_for(task, self._requests)
-        if request is None or task is None:
-            return False
-        return self._options.cancel_replaced and request.is_due(task, record)
 
     def _recorded(self, task: DesiredTask) -> PlannedTask | None:
         record = record_of(task, self._state)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cached_property
 
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
-from reconciler.plan.options import PlanOptions
-from reconciler.plan.owed import still_owed
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.plan.planned import PlannedFields, plan_for
+from reconciler.plan.planned import plan_for
 from reconciler.plan.recovery import NotCreated, Verdict
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -64,11 +60,9 @@ def _texts(inputs: Inputs) -> Iterator[str]:
         yield f"\n{comparable_text(text)}"  # no key contains a line break
 
 
-def _forget(record: Record, removal: Removal, *, cancels: bool) -> PlannedTask:
-    case = "forget.cancel" if cancels else "forget"
-    explanation = remark(case, file=removal.file, ids=(record.task_id,), more=0)
-    fields: PlannedFields = {"file": removal.file, "cancels": cancels}
-    return plan_for(record, Action.FORGET, Reason.LISTED, explanation, **fields)
+def _forget(record: Record, removal: Removal) -> PlannedTask:
+    explanation = remark("forget", file=removal.file, ids=(record.task_id,), more=0)
+    return plan_for(record, Action.FORGET, Reason.LISTED, explanation, file=removal.file)
 
 
 class Undeclared:
@@ -111,23 +105,11 @@ class Undeclared:
                 self._by_key.setdefault(known.ref.key, []).append(known)
 
     def planned(
-        self,
-        suspected: Mapping[TaskRef, DesiredTask],
-        options: PlanOptions,
-        caller: Identity,
-        *,
-        with_past: bool,
+        self, suspected: Mapping[TaskRef, DesiredTask], *, with_past: bool
     ) -> Iterator[PlannedTask]:
         """Plans the records. `suspected`: what keys may have been renamed to."""
         for record, removal in self._to_forget:
-            asked = [owed.identity for owed in record.owed if owed.task_id == record.task_id]
-            is_kept = record.task_id in self._kept
-            cancels = not is_kept and (options.cancel_removed or any(map(caller.same_as, asked)))
-            is_left = bool(asked) and not (cancels or is_kept)
-            if is_left or self._others_owe(record, caller):  # `with_owed` says who sends it first
-                yield plan_for(record, Action.UNCHANGED, Reason.OWED, file=removal.file)
-            else:
-                yield _forget(record, removal, cancels=cancels)
+            yield _forget(record, removal)
         for record in self._orphans:
             case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
             entry = record.generated.entry if record.generated is not None else None
@@ -138,24 +120,11 @@ class Undeclared:
                 explanation = remark("orphaned.renamed", new=name)
             yield plan_for(record, Action.ORPHANED, Reason.REMOVED, explanation)
         for record in self._past:
-            if with_past or record.owed:
+            if with_past:
                 yield plan_for(record, Action.UNCHANGED, Reason.PAST)
-
-    @cached_property
-    def _kept(self) -> Collection[str]:
-        """The IDs of tasks that manifests name, or that keys have that are not removed."""
-        named = {task.task_id for task in self._desired.values() if task.task_id is not None}
-        removed = {record.ref for record, _ in self._to_forget}
-        records = self._state.records.values()
-        return named | {record.task_id for record in records if record.ref not in removed}
 
     def _removal_of(self, ref: TaskRef) -> Removal | None:
         return next((removal for removal in self._removed if removal.matches(*ref)), None)
-
-    def _others_owe(self, record: Record, caller: Identity) -> bool:
-        """Whether the record owes a cancellation that only other users can send."""
-        owed = still_owed(record, self._state)
-        return not all(caller.same_as(each.identity) for each in owed)
 
     def attempts(self) -> list[Attempt]:
         """The attempts whose keys are no longer in the manifests."""

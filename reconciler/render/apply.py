@@ -35,7 +35,6 @@ _RESULTS: dict[Result, tuple[str, Severity | None]] = {
     Result.ADOPTED: (">", None),
     Result.MOVED: (">", None),
     Result.FORGOTTEN: ("-", None),
-    Result.CANCELLED: ("-", None),
     Result.UPDATED: ("~", None),
     Result.FAILED: ("x", Severity.ERROR),
     Result.UNRESOLVED: ("?", Severity.ERROR),
@@ -177,14 +176,9 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
         where = ""  # one click away
     yield f"{label} {palette.bold(linked)}  {where}".rstrip()
     if task.replaced:
-        end = (
-            ", which was cancelled" if task.cancelled else "; to cancel it if it is still running:"
-        )
+        end = "; to cancel it if it is still running:"
         yield palette.dim(f"    replaces {safe.line(task.replaced)}{end}")
-        if not task.cancelled:
-            yield f"      {completed(f'taskctl cancel {id_word(task.replaced)}')}"
-    if task.result is Result.FORGOTTEN and task.cancelled:
-        yield palette.dim("    task cancelled")
+        yield f"      {completed(f'taskctl cancel {id_word(task.replaced)}')}"
     if task.updated:
         yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
     yield from _problem_rows(task.problems, style)
@@ -210,7 +204,6 @@ def _applied_task(task: TaskResult) -> Document:
         "line": task.line,
         **given(
             replaced=task.replaced,
-            cancelled=task.cancelled,
             updated=list(task.updated),
             hints=hint_items(words),
         ),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from reconciler.model import limits
 from reconciler.model.canonical import digest
@@ -71,7 +71,6 @@ class Attempt(Stored, frozen=True, kw_only=True):
     sensitive: bool = False
     task_id: str = ""
     replaces: str = ""
-    cancels: bool = False
     settle_time: float = 0.0
     window: float = SEND_WINDOW
     waited: float = 0.0
@@ -181,19 +180,6 @@ class RecordChange(Stored, frozen=True):
 
 HISTORY = 50
 """The number of history entries that a record keeps."""
-
-
-class Owed(Stored, frozen=True):
-    """A cancellation that `identity` asked for and that the service has not accepted yet. `creator`
-    created the task, if somebody else: for others, a task that is not visible may still run."""
-
-    task_id: str
-    identity: Identity
-    creator: Identity | None = None
-
-    @classmethod
-    def of(cls, task_id: str, identity: Identity, creator: Identity) -> Self:
-        return cls(task_id, identity, None if creator.same_as(identity) else creator)
 
 
 class RetiredTask(Stored, frozen=True, kw_only=True):

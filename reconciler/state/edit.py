@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import translate
@@ -161,16 +161,6 @@ def update_declared(state: State, desired: Iterable[DesiredTask]) -> list[Event]
         for record, task in known
         if record is not None
         and (record.sensitive, record.expects) != (task.sensitive, task.expect is not None)
-    ]
-
-
-def drop_void(state: State, declared: Collection[TaskRef]) -> list[Event]:
-    """Drops owed cancellations of tasks that a declared key has (again)."""
-    owing = [r for ref, r in state.records.items() if r.owed and ref in declared]
-    return [
-        Recorded(replace(record, owed=left))
-        for record in owing
-        if (left := tuple(o for o in record.owed if o.task_id != record.task_id)) != record.owed
     ]
 
 

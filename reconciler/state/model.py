@@ -21,7 +21,6 @@ from reconciler.state.attempt import (
     HistoryKind,
     KeyNotes,
     Move,
-    Owed,
     RecordChange,
     RetiredTask,
     Run,
@@ -47,7 +46,6 @@ class Record(Stored, frozen=True, kw_only=True):
     former: tuple[str, ...] = field(name="formerTaskIds", default=())
     generated: Generated | None = None
     done: bool = False
-    owed: tuple[Owed, ...] = field(name="owedCancellations", default=())
     met: str = ""
     expects: bool = False
     changes: tuple[RecordChange, ...] = ()
@@ -118,18 +116,13 @@ class Record(Stored, frozen=True, kw_only=True):
         mark = attempt.mark if attempt is not None else ""
         before = attempt.replaces if attempt is not None else ""
         kind = HistoryKind.REPLACED if before else HistoryKind.RECREATED
-        owed = []
-        if attempt is not None and attempt.cancels and before:
-            maker = old.identity if old and old.task_id == before else attempt.identity
-            owed = [Owed.of(before, attempt.identity, maker)]
         if old is None:
             if not before:
                 return self
             entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, before)
-            return replace(self, history=(entry,), former=(before,), owed=tuple(owed))
+            return replace(self, history=(entry,), former=(before,))
         if old.task_id == self.task_id:
-            kept = {"former": old.former, "owed": old.owed, "changes": old.changes}
-            return replace(self, history=old.history, **kept)
+            return replace(self, history=old.history, former=old.former, changes=old.changes)
         entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, old.task_id)
         former = (*old.former, *([before] if before else ()), old.task_id)
         return replace(
@@ -137,7 +130,6 @@ class Record(Stored, frozen=True, kw_only=True):
             marks=tuple(dict.fromkeys((*old.marks, *self.marks))),
             history=old.with_history(entry).history,
             former=tuple(dict.fromkeys(former)),
-            owed=tuple(dict.fromkeys((*(o for o in old.owed if o.task_id != old.task_id), *owed))),
         )
 
 

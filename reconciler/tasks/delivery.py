@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.identity import Identity
@@ -27,15 +25,6 @@ class Lost(Value, frozen=True):
     """No response, or one that proves nothing: the task may have received it."""
 
     why: Arg
-
-
-class Cancellation(NamedTuple):
-    """The outcome of cancelling a task. `sent`: the service accepted it; otherwise, the task had
-    already ended, unless there is a `problem`. `is_refused`: trying again is pointless."""
-
-    sent: bool = False
-    problem: Diagnostic | None = None
-    is_refused: bool = False
 
 
 def may_send(caller: Identity, record: Record, status: TaskStatus) -> bool:

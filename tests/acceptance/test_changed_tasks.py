@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import TEXTS, InProcess
 from tests.support.live_tasks import LONGER, LiveTasks
 from tests.support.remark_cases import commands_of
@@ -101,10 +100,6 @@ def test_apply_shows_how_to_stop_the_task_that_it_replaced(place: LiveTasks) -> 
     _, out, _ = place.run("apply", "--yes", "--replace", "a")
     shown = f"replaces {old}; to cancel it if it is still running:\n      taskctl cancel {old} "
     assert shown in out
-    place.write({"a": "endless and less"})
-    _, out, _ = place.run("apply", "--yes", "--replace", "a", "--cancel-replaced")
-    assert "which was cancelled\n" in out
-    assert "still running" not in out
 
 
 def patched(place: LiveTasks, key: str, **settings: Any) -> None:
@@ -197,9 +192,7 @@ def test_an_undeclared_setting_keeps_its_value_and_is_recorded(place: LiveTasks)
     assert place.document("plan")["summary"]["changed"] == 0
 
 
-@pytest.mark.parametrize(
-    "flags", [["--update"], ["--replace", "*"], ["--replace", "*", "--cancel-replaced"]]
-)
+@pytest.mark.parametrize("flags", [["--update"], ["--replace", "*"]])
 def test_a_saved_plan_keeps_the_flags(place: LiveTasks, flags: list[str]) -> None:
     settings: dict[str, Any] = {"message": "finishing", "name": "N"}
     edited = {"b": {**settings, "approvalMode": "auto", "planMode": True}}
@@ -219,20 +212,16 @@ def test_a_saved_plan_keeps_the_flags(place: LiveTasks, flags: list[str]) -> Non
     assert place.run("apply", "with.taskctl")[0] == 1
 
 
-def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: LiveTasks) -> None:
+def test_a_replaced_task_can_be_cancelled_by_its_id(place: LiveTasks) -> None:
     first = place.task_id("a")
     place.write({"a": "asking and edited", "b": "finishing"}, approvalMode="manual", name="N")
     assert place.run("plan", "--replace", "a", "--detailed-exitcode")[0] == 2
-    done = place.document("apply", "--yes", "--replace", "a", "--cancel-replaced")
+    done = place.document("apply", "--yes", "--replace", "a")
     counted = {name: count for name, count in done["summary"].items() if count}
-    assert counted == {"replaced": 1, "cancelled": 1}
+    assert counted == {"replaced": 1}
     (task,) = done["tasks"]
     assert (task["replaced"], task["taskId"]) == (first, place.task_id("a"))
-    assert task["cancelled"] == first
-    path = f"{place.api.tasks}/{first}/events"
-    assert "user_cancel" in [
-        e["eventBody"]["type"] for e in place.api.call("GET", path).json["events"]
-    ]
+    assert "user_cancel" not in told(place, first)
     second = place.task_id("a")
     assert place.run("apply", "--yes", "--replace", f"a={second}")[0] == 0
     assert place.run("cancel", second, "-y")[:2] == (0, f"acme/{second}: Cancelled.\n")
@@ -240,10 +229,9 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Live
     assert place.run("cancel", "nobodys", "-y")[0] == 1
 
 
-@pytest.mark.parametrize(("flags", "what"), [(["--cancel-replaced"], "cancels"), ([], "running")])
 @pytest.mark.parametrize("is_entry", [True, False])
 def test_replaced_tasks_that_are_shown_together_are_all_named(
-    place: LiveTasks, flags: list[str], what: str, *, is_entry: bool
+    place: LiveTasks, *, is_entry: bool
 ) -> None:
     names = [f"e@{n}" if is_entry else f"e{n}" for n in "vwxyz"]
     for sign in "!?":
@@ -253,27 +241,9 @@ def test_replaced_tasks_that_are_shown_together_are_all_named(
         (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
         if sign == "!":
             place.run("apply", "--yes")
-    out = place.run("plan", "--replace", "e*", *flags)[1]
-    assert what in out
+    out = place.run("plan", "--replace", "e*")[1]
+    assert "running" in out
     assert [name for name in names if place.task_id(name) not in out] == []
-
-
-def test_a_plan_predicts_that_another_users_task_cannot_be_cancelled(
-    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old = place.task_id("a")
-    place.api.call("PATCH", f"{place.api.tasks}/{old}", {"isShared": True})
-    place.write({"a": "asking and edited", "b": "finishing"}, approvalMode="manual", name="N")
-    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
-    options = ("--replace", f"a={old}", "--cancel-replaced")
-    reasons = place.document("plan", *options)["failReasons"]
-    assert [(reason["code"], reason["key"]) for reason in reasons] == [("TC733", "a")]
-    assert place.run("plan", options[0], options[1])[0] == 0
-    ended = place.document("apply", "--yes", *options)
-    (task,) = ended["tasks"]
-    assert (task["result"], task["replaced"], "cancelled" in task) == ("replaced", old, False)
-    (problem,) = [d for d in ended["diagnostics"] if d["severity"] == "error"]
-    assert "could not be cancelled, and apply will not try again" in problem["summary"]
 
 
 def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks) -> None:
@@ -289,7 +259,6 @@ def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks
     assert "[TC855]" in said("--replace", "x")
     assert "[TC855]" in said("--replace", "x*")
     assert "[TC855]" in said("--replace", "a=other")
-    assert "[TC855]" in said("--cancel-replaced")
     assert "[TC855]" in said("--replace", "a", "--target", "b*")
     assert f"--replace a={place.task_id('a')}" in said("--replace", "a")
     edit(place, planMode=True)
@@ -303,31 +272,7 @@ def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks
     assert "[TC855]" in said("--replace", "a")
 
 
-def test_a_finished_task_is_not_cancelled_when_replaced(place: LiveTasks) -> None:
-    place.time.advance(LONGER)
-    assert place.statuses()["b"] == "done"
-    old = place.task_id("b")
-    done = place.document("apply", "--yes", "--replace", f"b={old}", "--cancel-replaced")
-    assert not [d for d in done["diagnostics"] if "cancelled" in d["summary"]]
-    assert "user_cancel" not in told(place, old)
-
-
-def test_a_cancellation_that_is_refused_is_an_error_with_the_command(here: InProcess) -> None:
-    here.run("apply")
-    old = here.sandbox.recorded()["k2"]
-    refused = Rule("events", Fault("status", status=403), task=old)
-    here.server.set_rules(refused)
-    ended = here.run("apply", "--replace", f"k2={old}", "--cancel-replaced")
-    assert ended.code == 1, ended.stdout
-    assert ended.results() == {"k2": "replaced"}
-    (said,) = [d for d in ended.document["diagnostics"] if d["key"] == "k2"]
-    assert said["severity"] == "error"
-    assert f"taskctl cancel {old}" in said["detail"]
-    assert here.server.tasks_by_work()[TEXTS["k2"]] == [old, here.sandbox.recorded()["k2"]]
-
-
-def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
-    """A task that the service no longer has need not be cancelled."""
+def test_a_gone_task_is_replaced(here: InProcess) -> None:
     here.run("apply")
     old = here.sandbox.recorded()["k2"]
     here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]
@@ -337,16 +282,14 @@ def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
     here.server.habits.clock_offset = 15.0
     document = here.run("plan").document
     assert [t["reason"] for t in document["tasks"] if t["key"] == "k2"] == ["notFound"], document
-    ended = here.run("apply", "--replace", f"k2={old}", "--cancel-replaced")
+    ended = here.run("apply", "--replace", f"k2={old}")
     assert ended.results() == {"k2": "replaced"}
     assert ended.document["diagnostics"] == []
     here.assert_settled()
 
 
 @pytest.mark.parametrize("request_for", ["a={old}", "a", "a*", "acme/[a]"])
-def test_a_look_alike_replaces_once_and_the_replaced_task_is_cancelled(
-    place: LiveTasks, request_for: str
-) -> None:
+def test_a_look_alike_replaces_once(place: LiveTasks, request_for: str) -> None:
     """A replacement whose runner was lost with its state is found; running the command again must
     not start a third agent."""
     old = place.task_id("a")
@@ -356,10 +299,9 @@ def test_a_look_alike_replaces_once_and_the_replaced_task_is_cancelled(
     body = {"message": message, "approvalMode": "manual", "planMode": "=" not in request_for}
     other = place.api.call("POST", place.api.tasks, body).json["taskId"]
     request = request_for.format(old=old)
-    command = ("apply", "--yes", "--replace", request, "--cancel-replaced", "--adopt")
+    command = ("apply", "--yes", "--replace", request, "--adopt")
     (done,) = place.document(*command)["tasks"]
     assert (done["result"], done["replaced"], done["taskId"]) == ("adopted", old, other)
-    assert "user_cancel" in told(place, old)
     assert place.document(*command)["tasks"] == []
     assert place.task_id("a") == other
 
@@ -371,30 +313,6 @@ def test_a_task_of_another_user_is_not_called_gone_when_replaced(
     here.server.habits.tokens["pul-" + "f" * 40] = "other"
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-" + "f" * 40)
     wish = f"k2={here.sandbox.recorded()['k2']}"
-    plan = here.run("plan", "--replace", wish, "--cancel-replaced").document
+    plan = here.run("plan", "--replace", wish).document
     (task,) = [task for task in plan["tasks"] if task["key"] == "k2"]
     assert "keeps running and is visible only to me-login" in task["note"]
-
-
-def test_a_replaced_task_that_is_no_longer_visible_is_not_cancelled(
-    here: InProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its creator is another user, so that it may still run."""
-    here.run("apply")
-    old = here.sandbox.recorded()["k1"]  # shared
-    here.server.habits.tokens["tok-other-person"] = "other"
-    here.server.set_rules(Rule("other", Fault("status", status=500), task=old))
-    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "tok-other-person")
-    assert here.run("apply", "--replace", f"k1={old}", "--cancel-replaced").code == 1
-    here.server.set_rules()
-    for is_shared in (True, False):
-        here.server.world.by_id[old].shown["isShared"] = is_shared
-        planned = here.run("plan")
-        (why,) = planned.document["failReasons"]
-        assert (planned.code, why["code"], why["key"]) == (1, "TC733", "k1")
-        (said,) = planned.document["diagnostics"]
-        assert f"me-login can cancel it:\ntaskctl cancel {old} " in said["detail"]
-    ended = here.run("apply")
-    assert ended.code == 1
-    assert "could not be cancelled" in ended.stdout
-    assert here.run("plan").code == 0

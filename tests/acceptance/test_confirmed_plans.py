@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from reconciler.render import FORMATS
-from tests.support.fault_server import Fault, Rule
 from tests.support.in_process import InProcess
 from tests.support.sandbox import STATE, TOKEN, Ended, as_tasks, prompts
 from tests.support.skipped_time import stopped_time
@@ -162,13 +161,3 @@ def test_a_plan_does_not_create_a_lost_task_again_and_again(planned: InProcess) 
     assert refused.code == 1
     assert "differently on acme/k3" in refused.document["diagnostics"][0]["summary"]
     assert len(planned.server.posts) == count
-
-
-def test_another_owed_cancellation_is_another_plan(planned: InProcess) -> None:
-    write(planned, OLD)
-    done(planned.run("plan", "--target", "k0", "--out", SAVED))
-    planned.server.set_rules(Rule("other", Fault("status", status=500)))
-    planned.run("apply", "--target", "k0", "--replace", wish(planned, "k0"), "--cancel-replaced")
-    refused = planned.run("apply", SAVED)
-    assert refused.code == 1
-    assert "also act on acme/k0" in refused.document["diagnostics"][0]["summary"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -74,17 +73,15 @@ def test_other_commands_accept_its_id(here: InProcess, extra: str, command: str)
     assert "adopted" not in ended.stdout
 
 
-@pytest.mark.parametrize("way", ["removed", "cancelRemoved", "rm", "rename"])
+@pytest.mark.parametrize("way", ["removed", "rm", "rename"])
 def test_nothing_that_happens_to_the_key_loses_it(here: InProcess, extra: str, way: str) -> None:
-    more: Sequence[str] = ()
     if way == "rm":
         assert here.run_state("rm", "k2").code == 0
     elif way == "rename":
         here.sandbox.write({"new": {"message": "do 2", "movedFrom": "k2"}})
     else:
         here.sandbox.write({"k1": {"message": "do 1"}}, removed=["k2"])
-        more = ["--cancel-removed"] if way == "cancelRemoved" else []
-    here.run("apply", *more)
+    here.run("apply")
     (found,) = warned(here.run("plan"))
     assert found["key"] == ("new" if way == "rename" else "k2")
     assert f"taskctl cancel {extra}" in found["detail"]

@@ -157,14 +157,11 @@ class Repository(RuleBasedStateMachine):
 
     @rule(key=KEYS, death=DEATHS)
     def remove(self, key: str, death: int | None) -> None:
-        """`removed:`, with `--cancel-removed`. If the key comes back, it is new."""
+        """`removed:`. If the key comes back, it is new."""
         if key in self.desired or key in self.renamed:
             return
-        options = replace(OPTIONS, cancel_removed=True)
         before = self.world.recorded()
-        self.world.apply(
-            self.tasks(), Fate(dies_after=death), options=options, removed=[REMOVED[key]]
-        )
+        self.world.apply(self.tasks(), Fate(dies_after=death), removed=[REMOVED[key]])
         if key in before and key not in self.world.recorded():
             self.wishes.setdefault(key, set()).add(f"after {before[key]}")
 

@@ -25,7 +25,6 @@ from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Baseline, KeyNotes
 from reconciler.state.ledger import fold
 from reconciler.state.model import Event, Record, State
-from reconciler.tasks.delivery import Cancellation
 from tests.support.diagnostics import failed
 from tests.support.plan_values import BOOT, ME, NOW, ORG, plan, state
 
@@ -172,7 +171,6 @@ class World:
         self.stopped = False
         self.recurrences: dict[tuple[str, str], Recurrence] = {}
         self.confirms: Callable[[PlannedTask], bool] = lambda task: False
-        self.cancellation = Cancellation(sent=True)
         self.waits: list[float] = []
         self.paused: list[tuple[float, Arg]] = []
         self.awaited: list[Waiting] = []
@@ -184,7 +182,6 @@ class World:
             wait=self._wait,
             started=lambda ref: self.calls.record("started", ref),
             ended=lambda result: self.calls.record("reported", result),
-            cancel=self._cancel,
             paused=lambda seconds, why: self.paused.append((seconds, why)),
             ages=AttemptAges(self.clock.boot(), self.session.state.attempts.values()),
             settle_time=timedelta(seconds=settle),
@@ -204,10 +201,6 @@ class World:
 
     def now(self) -> datetime:
         return self.clock.now()
-
-    def _cancel(self, record: Record) -> Cancellation:
-        self.calls.record("cancel", record.task_id)
-        return self.cancellation
 
     def _wait(self, seconds: float) -> bool:
         if seconds > 0:

@@ -45,7 +45,6 @@ from reconciler.state.model import Aged, Event, Record, State
 from reconciler.state.session import Session, read_state
 from reconciler.state.shared import SharedState
 from reconciler.system.cache import UserCache
-from reconciler.tasks.delivery import Cancellation
 from tests.support.plan_values import NOW
 from tests.support.state_engines import Served
 
@@ -152,7 +151,6 @@ class World:
         self.app = App(folder / "service.db", now=self.clock.now)
         self.served = served
         self.late: list[tuple[float, dict[str, Any], bytes]] = []
-        self.cancelled: list[str] = []
         self._no_heartbeats = patch.object(HeldHead, "start_heartbeat", lambda _: None)
         self._no_heartbeats.start()
         self.place: LocalState | SharedState = self._new_place()
@@ -237,12 +235,6 @@ class World:
             passed = self.clock.monotonic() - begun
             return fate.stops_after is None or passed < fate.stops_after
 
-        def cancel(record: Record) -> Cancellation:
-            fate.step()
-            self.cancelled.append(record.task_id)
-            fate.step()
-            return Cancellation(sent=True)
-
         plan, view = replan(None)
         ctx = ApplyContext(
             service=client,
@@ -252,7 +244,6 @@ class World:
             wait=wait,
             started=lambda ref: None,
             ended=lambda result: None,
-            cancel=cancel,
             ages=ages,
             settle_time=options.settle_time,
             baselines=dict(view.newest),

@@ -165,7 +165,6 @@ def attempts(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Attempt:
         identity=draw(identities),
         file=draw(text),
         started_at=draw(moments),
-        cancels=draw(st.booleans()),
         settle_time=draw(st.floats(0, 1e6)),
         waited=draw(st.floats(0, 1e6)),
     )
@@ -193,10 +192,8 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
         moved_from=draw(st.none() | refs),
         duplicates=tuple(draw(st.lists(duplicates, max_size=1))),
         candidate=draw(st.none() | remotes),
-        owed=tuple(draw(st.lists(text, max_size=1))),
         patch=draw(st.dictionaries(text, values, max_size=2)),
         only_recorded=tuple(draw(st.lists(text, max_size=1))),
-        cancels=draw(st.booleans()),
     )
 
 
@@ -218,7 +215,6 @@ plan_options = st.builds(
     max_creates=st.none() | st.integers(0, 100),
     update=st.booleans(),
     replace=st.lists(plain, max_size=2).map(tuple),
-    cancel_replaced=st.booleans(),
 )
 
 

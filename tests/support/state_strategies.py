@@ -52,7 +52,6 @@ attempts = st.builds(
     started_at=moments,
     sensitive=st.booleans(),
     replaces=text,
-    cancels=st.booleans(),
     settle_time=st.floats(0, 1e6),
     window=st.floats(0, 1e6),
     waited=st.floats(0, 1e6),

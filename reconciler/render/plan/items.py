@@ -40,9 +40,7 @@ SIMILAR = 4
 _REMOVED = ({"orphaned"}, {"orphaned.renamed"})
 _INDIVIDUAL = ("message", "name")
 _KEYS, _IDS = 3, 20  # named before the others are counted
-_OF_ALL = {
-    f"replace.{what}": f"replace.{what}_all" for what in ("cancel", "gone", "hidden", "keep")
-}
+_OF_ALL = {f"replace.{what}": f"replace.{what}_all" for what in ("gone", "hidden", "keep")}
 
 
 class TaskGroup(Value, frozen=True):
@@ -207,8 +205,8 @@ class EntryView(Value, frozen=True):
 
 
 def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
-    """The note of tasks that are forgotten or replaced, and perhaps cancelled, names up to 20 of
-    them and counts the others."""
+    """The note of tasks that are forgotten or replaced names up to 20 of them and counts the
+    others."""
     first = tasks[0].task
     if first.action not in (Action.FORGET, Action.REPLACE) or len(tasks) == 1:
         return tuple(tasks)

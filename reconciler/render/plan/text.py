@@ -41,7 +41,7 @@ from reconciler.render.values import (
 _INDENT = "      "
 _BEGIN, _ENOUGH, _SETTING = 16, 40, 27  # columns of a table: of a prompt, and of a setting
 _LINES, _MAX = 40, 400  # an entry's table: lines shown, and rows considered for them
-_SHOWN = (Reason.NOT_VISIBLE, Reason.OWED, Reason.PAST)
+_SHOWN = (Reason.NOT_VISIBLE, Reason.PAST)
 """Reasons of unchanged tasks that are not hidden; past ones are in a plan only on request."""
 
 

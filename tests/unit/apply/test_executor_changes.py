@@ -10,7 +10,7 @@ import pytest
 from reconciler.apply.report import Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import RemoteError, StateError, TaskctlError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.remarks import remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Refused
@@ -18,14 +18,11 @@ from reconciler.model.task import Removal
 from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
-from reconciler.state.attempt import Owed
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, Recorded
-from reconciler.tasks.delivery import Cancellation
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import error, failed
 from tests.support.plan_values import (
-    ME,
     SOMEONE,
     ago,
     attempt,
@@ -39,7 +36,7 @@ from tests.support.plan_values import (
 )
 
 UPDATE = PlanOptions(update=True)
-REPLACE = PlanOptions(replace=("a=old",), cancel_replaced=True)
+REPLACE = PlanOptions(replace=("a=old",))
 
 
 def kept(world: World) -> Record:
@@ -173,24 +170,12 @@ def replacing(**more: Any) -> tuple[World, tuple[Any, ...]]:
     return world, world.planned(declared, seen=view([remote("old")]), options=REPLACE)
 
 
-def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
+def test_the_history_has_the_replaced_task() -> None:
     world, planned = replacing()
     result = world.run(*planned)["a"]
     assert (result.result, result.replaced, result.task_id) == (Result.REPLACED, "old", "id-a")
     kinds = world.calls.kinds()
-    assert kinds == [
-        "append",
-        "started",
-        "create",
-        "append",
-        "patch",
-        "append",
-        "cancel",
-        "append",
-        "reported",
-    ]
-    assert world.calls.of("cancel") == ["old"]
-    assert world.calls.of("append")[1][0].record.owed == (Owed("old", ME),)
+    assert kinds == ["append", "started", "create", "append", "patch", "append", "reported"]
     made = kept(world)
     assert (made.task_id, made.former) == ("id-a", ("old",))
     assert made.marks[0] == "2026-11-01T00:00:00.000Z"
@@ -201,72 +186,10 @@ def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
     assert world.session.state.recorded_ids().keys() == {"old", "id-a"}
 
 
-def test_a_cancellation_that_fails_is_an_error_and_stays_owed() -> None:
-    world, planned = replacing()
-    world.cancellation = Cancellation(problem=failed(TaskctlError, "busy").diagnostics[0])
-    result = world.run(*planned)["a"]
-    assert (result.result, result.cancelled) == (Result.REPLACED, None)
-    assert result.problems == (
-        remark("apply.not_cancelled", old="old", why=error("busy").cause, ref="acme/a"),
-    )
-    assert kept(world).owed == (Owed("old", ME),)
-    (again,) = world.planned(desired("a"))
-    assert again.owed == ("old",)
-    assert again.applies
-    world.cancellation = Cancellation(sent=True)
-    done = world.run(again)["a"]
-    assert (done.result, done.cancelled) == (Result.CANCELLED, "old")
-    assert kept(world).owed == ()
-    assert not world.planned(desired("a"))[0].owed
-
-
-def test_no_cancellation_is_sent_once_the_lock_is_lost() -> None:
-    """What was created is still reported."""
-    world, planned = replacing()
-    held = [True, True]  # for the create and the patch
-
-    def check_held() -> None:
-        if not (held and held.pop()):
-            raise failed(StateError, "the lock file was removed")
-
-    world.session.check_held = check_held  # type: ignore[method-assign]
-    result = world.run(*planned)["a"]
-    assert (result.result, result.task_id, result.cancelled) == (Result.REPLACED, "id-a", None)
-    assert [remark.case for remark in result.problems] == ["apply.not_cancelled"]
-    assert world.calls.of("cancel") == []
-    assert kept(world).owed == (Owed("old", ME),)
-
-
-def test_a_cancellation_that_cannot_be_recorded_stays_owed() -> None:
-    world, planned = replacing()
-    world.session.full = lambda events: bool(world.calls.of("cancel"))
-    result = world.run(*planned)["a"]
-    assert (result.result, result.task_id, result.cancelled) == (Result.REPLACED, "id-a", "old")
-    assert [remark.case for remark in result.problems] == ["apply.state"]
-    assert kept(world).owed == (Owed("old", ME),)
-
-
-def test_a_cancellation_that_is_refused_is_reported_once() -> None:
-    world, planned = replacing()
-    problem = failed(TaskctlError, "not yours").diagnostics[0]
-    world.cancellation = Cancellation(problem=problem, is_refused=True)
-    result = world.run(*planned)["a"]
-    assert [remark.case for remark in result.problems] == ["apply.cancel_refused"]
-    assert kept(world).owed == ()
-
-
-def test_only_the_identity_that_asked_for_a_cancellation_sends_it() -> None:
-    known = replace(record("a", "new"), owed=(Owed("old", SOMEONE),))
-    (task,) = World(state([known])).planned(desired("a"))
-    assert not task.owed
-    assert [remark.case for remark in task.remarks] == ["owed.other"]
-
-
 def test_a_refused_replacement_keeps_the_old_task_and_is_in_the_history() -> None:
     world, planned = replacing()
     world.service.then = Refused("no", 400)
     assert world.run(*planned)["a"].result is Result.FAILED
-    assert world.calls.of("cancel") == []
     stands = kept(world)
     assert (stands.task_id, stands.former) == ("old", ())
     assert [(h.what, h.detail) for h in stands.history] == [
@@ -283,10 +206,9 @@ def test_a_lost_response_keeps_the_old_task_and_an_attempt_to_replace_it() -> No
     assert kept(world).task_id == "old"
     (open_one,) = world.session.state.attempts.values()
     assert open_one.replaces == "old"
-    assert world.calls.of("cancel") == []
 
 
-def test_a_replacement_found_again_is_recorded_and_the_old_task_cancelled() -> None:
+def test_a_replacement_found_again_is_recorded() -> None:
     mark = ago(minutes=9)
     known = state([record("a", "old")], [attempt("a", mark, replaces="old")])
     world = World(known)
@@ -295,7 +217,6 @@ def test_a_replacement_found_again_is_recorded_and_the_old_task_cancelled() -> N
     assert (result.result, result.replaced) == (Result.ADOPTED, "old")
     assert kept(world).former == ("old",)
     assert kept(world).history[-1].what == "replaced"
-    assert world.calls.of("cancel") == ["old"]
     assert not world.session.state.attempts
 
 
@@ -354,14 +275,6 @@ def test_a_move_and_a_closed_attempt_are_both_in_the_history(key: str) -> None:
     assert tried.mark in kept(world).marks
 
 
-def test_nothing_is_cancelled_unless_requested() -> None:
-    world = World(state([record("a", "old")]))
-    asked = replace(REPLACE, cancel_replaced=False)
-    planned = world.planned(desired("a"), seen=view([remote("old")]), options=asked)
-    assert world.run(*planned)["a"].result is Result.REPLACED
-    assert world.calls.of("cancel") == []
-
-
 def test_recreating_a_gone_task_replaces_none() -> None:
     world = World(state([record("a", "old")]))
     world.service.then = lost
@@ -403,26 +316,3 @@ def test_a_record_is_not_removed_while_an_attempt_of_its_key_is_open() -> None:
     assert [task.ref.key for task in forget] == ["old"]
     assert world.run(*forget)["old"].result is Result.UNRESOLVED
     assert len(world.session.state.records) == 2
-
-
-@pytest.mark.parametrize("left", [1, 2])
-def test_a_cancellation_before_a_loss_is_reported(
-    left: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`left` entries are journaled: that it is owed, and that it no longer is."""
-    world = World(state([record("a", "t")]))
-    removed = [Removal("a", "acme", "tasks/a.yaml")]
-    options = PlanOptions(cancel_removed=True)
-    planned = world.planned(seen=view([remote("t")]), removed=removed, options=options)
-    monkeypatch.setattr(world.service, "get_task", lambda *_: remote("t"))
-
-    def full(events: object) -> bool:
-        world.session.lost = len(world.calls.of("append")) == left
-        return world.session.lost
-
-    world.session.full = full
-    result = world.run(*planned)["a"]
-    assert world.calls.of("cancel") == ["t"]
-    assert (result.result, result.task_id, result.cancelled) == (Result.FAILED, "t", "t")
-    assert [remark.case for remark in result.problems] == ["apply.state"]
-    assert kept(world).owed == ((Owed("t", ME),) if left == 1 else ())

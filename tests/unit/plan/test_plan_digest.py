@@ -125,7 +125,6 @@ def more(task: PlannedTask) -> Plan:
         changed("old-incident", reason=Reason.RECREATE),
         changed("cost-review", reason=Reason.UNFINISHED),
         changed("tag-buckets", action=Action.CREATE, reason=Reason.RETRY),
-        changed("drift-report", cancels=True),
         replace(SAMPLE, backend="http://127.0.0.1:8765"),
         replace(SAMPLE, identity=Identity("user-2", login="ada")),
         replace(SAMPLE, identity=Identity("user-1", organization="acme", login="ada")),
@@ -135,7 +134,6 @@ def more(task: PlannedTask) -> Plan:
         replace(SAMPLE, closed=("mark",)),
         changed("rotate-iam-keys", record=record("rotate-iam-keys", "t-9")),
         changed("rotate-iam-keys", attempt=attempt("rotate-iam-keys", NOW)),
-        changed("drift-report", owed=("t-9",)),
         replace(SAMPLE, options=PlanOptions(max_creates=9)),
     ],
 )

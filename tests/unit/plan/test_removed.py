@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from reconciler.model.task import Removal, TaskRef
-from reconciler.model.value import replace
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
-from reconciler.state.attempt import Owed
 from reconciler.state.ledger import fold
 from reconciler.state.model import Retired, State
 from tests.support.plan_values import (
@@ -54,11 +52,7 @@ def test_a_forget_is_applied_and_counts_in_the_digest() -> None:
     task = only(with_it)
     assert (task.action, task.reason, task.task_id) == (Action.FORGET, Reason.LISTED, "t")
     assert with_it.has_changes()
-    assert not task.cancels
     assert plan_digest(with_it) != plan_digest(without)
-    cancelling = plan([], known, options=PlanOptions(cancel_removed=True), removed=[removal("a")])
-    assert only(cancelling).cancels
-    assert plan_digest(cancelling) != plan_digest(with_it)
 
 
 def test_only_records_of_the_given_paths_are_removed() -> None:
@@ -136,25 +130,13 @@ def test_a_newer_record_survives_a_second_fold() -> None:
 
 
 @pytest.mark.parametrize("is_declared", [True, False])
-def test_a_task_that_another_key_has_is_not_cancelled_with_the_removed_key(
-    *, is_declared: bool
-) -> None:
+def test_a_task_that_another_key_has_is_forgotten_for_the_removed_key(*, is_declared: bool) -> None:
     """A state that was edited, for example. The other key's manifest may be none of this run's."""
     known = state([record("a", "t"), record("b", "t")])
     made = plan(
         [desired("b", task_id="t")] if is_declared else [],
         known,
         view([remote("t")]),
-        PlanOptions(cancel_removed=True),
         removed=[removal("a")],
     )
     assert actions(made) == {"a": "forget", "b": "unchanged" if is_declared else "orphaned"}
-    assert not any(task.cancels for task in made.tasks)
-
-
-def test_a_cancellation_that_is_pending_is_void_if_another_key_has_the_task() -> None:
-    known = record("a", "t")
-    known = replace(known, owed=(Owed("t", known.identity),))
-    made = plan([], state([known, record("b", "t")]), view([remote("t")]))
-    assert actions(made) == {"a": "orphaned", "b": "orphaned"}
-    assert not any(task.owed for task in made.tasks)

@@ -70,10 +70,8 @@ def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
 
 @pytest.mark.parametrize("shown", [view([remote("old")]), view(absent=["old"]), view()])
 def test_a_task_is_replaced_whatever_its_status(shown: Any) -> None:
-    options = replace(ASKED, cancel_replaced=True)
-    task = only(plan([desired("a", "edited")], state([record("a", "old")]), shown, options))
+    task = only(plan([desired("a", "edited")], state([record("a", "old")]), shown, ASKED))
     assert decision(task) == (Action.REPLACE, Reason.ASKED)
-    assert task.cancels is not bool(shown.absent)
     foreign = state([record("a", "old", identity=SOMEONE)])
     assert only(plan([desired("a", "edited")], foreign, view(), ASKED)).action is Action.REPLACE
 
@@ -98,33 +96,12 @@ def test_an_open_attempt_is_resolved_before_a_replacement() -> None:
         assert only(nothing).action is (Action.REPLACE if options is ASKED else Action.CHANGED)
 
 
-def test_a_task_that_an_attempt_does_not_replace_is_not_cancelled() -> None:
-    known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="older")])
-    task = only(plan([desired("a")], known, NEW, replace(ASKED, cancel_replaced=True)))
-    assert (task.action, task.cancels) == (Action.ADOPT, False)
-
-
 def test_a_replacement_is_recorded_even_if_its_key_left_the_manifests() -> None:
     known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
     task = only(plan([], known, NEW))
     assert (task.action, task.task_id) == (Action.ADOPT, "new")
     assert task.record is not None
     assert task.record.task_id == "old"
-    assert not task.cancels
-
-
-def test_a_task_left_by_an_earlier_run_is_cancelled_only_on_request() -> None:
-    known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
-    for options, cancels in (
-        (replace(ASKED, cancel_replaced=True), True),
-        (PlanOptions(replace=("a=old",), cancel_replaced=True), True),
-        (PlanOptions(replace=("a=before",), cancel_replaced=True), False),
-        (PlanOptions(replace=("b",), cancel_replaced=True), False),
-        (ASKED, False),
-        (PlanOptions(), False),
-    ):
-        task = desired("a", planMode=True)
-        assert only(plan([task], known, BOTH, options)).cancels is cancels
 
 
 @pytest.mark.parametrize(
@@ -288,7 +265,6 @@ def test_impossible_replacements_are_rejected() -> None:
     assert "--replace other/a" in refused(PlanOptions(replace=("a",)), *twins)
     assert "given twice" in refused(PlanOptions(replace=("a", "a=x")), a)
     assert "given twice" in refused(PlanOptions(replace=("a=old", "acme/a")), a)
-    assert "requires --replace" in refused(PlanOptions(cancel_replaced=True), a)
     tried = state(attempts=[attempt("a", ago(seconds=3))])
     assert "outcome of the attempt to create its task is unknown" in refused(ASKED, a, known=tried)
     with raises_with(TaskctlError, "does not select"):

@@ -66,7 +66,6 @@ def test_an_apply_report_has_the_documented_fields() -> None:
         "updated": 0,
         "replaced": 0,
         "forgotten": 0,
-        "cancelled": 0,
         "held": 0,
         "failed": 0,
         "unresolved": 0,

@@ -31,7 +31,7 @@ REPORT = replace(
             Reason.ASKED,
             task_id="t-2222",
             diff=(PROMPT,),
-            remarks=(remark("replace.cancel"),),
+            remarks=(remark("replace.keep"),),
         ),
     ),
 )
