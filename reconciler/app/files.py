@@ -21,7 +21,7 @@ PUBLIC = 0o644
 def write_file(
     root: Path,
     name: str,
-    data: bytes | disk.Parts,
+    data: bytes,
     what: str,
     *,
     mode: int = disk.PRIVATE,
@@ -44,7 +44,7 @@ def write_file(
         raise TaskctlError.of(Code.CANNOT_WRITE, what, at=at, why=why, **facts) from problem
 
 
-def _write_file(path: Path, data: bytes | disk.Parts, mode: int, *, keeps_mode: bool) -> None:
+def _write_file(path: Path, data: bytes, mode: int, *, keeps_mode: bool) -> None:
     descriptor = _DESCRIPTOR.fullmatch(str(path))
     if descriptor is not None:
         sys.stderr.flush()
@@ -59,9 +59,9 @@ def _write_file(path: Path, data: bytes | disk.Parts, mode: int, *, keeps_mode: 
     disk.replace_file(target, data, mode=None if is_kept else mode)
 
 
-def _write_directly(descriptor: int, data: bytes | disk.Parts) -> None:
+def _write_directly(descriptor: int, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
-        file.writelines([data] if isinstance(data, bytes) else data)
+        file.write(data)
 
 
 def locator(folder: Path) -> Callable[[str], str]:

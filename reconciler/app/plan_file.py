@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.plan.codec import is_saved_plan, read_saved_plan, saved_plan_parts
+from reconciler.plan.codec import encode_saved_plan, is_saved_plan, read_saved_plan
 from reconciler.plan.plan import Plan
 from reconciler.system import disk
 
@@ -45,8 +45,8 @@ def write_plan_file(root: Path, name: str, plan: Plan) -> None:
     TaskctlError."""
     from reconciler.app.files import write_file
 
-    parts, most = saved_plan_parts(plan), limits.SAVED_PLAN_BYTES
-    if parts.size > most:  # it could not be read again
-        facts = {"size": f"{(parts.size >> 20) + 1}", "limit": f"{most >> 20}"}
+    data, most = encode_saved_plan(plan), limits.SAVED_PLAN_BYTES
+    if len(data) > most:  # it could not be read again
+        facts = {"size": f"{(len(data) >> 20) + 1}", "limit": f"{most >> 20}"}
         raise TaskctlError.of(Code.CANNOT_WRITE, "largePlan", at=Place(name), **facts)
-    write_file(root, name, parts, "plan", keeps_mode=False)
+    write_file(root, name, data, "plan", keeps_mode=False)

@@ -11,7 +11,7 @@ import re
 import threading
 from functools import cache
 from sys import intern
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -19,9 +19,6 @@ from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, map_texts
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.task import TaskRef
-
-if TYPE_CHECKING:
-    from reconciler.system.memory import Text
 
 T = TypeVar("T")
 Raw = msgspec.Raw
@@ -69,17 +66,17 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def members(data: Text | Raw) -> dict[str, Raw]:
+def members(data: bytes | Raw) -> dict[str, Raw]:
     """The members of a JSON object, not decoded yet. Raises ShapeError."""
     return decode_outline(dict[str, Raw], data)
 
 
-def items(data: Text | Raw) -> list[Raw]:
+def items(data: bytes | Raw) -> list[Raw]:
     """The items of a JSON array, not decoded yet. Raises ShapeError."""
     return decode_outline(list[Raw], data)
 
 
-def decode_outline(kind: type[T], data: Text | bytearray | Raw) -> T:
+def decode_outline(kind: type[T], data: bytes | bytearray | Raw) -> T:
     """A JSON value of exactly that type, with `Raw` parts for what may be nested. Raises
     ShapeError."""
     try:

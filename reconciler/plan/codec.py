@@ -5,12 +5,11 @@ whether it is stale (`plan/digest.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from functools import partial
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from reconciler import __version__
-from reconciler.model.checksum import Checksummed, is_intact
+from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
@@ -25,9 +24,6 @@ T = TypeVar("T", DesiredTask, Record, Attempt)
 FORMAT_VERSION = 1
 SAVED_KIND = "taskctl-saved-plan"
 
-_TASKS = 1_000
-"""How many tasks are encoded together."""
-
 _SHOWN = ("approvalMode", "createdAt", "createdBy", "name", "permissionMode")
 """The settings and outputs of existing tasks that reports read."""
 
@@ -36,23 +32,11 @@ _FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 
 def encode_saved_plan(plan: Plan) -> bytes:
     """The file of a saved plan. Its first key tells it from a manifest."""
-    return bytes(saved_plan_parts(plan))
-
-
-def saved_plan_parts(plan: Plan) -> Checksummed:
-    """The same in parts, made of some tasks at a time."""
-    return Checksummed(partial(_parts, plan), len(plan.tasks))
-
-
-def _parts(plan: Plan) -> Iterator[bytes]:
     known = (encode_json(value) for value in (FORMAT_VERSION, SAVED_KIND, __version__))
-    yield b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": ' % (*known,)
-    yield encode_json(replace(plan, tasks=())).removesuffix(b"]}")  # the tasks come last
     followers = frozenset(plan.followers)
-    for start in range(0, len(plan.tasks), _TASKS):
-        tasks = (_saved(task, followers) for task in plan.tasks[start : start + _TASKS])
-        yield (b"," if start else b"") + encode_json(tuple(tasks))[1:-1]
-    yield b"]}}"
+    saved = replace(plan, tasks=tuple(_saved(task, followers) for task in plan.tasks))
+    text = b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": %b}'
+    return with_checksum(text % (*known, encode_json(saved)))
 
 
 def _saved(task: PlannedTask, followers: Collection[TaskRef]) -> PlannedTask:

@@ -40,7 +40,6 @@ from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 from reconciler.remote.session import AddressSession
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
-from reconciler.system.memory import return_large_blocks
 
 HEADERS = {
     "Accept": "application/vnd.pulumi+8",
@@ -207,7 +206,6 @@ class Transport:
                     while not self._large.acquire(timeout=exchange.read_timeout()):
                         pass
                     is_large = True
-                    return_large_blocks()
                 exchange.read_timeout()
             beginning = bytes(body[:_BEGINNING])
             try:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from reconciler.messages import word
 from reconciler.model.canonical import ABSENT
@@ -134,16 +134,7 @@ def inert(text: str) -> str:
     return re.sub(_COMMAND, r"\\u0023#", text)
 
 
-class JsonParts(NamedTuple):
-    """The JSON of a member, made in parts."""
-
-    parts: Iterator[str]
-
-
 def _value(value: object) -> Iterator[str]:
-    if isinstance(value, JsonParts):
-        yield from value.parts
-        return
     if not isinstance(value, list | tuple | Iterator):
         yield json.dumps(value)
         return

@@ -11,11 +11,11 @@ from reconciler.messages.remarks import phrase
 from reconciler.model.task import TaskRef, instant, rfc3339
 from reconciler.model.wire import console_url
 from reconciler.render import cells, safe
-from reconciler.render.document import Document, JsonParts, given, inert, json_document, timestamp
+from reconciler.render.document import Document, given, inert, json_document, timestamp
 from reconciler.render.style import Palette, Style
 from reconciler.render.values import setting_rows
 from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, Run
-from reconciler.state.codec import text_parts
+from reconciler.state.codec import state_json
 from reconciler.state.model import Record, State
 
 if TYPE_CHECKING:
@@ -242,20 +242,11 @@ def location_document(change: LocationChange) -> Document:
     return json_document(state=change.location, result=change.done, changed=change.changed)
 
 
-def copy_text(state: State) -> Iterator[str]:
-    """A whole state, as `state push` reads it, in parts."""
-    yield from _copied(state, 2)
-    yield "\n"
+def copy_text(state: State) -> str:
+    """A whole state, as `state push` reads it: without the checksum, which edits would
+    invalidate."""
+    return inert(json.dumps(json.loads(state_json(state)), indent=2)) + "\n"
 
 
 def copy_document(state: State) -> Document:
-    return json_document(state=JsonParts(_copied(state)))
-
-
-def _copied(state: State, indent: int | None = None) -> Iterator[str]:
-    """Without the checksum, which edits would invalidate."""
-
-    def laid_out(data: bytes) -> bytes:
-        return json.dumps(json.loads(data), indent=indent).encode()
-
-    return (inert(part.decode()) for part in text_parts(state, laid_out))
+    return json_document(state=json.loads(state_json(state)))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar, cast
 
-from reconciler.model.checksum import Checksummed, is_intact
+from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.mark import is_mark
@@ -27,10 +26,7 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RetiredTask
 from reconciler.state.file import StateFile, StateSource
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
-from reconciler.system.memory import collection_paused, give_back
-
-if TYPE_CHECKING:
-    from reconciler.system.memory import Text
+from reconciler.system.memory import collection_paused
 
 T = TypeVar("T")
 Known = TypeVar("Known", RetiredTask, Duplicate)
@@ -41,66 +37,26 @@ VERSION = 3
 _SAME = ("lineage", "serial", "backend", "baselines", "latest", "runs", "move", "journal")
 """The fields of `State` that `StateFile` has, too."""
 
-_TOGETHER = 1_000
-"""The number of tasks that are encoded together."""
-
-_HOLE = b'"": 0'
-"""Else, only a name that ends with a quote, before a number, looks like this. No free name of the
-other members has a number."""
-
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
 
 def encode_state(state: State) -> bytes:
     """The state file: its checksum, sorted keys, indent 2, UTF-8, final newline; deterministic."""
-    return bytes(state_parts(state))
+    return with_checksum(indented(state_json(state)))
 
 
-def state_parts(state: State) -> Checksummed:
-    """The same in parts."""
-    return Checksummed(partial(text_parts, state), len(state.records))
-
-
-def text_parts(state: State, laid_out: Callable[[bytes], bytes] = indented) -> Iterator[bytes]:
-    """The state without a checksum, some of its tasks at a time; `laid_out` gives JSON its
-    layout."""
-    first, *rest = laid_out(encode_json(_with_holes(state))).split(_HOLE)
-    before, after = laid_out(b'{"tasks":{"":0}}').split(_HOLE)
-    gap = b"," + (before.rpartition(b"{")[2] or b" ")
-    filled = ((tasks, encoded) for tasks, encoded in _tasks_by_name(state) if tasks)
-    yield first
-    for (tasks, encoded), following in zip(filled, rest, strict=True):
-        names = sorted(tasks)
-        for index in range(0, len(names), _TOGETHER):
-            some = {name: encoded(tasks[name]) for name in names[index : index + _TOGETHER]}
-            text = laid_out(encode_json({"tasks": some}))[len(before) : -len(after)]
-            yield gap + text if index else text
-        yield following
-
-
-def _tasks_by_name(state: State) -> Iterator[tuple[Mapping[str, Any], Callable[[Any], object]]]:
-    """The members that may have very many tasks, in their order in the file, and how a task is
-    stored."""
-    yield state.attempts, lambda attempt: _with_task(replace(attempt, mark=""))
-    yield state.duplicates, _with_task
-    yield state.retired, _with_task
-    records = {str(ref): record for ref, record in state.records.items()}
-    yield records, lambda record: replace(record, ref=NO_TASK)
-
-
-def _with_holes(state: State) -> StateFile:
-    """The file, with `_HOLE` in place of all tasks of such a member."""
-    many = (state.attempts, state.records, state.retired, state.duplicates)
-    attempts, tasks, retired, duplicates = ({"": _raw(0)} if each else {} for each in many)
-    return StateFile(
+def state_json(state: State) -> bytes:
+    """The state without a checksum, on one line with sorted keys."""
+    file = StateFile(
         version=VERSION,
-        attempts=attempts,
-        tasks=tasks,
+        attempts={mark: _with_task(replace(a, mark="")) for mark, a in state.attempts.items()},
+        tasks={str(ref): _raw(replace(r, ref=NO_TASK)) for ref, r in state.records.items()},
         keys={str(ref): _raw(notes) for ref, notes in state.keys.items()},
-        retired=retired,
-        duplicates=duplicates,
+        retired={task_id: _with_task(task) for task_id, task in state.retired.items()},
+        duplicates={task_id: _with_task(task) for task_id, task in state.duplicates.items()},
         **{name: getattr(state, name) for name in _SAME},
     )
+    return encode_json(file)
 
 
 def _raw(value: object) -> Raw:
@@ -122,31 +78,34 @@ def _without_task(kind: type[T], raw: Raw) -> T:
         raise problem if problem.path else problem.under("task") from None
 
 
-def decode_state(data: Text, source: StateSource, *, backend: str) -> State:
+def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
     """The inverse of `encode_state`. Raises StateError for anything else: an unreadable state never
     counts as absent.
 
-    A file without a checksum was merged or edited on purpose, and is checked strictly instead. The
-    memory of a long text is given back as its tasks are decoded.
+    A file without a checksum was merged or edited on purpose, and is checked strictly instead.
     """
     if data[:1] != b"{":
-        data = bytes(data).removeprefix(b"\xef\xbb\xbf")
+        data = data.removeprefix(b"\xef\xbb\xbf")
         if not data.strip(b"\0 \t\r\n"):
             raise source.damaged("zeros" if data.strip() else "empty")
     with collection_paused():
         intact = is_intact(data)
         try:
             file = _outline(data, source, backend, intact=intact)
-            state = _read(file, data)
+            state = _read(file)
         except ShapeError as problem:
             raise source.damaged("shape", reason=problem.cause) from None
-        if file.checksum and not intact and file.checksum != state_parts(state).checksum:
+        if file.checksum and not intact and file.checksum != _checksum_of(state):
             backup = source.file + ".backup"
             raise StateError.about(source.file, Code.STATE_EDITED, backup=backup)
     return state
 
 
-def _outline(data: Text, source: StateSource, backend: str, *, intact: bool) -> StateFile:
+def _checksum_of(state: State) -> str:
+    return decode_outline(StateFile, encode_state(state)).checksum
+
+
+def _outline(data: bytes, source: StateSource, backend: str, *, intact: bool) -> StateFile:
     """The file of this version and backend; other versions have other members. Raises StateError,
     or ShapeError."""
     try:
@@ -168,9 +127,9 @@ def _outline(data: Text, source: StateSource, backend: str, *, intact: bool) -> 
     return file
 
 
-def _refuse_json(data: Text, problem: ShapeError, source: StateSource) -> NoReturn:
+def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoReturn:
     try:
-        text = bytes(data).decode()
+        text = data.decode()
     except UnicodeDecodeError:
         raise source.damaged("utf8") from None
     if conflict := _CONFLICT.search(text):
@@ -209,7 +168,7 @@ def check_backend(found: str, backend: str, file: str) -> None:
         raise StateError.about(file, Code.STATE_BACKEND, found=found, backend=backend)
 
 
-def _refuse_duplicates(data: Text, source: StateSource) -> None:
+def _refuse_duplicates(data: bytes, source: StateSource) -> None:
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
@@ -218,19 +177,19 @@ def _refuse_duplicates(data: Text, source: StateSource) -> None:
         return found
 
     try:
-        json.loads(bytes(data), object_pairs_hook=once)
+        json.loads(data, object_pairs_hook=once)
     except UnicodeDecodeError:
         raise source.damaged("utf8") from None
     except (ValueError, RecursionError) as problem:
         raise source.damaged("json", reason=str(problem)) from None
 
 
-def _read(file: StateFile, data: Text) -> State:
+def _read(file: StateFile) -> State:
     read = {mark: _attempt(mark, raw) for mark, raw in file.attempts.items()}
     keys = dict(_notes(name, raw) for name, raw in file.keys.items())
     retired = _by_id("retired", RetiredTask, file.retired)
     duplicates = _by_id("duplicates", Duplicate, file.duplicates)
-    records = dict(_records(file.tasks, data))  # last: it gives the text back
+    records = dict(_record(name, raw) for name, raw in file.tasks.items())
     if file.serial < 0 or not file.lineage:
         raise ShapeError("serial" if file.lineage else "lineage", "invalid")
     head = {name: getattr(file, name) for name in _SAME}
@@ -248,18 +207,6 @@ def _by_id(member: str, kind: type[Known], raws: Mapping[str, Raw]) -> dict[str,
         except ShapeError as problem:
             raise problem.under(f"{member}[{json.dumps(task_id)}]") from None
     return found
-
-
-def _records(raws: dict[str, Raw], data: Text) -> Iterator[tuple[TaskRef, Record]]:
-    """In the order of the text, so the sum of the sizes is never more than what was decoded, unless
-    a name was repeated. Whoever decodes what was given back finds zeros, which are not JSON."""
-    size = 0
-    for number, name in enumerate(tuple(raws), 1):
-        raw = raws.pop(name)
-        size += len(memoryview(raw))
-        yield _record(name, raw)
-        if number % _TOGETHER == 0:
-            give_back(data, size)
 
 
 def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:

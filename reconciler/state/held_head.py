@@ -15,9 +15,9 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, StateError, warning
 from reconciler.model.remarks import Arg
 from reconciler.model.value import replace
-from reconciler.state.codec import state_parts
+from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit
-from reconciler.state.engines import Blob, Denied, Full, Unsure, scheme_of
+from reconciler.state.engines import Denied, Full, Unsure, scheme_of
 from reconciler.state.model import State
 from reconciler.state.register import HeadMovedError, UnknownWriteError, state_error
 from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
@@ -83,7 +83,7 @@ class HeldHead:
             head = self._following()
             name = f"base-{head.part}"
             self._store.describe(state)
-            self._stored = self._put_blob(name, state_parts(state))
+            self._stored = self._put_blob(name, encode_state(state))
             earlier = (head.base, *head.bases)
             bases = earlier[: BASES - 1]
             holder = None if last else head.holder
@@ -181,11 +181,11 @@ class HeldHead:
             version = self._store.swap(head, self._version)
         self._head, self._version, self._proved = head, version, began
 
-    def _put_blob(self, name: str, blob: Blob, beside: int = 0) -> int:
+    def _put_blob(self, name: str, data: bytes, beside: int = 0) -> int:
         """Stores a blob and returns its size. Not retried, because the content of a name must never
         change."""
         with self._ending():
-            return self._store.put_blob(name, blob, beside)
+            return self._store.put_blob(name, data, beside)
 
     @contextmanager
     def _ending(self) -> Iterator[None]:

@@ -7,16 +7,15 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.model.value import replace
 from reconciler.state.attempt import Fill
-from reconciler.state.codec import check_backend, decode_state, state_parts
+from reconciler.state.codec import check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
 from reconciler.state.file import StateSource
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
@@ -25,9 +24,6 @@ from reconciler.state.location import Claim, Taken
 from reconciler.state.lock import Lock
 from reconciler.state.model import State
 from reconciler.system import disk
-
-if TYPE_CHECKING:
-    from reconciler.system.memory import Text
 
 _READS = 10
 
@@ -122,12 +118,12 @@ class LocalState:
         except FileNotFoundError:
             return 0
 
-    def replace(self, parts: disk.Parts) -> None:
+    def replace(self, data: bytes) -> None:
         """Replaces the state file durably, and keeps its previous content as the backup. Raises
         OSError as `disk.replace_file` does."""
-        if self.version() is not None:
-            _replace(self.backup, disk.read_parts(self.path))
-        _replace(self.path, parts)
+        if (before := disk.read_file(self.path)) is not None:
+            _replace(self.backup, before)
+        _replace(self.path, data)
 
     @contextmanager
     def saving(self) -> Iterator[None]:
@@ -260,13 +256,14 @@ class HeldFile:
     def save(self, state: State, *, last: bool) -> State:
         if self._journal is not None and self._journal.id:
             state = replace(state, journal=self._journal.id)
-        parts, content = state_parts(state), _hash(b"")
-        if parts.size > limits.STATE_FILE_BYTES:
-            raise full(self._place.display_name, parts.size)
+        data = encode_state(state)
+        if len(data) > limits.STATE_FILE_BYTES:
+            raise full(self._place.display_name, len(data))
         with self._place.saving(), self._file_guard:
+            self._place.replace(data)
+            self._version = self._place.version()
             # Once it is released, no file is compared with it.
-            self._place.replace(parts if last else _hashed(parts, content))
-            self._version, self._content = self._place.version(), content.hexdigest()
+            self._content = "" if last else content_of(data)
         return state
 
     def clear_log(self, state: State) -> None:
@@ -280,20 +277,10 @@ class HeldFile:
         self._lock.release()
 
 
-def content_of(data: Text | None) -> str:
+def content_of(data: bytes | None) -> str:
     """Identifies the bytes of a state file; "" if there is none. A serial would not be enough: two
     branches may reach the same one."""
-    return "" if data is None else _hash(data).hexdigest()
-
-
-_hash = partial(hashlib.blake2b, digest_size=8)
-
-
-def _hashed(parts: disk.Parts, content: hashlib.blake2b) -> Iterator[bytes]:
-    """The parts, of which `content` has the hash once they were used."""
-    for part in parts:
-        content.update(part)
-        yield part
+    return "" if data is None else hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
@@ -307,12 +294,12 @@ def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> b
     return escaped.replace(b"\t", b"\\011").replace(b"\n", b"\\012") in points
 
 
-def _read_state(path: Path) -> Text | None:
-    return disk.read_text(path, most=limits.STATE_FILE_BYTES)
+def _read_state(path: Path) -> bytes | None:
+    return disk.read_file(path, most=limits.STATE_FILE_BYTES)
 
 
-def _replace(path: Path, parts: disk.Parts) -> None:
-    disk.replace_file(path, parts, mode=disk.PRIVATE, temporary=path.with_name(path.name + ".tmp"))
+def _replace(path: Path, data: bytes) -> None:
+    disk.replace_file(path, data, mode=disk.PRIVATE, temporary=path.with_name(path.name + ".tmp"))
 
 
 @contextmanager

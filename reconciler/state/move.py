@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from hashlib import sha256
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.value import replace
 from reconciler.state.attempt import Move, Stage
-from reconciler.state.codec import text_parts
+from reconciler.state.codec import state_json
 from reconciler.state.location import StateLocation
 from reconciler.state.model import State
 from reconciler.state.session import Session
@@ -103,11 +102,8 @@ def _emptied(state: State, move: Move) -> State:
 
 
 def _content(state: State) -> bytes:
-    """A digest of everything that is moved; its text would need as much memory again."""
-    digest = sha256()
-    for part in text_parts(replace(state, serial=0, journal="")):
-        digest.update(part)
-    return digest.digest()
+    """Everything that is moved."""
+    return state_json(replace(state, serial=0, journal=""))
 
 
 def _moved(move: Move, location: StateLocation) -> StateError:

@@ -16,7 +16,6 @@ from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.state.engines import (
-    Blob,
     Denied,
     Engine,
     EngineError,
@@ -85,10 +84,10 @@ class Register:
         """The head; None only if there is none. Raises Unsure when retries run out."""
         return self.retried(self.engine.read)
 
-    def put_blob(self, name: str, blob: Blob) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         """Stores a blob. Raises Unsure when retries run out, and Full."""
-        check_size(name, blob.size, limits.STATE_PART_BYTES, Full)
-        self.retried(lambda: self.engine.put_blob(name, blob), self.write_timeout)
+        check_size(name, len(data), limits.STATE_PART_BYTES, Full)
+        self.retried(lambda: self.engine.put_blob(name, data), self.write_timeout)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         """Replaces the head; `data` must be new, never sent before. Raises HeadMovedError and

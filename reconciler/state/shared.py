@@ -17,7 +17,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.model.remarks import remark
 from reconciler.model.value import replace
-from reconciler.state.codec import VERSION, state_parts
+from reconciler.state.codec import VERSION, encode_state
 from reconciler.state.engines import Engine, Missing, Pace, Version
 from reconciler.state.held_head import HeldHead
 from reconciler.state.ledger import fold
@@ -99,7 +99,7 @@ class SharedState:
             self._register.retried(self._engine.probe)
             writer = _writer()
             base = f"base-0-0-{writer}"
-            self._store.put_blob(base, state_parts(state))
+            self._store.put_blob(base, encode_state(state))
             try:
                 self._swap(Head(VERSION, state.lineage, state.serial, 0, 0, writer, base), None)
             except HeadMovedError:

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, visible
-from reconciler.model.checksum import Checksummed, is_intact, with_checksum
+from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg, remark
@@ -22,14 +21,11 @@ from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json,
 from reconciler.model.value import Stored, Value, replace
 from reconciler.state.attempt import Fill
 from reconciler.state.codec import check_version, decode_event, decode_state
-from reconciler.state.engines import Blob, BlobRoom, Full, Missing, Version, check_size
+from reconciler.state.engines import BlobRoom, Full, Missing, Version, check_size
 from reconciler.state.file import StateSource
 from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
-
-if TYPE_CHECKING:
-    from reconciler.system.memory import Text
 
 BASES = 5
 """The number of saved states that are kept, including the newest."""
@@ -38,7 +34,6 @@ MAX_ABOUT = 1000
 """Characters of the line about the last change."""
 
 _AT_ONCE = 8
-_TOGETHER = 1_000  # entries that are joined
 _READS = 4
 _MAX_NUMBER = 2**52
 _BLOB = re.compile(r"(?:base-)?[0-9]{1,16}-[0-9]{1,16}-[0-9a-f]{32}")
@@ -101,25 +96,18 @@ def decode_head(data: bytes, display_name: str) -> Head:
     return head
 
 
-def encode_segment(texts: Sequence[bytes]) -> Checksummed:
-    """Journal entries, at least one, as a blob."""
-
-    def parts() -> Iterator[bytes]:
-        yield b'{"events":[' + texts[0]
-        for start in range(1, len(texts), _TOGETHER):
-            yield b"," + b",".join(texts[start : start + _TOGETHER])
-        yield b"]}"
-
-    return Checksummed(parts)
+def encode_segment(texts: Sequence[bytes]) -> bytes:
+    """Journal entries as a blob."""
+    return with_checksum(b'{"events":[%b]}' % b",".join(texts))
 
 
-def decode_segment(data: Text) -> list[bytes]:
+def decode_segment(data: bytes) -> list[bytes]:
     """The journal entries in a blob. Raises ShapeError."""
     events = _intact(data).get("events", Raw(b"null"))
     return list(map(bytes, items(events)))
 
 
-def _intact(data: Text) -> dict[str, Raw]:
+def _intact(data: bytes) -> dict[str, Raw]:
     """The members of an object, without its checksum. Raises ShapeError if it does not match."""
     whole = members(data)
     if whole.pop("checksum", None) is None or not is_intact(data):
@@ -176,7 +164,7 @@ class Store:
         fill = Fill(size, journal, limits.STATE_PART_BYTES, limits.STATE_BYTES)
         return Snapshot(head, version, replace(saved, fill=fill), events)
 
-    def _blobs(self, names: Sequence[str]) -> list[Text]:
+    def _blobs(self, names: Sequence[str]) -> list[bytes]:
         """Reads blobs concurrently. Raises Missing, and Oversized for too much in total."""
         get, room = self.register.engine.get_blob, BlobRoom()
         with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
@@ -197,12 +185,12 @@ class Store:
         about = visible(f"Last change: {last}", f"\n{INVISIBLE}") if last is not None else ""
         self.register.engine.about = about[:MAX_ABOUT]
 
-    def put_blob(self, name: str, blob: Blob, beside: int = 0) -> int:
+    def put_blob(self, name: str, data: bytes, beside: int = 0) -> int:
         """Stores a blob and returns its size. Raises Full before anything is sent, also if it
         could not be read together with `beside` other bytes."""
-        check_size(name, beside + blob.size, limits.STATE_BYTES, Full)
-        self.register.put_blob(name, blob)
-        return blob.size
+        check_size(name, beside + len(data), limits.STATE_BYTES, Full)
+        self.register.put_blob(name, data)
+        return len(data)
 
     def damaged(self, part: str, reason: Arg) -> StateError:
         code = Code.STATE_PART_DAMAGED
@@ -215,7 +203,7 @@ class Store:
         except ShapeError as problem:
             raise self.damaged(part, problem.cause) from None
 
-    def _state(self, head: Head, data: Text, backend: str) -> State:
+    def _state(self, head: Head, data: bytes, backend: str) -> State:
         try:
             state = decode_state(data, StateSource(self._display_name), backend=backend)
         except StateError as problem:

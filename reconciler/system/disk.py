@@ -10,16 +10,8 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from io import BufferedReader
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from reconciler.system.memory import pages
-
-if TYPE_CHECKING:
-    from reconciler.system.memory import Text
 
 PRIVATE = 0o600
 """The default mode: states, plans, caches and reports contain prompts."""
@@ -32,10 +24,6 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer would
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
-Parts = Iterable[bytes]
-"""What is written to a file one after the other."""
-
-
 class NotRegularError(OSError):
     """A directory, device, pipe or socket where a file is expected."""
 
@@ -45,7 +33,7 @@ class FileTooLargeError(OSError):
 
 
 def replace_file(
-    path: Path, data: bytes | Parts, *, mode: int | None = None, temporary: Path | None = None
+    path: Path, data: bytes, *, mode: int | None = None, temporary: Path | None = None
 ) -> None:
     """Replaces a file atomically and durably. If it raises OSError, the file has its old
     content, or all of the new one, not yet durably.
@@ -63,8 +51,7 @@ def replace_file(
     try:
         fd = create(temporary, mode)
         try:
-            for part in [data] if isinstance(data, bytes) else data:
-                write_all(fd, part)
+            write_all(fd, data)
             if mode != PRIVATE:
                 os.chmod(temporary, mode)  # regardless of the umask  # noqa: PTH101
             sync(fd)
@@ -84,42 +71,14 @@ def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> byt
     Raises OSError for anything else: NotRegularError, FileTooLargeError, or a link without
     `follow`.
     """
-    with _opened(path, most, follow=follow) as file:
-        return None if file is None else file.read(most + 1)
-
-
-def read_text(path: Path, *, most: int) -> Text | None:
-    """The same, for `memory.give_back` if it is long."""
-    with _opened(path, most) as file:
-        if file is None:
-            return None
-        text = pages(os.fstat(file.fileno()).st_size)
-        if text is None:
-            return file.read(most + 1)
-        read = file.readinto(text)
-        return text if read == len(text) else text[:read]
-
-
-@contextmanager
-def _opened(path: Path, most: int, *, follow: bool = False) -> Iterator[BufferedReader | None]:
-    """A file of at most `most` bytes; None if there is none."""
     try:
         fd = _open_regular(path, follow=follow)
     except FileNotFoundError:
-        yield None
-        return
+        return None
     with os.fdopen(fd, "rb") as file:
         if os.fstat(fd).st_size > most:
             raise FileTooLargeError(errno.EFBIG, f"larger than {most} bytes", str(path))
-        yield file
-
-
-def read_parts(path: Path) -> Iterator[bytes]:
-    """The content of a regular file of any size, a megabyte at a time. Raises OSError at the first
-    part, also if there is no file, and for a link."""
-    with os.fdopen(_open_regular(path, follow=False), "rb") as file:
-        while part := file.read(1 << 20):
-            yield part
+        return file.read(most + 1)
 
 
 def read_start(path: Path, limit: int) -> bytes:

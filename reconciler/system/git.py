@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 TIMEOUT = 120.0
 """Seconds for one command."""
@@ -33,11 +33,9 @@ _ELSEWHERE = frozenset({
 
 
 class Running(TypedDict, total=False):
-    """`watch` is called several times per second, and may raise to stop git. A large `output` goes
-    to a file: from a pipe, it would need the memory twice."""
+    """`watch` is called several times per second, and may raise to stop git."""
 
     watch: Callable[[], object]
-    output: BinaryIO
 
 
 def run_git(
@@ -60,7 +58,7 @@ def run_git(
         cwd=folder,
         env=_environment(env, own),
         stdin=subprocess.DEVNULL,
-        stdout=how.get("output", pipe),
+        stdout=pipe,
         stderr=pipe,
     ) as process:
         try:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.state import codec
 
 STATE = Path(".taskctl/local.state.json")
 
@@ -115,11 +114,7 @@ def test_several_records_are_listed_and_edited_by_a_pattern(taskctl: Taskctl) ->
     assert recorded() == {}
 
 
-def test_pull_prints_the_state_file_in_inert_ascii(
-    taskctl: Taskctl, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also if not all tasks are encoded together."""
-    monkeypatch.setattr(codec, "_TOGETHER", 2)
+def test_pull_prints_the_state_file_in_inert_ascii(taskctl: Taskctl) -> None:
     write({key: {"message": f"{key}: ##[error]Grüße 🙂\x7f\n"} for key in "abcde"})
     taskctl("apply", "--yes")
     state = json.loads(STATE.read_bytes())

@@ -114,7 +114,7 @@ def _write_shared(folder: Path) -> None:
     head = Head(
         VERSION, saved.lineage, saved.serial, 1, 3, "c" * 32, base, None, (part,), (), tuple(rest)
     )
-    stored = (encode_head(head), encode_state(saved), bytes(encode_segment([first])))
+    stored = (encode_head(head), encode_state(saved), encode_segment([first]))
     for file, data in zip(SHARED.values(), stored, strict=True):
         (folder / file).write_bytes(data)
 

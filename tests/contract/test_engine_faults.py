@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.state.engines import BlobRoom, Denied, Engine, Moved, Unsure
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
-from tests.support.state_engines import HERE, Parts, Served, marked, serving
+from tests.support.state_engines import HERE, Served, marked, serving
 
 
 @pytest.fixture(scope="module", params=marked(HERE))
@@ -126,9 +126,9 @@ def test_a_read_with_a_lost_response_is_not_an_empty_state(
 def test_a_blob_with_a_lost_response_can_be_stored_again(engine: Engine, proxy: FaultProxy) -> None:
     proxy.on_write = {1: Trouble("lost")}
     try:
-        engine.put_blob("blob", Parts([b"da", b"ta"]))
+        engine.put_blob("blob", b"data")
     except Unsure:
-        engine.put_blob("blob", Parts([b"da", b"ta"]))
+        engine.put_blob("blob", b"data")
         swapped(engine, b"names it")
     else:  # git: it goes out with the next swap
         with pytest.raises(Unsure):

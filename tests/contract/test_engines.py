@@ -17,7 +17,6 @@ import pytest
 
 from reconciler.model import limits
 from reconciler.state.engines import (
-    LARGE,
     BlobRoom,
     Denied,
     Engine,
@@ -30,7 +29,7 @@ from reconciler.state.engines import (
 )
 from tests.support.git_server import git
 from tests.support.http_objects import careless_s3
-from tests.support.state_engines import HERE, Parts, Served, marked, serving
+from tests.support.state_engines import HERE, Served, marked, serving
 from tests.support.state_servers import S3_KEYS, program, s3_server
 
 Make = Callable[[], Engine]
@@ -125,8 +124,8 @@ def test_only_one_of_many_writers_wins(served: tuple[str, Served], runner: Make)
 def test_blobs_are_kept_until_they_are_dropped(runner: Make) -> None:
     one = runner()
     name, data = f"base-{secrets.token_hex(4)}", content(100)
-    one.put_blob(name, Parts([data]))
-    one.put_blob(name, Parts([data[:50], data[50:]]))
+    one.put_blob(name, data)
+    one.put_blob(name, data)
     one.swap(content(), over(one))
     other = runner()
     other.read()
@@ -144,7 +143,7 @@ def test_blobs_are_kept_until_they_are_dropped(runner: Make) -> None:
 def test_five_megabytes_are_read_back(runner: Make) -> None:
     one, other = runner(), runner()
     head, blob = content(limits.STATE_HEAD_BYTES), content(5 * 1024 * 1024)
-    one.put_blob("large", Parts([blob]))
+    one.put_blob("large", blob)
     one.swap(head, over(one))
     found = other.read()
     assert found is not None
@@ -152,39 +151,19 @@ def test_five_megabytes_are_read_back(runner: Make) -> None:
     assert other.get_blob("large", BlobRoom()) == blob
 
 
-def test_a_blob_that_is_larger_than_its_parts_is_stored_and_read(runner: Make) -> None:
+def test_a_large_blob_is_stored_and_read(runner: Make) -> None:
     one, other = runner(), runner()
-    name, data = f"base-{secrets.token_hex(4)}", content(LARGE + 1_000)
-    halves = Parts([data[:LARGE], data[LARGE:]])
-    one.put_blob(name, halves)
-    one.put_blob(name, halves)
+    name, data = f"base-{secrets.token_hex(4)}", content(9 << 20)
+    one.put_blob(name, data)
+    one.put_blob(name, data)
     one.swap(content(), over(one))
     other.read()
     assert other.get_blob(name, BlobRoom()) == data
 
 
-def test_a_blob_whose_parts_cannot_be_made_is_not_stored(runner: Make) -> None:
-    """Not even for those who do not know that it was not sent to its end."""
-
-    class Broken(Parts):
-        def __iter__(self) -> Iterator[bytes]:
-            yield from list(super().__iter__())[:-1]
-            raise ZeroDivisionError
-
-    one, other = runner(), runner()
-    name = f"base-{secrets.token_hex(4)}"
-    for part in (content(100), content(LARGE)):
-        with pytest.raises(ZeroDivisionError):
-            one.put_blob(name, Broken([part, part]))
-        one.swap(content(), over(one))
-        other.read()
-        with pytest.raises(Missing):
-            other.get_blob(name, BlobRoom())
-
-
 def test_an_empty_blob_is_not_missing(runner: Make) -> None:
     one, other = runner(), runner()
-    one.put_blob("empty", Parts([]))
+    one.put_blob("empty", b"")
     one.swap(content(), over(one))
     other.read()
     assert other.get_blob("empty", BlobRoom()) == b""
@@ -248,7 +227,7 @@ def test_git_does_not_change_the_clone(tmp_path: Path) -> None:
         before = sorted(str(p.relative_to(here.folder)) for p in here.folder.rglob("*"))
         engine = stack.enter_context(closing(here.engine()))
         assert engine.read() is None
-        engine.put_blob("blob", Parts([b"1"]))
+        engine.put_blob("blob", b"1")
         engine.swap(b"data", None)
         other = stack.enter_context(closing(server.runner("x").engine()))
         assert other.read() is not None

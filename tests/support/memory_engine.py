@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from reconciler.state.engines import Blob, BlobRoom, Engine, Missing, Moved, Pace, Unsure, Version
+from reconciler.state.engines import BlobRoom, Engine, Missing, Moved, Pace, Unsure, Version
 from reconciler.state.model import State
 from reconciler.state.shared import SharedState
 
@@ -76,10 +76,8 @@ class MemoryEngine:
                 raise Unsure("the answer was lost")
             return Version(str(self.version))
 
-    def put_blob(self, name: str, blob: Blob) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         self.asked.append("put_blob")
-        data = b"".join(blob)
-        assert len(data) == blob.size
         assert self.blobs.setdefault(name, data) == data
 
     def get_blob(self, name: str, room: BlobRoom) -> bytes:

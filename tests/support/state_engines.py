@@ -36,16 +36,6 @@ from tests.support.state_servers import (
 )
 
 
-class Parts(tuple[bytes, ...]):
-    """A `Blob`, as texts are stored: in parts."""
-
-    __slots__ = ()
-
-    @property
-    def size(self) -> int:
-        return sum(map(len, self))
-
-
 @dataclass(frozen=True)
 class Runner:
     """A fresh machine: the folder that commands run in, the address of its state, and its

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,9 +14,6 @@ from reconciler.state.ledger import fold
 from reconciler.state.model import Attempted, Recorded, State
 from tests.support.diagnostics import explanation
 from tests.support.state_samples import BACKEND, attempt, empty, record
-
-if TYPE_CHECKING:
-    from reconciler.system.memory import Text
 
 GOLDEN = """\
 {
@@ -87,7 +84,7 @@ def golden_value() -> dict[str, Any]:
     return value
 
 
-def decode(data: Text | str) -> State:
+def decode(data: bytes | str) -> State:
     data = data.encode() if isinstance(data, str) else data
     return decode_state(data, StateSource("x.json"), backend=BACKEND)
 

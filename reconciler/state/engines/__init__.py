@@ -9,17 +9,13 @@ taking the lock in `state.shared`. docs/contributing/changes.md lists what a new
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, Protocol
+from typing import Literal, NamedTuple, NewType, Protocol
 
 from reconciler.model import limits
-from reconciler.system.memory import return_large_blocks
-
-if TYPE_CHECKING:
-    from reconciler.system.memory import Text
 
 Version = NewType("Version", str)
 """Identifies one content of the head (an ETag, a commit, a number); compared for equality only.
@@ -27,9 +23,6 @@ Version = NewType("Version", str)
 A driver must never give two contents the same version; the caller never writes the same bytes in
 two different swaps.
 """
-
-LARGE = 8 * limits.MIB
-"""The most bytes of a blob that a driver keeps in memory at once, beside the state itself."""
 
 SCHEMES = {
     "s3": "objects",
@@ -110,20 +103,9 @@ class BlobRoom:
 
     def take(self, name: str, size: int) -> None:
         """Counts a blob, once however often it is tried. Raises Oversized."""
-        if size > LARGE:
-            return_large_blocks()  # its parts, once they are joined
         with self._guard:
             self._sizes[name] = size
             check_size(name, sum(self._sizes.values()), limits.STATE_BYTES)
-
-
-class Blob(Protocol):
-    """The content of a blob in parts, the same ones each time. `size` is their sum in bytes."""
-
-    @property
-    def size(self) -> int: ...
-
-    def __iter__(self) -> Iterator[bytes]: ...
 
 
 class Pace(NamedTuple):
@@ -166,11 +148,11 @@ class Engine(Protocol):
         """Replaces the head if its version is still `over` (None: if there is none) and returns the
         new version. Raises Moved, Unsure, Denied."""
 
-    def put_blob(self, name: str, blob: Blob) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         """Stores an immutable blob, whole or not at all; storing the same name and bytes again
         succeeds. `name` consists of letters, digits, '-', '.' and '_'."""
 
-    def get_blob(self, name: str, room: BlobRoom) -> Text:
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
         """A blob, read only if there is `room` for it. Raises Missing."""
 
     def delete_blobs(self, names: Sequence[str]) -> None:

@@ -8,22 +8,17 @@ are used.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from reconciler.model import limits
 from reconciler.state.engines import (
-    LARGE,
-    Blob,
     BlobRoom,
     Denied,
     Missing,
@@ -35,10 +30,6 @@ from reconciler.state.engines import (
 )
 from reconciler.state.engines.git_clone import DEFAULT_NAME, Clone, git_fault, run_in
 from reconciler.system.git import Running
-from reconciler.system.memory import whole
-
-if TYPE_CHECKING:
-    from reconciler.system.memory import Text
 
 _LOOKUPS = 5
 """Lookups of the ref per read: a busy holder replaces it several times per second."""
@@ -159,29 +150,26 @@ class GitEngine:
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         kept = {n: i for n, i in self._tree.items() if n not in self._deleted}
-        tree = {**kept, **self._new, "head": self._write("blob", len(data), [data])}
+        tree = {**kept, **self._new, "head": self._write("blob", data)}
         commit = self._write_commit(tree)
         self._push(self._ref, commit, over or "")
         self._tree = {name: i for name, i in tree.items() if name != "head"}
         self._new, self._deleted = {}, set()
         return Version(commit)
 
-    def put_blob(self, name: str, blob: Blob) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         """Sent with the next swap, which is the first that can name it."""
-        self._new[name] = self._write("blob", blob.size, blob)
+        self._new[name] = self._write("blob", data)
         self._deleted.discard(name)
 
-    def get_blob(self, name: str, room: BlobRoom) -> Text:
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
         object_id = self._new.get(name) or self._tree.get(name)
         if object_id is None:
             raise Missing(name)
         size = self._sizes.get(name, 0)
         check_size(name, size, limits.STATE_PART_BYTES)
         room.take(name, size)
-        with tempfile.TemporaryFile(dir=self._objects) as copy:
-            self._git("cat-file", "blob", object_id, output=copy)
-            copy.seek(0)
-            return whole(iter(partial(copy.read, LARGE), b""), os.fstat(copy.fileno()).st_size)
+        return self._git("cat-file", "blob", object_id)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
         """Takes effect with the next swap."""
@@ -237,20 +225,17 @@ class GitEngine:
         """A commit without parents whose tree has these blobs."""
         entries = ((name.encode(), bytes.fromhex(i)) for name, i in tree.items())
         listing = b"".join(b"100644 %b\0%b" % entry for entry in sorted(entries))
-        root = self._write("tree", len(listing), [listing])
+        root = self._write("tree", listing)
         about = f"\n{self.about}\n" if self.about else ""
         text = f"tree {root}\nauthor {_WHO}\ncommitter {_WHO}\n\ntaskctl state\n{about}".encode()
-        return self._write("commit", len(text), [text])
+        return self._write("commit", text)
 
-    def _write(self, kind: str, size: int, parts: Iterable[bytes]) -> str:
+    def _write(self, kind: str, data: bytes) -> str:
         """Stores an object, as git does, without a process for each. Returns its ID."""
-        digest, packed = hashlib.new(self._hash, usedforsecurity=False), zlib.compressobj(1)
+        whole = b"%b %d\0%b" % (kind.encode(), len(data), data)
+        object_id = hashlib.new(self._hash, whole, usedforsecurity=False).hexdigest()
         with tempfile.NamedTemporaryFile(dir=self._objects, delete=False) as file:
-            for part in chain([b"%b %d\0" % (kind.encode(), size)], parts):
-                digest.update(part)
-                file.write(packed.compress(part))
-            file.write(packed.flush())
-        object_id = digest.hexdigest()
+            file.write(zlib.compress(whole, 1))
         folder = self._objects / object_id[:2]
         folder.mkdir(exist_ok=True)
         Path(file.name).replace(folder / object_id[2:])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
-from reconciler.state.engines import LARGE, Cause, Denied, Unsure
+from reconciler.state.engines import Cause, Denied, Unsure
 from reconciler.system.git import TIMEOUT, Running, run_git
 
 DEFAULT_NAME = "default"
@@ -19,7 +19,7 @@ _MAX_NAME = 200
 _MAX_LINE = 2_000
 """Characters of a line of git's output: a host may send anything."""
 
-_OPTIONS = ("-c", "gc.auto=0", "-c", f"core.bigFileThreshold={LARGE}")
+_OPTIONS = ("-c", "gc.auto=0", "-c", "core.bigFileThreshold=8m")
 """Git would compare large blobs with each other, which takes minutes and a gigabyte of memory."""
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (

@@ -20,8 +20,6 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from reconciler.model import limits
 from reconciler.model.hosts import is_loopback
 from reconciler.state.engines import (
-    LARGE,
-    Blob,
     BlobRoom,
     Cause,
     Denied,
@@ -34,12 +32,9 @@ from reconciler.state.engines import (
     Version,
     check_size,
 )
-from reconciler.system.memory import whole
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
-
-    from reconciler.system.memory import Text
 
 TIMEOUT = timedelta(seconds=30)
 """Per request; afterwards, the outcome of a write is unknown."""
@@ -69,26 +64,20 @@ class ObjectEngine:
     def swap(self, data: bytes, over: Version | None) -> Version:
         return self._put(HEAD, data, "create" if over is None else json.loads(over))
 
-    def put_blob(self, name: str, blob: Blob) -> None:
-        # The object exists once all of its parts do.
-        in_parts = blob.size > LARGE
-        how: Any = {"use_multipart": in_parts, "chunk_size": LARGE, "max_concurrency": 2}
+    def put_blob(self, name: str, data: bytes) -> None:
         with self._faults():
             try:
-                self._store.put(f"blobs/{name}", iter(blob), **how)
+                self._store.put(f"blobs/{name}", data)
             except FileNotFoundError as problem:
                 raise _no_bucket(problem) from problem
 
-    def get_blob(self, name: str, room: BlobRoom) -> Text:
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
         with self._faults(), _absent():
             found = self._store.get(f"blobs/{name}")
             size = found.meta["size"]
             check_size(name, size, limits.STATE_PART_BYTES)
             room.take(name, size)
-            try:
-                return whole(map(bytes, found.stream(min_chunk_size=LARGE)), size)
-            except ValueError as problem:
-                raise Unsure(str(problem)) from problem
+            return bytes(found.bytes())
         raise Missing(name)
 
     def delete_blobs(self, names: Sequence[str]) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ from urllib.parse import parse_qsl, urlencode
 
 from reconciler.model import limits
 from reconciler.state.engines import (
-    LARGE,
-    Blob,
     BlobRoom,
     Cause,
     Denied,
@@ -31,12 +28,9 @@ from reconciler.state.engines import (
     check_size,
 )
 from reconciler.state.engines.postgres_tls import with_tls
-from reconciler.system.memory import whole
 
 if TYPE_CHECKING:
     from psycopg import Connection, Cursor
-
-    from reconciler.system.memory import Text
 
 CONNECT_SECONDS = 10
 STATEMENT_MILLISECONDS = 30_000
@@ -56,11 +50,8 @@ _HEAD = """SELECT octet_length(data), CASE WHEN octet_length(data) <= %s THEN da
     FROM taskctl.head WHERE name = %s"""
 """The size, and the data unless it is too large."""
 
-_BLOB = """SELECT octet_length(data), substring(data, start, %s) FROM (
-    SELECT data, start FROM taskctl.blob,
-    generate_series(1, greatest(octet_length(data), 1), %s) AS start
-    WHERE state = %s AND name = %s ORDER BY start) AS parts"""
-"""The size, and a part of the data in each row."""
+_BLOB_SIZE = "SELECT octet_length(data) FROM taskctl.blob WHERE state = %s AND name = %s"
+_BLOB = "SELECT data FROM taskctl.blob WHERE state = %s AND name = %s"
 
 _NEW_HEAD = """INSERT INTO taskctl.head (name, version, data) VALUES (%s, 1, %s)
     ON CONFLICT DO NOTHING RETURNING version"""
@@ -68,8 +59,6 @@ _NEXT_HEAD = """UPDATE taskctl.head SET data = %s, version = version + 1
     WHERE name = %s AND version = %s RETURNING version"""
 _KEEP = """INSERT INTO taskctl.blob (state, name, data) VALUES (%s, %s, %s)
     ON CONFLICT DO NOTHING RETURNING name"""
-_KEEP_LARGE = "COPY taskctl.blob (state, name, data) FROM STDIN (FORMAT BINARY)"
-_COPY_START, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\3", b"\xff\xff"
 _DROP = "DELETE FROM taskctl.blob WHERE state = %s AND name = ANY(%s) RETURNING name"
 """Each returns one row per change."""
 
@@ -119,27 +108,15 @@ class PostgresEngine:
             raise Moved("the head was replaced")
         return Version(str(rows[0][0]))
 
-    def put_blob(self, name: str, blob: Blob) -> None:
-        if blob.size <= LARGE:
-            self._run(_KEEP, self._name, name, b"".join(blob))
-            return
-        from psycopg.errors import UniqueViolation
+    def put_blob(self, name: str, data: bytes) -> None:
+        self._run(_KEEP, self._name, name, data)
 
-        names, known = (self._name.encode(), name.encode()), suppress(UniqueViolation)
-        sized = (len(text).to_bytes(4) + text for text in names)
-        start = b"".join((_COPY_START, *sized, blob.size.to_bytes(4)))
-        with self._guard, self._faults(), known, self._cursor().copy(_KEEP_LARGE) as copy:
-            for part in chain([start], blob, [_COPY_END]):
-                copy.write(part)
-
-    def get_blob(self, name: str, room: BlobRoom) -> Text:
-        values = (LARGE, LARGE, self._name, name)
-        with self._guard, self._faults():
-            rows = self._cursor().stream(_BLOB, values, binary=True)
-            for size, first in rows:
-                check_size(name, size, limits.STATE_PART_BYTES)
-                room.take(name, size)
-                return whole(chain([first], (part for _, part in rows)), size)
+    def get_blob(self, name: str, room: BlobRoom) -> bytes:
+        for (size,) in self._run(_BLOB_SIZE, self._name, name):
+            check_size(name, size, limits.STATE_PART_BYTES)
+            room.take(name, size)
+        for (data,) in self._run(_BLOB, self._name, name):
+            return bytes(data)
         raise Missing(name)
 
     def delete_blobs(self, names: Sequence[str]) -> None:
@@ -181,7 +158,7 @@ class PostgresEngine:
 
     def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._guard, self._faults():
-            return self._cursor().execute(statement, values).fetchall()
+            return self._cursor().execute(statement, values, binary=True).fetchall()
 
     def _cursor(self) -> Cursor[Any]:
         import psycopg
@@ -193,7 +170,7 @@ class PostgresEngine:
                 prepare_threshold=None,
                 connect_timeout=CONNECT_SECONDS,
                 application_name="taskctl",
-                client_encoding="utf8",  # `put_blob` sends names as bytes
+                client_encoding="utf8",  # a name may have any character
                 tcp_user_timeout=STATEMENT_MILLISECONDS,
             )
         return self._connection.cursor()

@@ -19,7 +19,6 @@ from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import decode_as, encode_json
 from reconciler.model.value import replace
-from reconciler.plan import codec
 from reconciler.plan.codec import (
     encode_saved_plan,
     is_saved_plan,
@@ -129,19 +128,6 @@ def test_a_saved_plan_is_shown_as_it_was_made(plan: Plan) -> None:
     for name in FORMATS:
         assert render(name, masked(back, NO_KEYS), Style()) == render(name, plan, Style())
     refuse_unexpected(back, plan_digest(plan), plan, "plan")
-
-
-def test_tasks_that_are_encoded_separately_make_the_same_file(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (task,) = PLAN.tasks
-    for count in range(5):
-        plan = replace(PLAN, tasks=(task,) * count)
-        whole = encode_saved_plan(plan)
-        with monkeypatch.context() as patch:
-            patch.setattr(codec, "_TASKS", 2)
-            assert encode_saved_plan(plan) == whole
-        assert read_saved_plan(whole, "plan") == plan
 
 
 def test_absent_is_read_back_as_the_singleton() -> None:

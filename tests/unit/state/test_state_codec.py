@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from mmap import PAGESIZE
 from typing import Any
 
 import jsonschema
@@ -10,14 +8,10 @@ import pytest
 from hypothesis import example, given
 
 from reconciler.messages.remarks import word_remarks
-from reconciler.model import checksum
-from reconciler.model.checksum import Checksummed
-from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.model.value import replace
-from reconciler.state import codec
 from reconciler.state.attempt import KeyNotes
-from reconciler.state.codec import decode_event, encode_event, encode_state, state_parts
+from reconciler.state.codec import decode_event, encode_event, encode_state
 from reconciler.state.ledger import fold
 from reconciler.state.model import (
     Aged,
@@ -30,11 +24,9 @@ from reconciler.state.model import (
     Retired,
     State,
 )
-from reconciler.system import memory
 from reconciler.system.resources import schema_text
 from tests.support.state_golden import GOLDEN, decode, golden_state
 from tests.support.state_samples import (
-    NOON,
     attempt,
     empty,
     mark_at,
@@ -56,60 +48,13 @@ def test_an_encoded_state_decodes_to_itself(state: State) -> None:
     assert encode_state(again) == data
 
 
-@pytest.mark.parametrize("tasks_come", ["last", "first"])
-def test_the_memory_of_a_long_text_is_given_back_while_it_is_decoded(
-    monkeypatch: pytest.MonkeyPatch, tasks_come: str
-) -> None:
-    """An edited file may have its tasks before all that is decoded before them."""
-    prompt = {"message": {"content": "x" * PAGESIZE}}
-    recorded = [Recorded(replace(record(number), inputs=prompt)) for number in range(9)]
-    removed = [Retired(record(number).retired(NOON, adoptable=True)) for number in range(10, 15)]
-    tried = [Attempted(replace(attempt(n), inputs=prompt)) for n in range(20, 25)]
-    noted = Noted(TaskRef("acme", "task-30"), KeyNotes(not_created=True))
-    state = fold(empty(), [*recorded, *removed, *tried, noted])
-    data = encode_state(state)
-    if tasks_come == "first":
-        content = json.loads(data)
-        del content["checksum"]
-        data = json.dumps({"tasks": content.pop("tasks"), **content}).encode()
-    monkeypatch.setattr(memory, "_OWN_PAGES", 1)
-    monkeypatch.setattr(codec, "_TOGETHER", 1)
-    text = memory.whole([data], len(data))
-    assert decode(text) == state
-    if sys.platform == "linux":
-        assert text[: 7 * PAGESIZE] == bytes(7 * PAGESIZE)
-
-
-@pytest.mark.parametrize("kept_bytes", [0, 1_000, 1 << 20])
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
-def test_tasks_that_are_encoded_separately_make_the_same_file(
-    monkeypatch: pytest.MonkeyPatch, count: int, kept_bytes: int
-) -> None:
-    records = [record(number) for number in range(count)]
-    removed = [
-        Retired(record(number).retired(NOON, adoptable=True)) for number in range(9, 9 - count, -1)
-    ]
-    tried = [Attempted(attempt(number)) for number in range(20, 20 + count)]
-    state = fold(empty(), [*map(Recorded, records), *removed, *tried])
+def test_a_state_is_indented_json_with_its_checksum_first() -> None:
+    state = golden_state()
     whole = encode_state(state)
-    monkeypatch.setattr(codec, "_TOGETHER", 2)
-    monkeypatch.setattr(checksum, "_KEPT_BYTES", kept_bytes)
-    assert encode_state(state) == whole
     content = json.loads(whole)
-    del content["checksum"]  # comes first
+    assert next(iter(content)) == "checksum"
+    del content["checksum"]
     assert whole.endswith(indented(encode_json(content)).removeprefix(b"{") + b"\n")
-    assert decode(whole) == state
-    assert state_parts(state).size == len(whole)
-
-
-def test_a_text_that_changes_while_it_is_written_is_not_used(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(checksum, "_KEPT_BYTES", 0)
-    texts = iter([[b"{}"], [b"{ }"]])
-    parts = Checksummed(lambda: next(texts))
-    with pytest.raises(RuntimeError):
-        list(parts)
 
 
 @given(states)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator
-from mmap import PAGESIZE
 
 import pytest
 
-from reconciler.system import memory
 from reconciler.system.memory import (
     collection_paused,
-    give_back,
     resume_collection,
-    whole,
 )
 
 
@@ -48,15 +43,3 @@ def test_values_that_exist_at_a_resume_are_excluded_from_collection() -> None:
     resume_collection()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
-
-
-def test_only_pages_that_were_used_whole_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_OWN_PAGES", 1)
-    page = b"x" * PAGESIZE
-    text = whole([page, page, page], 3 * PAGESIZE)
-    give_back(text, PAGESIZE - 1)
-    assert text[:] == page * 3
-    give_back(text, 2 * PAGESIZE + 1)
-    assert text[2 * PAGESIZE :] == page
-    # Where the system cannot free a part, nothing changes.
-    assert text[: 2 * PAGESIZE] == (bytes(2 * PAGESIZE) if sys.platform == "linux" else page * 2)
