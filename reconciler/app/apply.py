@@ -120,16 +120,10 @@ class _LaterWaves:
         self._held = _held(plan)
         self._follows = plan.followers
         self._expectations = Expectations(ctx.settings.root, ctx.settings.paths)
-        now, settle = ctx.now(), space.options.settle_time
-        self._fresh = {
-            ref  # the service may not show them yet, as in a plan
-            for ref, record in wave.state.records.items()
-            if record.created_at is not None and abs(now - record.created_at) < settle
-        }
         self._done: dict[TaskRef, TaskStatus] = {}
         self._organizations = {ref.org_name for ref in self._refs}
         self._ends_at = ctx.clock.boot() + options.timeout.total_seconds()
-        self._is_delayed = False
+        self._has_continued = self._is_delayed = False
 
     def run(self) -> Applied:
         """The outcome of all waves. If an error or a signal ends the run, the report still contains
@@ -156,27 +150,32 @@ class _LaterWaves:
         return self._applied
 
     def _wait(self) -> End:
-        """Waits until all tasks have finished, or a held one may be created. RemoteError."""
-        state, left = self._wave.state, self._ends_at - self._ctx.clock.boot()
+        """Waits until all tasks have finished, or a held one may be created; between two waves, at
+        least for the interval, and never beyond the time limit. RemoteError."""
+        state, left = self._wave.state, self._left
         refs = sorted({*self._refs, *self._blocking} & known_refs(state))
         done = [self._done[ref] for ref in refs if ref in self._done]
-        patience = self._space.options.settle_time.total_seconds()
-        known = Expected(self._fresh, patience, done, self._statuses, self._may_continue)
-        options = replace(self._options, timeout=timedelta(seconds=max(0.0, left)))
+        known = Expected(done, self._statuses, self._may_continue)
+        options = replace(self._options, timeout=timedelta(seconds=left))
         with self._ctx.ui.interruptible("stopped_waiting", self._applied.report) as stop:
             try:
-                if self._is_delayed:
-                    stop.wait(min(max(0.0, left), options.interval.total_seconds()))
+                if self._has_continued:
+                    stop.wait(min(left, options.pause))
                 tasks = RecordedTasks(self._ctx, state, self._expectations)
                 self._statuses, end = TaskWait(tasks, refs, options, known).run(stop)
             finally:
                 self._applied = replace(self._applied, signal=stop.exit_code)
         self._done = {s.ref: s for s in self._statuses if s.state is TaskState.DONE}
-        if self._is_delayed and end is End.FINISHED and left <= 0:
+        if end is End.FINISHED and not self._left and self._may_continue(self._statuses):
             end = End.TIMEOUT
         if end is End.TIMEOUT:
             self._ctx.ui.note("timed_out")
         return end
+
+    @property
+    def _left(self) -> float:
+        """Seconds until the time limit, at least 0."""
+        return max(0.0, self._ends_at - self._ctx.clock.boot())
 
     @property
     def _blocking(self) -> set[TaskRef]:
@@ -199,6 +198,7 @@ class _LaterWaves:
 
     def _continue(self) -> None:
         """Runs another wave; later, if the state is locked or the service unavailable."""
+        self._has_continued = True
         try:
             applied, self._wave = _run_wave(
                 self._ctx, self._space, self._request, follows=self._follows
@@ -219,7 +219,6 @@ class _LaterWaves:
             for ref, status in self._done.items()
             if progress.get(ref, _DONE).state is TaskState.DONE
         }
-        self._fresh |= {task.ref for task in applied.report.tasks}
         waves = self._applied.waves
         if applied.report.tasks:
             self._ctx.ui.show(applied.report)

@@ -52,7 +52,7 @@ class Context:
         self.connection = connection or Connection()
         self.clock: Clock = clock or SystemClock()
         self.sensitive: frozenset[str] = frozenset()
-        self.known_state = KnownState()
+        self.known_state, self.settle_time = KnownState(), self.connection.settle_time
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -322,7 +322,7 @@ class Context:
         from reconciler.app.task_reader import TaskReader, event_cache
 
         cache = event_cache(self.caches, self.service, self.client.identity())
-        return TaskReader(self.client, cache)
+        return TaskReader(self.client, cache, self.now, self.settle_time)
 
     @property
     def has_client(self) -> bool:
@@ -334,7 +334,7 @@ class Context:
         """A reader without a cache, such as for what decides about creates."""
         from reconciler.app.task_reader import TaskReader
 
-        return TaskReader(self.client, None)
+        return TaskReader(self.client, None, self.now, self.settle_time)
 
     def budget(self, org_name: str) -> Budget | None:
         """The Neo token budget of an organization, None if it has none."""

@@ -69,6 +69,7 @@ def open_workspace(
     refuse_other_claims(ctx.settings, manifests.files)
     limits = [n for n in (options.max_creates, manifests.max_creates) if n is not None]
     options = replace(options, max_creates=min(limits, default=None))
+    ctx.settle_time = options.settle_time  # which a saved plan may have set
     _ = ctx.location, ctx.client  # the problems of the token come last
     if at is None and manifests.recurrences:
         manifests = _by_both_clocks(ctx, paths, manifests)
@@ -111,11 +112,8 @@ def refuse_other_periods(ctx: Context, space: Workspace) -> None:
         raise TaskctlError.of(Code.ROLLOUT_STOPPED, "period", periods=over)
 
 
-def _task_progress(status: TaskStatus, now: datetime, *, is_fresh: bool) -> TaskProgress:
-    """The progress of a task, and since when it has been running or waiting. The service may not
-    show one that `is_fresh` yet."""
-    if status.state is TaskState.GONE and is_fresh:
-        return TaskProgress(TaskState.NOT_VISIBLE)
+def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
+    """The progress of a task, and since when it has been running or waiting."""
     since = status.created_at if status.state is TaskState.RUNNING else None
     if status.state is TaskState.WAITING:
         since = next((request.since for request in open_requests(status)), None)
@@ -270,9 +268,8 @@ class Planning:
             for status in statuses
             if status.state is TaskState.DONE and status.task_id
         }
-        now, settle = self._ctx.now(), self._space.options.settle_time
-        fresh = {r.ref for r in records if r.created_at and abs(now - r.created_at) < settle}
-        return {s.ref: _task_progress(s, now, is_fresh=s.ref in fresh) for s in statuses}
+        now = self._ctx.now()
+        return {status.ref: _task_progress(status, now) for status in statuses}
 
     def _careless(self, plan: Plan) -> Iterator[Diagnostic]:
         """A warning for each unfinished task that is less restricted than its manifest. Whether an

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.manifest.repository import resolved
 from reconciler.model import limits
+from reconciler.model.options import SETTLE_TIME
 from reconciler.model.value import Value
 
 if TYPE_CHECKING:
@@ -85,3 +86,4 @@ class Connection(Value, frozen=True):
     state: str | None = None
     parallelism: int = limits.DEFAULT_PARALLELISM
     lock_timeout: timedelta = timedelta()
+    settle_time: timedelta = SETTLE_TIME

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 from reconciler.app.survey import FEW
 from reconciler.model.canonical import digest
@@ -13,7 +14,7 @@ from reconciler.model.identity import Identity
 from reconciler.model.kept import Kept, mapped, without_frames
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskId, TaskRef
-from reconciler.model.task_state import TaskState
+from reconciler.model.task_state import TaskState, state_of_absent
 from reconciler.model.value import Stored, replace
 from reconciler.plan.masking import masked_outputs
 from reconciler.remote import responses
@@ -53,8 +54,8 @@ def event_cache(files: UserCache, service: str, caller: Identity) -> TaskCache[R
 
 
 class TaskReader:
-    """Reads existing tasks and sends messages to them. Without a `cache`, all events are read.
-    Thread-safe.
+    """Reads existing tasks and sends messages to them. Without a `cache`, all events are read. A
+    task younger than the `settle_time` may not be visible yet. Thread-safe.
 
     The API does not say how a task ended: it is idle if it is done, failed, stopped or waiting for
     a person. Only its events tell. But an agent cannot work, and nobody can send it a message,
@@ -63,8 +64,14 @@ class TaskReader:
     a sensitive task are for evaluation only: whoever asked must not show them.
     """
 
-    def __init__(self, client: Client, cache: TaskCache[ReadPosition] | None) -> None:
-        self._client, self._cache = client, cache
+    def __init__(
+        self,
+        client: Client,
+        cache: TaskCache[ReadPosition] | None,
+        now: Callable[[], datetime],
+        settle_time: timedelta,
+    ) -> None:
+        self._client, self._cache, self._now, self._settle_time = client, cache, now, settle_time
         self._kept, self._has_responded = Kept(), False
 
     def statuses(self, records: Sequence[Record], parallelism: int) -> list[TaskStatus]:
@@ -185,8 +192,9 @@ class TaskReader:
     ) -> TaskStatus:
         """The status; reads the events without a `summary` of them."""
         if raw is None:
-            mine = self._client.identity().same_as(record.identity)
-            return self.status_of(record, TaskState.GONE if mine else TaskState.NOT_VISIBLE)
+            is_own = self._client.identity().same_as(record.identity)
+            created, now, settle = record.created_at, self._now(), self._settle_time
+            return self.status_of(record, state_of_absent(created, now, settle, is_own=is_own))
         summary = self._summary(record, raw) if summary is None else summary
         return self.status_of(record, state_of(raw, summary), raw, summary)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from reconciler.app.ui import FailureReport
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError, error, has_errors
 from reconciler.model.task_state import TaskState
-from reconciler.model.value import Value, replace
+from reconciler.model.value import Value
 from reconciler.remote.retries import RETRIED
 from reconciler.tasks.status import TaskStatus, by_state, exit_code
 
@@ -63,6 +63,11 @@ class WaitOptions(Value, frozen=True):
     interval: timedelta = timedelta(seconds=2)
     stop_on_waiting: bool = False
 
+    @property
+    def pause(self) -> float:
+        """Seconds between two reads."""
+        return max(SHORTEST_PAUSE, self.interval.total_seconds())
+
 
 def wait(
     ctx: Context, selectors: Sequence[str], options: WaitOptions
@@ -82,12 +87,9 @@ def wait(
 
 
 class Expected(Value, frozen=True):
-    """What is known about the tasks when the wait starts. For `patience` seconds, `fresh` tasks,
-    which were just created, may not be visible yet; `done` ones are not requested, and those that
-    are `shown` already are shown once they change. The wait also ends once `is_enough`."""
+    """What is known about the tasks when the wait starts: `done` tasks are not requested, and those
+    that are `shown` already are shown once they change. The wait also ends once `is_enough`."""
 
-    fresh: Collection[TaskRef] = ()
-    patience: float = 0
     done: Sequence[TaskStatus] = ()
     shown: Sequence[TaskStatus] = ()
     is_enough: Callable[[Sequence[TaskStatus]], bool] = lambda _: False
@@ -125,8 +127,7 @@ class TaskWait:
                     raise self._failure
                 if left <= 0:
                     return statuses, End.TIMEOUT
-                pause = max(SHORTEST_PAUSE, self._options.interval.total_seconds())
-                if not stop.wait(min(left, pause)):
+                if not stop.wait(min(left, self._options.pause)):
                     watch.leave()
                     return statuses, End.INTERRUPTED
         finally:
@@ -157,13 +158,4 @@ class TaskWait:
         unfinished = [ref for ref in self._refs if ref not in self._done]
         found = by_state([*self._tasks.statuses(unfinished), *self._done.values()])
         self._done = {status.ref: status for status in found if status.state is TaskState.DONE}
-        fresh = self._expected.fresh
-        waited = self._tasks.ctx.clock.boot() - self._started
-        if not fresh or waited > self._expected.patience:
-            return found
-        return by_state(
-            replace(status, state=TaskState.RUNNING)
-            if status.state is TaskState.GONE and status.ref in fresh
-            else status
-            for status in found
-        )
+        return found

@@ -124,6 +124,15 @@ CONNECTION = [BACKEND, ORG, STATE, PARALLELISM, LOCK_TIMEOUT]
 
 # What apply does: the fields of PlanOptions.
 
+SETTLE_TIME = option(
+    "--settle-time",
+    type=settle_duration,
+    default="150s",
+    envvar="TASKCTL_SETTLE_TIME",
+    show_envvar=True,
+    help="How long to wait before repeating a create request that got no response, because it "
+    "may still succeed.",
+)
 PLAN = [
     option(
         "--target",
@@ -132,15 +141,7 @@ PLAN = [
         shell_complete=candidates.keys,
         help="Only these tasks (repeatable). A pattern with a slash matches ORG/KEY.",
     ),
-    option(
-        "--settle-time",
-        type=settle_duration,
-        default="150s",
-        envvar="TASKCTL_SETTLE_TIME",
-        show_envvar=True,
-        help="How long to wait before repeating a create request that got no response, because it "
-        "may still succeed.",
-    ),
+    SETTLE_TIME,
     option(
         "--adopt",
         is_flag=True,
@@ -222,8 +223,11 @@ PLAN_FAIL_ON = option(
 
 def connection_of(ctx: click.Context) -> Connection:
     """The command's connection. A backend or organization from the environment is resolved later,
-    with its source."""
+    with its source. A command without `--settle-time` takes it from where others do."""
     own = {name: ctx.params[name] for name in Connection.__struct_fields__ if name in ctx.params}
+    if "parallelism" in own:  # it reads tasks
+        configured, _ = SETTLE_TIME.consume_value(ctx, own)
+        own["settle_time"] = SETTLE_TIME.process_value(ctx, configured)
     for name in ("backend", "org"):
         if ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
             own[name] = None

@@ -30,6 +30,9 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+SETTLE_TIME = timedelta(seconds=150)
+"""The default."""
+
 MIN_SETTLE_TIME = timedelta(milliseconds=100)
 """A shorter settle time would leave no time to send a request."""
 

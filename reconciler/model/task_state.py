@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -79,3 +80,15 @@ TRAITS = {
     TaskState.RUNNING: Traits(2, Progress.UNFINISHED, "~", "cyan"),
     TaskState.DONE: Traits(0, Progress.DONE, "=", "green"),
 }
+
+
+def state_of_absent(
+    created_at: datetime | None, now: datetime, settle_time: timedelta, *, is_own: bool
+) -> TaskState:
+    """The status of a recorded task that the service does not return: two 404s while the list
+    responds. Only the user who created it (`is_own`) can tell that it is gone, and only once it is
+    older than the settle time: until then, the service may not show it yet."""
+    if not is_own:
+        return TaskState.NOT_VISIBLE
+    is_fresh = created_at is not None and abs(now - created_at) < settle_time
+    return TaskState.RUNNING if is_fresh else TaskState.GONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from reconciler.model.options import SETTLE_TIME
 from reconciler.model.value import Stored
 
 
@@ -20,7 +21,7 @@ class PlanOptions(Stored, frozen=True):
     done.
     """
 
-    settle_time: timedelta = timedelta(seconds=150)
+    settle_time: timedelta = SETTLE_TIME
     adopt: bool = False
     allow_recreate: tuple[str, ...] = ()
     max_creates: int | None = None

@@ -9,6 +9,7 @@ from functools import cached_property
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
+from reconciler.model.task_state import TaskState, state_of_absent
 from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.diff import differences
@@ -112,9 +113,7 @@ class Rules:
         if tried not in (None, task.ref) and self._is_tried(tried):
             return _conflict(task, "taskID.marked", owner=str(tried))
         owner = self._recorded_ids.get(task.task_id)
-        if owner is None or owner in (task.ref, moved_ref(task)):
-            return None
-        if self._is_retired(task.task_id):
+        if owner is None or owner in (task.ref, moved_ref(task)) or self._is_retired(task.task_id):
             return None
         if task.task_id in self._state.duplicates:
             return _conflict(task, "taskID.duplicate", owner=str(owner))
@@ -213,13 +212,14 @@ class Rules:
     def _not_shown(self, task: DesiredTask, record: Record) -> PlannedTask | None:
         """A recorded task that the service did not return; None if it is still compared."""
         caller, maker = self._view.identity, record.identity
-        if not caller.same_as(maker):
+        now, settle = self._view.clocks.moment, self._options.settle_time
+        state = state_of_absent(record.created_at, now, settle, is_own=caller.same_as(maker))
+        if state is TaskState.NOT_VISIBLE:
             explanation = remark("notVisible.to", maker=maker.name, caller=caller.name)
             return plan_for(task, Action.UNCHANGED, Reason.NOT_VISIBLE, explanation, record=record)
         if TaskId(record.ref.org_name, record.task_id) not in self._view.absent:
             return None
-        now, made = self._view.clocks.moment, record.created_at
-        if made is not None and abs(now - made) < self._options.settle_time:
+        if state is not TaskState.GONE:
             return plan_for(task, Action.UNCHANGED, Reason.FRESH, record=record)
         return replace(gone(task, record.task_id, self._options), record=record)
 

@@ -7,7 +7,8 @@ import os
 import textwrap
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,18 @@ import pytest
 
 from reconciler.app.context import Context
 from reconciler.cli.main import Terminated
+from reconciler.model.diagnostics import RemoteError
+from reconciler.model.service import TaskPage
 from reconciler.remote.client import Client
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim
+from reconciler.state.model import Record
 from reconciler.state.session import Session
+from reconciler.tasks.status import TaskStatus
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.sandbox import ROOT
 from tests.support.shells import typed
+from tests.support.skipped_time import skipped_epoch
 
 QUICK = ("--yes", "--wait", "--interval", "100ms")
 FOUR = "[finishing a, finishing b, finishing c, finishing d]"
@@ -293,3 +299,68 @@ def test_the_total_of_several_waves_comes_last(place: LiveTasks) -> None:
     applied = [line for line in out.splitlines() if line.startswith("Apply: ")]
     assert [line.split(",")[0] for line in applied] == ["Apply: 1 created", "Apply: 2 created."]
     assert out.splitlines()[-1] == "Total: 3 created."
+
+
+def counted_lists(monkeypatch: pytest.MonkeyPatch, *, hidden: bool = False) -> list[float]:
+    """When lists are read from now on. `hidden`: the service no longer knows any task. A command
+    that reads too many is interrupted."""
+    read: list[float] = []
+    pages, get = Client.list_tasks, Client.get_task
+
+    def listed(self: Client, org_name: str) -> Iterator[TaskPage]:
+        read.append(skipped_epoch())
+        if len(read) > 500:
+            raise Terminated
+        return (TaskPage(()) if hidden else page for page in pages(self, org_name))
+
+    def found(self: Client, org_name: str, task_id: str) -> Any:
+        return None if hidden else get(self, org_name, task_id)
+
+    monkeypatch.setattr(Client, "list_tasks", listed)
+    monkeypatch.setattr(Client, "get_task", found)
+    return read
+
+
+def test_a_pilot_that_is_gone_right_after_its_creation_stops_the_rest(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan and the wait agree when it is gone, so nothing is read more often than asked."""
+    monkeypatch.setenv("TASKCTL_SETTLE_TIME", "5s")
+    write(place, "finishing finishing finishing", "{pilot: 1}")
+    assert place.run("apply", "--yes")[0] == 0
+    read = counted_lists(monkeypatch, hidden=True)
+    assert place.statuses() == {"t@a": "running"}  # it may not be listed yet
+    arguments = ("--yes", "--allow-recreate", "--wait", "--interval", "1s", "--timeout", "30s")
+    document = place.document("apply", *arguments)
+    assert [(t["key"], t["reason"]) for t in document["wait"]["held"]] == [
+        ("t@b", "stopped"),
+        ("t@c", "stopped"),
+    ]
+    assert document["wait"]["summary"] == {"gone": 1}
+    assert len(read) < 30
+    assert place.statuses() == {"t@a": "gone"}
+
+
+def test_waves_keep_to_the_interval_and_the_timeout_whatever_the_service_says(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan may not read the pilot's task, and the wait sees that it is done."""
+    write(place, "finishing finishing", "{pilot: 1}")
+    assert place.run("apply", "--yes")[0] == 0
+    place.time.advance(1)
+    planned: list[float] = []
+
+    class Refused:
+        def statuses(self, records: Sequence[Record], _: int) -> list[TaskStatus]:
+            planned.extend([skipped_epoch()] if records else [])
+            raise RemoteError([], status=403)
+
+    monkeypatch.setattr(Context, "fresh_reader", property(lambda _: Refused()))
+    read = counted_lists(monkeypatch)
+    arguments = ("--yes", "--wait", "--interval", "10s", "--timeout", "60s")
+    document = place.document("apply", *arguments)
+    assert document["wait"]["end"] == "timeout"
+    assert document["wait"]["summary"] == {"done": 1}
+    assert 3 < len(planned) < 9
+    assert all(after - before >= 10 for before, after in pairwise(planned[1:]))
+    assert len(read) < 30

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,7 @@ from reconciler.app.task_reader import TaskReader, event_cache
 from reconciler.messages import word
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.identity import Identity
+from reconciler.model.options import SETTLE_TIME
 from reconciler.model.service import Created, CreateOutcome
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import Timeouts
@@ -61,7 +63,8 @@ def _follow(client: Client, folder: Path) -> list[object]:
         if next(naps, None) is None:
             raise EnoughError
 
-    reader = TaskReader(client, event_cache(UserCache(folder), "local", Identity("me")))
+    cache = event_cache(UserCache(folder), "local", Identity("me"))
+    reader = TaskReader(client, cache, lambda: datetime.now(UTC), SETTLE_TIME)
     found: list[object] = []
     with suppress(EnoughError):
         found.extend(follow(client, reader, "acme", "t1", sleep))

@@ -19,6 +19,7 @@ from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.task_reader import ReadPosition, TaskReader, event_cache
 from reconciler.model.clock import Clocks
 from reconciler.model.expectation import Expectation
+from reconciler.model.options import SETTLE_TIME
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskId
 from reconciler.model.task_state import Progress, TaskState
@@ -145,7 +146,7 @@ class Steps:
             service="https://api.example.com",
             connection=SimpleNamespace(parallelism=1),
             reader=_reader(client, files),
-            fresh_reader=TaskReader(cast("Any", client), None),
+            fresh_reader=_reader(client),
         )
         state = self._state(course)
         tasks = RecordedTasks(context, state, self._manifests[course.wanted])
@@ -165,7 +166,7 @@ class Steps:
         inputs = PlanInputs((first, second), state, PlanOptions())
         followed = needs_of(inputs, ME, Clocks(NOW, BOOT)).followed
         client: Any = Client(course.events)
-        statuses = TaskReader(client, None).statuses([each.record for each in followed], 1)
+        statuses = _reader(client).statuses([each.record for each in followed], 1)
         asked = {each.record.ref: each.expect for each in followed if each.expect is not None}
         read = Evaluation().of_all(statuses, asked)
         met = expect.digest if expect is not None else ""
@@ -214,9 +215,10 @@ def _event(events: tuple[str, ...]) -> Mapping[str, object]:
     return {"id": ", ".join(events), "type": kind, "eventBody": bodies.get(events[-1], said)}
 
 
-def _reader(client: Client, files: Files) -> TaskReader:
-    cache = event_cache(cast("Any", files), "https://api.example.com", ME)
-    return TaskReader(cast("Any", client), cache)
+def _reader(client: Client, files: Files | None = None) -> TaskReader:
+    service = "https://api.example.com"
+    cache = event_cache(cast("Any", files), service, ME) if files is not None else None
+    return TaskReader(cast("Any", client), cache, lambda: NOW, SETTLE_TIME)
 
 
 def _repository(root: Path, schema: Mapping[str, object] | None) -> Path:

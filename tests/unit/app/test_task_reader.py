@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
 from reconciler.app.task_reader import TaskReader
+from reconciler.model.options import SETTLE_TIME
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task_state import TaskState
+from reconciler.model.value import replace
 from reconciler.remote.client import Client
-from tests.support.plan_values import ME, SOMEONE, record, remote
+from tests.support.plan_values import ME, NOW, SOMEONE, record, remote
 
 
 class Listing:
@@ -39,6 +42,10 @@ class Listing:
         yield [], None
 
 
+def reader_of(client: Listing) -> TaskReader:
+    return TaskReader(cast("Client", client), None, lambda: NOW, SETTLE_TIME)
+
+
 @pytest.mark.parametrize(
     ("found_at", "state", "calls"),
     [
@@ -51,17 +58,27 @@ def test_one_404_does_not_prove_that_a_task_is_gone(
     found_at: int, state: TaskState, calls: list[str]
 ) -> None:
     one, several = Listing(found_at), Listing(found_at)
-    found = TaskReader(cast("Client", one), None).status(record("a", "1"))
-    (listed,) = TaskReader(cast("Client", several), None).statuses([record("a", "1")], 1)
+    found = reader_of(one).status(record("a", "1"))
+    (listed,) = reader_of(several).statuses([record("a", "1")], 1)
     assert found.state is listed.state is state
     assert one.calls == several.calls == calls
 
 
 def test_a_task_of_another_identity_is_not_gone() -> None:
     client = Listing(0)
-    reader = TaskReader(cast("Client", client), None)
-    assert reader.status(record("a", "1", identity=SOMEONE)).state is TaskState.NOT_VISIBLE
+    status = reader_of(client).status(record("a", "1", identity=SOMEONE))
+    assert status.state is TaskState.NOT_VISIBLE
     assert client.calls == ["get"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state"),
+    [(149, TaskState.RUNNING), (-149, TaskState.RUNNING), (150, TaskState.GONE)],
+)
+def test_a_task_younger_than_the_settle_time_is_not_gone(seconds: int, state: TaskState) -> None:
+    """The service may not show it yet, and its clock may differ."""
+    created = replace(record("a", "1"), created_at=NOW - timedelta(seconds=seconds))
+    assert reader_of(Listing(0)).status(created).state is state
 
 
 class Talkative(Listing):
@@ -78,7 +95,7 @@ class Talkative(Listing):
 
 
 def test_only_one_page_of_events_is_kept() -> None:
-    reader = TaskReader(cast("Client", Talkative(1)), None)
+    reader = reader_of(Talkative(1))
     tracemalloc.start()
     try:
         found = reader.status(record("a", "1"))

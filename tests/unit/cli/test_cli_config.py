@@ -221,7 +221,8 @@ def test_flag_then_environment_then_file_then_default(
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "7s")
     line = "try --parallelism 10 --adopt --lock-timeout 0s --max-creates 5"
     assert run(line.split()) == 0
-    assert seen.connection == Connection(None, None, None, 10, timedelta())
+    seven = timedelta(seconds=7)
+    assert seen.connection == Connection(None, None, None, 10, timedelta(), seven)
     assert seen.options == PlanOptions(settle_time=timedelta(seconds=7), adopt=True, max_creates=5)
     assert seen.output.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0

@@ -64,7 +64,8 @@ def test_every_option_is_read(seen: Seen) -> None:
         "-q -v a.yaml b"
     )
     assert run(line.split()) == 0
-    assert seen.connection == Connection("local", "acme", "s.json", 3, timedelta(minutes=2))
+    durations = (timedelta(minutes=2), timedelta(seconds=90))
+    assert seen.connection == Connection("local", "acme", "s.json", 3, *durations)
     assert seen.options == PlanOptions(
         settle_time=timedelta(seconds=90),
         adopt=True,
@@ -82,7 +83,8 @@ def test_an_option_overrides_the_environment(seen: Seen, monkeypatch: pytest.Mon
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "1s")
     assert run(["try", "--org", "other"]) == 0
     # None: the backend is resolved later, together with its source.
-    assert seen.connection == Connection(None, "other", "there.json")
+    second = timedelta(seconds=1)
+    assert seen.connection == Connection(None, "other", "there.json", settle_time=second)
     assert seen.options.settle_time == timedelta(seconds=1)
 
 
