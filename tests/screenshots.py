@@ -1,4 +1,4 @@
-"""The screenshots of the documentation: a comment, a report and the live page, light and dark.
+"""The screenshots of the documentation: a comment and a report, light and dark.
 
 `python -m tests.screenshots` writes them (it needs Chromium) and `screenshots.txt`, the digests of
 what they show. With `--check`, it only compares these digests: `make test-tools` does, so that a
@@ -11,32 +11,20 @@ import hashlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
 from cmarkgfm import github_flavored_markdown_to_html
 from cmarkgfm.cmark import Options
 
-from reconciler.embedded.app import App
-from reconciler.embedded.scenarios import scenario_of
 from tests.support.browser import Page, chromium, page
 from tests.support.doc_blocks import ROOT
-from tests.support.embedded_client import Api
-from tests.support.embedded_server import running_app
 from tools.picture import manifest_of_the_readme
 
 IMAGES = ROOT / "docs/images"
 DIGESTS = IMAGES / "screenshots.txt"
 WIDTH = 820
-HEIGHTS = {"comment": 550, "report": 780, "page": 580}
-PROMPTS = (
-    "finishing - tag the buckets",
-    "approving - upgrade the network",
-    "endless - report drift",
-)
-STATES = "[...document.querySelectorAll('.tasks .state')].map((e) => e.textContent)"
+HEIGHTS = {"comment": 550, "report": 780}
 LOOK = """\
 <!doctype html><meta charset="utf-8"><style>
 :root { color-scheme: light dark; }
@@ -52,8 +40,7 @@ def sources() -> Mapping[str, str]:
     """What each screenshot shows, as HTML."""
     comment, report = (_report(kind) for kind in ("markdown", "html"))
     shown = github_flavored_markdown_to_html(comment, Options.CMARK_OPT_UNSAFE)
-    live = (ROOT / "reconciler/embedded/page.html").read_text(encoding="utf-8")
-    return {"comment": LOOK + shown, "report": report, "page": live}
+    return {"comment": LOOK + shown, "report": report}
 
 
 def digests() -> str:
@@ -80,23 +67,10 @@ def _report(kind: str) -> str:
         return (Path(folder) / "plan").read_text(encoding="utf-8")
 
 
-def _static(text: str, browser: Page, folder: Path) -> None:
+def _show(text: str, browser: Page, folder: Path) -> None:
     (folder / "shown.html").write_text(text, encoding="utf-8")
     browser.open(folder / "shown.html")
     browser.run("document.querySelectorAll('details').forEach((d) => d.open = true)")
-
-
-def _live(browser: Page, folder: Path) -> None:
-    app = App(folder / "local.db", scenario=scenario_of("by-prompt", 0.2))
-    with closing(app), running_app(app) as url:
-        api = Api(app, token="screenshots")
-        for prompt in PROMPTS:
-            api.create(prompt)
-        browser.visit(f"{url}/")
-        browser.until("document.activeElement.id === 'token'")
-        browser.type("screenshots")
-        browser.press("Enter", "\r", 13)
-        browser.until(f"['done', 'running', 'waiting'].every((s) => {STATES}.includes(s))")
 
 
 def main(arguments: list[str]) -> int:
@@ -104,18 +78,12 @@ def main(arguments: list[str]) -> int:
         return int(DIGESTS.read_text(encoding="utf-8") != digests())
     program = chromium()
     assert program, "there is no Chromium"
-    shown = sources()
-    looks: dict[str, Callable[[Page, Path], None]] = {
-        "comment": partial(_static, shown["comment"]),
-        "report": partial(_static, shown["report"]),
-        "page": _live,
-    }
     with page(program) as browser:
-        for name, look in looks.items():
+        for name, text in sources().items():
             for scheme in ("light", "dark"):
                 with tempfile.TemporaryDirectory() as folder:
                     browser.look(width=WIDTH, height=HEIGHTS[name], dark=scheme == "dark")
-                    look(browser, Path(folder))
+                    _show(text, browser, Path(folder))
                     browser.picture(IMAGES / f"{name}-{scheme}.png")
     DIGESTS.write_text(digests(), encoding="utf-8")
     return 0

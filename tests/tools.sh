@@ -116,26 +116,6 @@ audit_workflows() { # with any commit, since the one of the release does not exi
     zizmor --offline --no-progress "$work/repo"
 }
 
-# Pulumi's own command line, which has `pulumi neo`, against `taskctl serve`.
-
-pulumi_module=github.com/pulumi/pulumi/pkg/v3/cmd/pulumi pulumi_version=v3.274.1
-
-provide_pulumi() { # from PATH, else built from its source, once: that takes minutes
-  has pulumi && pulumi neo --help >/dev/null 2>&1 && pulumi=pulumi && return 0
-  pulumi=${XDG_CACHE_HOME:-$HOME/.cache}/taskctl-tests/pulumi-$pulumi_version
-  [ -x "$pulumi" ] && return 0
-  why='neither a pulumi with the command neo nor go is installed'
-  has go || return 1
-  why="go could not build $pulumi_module@$pulumi_version"
-  echo "building $pulumi_module@$pulumi_version"
-  mkdir -p "$work/pulumi" "$(dirname "$pulumi")" || return 1
-  (
-    cd "$work/pulumi" && export GOFLAGS=-mod=mod && go mod init example.test/pulumi &&
-      go get "$pulumi_module@$pulumi_version" &&
-      nice go build -trimpath -ldflags='-s -w' -o built "$pulumi_module" && mv built "$pulumi"
-  ) >/dev/null 2>&1
-}
-
 # Open Policy Agent, which evaluates the example policy on plans.
 
 opa_at=github.com/open-policy-agent/opa opa_version=v1.22.3
@@ -252,19 +232,11 @@ for browser in chromium chromium-browser google-chrome google-chrome-stable ''; 
 done
 if [ -n "$browser" ]; then
   check "the html report in $browser" python -m tests.tools_html
-  check "the live page of serve in $browser" python -m tests.tools_page
 else
   left_out "the html report in a browser" "no Chromium is installed"
-  left_out "the live page of serve in a browser" "no Chromium is installed"
 fi
 
 check "the screenshots of the documentation are current" python -m tests.screenshots --check
-
-if provide_pulumi; then
-  check "pulumi neo with taskctl serve" python -m tests.tools_pulumi "$pulumi"
-else
-  left_out "pulumi neo with taskctl serve" "$why"
-fi
 
 if provide_opa; then
   check "the policy on plans in docs/policy.md" python -m tests.tools_opa "$opa"

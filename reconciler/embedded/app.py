@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
-from threading import Event, Semaphore
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.embedded import handlers, page
+from reconciler.embedded import handlers
 from reconciler.embedded.budget import TokenBudget, store_budget
 from reconciler.embedded.lifecycle import Scenario
 from reconciler.embedded.scenarios import usual
-from reconciler.embedded.sse import HEARTBEAT_SECONDS
 from reconciler.embedded.storage import Storage, is_busy
 from reconciler.embedded.wsgi import (
-    NOBODY,
     ApiError,
     ApiRequest,
     ApiResponse,
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 WORK_SECONDS = 3.0
-MAX_STREAMS = 100
 
 
 def _utc_now() -> datetime:
@@ -43,17 +39,16 @@ Handler = Callable[[handlers.ServiceContext, ApiRequest], ApiResponse]
 
 
 class _Route(NamedTuple):
-    """The handlers of a path by method. A public route needs no token."""
+    """The handlers of a path by method."""
 
     pattern: re.Pattern[str]
     handlers: Mapping[str, Handler]
-    is_public: bool
 
 
-def _route(path: str, *, public: bool = False, **handlers: Handler) -> _Route:
+def _route(path: str, **handlers: Handler) -> _Route:
     """A route such as `_route("/api/items/{id}", GET=get_item)`."""
     pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path), re.DOTALL)
-    return _Route(pattern, handlers, public)
+    return _Route(pattern, handlers)
 
 
 _TASKS = "/api/preview/agents/{orgName}/tasks"
@@ -67,13 +62,7 @@ _ROUTES = (
     ),
     _route(_TASKS + "/{taskID}/cancel", POST=handlers.cancel_task),
     _route(_TASKS + "/{taskID}/events", GET=handlers.list_events),
-    _route(_TASKS + "/{taskID}/events/stream", GET=handlers.stream_events),
     _route("/api/orgs/{orgName}/neo/token-budget", GET=handlers.get_token_budget),
-    _route("/", public=True, GET=page.get_page),
-    _route("/{orgName}/neo/tasks/{taskID}", public=True, GET=page.get_page),
-    _route("/api/page/tasks", GET=page.get_overview),
-    _route("/api/page/{orgName}/tasks/{taskID}", GET=page.get_summary),
-    _route("/api/capabilities", public=True, GET=handlers.get_capabilities),
     _route("/api/user", GET=handlers.get_user),
     _route("/api/user/organizations/default", GET=handlers.get_default_organization),
 )
@@ -88,34 +77,22 @@ class App:
         *,
         token: str | None = None,
         identity: str | None = None,
-        token_file: Path | None = None,
         now: Callable[[], datetime] = _utc_now,
         work_seconds: float = WORK_SECONDS,
         scenario: Scenario | None = None,
-        max_streams: int = MAX_STREAMS,
-        streams_end: bool = False,
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         """Serves the tasks in the file `db`, which is created if needed. Raises TaskctlError if
         the file is not such a database.
 
         `token` is the only valid token; with None, every token is valid and is a user of its own.
-        It stands for the user that `identity` would be as a token. The page names `token_file`.
-        `now` is the service's clock (aware datetimes). Tasks succeed after `work_seconds`, unless
-        a `scenario` is given. More event streams than `max_streams` are
-        refused with 503. `streams_end`: the stream of an idle task ends; otherwise it stays open,
-        with heartbeats.
+        It stands for the user that `identity` would be as a token. `now` is the service's clock
+        (aware datetimes). Tasks succeed after `work_seconds`, unless a `scenario` is given.
         """
         self._token, self._identity = token, identity
         self._ctx = handlers.ServiceContext(
             storage=Storage(db),
             now=now,
             scenario=scenario or (lambda turn: usual(turn, work_seconds)),
-            stopping=Event(),
-            stream_slots=Semaphore(max_streams),
-            streams_end=streams_end,
-            heartbeat_seconds=heartbeat_seconds,
-            token_file=token_file,
         )
         self._closed = False
 
@@ -137,37 +114,30 @@ class App:
         """Stores a budget in the database; None removes it."""
         store_budget(self._ctx.storage, budget)
 
-    def stop_streams(self) -> None:
-        """Ends all open and future event streams. Other requests are still handled."""
-        self._ctx.stopping.set()
-
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self.stop_streams()
             self._ctx.storage.close()
 
     def _respond(self, environ: WSGIEnvironment) -> ApiResponse:
         method = str(environ.get("REQUEST_METHOD", "GET"))
-        handler, params, route = _resolve(method, path_of(environ))
-        user = NOBODY
-        if not route.is_public:
-            header = environ.get("HTTP_AUTHORIZATION")
-            user = authenticate(
-                header if isinstance(header, str) else None, self._token, self._identity
-            )
+        handler, params = _resolve(method, path_of(environ))
+        header = environ.get("HTTP_AUTHORIZATION")
+        user = authenticate(
+            header if isinstance(header, str) else None, self._token, self._identity
+        )
         return handler(self._ctx, ApiRequest(environ, user, params))
 
 
-def _resolve(method: str, path: str) -> tuple[Handler, dict[str, str], _Route]:
-    """The handler, path parameters and route. Raises ApiError 404 (path) or 405 (method)."""
+def _resolve(method: str, path: str) -> tuple[Handler, dict[str, str]]:
+    """The handler and the path parameters. Raises ApiError 404 (path) or 405 (method)."""
     for route in _ROUTES:
         if (match := route.pattern.fullmatch(path)) is None:
             continue
         if (handler := route.handlers.get(method)) is None:
             allowed = ", ".join(sorted(route.handlers))
             raise ApiError(405, f"{method} is not allowed here", (("Allow", allowed),))
-        return handler, match.groupdict(), route
+        return handler, match.groupdict()
     raise ApiError(404, "Not Found: no such path")
 
 

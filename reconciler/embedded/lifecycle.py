@@ -4,7 +4,7 @@ A *turn* starts with a user event and ends when the agent is idle. The complete 
 when the turn starts, and every event becomes visible at its own time. The clock alone therefore
 advances a task: there is no background thread, a restart changes nothing, and an event that was
 visible once never changes. A scenario produces the scripts; it may end a turn with an approval
-request or with tool calls that a client has to execute.
+request.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class Turn:
     entities: Sequence[JsonObject] = ()
     approval_mode: str = "manual"
     plan_mode: bool = False
-    tool_execution_mode: str = "cloud"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The events of a turn. `approval` is the id of the approval request that it ends with, and
-    `tool_calls` are the ids of the calls that it leaves to a client; both are usually empty."""
+    """The events of a turn. `approval` is the id of the approval request that it ends with,
+    usually empty."""
 
     steps: tuple[Step, ...]
     busy_until_ms: int
@@ -55,7 +54,6 @@ class Script:
     context_tokens: int
     title: str = ""
     approval: str = ""
-    tool_calls: tuple[str, ...] = ()
 
 
 Scenario = Callable[[Turn], Script]
@@ -69,10 +67,22 @@ def finishing(turn: Turn, work_seconds: float) -> Script:
     call = f"call-{turn.number}"
     found = ", ".join(_label(entity) for entity in turn.entities) or "the organization"
     title = title_of(prompt) if turn.number == 1 else ""
-    tool = tool_call(call, "look", {"at": found})
+    tool: JsonObject = {
+        "id": call,
+        "name": "look",
+        "args": {"at": found},
+        "execution_mode": "cloud",
+    }
+    response: JsonObject = {
+        "type": "tool_response",
+        "tool_call_id": call,
+        "name": "look",
+        "content": f"Looked at {found}: nothing else needs attention.",
+        "is_error": False,
+    }
     timed: list[tuple[float, JsonObject]] = [
         (0.3, message(f"Looking at {found}.", _usage(read, 80), is_final=False, tool_calls=[tool])),
-        (0.6, tool_response(call, "look", f"Looked at {found}: nothing else needs attention.")),
+        (0.6, response),
         (1.0, message(_closing(turn, title), _usage(read + 400, 220))),
     ]
     if title:
@@ -107,22 +117,6 @@ def message(
         "token_usage": usage or {},
     }
     return {**body, "tool_calls": list(tool_calls)} if tool_calls else body
-
-
-def tool_call(call: str, name: str, args: JsonObject, mode: str = "cloud") -> JsonObject:
-    """A tool call with the id `call` in an `assistant_message`; `mode` is where it runs."""
-    return {"id": call, "name": name, "args": args, "execution_mode": mode}
-
-
-def tool_response(call: str, name: str, content: str, *, is_error: bool = False) -> JsonObject:
-    """The body of a `tool_response` to the tool call with the id `call`."""
-    return {
-        "type": "tool_response",
-        "tool_call_id": call,
-        "name": name,
-        "content": content,
-        "is_error": is_error,
-    }
 
 
 def title_of(prompt: str) -> str:

@@ -13,7 +13,6 @@ import json
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from reconciler.embedded.tasks import (
     COLUMNS,
@@ -73,34 +72,6 @@ def page_of_tasks(
     return f'{{"tasks":[{documents}]{following}}}'
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event of a task: its number within the task, its id, and its JSON document."""
-
-    number: int
-    id: str
-    document: str
-
-
-def events_after(
-    connection: sqlite3.Connection, task: StoredTask, number: int, now_ms: int, limit: int
-) -> list[StoredEvent]:
-    """Up to `limit` visible events, in order, after the event with this number."""
-    rows = connection.execute(
-        "SELECT n, id, document FROM events WHERE task = ? AND n > ? AND at_ms <= ?"
-        " ORDER BY n LIMIT ?",
-        (task.seq, number, now_ms, limit),
-    )
-    return [StoredEvent(*row) for row in rows]
-
-
-def event_number(connection: sqlite3.Connection, task: StoredTask, event_id: str) -> int:
-    """The number of an event of the task, or -1 if it has no event with that id."""
-    query = "SELECT n FROM events WHERE task = ? AND id = ?"
-    row = connection.execute(query, (task.seq, event_id)).fetchone()
-    return -1 if row is None else int(row[0])
-
-
 def page_of_events(
     connection: sqlite3.Connection, task: StoredTask, query: Query, now_ms: int
 ) -> str:
@@ -108,11 +79,14 @@ def page_of_events(
     size = page_size(query)
     token = _single(query, "continuationToken")
     number = _read_event_token(token) if token else -1
-    events = events_after(connection, task, number, now_ms, size + 1)
-    documents = ",".join([event.document for event in events[:size]])
+    events = connection.execute(
+        "SELECT n, document FROM events WHERE task = ? AND n > ? AND at_ms <= ? ORDER BY n LIMIT ?",
+        (task.seq, number, now_ms, size + 1),
+    ).fetchall()
+    documents = ",".join([document for _, document in events[:size]])
     following = ""
     if len(events) > size:
-        following = f',"continuationToken":"{_encode(["events", events[size - 1].number])}"'
+        following = f',"continuationToken":"{_encode(["events", events[size - 1][0]])}"'
     return f'{{"events":[{documents}]{following}}}'
 
 

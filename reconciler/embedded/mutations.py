@@ -34,7 +34,7 @@ class TaskWriter:
         """Creates a task and starts its first turn. Returns its id."""
         now, message = self.now_ms, event_document(request.message)
         entities = merge_entities([], message)
-        modes = (request.approval_mode, request.plan_mode, request.tool_execution_mode)
+        modes = (request.approval_mode, request.plan_mode)
         script = self.scenario(Turn(1, message, now, entities, *modes))
         entities = _with_changes(entities, script)
         task_id = str(uuid.uuid4())
@@ -65,30 +65,17 @@ class TaskWriter:
         """Starts another turn of an idle task with a user event."""
         now = max(self.now_ms, task.turn_ms)  # a clock that was set back must not reorder events
         entities = merge_entities(task.entity_list(), event)
-        mode = task.tool_execution_mode()
-        turn = Turn(
-            task.turn + 1, event, now, entities, task.approval_mode, tool_execution_mode=mode
-        )
+        turn = Turn(task.turn + 1, event, now, entities, task.approval_mode)
         script = self.scenario(turn)
         entities = _with_changes(entities, script)
         values: _Values = {"entities": to_json(entities), "turn": turn.number, "turn_ms": now}
         self._update(task, values | _script_values(script, *task.used_at(now)))
         self._add_events(task.seq, event, now, script.steps)
 
-    def record_event(
-        self,
-        task: StoredTask,
-        event: JsonObject,
-        *,
-        reply: JsonObject | None = None,
-        tool_calls: Sequence[str] | None = None,
-    ) -> None:
-        """Records a user event that starts no turn, and the agent's `reply`. `tool_calls` replaces
-        the open tool calls."""
+    def record_message(self, task: StoredTask, event: JsonObject) -> None:
+        """Records a message that starts no turn, because the agent still waits for approval."""
         now = max(self.now_ms, task.turn_ms, task.busy_until)
-        if tool_calls is not None:
-            self._update(task, {"tool_calls": to_json(tool_calls)})
-        self._add_events(task.seq, event, now, () if reply is None else (step(now, reply),))
+        self._add_events(task.seq, event, now, (step(now, {"type": "awaiting_approvals"}),))
 
     def end_turn(self, task: StoredTask, event: JsonObject | None) -> None:
         """Cancels the current turn: the rest of its script never becomes visible, but all of its
@@ -183,5 +170,4 @@ def _script_values(script: Script, tokens: int, context: int) -> _Values:
         "context_before": context,
         "context": context + script.context_tokens,
         "approval": script.approval,
-        "tool_calls": to_json(list(script.tool_calls)),
     }

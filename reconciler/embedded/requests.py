@@ -82,8 +82,8 @@ class SlashCommand(Struct, rename="camel"):
 
 
 class _Event(Struct, tag_field="type", kw_only=True):
-    """The timestamp is kept exactly as it was sent. Pulumi's CLI sends none after the first
-    message; such an event gets the service's time."""
+    """The timestamp is kept exactly as it was sent; an event without one gets the service's
+    time."""
 
     timestamp: Optional = UNSET
     entity_diff: EntityDiff | UnsetType = UNSET
@@ -114,23 +114,7 @@ class UserCancel(_Event, tag="user_cancel"):
     pass
 
 
-class ToolCallStarted(_Event, tag="exec_tool_call", kw_only=True):
-    tool_call_id: Required
-    name: Required
-
-
-class ToolResult(Struct):
-    tool_call_id: Required
-    name: Required
-    content: object = None
-    is_error: bool = False
-
-
-class ToolResults(_Event, tag="tool_result", kw_only=True):
-    tool_results: Annotated[list[ToolResult], Meta(min_length=1)]
-
-
-Event = UserMessage | UserConfirmation | UserCancel | ToolCallStarted | ToolResults
+Event = UserMessage | UserConfirmation | UserCancel
 
 
 class _Integration(Struct):

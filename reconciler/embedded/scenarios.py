@@ -7,9 +7,8 @@ prompt selects it, so that tasks of one manifest can behave differently.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
 from zlib import crc32
 
 from reconciler.embedded.lifecycle import (
@@ -21,15 +20,11 @@ from reconciler.embedded.lifecycle import (
     message,
     step,
     title_of,
-    tool_call,
-    tool_response,
 )
-from reconciler.embedded.wsgi import JsonObject, to_json
+from reconciler.embedded.wsgi import JsonObject
 
 _JSON_BLOCK = re.compile(r"```json\s(.*?)```", re.DOTALL)
 _CENTURY_MS = 36_525 * 24 * 3600 * 1000
-LOCAL_TOOL = "filesystem__directory_tree"
-"""A tool of Pulumi's CLI that changes nothing."""
 
 
 def _approving(turn: Turn, seconds: float) -> Script:
@@ -59,8 +54,7 @@ def _approving(turn: Turn, seconds: float) -> Script:
 def _asking(turn: Turn, seconds: float) -> Script:
     """The first turn ends with a question (the tool `ask_user`), which needs an answer in words.
 
-    As Pulumi's CLI does it, the answer is a confirmation with `ok` false, and the text is in
-    `instructions`.
+    The answer is a confirmation with `ok` false, and the text is in `instructions`.
     """
     if turn.number > 1:
         return _after_answer(turn, seconds)
@@ -75,28 +69,10 @@ def _asking(turn: Turn, seconds: float) -> Script:
     return _request(turn, seconds, "I have a question.", asked)
 
 
-def _delegating(turn: Turn, seconds: float) -> Script:
-    """The first turn ends with a tool call for the client, if the task's toolExecutionMode is
-    `cli` or `worker`; the tool result starts the next turn. Other tasks succeed."""
-    if turn.event.get("type") == "tool_result":
-        return _after_tool_result(turn, seconds)
-    if turn.number > 1 or turn.tool_execution_mode == "cloud":
-        return finishing(turn, seconds)
-    call = f"call-{turn.started_ms}"
-    tool = tool_call(call, LOCAL_TOOL, {"path": ".", "depth": 1}, turn.tool_execution_mode)
-    body = message("I need a list of the files.", tool_calls=[tool])
-    return _ending(turn, seconds, body, tool_calls=(call,))
-
-
 def _failing(turn: Turn, seconds: float) -> Script:
     """Every turn ends with an error."""
     reason = "This is a simulated failure: the stack could not be read."
     return _ending(turn, seconds, {"type": "error", "message": reason})
-
-
-def _stopping(turn: Turn, seconds: float) -> Script:
-    """Every turn ends without a final message."""
-    return _ending(turn, seconds, message("I am looking at it.", is_final=False))
 
 
 def _answering(turn: Turn, seconds: float) -> Script:
@@ -137,17 +113,11 @@ def usual(turn: Turn, seconds: float) -> Script:
 
 
 def _by_prompt(turn: Turn, seconds: float) -> Script:
-    """The first word of a message selects the scenario of its turn; without one, it succeeds.
-    Pulumi's CLI puts a block before the prompt: then the first word of a later paragraph counts."""
-    match turn.event.get("type"):
-        case "user_confirmation":
-            return _approving(turn, seconds)
-        case "tool_result":
-            return _delegating(turn, seconds)
-    paragraphs = re.split(r"\n\s*\n|</[\w-]+>", str(turn.event.get("content") or ""))
-    words = (next(iter(paragraph.split()), "") for paragraph in paragraphs)
-    names = (word.strip("[]:").lower() for word in words)
-    return next((SCENARIOS[n] for n in names if n in SCENARIOS), usual)(turn, seconds)
+    """The first word of a message selects the scenario of its turn; without one, it succeeds."""
+    if turn.event.get("type") == "user_confirmation":
+        return _approving(turn, seconds)
+    word = next(iter(str(turn.event.get("content") or "").split()), "")
+    return SCENARIOS.get(word.strip("[]:").lower(), usual)(turn, seconds)
 
 
 SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
@@ -155,9 +125,7 @@ SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
     "approving": _approving,
     "asking": _asking,
     "answering": _answering,
-    "delegating": _delegating,
     "failing": _failing,
-    "stopping": _stopping,
     "slow": _slow,
     "endless": _endless,
 }
@@ -182,23 +150,12 @@ def _after_answer(turn: Turn, seconds: float) -> Script:
     return _ending(turn, seconds, message(text))
 
 
-def _after_tool_result(turn: Turn, seconds: float) -> Script:
-    responses: list[Step] = []
-    for result in cast("list[dict[str, Any]]", turn.event["tool_results"]):
-        content, is_error = result["content"], result["is_error"]
-        text = content if isinstance(content, str) else to_json(content)
-        body = tool_response(result["tool_call_id"], result["name"], text, is_error=is_error)
-        responses.append(step(turn.started_ms, body))
-    return _ending(turn, seconds, message("Thanks for the list. **Done.**"), *responses)
-
-
 def _ending(
     turn: Turn,
     seconds: float,
     body: JsonObject,
     *before: Step,
     approval: str = "",
-    tool_calls: Sequence[str] = (),
 ) -> Script:
     """A script that ends with one event, after those that come `before`."""
     ends = turn.started_ms + round(seconds * 1000)
@@ -210,5 +167,4 @@ def _ending(
         context_tokens=500,
         title=title,
         approval=approval,
-        tool_calls=tuple(tool_calls),
     )

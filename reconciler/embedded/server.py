@@ -1,9 +1,7 @@
 """The embedded service over HTTP, with waitress.
 
 Waitress has one thread for all sockets and a fixed number for requests, so slow connections cost no
-thread. An event stream occupies a thread while it is open; streams are therefore limited
-(`MAX_STREAMS`), and there are more threads than that. With `channel_request_lookahead`, waitress
-reads from a connection while it responds, which is how a stream notices that its client is gone.
+thread.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from urllib.parse import urlsplit
 
 from waitress.server import create_server
 
-from reconciler.embedded.app import MAX_STREAMS, App
+from reconciler.embedded.app import App
 from reconciler.embedded.wsgi import BODY_LIMIT, ApiError, error_response
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
@@ -34,7 +32,7 @@ REQUEST_THREADS = 16
 MAX_IDLE = 256
 """How many connections may be open without a complete request. More close the oldest ones."""
 
-CONNECTIONS = MAX_IDLE + 2 * (MAX_STREAMS + REQUEST_THREADS)
+CONNECTIONS = MAX_IDLE + 2 * REQUEST_THREADS
 """Below the usual limit of 1,024 open files."""
 
 HEADER_LIMIT = 64 * 1024
@@ -88,7 +86,6 @@ class Server:
 
         `allow_hosts`: host names that clients may use, besides localhost and IP addresses.
         """
-        self._app = app
         self._socket = _listen(host, port)
         self._stopping = threading.Event()
         self._channels: dict[int, object] = {}
@@ -97,9 +94,8 @@ class Server:
             Guard(app, (host, *allow_hosts)),
             map=self._channels,
             sockets=[self._socket],
-            threads=MAX_STREAMS + REQUEST_THREADS,
+            threads=REQUEST_THREADS,
             connection_limit=CONNECTIONS,
-            channel_request_lookahead=1,
             max_request_body_size=BODY_LIMIT + 1,  # declared: refused before it is read
             max_request_header_size=HEADER_LIMIT,
             asyncore_use_poll=True,
@@ -132,7 +128,6 @@ class Server:
 
     def stop(self) -> None:
         """Ends `run`. Safe in any thread and in a signal handler."""
-        self._app.stop_streams()
         self._stopping.set()
         self._server.pull_trigger()
 

@@ -19,7 +19,7 @@ from typing import TypeVar
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x7461736B
 """`task` in the header identifies the file as ours."""
 
@@ -52,8 +52,7 @@ SCHEMA = """CREATE TABLE tasks (
     tokens INTEGER NOT NULL DEFAULT 0,
     context_before INTEGER NOT NULL DEFAULT 0,
     context INTEGER NOT NULL DEFAULT 0,
-    approval TEXT NOT NULL DEFAULT '',
-    tool_calls TEXT NOT NULL DEFAULT '[]'
+    approval TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX tasks_by_creation ON tasks (org, created_ms);
 CREATE TABLE events (

@@ -44,7 +44,6 @@ class StoredTask:
     context_before: int
     context: int
     approval: str
-    tool_calls: str
 
     def is_running(self, now_ms: int) -> bool:
         return now_ms < self.busy_until
@@ -53,19 +52,9 @@ class StoredTask:
         """The id of the approval request that the task is blocked on, or an empty string."""
         return "" if self.is_running(now_ms) else self.approval
 
-    def open_tool_calls(self, now_ms: int) -> list[str]:
-        """The ids of the tool calls whose results the task is waiting for."""
-        calls: list[str] = [] if self.is_running(now_ms) else json.loads(self.tool_calls)
-        return calls
-
     def is_open(self, now_ms: int) -> bool:
-        """Whether the current turn is unfinished: running, or waiting for a client."""
-        return bool(
-            self.is_running(now_ms) or self.open_approval(now_ms) or self.open_tool_calls(now_ms)
-        )
-
-    def tool_execution_mode(self) -> str:
-        return str(json.loads(f"{{{self.fixed}}}")["toolExecutionMode"])
+        """Whether the current turn is unfinished: running, or waiting for approval."""
+        return bool(self.is_running(now_ms) or self.open_approval(now_ms))
 
     def used_at(self, now_ms: int) -> tuple[int, int]:
         """Tokens used, and tokens in the context window. A turn counts once it has ended."""

@@ -145,10 +145,6 @@ def _without_lone_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-NOBODY = User(id="", login="")
-"""The caller of a public route."""
-
-
 def user_of(token: str) -> User:
     digest = hashlib.sha256(b"taskctl identity\0" + _bytes(token)).hexdigest()
     return User(id=digest[:32], login=f"user-{digest[:6]}")

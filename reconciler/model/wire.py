@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from reconciler.model.fields import PATCHED_AFTER_CREATE
+from reconciler.model.hosts import is_loopback
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.shell import is_task_id
@@ -148,8 +149,8 @@ def identity(user: object) -> Identity | None:
 
 
 def console_url(backend: str, org_name: str, task_id: str) -> str | None:
-    """A task's web page, on `app.` instead of the backend's `api.`. None for the in-process
-    service."""
+    """A task's web page, on `app.` instead of the backend's `api.`. None for the embedded service,
+    in-process or on loopback, which has no pages."""
     tasks = _console_tasks(backend, org_name)
     return None if tasks is None else f"{tasks}/{quote(task_id, safe=':')}"
 
@@ -157,7 +158,7 @@ def console_url(backend: str, org_name: str, task_id: str) -> str | None:
 @lru_cache(64)
 def _console_tasks(backend: str, org_name: str) -> str | None:
     parts = urlsplit(backend)
-    if parts.scheme not in ("http", "https"):
+    if parts.scheme not in ("http", "https") or is_loopback(parts.hostname or ""):
         return None
     host = parts.netloc
     host = "app." + host[4:] if host.startswith("api.") else host

@@ -27,7 +27,7 @@ def test_a_request_is_approved(runner: Runner, place: LiveTasks) -> None:
     assert ran.code == 0, ran.said
     assert "acme/asks: approved" in ran.said
     assert f"Request `{request}`" in ran.summary
-    assert f"[Task]({place.url}/acme/neo/tasks/{place.task_id('asks')})" in ran.summary
+    assert "[Task](" not in ran.summary
     assert "May I run" not in ran.said + ran.summary  # the log may be public
     place.finish(asks="done", good="done")
     again = runner.script("approve", key="acme/asks", request=request)

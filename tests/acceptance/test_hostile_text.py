@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +25,7 @@ HOSTILE = (
     "![x](http://evil.example) \x9b31m \u200b\x00\x08"
 )
 IN_MANIFESTS = HOSTILE.replace("\x00", "")  # YAML does not allow NUL
+PROGRAM = ("-m", "reconciler")
 RAW = ["\x1b]0;", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\x00", "\x08"]
 
 
@@ -103,11 +105,13 @@ def test_names_of_files_organizations_and_backends_are_inert(here: InProcess) ->
     assert_inert(both(here, "plan", "--org", "\x1b[31m\n::error::org"))
 
 
-def on_terminal(here: InProcess, command: str, *more: str, **env: str) -> str:
+def on_terminal(
+    here: InProcess, command: str, *more: str, program: Sequence[str] = PROGRAM, **env: str
+) -> str:
     """Everything that the command writes to a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *in_text(here, command, *more)],
+        [sys.executable, *program, *in_text(here, command, *more)],
         cwd=here.sandbox.folder,
         env={**here.sandbox.environment(), "TERM": "xterm-256color", "COLUMNS": "100", **env},
         stdin=subprocess.DEVNULL,

@@ -11,6 +11,14 @@ from tests.acceptance.test_hostile_text import on_terminal
 from tests.support.in_process import InProcess
 
 LINK = re.compile(r"\x1b\]8;;(https?://[!-~]+)\x1b\\(.+?)\x1b\]8;;\x1b\\")
+WITH_PAGES = """\
+from reconciler.cli.main import run_process
+from reconciler.model import wire
+wire.is_loopback = lambda _: False
+run_process()
+"""
+"""The program, as if services on loopback had the pages of Pulumi Cloud."""
+
 OTHER = r"\x1b\[[0-9;?]*[A-Za-z]"  # colors, and the movements of the progress bar
 
 HOSTILE = (
@@ -24,7 +32,9 @@ HOSTILE = (
 
 def links(here: InProcess, command: str, *more: str, **env: str) -> dict[str, str]:
     """The hyperlinks that a command writes to a terminal, by their text."""
-    written = on_terminal(here, command, *more, **{"FORCE_HYPERLINK": "1", **env})
+    written = on_terminal(
+        here, command, *more, program=("-c", WITH_PAGES), **{"FORCE_HYPERLINK": "1", **env}
+    )
     assert "\x1b" not in re.sub(OTHER, "", LINK.sub("", written)), written
     return {text: address for address, text in LINK.findall(written)}
 
@@ -56,7 +66,9 @@ def test_an_address_is_text_without_hyperlinks_or_with_verbose(
     here.sandbox.write({"one": {"message": "work"}})
     if command != "apply":
         assert here.run("apply").code == 0
-    shown = on_terminal(here, command, *(["-v"] if command != "apply" else []))
+    shown = on_terminal(
+        here, command, *(["-v"] if command != "apply" else []), program=("-c", WITH_PAGES)
+    )
     assert "\x1b]" not in shown
     assert "/acme/neo/tasks/" in shown
 

@@ -37,8 +37,7 @@ def test_one_message_lists_waiting_and_failed_tasks(place: LiveTasks, hook: Webh
     assert head == "taskctl: 1 waiting, 1 failed"
     assert lines[0].startswith("• `acme/asks asks for approval (")
     assert "May I run 'pulumi up' on the stack?" in lines[0]
-    url = f"{place.url}/acme/neo/tasks/{place.task_id('asks')}"
-    assert lines[1].endswith(f"who created the task, can do this: {url}")
+    assert lines[1].endswith(f"who created the task, can do this: {place.task_id('asks')}")
     assert "set `answer-workflow` in taskctl.toml" in lines[2]
     assert lines[3].startswith("• `acme/bad failed: This is a simulated failure")
     assert hook.credentials == [None]

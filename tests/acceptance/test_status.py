@@ -29,9 +29,7 @@ def test_every_status_is_shown_and_tasks_that_need_a_person_come_first(place: Li
         ("asks", "waiting"), ("bad", "failed"), ("half", "stopped"), ("good", "done")
     ]  # fmt: skip
     assert rows[-1] == "1 waiting, 1 failed, 1 stopped, 1 done."
-    link = f"  {place.url}/acme/neo/tasks/{place.task_id('asks')}"
-    assert link not in out.splitlines()
-    assert place.run("status", "-v")[1].splitlines()[2] == link
+    assert "/neo/tasks/" not in out + place.run("status", "-v")[1]
 
 
 @pytest.mark.parametrize(("key", "code"), [("good", 0), ("asks", 3), ("bad", 1), ("slow", 2)])

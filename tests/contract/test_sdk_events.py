@@ -1,4 +1,4 @@
-"""The conversation of a task through Pulumi's SDK: events, responses, cancels and the stream."""
+"""The conversation of a task through Pulumi's SDK: events, responses and cancels."""
 
 from __future__ import annotations
 
@@ -36,12 +36,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     def forward(by: timedelta) -> None:
         at[0] += by
 
-    app = App(
-        tmp_path / "local.db",
-        now=lambda: at[0],
-        work_seconds=WORK.total_seconds(),
-        streams_end=True,
-    )
+    app = App(tmp_path / "local.db", now=lambda: at[0], work_seconds=WORK.total_seconds())
     app.set_budget(TokenBudget(10_000))
     with closing(app), running_app(app) as url:
         yield Service(Sdk.of(url), forward)
@@ -137,25 +132,6 @@ def test_refused_responses(service: Service, sdk: Sdk) -> None:
         respond(sdk, "no-such-task", user_message())
     with refused(404):
         sdk.agents.cancel_task(ORG, "no-such-task", models.CancelAgentTaskRequest(force=True))
-
-
-def test_the_stream_of_a_finished_task(service: Service, sdk: Sdk) -> None:
-    task_id = sdk.create()
-    service.forward(WORK)
-    assert sdk.stream(task_id) == events(sdk, task_id)
-    with refused(404):
-        sdk.stream("no-such-task")
-
-
-def test_the_stream_of_a_running_task(tmp_path: Path) -> None:
-    with (
-        closing(App(tmp_path / "live.db", work_seconds=0.5, streams_end=True)) as app,
-        running_app(app) as url,
-    ):
-        sdk = Sdk.of(url)
-        task_id = sdk.create()
-        assert sdk.stream(task_id) == events(sdk, task_id)
-        assert sdk.agents.get_task(ORG, task_id).status == "idle"
 
 
 def test_the_budget(service: Service, sdk: Sdk) -> None:

@@ -43,9 +43,6 @@ class Services:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self.current(environ, start_response)
 
-    def stop_streams(self) -> None:
-        pass
-
 
 class Servers(NamedTuple):
     services: Services

@@ -68,12 +68,6 @@ class Page:
         self._call("Page.navigate", url=file.as_uri())
         self._await("Page.loadEventFired")
 
-    def visit(self, url: str) -> None:
-        """Loads an address, and waits until it is loaded."""
-        self._events.clear()
-        self._call("Page.navigate", url=url)
-        self._await("Page.loadEventFired")
-
     def run(self, script: str) -> Any:
         """The JSON value of an expression; AssertionError if it throws."""
         answer = self._call(

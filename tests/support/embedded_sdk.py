@@ -12,7 +12,6 @@ from urllib.error import HTTPError
 
 import pytest
 from pulumi_cloud_sdk import models
-from pulumi_cloud_sdk._support import default_encoder
 from pulumi_cloud_sdk.api_client import ApiClient
 from pulumi_cloud_sdk.apis.ai_agents_api_ import AI_AgentsApi
 from pulumi_cloud_sdk.apis.neo_api_ import NeoApi
@@ -58,18 +57,6 @@ class Sdk:
     def event_pages(self, task_id: str, **query: Any) -> list[list[Any]]:
         read = self.agents.get_task_events
         return _pages(lambda **more: read(ORG, task_id, **query, **more), "events")
-
-    def stream(self, task_id: str) -> list[Any]:
-        """Reads a stream to its end, each frame as the SDK's own console event.
-
-        The method of the SDK reads the whole response as one JSON document, which an event stream
-        is not; so this reads the bytes with its client, and decodes each frame with its models.
-        """
-        path = "/api/preview/agents/{orgName}/tasks/{taskID}/events/stream"
-        params = {"orgName": ORG, "taskID": task_id}
-        data = self.client.call_api(path, "GET", path_params=params).decode()
-        lines = [line[6:] for line in data.split("\n") if line.startswith("data: ")]
-        return [default_encoder.deserialize(json.loads(x), "AgentConsoleEvent") for x in lines]
 
 
 def user_message(content: str = "Do the work.", **fields: Any) -> models.AgentUserEventMessage:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
+from reconciler.embedded.lifecycle import Scenario, Script, Turn, message, step
 from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
+from reconciler.embedded.wsgi import JsonObject
 from tests.support.embedded_client import Api
 from tests.support.forked import Forked, start
 from tests.support.sandbox import TOKEN
 from tests.support.skipped_time import skipped_now
 
 WORK_SECONDS = 0.05
-STREAM_THREADS = 4
-"""Far fewer than the service has: each server would start them all, for one stream at most."""
+REQUEST_THREADS = 4
+"""Far fewer than the service has: each server would start them all."""
 LONGER = 0.2
 """After that many seconds, an agent that is not slow has finished."""
 
@@ -123,6 +126,21 @@ class LiveTasks:
         return start([command, *more, "--backend", self.url], self.folder, os.environ)
 
 
+def _scenario(usual: Scenario, seconds: float, turn: Turn) -> Script:
+    """Two more scenarios: a task that ends without a final message, and a task that ends with a
+    tool call for a client."""
+    ends = turn.started_ms + round(seconds * 1000)
+    match str(turn.event.get("content")).split():
+        case ["stopping", *_]:
+            body = message("I am looking at it.", is_final=False)
+        case ["delegating", *_]:
+            call: JsonObject = {"id": "call-1", "name": "filesystem__directory_tree", "args": {}}
+            body = message("I need a list of the files.", tool_calls=[call])
+        case _:
+            return usual(turn)
+    return Script((step(ends, body),), ends, tokens=300, context_tokens=500)
+
+
 @contextmanager
 def live_tasks(
     folder: Path,
@@ -132,19 +150,15 @@ def live_tasks(
     work_seconds: float = WORK_SECONDS,
     budget: TokenBudget | None = None,
 ) -> Iterator[LiveTasks]:
-    """The first word of each prompt says how its task lives (see `embedded/scenarios.py`)."""
+    """The first word of each prompt says how its task lives: `stopping`, `delegating`, or see
+    `embedded/scenarios.py`."""
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("PULUMI_HOME", str(folder / "pulumi-home"))
-    monkeypatch.setattr("reconciler.embedded.server.MAX_STREAMS", STREAM_THREADS)
+    monkeypatch.setattr("reconciler.embedded.server.REQUEST_THREADS", REQUEST_THREADS)
     clock = ServiceTime()
+    scenario = partial(_scenario, scenario_of("by-prompt", work_seconds), work_seconds)
     with (
-        closing(
-            App(
-                folder / "service.db",
-                now=clock,
-                scenario=scenario_of("by-prompt", work_seconds),
-            )
-        ) as app,
+        closing(App(folder / "service.db", now=clock, scenario=scenario)) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
     ):
         app.set_budget(budget)

@@ -23,9 +23,7 @@ SCENARIOS = (
     "answering",
     "approving",
     "asking",
-    "delegating",
     "failing",
-    "stopping",
     "slow",
     "endless",
 )
@@ -49,7 +47,7 @@ DATABASE = ".taskctl/local.db"
         metavar="NAME",
         help="Host name that clients may use, besides localhost and IP addresses (repeatable).",
     ),
-    option("--db", default=DATABASE, metavar="PATH", help="SQLite file for the tasks."),
+    option("--db", default=DATABASE, metavar="PATH", hidden=True, help="SQLite file."),
     option(
         "--scenario",
         type=click.Choice([*SCENARIOS, "by-prompt"]),
@@ -65,15 +63,14 @@ DATABASE = ".taskctl/local.db"
     option(
         "--token-budget",
         type=click.IntRange(0, 2**53),
-        metavar="N",
+        hidden=True,
         help="Token budget of each organization, until serve is started again.",
     ),
     text_only=True,
     examples=[
         ("taskctl serve", "listen on http://127.0.0.1:8765"),
-        ("taskctl serve --port 0 --db /tmp/demo.db", "use a free port and a separate file"),
+        ("taskctl serve --port 0", "use a free port"),
         ("taskctl serve --scenario approving", "simulate tasks that ask for approval"),
-        ("taskctl serve --token-budget 50000", "set a token budget"),
         (
             "PULUMI_ACCESS_TOKEN=$(cat FILE) taskctl plan --backend http://127.0.0.1:8765",
             "connect from another terminal, with the token file that serve shows",
@@ -108,7 +105,6 @@ def command(
         app = App(
             call.ctx.embedded_file(db if db == DATABASE else call.ctx.settings.names([db])[0]),
             token=token,
-            token_file=file,
             identity=LOCAL_IDENTITY if file else None,  # tasks outlive a token
             scenario=scenario_of(scenario, work_time.total_seconds()),
         )

@@ -23,7 +23,7 @@ def db(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def app(db: Path, clock: Clock) -> Iterator[App]:
-    app = App(db, now=clock, work_seconds=10, streams_end=True)
+    app = App(db, now=clock, work_seconds=10)
     yield app
     app.close()
 

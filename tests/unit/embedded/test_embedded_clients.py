@@ -1,4 +1,4 @@
-"""What clients such as Pulumi's CLI rely on: approvals, questions, tool calls, open streams."""
+"""Approvals, questions, and the timestamps of messages."""
 
 from __future__ import annotations
 
@@ -55,11 +55,6 @@ def test_a_timestamp_is_kept_exactly_as_sent(api: Api, mark: str) -> None:
     assert bodies(api, task_id)[0]["timestamp"] == mark
 
 
-def test_capabilities_need_no_token(app: App) -> None:
-    answer = Api(app, token=None).call("GET", "/api/capabilities")
-    assert (answer.status, answer.json) == (200, {"capabilities": []})
-
-
 def test_an_approval_survives_a_message(api: Api, clock: Clock) -> None:
     task_id = api.create("approving: do it")
     clock.forward(10)
@@ -95,64 +90,3 @@ def test_a_question_is_answered_with_instructions(api: Api, clock: Clock) -> Non
     assert post(api, task_id, type="user_confirmation", **answer) == 202
     clock.forward(10)
     assert "eu-west-1" in bodies(api, task_id)[-1]["content"]
-
-
-@pytest.mark.parametrize("mode", ["cli", "worker"])
-def test_a_tool_call_parks_the_task_until_its_result(api: Api, clock: Clock, mode: str) -> None:
-    task_id = api.create("delegating: list files", toolExecutionMode=mode)
-    clock.forward(10)
-    parked = bodies(api, task_id)[-1]
-    (call,) = parked["tool_calls"]
-    assert (parked["is_final"], call["execution_mode"]) == (True, mode)
-    assert api.task(task_id)["status"] == "idle"
-    assert post(api, task_id, type="user_message", content="Well?") == 409
-    assert post(api, task_id, type="exec_tool_call", tool_call_id="other", name="x") == 400
-
-    named = {"tool_call_id": call["id"], "name": call["name"]}
-    assert post(api, task_id, type="exec_tool_call", **named) == 202
-    assert kinds(api, task_id)[-2:] == ["exec_tool_call", "exec_tool_call"]
-    result = {**named, "content": {"entries": []}, "is_error": True}
-    other = {**result, "tool_call_id": "other"}
-    assert post(api, task_id, type="tool_result", tool_results=[result, other]) == 400
-    assert post(api, task_id, type="tool_result", tool_results=[result]) == 202
-    clock.forward(10)
-    *_, echoed, response, last = bodies(api, task_id)
-    assert echoed["tool_results"] == [result]
-    assert (response["tool_call_id"], response["is_error"]) == (call["id"], True)
-    assert last["is_final"] is True
-    assert "tool_calls" not in last
-    assert post(api, task_id, type="tool_result", tool_results=[result]) == 400
-
-
-def test_a_cloud_task_delegates_no_tool_call(api: Api, clock: Clock) -> None:
-    task_id = api.create("delegating: list files")
-    clock.forward(10)
-    assert bodies(api, task_id)[-1]["is_final"] is True
-    assert post(api, task_id, type="user_message", content="More") == 202
-
-
-def test_a_cancel_withdraws_a_tool_call(api: Api, clock: Clock) -> None:
-    task_id = api.create("delegating: list files", toolExecutionMode="cli")
-    clock.forward(10)
-    (call,) = bodies(api, task_id)[-1]["tool_calls"]
-    assert post(api, task_id, type="user_cancel") == 202
-    result = {"tool_call_id": call["id"], "name": call["name"], "content": "late"}
-    assert post(api, task_id, type="tool_result", tool_results=[result]) == 400
-    assert post(api, task_id, type="user_message", content="More") == 202
-
-
-def test_a_stream_can_stay_open_after_the_task_is_idle(db: Path, clock: Clock) -> None:
-    with closing(App(db, now=clock, heartbeat_seconds=0)) as app:
-        api = Api(app)
-        task_id = api.create()
-        clock.forward(10)
-        status, _, chunks = api.start("GET", f"{api.tasks}/{task_id}/events/stream")
-        received = iter(chunks)
-        assert status == 200
-        assert next(received).startswith(b"retry:")
-        assert next(received).count(b"data:") == 5
-        assert next(received) == b": heartbeat\n\n"
-        api.respond(task_id, type="user_message", content="More")
-        assert b'"content":"More"' in next(received)
-        app.stop_streams()
-        assert list(received) == []

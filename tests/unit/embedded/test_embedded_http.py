@@ -49,7 +49,6 @@ def test_a_405_lists_the_allowed_methods(api: Api) -> None:
         (task, "GET, PATCH, POST"),
         (task + "/cancel", "POST"),
         (task + "/events", "GET"),
-        (task + "/events/stream", "GET"),
         ("/api/user", "GET"),
     ]:
         answer = api.call("DELETE", path)
@@ -61,7 +60,6 @@ def test_every_operation_on_an_unknown_task_is_404(api: Api) -> None:
     answers = [
         api.call("GET", task),
         api.call("GET", task + "/events"),
-        api.call("GET", task + "/events/stream"),
         api.patch("no-such-task", name="x"),
         api.respond("no-such-task", type="user_cancel"),
         api.cancel("no-such-task"),

@@ -184,11 +184,10 @@ def test_times_convert_to_milliseconds_and_back(exact: datetime) -> None:
     [
         ("failing at once", "error"),
         ("Rotate keys", "assistant_message"),
-        ("<context>\nfinishing\n</context>\n\nfailing: rotate the keys", "error"),
-        ("A block\nof the client.\n\n[failing] rotate the keys", "error"),
+        ("[failing] rotate the keys", "error"),
     ],
 )
-def test_a_prompt_selects_its_scenario_also_after_a_block(prompt: str, last: str) -> None:
+def test_a_prompt_selects_its_scenario(prompt: str, last: str) -> None:
     event: dict[str, Any] = {"type": "user_message", "content": prompt}
     script = scenario_of("by-prompt", 1.0)(Turn(1, event, 0))
     assert script.steps[-1].body["type"] == last

@@ -39,7 +39,6 @@ def test_private_tasks_are_visible_only_to_their_creator(api: Api, other: Api) -
     assert other.patch(task_id, isShared=True).status == 404
     assert other.respond(task_id, type="user_cancel").status == 404
     assert other.call("GET", path + "/events").status == 404
-    assert other.call("GET", path + "/events/stream").status == 404
     assert other.cancel(task_id).status == 404
 
 

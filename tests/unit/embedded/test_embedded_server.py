@@ -1,4 +1,4 @@
-"""The service on its socket: addresses, streams next to requests, and how it stops."""
+"""The service on its socket: addresses, connections, and how it stops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,16 +42,6 @@ def create(url: str) -> str:
     status, body = call(url, "POST", TASKS, {"message": message()})
     assert status == 201
     return str(json.loads(body)["taskId"])
-
-
-def open_stream(url: str, task_id: str) -> http.client.HTTPResponse:
-    """A stream whose first line has been read, so it is open."""
-    connection = connect(url)
-    connection.request("GET", f"{TASKS}/{task_id}/events/stream", headers=HEADERS)
-    answer = connection.getresponse()
-    assert answer.status == 200
-    assert answer.readline().startswith(b"retry")
-    return answer
 
 
 def test_the_server_prints_one_url_with_its_own_port(db: Path) -> None:
@@ -99,39 +88,6 @@ def test_a_host_of_another_machine_is_an_error(db: Path) -> None:
                 Server(app, host, port)
 
 
-def test_more_streams_than_threads_block_no_request(db: Path) -> None:
-    with (
-        closing(App(db, work_seconds=600, max_streams=60)) as app,
-        running_app(app) as url,
-    ):
-        task_id = create(url)
-        streams = [open_stream(url, task_id) for _ in range(60)]
-        status, body = call(url, "GET", f"{TASKS}/{task_id}/events/stream")
-        assert (status, json.loads(body)["code"]) == (503, 503)
-        with ThreadPoolExecutor(10) as pool:
-            made = list(pool.map(lambda _: create(url), range(50)))
-        assert len(set(made)) == 50
-        app.stop_streams()
-        for stream in streams:
-            assert b"user_message" in stream.read()
-
-
-def test_a_closed_client_frees_its_slot(db: Path) -> None:
-    with closing(App(db, work_seconds=600, max_streams=1)) as app, running_app(app) as url:
-        task_id = create(url)
-        open_stream(url, task_id).close()
-        path = f"{TASKS}/{task_id}/events/stream"
-        places = threading.Event()
-        for _ in range(6000):
-            with closing(connect(url)) as connection:
-                connection.request("GET", path, headers=HEADERS)
-                if connection.getresponse().status == 200:
-                    break
-            places.wait(0.05)
-        else:
-            pytest.fail("the place was not given back within five seconds")
-
-
 def test_a_chunked_body_is_read(db: Path) -> None:
     with running_server(db) as url, closing(connect(url)) as connection:
         data = json.dumps({"message": message("x" * 5000)}).encode()
@@ -152,14 +108,13 @@ def test_a_connection_is_kept_open(db: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_the_server_with_open_streams(db: Path, number: int) -> None:
+def test_a_signal_stops_the_server(db: Path, number: int) -> None:
     if os.name != "posix":
         return
-    with server_process(db) as (url, process):
-        streams = [open_stream(url, create(url)) for _ in range(5)]
+    with server_process(db) as (url, process), closing(connect(url)) as connection:
+        connection.request("GET", TASKS, headers=HEADERS)
+        connection.getresponse().read()
         process.send_signal(number)
-        for stream in streams:
-            assert b"user_message" in stream.read()
         out, err = process.communicate()
     assert (process.returncode, out, err) == (0, "ended\n", "")
     assert list(db.parent.iterdir()) == [db]

@@ -83,12 +83,13 @@ def test_a_name_that_changes_the_path_is_rejected(name: str) -> None:
 
 
 def test_the_url_of_a_task_is_that_of_the_console() -> None:
-    client = make_client("http://127.0.0.1:9")
-    assert client.task_url("acme", "t1") == "http://127.0.0.1:9/acme/neo/tasks/t1"
+    client = make_client("https://api.example.com")
+    assert client.task_url("acme", "t1") == "https://app.example.com/acme/neo/tasks/t1"
     assert console_url("https://api.pulumi.com", "acme", "t1") == (
         "https://app.pulumi.com/acme/neo/tasks/t1"
     )
-    assert console_url("local", "acme", "t1") is None
+    for embedded in ("local", "http://127.0.0.1:9", "http://localhost", "http://[::1]:9"):
+        assert console_url(embedded, "acme", "t1") is None
 
 
 @pytest.mark.parametrize(
