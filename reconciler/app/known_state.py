@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 
 if TYPE_CHECKING:
     from reconciler.state.model import Record, State
-
-_NOTHING: dict[str, Any] = {}
 
 
 class KnownState:
@@ -24,14 +22,6 @@ class KnownState:
     ) -> None:
         self._state, self._replaced = state, replaced
         self._by_name: dict[str, list[Record]] = {}
-
-    def with_creators_only(self) -> KnownState:
-        """A copy without what only plans need, which takes much less memory."""
-        if self._state is None:
-            return self
-        bare = {"inputs": _NOTHING, "outputs": _NOTHING, "marks": (), "history": ()}
-        records = {ref: replace(record, **bare) for ref, record in self._state.records.items()}
-        return KnownState(replace(self._state, records=records), self._replaced)
 
     def followed_by(self, state: State) -> KnownState:
         """After a run of apply that ended with this state."""

@@ -38,7 +38,6 @@ from reconciler.tasks.status import TaskStatus, open_requests
 
 if TYPE_CHECKING:
     from reconciler.manifest.loader import Manifests
-    from reconciler.model.remote_task import RemoteTask
     from reconciler.model.task import DesiredTask, TaskRef
     from reconciler.plan.age import AttemptAges
     from reconciler.state.model import State
@@ -184,14 +183,6 @@ class Planning:
         """The IDs of the duplicates that have finished, or are gone."""
         return self._duplicates.over if self._duplicates is not None else frozenset()
 
-    def take_tasks(self) -> Collection[RemoteTask]:
-        """The tasks of the view, which does not keep them."""
-        view = self.view
-        if view is None:
-            return ()
-        self.view = replace(view, tasks={})
-        return view.tasks.values()
-
     def awaited(self, state: State, options: PlanOptions) -> frozenset[TaskRef]:
         """The recorded tasks that missing ones in other organizations wait for, if the plan is
         limited to some organizations."""
@@ -221,7 +212,6 @@ class Planning:
         if follow:
             self.progress = self._read_progress(needs.followed)
         self.view = self._survey.read(identity, clocks, needs.lookups)
-        del needs  # the plan needs the memory
         return make_plan(inputs, self.view, self.progress)
 
     def _inputs(

@@ -149,9 +149,6 @@ class _Organization:
             return False
         if task.id in self.missing:
             self.missing.discard(task.id)
-            if (record := self.lookup.records.get(task.id)) is not None:
-                task_id = TaskId(task.org_name, record.task_id)
-                task = RemoteTask(*task_id, task.raw)
             self.found.tasks[task_id] = task
         if self.lookup.searches and self.lookup.needs_message(task, self.identity, listed):
             self.found.tasks[task_id] = task

@@ -256,7 +256,6 @@ class TaskReader:
         for entries, following in self._client.event_pages(org_name, task_id, token):
             yield [event for event in entries if isinstance(event, Mapping)], token
             token = following
-            del entries  # or else the memory of two pages is needed
 
     def _continued(
         self, task: TaskId, position: ReadPosition
@@ -272,7 +271,6 @@ class TaskReader:
                 events = iter(page)
                 if any(event_id(event) == last for event in events):
                     summary = advance(position.summary, events)
-                    del page
                     return self._advanced(task, summary, pages, token)
         except RemoteError as problem:
             if problem.status != 400:
@@ -286,13 +284,11 @@ class TaskReader:
         pages: Iterable[EventPage],
         last: str | None = None,
     ) -> tuple[EventSummary, str | None]:
-        """The summary after the events of `pages`, and the token of the last one, or else `last`. A
-        task can have any number of events, so only one page is kept at a time."""
+        """The summary after the events of `pages`, and the token of the last page, or `last`."""
         self._kept.keep((task, "events"), summary)
         for events, token in pages:
             summary, last = advance(summary, events), token
             self._kept.keep((task, "events"), summary)
-            del events
         return summary, last
 
     def respond(

@@ -140,7 +140,8 @@ class Wave:
         if is_first and plan.has_changes() and not self._confirm(plan):
             ui.note("not_created")
             return Applied(ApplyReport((), (error(Code.DECLINED),)))
-        plan = self._to_execute(plan)
+        view = self._planning.view
+        self._seen = list(view.tasks.values()) if view is not None else []
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
         with ui.interruptible("stopping", last) as stop:
             report = self._execute(plan, stop)
@@ -224,16 +225,6 @@ class Wave:
             raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
         return self._ctx.ui.confirm(plan)
 
-    def _to_execute(self, plan: Plan) -> Plan:
-        """The plan without what was compared for it, if it creates tasks: their records may need
-        the memory of what was read from the service, and of the records that they replace."""
-        created = {task.task_id for task in plan.tasks if task.creates}
-        self._seen = [task for task in self._planning.take_tasks() if task.id not in created]
-        if not created:
-            return plan
-        self._ctx.known_state = self._ctx.known_state.with_creators_only()
-        return replace(plan, tasks=tuple(map(_uncompared, plan.tasks)))
-
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
         memory.resume_collection()  # lost responses leave reference cycles behind
         ctx = self._ctx
@@ -309,11 +300,3 @@ class Wave:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)
             return replace(report, diagnostics=(*report.diagnostics, *new))
         return report
-
-
-def _uncompared(task: PlannedTask) -> PlannedTask:
-    """A task as it is executed; its record is read again then."""
-    if not task.creates:
-        return task
-    moved_from = task.recorded_as if task.recorded_as != task.ref else None
-    return replace(task, record=None, remote=None, diff=(), moved_from=moved_from)

@@ -14,11 +14,10 @@ from reconciler.model.mark import microseconds
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
-from reconciler.model.value import replace
 from reconciler.plan.duplicates import duplicate_warning
 from reconciler.plan.lookup import Depth
 from reconciler.plan.plan import PlannedTask
-from reconciler.state.attempt import OUTPUTS, Duplicate
+from reconciler.state.attempt import Duplicate
 from reconciler.state.model import Duplicated, Record, State
 
 MAX_SECONDS = 60.0
@@ -68,15 +67,13 @@ class _Organization:
         self._unread: dict[str, Sequence[Remark]] = {}
 
     def listed(self) -> list[RemoteTask]:
-        """The list down to the tasks that existed before this apply, only with their outputs: the
-        rest of so many tasks would need much memory."""
+        """The list down to the tasks that existed before this apply."""
         depth, found, kept = Depth.of(self._baseline), dict[str, RemoteTask](), Kept()
         try:
             for page in self._ctx.service.list_tasks(self._org_name):
                 for task in page:
-                    outputs = {name: task.raw[name] for name in OUTPUTS if name in task.raw}
-                    kept.keep(task.id, outputs)
-                    found[task.id] = replace(task, raw=outputs)
+                    kept.keep(task.id, task.raw)
+                    found[task.id] = task
                 if page.problem is not None:
                     self._unlisted = (page.problem.cause,)
                 if depth.is_reached(found):

@@ -14,7 +14,7 @@ from reconciler.model.fields import DEFAULTS, IDENTIFYING
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, natural, text_of
-from reconciler.model.value import Value, field, replace
+from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
 from reconciler.plan.age import AttemptAges, time_left
 from reconciler.plan.options import PlanOptions
@@ -27,9 +27,6 @@ BASELINE_SIZE = 100
 MOST = 1000
 """The number of tasks of an organization that are read because they may be look-alikes; `--adopt`
 reads them all."""
-
-_MANY = 20_000
-"""With more tasks than this, memory counts more than time."""
 
 _OLDEST = 10
 """A lookup ends once half of this many of a baseline's oldest IDs have been seen. The newest prove
@@ -78,8 +75,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class Lookup(Value, frozen=True):
     """What to read from one organization.
 
-    `ids`: the tasks to read. `records`: if there are very many, their records, by ID, to share
-    memory with what is read. `first_messages`: those of the `ids` whose first messages are needed.
+    `ids`: the tasks to read. `first_messages`: those of them whose first messages are needed.
     `missing`, `attempts`: search the list for tasks that may belong to these, down to all of
     `adopt_depths` and `attempt_depths`.
     `foreign`: whether attempts of other identities are open. Only the newest tasks are searched for
@@ -96,7 +92,6 @@ class Lookup(Value, frozen=True):
 
     org_name: str
     ids: frozenset[str] = frozenset()
-    records: Mapping[str, Record] = field(default_factory=dict)
     first_messages: frozenset[str] = frozenset()
     creates: bool = False
     missing: tuple[DesiredTask, ...] = ()
@@ -197,8 +192,6 @@ def _lookup(
     ids = {task.task_id for task in tasks if task.task_id is not None}
     records = [record_of(task, state) for task in tasks]
     ids.update(record.task_id for record in records if record is not None)
-    many = records if len(records) > _MANY else ()
-    by_id = {record.task_id: record for record in many if record is not None}
     attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
     own = [attempt for attempt in attempts if identity.same_as(attempt.identity)]
     new = _new(zip(tasks, records, strict=True), options)
@@ -210,7 +203,7 @@ def _lookup(
     removed = _removed_ids(missing, state)
     by_response = {attempt.task_id for attempt in attempts if attempt.task_id}
     ids |= removed | by_response
-    lookup = Lookup(org_name, frozenset(ids), by_id, creates=bool(new))
+    lookup = Lookup(org_name, frozenset(ids), creates=bool(new))
     if not (missing or attempts or removed):
         return lookup
     recorded, named = known()

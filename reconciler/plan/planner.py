@@ -4,7 +4,6 @@ Pure."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
@@ -146,11 +145,8 @@ def make_plan(
     """The plan for all desired tasks, and for records and attempts whose keys are not in the
     manifests. `progress` is that of the tasks to follow."""
     state = inputs.state
-    decided = _decide(inputs, view, progress)  # its indexes are freed before the tasks are sorted
-    refs = list(decided.tasks)
-    if any(ref > following for ref, following in pairwise(map(natural, refs))):
-        refs.sort(key=natural)  # which keeps the keys of all in memory
-    ordered = tuple(decided.tasks[ref] for ref in refs)
+    decided = _decide(inputs, view, progress)
+    ordered = tuple(decided.tasks[ref] for ref in sorted(decided.tasks, key=natural))
     return Plan(
         backend=state.backend,
         scope=inputs.scope,

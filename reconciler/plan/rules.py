@@ -28,7 +28,7 @@ from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
 _KEPT, _GONE = remark("replace.keep"), remark("replace.gone")
-"""What becomes of a replaced task. All tasks share them: a plan may replace 100,000."""
+"""What becomes of a replaced task."""
 
 
 class Rules:
@@ -302,7 +302,6 @@ class Rules:
         _removed_by_hand,
         _named,
     )
-    """Functions, since methods would refer to the object, so that what it read would be kept."""
 
 
 def _adopted(

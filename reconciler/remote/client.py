@@ -147,7 +147,6 @@ class Client:
         try:
             for page in event_pages(read, where):
                 message = search.next(page[0])
-                del page  # or else the memory of two pages is needed
                 if message is not None:
                     return message
         except responses.NotFoundError:

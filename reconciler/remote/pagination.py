@@ -71,7 +71,6 @@ def event_pages(
         yield page
         if token is None:
             return
-        del page  # or else the memory of two pages is needed
 
 
 def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None, None]:

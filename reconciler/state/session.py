@@ -214,15 +214,6 @@ class Session:
         with self._guard:
             self._ledger.add(events)
             self._view = None
-            if any(map(self._gives_other_task, events)):
-                self._saved = None  # its records need memory, which the new ones may need
-
-    def _gives_other_task(self, event: Event) -> bool:
-        """Whether a key gets another task: the state never equals the saved one again then."""
-        if self._saved is None or not isinstance(event, Recorded):
-            return False
-        before = self._saved.records.get(event.record.ref)
-        return before is None or before.task_id != event.record.task_id
 
     def _save(self, *, last: bool) -> None:
         held = self._held
@@ -256,10 +247,9 @@ class Session:
         )
 
     def _with_refreshed(self, state: State) -> State:
-        """Forgets each task that was read at once: its outputs would need memory twice."""
         fresh = {}
         for ref, record in state.records.items():
-            raw = self._seen.pop(record.task_id, None)
+            raw = self._seen.get(record.task_id)
             if raw is not None and (outputs := kept_outputs(raw)) != record.outputs:
                 fresh[ref] = replace(record, outputs=outputs)
         return replace(state, records={**state.records, **fresh}) if fresh else state
