@@ -29,13 +29,12 @@ def plan(
     out_file: str | None = None,
     fail_on: Sequence[str] = (),
     at: datetime | None = None,
-    with_past: bool = False,
 ) -> Plan:
     """The plan, also saved to `out_file`. Tasks of the kinds `fail_on` become errors. `at`: what
-    would be due then. `with_past`: also lists the tasks of past periods. TaskctlError."""
+    would be due then. TaskctlError."""
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
     state = ctx.read_state()
-    made = Planning(ctx, space, with_past=with_past).plan(state, space.options)
+    made = Planning(ctx, space).plan(state, space.options)
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, masked_plan(made, ctx.sensitive))
     found = (*failures_of(made, fail_on), *_other_digest(ctx, made, state))

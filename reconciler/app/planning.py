@@ -122,7 +122,7 @@ def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
 
 class Planning:
     """Reads the service and makes plans for a workspace. `ages`: what an apply knows about the
-    age of its attempts; None for `taskctl plan`. `with_past`: plans list past periods.
+    age of its attempts; None for `taskctl plan`.
 
     `view` is what was read last; `progress` is that of the tasks that others may have to wait
     for, as of `plan`, and `done` are the IDs of those that are done, with the digests of the
@@ -134,15 +134,12 @@ class Planning:
         ctx: Context,
         space: Workspace,
         ages: AttemptAges | None = None,
-        *,
-        with_past: bool = False,
     ) -> None:
         self._ctx = ctx
         self._space = space
         self._survey = ctx.survey()
         self._ages = ages
         self._selection: Selection | None = None
-        self._with_past = with_past
         self._budgets: dict[str, Budget | None] = {}
         self.progress: dict[TaskRef, TaskProgress] = {}
         self.done: dict[str, str] = {}
@@ -232,7 +229,6 @@ class Planning:
             removed=space.manifests.removed,
             due=space.manifests.due,
             recurring=space.manifests.recurring,
-            with_past=self._with_past,
             answers=self.answers,
         )
         if self._selection is None:

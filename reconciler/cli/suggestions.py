@@ -19,7 +19,7 @@ from reconciler.model.shell import shell_word
 CARRIED = frozenset({"directory", "backend", "state", "org", "target"})
 """The parameters that decide what a command is about."""
 
-_OF_PLANS = CARRIED | PLAN_NAMES | {"at", "with_past"}
+_OF_PLANS = CARRIED | PLAN_NAMES | {"at"}
 """The parameters that decide what a plan contains."""
 
 _TRY_AGAIN = frozenset({"expect_plan", "over_budget", "lock_timeout"})

@@ -62,7 +62,6 @@ class Reason(StrEnum):
     AFTER = "after"  # held: a task that it is to follow is not done
     FULL = "full"  # held: the state has no room for it
     STOPPED = "stopped"  # held: it cannot continue, because tasks that it waits for have failed
-    PAST = "past"  # unchanged: its period is over; neither read nor compared
     SAME = "same"  # unchanged
     NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, not visible to this one
     FRESH = "fresh"  # unchanged: younger than the settle time, so the service may not show it yet

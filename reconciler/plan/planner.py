@@ -43,8 +43,7 @@ class PlanInputs(Value, frozen=True):
     lock. `real_names` maps PATHs and manifest files that are absolute or lead through a link to
     their real names. `removed`: the items that manifests list under `removed`. `due`: the periods
     that may be created. `recurring`: the entries that recur, by organization and key.
-    `with_past`: the plan also lists the tasks of past periods. `answers`: the task IDs of the
-    look-alikes that a person has adopted, by key.
+    `answers`: the task IDs of the look-alikes that a person has adopted, by key.
     """
 
     desired: Sequence[DesiredTask]
@@ -57,7 +56,6 @@ class PlanInputs(Value, frozen=True):
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
     recurring: Mapping[TaskRef, Recurring] = field(default_factory=dict)
-    with_past: bool = False
     selection: Selection = EVERYTHING
     answers: Mapping[TaskRef, str] = field(default_factory=dict)
 
@@ -192,7 +190,7 @@ def _decide(
     tasks |= HoldRules(
         inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
     ).held_tasks()
-    left = undeclared.planned(rules.suspected, with_past=inputs.with_past)
+    left = undeclared.planned(rules.suspected)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}

@@ -83,7 +83,6 @@ class Undeclared:
         self._to_forget: list[tuple[Record, Removal]] = []
         self._orphans: list[Record] = []
         self._outside: list[Record] = []
-        self._past: list[Record] = []
         undeclared = sorted(state.records.keys() - desired.keys())
         for ref in undeclared:
             record, is_moving = state.records[ref], ref in moves and moves[ref] not in state.records
@@ -95,8 +94,8 @@ class Undeclared:
                     self._outside.append(record)
             elif removal is not None:
                 self._to_forget.append((record, removal))
-            else:
-                (self._past if periods.is_past(record) else self._orphans).append(record)
+            elif not periods.is_past(record):
+                self._orphans.append(record)
         self._by_key: dict[str, list[Record | Attempt]] = {}
         others: list[Record | Attempt] = [state.records[ref] for ref in undeclared]
         others += (attempt for attempt in state.attempts.values() if attempt.ref not in desired)
@@ -104,9 +103,7 @@ class Undeclared:
             if known.ref not in moves:
                 self._by_key.setdefault(known.ref.key, []).append(known)
 
-    def planned(
-        self, suspected: Mapping[TaskRef, DesiredTask], *, with_past: bool
-    ) -> Iterator[PlannedTask]:
+    def planned(self, suspected: Mapping[TaskRef, DesiredTask]) -> Iterator[PlannedTask]:
         """Plans the records. `suspected`: what keys may have been renamed to."""
         for record, removal in self._to_forget:
             yield _forget(record, removal)
@@ -119,9 +116,6 @@ class Undeclared:
                 name = new.key if is_row else new.declared_key
                 explanation = remark("orphaned.renamed", new=name)
             yield plan_for(record, Action.ORPHANED, Reason.REMOVED, explanation)
-        for record in self._past:
-            if with_past:
-                yield plan_for(record, Action.UNCHANGED, Reason.PAST)
 
     def _removal_of(self, ref: TaskRef) -> Removal | None:
         return next((removal for removal in self._removed if removal.matches(*ref)), None)

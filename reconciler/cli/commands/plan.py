@@ -34,12 +34,11 @@ AT = option(
     type=time,
     help="Show what would be due at TIME, such as 2026-12-01 or 2026-12-01T09:00:00Z.",
 )
-PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of past periods.")
 
 
 @make_command(
     "plan",
-    *(PATHS, DETAILED, OUT, PLAN_FAIL_ON, SKIP, AT, PAST, PLAN_WAIT, *PLAN, *CONNECTION),
+    *(PATHS, DETAILED, OUT, PLAN_FAIL_ON, SKIP, AT, PLAN_WAIT, *PLAN, *CONNECTION),
     reports=True,
     formats=KEYS,
     examples=[
@@ -59,7 +58,6 @@ def command(
     fail_on: tuple[str, ...],
     skip_without_token: bool,
     at: datetime | None,
-    with_past: bool,
 ) -> int:
     """Show what apply would do. Changes nothing, locally or at the service.
 
@@ -78,7 +76,6 @@ def command(
             out_file=out_file,
             fail_on=[kind for kind in fail_on if kind != "none"],
             at=at,
-            with_past=with_past,
         )
     except TaskctlError as problem:
         codes = {d.code for d in problem.diagnostics}

@@ -41,8 +41,6 @@ from reconciler.render.values import (
 _INDENT = "      "
 _BEGIN, _ENOUGH, _SETTING = 16, 40, 27  # columns of a table: of a prompt, and of a setting
 _LINES, _MAX = 40, 400  # an entry's table: lines shown, and rows considered for them
-_SHOWN = (Reason.NOT_VISIBLE, Reason.PAST)
-"""Reasons of unchanged tasks that are not hidden; past ones are in a plan only on request."""
 
 
 def plan_rows(plan: Plan, style: Style) -> Iterator[str]:
@@ -76,7 +74,7 @@ class _Writer(Value, frozen=True):
         yield self.palette.bold(plan_summary(self.plan))
 
     def _is_shown(self, task: PlannedTask) -> bool:
-        hidden = task.action is Action.UNCHANGED and task.reason not in _SHOWN
+        hidden = task.action is Action.UNCHANGED and task.reason is not Reason.NOT_VISIBLE
         return self.style.verbose or not hidden
 
     def _items(

@@ -49,11 +49,6 @@ def test_a_past_period_is_not_orphaned_and_does_not_block_the_same_prompt() -> N
     assert actions(plan([], known, due=DUE)) == {}
 
 
-def test_past_periods_are_listed_on_request() -> None:
-    found = plan([review()], state([reviewed("2026-10", "old")]), due=DUE, with_past=True)
-    assert actions(found) == {"review@2026-10": "unchanged/past", "review@2026-11": "create/new"}
-
-
 def test_a_removed_entry_leaves_orphans_of_all_periods() -> None:
     found = plan([], state([reviewed("2026-10", "old")]))
     assert actions(found) == {"review@2026-10": "orphaned/removed"}
