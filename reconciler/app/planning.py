@@ -103,11 +103,10 @@ def refuse_other_periods(ctx: Context, space: Workspace) -> None:
     """TaskctlError if other periods are due now than when the manifests were read."""
     due, now = space.manifests.due, min(ctx.clock.now(), ctx.now())
     due_now = {
-        entry: frozenset(period.name for period in recurrence.due(now))
-        for entry, recurrence in space.manifests.recurrences.items()
+        entry: recurrence.due_name(now) for entry, recurrence in space.manifests.recurrences.items()
     }
     if due_now != due:
-        over = tuple(sorted({name for entry in due for name in due[entry] - due_now[entry]}))
+        over = tuple(sorted({name for entry, name in due.items() if name != due_now[entry]} - {""}))
         raise TaskctlError.of(Code.ROLLOUT_STOPPED, "period", periods=over)
 
 

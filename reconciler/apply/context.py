@@ -84,7 +84,7 @@ class ApplyContext(Value, frozen=True):
         now = self.clock.now()
         now = min(now, self.service.service_clock() or now)
         recurrence = self.recurrences.get((task.file, made.entry))
-        return recurrence is not None and made.period in {p.name for p in recurrence.due(now)}
+        return recurrence is not None and made.period == recurrence.due_name(now)
 
     def result(
         self, task: PlannedTask, result: Result, *problems: Remark, task_id: str | None = None

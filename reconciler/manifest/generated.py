@@ -14,13 +14,7 @@ from reconciler.manifest.expand.entries import expand
 from reconciler.manifest.expand.expansion import Expansion
 from reconciler.manifest.expand.room import Room, too_much_memory
 from reconciler.manifest.expand.rows import YAML_AND_JSON, Row, RowError, rows_of_file
-from reconciler.manifest.expand.template import (
-    names,
-    names_a_period,
-    stray_dollar,
-    substitute,
-    templates_in,
-)
+from reconciler.manifest.expand.template import names, stray_dollar, substitute, templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
@@ -119,10 +113,6 @@ def use_prompts(document: Document, room: Room) -> None:
                 continue
             if (name, id(file)) not in checked:
                 checked[name, id(file)] = _check_file(expansion, name, file, text)
-                recurrence = expansion.recurrence
-                if recurrence is not None and recurrence.catch_up and not names_a_period(text):
-                    path = ("tasks", name, "catchUp")
-                    document.findings.append(Finding(Code.INVALID_RECURRENCE, path, "catchUp"))
             document.prompts[key] = None
             if not checked[name, id(file)] or room.bytes < 0:
                 continue

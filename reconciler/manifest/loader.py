@@ -174,19 +174,15 @@ class _Loading:
             self._documents[task.file].findings.append(finding)
         self._report(sensitive_keys([*tasks, *unusable]))
         most = [d.max_creates for d in documents if d.max_creates is not None]
-        recurring = {
-            (document.file, entry): (made.recurrence, made.due)
-            for document in documents
-            for entry, made in document.expansions.items()
-            if made.recurrence is not None
-        }
+        expansions = {(d.file, entry): e for d in documents for entry, e in d.expansions.items()}
+        recurrences = {ref: e.recurrence for ref, e in expansions.items() if e.recurrence}
         return Manifests(
             tasks=tuple(tasks),
             diagnostics=tuple(in_order(self._diagnostics)),
             files=tuple(sorted(files)),
             max_creates=min(most, default=None),
-            due={ref: frozenset(p.name for p in due) for ref, (_, due) in recurring.items()},
-            recurrences={ref: recurrence for ref, (recurrence, _) in recurring.items()},
+            due={ref: due.name if (due := expansions[ref].due) else "" for ref in recurrences},
+            recurrences=recurrences,
             removed=tuple(removed),
             entries=entries,
             ignores={d.file: d.ignores for d in documents if d.ignores is not None},

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from reconciler.model.expectation import Expectation
 from reconciler.model.value import Moment, Stored, Value, field
 
-Due = Mapping[tuple[str, str], frozenset[str]]
-"""The names of the periods that may be created, by manifest file and key of the entry."""
+Due = Mapping[tuple[str, str], str]
+"""The name of the period that may be created (empty: none), by manifest file and key of the
+entry."""
 
 
 class Recurring(Value, frozen=True):
@@ -63,8 +64,7 @@ class TaskOrigin(Stored, frozen=True):
     - `position`: its index among the tasks of the entry.
     - `is_pilot`: a matcher of `pilot` matches it.
     - `waits`: with `overlap: wait`, the tasks of earlier periods must finish first.
-    - `begins` and `ends`: the limits of its period. With `catchUp`, `ends` is None, since the task
-      may be created at any later time.
+    - `begins` and `ends`: the limits of its period; both are None without one.
     """
 
     generated: Generated

@@ -131,8 +131,7 @@ class HoldRules:
         """Holds tasks because of their rollout; those that something else holds take no slot."""
         planned: dict[TaskRef, PlannedTask] = {}
         rollouts = Rollouts(self._desired, self._state, self._removed)
-        for (file, entry), periods in rollouts.entries.items():
-            tasks = [task for listed in periods.values() for task in listed]
+        for (file, entry), tasks in rollouts.entries.items():
             origin = tasks[0].origin
             if (
                 origin is None
@@ -140,14 +139,10 @@ class HoldRules:
                 or missing.keys().isdisjoint(task.ref for task in tasks)
             ):
                 continue
-            groups = [[self._member(t, missing, by_others) for t in g] for g in periods.values()]
+            members = [self._member(task, missing, by_others) for task in tasks]
             others = [Member(k.ref, self._progress_of(k)) for k in rollouts.others(file, entry)]
-            for group in groups:
-                outside = [member for other in groups if other is not group for member in other]
-                for ref, why in held(origin.rollout, group, (*others, *outside)).items():
-                    planned[ref] = self._held(missing[ref], why.reason, why.waits_for)
-                created = (m.ref for m in group if m.is_creatable and m.ref not in planned)
-                others += [Member(ref, Progress.UNFINISHED) for ref in created]
+            for ref, why in held(origin.rollout, members, others).items():
+                planned[ref] = self._held(missing[ref], why.reason, why.waits_for)
         return planned
 
     def _member(
@@ -179,21 +174,21 @@ class HoldRules:
         waiting = [task for task in tasks if task.origin is not None and task.origin.waits]
         if not waiting:
             return
-        series = Series(self._desired, self._state)
+        series = Series(self._state)
         for task in waiting:
             ahead = {
-                other.ref: record
-                for other, record in series.earlier(task)
+                other.ref: other
+                for other in series.earlier(task)
                 if self._progress_of(other) not in _ENDED
             }
             if ahead:
                 yield task.ref, self._overlapped(task, ahead)
 
     def _overlapped(
-        self, task: DesiredTask, blocking: Mapping[TaskRef, Record | None]
+        self, task: DesiredTask, blocking: Mapping[TaskRef, Record | Attempt]
     ) -> PlannedTask:
         planned = self._held(task, Reason.OVERLAP, tuple(sorted(blocking, key=natural)))
-        records = (record for record in blocking.values() if record is not None)
+        records = (known for known in blocking.values() if isinstance(known, Record))
         other = next((r for r in records if not self._identity.same_as(r.identity)), None)
         if other is None:
             return planned

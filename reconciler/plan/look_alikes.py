@@ -29,7 +29,7 @@ from reconciler.state.model import State
 
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 
-Span = tuple[datetime, datetime | None]
+Span = tuple[datetime, datetime]
 """When a task of a period can have been created."""
 
 
@@ -198,7 +198,7 @@ class _Search:
         if self._span is None or made is None:
             return True
         begins, ends = self._span
-        return begins <= made and (ends is None or made <= ends)
+        return begins <= made <= ends
 
     def may_adopt(self, found: _LookAlike) -> bool:
         """Whether a person may adopt the task without naming it."""
@@ -251,12 +251,11 @@ def _case(similar: _LookAlike) -> str:
 
 
 def _span(task: DesiredTask, settle_time: timedelta) -> Span | None:
-    """When the task of its period can have been created; None for tasks without a period. With
-    `catchUp`, the span has no end."""
-    if task.origin is None or task.origin.begins is None:
+    """When the task of its period can have been created; None for tasks without a period."""
+    origin = task.origin
+    if origin is None or origin.begins is None or origin.ends is None:
         return None
-    ends = task.origin.ends
-    return task.origin.begins, ends + settle_time if ends is not None else None
+    return origin.begins, origin.ends + settle_time
 
 
 def _paired(

@@ -18,11 +18,10 @@ class Periods:
 
     def __init__(self, desired: Iterable[DesiredTask], due: Due) -> None:
         self._due = due
-        self._by_org: dict[tuple[str, str], frozenset[str]] = {}
+        self._by_org: dict[tuple[str, str], str] = {}
         for task in desired:
             if (made := task.generated) is not None:
-                periods = due.get((task.file, made.entry), frozenset())
-                self._by_org[task.ref.org_name, made.entry] = periods
+                self._by_org[task.ref.org_name, made.entry] = due.get((task.file, made.entry), "")
 
     def is_generating(self, known: Record | Attempt) -> bool:
         """Whether the entry that generated it still generates tasks."""
@@ -38,10 +37,10 @@ class Periods:
         made = known.generated
         if made is None or made.period is None or not self._due:
             return False
-        periods = self._due.get((known.file, made.entry))
-        if periods is None:  # the entry may have moved to another file
-            periods = self._by_org.get((known.ref.org_name, made.entry))
-        return periods is not None and made.period not in periods
+        due = self._due.get((known.file, made.entry))
+        if due is None:  # the entry may have moved to another file
+            due = self._by_org.get((known.ref.org_name, made.entry))
+        return due is not None and made.period != due
 
 
 def followed(tasks: Iterable[Record | Attempt]) -> frozenset[TaskRef]:

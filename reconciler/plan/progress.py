@@ -17,8 +17,6 @@ from reconciler.plan.predecessors import Predecessors
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
-Known = Record | Attempt | DesiredTask
-
 
 class TaskProgress(NamedTuple):
     """The state of a recorded task as read, and for reports, for how many seconds it has been in
@@ -120,28 +118,25 @@ class Standing:
 
 
 class Series:
-    """Generated tasks, grouped by what their keys share across periods: entry and values. A desired
-    task takes the place of its record, which can have another key."""
+    """Recorded and attempted tasks, grouped by what their keys share across periods: entry and
+    values."""
 
-    def __init__(self, desired: Sequence[DesiredTask], state: State) -> None:
-        self._state, self._known = state, dict[object, list[Known]]()
-        own = {task.ref for task in desired}
-        past = (record for record in state.records.values() if record.ref not in own)
-        members: Iterable[Known] = (*state.attempts.values(), *desired, *past)
-        for member in members:
-            if member.generated is not None:
-                self._known.setdefault(_series(member.ref, member.generated), []).append(member)
+    def __init__(self, state: State) -> None:
+        self._known: dict[object, list[Record | Attempt]] = {}
+        all_known: list[Record | Attempt] = [*state.attempts.values(), *state.records.values()]
+        for known in all_known:
+            if known.generated is not None:
+                self._known.setdefault(_series(known.ref, known.generated), []).append(known)
 
-    def earlier(self, task: DesiredTask) -> Iterator[tuple[Known, Record | None]]:
-        """Those of earlier periods with the same values, with their records."""
+    def earlier(self, task: DesiredTask) -> Iterator[Record | Attempt]:
+        """Those of earlier periods with the same values."""
         made = task.generated
         if made is None or made.period is None:
             return
         for other in self._known.get(_series(task.ref, made), ()):
             period = other.generated.period if other.generated is not None else None
             if period not in (None, made.period) and is_earlier(period, made.period):
-                known = record_of(other, self._state) if isinstance(other, DesiredTask) else other
-                yield other, known if isinstance(known, Record) else None
+                yield other
 
 
 def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
@@ -149,7 +144,7 @@ def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
 
 
 class Rollouts:
-    """The entries with a rollout: their tasks by period, in order, and what else counts for their
+    """The entries with a rollout: their tasks, in order, and what else counts for their
     `atOnce`: recorded and attempted tasks of other periods and of rows that are gone, except those
     that manifests list as removed."""
 
@@ -157,17 +152,16 @@ class Rollouts:
         self, desired: Iterable[DesiredTask], state: State, removed: Sequence[Removal]
     ) -> None:
         self._state, self._removed = state, removed
-        self.entries: dict[tuple[str, str], dict[str | None, list[DesiredTask]]] = {}
+        self.entries: dict[tuple[str, str], list[DesiredTask]] = {}
         for task in desired:
             if task.origin is not None and task.origin.rollout is not None:
-                made = task.origin.generated
-                periods = self.entries.setdefault((task.file, made.entry), {})
-                periods.setdefault(made.period, []).append(task)
+                entry = task.origin.generated.entry
+                self.entries.setdefault((task.file, entry), []).append(task)
 
     def others(self, file: str, entry: str) -> Iterator[Record | Attempt]:
         """The further tasks that count for the `atOnce` of an entry. Its organizations are those
         of its rows; a row that is gone may have had another one."""
-        tasks = [task for listed in self.entries[file, entry].values() for task in listed]
+        tasks = self.entries[file, entry]
         own = {ref for task in tasks for ref in (task.ref, moved_ref(task))}
         organizations = {task.ref.org_name for task in tasks}
         state = self._state
@@ -213,9 +207,9 @@ def records_to_check(
             records.append(other)
     records += _of_rollouts(Rollouts(desired, state, removed), missing, state)
     if overlapping := [task for task in waiting if task.origin is not None and task.origin.waits]:
-        series = Series(desired, state)
-        earlier = (record for task in overlapping for _, record in series.earlier(task))
-        records += [record for record in earlier if record is not None and not record.done]
+        series = Series(state)
+        earlier = (known for task in overlapping for known in series.earlier(task))
+        records += [known for known in earlier if isinstance(known, Record) and not known.done]
     kept = (r for r in records if r is not None and not is_elsewhere(r.ref, organizations))
     return list({record.ref: record for record in kept}.values())
 
@@ -228,8 +222,7 @@ def is_elsewhere(ref: TaskRef, organizations: Collection[str] | None) -> bool:
 def _of_rollouts(
     rollouts: Rollouts, missing: Collection[TaskRef], state: State
 ) -> Iterator[Record | None]:
-    for (file, entry), periods in rollouts.entries.items():
-        tasks = [task for listed in periods.values() for task in listed]
+    for (file, entry), tasks in rollouts.entries.items():
         if not any(task.ref in missing for task in tasks):
             continue
         yield from (_unsure(task, state) for task in tasks)

@@ -211,13 +211,14 @@ def test_a_period_that_is_not_due_there_yet_holds(
 
 
 def test_a_period_that_nothing_can_create_any_more_is_an_alarm(place: LiveTasks) -> None:
-    """The waiting entry catches up further than the one that it waits for."""
-    first = {**MONTHLY, "message": "first {{ previous.name }}"}
-    write(place, first=first, second={**MONTHLY, "after": ["first"], "catchUp": 1})
-    at = ("--at", "2026-06-10")
+    """The month of the waiting entry ends later than that of the entry that it waits for."""
+    first = {**MONTHLY, "message": "first {{ previous.name }}", "timezone": "Asia/Tokyo"}
+    west = {**MONTHLY, "after": ["first"], "timezone": "America/Los_Angeles"}
+    write(place, first=first, second=west)
+    at = ("--at", "2026-05-31T20:00:00Z")
     found = planned(place, *at)
     assert found["second@2026-05"] == ("held", "stopped")
-    assert found["second@2026-06"] == ("held", "after")
+    assert found["first@2026-06"] == ("create", "new")
     assert "first@2026-05 (period is over)" in place.run("plan", *at)[1]
     write(place, first=first, third=task("x", "first@2026-05"))
     assert planned(place, *at)["third"] == ("held", "stopped")

@@ -114,19 +114,12 @@ def test_an_imported_task_belongs_to_its_month(months: Months) -> None:
     assert months.plan() == {"review@2026-02": "create/new"}
 
 
-@pytest.mark.parametrize(
-    ("catch_up", "due"),
-    [(0, ["2026-05"]), (2, ["2026-03", "2026-04", "2026-05"]), (1, ["2026-04", "2026-05"])],
-)
-def test_a_missed_month_is_created_or_skipped(
-    months: Months, catch_up: int, due: list[str]
-) -> None:
-    more: dict[str, Any] = {"catchUp": catch_up} if catch_up else {}
-    months.write(message="finishing {{ period.name }}", **more)
+def test_a_missed_month_is_skipped(months: Months) -> None:
+    months.write(message="finishing {{ period.name }}")
     months.apply()
     months.now = datetime(2026, 5, 2, tzinfo=UTC)
-    assert list(months.apply()) == [f"review@{name}" for name in due]
-    assert months.plan() == {f"review@{name}": "unchanged/same" for name in due}
+    assert months.apply() == {"review@2026-05": "created"}
+    assert months.plan() == {"review@2026-05": "unchanged/same"}
 
 
 def test_from_and_until_bound_the_first_days(months: Months) -> None:
@@ -148,41 +141,6 @@ def test_a_task_of_an_earlier_period_holds_the_next_one(months: Months) -> None:
     assert held["waitsFor"] == ["review@2026-01"]
     months.now += timedelta(minutes=5)
     assert months.apply() == {"review@2026-02": "created"}
-
-
-CAUGHT_UP: dict[str, Any] = {
-    "message": "finishing {{ period.name }}",
-    "catchUp": 1,
-    "overlap": "wait",
-}
-
-
-def test_a_task_that_is_being_adopted_holds_the_next_period(months: Months) -> None:
-    """Also while nobody has answered whether it is the task of the earlier period."""
-    months.write(**CAUGHT_UP)
-    months.now = datetime(2026, 2, 1, tzinfo=UTC)
-    assert months.apply() == {"review@2026-01": "created"}
-    for path in (months.folder / ".taskctl").glob("local.state.json*"):
-        path.unlink()
-    asked = {"review@2026-01": "unresolved/lookAlike", "review@2026-02": "held/overlap"}
-    assert months.plan() == asked
-    assert months.apply("--adopt") == {"review@2026-01": "adopted"}
-    months.now += timedelta(minutes=5)
-    assert months.apply() == {"review@2026-02": "created"}
-
-
-def test_a_task_that_moves_holds_the_next_period(months: Months) -> None:
-    months.write(**CAUGHT_UP)
-    months.now = datetime(2026, 2, 1, tzinfo=UTC)
-    assert months.apply() == {"review@2026-01": "created"}
-    moved = {"movedFrom": "review@{{ period.name }}"}
-    months.write("audit", **CAUGHT_UP, **moved)
-    assert months.apply() == {"audit@2026-01": "moved"}
-    months.write("audit", **CAUGHT_UP)
-    assert months.plan() == {"audit@2026-01": "unchanged/same", "audit@2026-02": "held/overlap"}
-    months.write("report", **CAUGHT_UP, movedFrom="audit@{{ period.name }}")
-    months.now += timedelta(minutes=5)
-    assert months.apply() == {"report@2026-01": "moved", "report@2026-02": "created"}
 
 
 def test_a_prompt_edited_within_its_month_is_changed_and_the_next_month_has_it(

@@ -65,19 +65,6 @@ def test_a_matcher_whose_row_was_renamed_is_an_error(place: LiveTasks) -> None:
     assert run(["-C", str(place.folder), "validate"]) == 0
 
 
-def test_at_once_counts_all_periods(place: LiveTasks) -> None:
-    place.time.stop()
-    text: dict[str, Any] = {"message": "finishing {{ row }} {{ period.name }}"}
-    write(place, "a", every="month", catchUp=2, rollout={"atOnce": 1}, **text)
-    found = planned(place)
-    assert sorted(found.values()) == ["create/new", "held/atOnce", "held/atOnce"]
-    assert place.document("apply", "--yes")["summary"]["created"] == 1
-    assert sorted(planned(place).values()) == ["held/atOnce", "held/atOnce", "unchanged/same"]
-    place.time.stopped = None
-    assert place.run("apply", "--yes", "--wait", "--interval", "100ms")[0] == 0
-    assert list(place.statuses().values()) == ["done"] * 3
-
-
 def test_at_once_counts_a_past_period_that_is_still_running(place: LiveTasks) -> None:
     place.time.stop()
     text: dict[str, Any] = {"message": "finishing {{ row }} {{ period.name }}"}

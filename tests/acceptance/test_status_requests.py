@@ -184,10 +184,18 @@ def test_results_of_300_tasks_read_no_more_than_status_and_then_what_is_new(
 
 def test_finished_tasks_of_past_periods_cost_one_page(tmp_path: Path, server: FaultServer) -> None:
     sandbox = Sandbox(tmp_path, server)
-    message = "report on {{ period.name }}"
-    sandbox.write({"report": {"every": "day", "catchUp": 20, "message": message}})
+    rows = [f"r{number}" for number in range(21)]
+    message = "report on {{ row }} in {{ period.name }}"
+    sandbox.write({"report": {"forEach": {"row": rows}, "every": "year", "message": message}})
     assert sandbox.run("apply").code == 0
     end_all(server)
+    file = sandbox.folder / "taskctl.state.json"
+    state = json.loads(file.read_text())
+    del state["checksum"]
+    for ref, record in list(state["tasks"].items()):
+        state["tasks"][f"{ref.rpartition('@')[0]}@2020"] = state["tasks"].pop(ref)
+        record["generated"]["period"] = "2020"
+    file.write_text(json.dumps(state))
     asked(sandbox, server, "status")
     requests, document = asked(sandbox, server, "status")
     assert statuses(document) == {"done": 21}

@@ -122,11 +122,11 @@ def test_a_create_of_a_period_that_ended_is_not_sent_again(here: InProcess, time
 
 
 def test_a_period_ends_for_each_entry_by_itself(here: InProcess, time: Skipped) -> None:
-    """An entry that catches up still creates yesterday's task; another one does not."""
+    """Where it is still the same day, the task is sent again; elsewhere it is not."""
     time.stop(datetime(2026, 11, 25, 23, 59, 50, tzinfo=UTC), time.boot())
     here.sandbox.settle = "30s"
     daily = {"every": "day", "message": "do {{ period.name }}"}
-    late = {"every": "day", "catchUp": 1, "message": "see {{ period.name }}"}
+    late = {"every": "day", "timezone": "America/Lima", "message": "see {{ period.name }}"}
     manifest = {"version": 1, "orgName": "acme", "tasks": {"daily": daily, "late": late}}
     (here.sandbox.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
     here.server.choose = lambda call: NOTHING_DONE if call.endpoint == "create" else None

@@ -62,14 +62,13 @@ class Course(NamedTuple):
 @dataclass(frozen=True)
 class Setting:
     """`after`: what each entry waits for; `{row}` is its row. `periods`: the entries recur.
-    `late`: those whose periods begin half a period later; `catches_up`: those that make up for
-    past periods. `edits`: the rows that are removed and put back. `ends`: how agents end."""
+    `late`: those whose periods begin half a period later. `edits`: the rows that are removed and
+    put back. `ends`: how agents end."""
 
     after: Mapping[str, str]
     rows: tuple[str, ...] = ("x", "y")
     periods: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
-    catches_up: tuple[str, ...] = ()
     edits: tuple[tuple[str, str], ...] = ()
     ends: tuple[TaskState, ...] = (TaskState.DONE, TaskState.FAILED)
 
@@ -77,9 +76,9 @@ class Setting:
         """The periods of an entry that have begun, the current one last."""
         return self.periods[: (time - (entry in self.late)) // 2 + 1]
 
-    def due(self, entry: str, time: int) -> tuple[str, ...]:
-        begun = self.begun(entry, time)
-        return begun if entry in self.catches_up else begun[-1:]
+    def due(self, entry: str, time: int) -> str:
+        """The current period of an entry; empty before the first one."""
+        return next(reversed(self.begun(entry, time)), "")
 
 
 class Steps:
@@ -109,8 +108,8 @@ class Steps:
         """The tasks of today's manifests."""
         if not self._setting.periods:
             return [Name(*row) for row in course.rows]
-        due = self._setting.due
-        return [Name(*row, p) for row in course.rows for p in due(row[0], course.time)]
+        due = {entry: self._setting.due(entry, course.time) for entry in self._setting.after}
+        return [Name(*row, due[row[0]]) for row in course.rows if due[row[0]]]
 
     def _desired(self, name: Name) -> DesiredTask:
         after = self._setting.after[name.entry].replace("{row}", name.row)
@@ -125,7 +124,7 @@ class Steps:
             desired,
             state,
             PlanOptions(),
-            due={(FILE, entry): frozenset(setting.due(entry, course.time)) for entry in entries},
+            due={(FILE, entry): setting.due(entry, course.time) for entry in entries},
             recurring={
                 TaskRef(ORG, entry): Recurring(
                     frozenset(setting.periods) - {*setting.begun(entry, course.time)},
@@ -236,8 +235,9 @@ SMALL = {
     "row by row": Setting(ROW_BY_ROW, edits=(("scan", "x"), ("fix", "x"))),
     "all rows": Setting(ENTRY, edits=(("scan", "x"), ("fix", "x"))),
     "a chain": Setting(CHAIN, rows=("",)),
-    "periods": Setting(ENTRY, rows=("",), periods=WEEKS, catches_up=("fix",)),
+    "periods": Setting(ENTRY, rows=("",), periods=WEEKS),
     "a later predecessor": Setting(ENTRY, rows=("",), periods=WEEKS, late=("scan",)),
+    "a later successor": Setting(ENTRY, rows=("",), periods=WEEKS, late=("fix",)),
 }
 """Explored by `make test`."""
 
@@ -247,16 +247,14 @@ LARGE = {
     "rows of periods": Setting(
         ENTRY,
         periods=WEEKS,
-        catches_up=("fix",),
         edits=(("scan", "x"),),
     ),
-    "a chain of periods": Setting(CHAIN, rows=("",), periods=WEEKS, catches_up=("fix", "tell")),
+    "a chain of periods": Setting(CHAIN, rows=("",), periods=WEEKS),
     "three periods": Setting(
         ENTRY,
         rows=("",),
         periods=(*WEEKS, "2026-W03"),
         late=("scan",),
-        catches_up=("fix",),
         ends=ENDS,
     ),
 }

@@ -15,7 +15,6 @@ FEATURES: dict[str, tuple[str, ...]] = {
     # of the entry `job`
     "forEach": (ABSENT, "rows"),
     "every": (ABSENT, "month"),
-    "catchUp": (ABSENT, "one"),
     "overlap": (ABSENT, "wait"),
     "pilot": (ABSENT, "number", "matcher"),
     "atOnce": (ABSENT, "one"),
@@ -71,16 +70,13 @@ class Impossible(NamedTuple):
 _GENERATORS = ("forEach", "every")
 
 IMPOSSIBLE = (
-    Impossible("catchUp", (), _GENERATORS, "TC201"),
     Impossible("overlap", (), _GENERATORS, "TC201"),
     Impossible("pilot", (), _GENERATORS, "TC201"),
     Impossible("atOnce", (), _GENERATORS, "TC201"),
     Impossible("stopAfter", (), _GENERATORS, "TC201"),
-    Impossible("catchUp", ("forEach",), ("every",), "TC202"),
     Impossible("overlap", ("forEach",), ("every",), "TC202"),
     Impossible("pilot", ("every",), ("forEach",), "TC316", ("matcher",)),
     Impossible("taskID", ("forEach",), (), "TC302"),
-    Impossible("taskID", ("every", "catchUp"), (), "TC302"),
     Impossible("after", ("taskID",), (), "TC320", ("waits",)),
     Impossible("--replace", ("taskID",), (), "TC855"),
 )

@@ -125,8 +125,7 @@ class Story:
         if self.uses("forEach"):
             found = [f"job@{row}" for row in ROWS]
         if self.uses("every"):
-            months = ["2026-10", "2026-11"] if self.uses("catchUp") else ["2026-11"]
-            found = [f"{key}@{month}" for key in found for month in months]
+            found = [f"{key}@2026-11" for key in found]
         return found
 
     @property
@@ -140,8 +139,6 @@ class Story:
             made["forEach"] = {"row": [{"name": row} for row in rows]}
         if self.uses("every"):
             made["every"] = "month"
-        if self.uses("catchUp"):
-            made["catchUp"] = 1
         return made
 
     def _job(self, rows: Iterable[str] = ROWS) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tests.support import plan_values
 
 FILE = "tasks/a.yaml"
 NOVEMBER = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
-DUE = {(FILE, "review"): frozenset({"2026-11"})}
+DUE = {(FILE, "review"): "2026-11"}
 
 
 def rows(*names: str, rollout: Rollout | None = None, pilot: int = 0) -> list[DesiredTask]:

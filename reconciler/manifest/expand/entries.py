@@ -31,7 +31,6 @@ from reconciler.manifest.expand.template import (
     Vocabulary,
     compile_template,
     names,
-    names_a_period,
     period_values,
     stray_dollar,
     substitute,
@@ -48,7 +47,7 @@ from reconciler.model.shell import MAX_KEY
 AT_MOST = 1_000
 """The default of `atMost`."""
 
-_OF_EVERY = ("timezone", "from", "until", "catchUp", "overlap")
+_OF_EVERY = ("timezone", "from", "until", "overlap")
 OPTIONS = frozenset({"forEach", "every", *_OF_EVERY, "key", "rollout"})
 """Properties of an entry that are not part of the generated tasks."""
 
@@ -121,9 +120,9 @@ class _Entry:
         made.vocabulary = Vocabulary.of(self._axes, recurs=made.recurrence is not None)
         self._check_templates(made.vocabulary)
         if not self._has_errors():
-            periods = made.due if made.recurrence is not None else (None,)
-            self._generate(kept, periods, pilot)
-            if not periods:
+            if made.recurrence is None or made.due is not None:
+                self._generate(kept, made.due, pilot)
+            else:
                 made.rows = dict(self._rows(kept))
         return made
 
@@ -153,7 +152,8 @@ class _Entry:
         if count > limit:
             self._report(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": limit})
             return False
-        count *= len(self._made.due) if self._made.recurrence is not None else 1
+        if self._made.recurrence is not None and self._made.due is None:
+            count = 0
         if count > self._room.tasks:
             facts = {"count": count, "limit": limits.GENERATED_TASKS}
             self._report(Code.TOO_MANY_TASKS, (), "run", facts)
@@ -190,9 +190,6 @@ class _Entry:
             axis = name.partition(".")[0]
             if axis in ("period", "previous") or isinstance(self._for_each.get(axis), dict):
                 self._report(Code.INVALID_TEMPLATE, ("orgName",), "organization", {"text": name})
-        differs = self._prompt_in_file or names_a_period(self._template)
-        if self._entry.get("catchUp") and not differs:
-            self._report(Code.INVALID_RECURRENCE, ("catchUp",), "catchUp")
 
     @cached_property
     def _prompt_in_file(self) -> bool:
@@ -202,46 +199,42 @@ class _Entry:
     # Tasks
 
     def _generate(
-        self,
-        among: Sequence[Combination],
-        periods: Sequence[Period | None],
-        pilot: Container[int],
+        self, among: Sequence[Combination], period: Period | None, pilot: Container[int]
     ) -> None:
         made, fill, rollout = self._made, compile_template(self._template), self._rollout()
         waits = self._entry.get("overlap") == "wait"
         added = added_to_key(self._entry, self._axes, among)
         rows: dict[str, Row | None] = {}
-        for period in periods:
-            shared = {} if period is None else period_values(period)
-            begins, ends = self._limits(period)
-            for position, (own, row) in enumerate(among):
-                values = {**own, **shared} if shared else own
-                key = self._key(values, period, row)
-                if key is None or self._is_taken(key, row, rows):
-                    continue
-                rows[key.lower()] = row
-                task, size = fill(values)
-                texts = {name: value for name, value in own.items() if value is not None}
-                if self._prompt_in_file:
-                    made.values[key] = values
-                    size += getsizeof(values)
-                if not self._room.take(size, texts):
-                    self._made.findings.append(too_much_memory(self._name))
-                    return
-                made.tasks[key] = task
-                made.origins[key] = TaskOrigin(
-                    Generated(self._name, texts, shared.get("period.name")),
-                    added,
-                    made.inputs,
-                    row_file=row.file if row is not None else None,
-                    row_line=row.line if row is not None else None,
-                    position=position,
-                    rollout=rollout,
-                    is_pilot=position in pilot,
-                    waits=waits,
-                    begins=begins,
-                    ends=ends,
-                )
+        shared = {} if period is None else period_values(period)
+        begins, ends = self._limits(period)
+        for position, (own, row) in enumerate(among):
+            values = {**own, **shared} if shared else own
+            key = self._key(values, period, row)
+            if key is None or self._is_taken(key, row, rows):
+                continue
+            rows[key.lower()] = row
+            task, size = fill(values)
+            texts = {name: value for name, value in own.items() if value is not None}
+            if self._prompt_in_file:
+                made.values[key] = values
+                size += getsizeof(values)
+            if not self._room.take(size, texts):
+                self._made.findings.append(too_much_memory(self._name))
+                return
+            made.tasks[key] = task
+            made.origins[key] = TaskOrigin(
+                Generated(self._name, texts, shared.get("period.name")),
+                added,
+                made.inputs,
+                row_file=row.file if row is not None else None,
+                row_line=row.line if row is not None else None,
+                position=position,
+                rollout=rollout,
+                is_pilot=position in pilot,
+                waits=waits,
+                begins=begins,
+                ends=ends,
+            )
 
     def _rows(self, among: Sequence[Combination]) -> Iterator[tuple[str, str | None]]:
         org_name = self._template.get("orgName")
@@ -297,8 +290,7 @@ class _Entry:
         recurrence = self._made.recurrence
         if period is None or recurrence is None:
             return None, None
-        ends = None if recurrence.catch_up else period.next().begins_at(recurrence.zone)
-        return period.begins_at(recurrence.zone), ends
+        return period.begins_at(recurrence.zone), period.next().begins_at(recurrence.zone)
 
     def _rollout(self) -> Rollout | None:
         given = self._entry.get("rollout")

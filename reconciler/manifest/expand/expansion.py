@@ -17,7 +17,7 @@ class Expansion:
 
     `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
     it. `inputs` is the template of the origins, filled once the prompt file has been read. `due`
-    are the periods that may be created, `latest` is the last one that may be due in any time zone.
+    is the period that may be created, `latest` the last one that may be due in any time zone.
     `rows`: if none is due, the keys of the rows without a period, with their `orgName`.
     """
 
@@ -28,7 +28,7 @@ class Expansion:
     template: dict[str, object] = field(default_factory=dict)
     inputs: dict[str, object] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
-    due: tuple[Period, ...] = ()
+    due: Period | None = None
     upcoming: tuple[Period, ...] = ()
     latest: Period | None = None
     rows: dict[str, str | None] = field(default_factory=dict)

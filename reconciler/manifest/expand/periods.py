@@ -129,21 +129,21 @@ class Recurrence(Value, frozen=True):
     zone: ZoneInfo
     first: date | None = None
     last: date | None = None
-    catch_up: int = 0
 
     def includes(self, period: Period) -> bool:
         return (self.first is None or period.start >= self.first) and (
             self.last is None or period.start <= self.last
         )
 
-    def due(self, now: datetime) -> tuple[Period, ...]:
-        """The current period and `catch_up` periods before it, oldest first."""
+    def due(self, now: datetime) -> Period | None:
+        """The current period, unless it is not included."""
         period = period_at(now, self.unit, self.zone)
-        periods = [period]
-        while len(periods) <= self.catch_up and period.start.year > 1:  # the first of `datetime`
-            period = period.previous()
-            periods.append(period)
-        return tuple(reversed([each for each in periods if self.includes(each)]))
+        return period if self.includes(period) else None
+
+    def due_name(self, now: datetime) -> str:
+        """The name of the period that is due; empty: none."""
+        period = self.due(now)
+        return period.name if period is not None else ""
 
     def upcoming(self, now: datetime) -> tuple[Period, ...]:
         """The next two periods: it may be so much earlier here than in any other time zone."""
@@ -186,5 +186,4 @@ def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) ->
     except (ZoneInfoNotFoundError, ValueError, OSError):
         wrong("timezone", "timezone", {"zone": name})
         zone = ZoneInfo("UTC")
-    catch_up = int(entry.get("catchUp", 0))
-    return Recurrence(Unit(entry["every"]), zone, first, last, catch_up)
+    return Recurrence(Unit(entry["every"]), zone, first, last)

@@ -206,9 +206,3 @@ def period_values(period: Period) -> dict[str, str | None]:
         values[f"{name}.start"] = each.start.isoformat()
         values[f"{name}.end"] = each.end.isoformat()
     return values
-
-
-def names_a_period(template: object) -> bool:
-    """Whether the texts of a JSON value differ from period to period."""
-    used = {n.partition(".")[0] for _, text in templates_in(template) for n in names(text)}
-    return bool(used & {"period", "previous"})

@@ -91,7 +91,7 @@ def test_only_recurring_entries_read_the_clock(tmp_path: Path) -> None:
     assert len(load_all((), root=tmp_path, now=never).tasks) == 4
     found = load(tmp_path, "review:\n  every: month\n  message: of {{ previous.name }}")
     assert [task.key for task in found.tasks] == ["review@2026-11"]
-    assert found.due == {("tasks/a.yaml", "review"): frozenset({"2026-11"})}
+    assert found.due == {("tasks/a.yaml", "review"): "2026-11"}
 
 
 def test_defaults_apply_and_generated_tasks_are_validated(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_same_problem_of_all_tasks_is_reported_once(tmp_path: Path) -> None:
         ("forEach: {s: ['{{ t }}']}", {}, (Code.INVALID_TEMPLATE, "place", 4, None)),
         ("forEach: {atMost: 3}", {}, (Code.MISSING_PROPERTY, "axis", 4, None)),
         ("forEach: {period: [a]}", {}, (Code.INVALID_VALUE, "pattern", 4, None)),
-        ("forEach: {s: [a]}\n  catchUp: 1", {}, (Code.MISSING_PROPERTY, "every", 3, None)),
+        ("forEach: {s: [a]}\n  overlap: wait", {}, (Code.MISSING_PROPERTY, "every", 3, None)),
         ("every: day\n  key: x", {}, (Code.MISSING_PROPERTY, "forEach", 3, None)),
         ("every: fortnight", {}, (Code.INVALID_VALUE, "choice", 4, None)),
         ("rollout: {pilot: 1}", {}, (Code.UNKNOWN_PROPERTY, "entry", 4, None)),
@@ -224,12 +224,10 @@ def test_prompts_in_files_are_templates(tmp_path: Path) -> None:
     assert (problem.code, problem.file, problem.line) == (Code.INVALID_TEMPLATE, "tasks/p.md", 2)
 
 
-def test_catching_up_needs_a_prompt_that_names_the_period(tmp_path: Path) -> None:
-    entry = "job:\n  every: month\n  catchUp: 1\n  message: {contentFile: p.md}"
-    found = load(tmp_path, entry, files={"tasks/p.md": "Do it.\n"})
-    assert (Code.INVALID_RECURRENCE, "catchUp", 5, None) in told(found)
+def test_a_prompt_file_can_name_the_period(tmp_path: Path) -> None:
+    entry = "job:\n  every: month\n  message: {contentFile: p.md}"
     found = load(tmp_path, entry, files={"tasks/p.md": "Do {{ period.name }}.\n"})
-    assert [text_of(task.inputs) for task in found.tasks] == ["Do 2026-10.\n", "Do 2026-11.\n"]
+    assert [text_of(task.inputs) for task in found.tasks] == ["Do 2026-11.\n"]
 
 
 def test_templates_outside_entries_are_text_with_a_warning(tmp_path: Path) -> None:

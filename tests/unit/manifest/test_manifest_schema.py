@@ -143,7 +143,6 @@ GOOD: dict[str, Any] = {
             "every": "month",
             "timezone": "Europe/Berlin",
             "from": "2026-11-01",
-            "catchUp": 1,
             "overlap": "wait",
             "key": "{{ stack.name }}",
             "rollout": {"pilot": 2, "atOnce": 10, "stopAfter": 1},

@@ -136,12 +136,6 @@ def test_only_a_task_of_the_period_is_adopted_and_only_if_asked(
         assert [(d.code, d.case) for d in found.diagnostics] == [(c, "recurring") for c in codes]
 
 
-def test_with_catch_up_a_later_task_may_be_of_the_period() -> None:
-    seen = view([remote("t", datetime(2027, 3, 1, tzinfo=UTC))], {"t": message("review costs")})
-    found = plan([review(ends=None)], state(), seen, due=DUE)
-    assert actions(found) == {"review@2026-11": "unresolved/lookAlike"}
-
-
 @pytest.mark.parametrize("adopt", [False, True])
 def test_an_undated_task_may_be_of_any_period_and_is_never_adopted(*, adopt: bool) -> None:
     dateless = view([remote("t", createdAt=None)], {"t": message("review costs")})
@@ -307,15 +301,6 @@ def test_an_attempt_of_the_earlier_period_and_another_s_task_hold_it_too() -> No
     (held,) = plan([task], state([theirs]), due=DUE).tasks
     assert cases(held.remarks) == ["held.overlap", "held.maker"]
     assert held.remarks[1].facts == {"maker": "someone", "caller": "me", "key": "review@2026-10"}
-
-
-def test_caught_up_periods_run_in_order() -> None:
-    tasks = [review("2026-10", waits=True, ends=None), review("2026-11", waits=True, ends=None)]
-    due = {key: frozenset({"2026-10", "2026-11"}) for key in DUE}
-    assert actions(plan(tasks, due=due)) == {
-        "review@2026-10": "create/new",
-        "review@2026-11": "held/overlap",
-    }
 
 
 def test_other_values_do_not_wait_for_each_other() -> None:

@@ -94,14 +94,13 @@ def test_the_default_key_joins_values_and_names() -> None:
 
 def test_periods_are_part_of_the_key() -> None:
     made = expanded(
-        "every: month\ncatchUp: 1\nforEach: {n: [a]}\n"
+        "every: month\nforEach: {n: [a]}\n"
         "message: from {{ previous.start }} to {{ previous.end }}, {{ period.name }}"
     )
     assert {key: task["message"] for key, task in made.tasks.items()} == {
-        "job@a@2026-10": "from 2026-09-01 to 2026-09-30, 2026-10",
         "job@a@2026-11": "from 2026-10-01 to 2026-10-31, 2026-11",
     }
-    assert made.origins["job@a@2026-10"].generated.period == "2026-10"
+    assert made.origins["job@a@2026-11"].generated.period == "2026-11"
 
 
 def test_a_period_before_its_first_day_generates_nothing() -> None:
@@ -167,7 +166,6 @@ FILE = "forEach: {stack: {file: stacks.csv}}"
         ("forEach: {s: [a]}\nname: '{{ period.name }}'", Code.INVALID_TEMPLATE, "unknown"),
         ("every: day\ntimezone: Europe/Belin", Code.INVALID_RECURRENCE, "timezone"),
         ("every: day\nfrom: tomorrow", Code.INVALID_RECURRENCE, "date"),
-        ("every: day\ncatchUp: 2", Code.INVALID_RECURRENCE, "catchUp"),
     ],
 )
 def test_invalid_entries_are_reported(entry: str, code: Code, case: str) -> None:
@@ -180,9 +178,10 @@ def test_all_entries_together_generate_a_limited_number_of_tasks() -> None:
     assert found(expanded(three, room=room)) == []
     assert found(expanded(three, room=room)) == [(Code.TOO_MANY_TASKS, "run")]
     assert found(expanded("forEach: {n: [1, 2]}\nmessage: x", room=room)) == []
-    every = "every: day\ncatchUp: 3\nmessage: '{{ period.name }}'"
+    every = "every: day\nforEach: {n: [1, 2, 3, 4]}\nmessage: x"
     assert found(expanded(every, room=Room(tasks=4))) == []
     assert found(expanded(every, room=Room(tasks=3))) == [(Code.TOO_MANY_TASKS, "run")]
+    assert found(expanded(f'{every}\nfrom: "2026-12-01"', room=Room(tasks=3))) == []
 
 
 VALUES = getsizeof({"n": "1"}) + getsizeof("1")

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.manifest.expand.periods import (
-    Period,
     Recurrence,
     Unit,
     period_at,
@@ -88,20 +87,14 @@ def test_a_day_skipped_by_a_zone_is_not_a_period() -> None:
     assert names == ["2011-12-29", "2011-12-31"]
 
 
-@given(instants, units, zones, st.integers(0, 30), st.none() | days, st.none() | days)
-def test_the_latest_periods_within_bounds_are_due(
-    now: datetime, unit: Unit, zone: ZoneInfo, catch_up: int, first: date | None, last: date | None
+@given(instants, units, zones, st.none() | days, st.none() | days)
+def test_the_current_period_within_bounds_is_due(
+    now: datetime, unit: Unit, zone: ZoneInfo, first: date | None, last: date | None
 ) -> None:
-    due = Recurrence(unit, zone, first, last, catch_up).due(now)
-    current = period_at(now, unit, zone)
-    assert list(due) == sorted(set(due))
-    for period in due:
-        assert period <= current
-        assert first is None or first <= period.start
-        assert last is None or period.start <= last
-    if first is None and last is None:
-        assert len(due) == catch_up + 1
-        assert due[-1] == current
+    recurrence, current = Recurrence(unit, zone, first, last), period_at(now, unit, zone)
+    is_within = (first or date.min) <= current.start <= (last or date.max)
+    assert recurrence.due(now) == (current if is_within else None)
+    assert recurrence.due_name(now) == (current.name if is_within else "")
 
 
 def test_the_next_two_periods_are_upcoming() -> None:
@@ -110,10 +103,3 @@ def test_the_next_two_periods_are_upcoming() -> None:
     assert [period.name for period in monthly.upcoming(now)] == ["2026-12", "2027-01"]
     until = Recurrence(Unit.MONTH, ZoneInfo("UTC"), last=date(2026, 12, 31))
     assert [period.name for period in until.upcoming(now)] == ["2026-12"]
-
-
-def test_catch_up_stops_at_the_start_of_the_calendar() -> None:
-    now = datetime(1, 1, 2, tzinfo=UTC)
-    assert Recurrence(Unit.YEAR, ZoneInfo("UTC"), catch_up=3).due(now) == (
-        Period(date(1, 1, 1), Unit.YEAR),
-    )
