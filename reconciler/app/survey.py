@@ -150,7 +150,7 @@ class _Organization:
         if task.id in self.missing:
             self.missing.discard(task.id)
             self.found.tasks[task_id] = task
-        if self.lookup.searches and self.lookup.needs_message(task, self.identity, listed):
+        if self.lookup.searches and self.lookup.needs_message(task, listed):
             self.found.tasks[task_id] = task
             self.candidates.append(task_id)
             if self.lookup.may_be_attempted(task, listed):
@@ -163,24 +163,30 @@ class _Organization:
         if not self.lookup.searches:
             return True
         limit = self.lookup.limit
-        if limit is not None and not self.lookup.attempts and len(self.candidates) > limit:
+        own = sum(map(self._may_be_own, self.candidates))
+        if limit is not None and not self.lookup.attempts and own > limit:
             return True
         return self.lookup.is_deep_enough(listed)
 
     def _keep_newest(self) -> None:
-        """Limits the candidates for adoption, but not those that an attempt may have created."""
+        """Limits the candidates for adoption, but not those that an attempt may have created. Those
+        of this user come first."""
         limit, kept = self.lookup.limit, []
         if limit is None:
             return
-        for task_id in self.candidates:
+        for task_id in sorted(self.candidates, key=self._may_be_own, reverse=True):
             if task_id in self.attempted:
                 kept.append(task_id)
             elif limit > 0:
                 limit -= 1
                 kept.append(task_id)
-            else:
+            elif self._may_be_own(task_id):
                 self.found.cut_short.add(task_id.org_name)
         self.candidates = kept
+
+    def _may_be_own(self, task_id: TaskId) -> bool:
+        """Another user's task counts only if its first message was read."""
+        return self.found.tasks[task_id].may_be_of(self.identity)
 
     def _read_missing(self, *, is_listed: bool) -> None:
         """Reads the tasks that are not in the list. Absence means two 404s while the list

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, timedelta
 
 from reconciler.model.codes import Code
@@ -93,20 +93,28 @@ def described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Re
 
 
 def open_questions(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """One warning about all keys that existing tasks may belong to, with both answers."""
-    open_tasks = [task for task in tasks if task.is_look_alike]
-    if not open_tasks:
-        return
-    refs = {task.ref for task in open_tasks}
-    orgs, entries = ({ref.org_name for ref in refs}, {_entry_of(task) for task in open_tasks})
-    glob = "*" if len(orgs) > 1 else f"{orgs.pop()}/*"
+    """A warning about all keys that existing tasks of this user may belong to, and another about
+    those of other users, with the answers."""
+    found = [task for task in tasks if task.is_look_alike]
+    if own := [task for task in found if task.candidate is not None]:
+        is_recurring = any(t.generated is not None and t.generated.period for t in own)
+        case = "recurring" if is_recurring else ""
+        yield warning(Code.LOOK_ALIKES, case, count=len(own), glob=_glob_of(own))
+    if others := [task for task in found if task.candidate is None]:
+        logins = {task.remote.creator_login or "" for task in others if task.remote is not None}
+        who = tuple(sorted(logins))
+        yield warning(Code.LOOK_ALIKES, "others", count=len(others), who=who, glob=_glob_of(others))
+
+
+def _glob_of(tasks: Sequence[PlannedTask]) -> str:
+    """A pattern that matches all of the tasks."""
+    refs = {task.ref for task in tasks}
+    orgs, entries = ({ref.org_name for ref in refs}, {_entry_of(task) for task in tasks})
     if len(refs) == 1:
-        glob = str(refs.pop())
-    elif len(entries) == 1 and (entry := entries.pop()) is not None:
-        glob = f"{entry}@*"
-    is_recurring = any(t.generated is not None and t.generated.period for t in open_tasks)
-    case = "recurring" if is_recurring else ""
-    yield warning(Code.LOOK_ALIKES, case, count=len(open_tasks), glob=glob)
+        return str(refs.pop())
+    if len(entries) == 1 and (entry := entries.pop()) is not None:
+        return f"{entry}@*"
+    return "*" if len(orgs) > 1 else f"{orgs.pop()}/*"
 
 
 def _entry_of(task: PlannedTask) -> TaskRef | None:

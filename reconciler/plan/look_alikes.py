@@ -6,28 +6,26 @@ person answers (docs/exactly-once.md).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache
-from itertools import chain
 from typing import NamedTuple
 
 from reconciler.model.remarks import Arg, Remark, remark
-from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, natural, text_of
 from reconciler.model.value import Value, field, replace
-from reconciler.model.work import REDACTED, Work, comparable_text, compare_work, message_of
+from reconciler.model.work import REDACTED, Work, comparable_text, compare_work
 from reconciler.plan.adoption import adopt, described
 from reconciler.plan.lookup import adopt_depth, is_comparable, settings_agree
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.plan.planned import plan_for
+from reconciler.plan.planned import PlannedFields, plan_for
 from reconciler.plan.recovery import Found, Owners, Unresolved, Verdict, Wait
+from reconciler.plan.unrecorded import LookAlike, UnrecordedTasks
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import State
-
-_OLDEST = datetime.min.replace(tzinfo=UTC)
 
 Span = tuple[datetime, datetime]
 """When a task of a period can have been created."""
@@ -64,9 +62,9 @@ def look_alikes(
     """Decisions on planned creates whose tasks may already exist.
 
     With `--adopt`, or as answered, each key in order gets the newest task that does the same work
-    with the same fixed settings and that this user created; no task is used twice, and none that
-    another key has by its ID. Tasks that the last apply of all manifests has listed are not
-    compared.
+    with the same fixed settings and that this user created; no task is used twice, none that
+    another key has by its ID, and none of more tasks than there are keys for them. Tasks that the
+    last apply of all manifests has listed are not compared.
     """
     creates: list[PlannedTask] = []
     decided: dict[TaskRef, PlannedTask] = {}
@@ -82,10 +80,11 @@ def look_alikes(
     if not creates:
         return decided
     adopted = {task.task_id or "" for task in planned if task.action is Action.ADOPT}
-    pool = _Pool(state, view, owners, adopted | claims.found())
-    missing = (task for create in creates if (task := create.desired) is not None)
+    pool = UnrecordedTasks(state, view, owners, adopted | claims.found())
+    missing = [task for create in creates if (task := create.desired) is not None]
     searches = _searches(missing, pool, state, options)
     contested = claims.contested()
+    contested |= _surplus(searches, contested)
     chosen = _paired(searches, contested, None if options.adopt else claims.answers)
     used = {task.id for task in chosen.values()}
     left = [search for search in searches if search.task.ref not in chosen]
@@ -93,80 +92,13 @@ def look_alikes(
     keys = {task.id: ref for ref, task in open_pairs.items()}
     unresolved = map(_Open(view, state.backend, used, open_pairs, keys).unresolved, left)
     decided |= {planned.ref: planned for planned in unresolved if planned is not None}
+    decided |= _after_others(missing, decided, chosen, state)
     for create in creates:
         found, task = chosen.get(create.ref), create.desired
         if found is not None and task is not None:
             adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
             decided[create.ref] = _in_place_of(create, adopted_task)
     return decided
-
-
-class _LookAlike(NamedTuple):
-    """An unrecorded task, and its first message. `is_own`: this user created it, and can see it.
-    `owner`: the key whose mark it has. `former`: the key from which `state rm` removed it."""
-
-    task: RemoteTask
-    message: FirstMessage | None
-    is_own: bool
-    owner: TaskRef | None = None
-    former: TaskRef | None = None
-
-
-class _Pool:
-    """Unrecorded tasks of this user or of an unknown creator, newest first, by organization and
-    text. Tasks that have a key are left out, and so are those `adopted` in this plan."""
-
-    def __init__(
-        self, state: State, view: RemoteView, owners: Owners, adopted: Container[str]
-    ) -> None:
-        self.view, self._owners = view, owners
-        self.unread: dict[str, list[_LookAlike]] = {}
-        self._by_text: dict[tuple[str, str], list[_LookAlike]] = {}
-        self._unclear: dict[str, list[_LookAlike]] = {}
-        self._removed = {t.task_id: t for t in state.retired.values() if t.adoptable}
-        found = chain(view.tasks.values(), self._invisible())
-        known = (owners.ids, owners.named, adopted)
-        free = [task for task in found if not any(task.id in ids for ids in known)]
-        for task in sorted(free, key=lambda t: (t.created_at or _OLDEST, t.id), reverse=True):
-            self._add(task)
-
-    def alike(self, org_name: str, text: str) -> Iterator[_LookAlike]:
-        """The tasks that may show this text."""
-        yield from self._by_text.get((org_name, text), ())
-        yield from self._unclear.get(org_name, ())
-
-    def _invisible(self) -> Iterator[RemoteTask]:
-        """The tasks that `state rm` removed and that this user cannot see. For the user who created
-        them, they are gone."""
-        for removed in self._removed.values():
-            task_id = TaskId(removed.ref.org_name, removed.task_id)
-            if task_id in self.view.absent and not self.view.identity.same_as(removed.identity):
-                raw = {**removed.inputs, **removed.outputs, "id": removed.task_id}
-                yield RemoteTask(*task_id, raw)
-
-    def _add(self, task: RemoteTask) -> None:
-        view, task_id = self.view, TaskId(task.org_name, task.id)
-        removed, owner = self._removed.get(task.id), self._owners.by_mark(task_id, view)
-        if removed is not None:
-            message = view.messages.get(task_id) or message_of(removed.inputs)
-            is_own = task_id in view.tasks and view.identity.same_as(removed.identity)
-            self._put(_LookAlike(task, message, is_own, owner, removed.ref))
-        elif not task.may_be_of(view.identity):
-            pass
-        elif task_id in view.unreadable:
-            unread = _LookAlike(task, None, is_own=False)
-            self.unread.setdefault(task.org_name, []).append(unread)
-        elif task_id in view.messages:
-            is_own = task.is_of(view.identity)
-            self._put(_LookAlike(task, view.messages[task_id], is_own, owner))
-
-    def _put(self, found: _LookAlike) -> None:
-        org_name, message = found.task.org_name, found.message
-        if message is None or REDACTED in message.text:
-            self._unclear.setdefault(org_name, []).append(found)
-        else:
-            text = (org_name, comparable_text(message.text))
-            self._by_text.setdefault(text, []).append(found)
 
 
 class _Search:
@@ -176,7 +108,11 @@ class _Search:
     __slots__ = ("_compared", "_pool", "_similar", "_span", "same", "task")
 
     def __init__(
-        self, task: DesiredTask, pool: _Pool, compared: Container[str], settle_time: timedelta
+        self,
+        task: DesiredTask,
+        pool: UnrecordedTasks,
+        compared: Container[str],
+        settle_time: timedelta,
     ) -> None:
         self.task, self._pool, self._compared = task, pool, compared
         self._span = _span(task, settle_time)
@@ -186,7 +122,7 @@ class _Search:
         self.same = tuple(other for other, work in alike if work is Work.SAME)
         self._similar = tuple(other for other, work in alike if work is Work.SIMILAR)
 
-    def _may_be(self, candidate: _LookAlike) -> bool:
+    def _may_be(self, candidate: LookAlike) -> bool:
         """A task without a date of creation may be of any period. What `state rm` removed is always
         compared."""
         if candidate.task.id in self._compared and candidate.former is None:
@@ -200,7 +136,7 @@ class _Search:
         begins, ends = self._span
         return begins <= made <= ends
 
-    def may_adopt(self, found: _LookAlike) -> bool:
+    def may_adopt(self, found: LookAlike) -> bool:
         """Whether a person may adopt the task without naming it."""
         return found.is_own and (self._span is None or found.task.created_at is not None)
 
@@ -227,14 +163,14 @@ class _Search:
             return remark("unsure.unlisted", why=why), remark("unsure", **self.key)
         return ()
 
-    def _about(self, candidate: _LookAlike, case: str, **facts: Arg) -> tuple[Remark, ...]:
+    def _about(self, candidate: LookAlike, case: str, **facts: Arg) -> tuple[Remark, ...]:
         task_id = candidate.task.id
         decide = remark("unsure.task", task_id=task_id, **self.key)
         return remark(case, task_id=task_id, **facts), decide
 
 
 def _searches(
-    tasks: Iterable[DesiredTask], pool: _Pool, state: State, options: PlanOptions
+    tasks: Iterable[DesiredTask], pool: UnrecordedTasks, state: State, options: PlanOptions
 ) -> list[_Search]:
     """Those that have found anything, in the order of their keys. Usually there are few."""
     identity = pool.view.identity
@@ -244,7 +180,7 @@ def _searches(
     return sorted(found, key=lambda search: natural(search.task.ref))
 
 
-def _case(similar: _LookAlike) -> str:
+def _case(similar: LookAlike) -> str:
     if similar.message is None:
         return "unsure.no_message"
     return "unsure.redacted" if REDACTED in similar.message.text else "unsure.entities"
@@ -278,6 +214,41 @@ def _paired(
     return pairs
 
 
+def _surplus(searches: Iterable[_Search], contested: Container[str]) -> set[str]:
+    """The tasks that do the same work as fewer keys: a sister repository may own one of them, so
+    only a person can tell which."""
+    groups: list[tuple[set[TaskRef], set[str]]] = []
+    for search in searches:
+        same = (c.task.id for c in search.same if search.may_adopt(c))
+        refs, ids = {search.task.ref}, {task_id for task_id in same if task_id not in contested}
+        for group in [each for each in groups if not ids.isdisjoint(each[1])]:
+            groups.remove(group)
+            refs, ids = refs | group[0], ids | group[1]
+        groups.append((refs, ids))
+    return {task_id for refs, ids in groups if len(ids) > len(refs) for task_id in ids}
+
+
+def _after_others(
+    missing: Iterable[DesiredTask],
+    decided: Mapping[TaskRef, PlannedTask],
+    chosen: Container[TaskRef],
+    state: State,
+) -> dict[TaskRef, PlannedTask]:
+    """The keys without a task in the organizations that the state does not know yet, while a
+    look-alike in one of them is open: if the state replaces a lost one, they may have a task with
+    another prompt."""
+    unknown = [task for task in missing if task.ref.org_name not in state.latest]
+    first = min((t.ref for t in unknown if t.ref in decided), key=natural, default=None)
+    if first is None:
+        return {}
+    why = remark("lookAlike.first", other=first.key)
+    return {
+        task.ref: plan_for(task, Action.UNRESOLVED, Reason.LOOK_ALIKE, why)
+        for task in unknown
+        if task.ref not in decided and task.ref not in chosen
+    }
+
+
 def _in_place_of(create: PlannedTask, adopted: PlannedTask) -> PlannedTask:
     """The adoption instead of a create: what `--replace` asked for still applies."""
     old = create.record
@@ -302,15 +273,15 @@ class _Open(NamedTuple):
         task = search.task
         if (pair := self.pairs.get(task.ref)) is not None:
             return self._undecided(task, pair, Reason.LOOK_ALIKE, remark("lookAlike.same"), pair)
-        candidate = next((c for c in search.same if c.task.id not in self.used), None)
-        if candidate is not None and (other := self.keys.get(candidate.task.id)) is not None:
+        same = [candidate for candidate in search.same if candidate.task.id not in self.used]
+        if same and (other := self.keys.get(same[0].task.id)) is not None:
             shared = remark("lookAlike.shared", other=other.key)
-            return self._undecided(task, candidate.task, Reason.AMBIGUOUS, shared)
-        if candidate is not None:
-            case = "lookAlike.unclear" if candidate.former is None else "lookAlike.removed"
-            former = candidate.former.key if candidate.former is not None else None
-            why = remark(case, task_id=candidate.task.id, former=former, **search.key)
-            return self._undecided(task, candidate.task, Reason.AMBIGUOUS, why)
+            return self._undecided(task, same[0].task, Reason.AMBIGUOUS, shared)
+        if same and same[0].creator is not None:
+            others = remark("lookAlike.others")
+            return self._undecided(task, same[0].task, Reason.LOOK_ALIKE, others)
+        if same:
+            return self._undecided(task, same[0].task, Reason.AMBIGUOUS, _why(search, same))
         doubt = search.doubt(self.used)
         return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, *doubt) if doubt else None
 
@@ -323,6 +294,18 @@ class _Open(NamedTuple):
         pair: RemoteTask | None = None,
     ) -> PlannedTask:
         explanation = (why, *described(found, self.backend, self.view))
-        return plan_for(
-            task, Action.UNRESOLVED, reason, *explanation, task_id=found.id, candidate=pair
-        )
+        fields: PlannedFields = {"task_id": found.id, "candidate": pair}
+        fields["remote"] = None if pair is not None else found
+        return plan_for(task, Action.UNRESOLVED, reason, *explanation, **fields)
+
+
+def _why(search: _Search, same: Sequence[LookAlike]) -> Remark:
+    """Why only a person can tell whether one of these tasks is the key's."""
+    first = same[0]
+    if first.former is not None:
+        facts = {"task_id": first.task.id, "former": first.former.key}
+        return remark("lookAlike.removed", **facts, **search.key)
+    ids = tuple(c.task.id for c in same if search.may_adopt(c))
+    if len(ids) > 1:
+        return remark("lookAlike.several", ids=ids, **search.key)
+    return remark("lookAlike.unclear", task_id=first.task.id, **search.key)

@@ -115,7 +115,7 @@ class Lookup(Value, frozen=True):
         depths = {*self.attempt_depths, *([self.adopt_depth] if self.missing else ())}
         return all(depth.is_reached(seen) for depth in depths)
 
-    def needs_message(self, task: RemoteTask, identity: Identity, seen: Collection[str]) -> bool:
+    def needs_message(self, task: RemoteTask, seen: Collection[str]) -> bool:
         """Whether an attempt may have created this task, or a missing task may adopt it. `seen`
         are the IDs that were listed up to here."""
         if task.id in self.recorded:
@@ -124,7 +124,7 @@ class Lookup(Value, frozen=True):
             return True
         if task.id in self.named or not self.missing or self.adopt_depth.excludes(task.id, seen):
             return False
-        return task.may_be_of(identity) and _settings(task.raw) in self.settings
+        return _settings(task.raw) in self.settings
 
     def may_be_attempted(self, task: RemoteTask, seen: Collection[str]) -> bool:
         """Whether one of the attempts may have created this task."""

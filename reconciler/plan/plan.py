@@ -45,7 +45,7 @@ class Reason(StrEnum):
     RETRY = "retry"  # create: an earlier attempt created no task
     TASK_ID = "taskID"  # adopt: the manifest names the task
     ATTEMPT = "attempt"  # adopt: created by an attempt whose response was lost
-    LOOK_ALIKE = "lookAlike"  # adopt if asked, else unresolved: an existing task does the same work
+    LOOK_ALIKE = "lookAlike"  # adopt if asked, else unresolved: a task does its work, or another's
     RECORD_REMOVED = "recordRemoved"  # adopt: `state rm` removed the record of its task
     MOVED = "moved"  # move: recorded under movedFrom
     ASKED = "asked"  # replace: requested with --replace
@@ -218,8 +218,9 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def is_look_alike(self) -> bool:
-        """Whether it is unresolved until a person says whether to adopt the candidate."""
-        return self.action is Action.UNRESOLVED and self.reason is Reason.LOOK_ALIKE
+        """Whether it is unresolved until a person says whether an existing task is its own."""
+        is_open = self.action is Action.UNRESOLVED and self.reason is Reason.LOOK_ALIKE
+        return is_open and self.task_id is not None
 
     @property
     def look_alike(self) -> RemoteTask | None:

@@ -207,7 +207,7 @@ def _view(
             seen = listed[: listed.index(task.id) + 1] if task.age == LISTED else ()
             raw = {"id": task.id, "createdBy": {"githubLogin": ME.login}}
             task_id, remote = TaskId(ORG, task.id), RemoteTask(ORG, task.id, raw)
-            is_candidate = question.searches and question.needs_message(remote, who, seen)
+            is_candidate = question.searches and question.needs_message(remote, seen)
             if seen and is_candidate:
                 found[task_id], messages[task_id] = remote, _message(task, setting)
             elif task.id in question.ids:

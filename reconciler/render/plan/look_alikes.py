@@ -26,6 +26,6 @@ def look_alike_rows(tasks: Iterable[PlannedTask], *, several: bool) -> list[str]
 
 def adoption(plan: Plan) -> dict[str, Arg]:
     """The facts of the question whether to adopt the candidates in a plan."""
-    tasks = [task for task in plan.tasks if task.is_look_alike]
+    tasks = [t for t in plan.tasks if t.is_look_alike and t.candidate is not None]
     rows = look_alike_rows(tasks, several=len(plan.organizations()) > 1)
     return {"count": len(tasks), "table": "".join(f"{row}\n" for row in rows)}

@@ -101,7 +101,7 @@ def test_the_newest_look_alike_is_adopted_by_one_key_only() -> None:
     [
         ({}, {}, Action.ADOPT),
         ({"adopt": False}, {}, Action.CREATE),
-        ({}, {"createdBy": {"githubLogin": "someone"}}, Action.CREATE),
+        ({}, {"createdBy": {"githubLogin": "someone"}}, Action.UNRESOLVED),
         ({}, {"createdBy": {"name": "Eve"}}, Action.UNRESOLVED),
         ({}, {"createdBy": {"githubLogin": ""}}, Action.UNRESOLVED),
         ({}, {"createdBy": None}, Action.UNRESOLVED),
