@@ -1,4 +1,4 @@
-"""The CI system that this process runs in, and what the repository's workflows run."""
+"""The CI system that this process runs in, and the repository's workflows."""
 
 from __future__ import annotations
 
@@ -54,17 +54,14 @@ _ACTORS = (
 
 _MAX_TEXT = 500
 
-_WITHOUT_STATE = frozenset({"validate", "fmt", "explain", "schema", "init", "completion", "serve"})
 _MAX_WORKFLOWS, _MAX_PROBLEMS = 200, 100
-_LEFT_OUT = re.compile(
-    r"^[ \t]*+(?:-[ \t]++)?name:.*$|(?:^|\s)#.*$|^.*--backend[= ]local\b.*$", re.M
-)
-_CALL = re.compile(r"(?<![\w./-])taskctl\Z")
-_WORD = re.compile(r"[a-z]+\b")
 _ADOPT = re.compile(r"(?<![\w-])--adopt(?![\w-])")
-_STEP = re.compile(r"\n[ \t]*+-\s")
-_ACTION = re.compile(r"uses:[ \t]*+[^\s:]+/taskctl@")
-_COMMAND = re.compile(r"^[ \t]*+command:[ \t]*+[\"']?([a-z]+)", re.M)
+_MANUAL = re.compile(
+    r"^[\"']?on[\"']?:[ \t]*+(?:\[?[ \t]*+workflow_dispatch[ \t]*+\]?[ \t]*+$"
+    r"|\n([ \t]++)workflow_dispatch:.*\n(?:\1[ \t]++.*\n|[ \t]*+\n)*+(?=\S|\Z))",
+    re.MULTILINE,
+)
+"""The triggers of a GitHub workflow that only people start."""
 
 
 def ci_system(env: Mapping[str, str]) -> str | None:
@@ -96,21 +93,12 @@ def this_run(client: Client | None, clock: Clock) -> Run:
     return Run(at or clock.now(), **shown)
 
 
-def run_by_workflows(top: Path) -> tuple[str, str] | None:
-    """A workflow of the repository that runs a command that uses the state, and the command."""
-    for name, text in _workflows(top):
-        for command in _commands(_LEFT_OUT.sub("", text)):
-            if command not in _WITHOUT_STATE:
-                return name, command
-    return None
-
-
 def adopting_workflows(top: Path) -> list[Diagnostic]:
-    """An error for each line of the repository's workflows that has `--adopt`, up to a limit."""
+    """An error for each line with `--adopt` in a workflow that starts by itself, up to a limit."""
     found = (
         error(Code.ADOPT_IN_WORKFLOW, at=Place(name, number))
         for name, text in _workflows(top)
-        if "taskctl" in text
+        if "taskctl" in text and _MANUAL.search(text) is None
         for number, line in enumerate(text.splitlines(), 1)
         if _ADOPT.search(line.partition("#")[0])
     )
@@ -125,24 +113,3 @@ def _workflows(top: Path) -> Iterator[tuple[str, str]]:
         with suppress(OSError):  # also a link to nowhere, which CI cannot read either
             if is_inside(top, name):
                 yield name, disk.read_start(path, limits.CONFIG_BYTES).decode(errors="replace")
-
-
-def _commands(text: str) -> Iterator[str]:
-    """Those of shell scripts, and those of the action."""
-    for line in text.splitlines():
-        yield from _commands_of_shell(line)
-    for step in filter(_ACTION.search, _STEP.split(text)):
-        found = _COMMAND.search(step)
-        yield found[1] if found is not None else "plan"
-
-
-def _commands_of_shell(line: str) -> Iterator[str]:
-    """The first word that is no option after each `taskctl`. Anyone may write the line, so it is
-    read once, however often taskctl is in it."""
-    is_called = False
-    for word in line.split() if "taskctl" in line else ():
-        if is_called and not word.startswith("-"):
-            is_called = False
-            if (found := _WORD.match(word)) is not None:
-                yield found[0]
-        is_called = is_called or _CALL.search(word) is not None

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from reconciler.app.doctor import Check, Outcome
+from reconciler.app.doctor import Check
 from reconciler.messages import word
 from reconciler.messages.remarks import phrase, word_remarks
 from reconciler.model.address import documentation
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.document import json_document
-from reconciler.render.style import Palette, Style
+from reconciler.render.style import Style
 
 _INDENT = "    "
 
 
-_PAINT: dict[Outcome, Callable[[Palette], Callable[[str], str]]] = {
-    Outcome.OK: lambda palette: palette.green,
-    Outcome.FAILED: lambda palette: palette.red,
-    Outcome.SKIPPED: lambda palette: palette.dim,
-}
-
-
 def checks_document(checks: Sequence[Check]) -> dict[str, object]:
     problems = [problem for check in checks for problem in check.diagnostics]
-    return json_document(
-        problems,
-        checks=[
-            {"name": check.name, "outcome": check.outcome.value, "summary": _summary(check)}
-            for check in checks
-        ],
-    )
+    shown = [
+        {
+            "name": check.name,
+            "outcome": "failed" if check.diagnostics else "ok",
+            "summary": _found(check) or ", ".join(d.code.value for d in check.diagnostics),
+        }
+        for check in checks
+    ]
+    return json_document(problems, checks=shown)
 
 
 def checks_text(checks: Sequence[Check], style: Style) -> str:
@@ -43,12 +38,11 @@ def checks_text(checks: Sequence[Check], style: Style) -> str:
 
 def _rows(check: Check, style: Style) -> Iterator[str]:
     """The check and what it found, or why it failed and what to do."""
-    paint = _PAINT[check.outcome](style.palette)
-    title = phrase(f"check.{check.name}")
-    start = f"{paint(f'{check.outcome.value:<8}')} {title:<13} "
-    if check.outcome is not Outcome.FAILED:
-        yield f"{start}{safe.line(_summary(check))}".rstrip()
+    title = f"{phrase(f'check.{check.name}'):<8} "
+    if not check.diagnostics:
+        yield f"{style.palette.green('ok'.ljust(7))} {title}{safe.line(_found(check))}"
         return
+    start = f"{style.palette.red('failed'.ljust(7))} {title}"
     for problem in check.diagnostics:
         message = word(problem)
         at = place_of(problem.file, problem.line, problem.column)
@@ -58,8 +52,5 @@ def _rows(check: Check, style: Style) -> Iterator[str]:
         yield from (f"{_INDENT}{row}" for row in text.split("\n") if row)
 
 
-def _summary(check: Check) -> str:
-    """What it found, why it was skipped, or the codes of its problems."""
-    if check.remark is not None:
-        return word_remarks([check.remark]).note
-    return ", ".join(problem.code.value for problem in check.diagnostics)
+def _found(check: Check) -> str:
+    return word_remarks([check.remark]).note if check.remark is not None else ""

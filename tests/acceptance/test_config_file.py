@@ -144,7 +144,7 @@ def test_a_manifest_belongs_to_one_configuration(
     (repository / ".git").rmdir()
     git(repository, "init", "-q")
     git(repository, "add", ".")
-    for words in (["plan"], ["apply", "--yes"], ["doctor"]):
+    for words in (["plan"], ["apply", "--yes"]):
         assert run([*words, *LOCAL]) == 1
         said = capsys.readouterr()
         assert f"other/{name}, another configuration" in said.err + said.out

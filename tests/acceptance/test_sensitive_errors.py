@@ -121,7 +121,7 @@ def test_no_error_about_all_tasks_repeats_the_prompt(sandbox: Sandbox, endpoint:
         path.write_text(path.read_text().replace('"orgName": "acme", ', ""))
     for name, fault in faults("verbatim"):
         set_rules(sandbox, Rule(endpoint, fault))
-        for command in ("plan", "apply", "doctor"):
+        for command in ("plan", "apply"):
             ended, text = run(sandbox, command)
             if endpoint == "list" and name == "500":
                 assert ended.code == 1
