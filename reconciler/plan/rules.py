@@ -203,25 +203,28 @@ class Rules:
         if record is None:
             return None
         remote = self._view.find(record.ref, record.task_id)
-        if remote is None and (planned := self._not_shown(task, record)) is not None:
-            return planned
-        return compare_recorded(
+        planned = compare_recorded(
             task, record, remote, self._view.identity, update=self._options.update
         )
+        return planned if remote is not None else self._not_shown(task, record, planned)
 
-    def _not_shown(self, task: DesiredTask, record: Record) -> PlannedTask | None:
-        """A recorded task that the service did not return; None if it is still compared."""
+    def _not_shown(self, task: DesiredTask, record: Record, compared: PlannedTask) -> PlannedTask:
+        """A recorded task that the service did not return. `compared`: whether it moves or differs,
+        which its record decides; neither decides anything about the task."""
         caller, maker = self._view.identity, record.identity
         now, settle = self._view.clocks.moment, self._options.settle_time
         state = state_of_absent(record.created_at, now, settle, is_own=caller.same_as(maker))
         if state is TaskState.NOT_VISIBLE:
-            explanation = remark("notVisible.to", maker=maker.name, caller=caller.name)
-            return plan_for(task, Action.UNCHANGED, Reason.NOT_VISIBLE, explanation, record=record)
+            hidden = remark("notVisible.to", maker=maker.name, caller=caller.name)
+            return _unseen(compared, Reason.NOT_VISIBLE, hidden)
         if TaskId(record.ref.org_name, record.task_id) not in self._view.absent:
-            return None
+            return compared
         if state is not TaskState.GONE:
-            return plan_for(task, Action.UNCHANGED, Reason.FRESH, record=record)
-        return replace(gone(task, record.task_id, self._options), record=record)
+            return _unseen(compared, Reason.FRESH)
+        absent = replace(gone(task, record.task_id, self._options), record=record)
+        if compared.action is Action.MOVE and not absent.creates:
+            return replace(compared, remarks=(*compared.remarks, *absent.remarks))
+        return absent
 
     def _removed_by_hand(self, task: DesiredTask) -> PlannedTask | None:
         """A key whose task `state rm` removed, so that its ID is known."""
@@ -316,6 +319,13 @@ def _adopted(
     duplicates = tuple(a.duplicate(subject.ref, task_id) for a, ids in others for task_id in ids)
     fields: PlannedFields = {"remote": task, "attempt": attempt, "duplicates": duplicates}
     return plan_for(subject, Action.ADOPT, Reason.ATTEMPT, explanation, **fields)
+
+
+def _unseen(compared: PlannedTask, reason: Reason, *remarks: Remark) -> PlannedTask:
+    """A task that is unchanged as far as its record shows has this reason."""
+    if compared.action is Action.UNCHANGED:
+        return replace(compared, reason=reason, remarks=remarks)
+    return replace(compared, remarks=(*compared.remarks, *remarks))
 
 
 def _conflict(task: DesiredTask, case: str, **facts: str) -> PlannedTask:

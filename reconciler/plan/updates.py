@@ -84,7 +84,7 @@ def compare_recorded(
     elif updates:
         remarks = tuple(_what_update_does(possible)) + _only_by_a_new_task(task, possible)
         planned = replace(planned, action=Action.UPDATE, reason=Reason.IN_PLACE)
-    elif record.pending and identity.same_as(record.identity):
+    elif record.pending and remote is not None and identity.same_as(record.identity):
         remarks = (remark("unfinished.settings", names=tuple(sorted(record.pending))),)
         planned = replace(planned, action=Action.CHANGED, reason=Reason.UNFINISHED)
     elif found.changes:
