@@ -43,8 +43,9 @@ def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
     attempt, remote = task.attempt, task.remote
     removed = state.retired.get(task.task_id or "")
     inputs = created_with(task)
+    created_inputs: Inputs = {}
     if attempt is None and removed is not None and removed.inputs:
-        inputs = removed.inputs
+        inputs, created_inputs = removed.inputs, removed.created_inputs
     source = attempt or removed
     tried = [attempt.mark for attempt in state.attempts_of(_refs(task))]
     before = removed.marks if removed is not None else ()
@@ -53,6 +54,7 @@ def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
         task_id=task.task_id or "",
         file=task.file,
         inputs=inputs,
+        created_inputs=created_inputs,
         digest=digest(inputs),
         identity=_creator(source, remote, ctx.identity),
         created_at=ctx.clocks().moment,

@@ -41,8 +41,9 @@ def adopt_removed(
     if task_id in view.absent and is_maker:
         return gone(task, removed.task_id, options)
     remote, message = view.tasks.get(task_id), view.messages.get(task_id)
-    shown = message if message is not None else message_of(removed.inputs)
-    if compare_work(task.inputs, shown) is Work.SAME:
+    created, *accepted = map(message_of, removed.versions)
+    versions = (message if message is not None else created, *accepted)
+    if any(compare_work(task.inputs, version) is Work.SAME for version in versions):
         explanation = remark("removed.adopt")
         kept = RemoteTask(*task_id, {"id": removed.task_id})
         return adopt(task, remote or kept, Reason.RECORD_REMOVED, state.backend, view, explanation)

@@ -288,9 +288,9 @@ def _removed_ids(missing: Iterable[DesiredTask], state: State) -> set[str]:
     return (last & state.retired.keys() - recorded.keys()) | {
         other.task_id
         for other in state.retired.values()
-        if other.adoptable
-        and (other.ref.org_name, comparable_text(text_of(other.inputs) or "")) in texts
-        and other.task_id not in recorded
+        if other.adoptable and other.task_id not in recorded
+        for inputs in other.versions
+        if (other.ref.org_name, comparable_text(text_of(inputs) or "")) in texts
     }
 
 

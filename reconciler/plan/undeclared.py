@@ -28,8 +28,8 @@ class Renames:
         self._keys: dict[str, list[str]] = {}
         for task, is_read in [*((k, True) for k in orphans), *((k, False) for k in outside)]:
             self._keys.setdefault(task.ref.org_name, []).append(task.ref.key)
-            names = {task.ref.key.casefold(), *_texts(task.inputs)}
-            for name in names:
+            texts = (text for inputs in task.versions for text in _texts(inputs))
+            for name in {task.ref.key.casefold(), *texts}:
                 self._known.setdefault((task.ref.org_name, name), []).append((task, is_read))
 
     def nearest(self, old: TaskRef) -> tuple[str, ...] | None:
@@ -48,7 +48,8 @@ class Renames:
                 return former, is_read
         for text in _texts(task.inputs):
             for former, is_read in self._known.get((org_name, text), ()):
-                if compare_work(task.inputs, message_of(former.inputs)) is Work.SAME:
+                works = (compare_work(task.inputs, message_of(v)) for v in former.versions)
+                if Work.SAME in works:
                     return former, is_read
         return None
 

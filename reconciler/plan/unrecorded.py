@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import NamedTuple
 
+from reconciler.model.fields import IDENTIFYING
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.work import REDACTED, comparable_text, message_of
@@ -60,16 +61,21 @@ class UnrecordedTasks:
         for removed in self._removed.values():
             task_id = TaskId(removed.ref.org_name, removed.task_id)
             if task_id in self.view.absent and not self.view.identity.same_as(removed.identity):
-                raw = {**removed.inputs, **removed.outputs, "id": removed.task_id}
+                raw = {**removed.versions[0], **removed.outputs, "id": removed.task_id}
                 yield RemoteTask(*task_id, raw)
 
     def _add(self, task: RemoteTask) -> None:
         view, task_id = self.view, TaskId(task.org_name, task.id)
         removed, owner = self._removed.get(task.id), self._owners.by_mark(task_id, view)
         if removed is not None:
-            message = view.messages.get(task_id) or message_of(removed.inputs)
+            created, *accepted = removed.versions
             is_own = task_id in view.tasks and view.identity.same_as(removed.identity)
+            message = view.messages.get(task_id) or message_of(created)
             self._put(LookAlike(task, message, is_own, owner, removed.ref))
+            for inputs in accepted:
+                settings = {name: inputs.get(name) for name in IDENTIFYING}
+                other = RemoteTask(*task_id, {**task.raw, **settings})
+                self._put(LookAlike(other, message_of(inputs), is_own, owner, removed.ref))
         elif not task.may_be_of(view.identity):
             if view.messages.get(task_id) is not None:
                 shown, creator = view.messages[task_id], task.creator_login

@@ -78,6 +78,11 @@ class Attempt(Stored, frozen=True, kw_only=True):
     generated: Generated | None = None
     run: str = ""
 
+    @property
+    def versions(self) -> tuple[Inputs, ...]:
+        """The inputs by which its work is recognized."""
+        return (self.inputs,)
+
     def duplicate(self, ref: TaskRef, task_id: str) -> Duplicate:
         """Another task that it has created for this key."""
         return Duplicate(ref, task_id, self.mark, self.identity, self.file, self.sensitive)
@@ -183,7 +188,8 @@ HISTORY = 50
 
 
 class RetiredTask(Stored, frozen=True, kw_only=True):
-    """A task whose record was removed, by `removed:` in a manifest or by hand."""
+    """A task whose record was removed, by `removed:` in a manifest or by hand. An `adoptable` one
+    has the inputs of its record."""
 
     ref: TaskRef = field(name="task")
     task_id: str
@@ -197,6 +203,12 @@ class RetiredTask(Stored, frozen=True, kw_only=True):
     adoptable: bool = False
     marks: tuple[str, ...] = ()
     inputs: Inputs = field(default_factory=dict)
+    created_inputs: Inputs = field(default_factory=dict)
+
+    @property
+    def versions(self) -> tuple[Inputs, ...]:
+        """The inputs by which its work is recognized, those as created first."""
+        return (self.created_inputs, self.inputs) if self.created_inputs else (self.inputs,)
 
 
 class KeyNotes(Stored, frozen=True):

@@ -11,7 +11,7 @@ from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.mark import is_mark
-from reconciler.model.task import NO_TASK, TaskRef
+from reconciler.model.task import NO_TASK, Inputs, TaskRef
 from reconciler.model.typed_json import (
     Raw,
     ShapeError,
@@ -260,6 +260,7 @@ def decode_event(data: bytes) -> Event:
 def _check_record(record: Record) -> None:
     _check_filled(taskId=record.task_id)
     _check_common(record)
+    _check_inputs("createdInputs", record.created_inputs)
 
 
 def _check_attempt(attempt: Attempt) -> None:
@@ -271,15 +272,19 @@ def _check_attempt(attempt: Attempt) -> None:
 
 
 def _check_common(value: Record | Attempt) -> None:
-    ref, inputs = value.ref, value.inputs
+    ref = value.ref
     _check_filled(task=ref.org_name and ref.key, digest=value.digest, identity=value.identity.id)
+    _check_inputs("inputs", value.inputs)
+
+
+def _check_inputs(name: str, inputs: Inputs) -> None:
     message = inputs.get("message")
     if message is None and "message" not in inputs:
         return
     if not isinstance(message, dict):
-        raise ShapeError("inputs.message", "object")
+        raise ShapeError(f"{name}.message", "object")
     if not isinstance(message.get("content"), str):
-        raise ShapeError("inputs.message.content", "text")
+        raise ShapeError(f"{name}.message.content", "text")
 
 
 def _check_filled(**texts: str) -> None:

@@ -145,10 +145,18 @@ def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]
 def accept(
     state: State, ref: TaskRef, inputs: Inputs, file: str, *, sensitive: bool = False
 ) -> list[Event]:
-    """Records a manifest's `inputs` as the inputs that `ref` was created with; `file` is the
+    """Records a manifest's `inputs` as those of `ref`, beside the inputs as created; `file` is the
     manifest. Returns no events if nothing differs."""
     record = _record(state, ref)
-    accepted = replace(record, inputs=inputs, digest=digest(inputs), file=file, sensitive=sensitive)
+    created = record.versions[0]
+    accepted = replace(
+        record,
+        inputs=inputs,
+        created_inputs=created if created != inputs else {},
+        digest=digest(inputs),
+        file=file,
+        sensitive=sensitive,
+    )
     return [] if accepted == record else [Recorded(accepted.changed(ChangeKind.ACCEPTED))]
 
 

@@ -29,12 +29,14 @@ from reconciler.state.attempt import (
 
 class Record(Stored, frozen=True, kw_only=True):
     """An existing task and its key. For `history`, see `full_history`. `changes` has at most two
-    entries: how the key got the task, and the last change since then."""
+    entries: how the key got the task, and the last change since then. `created_inputs` are those
+    that the task was created with, if a person has accepted others since."""
 
     ref: TaskRef = field(name="task", default=NO_TASK)
     task_id: str
     file: str
     inputs: Inputs
+    created_inputs: Inputs = field(default_factory=dict)
     digest: str
     identity: Identity
     created_at: Moment | None = None
@@ -67,6 +69,11 @@ class Record(Stored, frozen=True, kw_only=True):
             sensitive=work.sensitive,
             generated=work.generated,
         )
+
+    @property
+    def versions(self) -> tuple[Inputs, ...]:
+        """The inputs by which its work is recognized, those as created first."""
+        return (self.created_inputs, self.inputs) if self.created_inputs else (self.inputs,)
 
     def full_history(self) -> tuple[HistoryEntry, ...]:
         """The history of the key. A single entry follows from the other fields, so it is not
@@ -108,6 +115,7 @@ class Record(Stored, frozen=True, kw_only=True):
             adoptable=adoptable,
             marks=self.marks,
             inputs=self.inputs if adoptable else {},
+            created_inputs=self.created_inputs if adoptable else {},
         )
 
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:

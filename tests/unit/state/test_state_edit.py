@@ -184,7 +184,11 @@ def test_the_manifests_inputs_are_accepted(state: State) -> None:
     assert isinstance(event, Recorded)
     accepted = record(1).changed(ChangeKind.ACCEPTED)
     assert event.record == replace(
-        accepted, inputs=inputs, digest=digest(inputs), file="tasks/b.yaml"
+        accepted,
+        inputs=inputs,
+        created_inputs=record(1).inputs,
+        digest=digest(inputs),
+        file="tasks/b.yaml",
     )
     after = fold(state, [event])
     assert accept(after, ONE, inputs, "tasks/b.yaml") == []
