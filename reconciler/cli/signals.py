@@ -6,9 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
-from itertools import chain
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from reconciler.system.stop import Stop
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_MADE_AHEAD = 1 << 22  # characters
 
 
 class Interrupts(AbstractContextManager["Stop"]):
@@ -72,7 +69,7 @@ class Interrupts(AbstractContextManager["Stop"]):
             os.write(2, self._message)  # not sys.stderr, which the main thread may be writing to
 
 
-def write_whole(text: Iterable[str]) -> None:
+def write_whole(text: str) -> None:
     """Writes a text to stdout that would mean nothing if it were cut off: the first signal ends the
     program only after it, a second one at once. Opens no file, not even a pipe: what was created
     must be reported even if that is impossible."""
@@ -85,24 +82,13 @@ def write_whole(text: Iterable[str]) -> None:
 
     before = {number: signal.signal(number, act_on) for number in _SIGNALS}
     try:
-        sys.stdout.writelines(_made_ahead(iter(text)))
+        sys.stdout.write(text)
         sys.stdout.flush()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     if arrived:
         raise SystemExit(128 + arrived[0])
-
-
-def _made_ahead(parts: Iterator[str]) -> Iterator[str]:
-    """The parts, of which the first megabytes are made: if that fails, nothing was written yet."""
-    made, size = list[str](), 0
-    for part in parts:
-        made.append(part)
-        size += len(part)
-        if size > _MADE_AHEAD:
-            break
-    return chain(made, parts)
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:

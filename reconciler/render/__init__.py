@@ -6,7 +6,6 @@ format is in `formats/`. Modules are imported when they are used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -38,23 +37,13 @@ WITHOUT_DIAGNOSTICS = ("text", *TABLE_FORMATS, *KEYS)
 
 def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
-    return "".join(render_parts(name, report, style))
-
-
-def render_parts(name: str, report: Report, style: Style) -> Iterator[str]:
-    """The same in parts, which are made as they are used: together, they can need more memory than
-    the report."""
     if name not in ALL_FORMATS:
         raise KeyError(name)
-    return _parts(name, report, style)
-
-
-def _parts(name: str, report: Report, style: Style) -> Iterator[str]:
     from reconciler.messages.commands import for_everybody
 
     with for_everybody(shared=name in SHARED_FORMATS):
-        made = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
-        yield from [made] if isinstance(made, str) else made
+        made: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
+        return made
 
 
 VIEWS = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -107,21 +107,8 @@ def _budget_item(outlook: Outlook) -> Document:
 
 def dump(document: Mapping[str, object]) -> str:
     """The text of a document, in ASCII, which any terminal and encoding can represent."""
-    return "".join(pieces(document))
-
-
-def pieces(document: Mapping[str, object]) -> Iterator[str]:
-    """The text of a document, an item of its lists at a time: such a list may be an iterator."""
-    return map(inert, _pieces(document))
-
-
-def _pieces(document: Mapping[str, object]) -> Iterator[str]:
-    start = "{"
-    for name, value in document.items():
-        yield f"{start}{json.dumps(name)}: "
-        yield from _value(value)
-        start = ",\n "
-    yield "}\n"
+    members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
+    return inert("{" + ",\n ".join(members) + "}\n")
 
 
 def json_line(value: Mapping[str, object]) -> str:
@@ -134,12 +121,8 @@ def inert(text: str) -> str:
     return re.sub(_COMMAND, r"\\u0023#", text)
 
 
-def _value(value: object) -> Iterator[str]:
-    if not isinstance(value, list | tuple | Iterator):
-        yield json.dumps(value)
-        return
-    start = "[\n  "
-    for element in value:
-        yield start + json.dumps(element)
-        start = ",\n  "
-    yield "[]" if start[0] == "[" else "]"
+def _value(value: object) -> str:
+    """A list has one item on each line."""
+    if not isinstance(value, list | tuple) or not value:
+        return json.dumps(value)
+    return "[\n  " + ",\n  ".join(map(json.dumps, value)) + "]"

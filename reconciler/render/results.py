@@ -74,7 +74,7 @@ class ResultsView(StatusesView):
             readAt=rfc3339(self.report.read_at),
             summary=status_counts(self.statuses),
             notCreated=self.report.missing,
-            tasks=map(_result, self.statuses),
+            tasks=list(map(_result, self.statuses)),
         )
 
     def table(self) -> Iterable[Sequence[object]]:

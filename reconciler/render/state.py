@@ -137,7 +137,7 @@ def state_document(state: State, refs: Iterable[TaskRef], *, missing: str = "") 
         backend=state.backend,
         lineage=None if missing else state.lineage,
         serial=state.serial,
-        tasks=(_state_task(state, ref) for ref in refs),
+        tasks=[_state_task(state, ref) for ref in refs],
     )
 
 
@@ -210,7 +210,7 @@ def edit_text(edit: Edit) -> str:
 
 def edits_document(edits: Iterable[Edit]) -> Document:
     """The document with an iterator over its edits, of which there may be very many."""
-    return json_document(edits=map(_edit, edits))
+    return json_document(edits=list(map(_edit, edits)))
 
 
 def _edit(edit: Edit) -> Document:

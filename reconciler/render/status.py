@@ -137,7 +137,7 @@ def statuses_part(statuses: Sequence[TaskStatus], now: datetime) -> Document:
     return {
         "readAt": rfc3339(now),
         "summary": status_counts(statuses),
-        "tasks": map(status_task, statuses),
+        "tasks": list(map(status_task, statuses)),
     }
 
 

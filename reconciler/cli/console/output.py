@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,7 +15,7 @@ from reconciler.cli.console.terminal import columns, may_rewrite, wants_color, w
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
-from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render, render_parts
+from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render
 from reconciler.render.reports import Report, keys_in, masked
 from reconciler.render.style import Style
 from reconciler.system.clock import SystemClock
@@ -137,11 +137,11 @@ class Output:
 
         self.has_result = True
         if self._document is not None:
-            from reconciler.render.document import pieces
+            from reconciler.render.document import dump
 
-            write_whole(pieces(self._document))
+            write_whole(dump(self._document))
         elif self.kept is not None:
-            write_whole(render_parts(self.options.format, self.kept, self._style_of_report()))
+            write_whole(render(self.options.format, self.kept, self._style_of_report()))
 
     def write_files(self) -> None:
         """Writes the report files. TaskctlError for those that failed."""
@@ -161,12 +161,12 @@ class Output:
         report = self.masked(report)
         self.diagnostics(report.diagnostics)
         if not isinstance(report, FailureReport):
-            self.document(render_parts(self.options.format, report, self.style_of_result()))
+            self._document_whole(render(self.options.format, report, self.style_of_result()))
 
     def result(
         self,
         document: Callable[[], dict[str, Any]],
-        text: Callable[[Style], str | Iterator[str]],
+        text: Callable[[Style], str],
         diagnostics: Sequence[Diagnostic] = (),
     ) -> None:
         """The result of a command without a report: a JSON document, or text."""
@@ -175,20 +175,22 @@ class Output:
             return
         self.diagnostics(diagnostics)
         if not self.options.quiet:
-            self.document(text(self.style_of_result()))
+            self._document_whole(text(self.style_of_result()))
 
-    def document(self, text: str | Iterator[str]) -> None:
-        """Writes to stdout; parts are not cut off by a signal. External text must have passed
-        through `render.safe`."""
+    def document(self, text: str) -> None:
+        """Writes to stdout. External text must have passed through `render.safe`."""
         self.has_result = True
         FOOT.remove()
-        if isinstance(text, str):
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        else:
-            from reconciler.cli.signals import write_whole
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
-            write_whole(text)
+    def _document_whole(self, text: str) -> None:
+        """The same, but a signal does not cut it off."""
+        from reconciler.cli.signals import write_whole
+
+        self.has_result = True
+        FOOT.remove()
+        write_whole(text)
 
     # The rest of `Ui`
 

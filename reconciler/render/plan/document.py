@@ -36,7 +36,7 @@ def plan_document(plan: Plan) -> Document:
         "diagnostics": diagnostic_items(plan.diagnostics),
         "summary": plan.summary(),
         **given(budget=budget_part(plan.budgets)),
-        "tasks": (plan_task(task, words) for task, words in with_words(plan.tasks)),
+        "tasks": [plan_task(task, words) for task, words in with_words(plan.tasks)],
     }
 
 

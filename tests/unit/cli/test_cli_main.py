@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +13,6 @@ import pytest
 
 from reconciler import __version__
 from reconciler.app.validate import ValidateReport
-from reconciler.cli import signals
 from reconciler.cli.command import Call
 from reconciler.cli.console.output import Output
 from reconciler.cli.main import COMMANDS, GROUPS, Terminated, app, run
@@ -100,20 +99,10 @@ def test_a_late_error_is_in_the_only_document(
     assert said.err == ""
 
 
-def test_a_result_that_is_not_all_made_ahead_is_whole(
-    ends: Ends, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(signals, "_MADE_AHEAD", 0)
-    ends(lambda out: out.report(ValidateReport(1, 1)))
-    assert run(["try", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["summary"]["tasks"] == 1
-
-
 def test_an_error_in_a_result_leaves_no_part_of_it(
     ends: Ends, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(*_: Any) -> Iterator[str]:
-        yield "{"
+    def failing(*_: Any) -> str:
         raise ValueError("late")
 
     monkeypatch.setattr(json_format, "render", failing)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from io import StringIO
 from types import FrameType
 
 import pytest
@@ -65,16 +65,19 @@ def test_a_second_signal_exits_whatever_the_main_thread_does(number: signal.Sign
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_lets_a_document_finish_that_has_begun(
-    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        signal.raise_signal(number)
-        yield 2
+    class Interrupted(StringIO):
+        def write(self, text: str) -> int:
+            super().write(text[:3])
+            signal.raise_signal(number)
+            return super().write(text[3:])
 
+    stdout = Interrupted()
+    monkeypatch.setattr("sys.stdout", stdout)
     out = Output(OutputOptions(format="json"))
-    out.result(lambda: {"items": items()}, lambda _: "")
+    out.result(lambda: {"items": [1, 2]}, lambda _: "")
     with pytest.raises(SystemExit) as ended:
         out.end()
     assert ended.value.code == 128 + number
-    assert json.loads(capsys.readouterr().out) == {"items": [1, 2]}
+    assert json.loads(stdout.getvalue()) == {"items": [1, 2]}
