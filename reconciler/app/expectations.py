@@ -183,11 +183,6 @@ class Expectations:
                 self.problems.append(expect)  # one for each file; each task has its own, too
         return self._evaluation.of_all(statuses, expected)
 
-    def schema_of(self, record: Record) -> Mapping[str, object]:
-        """The schema of a task's data; empty if none is expected, or if that is not known."""
-        found = self._find(record)
-        return (found.data or {}) if isinstance(found, Expectation) else {}
-
     def digest_of(self, record: Record) -> str:
         """A digest of what is expected of a task, or a code if that is not known."""
         expect = self._find(record)

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from reconciler.app.context import Context
-from reconciler.app.recorded_tasks import RecordedTasks
+from reconciler.app.recorded_tasks import RecordedTasks, select_refs, with_retired
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.model.kept import Kept
-from reconciler.model.task import TaskRef, natural
-from reconciler.model.value import Value
+from reconciler.model.task import TaskId, TaskRef, natural
+from reconciler.model.value import Value, replace
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
-from reconciler.tasks.results import MAX_COLUMNS, result_of, scalar_names
+from reconciler.tasks.other_tasks import OtherTask, other_tasks
+from reconciler.tasks.results import result_of
 from reconciler.tasks.status import TaskStatus, exit_code
 
 
 class ResultsReport(Value, frozen=True):
     """`statuses` are in the order of the manifests, orphans last, as they were `read_at`. `missing`
-    is the number of tasks that are not created yet, None if not counted. `columns` are the
-    properties of the data that a table shows."""
+    is the number of tasks that are not created yet, None if not counted. `others`: tasks that the
+    keys had, and duplicates."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
     missing: int | None = None
-    columns: tuple[str, ...] = ()
+    others: tuple[OtherTask, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
@@ -35,30 +36,43 @@ class ResultsReport(Value, frozen=True):
         return exit_code(self.statuses) or int(has_errors(self.diagnostics))
 
 
-def results(ctx: Context, selectors: Sequence[str]) -> ResultsReport:
+def results(ctx: Context, selectors: Sequence[str], *, with_others: bool = False) -> ResultsReport:
     """The results of the selected tasks. Without `selectors`, counts the tasks that are not created
-    yet. TaskctlError."""
-    tasks, refs = RecordedTasks.select(ctx, selectors)
+    yet. `with_others`: includes the tasks that keys had, even if the key was removed.
+    TaskctlError."""
+    tasks = RecordedTasks.open(ctx, selectors)
+    every = with_retired(tasks.state) if with_others else tasks.state
+    refs = select_refs(ctx, every, selectors)
+    known = known_refs(tasks.state)
     declared = declared_refs(ctx, tasks.state)
-    statuses = tasks.statuses(refs)
+    statuses = tasks.statuses([ref for ref in refs if ref in known])
     missing, kept = None, Kept("results")
     for status in statuses:
         kept.keep(status.ref, result_of(status))
     if declared is None:
         ctx.ui.note("not_counted")
     elif not selectors:
-        missing = len(set(declared) - known_refs(tasks.state))
+        missing = len(set(declared) - known)
     statuses = in_manifest_order(statuses, declared or ())
-    records = tasks.records(status.ref for status in statuses)
-    schemas = (tasks.expectations.schema_of(r) for r in records if not r.sensitive)
-    columns = dict.fromkeys(name for schema in schemas for name in scalar_names(schema))
+    others = other_tasks(tasks.state, set(refs)) if with_others else ()
     return ResultsReport(
         statuses,
         ctx.now(),
         missing,
-        tuple(columns)[:MAX_COLUMNS],
+        tuple(_read(ctx, others)),
         tuple(tasks.expectations.problems),
     )
+
+
+def _read(ctx: Context, others: Sequence[OtherTask]) -> Iterator[OtherTask]:
+    """Those tasks with their current outputs. A removed task that had finished is only read if it
+    is listed on the way."""
+    ids = {other.task_id: TaskId(other.ref.org_name, other.task_id) for other in others}
+    ended = {ids[o.task_id] for o in others if o.outputs.get("status") == "idle"}
+    wanted = set(ids.values()) - ended
+    outputs = ctx.reader.outputs(wanted, ctx.connection.parallelism, ended)
+    for other in others:
+        yield replace(other, outputs=outputs.get(ids[other.task_id], other.outputs))
 
 
 def declared_refs(ctx: Context, state: State) -> tuple[TaskRef, ...] | None:

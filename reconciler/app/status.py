@@ -1,4 +1,4 @@
-"""`status`: the status of recorded tasks, and with `--totals` the tokens that they used."""
+"""`status`: the status of recorded tasks."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from datetime import datetime, timedelta
 from reconciler.app.context import Context
 from reconciler.app.done_tasks import statuses_without_texts
 from reconciler.app.duplicates import read_duplicates
-from reconciler.app.recorded_tasks import RecordedTasks, select_refs, since_when, with_retired
-from reconciler.model.budget import Outlook
-from reconciler.model.diagnostics import Diagnostic, Severity
-from reconciler.model.options import By
-from reconciler.model.task import TaskId, TaskRef
+from reconciler.app.recorded_tasks import RecordedTasks
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
-from reconciler.model.value import Value, replace
-from reconciler.plan.periods import followed
-from reconciler.state.edit import known_refs
+from reconciler.model.value import Value
 from reconciler.tasks.status import News, TaskStatus, find_news
-from reconciler.tasks.totals import Totals, known_usages, totals
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 """Only the environment names it: a repository must not choose where its tasks are reported."""
@@ -82,54 +77,3 @@ def _notify(tasks: RecordedTasks, report: StatusReport, notify: Notify) -> None:
         ui.note("notified", waiting=len(found.waiting), failed=len(found.failed))
     else:
         ui.note("not_notified", why=why)
-
-
-class TotalsReport(Value, frozen=True):
-    """The tokens used, and the budgets of the organizations. `diagnostics` are warnings about
-    expectations that cannot be read."""
-
-    totals: Totals
-    budgets: tuple[Outlook, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
-
-
-def read_totals(
-    ctx: Context,
-    selectors: Sequence[str],
-    by: Sequence[By],
-    *,
-    states: Collection[TaskState] = (),
-    since: str | None = None,
-) -> TotalsReport:
-    """The tokens used by the selected tasks, including those whose key was removed, grouped `by`.
-    `states`, `since` (a date or a duration): only tasks with such a status, and those created since
-    then. Reads no events unless `states` are given. TaskctlError."""
-    tasks = RecordedTasks.open(ctx, selectors)
-    refs = frozenset(select_refs(ctx, with_retired(tasks.state), selectors))
-    if states:
-        statuses = tasks.statuses(sorted(refs & known_refs(tasks.state)))
-        refs = frozenset(status.ref for status in statuses if status.state in states)
-    recorded = list(known_usages(tasks.state, refs))
-    ids = {TaskId(usage.ref.org_name, usage.task_id) for usage in recorded if usage.task_id}
-    over = followed(tasks.state.records.values()) | (refs - tasks.state.records.keys())
-    ended = {
-        TaskId(usage.ref.org_name, usage.task_id)
-        for usage in recorded
-        if usage.ref in over and usage.outputs.get("status") == "idle"
-    }
-    outputs = ctx.reader.outputs(ids - ended, ctx.connection.parallelism, ended)
-    usages = [
-        replace(
-            usage, outputs=outputs.get(TaskId(usage.ref.org_name, usage.task_id), usage.outputs)
-        )
-        for usage in recorded
-    ]
-    now = ctx.now()
-    begin = since_when(since, now) if since is not None else None
-    organizations = sorted({usage.ref.org_name for usage in recorded})
-    budgets = [budget for name in organizations if (budget := ctx.budget(name)) is not None]
-    return TotalsReport(
-        totals(usages, by, begin),
-        tuple(Outlook(budget, now) for budget in budgets),
-        tuple(replace(d, severity=Severity.WARNING) for d in tasks.expectations.problems),
-    )

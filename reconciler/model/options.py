@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from enum import StrEnum
 
 from reconciler.model.codes import Code
 from reconciler.model.remarks import RemarkError
@@ -43,12 +42,3 @@ def parse_settle_time(text: str) -> timedelta:
     if found < MIN_SETTLE_TIME:
         raise RemarkError(Code.USAGE, "settleTime", text=text)
     return found
-
-
-class By(StrEnum):
-    """What `status --totals` groups tasks by."""
-
-    TASK = "task"
-    FILE = "file"
-    TEAM = "team"
-    DAY = "day"

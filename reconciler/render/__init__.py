@@ -53,7 +53,6 @@ VIEWS = {
     "ApplyWaitReport": "apply:ApplyWaitView",
     "WaitReport": "wait:WaitView",
     "ResultsReport": "results:ResultsView",
-    "TotalsReport": "totals:TotalsView",
     "FailureReport": "failure:FailureView",
 }
 """The view of each kind of report, by name, so that only the one that is used is imported."""

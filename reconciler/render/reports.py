@@ -11,7 +11,6 @@ from reconciler.model.value import replace
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
     from reconciler.app.results import ResultsReport
-    from reconciler.app.status import TotalsReport
     from reconciler.app.wait import WaitReport
     from reconciler.apply.report import ApplyReport
     from reconciler.plan.masking import Keys
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 Report: TypeAlias = (
     "ValidateReport | Plan | ApplyReport | ApplyWaitReport | WaitReport | ResultsReport"
-    " | TotalsReport | FailureReport"
+    " | FailureReport"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from reconciler.messages.commands import completed
 from reconciler.messages.template import Hint, Words
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic, Severity
-from reconciler.model.task import rfc3339
+from reconciler.model.task import instant, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render import cells, safe
@@ -25,10 +26,11 @@ from reconciler.render.status import (
     status_summary,
 )
 from reconciler.render.style import Locate, Style
-from reconciler.render.task_view import TaskView, merged, pull_requests_text, view_of_task
+from reconciler.render.task_view import TaskView, merged, view_of_task
 from reconciler.render.view import Count, ReportView
-from reconciler.tasks.results import first_line, result_of
-from reconciler.tasks.status import TaskStatus, by_state, counts, open_requests
+from reconciler.tasks.other_tasks import OtherTask
+from reconciler.tasks.results import ListedPullRequest, first_line, result_of
+from reconciler.tasks.status import TaskStatus, by_state, count_in, counts, open_requests
 
 if TYPE_CHECKING:
     from reconciler.app.results import ResultsReport
@@ -78,10 +80,9 @@ class ResultsView(StatusesView):
         )
 
     def table(self) -> Iterable[Sequence[object]]:
-        """A row per task, with the plain values of its data."""
-        names = self.report.columns
-        head = (*_CSV_COLUMNS, *(f"data.{name}" for name in names))
-        return [head, *(_csv_row(status, names) for status in self.statuses)]
+        """A row per task, also for those that keys had before."""
+        rows = [*map(_csv_row, self.statuses), *map(_csv_row_of_other, self.report.others)]
+        return [_CSV_COLUMNS, *([row.get(name, "") for name in _CSV_COLUMNS] for row in rows)]
 
     def summary(self) -> str:
         counted = f"Results: {status_summary(self.statuses)}".removesuffix(".")
@@ -199,31 +200,48 @@ def _result(status: TaskStatus) -> Document:
 
 
 _CSV_COLUMNS = (
-    *("orgName", "key", "status", "pullRequests", "answer", "error", "unmet"),
-    *("taskId", "url", "file"),
+    *("orgName", "key", "status", "pullRequests", "answer", "data", "error", "unmet"),
+    *("tokens", "createdAt", "taskId", "url", "file"),
 )
 
 
-def _csv_row(status: TaskStatus, names: Iterable[str]) -> tuple[object, ...]:
+def _csv_row(status: TaskStatus) -> dict[str, object]:
     result = result_of(status)
-    data = result.data if isinstance(result.data, Mapping) else {}
-    return (
-        status.ref.org_name,
-        status.ref.key,
-        status.state.value,
-        pull_requests_text(result.pull_requests),
-        first_line(result.answer),
-        " ".join(result.error.split()),
-        "; ".join(word(reason).summary for reason in status.unmet),
-        status.task_id or "",
-        status.url or "",
-        status.file,
-        *(_plain(data.get(name)) for name in names),
-    )
+    return {
+        "orgName": status.ref.org_name,
+        "key": status.ref.key,
+        "status": status.state.value,
+        "pullRequests": _addresses(result.pull_requests),
+        "answer": result.answer,
+        "data": "" if result.data is ABSENT else json.dumps(result.data, ensure_ascii=False),
+        "error": " ".join(result.error.split()),
+        "unmet": "; ".join(word(reason).summary for reason in status.unmet),
+        **_usage(status.raw),
+        "taskId": status.task_id or "",
+        "url": status.url or "",
+        "file": status.file,
+    }
 
 
-def _plain(value: object) -> object:
-    """A value as a cell of a table; empty if it is null, a list or an object."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str | int | float) else ""
+def _csv_row_of_other(other: OtherTask) -> dict[str, object]:
+    return {
+        "orgName": other.ref.org_name,
+        "key": other.ref.key,
+        "status": other.state.value,
+        **_usage(other.outputs),
+        "taskId": other.task_id,
+        "file": other.file,
+    }
+
+
+def _usage(outputs: Mapping[str, object]) -> dict[str, object]:
+    tokens, created = count_in(outputs, "tokensUsed"), instant(outputs.get("createdAt"))
+    return {
+        "tokens": "" if tokens is None else tokens,
+        "createdAt": "" if created is None else rfc3339(created),
+    }
+
+
+def _addresses(requests: Iterable[ListedPullRequest]) -> str:
+    """The addresses of pull requests; the name of one that has none."""
+    return ", ".join(f"{each.url or each.text}{merged(each)}" for each in requests)

@@ -37,29 +37,6 @@ _GROUPS = re.compile(rf"{_PART.pattern}(?:/{_PART.pattern}){{0,19}}")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)+")
 
 
-MAX_COLUMNS = 50
-"""Properties of the data that a table shows."""
-
-_SCALARS = frozenset({"string", "number", "integer", "boolean", "null"})
-
-
-def scalar_names(schema: Mapping[str, object]) -> list[str]:
-    """The properties that a schema of data names and whose values are no lists or objects, in its
-    order."""
-    properties = schema.get("properties")
-    named = properties.items() if isinstance(properties, Mapping) else ()
-    return [name for name, part in named if isinstance(part, Mapping) and _is_scalar(part)]
-
-
-def _is_scalar(part: Mapping[str, object]) -> bool:
-    kinds, values = part.get("type"), part.get("enum", [part.get("const")])
-    if kinds is not None:
-        return _SCALARS.issuperset(kinds if isinstance(kinds, list) else [kinds])
-    is_limited = "enum" in part or "const" in part
-    values = values if isinstance(values, list) else []
-    return is_limited and not any(isinstance(value, list | dict) for value in values)
-
-
 class ListedPullRequest(NamedTuple):
     """A pull request as the service lists it; `repo` is Pulumi's."""
 

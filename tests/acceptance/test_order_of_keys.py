@@ -48,7 +48,7 @@ def test_lists_of_recorded_tasks_sort_numbers_as_numbers(place: LiveTasks) -> No
         assert keys_in(place.run(*command)[1]) == KEYS, command
     logs = place.run("logs", "k*")[1]
     assert keys_in("".join(re.findall(r"==> .* <==", logs))) == KEYS
-    assert keys_in(place.run("status", "--totals", "--format", "csv")[1]) == KEYS
+    assert keys_in(place.run("results", "--format", "csv")[1]) == KEYS
 
 
 def test_the_state_keeps_the_order_of_its_keys(place: LiveTasks) -> None:

@@ -69,7 +69,6 @@ def test_only_keys_are_printed_one_a_line(folder: Path, capsys: pytest.CaptureFi
     assert run(["apply", *LOCAL, "--yes", "--target", "other/*"]) == 0
     assert "other/iam-keys" in keys("status")
     assert run(["apply", *LOCAL, "--format", "keys"]) == 1
-    assert run(["status", *LOCAL, "--totals", "--format", "keys"]) == 1
 
 
 def test_no_recorded_key_is_printed_as_an_option_or_a_glob(

@@ -200,7 +200,7 @@ def test_the_error_about_a_removed_task_is_withheld(sandbox: Sandbox) -> None:
     path.write_text("version: 1\norgName: acme\ntasks: {}\nremoved: [secret]\n")
     assert run(sandbox, "apply")[0].results() == {"secret": "forgotten"}
     set_rules(sandbox, Rule("get", Fault("status", status=500, text=PROMPT, headers=ID)))
-    ended, text = run(sandbox, "status", "--totals")
+    ended, text = run(sandbox, "results", "--format", "csv")
     assert ended.code == 1
     assert_silent(text)
 

@@ -7,7 +7,6 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -237,32 +236,3 @@ class Local:
 
     def tasks_by_work(self) -> dict[str, list[str]]:
         raise AssertionError
-
-
-def test_status_shows_the_total_usage(place: LiveTasks) -> None:
-    place.write({"other": "finishing as well"})
-    (place.folder / "tasks" / "all.yaml").rename(place.folder / "tasks" / "more.yaml")
-    place.write(ONE)
-    assert place.run("apply", "--yes")[0] == 0
-    place.time.advance(LONGER)
-    code, out, err = place.run("status", "--totals")
-    assert (code, err) == (0, "")
-    rows = [row.split() for row in out.splitlines() if row]
-    today = datetime.now(UTC).date().isoformat()
-    assert {row[0] for row in rows[1:3]} == {"tasks/more.yaml", "tasks/all.yaml"}
-    assert rows[4][:2] == [today, "2"]
-    assert out.splitlines()[-2].endswith("tokens, used by 2 tasks.")
-    assert out.splitlines()[-1].startswith("Budget: 5.0k of 4.0k tokens used, until ")
-    tasks = place.document("status")["tasks"]
-    used = {task["key"]: task["outputs"]["tokensUsed"] for task in tasks}
-    document = place.document("status", "--totals")
-    assert document["totals"]["tokens"] == sum(used.values())
-    assert {one["file"]: one["tokens"] for one in document["totals"]["byFile"]} == {
-        "tasks/all.yaml": used["one"],
-        "tasks/more.yaml": used["other"],
-    }
-    assert document["budget"]["organizations"][0]["exhausted"] is True
-    for chosen in ("one", "tasks/all.yaml"):
-        totals = place.document("status", "--totals", chosen)["totals"]
-        assert (totals["tasks"], totals["tokens"]) == (1, used["one"])
-    assert "totals" not in place.document("status")

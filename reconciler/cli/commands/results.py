@@ -24,7 +24,7 @@ from reconciler.render import KEYS, TABLE_FORMATS
         ("taskctl results", "show the pull requests and answers of all tasks"),
         ("taskctl results 'upgrade@*' -v", "show the full answers of the tasks of an entry"),
         ("taskctl results --format json", "print JSON with the data in each answer, for a program"),
-        ("taskctl results --format csv > results.csv", "write a CSV file for a spreadsheet"),
+        ("taskctl results --format csv > results.csv", "write a CSV file, with the tokens used"),
         ("taskctl results --report markdown=results.md", "also write a report for a comment"),
     ],
 )
@@ -34,10 +34,11 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
 
     The answer is the last message of a task that has finished, and the data is the last JSON block
     in it. Pull requests are those that the service lists, whether or not they are open.
-    Markdown reports contain answers only with -v.
+    Markdown reports contain answers only with -v. CSV has rows for replaced and removed tasks, too.
     """
     from reconciler.app.results import results
 
-    report = results(call.ctx, selectors)
+    with_others = call.out.options.format in TABLE_FORMATS
+    report = results(call.ctx, selectors, with_others=with_others)
     call.out.report(report)
     return report.code if exits else 0

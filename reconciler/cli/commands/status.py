@@ -1,4 +1,4 @@
-"""`taskctl status`: shows the status of recorded tasks, and the tokens that they used."""
+"""`taskctl status`: shows the status of recorded tasks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import READS, SELECTION, duration, first_given, option
+from reconciler.cli.options import READS, SELECTION, duration, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
-from reconciler.model.options import By
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.render import KEYS, TABLE_FORMATS
+from reconciler.render import KEYS
 
 if TYPE_CHECKING:
     from reconciler.app.status import StatusReport
@@ -57,24 +56,6 @@ def _states(
         "running, 0 if all are done.",
     ),
     option(
-        "--totals",
-        is_flag=True,
-        help="Show the tokens used, by manifest and by day of creation (UTC), including removed "
-        "tasks.",
-    ),
-    option(
-        "--since",
-        metavar="DATE|DURATION",
-        help="With --totals: only tasks created since a date such as 2026-11-01 (UTC), or within a "
-        "duration such as 30d.",
-    ),
-    option(
-        "--by",
-        type=click.Choice([by.value for by in By]),
-        help="With --totals: how to group. `team` is the team of the token that created the "
-        "task, or the user for personal tokens.",
-    ),
-    option(
         "--notify",
         is_flag=True,
         help="Notify the webhook in TASKCTL_NOTIFY_URL of newly waiting and failed tasks.",
@@ -87,7 +68,7 @@ def _states(
         "of the schedule.",
     ),
     *READS,
-    formats=(*TABLE_FORMATS, *KEYS),
+    formats=KEYS,
     examples=[
         ("taskctl status", "show all recorded tasks, those that need attention first"),
         (
@@ -98,11 +79,6 @@ def _states(
         (
             "taskctl status --status failed --format keys",
             "print only the keys of failed tasks, one per line",
-        ),
-        ("taskctl status --totals", "show the tokens used, by manifest and by day"),
-        (
-            "taskctl status --totals --since 30d --by team --format csv",
-            "print CSV for a spreadsheet",
         ),
         ("taskctl status --notify -q", "in a scheduled job: notify a chat of changes"),
         (
@@ -116,9 +92,6 @@ def command(
     selectors: tuple[str, ...],
     states: frozenset[TaskState],
     exits: bool,
-    totals: bool,
-    since: str | None,
-    by: str | None,
     notify: bool,
     notify_since: timedelta,
 ) -> int:
@@ -127,36 +100,17 @@ def command(
     The service only reports running or idle; the other statuses are derived from its events. A task
     that is unmet, gone, stopped, cancelled or unresolved counts as failed.
     """
-    from reconciler.app.status import NOTIFY_URL, Notify, read_totals, status
+    from reconciler.app.status import NOTIFY_URL, Notify, status
     from reconciler.render.notification import notification_text
     from reconciler.tasks.status import exit_code
 
     out = call.out
-    as_table = out.options.format in TABLE_FORMATS
-    _check_options(call.click, out.options.format)
     if notify and not os.environ.get(NOTIFY_URL, "").strip():
         raise UsageError("notifyUrl", variable=NOTIFY_URL)
-    if totals:
-        groups = (By(by),) if by else (By.TASK,) if as_table else (By.FILE, By.DAY)
-        out.report(read_totals(call.ctx, selectors, groups, states=states, since=since))
-        return 0
     news = Notify(notify_since, notification_text) if notify else None
     report = status(call.ctx, selectors, states=states, notify=news)
     _show(out, report, Severity.ERROR if exits else Severity.WARNING)
     return exit_code(report.statuses) or int(bool(report.diagnostics)) if exits else 0
-
-
-def _check_options(ctx: click.Context, format_name: str) -> None:
-    """UsageError for options that do not fit together."""
-    own = ctx.params
-    if own["totals"]:
-        if format_name in KEYS:
-            raise UsageError("exclusive", option="--totals", other="--format keys")
-        if other := first_given(ctx, ["notify", "exits"]):
-            name = "--exit-code" if other == "exits" else f"--{other}"
-            raise UsageError("exclusive", option="--totals", other=name)
-    elif own["since"] or own["by"] or format_name in TABLE_FORMATS:
-        raise UsageError("totals")
 
 
 def _show(out: Output, report: StatusReport, severity: Severity) -> None:

@@ -10,9 +10,10 @@ from reconciler.render import safe
 from reconciler.render.style import Style
 from reconciler.render.view import ReportView
 
-_FORMULA = re.compile(r"(^|;)(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""What comes before a formula: the start of a cell, or the semicolon, which separates cells where a
-comma is the decimal point. Some locales also know the signs in full width."""
+_FORMULA = re.compile(r"(?m)(^|;)(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""What comes before a formula: the start of a cell or of a line in it, or the semicolon, which
+separates cells where a comma is the decimal point. A spreadsheet that expects semicolons ignores
+the quotes of a cell with several lines. Some locales also know the signs in full width."""
 
 
 def render(view: ReportView, style: Style) -> str:
@@ -23,8 +24,8 @@ def render(view: ReportView, style: Style) -> str:
 
 
 def _cell(value: object) -> object:
-    """A value without control characters that no spreadsheet interprets as a formula."""
+    """A value without control characters, except line feeds, and without formulas."""
     if not isinstance(value, str):
         return value
-    text = safe.line(value)
+    text = safe.block(value)
     return _FORMULA.sub(r"\1'", text)
