@@ -26,6 +26,8 @@ def lines_of(path: Path) -> int:
         match node:
             case ast.Expr(value=ast.Constant(value=str())):
                 texts.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            case _:
+                pass
     with tokenize.open(path) as file:
         held = {
             line

@@ -66,6 +66,8 @@ def _code(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
             return
         case ast.expr() | ast.stmt():
             yield node
+        case _:
+            pass
     for name, value in ast.iter_fields(node):
         if name not in ("annotation", "returns"):
             for child in value if isinstance(value, list) else [value]:

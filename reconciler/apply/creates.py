@@ -200,6 +200,8 @@ class TaskCreator:
                 self._throttle.known(generation)
             case Unknown(why, retry_after):
                 self._throttle.unknown(generation, retry_after, why)
+            case NotSent():
+                pass
         if isinstance(outcome, Refused) and outcome.status == PAYMENT_REQUIRED:
             with self._lock:
                 self._used_up.add(ref.org_name)

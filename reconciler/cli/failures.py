@@ -41,6 +41,8 @@ def failure_of(
             why, file = error.strerror or str(error) or type(error).__name__, error.filename
             place = Place(os.fsdecode(file)) if isinstance(file, str | bytes) else NOWHERE
             return 1, [diagnostic(Code.OS_ERROR, at=place, why=why)]
+        case _:
+            pass
     if verbose:
         trace = _trace(error, protects=protects)
         write_stderr(safe.block(_without_token("".join(trace))))

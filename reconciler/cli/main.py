@@ -182,7 +182,8 @@ class ExitHandler:
                 return error.code if isinstance(error.code, int) else int(error.code is not None)
             case BrokenPipeError():
                 return 1
-        return self._show(error)
+            case _:
+                return self._show(error)
 
     def _show(self, error: BaseException) -> int:
         """Shows why the command failed: in a result for programs, unless that is written already,

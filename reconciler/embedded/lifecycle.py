@@ -163,4 +163,5 @@ def _label(entity: JsonObject) -> str:
             return f"pull request #{entity['number']}"
         case "repository":
             return f"repository {entity['org']}/{entity['name']}"
-    return f"policy {entity.get('name') or entity.get('id')}"
+        case _:
+            return f"policy {entity.get('name') or entity.get('id')}"

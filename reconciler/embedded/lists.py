@@ -115,17 +115,21 @@ def _one_of(query: Query, name: str, allowed: Sequence[str]) -> str | None:
 def _read_token(token: str, sort_by: str, direction: str) -> tuple[SqlValue, int, int]:
     """The sort key and number of the last row, and the time at which the list was sorted."""
     match _decode(token):
-        case [str(by), str(way), (str() | int()) as key, int(seq), int(now_ms)]:
-            if (by, way) == (sort_by, direction):
-                return key, seq, now_ms
-    raise _bad_token()
+        case [by, way, (str() | int()) as key, int(seq), int(now_ms)] if (by, way) == (
+            sort_by,
+            direction,
+        ):
+            return key, seq, now_ms
+        case _:
+            raise _bad_token()
 
 
 def _read_event_token(token: str) -> int:
     match _decode(token):
         case ["events", int(number)]:
             return number
-    raise _bad_token()
+        case _:
+            raise _bad_token()
 
 
 def _encode(parts: list[SqlValue]) -> str:

@@ -112,7 +112,8 @@ def _invalid(violation: Violation) -> _Facts:
             return Code.VALUE_TOO_LONG, "", {"length": len(value), "limit": expected}
         case "minimum" | "maximum" as rule:
             return Code.INVALID_VALUE, rule, {"limit": expected, **fact}
-    return Code.INVALID_VALUE, "", {"rule": str(violation.rule), **fact}
+        case _:
+            return Code.INVALID_VALUE, "", {"rule": str(violation.rule), **fact}
 
 
 def _wrong_type(

@@ -106,7 +106,8 @@ class HoldRules:
                 return Progress.UNFINISHED
             case Absence.NOT_DUE:
                 return Progress.MISSING
-        return Progress.FAILED  # nothing will create it
+            case Attempt() | Absence.OVER:  # nothing will create it
+                return Progress.FAILED
 
     def _with_stopped(self, found: dict[TaskRef, PlannedTask]) -> dict[TaskRef, PlannedTask]:
         """The held tasks; those whose `after` names one that has stopped have stopped as well."""

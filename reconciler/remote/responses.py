@@ -256,4 +256,5 @@ def _known(cause: BaseException) -> _Classified | None:
             return Code.NO_RESPONSE, "cut", {}
         case TooLargeError():
             return Code.NO_RESPONSE, "large", {"limit": limits.RESPONSE_BYTES >> 20}
-    return None
+        case _:
+            return None

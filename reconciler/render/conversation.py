@@ -61,6 +61,8 @@ class ConversationText:
                 return [self._line(f"unknown event type {entry.label}")]
             case Kind.CANCELLED:
                 return [self._line(text)]
+            case _:
+                pass
         return _prose(text, self._inner, terminal=self._terminal)
 
     def _tool(self, entry: ConversationEntry) -> list[str]:

@@ -132,8 +132,9 @@ class Conversation:
                 yield _note(at, "compressed", text=message or text_in(body, "status"))
             case "change_entities":
                 yield from _entities(body, at)
-            case kind if kind not in _SILENT:
-                yield ConversationEntry(Kind.UNKNOWN, at, label=kind)
+            case kind:
+                if kind not in _SILENT:
+                    yield ConversationEntry(Kind.UNKNOWN, at, label=kind)
 
     def _message(self, body: Mapping[str, object], at: datetime | None) -> Entries:
         text = text_in(body, "content")

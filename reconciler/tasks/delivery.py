@@ -66,5 +66,6 @@ def delivery_error(
             if command:
                 case = "known.answer" if what else "hidden.answer"
             return error(Code.NOT_THE_CREATOR, case, at=place, **facts)
-    case = {401: "unauthorized", 429: "throttled"}.get(failed.status, "")
-    return error(Code.DELIVERY_REJECTED, case, at=place, **facts)
+        case _:
+            case = {401: "unauthorized", 429: "throttled"}.get(failed.status, "")
+            return error(Code.DELIVERY_REJECTED, case, at=place, **facts)

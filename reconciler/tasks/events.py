@@ -202,7 +202,8 @@ def _after_user(summary: EventSummary, event: Event) -> EventSummary:
             return replace(summary, last=Last.ASKED, words="", approvals=left)
         case "tool_result":
             return replace(summary, last=Last.ASKED, words="", parked=_parked(summary, event))
-    return summary
+        case _:
+            return summary
 
 
 def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
@@ -220,6 +221,8 @@ def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
             return replace(summary, last=Last.WORKING, words="", parked=())
         case "tool_response":
             return replace(summary, last=Last.WORKING, words="", parked=_parked(summary, event))
+        case _:
+            pass
     if kind not in _WORKING:
         return summary
     approvals = summary.approvals

@@ -82,7 +82,8 @@ def state_of(raw: Mapping[str, object], summary: EventSummary) -> TaskState:
             return TaskState.DONE
         case Last.WORKING:
             return TaskState.STOPPED
-    return TaskState.RUNNING  # it has received a message and not started on it yet
+        case Last.NOTHING | Last.ASKED:  # it has not started on its message yet
+            return TaskState.RUNNING
 
 
 def parked_calls(raw: Mapping[str, object], summary: EventSummary) -> tuple[ToolCall, ...]:

@@ -103,6 +103,8 @@ class Steps:
                 yield from self._send(world, me)
             case "sent":
                 yield from self._receive(world, me)
+            case _:
+                pass
 
     def _read(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
         planned = taskctl.plan(world, me, self._setting)

@@ -148,6 +148,8 @@ class Page:
                 self.said.append(params["entry"]["text"])
             case "Network.requestWillBeSent":
                 self.asked.append(params["request"]["url"])
+            case _:
+                pass
 
 
 @contextmanager

@@ -104,7 +104,8 @@ class Handler(BaseHTTPRequestHandler):
                     return world.budget()
                 case "default-org":
                     return 200, {"GitHubLogin": world.habits.default_org, "Messages": []}
-            raise ProblemError(404, "Not Found")
+                case _:
+                    raise ProblemError(404, "Not Found")
         except ProblemError as problem:
             return problem.status, {"code": problem.status, "message": problem.message}
 
@@ -198,4 +199,5 @@ def route(method: str, path: str) -> tuple[str, str, str | None]:
             return {"GET": "get", "PATCH": "patch"}.get(method, "other"), org, task_id
         case ["api", "preview", "agents", org, "tasks", task_id, "events"]:
             return "events", org, task_id
-    return "other", "", None
+        case _:
+            return "other", "", None

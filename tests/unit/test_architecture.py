@@ -90,6 +90,8 @@ def imports(path: Path) -> tuple[str, ...]:
                 found += [f"{module}.{alias.name}" for alias in names]
             case ast.ImportFrom():
                 found.append("a relative import")
+            case _:
+                pass
     return tuple(found)
 
 

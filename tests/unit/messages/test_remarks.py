@@ -53,6 +53,8 @@ def test_every_problem_of_damaged_data_has_a_wording() -> None:
             match node:
                 case ast.Call(ast.Name(id="ShapeError"), [_, ast.Constant(value=str(case))]):
                     named.add(f"shape.{case}")
+                case _:
+                    pass
     assert named == {case for case in CATALOG if case.startswith("shape.")}
 
 

@@ -218,6 +218,8 @@ def test_attempts_whose_outcome_the_state_knows_stay_closed(path: Path, outcome:
                 session.append(Retired(record(9).retired(NOON, adoptable=True)))
             case "open":
                 session.append(Forgotten(record(9).ref), Attempted(attempt(9)))
+            case _:
+                pass
         session.save()
         session.append(Attempted(attempt(7)), Closed(mark_at(7), "refused"))
     sibling(path, ".journal").write_bytes(left)
