@@ -17,6 +17,7 @@ from reconciler.app.results import in_manifest_order
 from reconciler.app.wait import End, Expected, TaskWait, WaitOptions, is_unavailable
 from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import ApplyReport, of_both_waves
+from reconciler.manifest.digest import declared_digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.task_state import TaskState
@@ -84,9 +85,14 @@ def _run_wave(
     space: Workspace,
     request: ApplyRequest,
     follows: Sequence[TaskRef] | None = None,
+    before: Wave | None = None,
 ) -> tuple[Applied, Wave]:
-    """TaskctlError if nothing was sent."""
-    session = ctx.open_state("apply")
+    """TaskctlError if nothing was sent; also if others have applied other manifests, or edited the
+    state, since the wave `before`."""
+    command = " ".join(("apply", *request.paths))[:_MAX_COMMAND]
+    digest = declared_digest(space.manifests, space.scope)
+    declared = before.declared if before is not None else None
+    session = ctx.open_state(command, digest=digest, follows=declared)
     try:
         wave = Wave(ctx, space, session, request, follows)
         return wave.run(), wave
@@ -95,6 +101,7 @@ def _run_wave(
             session.close()
 
 
+_MAX_COMMAND = 200
 _UNKNOWN = TaskProgress(TaskState.RUNNING)
 _DONE = TaskProgress(TaskState.DONE)
 
@@ -201,7 +208,7 @@ class _LaterWaves:
         self._has_continued = True
         try:
             applied, self._wave = _run_wave(
-                self._ctx, self._space, self._request, follows=self._follows
+                self._ctx, self._space, self._request, self._follows, self._wave
             )
         except TaskctlError as problem:
             if not is_unavailable(problem):

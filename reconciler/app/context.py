@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reconciler.remote.credentials import Resolved
     from reconciler.state.attempt import Attempt, Duplicate, RetiredTask
     from reconciler.state.location import StateLocation
+    from reconciler.state.lock import Declared
     from reconciler.state.model import Record, State
     from reconciler.state.session import Session
     from reconciler.system.cache import UserCache
@@ -194,24 +195,31 @@ class Context:
         return state
 
     def open_state(
-        self, purpose: str, location: StateLocation | None = None, *, moves: bool = False
+        self,
+        purpose: str,
+        location: StateLocation | None = None,
+        *,
+        moves: bool = False,
+        digest: str = "",
+        follows: Declared | None = None,
     ) -> Session:
         """Locks and opens the state, or that of another `location`, for changes. StateError if it
-        is locked or unusable; `moves`: a state that was moved may be opened."""
+        is locked or unusable; `moves`: a state that was moved may be opened. For `digest` and
+        `follows`, see `Claim`."""
         from reconciler.app.ci import this_run
         from reconciler.state.location import Claim
         from reconciler.state.session import Session
 
-        is_check = self.is_shared and not self.connection.lock_timeout
-        note = "locked_check" if is_check else "locked"
-        claim = Claim(
-            self.backend.name,
-            purpose,
-            self.connection.lock_timeout,
-            lambda holder: self.ui.note(note, holder=holder),
-        )
+        run = this_run(self.client if self.has_client else None, self.clock)
+        timeout = self.connection.lock_timeout
+        note = "locked_check" if self.is_shared and not timeout else "locked"
+
+        def waiting(holder: str) -> None:
+            self.ui.note(note, holder=holder)
+
+        claim = Claim(self.backend.name, purpose, timeout, waiting, run, digest, follows)
         session = Session.open(location or self.location, claim, moves=moves)
-        session.sign(this_run(self.client if self.has_client else None, self.clock))
+        session.sign(run)
         self._protect_recorded(session.state)
         self.ui.diagnostics(session.warnings())
         return session
@@ -237,15 +245,6 @@ class Context:
         self.ui.detail("backend", name=backend.name, source=backend.source)
         return backend
 
-    def embedded_file(self, name: str) -> Path:
-        """The file of an embedded service, relative to the working directory. TaskctlError if it,
-        or a file that SQLite keeps beside it, is a link out of the repository."""
-        path = self.settings.root / name
-        refuse_link_out(self.settings.root, name, "write")
-        for suffix in ("-journal", "-wal", "-shm"):
-            refuse_link_out(self.settings.root, f"{resolved(path)}{suffix}", "write")
-        return path
-
     @cached_property
     def client(self) -> Client:
         """A client of the backend, over HTTP or of the embedded service in this process."""
@@ -260,7 +259,7 @@ class Context:
         if backend.local_db is not None:
             from reconciler.embedded.app import App
 
-            app = App(self.embedded_file(str(backend.local_db)), now=self.clock.now)
+            app = App(self.settings.embedded_file(str(backend.local_db)), now=self.clock.now)
             self._open.callback(app.close)
         connections = self.connection.parallelism + 2
         transport = Transport(backend.name, token.value, app=app, connections=connections)

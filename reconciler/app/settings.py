@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.manifest.repository import resolved
+from reconciler.manifest.repository import refuse_link_out, resolved
 from reconciler.model import limits
 from reconciler.model.options import SETTLE_TIME
 from reconciler.model.value import Value
@@ -57,6 +57,15 @@ class Settings(Value, frozen=True):
     def names(self, typed: Iterable[str]) -> tuple[str, ...]:
         """PATHs that the user typed, relative to `root`."""
         return tuple(_moved(path, self.folder, self.root) for path in typed)
+
+    def embedded_file(self, name: str) -> Path:
+        """The file of an embedded service, relative to `root`. TaskctlError if it, or a file that
+        SQLite keeps beside it, is a link out of the repository."""
+        path = self.root / name
+        refuse_link_out(self.root, name, "write")
+        for suffix in ("-journal", "-wal", "-shm"):
+            refuse_link_out(self.root, f"{resolved(path)}{suffix}", "write")
+        return path
 
     def typed(self, name: str) -> str:
         """A path relative to `root`, as the user would type it."""

@@ -44,6 +44,7 @@ from reconciler.system import memory
 if TYPE_CHECKING:
     from reconciler.app.ui import ApplyProgress
     from reconciler.model.task import TaskRef
+    from reconciler.state.lock import Declared
     from reconciler.state.model import State
     from reconciler.state.session import Session
     from reconciler.system.stop import Stop
@@ -121,6 +122,11 @@ class Wave:
         """Whether a person may be asked about single tasks: not if the plan was reviewed before."""
         is_reviewed = self._yes or self._request.expected is not None
         return self._ctx.ui.interactive and not is_reviewed
+
+    @property
+    def declared(self) -> Declared | None:
+        """What is kept with the lock of the state."""
+        return self._session.declared
 
     @property
     def state(self) -> State:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 class DeclaredEntry(Value, frozen=True):
     """An entry. `rows` are the keys that its rows have without a period, by organization (None:
-    the default one). `latest`: the last period that may be due in any time zone."""
+    the default one). `latest`: the last period that may be due in any time zone. `written`: see
+    `Expansion`."""
 
     file: str
     name: str
@@ -27,6 +28,7 @@ class DeclaredEntry(Value, frozen=True):
     upcoming: tuple[Period, ...] = ()
     latest: Period | None = None
     expect: Expectation | None = None
+    written: object = None
 
     def in_org(self, org_name: str) -> DeclaredEntry:
         """With the default organization."""
@@ -91,6 +93,7 @@ def entries_of(documents: Iterable[Document]) -> tuple[DeclaredEntry, ...]:
                     made.upcoming,
                     made.latest,
                     document.expectations.get(name),
+                    made.written,
                 )
             )
     return tuple(found)

@@ -18,6 +18,7 @@ from reconciler.model.value import replace
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.engines import Denied, Full, Unsure, scheme_of
+from reconciler.state.lock import Declared
 from reconciler.state.model import State
 from reconciler.state.register import HeadMovedError, UnknownWriteError, state_error
 from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
@@ -32,12 +33,20 @@ _SHARE_OF_WRITE, _MAX_WAIT = 0.2, 0.02
 class HeldHead:
     """`state.location.HeldState` of a shared state."""
 
-    def __init__(self, store: Store, taken: Snapshot, clock: Clock, proved: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        taken: Snapshot,
+        clock: Clock,
+        proved: float,
+        edited: Declared | None,
+    ) -> None:
         """`taken` is the version with which this process took the lock; `proved` is the time before
-        it was written, in seconds since boot."""
+        it was written, in seconds since boot; `edited` is what is declared after an edit."""
         self._store, self._register, self._clock = store, store.register, clock
         self._display_name, self._pace = self._register.display_name, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
+        self._edited = edited
         fill = taken.saved.fill
         self._size = fill.saved if fill is not None else 0
         self._stored = fill.saved + fill.journal if fill is not None else 0
@@ -50,6 +59,14 @@ class HeldHead:
     @property
     def exists(self) -> bool:
         return True
+
+    @property
+    def declared(self) -> Declared | None:
+        return self._head.declared
+
+    def note_edit(self) -> None:
+        with self._writing:  # and with the edit itself, it is written
+            self._head = replace(self._head, declared=self._edited)
 
     def log(self, durable: Durable) -> GroupCommit:
         return GroupCommit(

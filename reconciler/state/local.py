@@ -21,7 +21,7 @@ from reconciler.state.file import StateSource
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold
 from reconciler.state.location import Claim, Taken
-from reconciler.state.lock import Lock
+from reconciler.state.lock import Declared, Lock
 from reconciler.state.model import State
 from reconciler.system import disk
 
@@ -90,12 +90,13 @@ class LocalState:
             # and the journal elsewhere.
             raise StateError.about(self.display_name, Code.STATE_PLACE, "mount")
         lock = Lock(self.lock, display_name=self.display_name)
-        lock.take(claim.purpose, claim.lock_timeout, claim.waiting)
+        lock.take(claim.lock_timeout, claim.waiting)
         try:
+            lock.write(claim.purpose, claim.declared(lock.content.declared, self.display_name))
             if self.links() > 1:
                 lock.take_file(self.path)
             loaded = self._load(claim.backend, is_held=True)
-            return Taken(HeldFile(self, lock, loaded), loaded.saved, loaded.replay.events)
+            return Taken(HeldFile(self, lock, loaded, claim), loaded.saved, loaded.replay.events)
         except BaseException:
             lock.release()
             raise
@@ -191,8 +192,9 @@ class LocalState:
 class HeldFile:
     """`state.location.HeldState` of a file."""
 
-    def __init__(self, place: LocalState, lock: Lock, loaded: Loaded) -> None:
+    def __init__(self, place: LocalState, lock: Lock, loaded: Loaded, claim: Claim) -> None:
         self._place, self._lock, self._replay = place, lock, loaded.replay
+        self._purpose, self._edited = claim.purpose, claim.edited(lock.content.declared)
         self._version, self._content = loaded.version, loaded.content
         self._header = Header.of(loaded.saved, loaded.content)
         self._journal: Journal | None = None
@@ -202,6 +204,14 @@ class HeldFile:
     @property
     def exists(self) -> bool:
         return self._version is not None
+
+    @property
+    def declared(self) -> Declared | None:
+        return self._lock.content.declared
+
+    def note_edit(self) -> None:
+        if self._edited != self.declared:
+            self._lock.write(self._purpose, self._edited)
 
     def log(self, durable: Durable) -> Journal:
         self._journal = Journal(

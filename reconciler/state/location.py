@@ -7,19 +7,51 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
-from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, StateError
+from reconciler.state.attempt import Run
 from reconciler.state.commit import Durable, GroupCommit
+from reconciler.state.lock import Declared
 from reconciler.state.model import Event, State
 
 
 class Claim(NamedTuple):
     """A request for the lock of a state. `purpose`, such as `apply`, is shown to processes that
-    find it locked; `waiting` is called once before a wait, with a description of the holder."""
+    find it locked; `waiting` is called once before a wait, with a description of the holder.
+    `digest` identifies what an apply declares (others: empty), and a later wave `follows` what
+    the one before has left with the lock."""
 
     backend: str
     purpose: str
     lock_timeout: timedelta = timedelta()
     waiting: Callable[[str], None] | None = None
+    run: Run | None = None
+    digest: str = ""
+    follows: Declared | None = None
+
+    def declared(self, before: Declared | None, display_name: str) -> Declared | None:
+        """What is kept with the lock once it is taken. StateError if others have changed what a
+        later wave follows."""
+        if self.follows is not None and before != self.follows:
+            raise _changed(before, self.follows, display_name)
+        if not self.digest or (before is not None and before.digest == self.digest):
+            return before
+        changes = before.changes + 1 if before is not None else 1
+        return Declared(self.digest, changes, self.purpose, self.run)
+
+    def edited(self, declared: Declared | None) -> Declared | None:
+        """The same after this process, unless it is an apply, has edited the state."""
+        if self.digest or declared is None:
+            return declared
+        return declared.edited(self.purpose, self.run)
+
+
+def _changed(before: Declared | None, follows: Declared, display_name: str) -> StateError:
+    code, at = Code.CHANGED_MEANWHILE, Place(display_name)
+    if before is None:
+        return StateError.of(code, "unknown", at=at)
+    case = "edit" if before.digest == follows.digest else ""
+    return StateError.of(code, case, at=at, command=before.command, run=str(before.run))
 
 
 class StateLocation(Protocol):
@@ -54,6 +86,13 @@ class HeldState(Protocol):
     @property
     def exists(self) -> bool:
         """Whether it was ever saved."""
+
+    @property
+    def declared(self) -> Declared | None:
+        """What is kept with the lock."""
+
+    def note_edit(self) -> None:
+        """Call it before the state is edited: then, no later wave follows on an earlier one."""
 
     def log(self, durable: Durable) -> GroupCommit:
         """Opens the log to append events to. Call it once."""

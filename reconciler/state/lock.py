@@ -25,6 +25,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.task import rfc3339
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json
 from reconciler.model.value import Stored
+from reconciler.state.attempt import Run
 from reconciler.system import disk
 
 try:
@@ -74,6 +75,28 @@ class Holder(Stored, frozen=True):
         )
 
 
+class Declared(Stored, frozen=True):
+    """What the applies of a state have declared, kept with its lock. `digest` is that of the tasks
+    and PATHs of the last one. `changes` rises whenever that differs from the one before, and with
+    each edit of the state; `command` and `run` are those of whoever raised it last."""
+
+    digest: str
+    changes: int
+    command: str
+    run: Run | None = None
+
+    def edited(self, command: str, run: Run | None) -> Declared:
+        """After an edit of the state."""
+        return Declared(self.digest, self.changes + 1, command, run)
+
+
+class LockFile(Stored, frozen=True):
+    """The content of a lock file."""
+
+    holder: Holder | None = None
+    declared: Declared | None = None
+
+
 def _pid_namespace() -> str:
     try:
         return str(Path("/proc/self/ns/pid").readlink())
@@ -107,7 +130,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-_MAX_HOLDER = 10_000  # bytes
+_MAX_CONTENT = 10_000  # bytes
 _READS = 25
 _BETWEEN_TRIES = 0.05  # seconds
 _BETWEEN_READS = 0.02  # seconds; a new holder writes its name within a few reads
@@ -120,14 +143,14 @@ class Lock:
         """`path` is the lock file; `display_name` is the state's path in messages."""
         self._path, self._display_name = path, display_name
         self._lock = self._file = -1
+        self.content = LockFile()
         self._opened: disk.FileId = (-1, -1)
 
-    def take(
-        self, purpose: str, timeout: timedelta, waiting: Callable[[str], None] | None = None
-    ) -> None:
+    def take(self, timeout: timedelta, waiting: Callable[[str], None] | None = None) -> None:
         """Waits up to `timeout`. Raises StateError, which names the holder, if it is still locked.
 
-        `waiting` is called once before the wait, with a description of the holder.
+        `waiting` is called once before the wait, with a description of the holder. `content` is
+        then that of the last holder, until `write`.
         """
         end = time.monotonic() + timeout.total_seconds()
         try:
@@ -140,10 +163,15 @@ class Lock:
                 time.sleep(_BETWEEN_TRIES)
         except OSError as problem:
             raise self._cannot(problem) from problem
+        self.content = read_lock(self._path)
+
+    def write(self, purpose: str, declared: Declared | None) -> None:
+        """Writes who has the lock."""
         holder = Holder.here(purpose, "", datetime.now(UTC), "")
+        self.content = LockFile(holder, declared)
         with suppress(OSError):  # on a full disk, the lock is still held
             os.ftruncate(self._lock, 0)
-            os.write(self._lock, encode_json(holder) + b"\n")
+            os.pwrite(self._lock, encode_json(self.content) + b"\n", 0)
 
     def _take(self) -> bool:
         """Whether this process has the lock now. Raises OSError."""
@@ -202,7 +230,7 @@ class Lock:
         """Reads several times, because the file names the previous holder until the new one has
         written its own name."""
         for _ in range(_READS):
-            holder = read_holder(self._path)
+            holder = read_lock(self._path).holder
             if holder is not None and not (holder.host == host_name() and not is_alive(holder.pid)):
                 return str(holder)
             time.sleep(_BETWEEN_READS)
@@ -225,9 +253,9 @@ def lost(name: str, display_name: str) -> StateError:
     return StateError.about(display_name, Code.STATE_LOCK_LOST, name=name)
 
 
-def read_holder(path: Path) -> Holder | None:
-    """The last holder of the lock; None if it is unknown."""
+def read_lock(path: Path) -> LockFile:
+    """The content of a lock file; empty if it is unknown."""
     try:
-        return decode_as(Holder, disk.read_file(path, most=_MAX_HOLDER) or b"")
+        return decode_as(LockFile, disk.read_file(path, most=_MAX_CONTENT) or b"")
     except (OSError, ShapeError):
-        return None
+        return LockFile()

@@ -22,6 +22,7 @@ from reconciler.model.value import replace
 from reconciler.state.attempt import Baseline, KeyNotes, RecordChange, Run, kept_outputs
 from reconciler.state.ledger import Ledger
 from reconciler.state.location import Claim, StateLocation, Taken
+from reconciler.state.lock import Declared
 from reconciler.state.model import Attempted, Event, Ran, Record, Recorded, State
 
 
@@ -87,6 +88,11 @@ class Session:
         return self._held.warnings()
 
     @property
+    def declared(self) -> Declared | None:
+        """What applies have declared, as kept with the lock."""
+        return self._held.declared
+
+    @property
     def state(self) -> State:
         """The current state, including everything appended."""
         with self._guard:
@@ -139,6 +145,7 @@ class Session:
         Concurrent callers share one write. The events of one call are written together.
         """
         if events:
+            self._held.note_edit()
             self._log.append(self._signed(events))
 
     def edit(self, events: Sequence[Event]) -> None:
@@ -149,6 +156,7 @@ class Session:
         try:
             with self._log.paused(), ExitStack() as then:
                 then.callback(self._held.release)
+                self._held.note_edit()
                 self._fold(self._signed(events))
                 self._save(last=True)
         except StateError as problem:
@@ -168,6 +176,7 @@ class Session:
     def put(self, state: State) -> None:
         """Replaces the current state; the next save adds one to the serial. Nothing may have been
         appended before."""
+        self._held.note_edit()
         with self._guard:
             self._ledger, self._view, self._marks = Ledger(state), None, None
 

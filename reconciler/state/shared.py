@@ -82,7 +82,7 @@ class SharedState:
                     continue
                 try:
                     snapshot = self._store.load(data, version, claim.backend)
-                    held = self._take_over(snapshot, claim.purpose)
+                    held = self._take_over(snapshot, claim)
                     return Taken(held, snapshot.saved, snapshot.events)
                 except Missing as problem:
                     if self._found()[2] == version:
@@ -118,23 +118,24 @@ class SharedState:
                 if head.epoch != epoch:
                     code, holder = Code.STATE_UNLOCK, str(head.holder)
                     raise self._refused(code, epoch=epoch, now=head.epoch, holder=holder)
-                freed = head.taken_by(_writer(), None)
+                freed = head.taken_by(_writer(), None, head.declared)
                 try:
                     self._swap(freed, version)
                 except HeadMovedError:
                     continue
                 return head.holder
 
-    def _take_over(self, found: Snapshot, purpose: str) -> HeldHead:
+    def _take_over(self, found: Snapshot, claim: Claim) -> HeldHead:
         clock, began = self._clock, self._clock.boot()
-        holder = Holder.here(purpose, self._run, clock.now(), clock.boot_id)
-        head = found.head.taken_by(_writer(), holder)
+        declared = claim.declared(found.head.declared, self.display_name)
+        holder = Holder.here(claim.purpose, self._run, clock.now(), clock.boot_id)
+        head = found.head.taken_by(_writer(), holder, declared)
         register = self._register
         with ThreadPoolExecutor(1, "probe") as pool:
             probed = pool.submit(register.retried, register.engine.probe)
             version = self._swap(head, found.version)
         taken = replace(found, head=head, version=version)
-        held = HeldHead(self._store, taken, clock, began)
+        held = HeldHead(self._store, taken, clock, began, claim.edited(declared))
         try:
             probed.result()
         except BaseException:

@@ -23,7 +23,7 @@ from reconciler.state.attempt import Fill
 from reconciler.state.codec import check_version, decode_event, decode_state
 from reconciler.state.engines import BlobRoom, Full, Missing, Version, check_size
 from reconciler.state.file import StateSource
-from reconciler.state.lock import Holder
+from reconciler.state.lock import Declared, Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
 
@@ -57,6 +57,7 @@ class Head(Stored, frozen=True):
     segments: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     tail: tuple[bytes, ...] = ()
+    declared: Declared | None = None
 
     @property
     def part(self) -> str:
@@ -67,10 +68,10 @@ class Head(Stored, frozen=True):
         """The next head of the same holder, with nothing changed yet."""
         return replace(self, seq=self.seq + 1)
 
-    def taken_by(self, writer: str, holder: Holder | None) -> Head:
+    def taken_by(self, writer: str, holder: Holder | None, declared: Declared | None) -> Head:
         """The next head, with another holder."""
-        seq, epoch = self.seq + 1, self.epoch + 1
-        return replace(self, epoch=epoch, seq=seq, writer=writer, holder=holder)
+        seq, epoch, taken = self.seq + 1, self.epoch + 1, {"holder": holder, "declared": declared}
+        return replace(self, epoch=epoch, seq=seq, writer=writer, **taken)
 
 
 def encode_head(head: Head) -> bytes:

@@ -101,9 +101,10 @@ def command(
     from reconciler.system import memory
 
     memory.resume_collection()
+    settings = call.ctx.settings
     with _access(call) as (token, file):
         app = App(
-            call.ctx.embedded_file(db if db == DATABASE else call.ctx.settings.names([db])[0]),
+            settings.embedded_file(db if db == DATABASE else settings.names([db])[0]),
             token=token,
             identity=LOCAL_IDENTITY if file else None,  # tasks outlive a token
             scenario=scenario_of(scenario, work_time.total_seconds()),

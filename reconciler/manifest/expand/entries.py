@@ -104,6 +104,8 @@ class _Entry:
         if self._has_errors():
             return made
         if made.recurrence is not None:
+            rows = {axis: [row.value for row in rows] for axis, rows in self._axes.items()}
+            made.written = [self._entry, rows]
             made.due = made.recurrence.due(self._now())
             made.upcoming = made.recurrence.upcoming(self._now())
             made.latest = made.recurrence.latest(self._now())

@@ -18,7 +18,8 @@ class Expansion:
     `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
     it. `inputs` is the template of the origins, filled once the prompt file has been read. `due`
     is the period that may be created, `latest` the last one that may be due in any time zone.
-    `rows`: if none is due, the keys of the rows without a period, with their `orgName`.
+    `rows`: if none is due, the keys of the rows without a period, with their `orgName`. `written`
+    is an entry that recurs, with its rows, which no period changes.
     """
 
     tasks: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -33,3 +34,4 @@ class Expansion:
     latest: Period | None = None
     rows: dict[str, str | None] = field(default_factory=dict)
     recurrence: Recurrence | None = None
+    written: object = None

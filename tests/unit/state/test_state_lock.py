@@ -21,7 +21,7 @@ from reconciler.model.diagnostics import StateError
 from reconciler.state import lock as lock_module
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim
-from reconciler.state.lock import Lock, read_holder
+from reconciler.state.lock import Lock, read_lock
 from reconciler.state.session import Session
 from tests.support.crash_points import ROOT
 from tests.support.diagnostics import explanation, raises_with, words_of
@@ -72,7 +72,7 @@ def test_a_second_process_is_locked_out_and_names_the_holder(path: Path) -> None
         with pytest.raises(StateError) as caught:
             open_at(path)
         (said,) = caught.value.diagnostics
-        found = read_holder(path.with_name(path.name + ".lock"))
+        found = read_lock(path.with_name(path.name + ".lock")).holder
         assert found is not None
         assert (found.pid, found.host, found.purpose) == (
             process.pid,
@@ -93,10 +93,10 @@ def test_a_killed_process_holds_no_lock_even_if_the_file_still_names_it(path: Pa
     with holder(path) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert read_holder(lock) is not None
+        assert read_lock(lock).holder is not None
         same = lock.stat().st_ino
         with open_at(path):
-            found = read_holder(lock)
+            found = read_lock(lock).holder
             assert found is not None
             assert found.pid == os.getpid()
         assert lock.stat().st_ino == same
@@ -176,7 +176,7 @@ def test_a_holder_on_another_machine_never_counts_as_dead(path: Path) -> None:
     lock = path.with_name(path.name + ".lock")
     with open_at(path):
         there = {"pid": 2**22 + 1, "host": "far-away", "user": "x", "started": "y", "purpose": "z"}
-        lock.write_text(json.dumps(there))
+        lock.write_text(json.dumps({"holder": there}))
         with raises_with(StateError, "on far-away"):
             open_at(path)
 
