@@ -313,6 +313,7 @@ class Context:
             message_cache(self.caches, self.service, client.identity(), client.scrub),
             parallelism=self.connection.parallelism,
             clock=self.clock,
+            note=self.ui.note,
         )
 
     @cached_property

@@ -207,6 +207,7 @@ class Planning:
         needs = needs_of(inputs, identity, clocks)
         if follow:
             self.progress = self._read_progress(needs.followed)
+        self._survey.is_patient = follow
         self.view = self._survey.read(identity, clocks, needs.lookups)
         return make_plan(inputs, self.view, self.progress)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
+from reconciler.apply.known_tasks import KnownTasks, Unlisted
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
@@ -22,6 +27,8 @@ from reconciler.system.cache import UserCache
 
 FEW = 10
 """Up to this number, tasks are requested individually instead of listing all."""
+
+_FIRST_PAUSE, _LAST_PAUSE = 0.5, 10.0
 
 
 def message_cache(
@@ -47,7 +54,9 @@ class _Findings:
 
 class Survey:
     """Reads one service. `parallelism` is the number of concurrent requests, `clock` the clock of
-    this machine. `seen` are the first messages that may still change, as last read."""
+    this machine; `note` is called with progress. `seen` are the first messages that may still
+    change, as last read; `known` are the tasks that were read because a list lacked them.
+    `is_patient`: a list that lacks known tasks is read again for as long as it may."""
 
     def __init__(
         self,
@@ -56,16 +65,19 @@ class Survey:
         *,
         parallelism: int,
         clock: Clock,
+        note: Callable[..., None] = lambda _, **__: None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.service, self.cache, self.kept = service, cache, Kept()
         self.seen: dict[TaskId, FirstMessage] = {}
+        self.known, self.is_patient = KnownTasks(service), True
         self._parallelism = parallelism
-        self._clock = clock
+        self.clock, self.note, self.sleep = clock, note, sleep
 
     def begin(self) -> tuple[Identity, Clocks]:
         """The identity, and the clocks before anything else is read. RemoteError."""
         identity = self.service.identity()
-        clocks = Clocks(self._clock.now(), self._clock.boot(), self.service.service_clock())
+        clocks = Clocks(self.clock.now(), self.clock.boot(), self.service.service_clock())
         return identity, clocks
 
     def read(self, identity: Identity, clocks: Clocks, lookups: Sequence[Lookup]) -> RemoteView:
@@ -88,6 +100,14 @@ class Survey:
         return RemoteView(identity, clocks, ignored_date=self.service.ignored_date(), **vars(found))
 
 
+class _Listed(NamedTuple):
+    """What was read of a list: the IDs, with the times of creation. `is_whole`: to its end."""
+
+    tasks: dict[str, datetime | None]
+    pages: int
+    is_whole: bool
+
+
 @dataclass(slots=True)
 class _Organization:
     """Reads one organization as its lookup requests.
@@ -106,29 +126,64 @@ class _Organization:
     attempted: set[TaskId] = field(default_factory=set)
 
     def read(self) -> None:
-        lookup, service = self.lookup, self.survey.service
+        lookup = self.lookup
         self.missing.update(lookup.ids)
-        pages = 0
-        if lookup.searches or lookup.creates or len(lookup.ids) > FEW:
-            pages = self._read_list(service.list_tasks(lookup.org_name))
-            if pages > 1 and lookup.searches:
-                # A task that leaves the list meanwhile moves the others up, so that one of them
-                # may be on no page. Reading it as absent could create a duplicate.
-                self._read_list(service.list_tasks(lookup.org_name))
-        self._read_missing(is_listed=pages > 0)
+        is_listed = lookup.searches or lookup.creates or len(lookup.ids) > FEW
+        if is_listed:
+            self._read_checked_list()
+        self._read_missing(is_listed=is_listed)
         self._read_messages()
 
-    def _read_list(self, pages: Iterator[TaskPage]) -> int:
-        """Reads the list, newest first, only as far as necessary. Returns the number of pages."""
-        org_name, found, read = self.lookup.org_name, self.found, 0
-        listed: dict[str, RemoteTask] = {}
+    def _read_checked_list(self) -> None:
+        """Reads the list until it shows each known task that is too young to be listed for
+        certain, if there is time for that."""
+        lookup, survey, found = self.lookup, self.survey, self.found
+        pause, begun = _FIRST_PAUSE, survey.clock.boot()
+        while (missing := self._read_lists()) is not None:
+            left = self._youth_of(missing) - (survey.clock.boot() - begun)
+            if left <= 0 or not survey.is_patient:
+                found.unlisted[lookup.org_name] = missing.why
+                found.newest.pop(lookup.org_name, None)
+                break
+            if pause == _FIRST_PAUSE:
+                survey.note("list_lags", task_id=missing.task_id, seconds=math.ceil(left))
+            survey.sleep(min(pause, left))
+            pause = min(2 * pause, _LAST_PAUSE)
+
+    def _youth_of(self, task: Unlisted) -> float:
+        """Seconds after which the service must list the task."""
+        if task.created_at is None:
+            return 0.0
+        left = min(task.created_at - self.lookup.settled_before, self.lookup.settle_time)
+        return left.total_seconds()
+
+    def _read_lists(self) -> Unlisted | None:
+        """Reads the list, twice if it has pages and is searched. The known task that contradicts
+        it."""
+        lookup, service, org_name = self.lookup, self.survey.service, self.lookup.org_name
+        first = self._read_list(service.list_tasks(org_name))
+        listed = first.tasks
+        if first.pages > 1 and lookup.searches:
+            # A task that leaves the list meanwhile moves the others up, so that one of them may be
+            # on no page. Reading it as absent could create a duplicate.
+            listed = listed | self._read_list(service.list_tasks(org_name)).tasks
+        if org_name in self.found.unlisted:
+            return None
+        return self.survey.known.unlisted(
+            org_name, lookup.known, listed, self.pool, is_whole=first.is_whole
+        )
+
+    def _read_list(self, pages: Iterator[TaskPage]) -> _Listed:
+        """Reads the list, newest first, only as far as necessary."""
+        org_name, found, read, is_whole = self.lookup.org_name, self.found, 0, True
+        listed: dict[str, datetime | None] = {}
         for page in pages:
             read += 1
             if page.problem is not None:
                 found.unlisted[org_name] = page.problem.cause
             kept = []
             for task in page:
-                listed[task.id] = task
+                listed[task.id] = task.created_at
                 if self._add(task, listed):
                     kept.append(task)
             if kept:
@@ -136,11 +191,12 @@ class _Organization:
                     TaskId(org_name, kept[0].id), [t.raw for t in kept], len(kept)
                 )
             if self._is_enough(listed):
+                is_whole = False
                 break
         if org_name not in found.unlisted:
-            found.newest.setdefault(org_name, newest_of(org_name, listed.values(), self.identity))
+            found.newest.setdefault(org_name, newest_of(org_name, listed, self.identity))
         self._keep_newest()
-        return read
+        return _Listed(listed, read, is_whole)
 
     def _add(self, task: RemoteTask, listed: Collection[str]) -> bool:
         """Adds a listed task if it is new and needed."""

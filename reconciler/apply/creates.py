@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
@@ -14,7 +15,6 @@ from reconciler.model.canonical import digest
 from reconciler.model.clock import Clock
 from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.wire import create_body
@@ -110,14 +110,14 @@ class TaskCreator:
         has read them. Raises RemoteError: without the list, a create could not be looked up."""
         with self._baseline_lock:
             if org_name not in self._ctx.baselines:
-                listed: dict[str, RemoteTask] = {}
+                listed: dict[str, datetime | None] = {}
                 for page in self._ctx.service.list_tasks(org_name):
                     if page.problem is not None:
                         raise RemoteError([page.problem])
-                    listed |= {task.id: task for task in page}
+                    listed |= {task.id: task.created_at for task in page}
                     if len(listed) >= BASELINE_SIZE:
                         break
-                read = newest_of(org_name, listed.values(), self._ctx.identity)
+                read = newest_of(org_name, listed, self._ctx.identity)
                 self._ctx.baselines[org_name] = read
             return self._ctx.baselines[org_name]
 

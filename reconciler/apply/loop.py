@@ -224,10 +224,13 @@ class Loop:
 
     def _deadline(self, task: PlannedTask, clocks: Clocks) -> float:
         """When its lookup is given up, in seconds since boot. It is fixed until something was sent
-        again, so that no clock and no failing lookup can postpone it."""
+        again, so that no clock and no failing lookup can postpone it. Until the service must list
+        the last task that this apply has created, its list may prove nothing."""
         latest = max(self._attempts_of(task), key=lambda a: (a.started_at, a.mark)).mark
-        grace = min(MAX_GRACE, self._ctx.settle_time.total_seconds())
-        return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
+        settle = self._ctx.settle_time.total_seconds()
+        listed = max(self._ctx.ages.own.values(), default=0.0) + settle
+        at = max(clocks.boot + self._left(task, clocks), listed) + min(MAX_GRACE, settle)
+        return self._deadlines.setdefault(latest, at)
 
     def _pause(self, open_refs: Collection[TaskRef]) -> bool:
         """Waits until another lookup may help; False if apply must stop."""

@@ -17,7 +17,7 @@ from reconciler.model.task import DesiredTask, TaskId, TaskRef, natural, text_of
 from reconciler.model.value import Value, field, replace
 from reconciler.model.work import REDACTED, Work, comparable_text, compare_work
 from reconciler.plan.adoption import adopt, described
-from reconciler.plan.lookup import adopt_depth, is_comparable, settings_agree
+from reconciler.plan.lookup import adopt_baseline, is_comparable, settings_agree
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, plan_for
@@ -174,7 +174,12 @@ def _searches(
 ) -> list[_Search]:
     """Those that have found anything, in the order of their keys. Usually there are few."""
     identity = pool.view.identity
-    compared = cache(lambda org_name: adopt_depth(org_name, state, identity, options).ids)
+
+    @cache
+    def compared(org_name: str) -> Container[str]:
+        read = adopt_baseline(org_name, state, identity, options)
+        return read.ids if read is not None else ()
+
     every = (_Search(t, pool, compared(t.ref.org_name), options.settle_time) for t in tasks)
     found = [search for search in every if search.same or search.doubt(())]
     return sorted(found, key=lambda search: natural(search.task.ref))

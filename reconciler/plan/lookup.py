@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import islice
@@ -17,6 +17,7 @@ from reconciler.model.task import DesiredTask, Inputs, TaskRef, natural, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
 from reconciler.plan.age import AttemptAges, time_left
+from reconciler.plan.known import known_ids
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt, Baseline, KeyNotes, RetiredTask
 from reconciler.state.model import Record, State
@@ -33,11 +34,11 @@ _OLDEST = 10
 nothing: the list can lag, and the clocks of the service's nodes differ."""
 
 
-def newest_of(org_name: str, listed: Iterable[RemoteTask], identity: Identity) -> Baseline:
-    """The baseline of the tasks that `identity` has listed, newest first."""
-    tasks = list(islice(listed, BASELINE_SIZE))
-    newest_at = tasks[0].created_at if tasks else None
-    return Baseline(org_name, tuple(task.id for task in tasks), identity, newest_at)
+def newest_of(org_name: str, listed: Mapping[str, datetime | None], identity: Identity) -> Baseline:
+    """The baseline of the tasks that `identity` has listed, newest first, with the times of their
+    creation."""
+    ids = tuple(islice(listed, BASELINE_SIZE))
+    return Baseline(org_name, ids, identity, listed[ids[0]] if ids else None)
 
 
 class Depth(NamedTuple):
@@ -76,6 +77,7 @@ class Lookup(Value, frozen=True):
     """What to read from one organization.
 
     `ids`: the tasks to read. `first_messages`: those of them whose first messages are needed.
+    `known`: the tasks that the list must show to prove that others are absent, newest first.
     `missing`, `attempts`: search the list for tasks that may belong to these, down to all of
     `adopt_depths` and `attempt_depths`.
     `foreign`: whether attempts of other identities are open. Only the newest tasks are searched for
@@ -85,13 +87,15 @@ class Lookup(Value, frozen=True):
     `recorded`: the IDs of tasks that have or had a key, `named` those that manifests name.
     `creates`: whether a task may be created, so that the list is read even if nothing is searched:
     apply needs its newest tasks.
-    `settled_before`: when a task must have been created for its first message to be complete.
+    `settled_before`: when a task must have been created, by the `settle_time`, for its first
+    message to be complete, and to be listed.
     `is_final`: an attempt is about to be given up, so messages that were read already are read
     again.
     """
 
     org_name: str
     ids: frozenset[str] = frozenset()
+    known: tuple[str, ...] = ()
     first_messages: frozenset[str] = frozenset()
     creates: bool = False
     missing: tuple[DesiredTask, ...] = ()
@@ -104,6 +108,7 @@ class Lookup(Value, frozen=True):
     recorded: Collection[str] = frozenset()
     named: Collection[str] = frozenset()
     settled_before: datetime = _LONG_AGO
+    settle_time: timedelta = timedelta()
     is_final: bool = False
 
     @property
@@ -167,7 +172,9 @@ def lookups(
         _lookup(org_name, tasks, state, identity, options, young, known)
         for org_name, tasks in sorted(by_org.items())
     )
-    return [replace(lookup, settled_before=clocks.moment - options.settle_time) for lookup in needs]
+    settle = options.settle_time
+    before = clocks.moment - settle
+    return [replace(lookup, settled_before=before, settle_time=settle) for lookup in needs]
 
 
 class _Known(NamedTuple):
@@ -203,7 +210,12 @@ def _lookup(
     removed = _removed_ids(missing, state)
     by_response = {attempt.task_id for attempt in attempts if attempt.task_id}
     ids |= removed | by_response
-    lookup = Lookup(org_name, frozenset(ids), creates=bool(new))
+    before = adopt_baseline(org_name, state, identity, options)
+    read_to = [*map(state.baseline_of, own), *([before] if missing else ())]
+    if not read_to and before is not None and new:
+        read_to = [before]
+    known_tasks = known_ids(org_name, read_to, state, identity) if read_to else ()
+    lookup = Lookup(org_name, frozenset(ids), known=known_tasks, creates=bool(new))
     if not (missing or attempts or removed):
         return lookup
     recorded, named = known()
@@ -215,7 +227,7 @@ def _lookup(
         attempts=tuple(own),
         foreign=len(own) < len(attempts),
         attempt_depths=frozenset(Depth.of(state.baseline_of(attempt)) for attempt in own),
-        adopt_depth=adopt_depth(org_name, state, identity, options),
+        adopt_depth=Depth.of(before),
         limit=None if options.adopt else MOST,
         recorded=recorded,
         named=named,
@@ -294,12 +306,14 @@ def _removed_ids(missing: Iterable[DesiredTask], state: State) -> set[str]:
     }
 
 
-def adopt_depth(org_name: str, state: State, identity: Identity, options: PlanOptions) -> Depth:
+def adopt_baseline(
+    org_name: str, state: State, identity: Identity, options: PlanOptions
+) -> Baseline | None:
     """How far back to search for look-alikes: to what this identity read in the last apply that
     compared every key, or to the end."""
     read = state.compared(org_name)
     is_own = read is not None and identity.same_as(read.identity)
-    return Depth.of(read) if is_own and not options.adopt else TO_THE_END
+    return read if is_own and not options.adopt else None
 
 
 def record_of(task: DesiredTask, state: State) -> Record | None:

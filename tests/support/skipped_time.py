@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
+from reconciler.app.survey import Survey
 from reconciler.embedded.app import App
 from reconciler.remote.transport import Transport
 from reconciler.state.shared import SharedState
@@ -83,6 +84,7 @@ def skipped_time() -> Iterator[None]:
     with (
         patch.dict(Transport.__init__.__kwdefaults__ or {}, sleep=_yield),
         patch.dict(SharedState.__init__.__kwdefaults__ or {}, wait=skip),
+        patch.dict(Survey.__init__.__kwdefaults__ or {}, sleep=skip),
         patch.dict(App.__init__.__kwdefaults__ or {}, now=skipped_now),
         patch.object(Stop, "wait", _wait),
         patch.object(SystemClock, "boot", lambda _: _skipped.boot()),

@@ -12,6 +12,7 @@ import pytest
 from reconciler.app.survey import FEW, Survey, message_cache
 from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.identity import Identity
+from reconciler.model.remarks import Arg, Remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import DesiredTask, TaskId
@@ -21,9 +22,9 @@ from reconciler.plan.lookup import BASELINE_SIZE
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.planner import PlanInputs, needs_of
 from reconciler.plan.view import RemoteView
-from reconciler.state.attempt import Attempt, Baseline
+from reconciler.state.attempt import Attempt, Baseline, ChangeKind, RecordChange
 from reconciler.state.ledger import fold
-from reconciler.state.model import Retired, State
+from reconciler.state.model import Record, Retired, State
 from reconciler.system.cache import UserCache
 from tests.support.apply_world import Clock
 from tests.support.diagnostics import error, failed
@@ -46,7 +47,8 @@ SETTLE = timedelta(seconds=150)
 class Shown:
     """A service that shows these pages of tasks; `events` are first messages or failures by id.
 
-    `hidden` are tasks for which GET returns 404, each that many times (-1: always).
+    `hidden` are tasks for which GET returns 404, each that many times (-1: always); it fails for
+    those `refused`. `created` are the times of creation that it shows.
     """
 
     backend = "https://api.example.com"
@@ -55,6 +57,8 @@ class Shown:
         self.pages = pages
         self.events: dict[str, FirstMessage | RemoteError | None] = {}
         self.hidden: dict[str, int] = {}
+        self.refused: set[str] = set()
+        self.created: dict[str, datetime] = {}
         self.others: dict[str, Sequence[RemoteTask]] = {}
         self.broken_list = False
         self.closed: set[str] = set()
@@ -93,7 +97,9 @@ class Shown:
         if left:
             self.hidden[task_id] = left - 1
             return None
-        return remote(task_id, org_name=org_name)
+        if task_id in self.refused:
+            raise failed(RemoteError, "HTTP 500")
+        return remote(task_id, self.created.get(task_id), org_name=org_name)
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
         self.asked.append(f"events {task_id}")
@@ -119,6 +125,12 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = Clock()
+        self.notes: list[str] = []
+        self.while_asleep: Callable[[], None] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.passed += seconds
+        self.while_asleep()
 
     def read(
         self,
@@ -133,6 +145,7 @@ class Reader:
             parallelism=2,
             clock=self.clock,
         )
+        survey.sleep, survey.note = self.sleep, lambda note, **_: self.notes.append(note)
         chosen = PlanOptions(settle_time=SETTLE, **options)
         there = known if known is not None else state()
         identity, clocks = survey.begin()
@@ -378,6 +391,89 @@ def test_clocks_are_read_before_the_first_lookup(reader: Reader) -> None:
     service.meanwhile = an_hour_passes
     view = reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
     assert (view.clocks.now, view.clocks.service) == (NOW, NOW)
+
+
+# Lists that lack known tasks
+
+
+def lacking(*ids: str) -> Shown:
+    """A service whose list shows a new task and the baseline, except for these."""
+    return Shown([remote("new"), *(remote(i) for i in BEFORE.ids if i not in ids)])
+
+
+def lacks(view: RemoteView) -> Arg:
+    """The known task that the list lacks."""
+    why = view.unlisted["acme"]
+    assert isinstance(why, Remark)
+    return why.facts["task_id"] if why.case == "list.lacks" else None
+
+
+def gets(service: Shown) -> list[str]:
+    return [line.removeprefix("get ") for line in service.asked if line.startswith("get")]
+
+
+def test_a_list_proves_nothing_if_it_lacks_a_known_task(reader: Reader) -> None:
+    service = lacking("b7")
+    view = reader.read(service, desired("a", adopt=False), known=tried())
+    assert (lacks(view), gets(service)) == ("b7", ["b7"])
+    assert "acme" not in view.newest
+
+
+def test_a_known_task_that_is_not_visible_any_more_may_be_missing(reader: Reader) -> None:
+    service = lacking("b7")
+    service.hidden["b7"] = -1
+    view = reader.read(service, desired("a", adopt=False), known=tried())
+    assert (view.unlisted, gets(service)) == ({}, ["b7", "b7"])
+
+
+@pytest.mark.parametrize(("task_id", "is_proof"), [("b0", False), ("b7", True), ("b99", True)])
+def test_a_known_task_that_cannot_be_read_counts_as_shown_at_the_end_of_a_list(
+    reader: Reader, task_id: str, *, is_proof: bool
+) -> None:
+    """Nothing older than the depth is needed, so that the oldest does not matter."""
+    service = lacking(task_id)
+    service.refused = {task_id}
+    view = reader.read(service, desired("a", adopt=False), known=tried())
+    assert ("acme" not in view.unlisted) is is_proof
+
+
+def created(key: str, task_id: str, **more: Any) -> Record:
+    return replace(record(key, task_id, **more), changes=(RecordChange(ChangeKind.CREATED.value),))
+
+
+def test_tasks_that_this_identity_has_created_since_are_known(reader: Reader) -> None:
+    """Neither those that it has adopted, nor those that were listed before."""
+    before = replace(BEFORE, newest_at=ago(hours=2))
+    made = attempt("a", ago(minutes=9), baseline=before.name)
+    there = [
+        created("since", "s1", created_at=ago(hours=1)),
+        created("earlier", "s2", created_at=ago(hours=3)),
+        created("theirs", "s3", created_at=ago(hours=1), identity=SOMEONE),
+        record("adopted", "s4", created_at=ago(hours=1)),
+    ]
+    known = state(there, attempts=[made], baselines={before.name: before})
+    service = lacking()
+    view = reader.read(service, desired("a", adopt=False), known=known)
+    assert (lacks(view), gets(service)) == ("s1", ["s1"])
+    service = Shown([remote("s1"), *service.pages[0]])
+    assert not reader.read(service, desired("a", adopt=False), known=known).unlisted
+
+
+def test_a_list_without_a_young_task_is_read_again(reader: Reader) -> None:
+    service = lacking("b0")
+    service.created["b0"] = ago(seconds=100)
+    reader.while_asleep = lambda: setattr(service, "pages", lacking().pages)
+    assert not reader.read(service, desired("a", adopt=False), known=tried()).unlisted
+    assert (service.asked.count("list acme"), reader.notes) == (2, ["list_lags"])
+
+
+@pytest.mark.parametrize("age", [timedelta(seconds=100), timedelta(days=-99)])
+def test_it_is_read_again_for_the_settle_time_at_most(reader: Reader, age: timedelta) -> None:
+    service = lacking("b0")
+    service.created["b0"] = NOW - age
+    assert reader.read(service, desired("a", adopt=False), known=tried()).unlisted
+    assert reader.clock.passed == min(50.0 if age > timedelta() else 150.0, 150.0)
+    assert gets(service) == ["b0"]
 
 
 # Look-alikes

@@ -242,6 +242,14 @@ def test_a_failed_lookup_is_retried() -> None:
     assert any(in_words(waiting.problem) == "HTTP 503" for waiting in world.awaited)
 
 
+def test_lookups_go_on_until_each_task_of_this_apply_must_be_listed() -> None:
+    """Until then, the list may lack it, and proves nothing."""
+    world = World(state(attempts=[attempt("a", ago(seconds=140))]))
+    scenario = Scenario(world, desired("a"), desired("b"))
+    scenario.fails_until = 149.0
+    assert results(scenario.apply()) == {"a": Result.CREATED, "b": Result.CREATED}
+
+
 def test_lookup_retries_are_limited() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=140))]))
     scenario = Scenario(world, desired("a"))

@@ -1,0 +1,77 @@
+"""Which tasks a list must show before it proves that others are absent. Pure.
+
+A list can be valid and lack tasks, while its index is rebuilt. Known are the tasks that an identity
+has listed before, in a baseline, and those that it has created since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+
+from reconciler.model.identity import Identity
+from reconciler.model.task import instant
+from reconciler.state.attempt import Baseline, ChangeKind
+from reconciler.state.model import Record, State
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_CREATED = (ChangeKind.CREATED, ChangeKind.REPLACED)
+
+
+def known_ids(
+    org_name: str, baselines: Iterable[Baseline | None], state: State, identity: Identity
+) -> tuple[str, ...]:
+    """The IDs of the tasks that this identity must find in a list that is read down to these
+    baselines (None: to its end), newest first."""
+    read = list(baselines)
+    found = [*state.baselines.values(), *(each for each in read if each is not None)]
+    own = [b for b in found if b.org_name == org_name and identity.same_as(b.identity)]
+    if None not in read:
+        own = [baseline for baseline in own if baseline in read]
+    own.sort(key=_newest, reverse=True)
+    since = _LONG_AGO if None in read else min(map(_newest, own), default=_NEVER)
+    listed = dict.fromkeys(task_id for baseline in own for task_id in baseline.ids)
+    created = sorted(
+        (
+            (at, record.task_id)
+            for record in state.records.values()
+            if record.ref.org_name == org_name and _is_created_by(record, identity)
+            if (at := _created_at(record)) > since and record.task_id not in listed
+        ),
+        reverse=True,
+    )
+    return (*(task_id for _, task_id in created), *listed)
+
+
+def unlisted_ids(
+    known: Sequence[str], listed: Collection[str], *, is_whole: bool
+) -> tuple[str, ...]:
+    """The known IDs that a list lacks: of all, if it was read to its end, otherwise of those that
+    are newer than the oldest that it shows."""
+    last = max((n for n, task_id in enumerate(known) if task_id in listed), default=0)
+    return tuple(i for i in (known if is_whole else known[:last]) if i not in listed)
+
+
+def is_between(task_id: str, known: Sequence[str], listed: Collection[str]) -> bool:
+    """Whether a list shows both a newer and an older known task than this one."""
+    place = known.index(task_id)
+    newer, older = known[:place], known[place + 1 :]
+    return any(i in listed for i in newer) and any(i in listed for i in older)
+
+
+def _newest(baseline: Baseline) -> datetime:
+    """What was created later is not in the baseline."""
+    if not baseline.ids:
+        return _LONG_AGO
+    return baseline.newest_at or _NEVER
+
+
+def _is_created_by(record: Record, identity: Identity) -> bool:
+    is_created = bool(record.changes) and record.changes[0].what in _CREATED
+    return is_created and identity.same_as(record.identity)
+
+
+def _created_at(record: Record) -> datetime:
+    """By the service, as baselines."""
+    return instant(record.outputs.get("createdAt")) or record.created_at or _LONG_AGO

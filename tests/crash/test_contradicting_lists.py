@@ -1,0 +1,113 @@
+"""Lists that are valid, and lack tasks that are known: they prove that nothing is absent.
+
+An index that is being rebuilt responds with 200, without the newest tasks, the oldest, or all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from tests.support.fault_server import Call, Fault, Rule
+from tests.support.in_process import InProcess
+from tests.support.sandbox import as_tasks
+
+Tasks = Sequence[dict[str, Any]]
+LOST = Fault("reset", committed=True)
+
+
+def fill(here: InProcess, count: int) -> None:
+    """Tasks that nothing manages."""
+    for number in range(count):
+        here.server.world.create("me", "acme", {"message": {"content": f"old {number}"}})
+
+
+def listing(here: InProcess, shown: Callable[[Tasks], Tasks]) -> Fault:
+    """A list with only these of the tasks, newest first, and no further page."""
+    page = here.server.world.list_tasks("me", "acme", {"pageSize": "1000"})
+    text = json.dumps({"tasks": shown(page["tasks"]), "continuationToken": None})
+    return Fault("raw", status=200, headers={"Content-Type": "application/json"}, text=text)
+
+
+def contradict(here: InProcess, shown: Callable[[Tasks], Tasks], *, lose: int = 0) -> None:
+    """From now on, the list shows only these tasks. If the create with the number `lose` is to be
+    lost, the list does so from then on."""
+    sent = len(here.server.posts)
+
+    def choose(call: Call) -> Fault | None:
+        if call.endpoint == "create" and len(here.server.posts) == sent + lose:
+            return LOST
+        is_after = len(here.server.posts) >= sent + lose
+        return listing(here, shown) if call.endpoint == "list" and is_after else None
+
+    here.server.choose = choose
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (12, lambda tasks: []),
+        (12, lambda tasks: tasks[-1:]),
+        (12, lambda tasks: tasks[3:5]),
+        (100, lambda tasks: []),
+        (100, lambda tasks: tasks[40:]),
+        (120, lambda tasks: tasks[1:40]),
+    ],
+    ids=["none", "oldest", "two", "none of many", "older", "first page"],
+)
+def test_a_list_that_lacks_known_tasks_does_not_prove_that_nothing_was_created(
+    here: InProcess, count: int, shown: Callable[[Tasks], Tasks]
+) -> None:
+    fill(here, count)
+    here.sandbox.write(as_tasks({"a": "do it"}))
+    contradict(here, shown, lose=1)
+    ended = here.run("apply")
+    assert (ended.code, ended.results()) == (1, {"a": "unresolved"}), ended.stdout
+    assert here.run("apply").results() == {"a": "unresolved"}
+    assert len(here.server.posts) == 1
+    here.server.set_rules()
+    assert here.run("apply").results() == {"a": "adopted"}
+    assert len(here.server.posts) == 1
+
+
+def test_tasks_created_since_are_known(here: InProcess) -> None:
+    """The baseline of the first apply is empty."""
+    here.sandbox.write(as_tasks({"a": "do a", "b": "do b"}))
+    contradict(here, lambda tasks: [], lose=2)
+    ended = here.run("apply", "--parallelism", "1")
+    assert sorted(ended.results().values()) == ["created", "unresolved"]
+    here.server.set_rules()
+    assert list(here.run("apply").results().values()) == ["adopted"]
+    assert len(here.server.posts) == 2
+
+
+@pytest.mark.parametrize("command", ["apply", "plan"])
+def test_a_list_that_lacks_known_tasks_shows_no_look_alikes(here: InProcess, command: str) -> None:
+    fill(here, 3)
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    assert here.run("apply").code == 0
+    here.server.world.create("me", "acme", {"message": {"content": "do b"}})
+    here.sandbox.write(as_tasks({"a": "do a", "b": "do b"}))
+    contradict(here, lambda tasks: tasks[2:])
+    ended = here.run(command)
+    (task,) = (task for task in ended.document["tasks"] if task["key"] == "b")
+    assert (ended.code, task["action" if command == "plan" else "result"]) == (1, "unresolved")
+    assert len(here.server.posts) == 1
+
+
+def test_known_tasks_that_are_gone_prove_nothing(here: InProcess) -> None:
+    """They may have been made private, or deleted."""
+    fill(here, 5)
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    assert here.run("apply").code == 0
+    world = here.server.world
+    for task in world.tasks[2:4]:
+        task.user = "somebody"
+    here.sandbox.write(as_tasks({"a": "do a", "b": "do b"}))
+    here.server.set_rules(Rule("create", Fault("reset")))
+    assert here.run("apply").results() == {"b": "unresolved"}  # after three tries
+    here.server.set_rules()
+    assert here.run("apply").results() == {"b": "created"}
