@@ -94,7 +94,7 @@ _ROWS = (
     ("Pages of the events of a task", f"{limits.EVENT_PAGES}", "task"),
     ("Reading the events of a task", f"{limits.EVENT_SECONDS:g} s", "task"),
     (
-        "Data kept from responses, in memory",
+        "Data kept from responses",
         f"{_mib(limits.KEPT_BYTES)}, and {2 * limits.KEPT_BYTES_PER_TASK // 1024} KiB for each task",
         "lookup",
     ),

@@ -24,7 +24,7 @@ from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, insert
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error, warning
-from reconciler.model.kept import Kept, mapped, without_frames
+from reconciler.model.kept import Kept
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
@@ -179,7 +179,7 @@ class _Import:
         self._batch.add_unknown(resources, taken)
 
     def _read_openings(self, candidates: Sequence[Candidate]) -> list[Opening]:
-        client, kept = self._ctx.client, Kept()
+        client, kept = self._ctx.client, Kept("import")
 
         def read(candidate: Candidate) -> Opening:
             task = candidate.task
@@ -189,13 +189,13 @@ class _Import:
                 if problem.status != 404:
                     raise
                 return Opening(None)
-            kept.keep(task.id, opening)
+            kept.keep(opening)
             return opening
 
         if not candidates:
             return []
         with ThreadPoolExecutor(self._ctx.connection.parallelism, "read") as pool:
-            return list(mapped(pool, without_frames(read), candidates))
+            return list(pool.map(read, candidates))
 
     # Writing
 
@@ -290,11 +290,11 @@ def _select(
 
 
 def _list(client: Client, org_name: str, since: datetime | None) -> Iterator[RemoteTask]:
-    kept = Kept()
+    kept = Kept("import")
     for page in client.list_tasks(org_name):
         new = [t for t in page if since is None or t.created_at is None or t.created_at >= since]
         for task in new:
-            kept.keep(task.id, task.raw)
+            kept.keep(task.raw)
             yield task
         if page and not new:
             return

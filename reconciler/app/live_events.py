@@ -25,7 +25,7 @@ def follow(
     much that is open."""
     seen: set[int] = set()
     on_page: set[int] = set()
-    summary, token, kept = EventSummary(), None, Kept("open")
+    summary, token, kept, size = EventSummary(), None, Kept("open"), 0
     while True:
         remote = client.get_task(org_name, task_id)
         # The events are read after the status, so that an idle task's last ones are included.
@@ -38,7 +38,7 @@ def follow(
                     seen.add(known)
                     summary = advance(summary, [event])
                     yield event
-            kept.keep(task_id, summary)
+            size = kept.keep(summary, size)
         seen = on_page  # only the last page is read again
         if remote is None or state_of(remote.raw, summary).is_finished:
             return

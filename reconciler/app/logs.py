@@ -62,8 +62,8 @@ def _events(tasks: RecordedTasks, record: Record, *, follow: bool) -> Iterator[E
         raise tasks.not_visible(record)
     if not follow:
         kept, events = Kept("logs"), list[Event]()
-        for number, (page, _) in enumerate(ctx.reader.event_pages(org_name, record.task_id, None)):
-            kept.keep(number, page)
+        for page, _ in ctx.reader.event_pages(org_name, record.task_id, None):
+            kept.keep(page)
             events += page
         yield from events
         return

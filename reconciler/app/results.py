@@ -48,7 +48,7 @@ def results(ctx: Context, selectors: Sequence[str], *, with_others: bool = False
     statuses = tasks.statuses([ref for ref in refs if ref in known])
     missing, kept = None, Kept("results")
     for status in statuses:
-        kept.keep(status.ref, result_of(status))
+        kept.keep(result_of(status))
     if declared is None:
         ctx.ui.note("not_counted")
     elif not selectors:

@@ -14,7 +14,7 @@ from reconciler.apply.known_tasks import KnownTasks, Unlisted
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
-from reconciler.model.kept import Kept, mapped, without_frames
+from reconciler.model.kept import Kept
 from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import Service, TaskPage
@@ -181,15 +181,10 @@ class _Organization:
             read += 1
             if page.problem is not None:
                 found.unlisted[org_name] = page.problem.cause
-            kept = []
             for task in page:
                 listed[task.id] = task.created_at
                 if self._add(task, listed):
-                    kept.append(task)
-            if kept:
-                self.survey.kept.keep(
-                    TaskId(org_name, kept[0].id), [t.raw for t in kept], len(kept)
-                )
+                    self.survey.kept.keep(task.raw)
             if self._is_enough(listed):
                 is_whole = False
                 break
@@ -261,10 +256,10 @@ class _Organization:
         def get(task_id: str) -> RemoteTask | None:
             task = service.get_task(org_name, task_id)
             if task is not None:
-                self.survey.kept.keep(TaskId(org_name, task_id), task.raw)
+                self.survey.kept.keep(task.raw)
             return task
 
-        for task_id, task in zip(ids, mapped(self.pool, without_frames(get), ids), strict=True):
+        for task_id, task in zip(ids, self.pool.map(get, ids), strict=True):
             if task is not None:
                 self.missing.discard(task_id)
                 self.found.tasks[TaskId(org_name, task_id)] = task
@@ -282,9 +277,7 @@ class _Organization:
                 unread.append(task)
             else:
                 view.messages[task] = message
-        for task, answer in zip(
-            unread, mapped(self.pool, self._first_message, unread), strict=True
-        ):
+        for task, answer in zip(unread, self.pool.map(self._first_message, unread), strict=True):
             if isinstance(answer, tuple):
                 view.unreadable[task] = answer
                 continue
@@ -298,7 +291,7 @@ class _Organization:
         """Why, if it cannot be read."""
         try:
             found = self.survey.service.first_message(task.org_name, task.id)
-            self.survey.kept.keep((task, "message"), found)
+            self.survey.kept.keep(found)
         except RemoteError as problem:
             return problem.causes
         return found

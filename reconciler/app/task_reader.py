@@ -11,7 +11,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
-from reconciler.model.kept import Kept, mapped, without_frames
+from reconciler.model.kept import Kept
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState, state_of_absent
@@ -77,6 +77,7 @@ class TaskReader:
     def statuses(self, records: Sequence[Record], parallelism: int) -> list[TaskStatus]:
         """The statuses, in the given order. Tasks of an organization that the token may not read
         are not visible. Raises RemoteError."""
+        self._kept = Kept()
         outputs: dict[TaskId, Mapping[str, object]] = {}
         by_org: dict[str, list[Record]] = {}
         for record in records:
@@ -97,7 +98,7 @@ class TaskReader:
             else:
                 statuses[record.ref] = self._status(record, raw, summary)
         with ThreadPoolExecutor(max(1, min(parallelism, len(unread)))) as pool:
-            read = mapped(pool, without_frames(lambda pair: self._status(*pair)), unread)
+            read = pool.map(lambda pair: self._status(*pair), unread)
             statuses |= {status.ref: status for status in read}
         if self._cache is not None:
             self._cache.save()
@@ -156,11 +157,11 @@ class TaskReader:
 
         rest = sorted(tasks)
         with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
-            read = zip(rest, mapped(pool, without_frames(get), rest), strict=True)
+            read = zip(rest, pool.map(get, rest), strict=True)
             return {at: raw for at, raw in read if raw is not None}
 
     def _outputs(self, task: RemoteTask) -> Mapping[str, object]:
-        self._kept.keep(TaskId(task.org_name, task.id), task.raw)
+        self._kept.keep(task.raw)
         return task.raw
 
     def _outputs_of(
@@ -228,7 +229,7 @@ class TaskReader:
             position = None
         found = self._continued(task, position) if position is not None else None
         pages = self.event_pages(*task, None)
-        summary, token = found or self._advanced(task, EventSummary(), pages)
+        summary, token = found or self._advanced(EventSummary(), pages)
         if self._cache is not None and not (record.sensitive and summary.words):
             self._cache.put(task, ReadPosition(summary, token, outputs))
         return summary
@@ -271,7 +272,7 @@ class TaskReader:
                 events = iter(page)
                 if any(event_id(event) == last for event in events):
                     summary = advance(position.summary, events)
-                    return self._advanced(task, summary, pages, token)
+                    return self._advanced(summary, pages, token)
         except RemoteError as problem:
             if problem.status != 400:
                 raise
@@ -279,16 +280,15 @@ class TaskReader:
 
     def _advanced(
         self,
-        task: TaskId,
         summary: EventSummary,
         pages: Iterable[EventPage],
         last: str | None = None,
     ) -> tuple[EventSummary, str | None]:
         """The summary after the events of `pages`, and the token of the last page, or `last`."""
-        self._kept.keep((task, "events"), summary)
+        size = self._kept.keep(summary)
         for events, token in pages:
             summary, last = advance(summary, events), token
-            self._kept.keep((task, "events"), summary)
+            size = self._kept.keep(summary, size)
         return summary, last
 
     def respond(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reconciler.apply.context import ApplyContext
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, warning
-from reconciler.model.kept import Kept, mapped
+from reconciler.model.kept import Kept
 from reconciler.model.mark import microseconds
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
@@ -72,7 +72,7 @@ class _Organization:
         try:
             for page in self._ctx.service.list_tasks(self._org_name):
                 for task in page:
-                    kept.keep(task.id, task.raw)
+                    kept.keep(task.raw)
                     found[task.id] = task
                 if page.problem is not None:
                     self._unlisted = (page.problem.cause,)
@@ -95,7 +95,7 @@ class _Organization:
         unknown = [task for task in new if task.may_be_of(identity)]
         owners = self._owners(state) if unknown else {}
         with ThreadPoolExecutor(parallelism, "duplicates") as pool:
-            marks = mapped(pool, self._mark, unknown)
+            marks = pool.map(self._mark, unknown)
             for task, us in zip(unknown, marks, strict=True):
                 owner = owners.get(us) if us is not None else None
                 if owner is not None:

@@ -154,7 +154,7 @@ def test_a_page_that_is_too_large_is_requested_in_smaller_parts(
 
 TASKS = 30
 """Half of which are recorded."""
-MOST_MORE = 400
+MOST_MORE = 1_000
 """In MiB, also of the memory that an honest service with as many tasks would take."""
 
 _OBJECTS = b"[" + b'{"":0},' * 80_000 + b"{}]"
@@ -298,6 +298,17 @@ def test_the_memory_for_a_hostile_service_is_limited(
     assert (measured.code, set(measured.codes)) == (code, errors)
     assert measured.seconds < MAX_SECONDS
     assert measured.mib < MOST_MORE
+
+
+@pytest.mark.reaches("KEPT_BYTES")
+def test_an_import_of_too_much_stops_early(tmp_path: Path, measure: Measure) -> None:
+    events = _events(_prompt("x" * 900_000), _said("done"))
+    tasks = b'{"tasks": [' + b", ".join(_task(n, b"0") for n in range(400, 0, -1)) + b"]}"
+    with _serving(lambda path: events if "/events" in path else tasks) as (url, asked):
+        words = ("--all", "--org", "acme", "--write", "tasks/i.yaml", "--backend", url)
+        measure("import", *words).assert_refused("TC714")
+    assert sum("/events" in path for path in asked) < 200
+    assert not (tmp_path / "tasks" / "i.yaml").exists()
 
 
 @pytest.mark.soak
