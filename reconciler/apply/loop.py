@@ -29,9 +29,6 @@ ROUNDS = 3
 MAX_GRACE = 60.0
 """The maximum of seconds after the settle time in which a failing lookup is repeated."""
 
-_DONE = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED)
-"""Results that can come with an error: the task exists, but something is left to do."""
-
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
 BETWEEN_TOTALS = 15.0
@@ -274,7 +271,7 @@ class Loop:
                 continue
             results.append(result)
             at = Place(result.file, result.line, key=ref.key)
-            if result.result in _DONE and result.problems:
+            if result.result.severity is None and result.problems:  # something is left to do
                 facts = {"why": result.problems, "hint": result.problems}
                 diagnostics.append(error(Code.TASK_PROBLEM, at=at, key=ref.key, **facts))
         return ApplyReport(tuple(results), tuple(diagnostics))

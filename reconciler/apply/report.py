@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
+from typing import Self
 
 from reconciler.model.budget import Outlook
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, has_errors
+from reconciler.model.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 
 
 class Result(StrEnum):
-    CREATED = "created"
-    REPLACED = "replaced"
-    ADOPTED = "adopted"
-    MOVED = "moved"
-    UPDATED = "updated"
-    FORGOTTEN = "forgotten"
-    FAILED = "failed"
-    UNRESOLVED = "unresolved"
-    NOT_STARTED = "notStarted"
+    """In the order of reports. `sign` and `color` (of `Palette`) are those in reports; `severity`
+    is that of a result that is no success."""
 
+    CREATED = "created", "+", "green"
+    ADOPTED = "adopted", ">", "cyan"
+    MOVED = "moved", ">", "cyan"
+    UPDATED = "updated", "~", "yellow"
+    REPLACED = "replaced", "-/+", "green"
+    FORGOTTEN = "forgotten", "-", "cyan"
+    FAILED = "failed", "x", "red", Severity.ERROR
+    UNRESOLVED = "unresolved", "?", "magenta", Severity.ERROR
+    NOT_STARTED = "notStarted", "-", "dim", Severity.WARNING
 
-SUMMARY = (
-    *("created", "adopted", "moved", "updated", "replaced", "forgotten", "held"),
-    *("failed", "unresolved", "notStarted"),
-)
-"""The counts of an apply, in order."""
+    sign: str
+    color: str
+    severity: Severity | None
+
+    def __new__(cls, value: str, sign: str, color: str, severity: Severity | None = None) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sign, member.color, member.severity = sign, color, severity
+        return member
 
 
 class TaskResult(Value, frozen=True):
@@ -59,14 +66,15 @@ class ApplyReport(Value, frozen=True):
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each result, and of those that are held; zeros included."""
-        counts = Counter(task.result.value for task in self.tasks)
-        counts["held"] = self.held
-        return {name: counts[name] for name in SUMMARY}
+        counts = Counter(task.result for task in self.tasks)
+        good = {result.value: counts[result] for result in Result if result.severity is None}
+        bad = {result.value: counts[result] for result in Result if result.severity is not None}
+        return {**good, "held": self.held, **bad}
 
     def failed(self) -> bool:
         """Whether a task failed, is unresolved or was not started, or there is any other error."""
-        bad = (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED)
-        return any(task.result in bad for task in self.tasks) or has_errors(self.diagnostics)
+        is_bad = any(task.result.severity is not None for task in self.tasks)
+        return is_bad or has_errors(self.diagnostics)
 
     @property
     def code(self) -> int:

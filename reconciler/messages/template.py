@@ -117,7 +117,7 @@ def _standing(state: str, seconds: str) -> str:
 def _label(state: str) -> str:
     from reconciler.model.task_state import TaskState  # few messages need it
 
-    return TaskState(state).label
+    return next(each.label for each in TaskState if each == state)
 
 
 def _age(seconds: int) -> str:

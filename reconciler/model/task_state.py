@@ -1,10 +1,10 @@
-"""The statuses of tasks, and everything that depends on the status alone."""
+"""The statuses of tasks."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Progress(StrEnum):
@@ -17,36 +17,6 @@ class Progress(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
-
-
-class TaskState(StrEnum):
-    """In the order of tables: states that need a person come first."""
-
-    WAITING = "waiting"
-    FAILED = "failed"
-    UNMET = "unmet"
-    UNKNOWN = "unknown"
-    GONE = "gone"
-    NOT_VISIBLE = "notVisible"
-    UNRESOLVED = "unresolved"
-    STOPPED = "stopped"
-    CANCELLED = "cancelled"
-    RUNNING = "running"
-    DONE = "done"
-
-    @property
-    def traits(self) -> Traits:
-        return TRAITS[self]
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it does not change without user input."""
-        return self.traits.exit_code not in (2, 3)
-
-    @property
-    def label(self) -> str:
-        """The status for readers."""
-        return self.traits.label or self.value
 
 
 class Traits(NamedTuple):
@@ -67,19 +37,37 @@ class Traits(NamedTuple):
     label: str = ""
 
 
-TRAITS = {
-    TaskState.WAITING: Traits(3, Progress.UNFINISHED, "?", "yellow"),
-    TaskState.FAILED: Traits(1, Progress.FAILED, "x", "red", is_news=True),
-    TaskState.UNMET: Traits(1, Progress.FAILED, "x", "red", is_news=True),
-    TaskState.UNKNOWN: Traits(1, Progress.UNKNOWN, "x", "red"),
-    TaskState.GONE: Traits(1, Progress.FAILED, "x", "red"),
-    TaskState.NOT_VISIBLE: Traits(1, Progress.UNFINISHED, "x", "red", label="not visible"),
-    TaskState.UNRESOLVED: Traits(1, Progress.FAILED, "x", "red"),
-    TaskState.STOPPED: Traits(1, Progress.FAILED, "x", "red", is_news=True),
-    TaskState.CANCELLED: Traits(1, Progress.FAILED, "x", "red"),
-    TaskState.RUNNING: Traits(2, Progress.UNFINISHED, "~", "cyan"),
-    TaskState.DONE: Traits(0, Progress.DONE, "=", "green"),
-}
+class TaskState(StrEnum):
+    """In the order of tables: states that need a person come first."""
+
+    WAITING = "waiting", Traits(3, Progress.UNFINISHED, "?", "yellow")
+    FAILED = "failed", Traits(1, Progress.FAILED, "x", "red", is_news=True)
+    UNMET = "unmet", Traits(1, Progress.FAILED, "x", "red", is_news=True)
+    UNKNOWN = "unknown", Traits(1, Progress.UNKNOWN, "x", "red")
+    GONE = "gone", Traits(1, Progress.FAILED, "x", "red")
+    NOT_VISIBLE = "notVisible", Traits(1, Progress.UNFINISHED, "x", "red", label="not visible")
+    UNRESOLVED = "unresolved", Traits(1, Progress.FAILED, "x", "red")
+    STOPPED = "stopped", Traits(1, Progress.FAILED, "x", "red", is_news=True)
+    CANCELLED = "cancelled", Traits(1, Progress.FAILED, "x", "red")
+    RUNNING = "running", Traits(2, Progress.UNFINISHED, "~", "cyan")
+    DONE = "done", Traits(0, Progress.DONE, "=", "green")
+
+    traits: Traits
+
+    def __new__(cls, value: str, traits: Traits) -> Self:
+        member = str.__new__(cls, value)
+        member._value_, member.traits = value, traits
+        return member
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it does not change without user input."""
+        return self.traits.exit_code not in (2, 3)
+
+    @property
+    def label(self) -> str:
+        """The status for readers."""
+        return self.traits.label or self.value
 
 
 def state_of_absent(

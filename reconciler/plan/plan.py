@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
@@ -23,19 +23,46 @@ from reconciler.state.attempt import Attempt, Duplicate
 from reconciler.state.model import Record
 
 
+class Effect(Enum):
+    """What apply does for a task. CREATE may replace a task; FINISH sets what a create cannot
+    carry; WAIT decides an attempt once it is old enough."""
+
+    NOTHING = auto()
+    CREATE = auto()
+    ADOPT = auto()
+    MOVE = auto()
+    UPDATE = auto()
+    FORGET = auto()
+    FINISH = auto()
+    WAIT = auto()
+
+
 class Action(StrEnum):
-    CREATE = "create"
-    REPLACE = "replace"
-    ADOPT = "adopt"
-    MOVE = "move"
-    UPDATE = "update"
-    CHANGED = "changed"
-    GONE = "gone"
-    FORGET = "forget"
-    ORPHANED = "orphaned"
-    HELD = "held"
-    UNCHANGED = "unchanged"
-    UNRESOLVED = "unresolved"
+    """In the order of reports. `sign` and `color` (of `Palette`) are those in reports; `effect` is
+    what apply does, unless the reason decides it."""
+
+    CREATE = "create", "+", "green", Effect.CREATE
+    REPLACE = "replace", "-/+", "green", Effect.CREATE
+    ADOPT = "adopt", ">", "cyan", Effect.ADOPT
+    MOVE = "move", ">", "cyan", Effect.MOVE
+    UPDATE = "update", "~", "yellow", Effect.UPDATE
+    CHANGED = "changed", "*", "yellow", Effect.NOTHING
+    GONE = "gone", "!", "red", Effect.NOTHING
+    FORGET = "forget", "-", "red", Effect.FORGET
+    ORPHANED = "orphaned", "#", "blue", Effect.NOTHING
+    HELD = "held", ".", "blue", Effect.NOTHING
+    UNCHANGED = "unchanged", "=", "dim", Effect.NOTHING
+    UNRESOLVED = "unresolved", "?", "magenta", Effect.NOTHING
+
+    sign: str
+    color: str
+    effect: Effect
+
+    def __new__(cls, value: str, sign: str, color: str, effect: Effect) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sign, member.color, member.effect = sign, color, effect
+        return member
 
 
 class Reason(StrEnum):
@@ -74,6 +101,14 @@ class Reason(StrEnum):
     CONFLICT = "conflict"  # unresolved: taskID was not found, or contradicts the state
 
 
+_EFFECTS = {
+    (Action.GONE, Reason.RECREATE): Effect.CREATE,
+    (Action.CHANGED, Reason.UNFINISHED): Effect.FINISH,
+    (Action.UNRESOLVED, Reason.SETTLING): Effect.WAIT,
+}
+"""Where the reason decides what apply does."""
+
+
 class Origin(StrEnum):
     MANIFEST = "manifest"
     REMOTE = "remote"
@@ -98,34 +133,6 @@ class Change(Stored, frozen=True):
         """Whether it is a setting that left the manifest. It cannot be reset, since the API does
         not return its default."""
         return self.path in PATCHED and self.after is ABSENT
-
-
-class Effect(Enum):
-    """What apply does for a task. CREATE may replace a task; FINISH sets what a create cannot
-    carry; WAIT decides an attempt once it is old enough."""
-
-    NOTHING = auto()
-    CREATE = auto()
-    ADOPT = auto()
-    MOVE = auto()
-    UPDATE = auto()
-    FORGET = auto()
-    FINISH = auto()
-    WAIT = auto()
-
-
-_EFFECTS = {
-    Action.CREATE: Effect.CREATE,
-    Action.REPLACE: Effect.CREATE,
-    Action.ADOPT: Effect.ADOPT,
-    Action.MOVE: Effect.MOVE,
-    Action.UPDATE: Effect.UPDATE,
-    Action.FORGET: Effect.FORGET,
-    (Action.GONE, Reason.RECREATE): Effect.CREATE,
-    (Action.CHANGED, Reason.UNFINISHED): Effect.FINISH,
-    (Action.UNRESOLVED, Reason.SETTLING): Effect.WAIT,
-}
-"""By action, and by action and reason. Apply does nothing for all others."""
 
 
 class PlannedTask(Stored, frozen=True):
@@ -198,8 +205,7 @@ class PlannedTask(Stored, frozen=True):
     def effect(self) -> Effect:
         if self.action is Action.UNCHANGED:
             return Effect.NOTHING
-        found = _EFFECTS.get(self.action) or _EFFECTS.get((self.action, self.reason))
-        return found or Effect.NOTHING
+        return _EFFECTS.get((self.action, self.reason), self.action.effect)
 
     @property
     def creates(self) -> bool:

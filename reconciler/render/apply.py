@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.commands import completed
 from reconciler.messages.remarks import word_remarks
-from reconciler.model.diagnostics import Severity
 from reconciler.model.remarks import Remark
 from reconciler.model.shell import id_word
 from reconciler.model.value import replace
@@ -28,18 +27,6 @@ from reconciler.render.view import Count, ReportView
 
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
-
-_RESULTS: dict[Result, tuple[str, Severity | None]] = {
-    Result.CREATED: ("+", None),
-    Result.REPLACED: ("-/+", None),
-    Result.ADOPTED: (">", None),
-    Result.MOVED: (">", None),
-    Result.FORGOTTEN: ("-", None),
-    Result.UPDATED: ("~", None),
-    Result.FAILED: ("x", Severity.ERROR),
-    Result.UNRESOLVED: ("?", Severity.ERROR),
-    Result.NOT_STARTED: ("-", Severity.WARNING),
-}
 
 
 class ApplyView(ReportView):
@@ -76,9 +63,9 @@ class ApplyView(ReportView):
 
 
 def result_view(task: TaskResult, locate: Locate) -> TaskView:
-    sign, level = _RESULTS[task.result]
-    words = word_remarks(task.problems)
-    return replace(view_of_task(task, task.result, sign, level, words, locate), line=task.line)
+    result, words = task.result, word_remarks(task.problems)
+    view = view_of_task(task, result, result.sign, result.severity, words, locate)
+    return replace(view, line=task.line)
 
 
 class ApplyWaitView(StatusesView):
@@ -131,7 +118,6 @@ def apply_summary(report: ApplyReport, label: str = "Apply") -> str:
 
 _WIDTH = 96
 _NAMED = 3  # keys that have the same problem; the others are counted
-_FAILURES = (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED)
 
 
 def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
@@ -139,7 +125,7 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     if style.quiet and not report.failed():
         return
     palette = style.palette
-    shown = [task for task in report.tasks if not style.quiet or task.result in _FAILURES]
+    shown = [task for task in report.tasks if not style.quiet or task.result.severity]
     together: dict[tuple[Result, tuple[Remark, ...]], list[str]] = {}
     several = not style.quiet and sum(bool(_look_alike(task)) for task in shown) > 1
     for task in shown:
@@ -150,7 +136,7 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
             yield from _result_rows(task, style)
     for (result, problems), keys in together.items():
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-        label = palette.of(result)(LABELS.get(result, result.value))
+        label = palette.paint(result.color)(LABELS.get(result, result.value))
         yield f"{label} {safe.line(', '.join(keys[:_NAMED]))}{more}"
         yield from _problem_rows(problems, style)
     if shown:
@@ -167,7 +153,7 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     """`created rotate-iam-keys https://...` (without the address if the key is a hyperlink),
     followed by what went wrong."""
     palette = style.palette
-    label = palette.of(task.result)(LABELS.get(task.result, task.result.value))
+    label = palette.paint(task.result.color)(LABELS.get(task.result, task.result.value))
     key = safe.line(task.ref.key)
     linked = style.link(key, task.url)
     named = task.url or (f"taskID {task.task_id}" if task.task_id else "")

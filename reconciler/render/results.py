@@ -19,7 +19,6 @@ from reconciler.render import cells, safe
 from reconciler.render.document import Document, diagnostic_items, json_document
 from reconciler.render.status import (
     address_rows,
-    paint_of,
     reason_rows,
     request_rows,
     status_counts,
@@ -138,7 +137,7 @@ def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]
     label = safe.line(status.state.label)
     return (
         style.link(key, status.url),
-        paint_of(status.state, style.palette)(label),
+        style.palette.paint(status.state.traits.color)(label),
         ", ".join(
             f"{style.link(safe.line(each.text), each.url)}{merged(each)}"
             for each in result.pull_requests

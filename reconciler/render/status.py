@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from reconciler.messages import wording
@@ -14,7 +14,7 @@ from reconciler.render import cells, safe
 from reconciler.render.conversation import age
 from reconciler.render.document import Document, diagnostic_items, json_document, timestamp
 from reconciler.render.inbox import request_item, request_line
-from reconciler.render.style import Palette, Style
+from reconciler.render.style import Style
 from reconciler.tasks.status import TaskStatus, counts, open_requests
 
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT")
@@ -89,19 +89,13 @@ def _status_row(
         f"{used}%" if used is not None else "-",
     )
     key, label, *rest = map(safe.line, texts)
-    return style.link(key, status.url), paint_of(status.state, style.palette)(label), *rest
+    return style.link(key, status.url), style.palette.paint(status.state.traits.color)(label), *rest
 
 
 def address_rows(status: TaskStatus, style: Style) -> Iterator[str]:
     """With `verbose`, the address of the task's page, or its ID."""
     if style.verbose and (address := status.url or status.task_id):
         yield safe.line(address)
-
-
-def paint_of(state: TaskState, palette: Palette) -> Callable[[str], str]:
-    """The color of a status."""
-    paint: Callable[[str], str] = getattr(palette, state.traits.color)
-    return paint
 
 
 def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:

@@ -30,20 +30,10 @@ class Palette:
     cyan = partialmethod(_paint, "36")
     blue = partialmethod(_paint, "94")
 
-    def of(self, word: str) -> Callable[[str], str]:
-        """The color of an action or result."""
-        paint: Callable[[str], str] = getattr(self, _COLORS.get(word, "dim"))
+    def paint(self, color: str) -> Callable[[str], str]:
+        """The color of this name."""
+        paint: Callable[[str], str] = getattr(self, color)
         return paint
-
-
-_COLORS = {
-    **dict.fromkeys(("create", "created", "replace", "replaced"), "green"),
-    **dict.fromkeys(("adopt", "adopted", "move", "moved", "forgotten"), "cyan"),
-    **dict.fromkeys(("update", "updated", "changed"), "yellow"),
-    **dict.fromkeys(("failed", "forget", "gone"), "red"),
-    **dict.fromkeys(("held", "orphaned"), "blue"),
-    "unresolved": "magenta",
-}
 
 
 class Style(Value, frozen=True):

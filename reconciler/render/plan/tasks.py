@@ -17,7 +17,7 @@ from reconciler.render.style import Locate
 from reconciler.render.task_view import LABELS, TaskView, relative_file
 
 ORDER = {action: place for place, action in enumerate(Action)}
-"""The most urgent action comes first."""
+"""The order of the tasks of a plan."""
 
 
 class PlannedView(TaskView, frozen=True, kw_only=True):
@@ -56,23 +56,7 @@ def meaning(action: Action) -> str:
     return known.summary if known is not None else ""
 
 
-SIGNS = {
-    Action.CREATE: "+",
-    Action.REPLACE: "-/+",
-    Action.ADOPT: ">",
-    Action.MOVE: ">",
-    Action.UPDATE: "~",
-    Action.CHANGED: "*",
-    Action.GONE: "!",
-    Action.FORGET: "-",
-    Action.ORPHANED: "#",
-    Action.HELD: ".",
-    Action.UNCHANGED: "=",
-    Action.UNRESOLVED: "?",
-}
-
-
-def urgency(task: PlannedTask) -> int:
+def order(task: PlannedTask) -> int:
     return ORDER[task.action]
 
 
@@ -108,7 +92,7 @@ def _planned_view(
         ref=task.ref,
         word=task.action.value,
         label=LABELS.get(task.action, task.action.value),
-        sign=SIGNS[task.action],
+        sign=task.action.sign,
         level=level,
         file=relative_file(task.file or None, locate or str),
         line=task.line,

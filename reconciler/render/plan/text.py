@@ -24,7 +24,7 @@ from reconciler.render.plan.items import (
 )
 from reconciler.render.plan.look_alikes import look_alike_rows
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target
-from reconciler.render.plan.tasks import SIGNS, PlannedView, meaning, planned_views, urgency
+from reconciler.render.plan.tasks import PlannedView, meaning, order, planned_views
 from reconciler.render.prompt_diff import USUAL, Excerpt
 from reconciler.render.style import Palette, Style
 from reconciler.render.task_view import LABELS, UNATTENDED
@@ -63,7 +63,7 @@ class _Writer(Value, frozen=True):
         return self.style.indented(len(_INDENT))
 
     def rows(self) -> Iterator[str]:
-        tasks = sorted(filter(self._is_shown, self.plan.tasks), key=urgency)
+        tasks = sorted(filter(self._is_shown, self.plan.tasks), key=order)
         yield from [*self._header(tasks), ""]
         items, excerpt = self._items(planned_views(self.plan, tasks))
         for item in items:
@@ -107,9 +107,9 @@ class _Writer(Value, frozen=True):
             yield ""
         labels = {action: LABELS.get(action, action.value) for action in meant}
         pad = max(map(len, labels.values()), default=0)
-        width = max((len(SIGNS[action]) for action in meant), default=1)
+        width = max((len(action.sign) for action in meant), default=1)
         for action, text in meant.items():
-            sign = self.palette.of(action)(f"{SIGNS[action]:{width}} {labels[action]:{pad}}")
+            sign = self.palette.paint(action.color)(f"{action.sign:{width}} {labels[action]:{pad}}")
             yield from self._legend(sign, text)
         if any(task.unattended for task in tasks):
             yield from self._legend(self._unattended(), phrase("unattended"))
@@ -306,4 +306,4 @@ class _Writer(Value, frozen=True):
         return self.palette.yellow(f"[{UNATTENDED}]")
 
     def _sign(self, action: Action) -> str:
-        return self.palette.bold(self.palette.of(action)(SIGNS[action]))
+        return self.palette.bold(self.palette.paint(action.color)(action.sign))

@@ -21,7 +21,7 @@ from reconciler.render.plan.summary import (
     service_of,
     who,
 )
-from reconciler.render.plan.tasks import meaning, planned_views, urgency
+from reconciler.render.plan.tasks import meaning, order, planned_views
 from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
@@ -64,7 +64,7 @@ class PlanView(ReportView):
 
     def tasks(self, locate: Locate) -> list[TaskView]:
         """The most urgent first."""
-        return list(planned_views(self.plan, sorted(self.plan.tasks, key=urgency), locate))
+        return list(planned_views(self.plan, sorted(self.plan.tasks, key=order), locate))
 
     def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView | EntryView]:
         return fold_entries(self.plan, shown)

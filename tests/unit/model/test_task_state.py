@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from reconciler.model.task_state import TRAITS, Progress, TaskState
+from reconciler.apply.report import Result
+from reconciler.model.task_state import Progress, TaskState
+from reconciler.plan.plan import Action
 from reconciler.render.style import Palette
 
 
 def test_each_status_has_traits() -> None:
-    assert list(TRAITS) == list(TaskState)
-    for state, traits in TRAITS.items():
-        assert traits.exit_code in (0, 1, 2, 3), state
-        assert callable(getattr(Palette(), traits.color)), state
+    for state in TaskState:
+        assert state.traits.exit_code in (0, 1, 2, 3), state
+
+
+def test_each_color_is_one_of_the_palette() -> None:
+    colors = [member.color for kind in (Action, Result) for member in kind]
+    for color in (*colors, *(state.traits.color for state in TaskState)):
+        assert Palette(on=True).paint(color)("x").endswith("x\x1b[0m")
 
 
 def test_a_status_that_can_end_well_holds_the_tasks_that_wait_for_it() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.app.show import TaskReport
 from reconciler.app.wait import End
-from reconciler.apply.report import SUMMARY, Result
+from reconciler.apply.report import ApplyReport, Result
 from reconciler.cli.commands.schema import SCHEMAS
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
@@ -92,7 +92,7 @@ def test_the_schemas_know_the_values_that_the_code_has() -> None:
     ):
         assert set(part["properties"][name]["examples"]) == {value.value for value in kind}
     assert set(shared["waitEnd"]["examples"]) == {end.value for end in End}
-    assert list(applied["ApplySummary"]["properties"]) == list(SUMMARY)
+    assert list(applied["ApplySummary"]["properties"]) == list(ApplyReport(()).summary())
     summary = schema_of("plan")["definitions"]["PlanSummary"]["properties"]
     assert set(summary) == {action.value for action in Action}
 

@@ -71,9 +71,9 @@ def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
 def test_the_count_has_the_documented_form() -> None:
     def count(**numbers: int) -> str:
         tasks = [
-            replace(TASKS[0], action=Action(action))
-            for action, number in numbers.items()
-            for _ in range(number)
+            replace(TASKS[0], action=action)
+            for action in Action
+            for _ in range(numbers.get(action, 0))
         ]
         return plan_summary(replace(PLAN, tasks=tuple(tasks)))
 
