@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.remote.addresses import Backend
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Resolved
-    from reconciler.state.attempt import Attempt, Duplicate, RetiredTask
+    from reconciler.state.attempt import Attempt, RetiredTask
     from reconciler.state.location import StateLocation
     from reconciler.state.lock import Declared
     from reconciler.state.model import Record, State
@@ -86,16 +86,14 @@ class Context:
             raise ManifestError(manifests.diagnostics)
         return manifests
 
-    def protect(
-        self, tasks: Iterable[DesiredTask | Record | Attempt | RetiredTask | Duplicate]
-    ) -> None:
+    def protect(self, tasks: Iterable[DesiredTask | Record | Attempt | RetiredTask]) -> None:
         """Masks the prompts of sensitive tasks in all further output."""
         self.sensitive |= {task.ref.key for task in tasks if task.sensitive}
         self.ui.protect(self.sensitive)
 
     def _protect_recorded(self, state: State) -> None:
         self.known_state = KnownState(state)
-        for tasks in (state.records, state.attempts, state.retired, state.duplicates):
+        for tasks in (state.records, state.attempts, state.retired):
             self.protect(tasks.values())
 
     @cached_property

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.model.identity import Identity
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import Duplicate, HistoryEntry, RetiredTask
+from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.model import Record, State
 
 
@@ -30,8 +31,6 @@ def _with_id(state: State, task_id: str) -> Record | None:
             return record
         if task_id in record.former:
             return replace(record, task_id=task_id, history=(), outputs={})
-    if (duplicate := state.duplicates.get(task_id)) is not None:
-        return record_of_duplicate(duplicate)
     for task in state.retired.values():
         if task_id == task.task_id or task_id in task.former:
             return record_of_retired(task, task_id)
@@ -54,15 +53,7 @@ def record_of_retired(task: RetiredTask, task_id: str) -> Record:
     )
 
 
-def record_of_duplicate(duplicate: Duplicate) -> Record:
-    """As if the duplicate were the task of a key, which is its ID."""
-    return Record(
-        ref=TaskRef(duplicate.ref.org_name, duplicate.task_id),
-        task_id=duplicate.task_id,
-        file=duplicate.file,
-        inputs={},
-        digest="",
-        identity=duplicate.identity,
-        marks=(duplicate.mark,),
-        sensitive=duplicate.sensitive,
-    )
+def record_of_id(org_name: str, task_id: str, creator: Identity) -> Record:
+    """As if a task that the state does not know were that of a key, which is its ID."""
+    ref = TaskRef(org_name, task_id)
+    return Record(ref=ref, task_id=task_id, file="", inputs={}, digest="", identity=creator)

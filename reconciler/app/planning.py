@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
-from reconciler.app.duplicates import ListedDuplicates, read_duplicates
 from reconciler.app.expectations import Evaluation
 from reconciler.app.task_reader import REFUSED
 from reconciler.manifest.discovery import normalized, real_names
@@ -29,7 +28,7 @@ from reconciler.model.value import Value, replace
 from reconciler.plan import updates
 from reconciler.plan.full_state import with_room
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Plan
+from reconciler.plan.plan import Plan
 from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan, needs_of
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.selection import Selection
@@ -143,7 +142,6 @@ class Planning:
         self.progress: dict[TaskRef, TaskProgress] = {}
         self.done: dict[str, str] = {}
         self._evaluation = Evaluation()
-        self._duplicates: ListedDuplicates | None = None
         self.view: RemoteView | None = None
         self.answers: Mapping[TaskRef, str] = {}
         """For `PlanInputs.answers`; set before a plan is made again."""
@@ -159,13 +157,9 @@ class Planning:
         is_apply = self._ages is not None
         plan = with_room(self._read_and_plan(state, options, only, follow=True), state)
         plan = self._with_budgets(plan)
-        if self._duplicates is None:
-            self._duplicates = read_duplicates(self._ctx, state)
-        adopted = {task.task_id for task in plan.tasks if task.action is Action.ADOPT}
         diagnostics = (
             *_advice(self._space.manifests.diagnostics, plan),
             *plan.diagnostics,
-            *self._duplicates.warnings(state, adopted),
             *self._careless(plan),
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
@@ -173,11 +167,6 @@ class Planning:
         done = {ref for ref, known in self.progress.items() if known.state is TaskState.DONE}
         succeeded = tuple(sorted(done & self.awaited(state, options)))
         return replace(plan, diagnostics=diagnostics, succeeded=succeeded)
-
-    @property
-    def over(self) -> frozenset[str]:
-        """The IDs of the duplicates that have finished, or are gone."""
-        return self._duplicates.over if self._duplicates is not None else frozenset()
 
     def awaited(self, state: State, options: PlanOptions) -> frozenset[TaskRef]:
         """The recorded tasks that missing ones in other organizations wait for, if the plan is

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
-from reconciler.app.named_tasks import record_of_retired, with_named_ids
+from reconciler.app.named_tasks import record_of_id, record_of_retired, with_named_ids
 from reconciler.manifest.discovery import normalized
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, Place, TaskctlError
 from reconciler.model.options import parse_duration
 from reconciler.model.remarks import Arg, RemarkError
+from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
@@ -52,10 +53,13 @@ class RecordedTasks(Value, frozen=True):
 
     @classmethod
     def select(
-        cls, ctx: Context, selectors: Sequence[str]
+        cls, ctx: Context, selectors: Sequence[str], *, unrecorded: bool = False
     ) -> tuple[RecordedTasks, tuple[TaskRef, ...]]:
-        """The recorded tasks, and those that match (`select_refs`). TaskctlError."""
+        """The recorded tasks, and those that match (`select_refs`). `unrecorded`: a selector may
+        also be the `ORG/ID` of a task that the state does not know. TaskctlError."""
         tasks = cls.open(ctx, selectors)
+        if unrecorded:
+            tasks = replace(tasks, state=_with_unrecorded(ctx, tasks.state, selectors))
         return tasks, select_refs(ctx, tasks.state, selectors)
 
     def record(self, ref: TaskRef) -> Record:
@@ -118,6 +122,23 @@ class RecordedTasks(Value, frozen=True):
         return TaskctlError([delivery_error(failed, record, caller, "", command=command)])
 
 
+def _with_unrecorded(ctx: Context, state: State, selectors: Sequence[str]) -> State:
+    """The state with a record for each `ORG/ID` that it does not know and the service shows.
+    RemoteError."""
+    found, files = dict(state.records), _files(state)
+    for selector in selectors:
+        org_name, _, task_id = selector.partition("/")
+        if not (is_org_name(org_name) and is_task_id(task_id)):
+            continue
+        if _matching(ctx, state, files, selector) or ctx.settings.path(selector).exists():
+            continue
+        remote = ctx.client.get_task(org_name, task_id)
+        if remote is not None:
+            record = record_of_id(org_name, task_id, remote.owner(ctx.client.identity()))
+            found[record.ref] = record
+    return replace(state, records=found)
+
+
 def with_retired(state: State) -> State:
     """The state with a record for each removed key that has no current record."""
     known = {task.ref: record_of_retired(task, task.task_id) for task in state.retired.values()}
@@ -138,25 +159,34 @@ def select_keys(state: State, selector: str) -> tuple[TaskRef, ...]:
 def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[TaskRef, ...]:
     """The recorded tasks that match a selector: `KEY`, `ORG/KEY`, glob or PATH; all of them without
     selectors. A key takes precedence over a file. StateError for a selector without a match."""
-    files = {attempt.ref: attempt.file for attempt in state.attempts.values()}
-    files |= {ref: record.file for ref, record in state.records.items()}
+    files = _files(state)
     if not selectors:
         return tuple(sorted(files, key=natural))
     found: set[TaskRef] = set()
     for selector in selectors:
-        keys = {ref for ref in files if selector in (ref.key, str(ref))}
-        scope = [normalized(name) for name in ctx.settings.names([selector])]
-        inside = {ref for ref, file in files.items() if is_in(file, scope)}
-        globbed = {ref for ref in files if matches_key(selector, [ref])}
-        if keys:
-            found.add(find(state, selector))  # an error if several organizations have the key
-        elif globbed or inside:
-            found |= globbed | inside
+        if matching := _matching(ctx, state, files, selector):
+            found |= matching
         elif ctx.settings.path(selector).exists():
             ctx.ui.note("no_tasks_in_path", path=selector)
         else:
             find_task(ctx, state, selector)
     return tuple(sorted(found, key=natural))
+
+
+def _files(state: State) -> dict[TaskRef, str]:
+    files = {attempt.ref: attempt.file for attempt in state.attempts.values()}
+    return files | {ref: record.file for ref, record in state.records.items()}
+
+
+def _matching(
+    ctx: Context, state: State, files: Mapping[TaskRef, str], selector: str
+) -> set[TaskRef]:
+    """The keys that match one selector. StateError if several organizations have the key."""
+    if any(selector in (ref.key, str(ref)) for ref in files):
+        return {find(state, selector)}
+    scope = [normalized(name) for name in ctx.settings.names([selector])]
+    inside = {ref for ref, file in files.items() if is_in(file, scope)}
+    return inside | {ref for ref in files if matches_key(selector, [ref])}
 
 
 def find_task(ctx: Context, state: State, name: str) -> TaskRef:

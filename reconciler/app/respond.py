@@ -118,6 +118,8 @@ class Recipient(Value, frozen=True):
             place = Place(key=self.record.ref.key)
             raise TaskctlError.of(Code.STILL_BUSY, at=place, ref=self.name, words=failed.answer)
         caller = self.tasks.ctx.client.identity()
+        if isinstance(failed, Refusal) and failed.status == 404 and self._is_shown():
+            failed = replace(failed, status=0)  # a single 404 proves nothing
         problem = delivery_error(
             failed,
             self.record,
@@ -127,6 +129,13 @@ class Recipient(Value, frozen=True):
             cancels=what == "cancellation",
         )
         raise TaskctlError([problem])
+
+    def _is_shown(self) -> bool:
+        """Whether the service shows the task of this user. RemoteError."""
+        status = self.tasks.ctx.reader.status(self.record)
+        return status.state not in (TaskState.GONE, TaskState.NOT_VISIBLE) and may_send(
+            self.tasks.ctx.client.identity(), self.record, status
+        )
 
     def _has_event(self, timestamp: str) -> bool:
         """Whether the task received the event although the response was lost."""
@@ -280,9 +289,9 @@ def cancel(
     force: bool = False,
     yes: bool = False,
 ) -> Responses:
-    """Cancels the selected tasks, each after confirmation; `force` ends the session of a stuck
-    task. TaskctlError."""
-    tasks, refs = RecordedTasks.select(ctx, selectors)
+    """Cancels the selected tasks, each after confirmation, also those that the state does not know;
+    `force` ends the session of a stuck task. TaskctlError."""
+    tasks, refs = RecordedTasks.select(ctx, selectors, unrecorded=True)
     for ref in refs:
         try:
             command = ("cancel", str(ref), *(("--force",) if force else ()))

@@ -21,7 +21,7 @@ from reconciler.state import edit, move
 from reconciler.state.codec import decode_state
 from reconciler.state.edit import is_known
 from reconciler.state.file import StateSource
-from reconciler.state.model import Dropped, State
+from reconciler.state.model import State
 from reconciler.state.session import read_state
 from reconciler.state.shared import SharedState
 from reconciler.system import disk
@@ -69,16 +69,12 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, 
 
 
 def remove_records(ctx: Context, selectors: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
-    """Removes records, and duplicates by their ID, several after confirmation; the tasks keep
-    running. Returns nothing if it was declined. TaskctlError."""
+    """Removes records, several after confirmation; the tasks keep running. Returns nothing if it
+    was declined. TaskctlError."""
     with ctx.open_state("state rm") as session:
         state, at = session.state, ctx.clock.now()
-        ids = [name for name in selectors if name in state.duplicates and not is_known(state, name)]
-        others = [name for name in selectors if name not in ids]
-        refs = select_refs(ctx, state, others) if others else ()
+        refs = select_refs(ctx, state, selectors)
         events = [event for ref in refs for event in edit.rm(state, ref, at=at)]
-        events += map(Dropped, ids)
-        refs += tuple(TaskRef(state.duplicates[each].ref.org_name, each) for each in ids)
         if not _confirm(ctx, "ask.remove", refs, yes=yes, again=("state", "rm", *selectors, "-y")):
             return ()
         session.edit(events)

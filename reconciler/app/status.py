@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from reconciler.app.context import Context
 from reconciler.app.done_tasks import statuses_without_texts
-from reconciler.app.duplicates import read_duplicates
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import TaskRef
@@ -22,13 +21,12 @@ NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 
 class StatusReport(Value, frozen=True):
     """The tasks in the order of the table, at `read_at`; `selected` counts those of any status.
-    `diagnostics` are about expectations that cannot be read; `duplicates` are warnings."""
+    `diagnostics` are about expectations that cannot be read."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
     selected: int
     diagnostics: tuple[Diagnostic, ...] = ()
-    duplicates: tuple[Diagnostic, ...] = ()
 
 
 class Notify(Value, frozen=True):
@@ -53,8 +51,7 @@ def status(
     if states:
         statuses = tuple(status for status in statuses if status.state in states)
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
-    duplicates = read_duplicates(ctx, tasks.state).warnings(tasks.state)
-    report = StatusReport(statuses, ctx.now(), len(refs), problems, duplicates)
+    report = StatusReport(statuses, ctx.now(), len(refs), problems)
     if notify is not None:
         _notify(tasks, report, notify)
     return report

@@ -300,7 +300,6 @@ class Wave:
             self._session.append(*update_declared(self._session.state, self._space.desired))
             self._session.append(*mark_done(self._session.state, self._planning.done))
             self._note_waited()
-            self._session.drop_duplicates(self._planning.over)
             self._session.close()  # which writes the state, and releases the lock
         except StateError as problem:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)

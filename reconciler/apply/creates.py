@@ -34,8 +34,7 @@ class TaskCreator:
     """Creates tasks. Thread-safe.
 
     `unknown_outcomes` counts, by key, the creates with an unknown outcome other than a rate limit.
-    `created` are the keys that got a task, `own_marks` the marks of this apply's attempts that have
-    no record.
+    `created` are the keys that got a task, `own_marks` the marks of this apply's attempts.
     """
 
     def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
@@ -242,7 +241,6 @@ class TaskCreator:
             why = remark("apply.not_recorded", why=problem.causes)
             return self._ctx.result(task, Result.UNRESOLVED, why)
         self.count(task.ref)
-        self.own_marks.discard(attempt.mark)
         return record
 
     def _close(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:

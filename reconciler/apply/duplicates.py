@@ -1,8 +1,8 @@
-"""Finds duplicates: further tasks with one of our marks, because a create was delivered twice."""
+"""Finds duplicates: second tasks with one of our marks, because a create was delivered twice."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -14,11 +14,9 @@ from reconciler.model.mark import microseconds
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
-from reconciler.plan.duplicates import duplicate_warning
+from reconciler.plan.adoption import duplicate_warning
 from reconciler.plan.lookup import Depth
-from reconciler.plan.plan import PlannedTask
-from reconciler.state.attempt import Duplicate
-from reconciler.state.model import Duplicated, Record, State
+from reconciler.state.model import Record
 
 MAX_SECONDS = 60.0
 """For how long an apply starts to read at its end."""
@@ -34,27 +32,33 @@ class Search(NamedTuple):
     warnings: list[Diagnostic]
 
 
-def find_duplicates(ctx: ApplyContext, created: Collection[TaskRef], parallelism: int) -> Search:
-    """Looks for duplicates in the organizations of the `created` keys, and adds them to the state.
-    What cannot be read hides no other duplicate."""
+def find_duplicates(
+    ctx: ApplyContext, created: Collection[TaskRef], marks: Collection[str], parallelism: int
+) -> Search:
+    """Looks for further tasks with the `marks` of this apply, in the organizations of the `created`
+    keys. What cannot be read hides no other duplicate."""
     result, ends = Search([], []), ctx.clock.boot() + MAX_SECONDS
     for org_name in sorted({ref.org_name for ref in created}):
+        refs = [ref for ref in created if ref.org_name == org_name]
         search = _Organization(ctx, org_name, ends)
-        tasks = search.listed()
-        result.listed.extend(tasks)
-        for duplicate in search.duplicates(tasks, parallelism):
-            ctx.session.append(Duplicated(duplicate))
-            result.warnings.append(duplicate_warning(duplicate, ctx.session.state))
+        new = search.list_new()
+        result.listed.extend(search.listed.values())
+        result.warnings.extend(search.duplicates(new, _owners(ctx, refs, marks), parallelism))
         result.warnings.extend(search.unread())
     return result
 
 
-def found_duplicates(ctx: ApplyContext, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """A warning for each duplicate that was found with the task that an attempt has created."""
-    state = ctx.session.state
-    for task in tasks:
-        listed = (each for each in task.duplicates if each.task_id in state.duplicates)
-        yield from (duplicate_warning(duplicate, state) for duplicate in listed)
+def _owners(
+    ctx: ApplyContext, refs: Iterable[TaskRef], marks: Collection[str]
+) -> dict[int, Record]:
+    """The records of the keys by their marks of this apply, in microseconds."""
+    records = ctx.session.state.records
+    return {
+        us: records[ref]
+        for ref in refs
+        for mark in (records[ref].marks if ref in records else ())
+        if mark in marks and (us := microseconds(mark)) is not None
+    }
 
 
 class _Organization:
@@ -62,57 +66,47 @@ class _Organization:
 
     def __init__(self, ctx: ApplyContext, org_name: str, ends: float) -> None:
         self._ctx, self._org_name, self._ends = ctx, org_name, ends
-        self._baseline = ctx.baselines.get(org_name)
         self._unlisted: Sequence[Remark] = ()
         self._unread: dict[str, Sequence[Remark]] = {}
+        self.listed: dict[str, RemoteTask] = {}
 
-    def listed(self) -> list[RemoteTask]:
-        """The list down to the tasks that existed before this apply."""
-        depth, found, kept = Depth.of(self._baseline), dict[str, RemoteTask](), Kept()
+    def list_new(self) -> list[RemoteTask]:
+        """Reads the list down to the tasks that existed before this apply, and returns those that
+        did not."""
+        depth, new, kept = Depth.of(self._ctx.baselines.get(self._org_name)), [], Kept()
         try:
             for page in self._ctx.service.list_tasks(self._org_name):
                 for task in page:
                     kept.keep(task.raw)
-                    found[task.id] = task
+                    is_new = task.id not in self.listed
+                    self.listed[task.id] = task
+                    if is_new and not depth.excludes(task.id, self.listed):
+                        new.append(task)
                 if page.problem is not None:
                     self._unlisted = (page.problem.cause,)
-                if depth.is_reached(found):
+                if depth.is_reached(self.listed):
                     break
                 if self._has_ended():
                     self._unlisted = (remark("duplicates.ended"),)
                     break
         except RemoteError as problem:
             self._unlisted = problem.causes
-        return list(found.values())
+        return new
 
-    def duplicates(self, tasks: Iterable[RemoteTask], parallelism: int) -> Iterator[Duplicate]:
-        """The unrecorded ones of these tasks that have the mark of a recorded key, and that this
-        user may have created."""
+    def duplicates(
+        self, tasks: Iterable[RemoteTask], owners: Mapping[int, Record], parallelism: int
+    ) -> Iterator[Diagnostic]:
+        """Those of the tasks that nothing explains, that this user may have created, and that have
+        the mark of one of the `owners`."""
         state, identity = self._ctx.session.state, self._ctx.identity
         known = state.recorded_ids()
-        before = frozenset(self._baseline.ids if self._baseline is not None else ())
-        new = (task for task in tasks if task.id not in known and task.id not in before)
-        unknown = [task for task in new if task.may_be_of(identity)]
-        owners = self._owners(state) if unknown else {}
+        unknown = [task for task in tasks if task.id not in known and task.may_be_of(identity)]
         with ThreadPoolExecutor(parallelism, "duplicates") as pool:
             marks = pool.map(self._mark, unknown)
             for task, us in zip(unknown, marks, strict=True):
-                owner = owners.get(us) if us is not None else None
-                if owner is not None:
-                    mark, record = owner
-                    ref, file, sensitive = record.ref, record.file, record.sensitive
-                    yield Duplicate(ref, task.id, mark, identity, file, sensitive=sensitive)
-
-    def _owners(self, state: State) -> dict[int, tuple[str, Record]]:
-        """The marks of recorded keys, by their time in microseconds."""
-        return {
-            us: (mark, record)
-            for mark, ref in state.marks()
-            if ref.org_name == self._org_name
-            and mark not in state.attempts
-            and (record := state.records.get(ref)) is not None
-            and (us := microseconds(mark)) is not None
-        }
+                if us is not None and (record := owners.get(us)) is not None:
+                    ref, own = record.ref, record.task_id
+                    yield duplicate_warning(state.backend, ref, record.file, own, task.id)
 
     def unread(self) -> Iterator[Diagnostic]:
         """Warnings about unread messages and an unread list, which may hide a duplicate."""

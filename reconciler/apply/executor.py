@@ -50,7 +50,7 @@ class Executor:
         tasks = list(tasks)
         for task in tasks:  # before any create, whose response may repeat one of these IDs
             if task.effect is Effect.ADOPT:
-                self.creates.note(task.task_id or "", *(each.task_id for each in task.duplicates))
+                self.creates.note(task.task_id or "", *task.duplicates)
         results = {t.ref: self._execute(t) for t in tasks if not _needs_service(t)}
         left = deque(task for task in tasks if _needs_service(task))
         if left:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.apply.context import ApplyContext
-from reconciler.apply.duplicates import find_duplicates, found_duplicates
+from reconciler.apply.duplicates import find_duplicates
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.clock import Clocks
@@ -17,6 +17,7 @@ from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import replace
+from reconciler.plan.adoption import duplicate_warnings
 from reconciler.plan.age import time_left, waited_totals
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
@@ -83,14 +84,22 @@ class Loop:
             self._take(plan.tasks, plan.closed)
             while (open_refs := self._open()) and self._pause(open_refs):
                 self._look_again(open_refs)
-            self._notes += found_duplicates(self._ctx, self._tasks.values())
-            if (created := self._executor.creates.created) and self._ctx.wait(0):
-                search = find_duplicates(self._ctx, created, self._executor.parallelism)
-                self.listed, self._notes = search.listed, [*self._notes, *search.warnings]
+            self._find_duplicates()
         except StateError as problem:
             # What was done must still be reported.
             return self._report(problem.diagnostics)
         return self._report()
+
+    def _find_duplicates(self) -> None:
+        """A lookup may have found some of them. Those of the first plan are its diagnostics."""
+        creates = self._executor.creates
+        known = {d.args["extra"] for d in self._notes if "extra" in d.args}
+        if creates.created and self._ctx.wait(0):
+            search = find_duplicates(
+                self._ctx, creates.created, creates.own_marks, self._executor.parallelism
+            )
+            self.listed = search.listed
+            self._notes += (d for d in search.warnings if d.args.get("extra") not in known)
 
     def _look_again(self, open_refs: Collection[TaskRef]) -> None:
         try:
@@ -100,6 +109,7 @@ class Loop:
         else:
             self._problem = ()
             planned = [task for task in found.tasks if task.ref in open_refs]
+            self._notes += duplicate_warnings(found.backend, planned)
             self._take(planned, found.closed)
             for ref in set(open_refs) - {task.ref for task in planned}:
                 self._tasks.pop(ref, None)  # in no manifest, and its attempt created no task

@@ -22,7 +22,7 @@ from reconciler.state.attempt import (
     RetiredTask,
     kept_outputs,
 )
-from reconciler.state.model import Duplicated, Event, Forgotten, Noted, Record, Recorded, Retired
+from reconciler.state.model import Event, Forgotten, Noted, Record, Recorded, Retired
 
 
 def created_record(task: PlannedTask, attempt: Attempt, task_id: str, ctx: ApplyContext) -> Record:
@@ -91,10 +91,10 @@ def _closed_marks(task: PlannedTask, ctx: ApplyContext) -> list[str]:
 
 def recorded_events(task: PlannedTask, record: Record) -> list[Event]:
     """The events that store the record under the task's key, and remove it from its former key
-    (`movedFrom`); and the duplicates that were found with the task."""
+    (`movedFrom`)."""
     old = task.recorded_as
     moved = [Forgotten(old)] if old != task.ref else []
-    return [Recorded(record), *moved, *map(Duplicated, task.duplicates)]
+    return [Recorded(record), *moved]
 
 
 def answered_events(task: PlannedTask, ctx: ApplyContext) -> Iterator[Event]:

@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from reconciler.app.named_tasks import record_of_id
 from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.shell import key_word, shell_word
+from reconciler.model.shell import is_task_id, key_word, shell_word
 from reconciler.model.wire import console_url
 from reconciler.system.git import run_git
 
@@ -58,8 +59,12 @@ class Answers:
         return self._pipeline(fields) if workflow == GITLAB else self._run(workflow, fields)
 
     def _record(self, key: str) -> Record | None:
-        """The only record of a `KEY`, `ORG/KEY` or ID."""
+        """The only record of a `KEY`, `ORG/KEY` or ID. An unknown ID is that of a duplicate, which
+        this run has created."""
         records = self._ctx.known_state.named(key)
+        org_name, slash, task_id = key.partition("/")
+        if not records and slash and is_task_id(task_id) and self._ctx.has_client:
+            return record_of_id(org_name, task_id, self._ctx.client.identity())
         return records[0] if len(records) == 1 else None
 
     def _is_of_other(self, record: Record) -> bool:

@@ -63,8 +63,9 @@ def _glob_word(text: str) -> str:
 
 
 def id_word(text: str) -> str:
-    """A task's ID as a word."""
-    return text if is_task_id(text) else "ID"
+    """`ID` or `ORG/ID` as a word."""
+    org, slash, task_id = text.rpartition("/")
+    return text if is_task_id(task_id) and (not slash or is_org_name(org)) else "ID"
 
 
 def file_word(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, timedelta
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, warning
+from reconciler.model.diagnostics import Diagnostic, Place, warning
 from reconciler.model.fields import NOT_RETURNED
 from reconciler.model.remarks import Remark, remark, said
 from reconciler.model.remote_task import RemoteTask
@@ -19,6 +19,29 @@ from reconciler.plan.planned import plan_for
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import RetiredTask
 from reconciler.state.model import State
+
+
+def duplicate_warnings(backend: str, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
+    """A warning for each further task that an attempt has created for a key that adopts one."""
+    for task in tasks:
+        for extra in task.duplicates:
+            task_id = task.remote.id if task.remote is not None else ""
+            yield duplicate_warning(backend, task.ref, task.file, task_id, extra)
+
+
+def duplicate_warning(
+    backend: str, ref: TaskRef, file: str, task_id: str, extra: str
+) -> Diagnostic:
+    """A warning that `extra` is a second task of the key, with the command that cancels it."""
+    links = (console_url(backend, ref.org_name, each) for each in (task_id, extra))
+    return warning(
+        Code.DUPLICATE_REMOTE_TASK,
+        at=Place(file, key=ref.key),
+        ref=str(ref),
+        ids=(task_id, extra),
+        links=tuple(link for link in links if link),
+        extra=f"{ref.org_name}/{extra}",
+    )
 
 
 def gone(task: DesiredTask, task_id: str, options: PlanOptions) -> PlannedTask:

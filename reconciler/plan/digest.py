@@ -110,7 +110,6 @@ def _done(task: PlannedTask) -> dict[str, object]:
         "recordedId": record.task_id if record is not None else None,
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
         "attempt": task.attempt.mark if task.attempt is not None else None,
-        "duplicates": sorted(duplicate.task_id for duplicate in task.duplicates),
         "inputs": digest(desired.inputs) if desired else None,
         "expect": desired.expect.digest if desired and desired.expect else None,
         "after": sorted(desired.after) if desired else None,

@@ -19,7 +19,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, is_unattended
 from reconciler.model.value import Stored, field
 from reconciler.plan.options import PlanOptions
-from reconciler.state.attempt import Attempt, Duplicate
+from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
 
@@ -139,10 +139,11 @@ class PlannedTask(Stored, frozen=True):
     """One task, and what apply would do with it.
 
     `remarks` are facts for the reader (see `explanation`). `attempt` is the attempt that created
-    the task (`ATTEMPT`) or that is followed by another (`RETRY`); `duplicates` are further tasks
-    that it created. `candidate`: a person who sees this task can say whether the attempt created
-    it, or whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to set in place;
-    `only_recorded` are others that the record gets from the manifest. `waits_for` hold it.
+    the task (`ATTEMPT`) or that is followed by another (`RETRY`); `duplicates` are the IDs of
+    further tasks that it created. `candidate`: a person who sees this task can say whether the
+    attempt created it, or whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to
+    set in place; `only_recorded` are others that the record gets from the manifest. `waits_for`
+    hold it.
     """
 
     ref: TaskRef
@@ -158,7 +159,7 @@ class PlannedTask(Stored, frozen=True):
     remote: RemoteTask | None = None
     attempt: Attempt | None = None
     moved_from: TaskRef | None = None
-    duplicates: tuple[Duplicate, ...] = ()
+    duplicates: tuple[str, ...] = ()
     candidate: RemoteTask | None = None
     patch: Mapping[str, Any] = field(default_factory=dict)
     only_recorded: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason
-from reconciler.state.attempt import Attempt, Duplicate
+from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
 _NOTHING: dict[str, Any] = {}
@@ -27,7 +27,7 @@ class PlannedFields(TypedDict, total=False):
     remote: RemoteTask | None
     attempt: Attempt
     moved_from: TaskRef | None
-    duplicates: tuple[Duplicate, ...]
+    duplicates: tuple[str, ...]
     candidate: RemoteTask | None
     waits_for: tuple[TaskRef, ...]
 

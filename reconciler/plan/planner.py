@@ -16,7 +16,7 @@ from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
-from reconciler.plan.adoption import open_questions
+from reconciler.plan.adoption import duplicate_warnings, open_questions
 from reconciler.plan.age import AttemptAges
 from reconciler.plan.hold import HoldRules, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes
@@ -246,6 +246,7 @@ def _diagnostics(
             yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
     yield from stopped(tasks)
     yield from open_questions(tasks)
+    yield from duplicate_warnings(inputs.state.backend, tasks)
     if view.ignored_date is not None:
         yield view.ignored_date
     yield from replacement.problems(replacement.requests_of(options), tasks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
 from reconciler.model.remarks import Remark, remark
@@ -115,8 +115,6 @@ class Rules:
         owner = self._recorded_ids.get(task.task_id)
         if owner is None or owner in (task.ref, moved_ref(task)) or self._is_retired(task.task_id):
             return None
-        if task.task_id in self._state.duplicates:
-            return _conflict(task, "taskID.duplicate", owner=str(owner))
         known = self._state.records.get(owner)
         if known is None:
             return _conflict(task, "taskID.claimed", owner=str(owner))
@@ -249,9 +247,9 @@ class Rules:
         if found and not any(isinstance(verdict, Wait) for _, verdict in attempts):
             # Both names of a moved key may have got a task: the others are duplicates.
             attempt, (task, more) = found[-1]
-            others = [(other, (first.id, *extra)) for other, (first, extra) in found[:-1]]
+            others = [i for _, (first, extra) in found[:-1] for i in (first.id, *extra)]
             explanation = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
-            return _adopted(subject, attempt, task, explanation, [(attempt, more), *others])
+            return _adopted(subject, attempt, task, explanation, (*more, *others))
         latest = attempts[-1][0]
         explanation = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
         left = max(verdict.seconds for _, verdict in attempts if isinstance(verdict, Wait))
@@ -312,11 +310,8 @@ def _adopted(
     attempt: Attempt,
     task: RemoteTask,
     explanation: Remark,
-    others: Iterable[tuple[Attempt, Iterable[str]]] = (),
+    duplicates: tuple[str, ...] = (),
 ) -> PlannedTask:
-    """`others` are the IDs of further tasks, which are duplicates, with the attempt that created
-    them."""
-    duplicates = tuple(a.duplicate(subject.ref, task_id) for a, ids in others for task_id in ids)
     fields: PlannedFields = {"remote": task, "attempt": attempt, "duplicates": duplicates}
     return plan_for(subject, Action.ADOPT, Reason.ATTEMPT, explanation, **fields)
 

@@ -42,17 +42,6 @@ OUTPUTS = (
 """The outputs of Pulumi's resource, which a record keeps as last read."""
 
 
-class Duplicate(Stored, frozen=True):
-    """Another task with a mark of a key: a request that was delivered twice. `identity` sent it."""
-
-    ref: TaskRef = field(name="task")
-    task_id: str
-    mark: str
-    identity: Identity
-    file: str
-    sensitive: bool = False
-
-
 class Attempt(Stored, frozen=True, kw_only=True):
     """One attempt to create a task, durable before its request was sent.
 
@@ -82,10 +71,6 @@ class Attempt(Stored, frozen=True, kw_only=True):
     def versions(self) -> tuple[Inputs, ...]:
         """The inputs by which its work is recognized."""
         return (self.inputs,)
-
-    def duplicate(self, ref: TaskRef, task_id: str) -> Duplicate:
-        """Another task that it has created for this key."""
-        return Duplicate(ref, task_id, self.mark, self.identity, self.file, self.sensitive)
 
     def seconds_left(self, at: datetime) -> float:
         """For how long a person must not say that it created nothing. The wall clock is good

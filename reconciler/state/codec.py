@@ -23,13 +23,12 @@ from reconciler.model.typed_json import (
     parse_ref,
 )
 from reconciler.model.value import replace
-from reconciler.state.attempt import Attempt, Duplicate, KeyNotes, RetiredTask
+from reconciler.state.attempt import Attempt, KeyNotes, RetiredTask
 from reconciler.state.file import StateFile, StateSource
 from reconciler.state.model import Attempted, Event, Record, Recorded, State
 from reconciler.system.memory import collection_paused
 
 T = TypeVar("T")
-Known = TypeVar("Known", RetiredTask, Duplicate)
 
 VERSION = 3
 """Of the state file, the journal, and the head of a shared state, which contain the same values."""
@@ -53,7 +52,6 @@ def state_json(state: State) -> bytes:
         tasks={str(ref): _raw(replace(r, ref=NO_TASK)) for ref, r in state.records.items()},
         keys={str(ref): _raw(notes) for ref, notes in state.keys.items()},
         retired={task_id: _with_task(task) for task_id, task in state.retired.items()},
-        duplicates={task_id: _with_task(task) for task_id, task in state.duplicates.items()},
         **{name: getattr(state, name) for name in _SAME},
     )
     return encode_json(file)
@@ -63,7 +61,7 @@ def _raw(value: object) -> Raw:
     return Raw(encode_json(value))
 
 
-def _with_task(value: Attempt | RetiredTask | Duplicate) -> Raw:
+def _with_task(value: Attempt | RetiredTask) -> Raw:
     """With the task as `ORG/KEY`."""
     return _raw(members(encode_json(value)) | {"task": str(value.ref)})
 
@@ -187,25 +185,23 @@ def _refuse_duplicates(data: bytes, source: StateSource) -> None:
 def _read(file: StateFile) -> State:
     read = {mark: _attempt(mark, raw) for mark, raw in file.attempts.items()}
     keys = dict(_notes(name, raw) for name, raw in file.keys.items())
-    retired = _by_id("retired", RetiredTask, file.retired)
-    duplicates = _by_id("duplicates", Duplicate, file.duplicates)
+    retired = _retired(file.retired)
     records = dict(_record(name, raw) for name, raw in file.tasks.items())
     if file.serial < 0 or not file.lineage:
         raise ShapeError("serial" if file.lineage else "lineage", "invalid")
     head = {name: getattr(file, name) for name in _SAME}
-    head |= {"retired": retired, "duplicates": duplicates}
-    return State(records=records, attempts=read, keys=keys, **head)
+    return State(records=records, attempts=read, keys=keys, retired=retired, **head)
 
 
-def _by_id(member: str, kind: type[Known], raws: Mapping[str, Raw]) -> dict[str, Known]:
+def _retired(raws: Mapping[str, Raw]) -> dict[str, RetiredTask]:
     found = {}
     for task_id, raw in raws.items():
         try:
-            task = found[task_id] = _without_task(kind, raw)
+            task = found[task_id] = _without_task(RetiredTask, raw)
             if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
                 raise ShapeError("", "invalid")
         except ShapeError as problem:
-            raise problem.under(f"{member}[{json.dumps(task_id)}]") from None
+            raise problem.under(f"retired[{json.dumps(task_id)}]") from None
     return found
 
 

@@ -25,7 +25,6 @@ class StateFile(Stored, frozen=True, kw_only=True):
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, Raw] = field(default_factory=dict)
-    duplicates: Mapping[str, Raw] = field(default_factory=dict)
     runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""

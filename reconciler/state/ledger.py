@@ -13,8 +13,6 @@ from reconciler.state.model import (
     Attempted,
     BaselineRead,
     Closed,
-    Dropped,
-    Duplicated,
     Event,
     Forgotten,
     Noted,
@@ -35,13 +33,11 @@ class Ledger:
             attempts={},
             baselines={},
             retired={},
-            duplicates={},
             keys={},
             runs={},
         )
         self.records, self.attempts = dict(state.records), dict(state.attempts)
         self.baselines, self.retired = dict(state.baselines), dict(state.retired)
-        self.duplicates = dict(state.duplicates)
         self.keys, self.runs = dict(state.keys), dict(state.runs)
 
     def state(self) -> State:
@@ -52,7 +48,6 @@ class Ledger:
             attempts=dict(self.attempts),
             baselines=dict(self.baselines),
             retired=dict(self.retired),
-            duplicates=dict(self.duplicates),
             keys=dict(self.keys),
             runs=dict(self.runs),
         )
@@ -69,7 +64,6 @@ class Ledger:
                 case Recorded(record):
                     self.records[record.ref] = record
                     self.keys.pop(record.ref, None)
-                    self.duplicates.pop(record.task_id, None)
                     for mark in record.marks:
                         self.attempts.pop(mark, None)
                 case Forgotten(ref):
@@ -82,8 +76,6 @@ class Ledger:
                     self._wait(seconds)
                 case Noted(ref, notes):
                     self._set_notes(ref, notes)
-                case Duplicated() | Dropped():
-                    self._set_duplicate(event)
 
     def _open(self, attempt: Attempt) -> None:
         self.attempts[attempt.mark] = attempt
@@ -109,12 +101,6 @@ class Ledger:
             self.runs[event.run.name] = event.run
         else:
             self.baselines[event.baseline.name] = event.baseline
-
-    def _set_duplicate(self, event: Duplicated | Dropped) -> None:
-        if isinstance(event, Duplicated):
-            self.duplicates[event.task.task_id] = event.task
-        else:
-            self.duplicates.pop(event.task_id, None)
 
     def _wait(self, seconds: Mapping[str, float]) -> None:
         for mark, waited in seconds.items():

@@ -15,7 +15,6 @@ from reconciler.state.attempt import (
     Attempt,
     Baseline,
     ChangeKind,
-    Duplicate,
     Fill,
     HistoryEntry,
     HistoryKind,
@@ -149,7 +148,6 @@ class State(Value, frozen=True):
       name of the baseline that the last apply of all manifests has read, by organization: its
       tasks are no look-alikes.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
-    - `duplicates`: the duplicates that were found, by ID, until they are over.
     - `runs`: the runs that records and open attempts name.
     - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
     - `fill`: how full its place was; None for a state that was not read.
@@ -164,7 +162,6 @@ class State(Value, frozen=True):
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
-    duplicates: Mapping[str, Duplicate] = field(default_factory=dict)
     runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
@@ -221,8 +218,8 @@ class State(Value, frozen=True):
         return tuple(sorted(found, key=lambda attempt: (attempt.started_at, attempt.mark)))
 
     def recorded_ids(self) -> dict[str, TaskRef]:
-        """The key of each task that has or had one, by task ID; including duplicates, and the tasks
-        that open attempts are to replace, even if their record was lost."""
+        """The key of each task that has or had one, by task ID; including the tasks that
+        open attempts are to replace, even if their record was lost."""
         ids = {record.task_id: ref for ref, record in self.records.items()}
         for ref, record in self.records.items():
             for other in record.former:
@@ -233,8 +230,6 @@ class State(Value, frozen=True):
         for task in self.retired.values():
             for task_id in (*(() if task.adoptable else (task.task_id,)), *task.former):
                 ids.setdefault(task_id, task.ref)
-        for duplicate in self.duplicates.values():
-            ids.setdefault(duplicate.task_id, duplicate.ref)
         return ids
 
     def close_attempts(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
@@ -322,28 +317,4 @@ class Noted(_Event, frozen=True):
     notes: KeyNotes
 
 
-class Duplicated(_Event, frozen=True):
-    """A duplicate was found."""
-
-    task: Duplicate
-
-
-class Dropped(_Event, frozen=True):
-    """A person no longer wants to hear of a duplicate."""
-
-    task_id: str
-
-
-Event = (
-    Attempted
-    | Closed
-    | Recorded
-    | Forgotten
-    | Retired
-    | BaselineRead
-    | Ran
-    | Aged
-    | Noted
-    | Duplicated
-    | Dropped
-)
+Event = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead | Ran | Aged | Noted

@@ -7,7 +7,7 @@ a run dies before that, the next one folds its journal.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import lru_cache
@@ -59,7 +59,6 @@ class Session:
         self._marks: set[str] | None = None
         self._view: State | None = None
         self._seen: dict[str, Mapping[str, object]] = {}
-        self._over: Collection[str] = ()
         self._closed = False
         self._fold(taken.events)
         self._saved = taken.saved  # until the current state certainly differs
@@ -191,10 +190,6 @@ class Session:
         """
         self._compared = baselines
 
-    def drop_duplicates(self, over: Collection[str]) -> None:
-        """Drops the duplicates with these IDs, but only along with other changes."""
-        self._over = over
-
     def save(self) -> None:
         """Saves the state, if it changed, and clears the journal.
 
@@ -229,8 +224,7 @@ class Session:
         held.check_held()
         state = self.state.pruned()
         if self._is_worth_saving(state):
-            left = {each: d for each, d in state.duplicates.items() if each not in self._over}
-            state = replace(self._with_compared(state).pruned(), duplicates=left)
+            state = self._with_compared(state).pruned()
             state = self._with_refreshed(replace(state, serial=state.serial + 1))
             state = held.save(state, last=last)
             with self._guard:

@@ -1,4 +1,4 @@
-"""The tasks of keys besides their current ones: replaced, removed, or duplicates. Pure."""
+"""The tasks of keys besides their current ones: replaced or removed. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ class Former(StrEnum):
 
     REPLACED = "replaced"
     REMOVED = "removed"
-    DUPLICATE = "duplicate"
 
 
 class OtherTask(Value, frozen=True):
-    """A task that a key had, or a duplicate. `outputs` are current or as last read."""
+    """A task that a key had. `outputs` are current or as last read."""
 
     ref: TaskRef
     state: Former
@@ -36,8 +35,6 @@ def other_tasks(state: State, refs: Collection[TaskRef]) -> tuple[OtherTask, ...
     for task in state.retired.values():
         found.append(OtherTask(task.ref, Former.REMOVED, task.task_id, task.file, task.outputs))
         found += [OtherTask(task.ref, Former.REPLACED, each, task.file) for each in task.former]
-    for extra in state.duplicates.values():
-        found.append(OtherTask(extra.ref, Former.DUPLICATE, extra.task_id, extra.file))
     current = {record.task_id for record in state.records.values()}
     chosen = {
         other.task_id: other

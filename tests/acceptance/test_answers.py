@@ -168,22 +168,6 @@ def test_a_task_that_ci_replaced_can_be_cancelled(
     assert (ran.code, f"acme/{old}: cancelled" in ran.said) == (0, True), ran.said
 
 
-def test_a_duplicate_that_ci_created_can_be_cancelled(
-    asked: LiveTasks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    extra = asked.duplicate("asks", "approving")
-    with monkeypatch.context() as theirs:
-        theirs.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
-        (problem,) = [d for d in asked.document("plan")["diagnostics"] if d["code"] == "TC741"]
-    words = pasted(problem["detail"].splitlines()[-1], tmp_path, monkeypatch)
-    assert words[-3:] == [f"key=acme/{extra}", "-f", "action=cancel"]
-    env = {"TASKCTL_BACKEND": asked.url}
-    runner = Runner(tmp_path / "runner", asked.folder, pull_request=None, env=env)
-    ran = runner.script("cancel", key=f"acme/{extra}")
-    assert (ran.code, f"acme/{extra}: cancelled" in ran.said) == (0, True), ran.said
-    assert asked.document("plan")["diagnostics"] == []
-
-
 def test_the_placeholder_of_a_printed_command_is_no_answer(asked: LiveTasks) -> None:
     asked.apply({"asks": "asking"}, isShared=True)
     for words in (

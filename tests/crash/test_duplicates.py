@@ -1,4 +1,4 @@
-"""A request that a gateway delivers twice: both tasks are known until the second one is over."""
+"""A request that a gateway delivers twice: the second task is reported, and belongs to no key."""
 
 from __future__ import annotations
 
@@ -44,98 +44,97 @@ def warned(ended: Ended, code: str = CODE) -> list[dict[str, Any]]:
     return [each for each in ended.document["diagnostics"] if each["code"] == code]
 
 
-def finish(here: InProcess, task_id: str) -> None:
-    task = here.server.world.by_id[task_id]
-    said = {"type": "assistant_message", "is_final": True, "content": "Done."}
-    task.shown |= {"status": "idle", "tokensUsed": 9}
-    task.events.append({"id": "last", "type": "agentResponse", "eventBody": said})
+def test_apply_reports_a_duplicate_once_with_its_command(here: InProcess) -> None:
+    here.sandbox.write(as_tasks(ONE))
+    deliver_twice(here)
+    ended = here.run("apply")
+    set_rules(here)
+    (extra,) = set(here.server.tasks_by_work()["do 2"]) - {here.sandbox.recorded()["k2"]}
+    (found,) = warned(ended)
+    assert (ended.code, found["severity"], found["key"]) == (0, "warning", "k2")
+    assert f"taskctl cancel acme/{extra} " in found["detail"]
+    assert all(task_id in found["summary"] for task_id in (extra, here.sandbox.recorded()["k2"]))
+    for command in ("plan", "apply", "status"):
+        assert warned(here.run(command)) == []
+    assert here.run("apply").document["tasks"] == []
 
 
-def test_every_plan_apply_and_status_shows_a_duplicate_and_its_command(
-    here: InProcess, extra: str
-) -> None:
-    plan = here.run("plan", "--detailed-exitcode")
-    assert (plan.code, plan.document["hasChanges"], plan.document["applyWillFail"]) == (0, 0, 0)
-    ended = [plan, here.run("apply"), here.run("status")]
-    here.sandbox.write(as_tasks({**ONE, "k1": "do 1"}))
-    for each in (*ended, here.run("plan", "--target", "k1")):
-        (found,) = warned(each)
-        assert (found["severity"], found["key"]) == ("warning", "k2")
-        assert f"taskctl cancel {extra}" in found["detail"]
-    assert len(here.server.world.tasks) == 2
+def test_a_report_for_others_names_the_workflow_that_cancels_it(here: InProcess) -> None:
+    """What CI has created twice, only CI can cancel."""
+    (here.sandbox.folder / "taskctl.toml").write_text('answer-workflow = "answer.yml"\n')
+    here.sandbox.write(as_tasks(ONE))
+    deliver_twice(here)
+    report = here.sandbox.folder / "apply.md"
+    assert here.run("apply", "--report", f"markdown={report}").results() == {"k2": "created"}
+    (extra,) = set(here.server.tasks_by_work()["do 2"]) - {here.sandbox.recorded()["k2"]}
+    assert f" -f key=acme/{extra} -f action=cancel" in report.read_text()
 
 
-@pytest.mark.parametrize("command", ["show", "open"])
-def test_other_commands_accept_its_id(here: InProcess, extra: str, command: str) -> None:
-    ended = here.run_words([command, extra, "--backend", here.server.url])
-    assert ended.code == 0, ended.stderr
-    assert extra in ended.stdout
-    assert "adopted" not in ended.stdout
+def test_it_can_be_cancelled_by_its_id(here: InProcess, extra: str) -> None:
+    """The state does not know it."""
+    words, head = ["--backend", here.server.url, "-y"], {"Content-Type": "application/json"}
+    set_rules(here, Rule("other", Fault("raw", status=202, text="{}", headers=head)))
+    assert here.run_words(["cancel", extra, *words]).code == 1
+    assert here.run_words(["cancel", f"other/{extra}", *words]).code == 1
+    assert here.server.of("other") == []
+    assert here.run_words(["cancel", f"acme/{extra}", *words]).code == 0
+    (sent,) = here.server.of("other")
+    assert (sent.task_id, "user_cancel" in sent.body) == (extra, True)
+
+
+def test_a_single_404_does_not_prove_that_a_task_is_gone(here: InProcess, extra: str) -> None:
+    words = ["cancel", f"acme/{extra}", "--backend", here.server.url, "-y"]
+    set_rules(here, Rule("other", Fault("status", status=404), task=extra))
+    ended = here.run_words(words)
+    assert (ended.code, "[TC735]" in ended.stderr, "[TC732]" in ended.stderr) == (1, True, False)
+    here.server.world.by_id.pop(extra)
+    here.server.world.tasks[:] = [t for t in here.server.world.tasks if t.id != extra]
+    assert here.run_words(words).code == 1
+
+
+def test_the_lookup_of_an_attempt_reports_it(here: InProcess) -> None:
+    here.sandbox.write(as_tasks(ONE))
+    lost = Rule("create", Fault("reset", committed=True))
+    deliver_twice(here, lost, Rule("events", Fault("status", status=500)))
+    assert here.run("apply").results() == {"k2": "unresolved"}
+    set_rules(here)
+    (planned,) = warned(here.run("plan"))
+    ended = here.run("apply")
+    (found,) = warned(ended)
+    assert (ended.code, ended.results(), found) == (0, {"k2": "adopted"}, planned)
+    (extra,) = set(here.server.tasks_by_work()["do 2"]) - {here.sandbox.recorded()["k2"]}
+    assert f"taskctl cancel acme/{extra} " in found["detail"]
+    assert warned(here.run("apply")) == []
 
 
 @pytest.mark.parametrize("way", ["removed", "rm", "rename"])
-def test_nothing_that_happens_to_the_key_loses_it(here: InProcess, extra: str, way: str) -> None:
+def test_no_key_gets_it_whatever_happens_to_its_own(here: InProcess, extra: str, way: str) -> None:
+    others = as_tasks({"k3": "do 2"}, named=["k3"])
     if way == "rm":
         assert here.run_state("rm", "k2").code == 0
+        here.sandbox.write(as_tasks(ONE))
     elif way == "rename":
-        here.sandbox.write({"new": {"message": "do 2", "movedFrom": "k2"}})
+        here.sandbox.write({"new": {"message": "do 2", "movedFrom": "k2"}, **others})
     else:
-        here.sandbox.write({"k1": {"message": "do 1"}}, removed=["k2"])
-    here.run("apply")
-    (found,) = warned(here.run("plan"))
-    assert found["key"] == ("new" if way == "rename" else "k2")
-    assert f"taskctl cancel {extra}" in found["detail"]
+        here.sandbox.write(others, removed=["k2"])
+    assert here.run("apply", "--adopt").code == 0
     assert extra not in here.sandbox.recorded().values()
-
-
-@pytest.mark.parametrize("way", ["finished", "gone"])
-def test_one_that_is_over_is_no_longer_shown(here: InProcess, extra: str, way: str) -> None:
-    if way == "finished":
-        finish(here, extra)
-    else:
-        del here.server.world.by_id[extra]
-        here.server.world.tasks[:] = [t for t in here.server.world.tasks if t.id != extra]
-    for command in ("plan", "status", "apply"):
-        assert warned(here.run(command)) == []
-    assert extra in here.sandbox.state()["duplicates"]  # nothing else had to be written
-    here.sandbox.write(as_tasks({**ONE, "k3": "do 3"}))
-    assert here.run("apply").code == 0
-    assert "duplicates" not in here.sandbox.state()
-
-
-def test_for_another_user_it_is_not_gone(
-    here: InProcess, extra: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here.server.habits.tokens["other"] = "other"
-    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
-    assert len(warned(here.run("plan"))) == 1
-
-
-def test_one_that_cannot_be_read_is_shown(here: InProcess, extra: str) -> None:
-    finish(here, extra)
-    set_rules(here, Rule("get", Fault("status", status=500), task=extra))
-    ended = here.run("plan")
-    assert (ended.code, len(warned(ended))) == (0, 1)
-
-
-def test_state_rm_drops_it(here: InProcess, extra: str) -> None:
-    assert here.run_state("rm", extra).code == 0
-    assert warned(here.run("plan")) == []
-    assert list(here.sandbox.recorded()) == ["k2"]
 
 
 def test_a_key_may_get_it_once_a_person_says_so(here: InProcess, extra: str) -> None:
     here.sandbox.write({"k3": {"message": "do 2", "taskID": extra}, **as_tasks(ONE)})
-    plan = here.run("plan")
-    (planned,) = [task for task in plan.document["tasks"] if task["key"] == "k3"]
-    assert planned["action"] == "unresolved"
-    assert f"taskctl state rm {extra}" in json.dumps(planned)
-    here.sandbox.write({"k2": {"message": "do 2", "taskID": extra}})
-    assert here.run_state("rm", "k2").code == 0
-    ended = here.run("apply")
-    assert (ended.results(), warned(ended)) == ({"k2": "adopted"}, [])
-    assert here.sandbox.recorded() == {"k2": extra}
-    assert "duplicates" not in here.sandbox.state()
+    assert here.run("apply").results() == {"k3": "adopted"}
+    assert here.sandbox.recorded()["k3"] == extra
+
+
+def test_one_create_reads_no_old_conversation(here: InProcess) -> None:
+    """The list has pages of 1,000 tasks; those after the baseline are older than the apply."""
+    for n in range(1_900):
+        here.server.world.create("me", "acme", {"message": {"content": f"by hand {n}"}})
+    here.sandbox.write({"k2": {"message": "do 2", "adopt": False}})
+    before = len(here.server.of("events"))
+    assert here.run("apply").results() == {"k2": "created"}
+    assert len(here.server.of("events")) - before == 0
 
 
 def test_a_response_with_its_id_is_no_proof(here: InProcess, extra: str) -> None:
@@ -177,4 +176,3 @@ def test_neither_strangers_nor_other_tasks_hide_any(here: InProcess) -> None:
     assert len(warned(ended)) == 60
     (unread,) = warned(ended, "TC747")
     assert unreadable[0] in unread["summary"]
-    assert len(warned(here.run("plan"))) == 60

@@ -87,7 +87,7 @@ def test_a_second_delivery_is_reported_by_the_apply_that_finds_it(here: InProces
     (extra,) = set(ids) - {here.sandbox.recorded()["k2"]}
     (said,) = [d for d in ended.document["diagnostics"] if extra in json.dumps(d)]
     assert said["severity"] == "warning"
-    assert f"taskctl cancel {extra}" in json.dumps(said)
+    assert f"taskctl cancel acme/{extra}" in json.dumps(said)
 
 
 def test_fields_that_the_service_adds_to_an_entity_do_not_hide_a_task(here: InProcess) -> None:
@@ -247,7 +247,7 @@ def test_a_second_delivery_is_reported_by_the_apply_that_recovers(here: InProces
     ids = here.server.tasks_by_work()["do 2"]
     (extra,) = set(ids) - {here.sandbox.recorded()["k2"]}
     (said,) = [d for d in ended.document["diagnostics"] if extra in json.dumps(d)]
-    assert f"taskctl cancel {extra}" in json.dumps(said)
+    assert f"taskctl cancel acme/{extra}" in json.dumps(said)
 
 
 def test_a_moved_key_whose_both_names_were_attempted_has_one_task_and_a_duplicate(
@@ -261,7 +261,7 @@ def test_a_moved_key_whose_both_names_were_attempted_has_one_task_and_a_duplicat
     ended = here.run("apply")
     assert ended.results() == {"k2": "adopted"}
     (extra,) = set(tasks_of(here)) - {here.sandbox.recorded()["k2"]}
-    assert f"taskctl cancel {extra}" in ended.stdout
+    assert f"taskctl cancel acme/{extra}" in ended.stdout
 
 
 def test_a_moved_key_waits_for_the_attempts_of_both_names(here: InProcess) -> None:
@@ -280,7 +280,7 @@ def test_a_moved_key_waits_for_the_attempts_of_both_names(here: InProcess) -> No
     ended = here.run("apply", *longer)
     assert ended.results() == {"k2": "adopted"}
     (extra,) = set(tasks_of(here)) - {here.sandbox.recorded()["k2"]}
-    assert f"taskctl cancel {extra}" in ended.stdout
+    assert f"taskctl cancel acme/{extra}" in ended.stdout
 
 
 @pytest.mark.parametrize("command", [True, False])

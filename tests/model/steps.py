@@ -27,14 +27,6 @@ class Steps:
         self._setting, self._assumed = setting, setting.assumed
 
     def __call__(self, world: World) -> Iterator[Step]:
-        listed = taskctl.duplicates(world.state)
-        for name, after in self._steps(world):
-            if listed and not after.lost and listed - taskctl.known(after.state):
-                yield name, after._replace(wrong="a listed duplicate was forgotten")
-            else:
-                yield name, after
-
-    def _steps(self, world: World) -> Iterator[Step]:
         yield from self._take(world)
         for process in world.processes:
             others = tuple(other for other in world.processes if other is not process)
@@ -152,7 +144,8 @@ class Steps:
             answer = (me.mark, me.listed, task.id, self._setting)
             state = taskctl.record_created(world.state, *answer)
             if state is not None:
-                yield "gets an ID", after._replace(created=True), world._replace(state=state)
+                created = tuple(sorted((*me.created, me.mark)))
+                yield "gets an ID", after._replace(created=created), world._replace(state=state)
         left = tuple(r for r in world.requests if r.mark != me.mark)
         if len(left) < len(world.requests):
             refused = world._replace(state=taskctl.close(world.state, me.mark), requests=left)
@@ -181,10 +174,8 @@ class Steps:
             yield "ends", None, self._ended(world, me, is_whole=not (left or me.missed))
 
     def _ended(self, world: World, me: Process, *, is_whole: bool) -> World:
-        if me.created:
-            world = world._replace(state=taskctl.note_duplicates(world, me, self._setting))
-            if taskctl.has_hidden_duplicate(world, me, self._setting):
-                world = world._replace(wrong="a duplicate was not reported")
+        if me.created and taskctl.misses_duplicate(world, me, self._setting):
+            world = world._replace(wrong="a duplicate was not reported")
         if is_whole:
             state = taskctl.compared(world.state, me.listed)
             world = world._replace(state=state, lost=False)

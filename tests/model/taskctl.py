@@ -47,8 +47,8 @@ def number_of(state: State) -> int:
     records = {ref: replace(r, history=()) for ref, r in sorted(state.records.items())}
     attempts = dict(sorted(state.attempts.items()))
     state = replace(state.pruned(), records=records, attempts=attempts)
-    keys, duplicates = sorted(state.keys.items()), sorted(state.duplicates)
-    text = repr((records, attempts, keys, duplicates, sorted(state.retired), state.latest))
+    keys = sorted(state.keys.items())
+    text = repr((records, attempts, keys, sorted(state.retired), state.latest))
     number = _numbers.setdefault(text, len(_states))
     if number == len(_states):
         _states.append(state)
@@ -174,8 +174,7 @@ def _plan(
     for task in made.tasks:
         if task.creates or task.action is Action.ADOPT:
             mark = task.attempt.mark if task.attempt is not None else ""
-            duplicates = tuple(duplicate.task_id for duplicate in task.duplicates)
-            item = Item(task.action.value, task.ref.key, mark, task.task_id or "", duplicates)
+            item = Item(task.action.value, task.ref.key, mark, task.task_id or "")
             _planned[item] = task
             items.append(item)
     open_tasks = [task for task in made.tasks if task.action is Action.UNRESOLVED]
@@ -301,64 +300,38 @@ def waited(number: int) -> tuple[tuple[str, float], ...]:
     return tuple((mark, a.waited) for mark, a in sorted(state_of(number).attempts.items()))
 
 
-class _Session:
-    """A journal that keeps the state after its entries."""
+def misses_duplicate(world: World, process: Process, setting: Setting) -> bool:
+    """Whether an apply that has created a task does not report a second one of its attempts, if it
+    is newer than what the apply has listed first."""
+    if setting.marks != "kept":
+        return False
+    state = state_of(world.state)
+    recorded = {mark for record in state.records.values() for mark in record.marks}
+    marks = recorded.intersection(process.created)
+    known = {*state.recorded_ids(), *process.listed}
+    second = {t.id for t in world.tasks if t.mark in marks and t.id not in known}
+    return bool(second) and not second <= _found_duplicates(world, process, setting)
 
-    def __init__(self, number: int) -> None:
-        self.number = number
 
-    @property
-    def state(self) -> State:
-        return state_of(self.number)
-
-    def append(self, *events: Event) -> None:
-        self.number = append(self.number, *events)
-
-
-def note_duplicates(world: World, process: Process, setting: Setting) -> int:
-    """What an apply that has created a task does at its end."""
+def _found_duplicates(world: World, process: Process, setting: Setting) -> set[str]:
+    """The IDs that the search at the end of an apply reports."""
     by_id = {task.id: task for task in world.tasks}
     listed = [RemoteTask(ORG, i, {}) for i, task in reversed(by_id.items()) if task.age == LISTED]
     service = SimpleNamespace(
-        backend="https://api.example.com",
         list_tasks=lambda _: [TaskPage(tuple(listed))],
         first_message=lambda _, task_id: _message(by_id[task_id], setting),
     )
-    session, baselines = _Session(world.state), {ORG: Baseline(ORG, process.listed, ME)}
     context: Any = SimpleNamespace(
-        session=session,
+        session=SimpleNamespace(state=state_of(world.state)),
         service=service,
-        baselines=baselines,
+        baselines={ORG: Baseline(ORG, process.listed, ME)},
         identity=ME,
         clock=SimpleNamespace(boot=lambda: BOOT),
         wait=lambda _: True,
     )
-    find_duplicates(context, [TaskRef(ORG, key) for key in process.scope], 1)
-    return session.number
-
-
-@cache
-def duplicates(number: int) -> frozenset[str]:
-    """The IDs of the duplicates that a state lists."""
-    return frozenset(state_of(number).duplicates)
-
-
-@cache
-def known(number: int) -> frozenset[str]:
-    """The IDs of all tasks that a state lists or has recorded."""
-    state = state_of(number)
-    return duplicates(number) | {*state.recorded_ids(), *state.retired}
-
-
-def has_hidden_duplicate(world: World, process: Process, setting: Setting) -> bool:
-    """Whether the service shows a second task of a recorded attempt that the state does not list,
-    and that is newer than what the apply has listed first."""
-    if setting.marks != "kept":
-        return False
-    state = state_of(world.state)
-    known = {*state.recorded_ids(), *process.listed}
-    marks = {mark for record in state.records.values() for mark in record.marks}
-    return any(t.mark in marks and t.id not in known for t in world.tasks)
+    refs = [TaskRef(ORG, key) for key in process.scope]
+    warnings = find_duplicates(context, refs, process.created, 1).warnings
+    return {str(each.args["extra"]).removeprefix(f"{ORG}/") for each in warnings}
 
 
 @cache

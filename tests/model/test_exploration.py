@@ -12,9 +12,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from reconciler.model import value
+from reconciler.apply import duplicates
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import TaskRef
 from reconciler.model.work import Work
 from reconciler.plan import look_alikes, planner, recovery
 from reconciler.plan.recovery import Owners
@@ -99,6 +98,7 @@ BROKEN: list[tuple[str, object, str, object]] = [
     ("one key", recovery, "time_left", 0.0),  # an attempt has an age
     ("another repository", recovery, "is_same", True),  # only its mark proves a task
     ("creates that are delivered twice", Owners, "by_mark", None),  # a mark belongs to one key
+    ("creates that are delivered twice", duplicates, "_owners", {}),  # they are reported
     ("a state that is lost", look_alikes, "compare_work", Work.OTHER),  # they are compared
     ("a state that is lost", RemoteTask, "may_be_of", False),
     ("a state that is restored", look_alikes, "compare_work", Work.OTHER),
@@ -189,19 +189,6 @@ def test_a_broken_rule_is_found(
     monkeypatch.setattr(where, name, lambda *_: broken)
     explored = explore([START], Steps(SMALL[setting]), violation)
     assert explored.violation is not None
-
-
-@pytest.mark.usefixtures("without_plans")
-def test_a_duplicate_that_goes_with_its_key_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    remove = taskctl.remove
-
-    def forget(number: int, ref: TaskRef) -> int:
-        removed = taskctl.state_of(remove(number, ref))
-        return taskctl.number_of(value.replace(removed, duplicates={}))
-
-    monkeypatch.setattr(taskctl, "remove", forget)
-    explored = explore([START], Steps(SMALL["a duplicate whose key is removed"]), violation)
-    assert explored.violation == "a listed duplicate was forgotten"
 
 
 def _without_ids(events: Iterable[Event], saved: State) -> tuple[Event, ...]:

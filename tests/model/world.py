@@ -98,14 +98,13 @@ class Request(NamedTuple):
 
 
 class Item(NamedTuple):
-    """Something that a plan makes apply do: `close` an attempt, `adopt` a task (with `duplicates`),
-    `create` one."""
+    """Something that a plan makes apply do: `close` an attempt, `adopt` a task, `create`
+    one."""
 
     action: str
     key: str
     mark: str = ""
     task_id: str = ""
-    duplicates: tuple[str, ...] = ()
 
 
 class Process(NamedTuple):
@@ -116,8 +115,8 @@ class Process(NamedTuple):
     as the storage knows. `waited`: the ticks for which it and others have waited for the outcomes
     of others' attempts, by mark; `ended`: those since the exchanges of its own attempts ended.
     `since`: those since it journaled the attempt `mark`. `listed`: the IDs that it listed first.
-    `created`: it has created a task. `missed`: the keys that are unresolved. `adopt`: it has
-    `--adopt`. `taken`: the version of the state that it took.
+    `created`: the marks of its attempts that have created a task. `missed`: the keys that are
+    unresolved. `adopt`: it has `--adopt`. `taken`: the version of the state that it took.
     """
 
     step: str
@@ -130,7 +129,7 @@ class Process(NamedTuple):
     todo: tuple[Item, ...] = ()
     mark: str = ""
     since: int = 0
-    created: bool = False
+    created: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
     adopt: bool = False
     taken: int = 0

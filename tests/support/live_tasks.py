@@ -108,19 +108,6 @@ class LiveTasks:
         state = json.loads((self.folder / "taskctl.state.json").read_text())
         return str(state["tasks"][f"acme/{key}"]["taskId"])
 
-    def duplicate(self, key: str, prompt: str) -> str:
-        """The ID of a second task of a key, listed as by an apply that found its mark twice."""
-        extra = self.api.create(prompt)
-        path = self.folder / "taskctl.state.json"
-        state = json.loads(path.read_text())
-        del state["checksum"]
-        record = state["tasks"][f"acme/{key}"]
-        kept = {"task": f"acme/{key}", "taskId": extra, "mark": record["marks"][0]}
-        kept |= {name: record[name] for name in ("identity", "file")}
-        state["duplicates"] = {extra: kept}
-        path.write_text(json.dumps(state))
-        return extra
-
     def start(self, command: str, *more: str) -> Forked:
         """A process of its own."""
         return start([command, *more, "--backend", self.url], self.folder, os.environ)

@@ -17,7 +17,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, rfc3339
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.state.attempt import Attempt, Duplicate
+from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 from tests.support.json_values import json_values
 from tests.support.remark_cases import remarks
@@ -175,7 +175,6 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
     """Any combination of fields, including those that the planner never produces."""
     ref = draw(of)
     just = st.just(ref)
-    duplicates = st.builds(Duplicate, just, text, text, identities, text, st.booleans())
     return PlannedTask(
         ref=ref,
         action=draw(st.sampled_from(Action)),
@@ -190,7 +189,7 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
         remote=draw(st.none() | remotes),
         attempt=draw(st.none() | attempts(just)),
         moved_from=draw(st.none() | refs),
-        duplicates=tuple(draw(st.lists(duplicates, max_size=1))),
+        duplicates=tuple(draw(st.lists(text, max_size=1))),
         candidate=draw(st.none() | remotes),
         patch=draw(st.dictionaries(text, values, max_size=2)),
         only_recorded=tuple(draw(st.lists(text, max_size=1))),

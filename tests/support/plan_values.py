@@ -15,7 +15,7 @@ from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView
-from reconciler.state.attempt import Attempt, Duplicate
+from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -92,10 +92,6 @@ def attempt(key: str, mark: datetime, text: str | None = None, **more: Any) -> A
         digest=digest(made),
         **base,
     )
-
-
-def duplicate(key: str, task_id: str, mark: str = "", **more: Any) -> Duplicate:
-    return Duplicate(TaskRef(ORG, key), task_id, mark, ME, "tasks/a.yaml", **more)
 
 
 def remote(task_id: str, created: datetime | None = None, **raw: Any) -> RemoteTask:

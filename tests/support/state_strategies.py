@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 
 from reconciler.model.identity import Identity
 from reconciler.model.task import TaskRef
-from reconciler.state.attempt import OUTPUTS, Attempt, Duplicate, HistoryEntry
+from reconciler.state.attempt import OUTPUTS, Attempt, HistoryEntry
 from reconciler.state.ledger import fold
 from reconciler.state.model import (
     Attempted,
     Closed,
-    Dropped,
-    Duplicated,
     Forgotten,
     Record,
     Recorded,
@@ -56,7 +54,6 @@ attempts = st.builds(
     window=st.floats(0, 1e6),
     waited=st.floats(0, 1e6),
 )
-duplicates = st.builds(Duplicate, refs, filled, marks, identities, text, st.booleans())
 happenings = st.builds(HistoryEntry, filled, st.none() | moments, text, st.just("") | marks, text)
 records = st.builds(
     Record,
@@ -86,8 +83,6 @@ events = st.one_of(
     st.builds(Recorded, records),
     st.builds(Forgotten, refs),
     st.builds(_retired, records, moments | st.none(), st.booleans()),
-    st.builds(Duplicated, duplicates),
-    st.builds(Dropped, filled),
 )
 histories = st.lists(events, max_size=6)
 states = st.builds(

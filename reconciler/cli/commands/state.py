@@ -105,7 +105,6 @@ def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
     examples=[
         ("taskctl state rm old-key", "remove the record; the task keeps running"),
         ("taskctl state rm 'old-*'", "remove several records, after confirmation"),
-        ("taskctl state rm 0192f0c4", "stop the warning about a duplicate"),
     ],
 )
 def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:

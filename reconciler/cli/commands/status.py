@@ -118,7 +118,6 @@ def _show(out: Output, report: StatusReport, severity: Severity) -> None:
     from reconciler.render.status import status_document, status_rows
 
     problems = [replace(each, severity=severity) for each in report.diagnostics]
-    problems += report.duplicates
     if out.options.format in KEYS:
         out.diagnostics(problems)
         out.document(key_lines([status.ref for status in report.statuses]))

@@ -17,7 +17,7 @@ from reconciler.state.attempt import Baseline
 from reconciler.state.model import State
 from tests.support.apply_world import World
 from tests.support.diagnostics import failed
-from tests.support.plan_values import ME, ago, attempt, duplicate, message, record, remote, state
+from tests.support.plan_values import ME, ago, attempt, message, record, remote, state
 
 MARK = "2026-11-24T11:00:00.123456Z"
 DOWN = failed(RemoteError, "HTTP 500")
@@ -43,20 +43,19 @@ def search(
         return found
 
     monkeypatch.setattr(world.service, "first_message", first_message)
-    return world, find_duplicates(world.ctx, {TaskRef("acme", "a")}, 2)
+    return world, find_duplicates(world.ctx, {TaskRef("acme", "a")}, {MARK}, 2)
 
 
 def brief(found: Diagnostic) -> tuple[str, object]:
     return found.code.value, found.args.get("extra") or found.args.get("ids")
 
 
-def test_a_duplicate_is_listed_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_with_the_mark_is_a_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"u": message("work of a", MARK), "v": message("work of a", MARK[:-2] + "1Z")}
     world, found = search(said, monkeypatch)
     assert [task.id for task in found.listed] == ["t", "u", "v"]
-    assert [brief(each) for each in found.warnings] == [("TC741", "u")]
-    assert world.session.state.duplicates == {"u": duplicate("a", "u", MARK)}
-    assert world.session.state.recorded_ids()["u"] == TaskRef("acme", "a")
+    assert [brief(each) for each in found.warnings] == [("TC741", "acme/u")]
+    assert world.calls.of("append") == []
 
 
 def test_a_mark_of_another_organization_is_not_a_duplicate(
@@ -83,7 +82,7 @@ def test_a_task_of_somebody_else_is_not_read(monkeypatch: pytest.MonkeyPatch, co
     assert (world.calls.of("read"), found.warnings) == ([], [])
     unknown = {"createdBy": {"name": "Eve"}}
     _, found = search({"u": message("work of a", MARK)}, monkeypatch, raw=unknown)
-    assert [brief(each) for each in found.warnings] == [("TC741", "u")]
+    assert [brief(each) for each in found.warnings] == [("TC741", "acme/u")]
 
 
 def test_every_newer_task_is_read_and_no_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,14 +91,14 @@ def test_every_newer_task_is_read_and_no_older_one(monkeypatch: pytest.MonkeyPat
     said = {**{f"u{n}": message("x") for n in range(200)}, "last": message("work of a", MARK)}
     _, found = search(said, monkeypatch, world=world)
     assert set(world.calls.of("read")) == said.keys() - {"u0", "u1"}
-    assert [brief(each) for each in found.warnings] == [("TC741", "last")]
+    assert [brief(each) for each in found.warnings] == [("TC741", "acme/last")]
 
 
 def test_an_unreadable_task_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"u": DOWN, "silent": None, "v": message("work of a", MARK)}
     _, found = search(said, monkeypatch)
     assert [brief(each) for each in found.warnings] == [
-        ("TC741", "v"),
+        ("TC741", "acme/v"),
         ("TC747", ("u", "silent")),
     ]
 
@@ -146,5 +145,5 @@ def test_the_search_ends_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None
     _, found = search(Slow(said), monkeypatch, world=world)
     assert MAX_SECONDS <= world.passed <= MAX_SECONDS + 2
     duplicates, unread = found.warnings
-    assert brief(duplicates) == ("TC741", "u0")
+    assert brief(duplicates) == ("TC741", "acme/u0")
     assert unread.args["count"] in (138, 139, 140)

@@ -15,7 +15,6 @@ from reconciler.state.attempt import (
     OUTPUTS,
     Attempt,
     Baseline,
-    Duplicate,
     HistoryEntry,
     KeyNotes,
     Move,
@@ -33,7 +32,6 @@ STORED = (
     *(
         Attempt,
         Baseline,
-        Duplicate,
         Generated,
         HistoryEntry,
         Identity,
