@@ -33,6 +33,7 @@ from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.selection import Selection
 from reconciler.plan.view import RemoteView
+from reconciler.state.edit import mark_done
 from reconciler.tasks.status import TaskStatus, open_requests
 
 if TYPE_CHECKING:
@@ -164,8 +165,7 @@ class Planning:
             *_wrong_identity(self._ctx, refusing=is_apply),
             *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )
-        done = {ref for ref, known in self.progress.items() if known.state is TaskState.DONE}
-        succeeded = tuple(sorted(done & self.awaited(state, options)))
+        succeeded = tuple(sorted(e.record.ref for e in mark_done(state, self.done)))
         return replace(plan, diagnostics=diagnostics, succeeded=succeeded)
 
     def awaited(self, state: State, options: PlanOptions) -> frozenset[TaskRef]:

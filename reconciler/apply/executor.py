@@ -103,7 +103,7 @@ class Executor:
             case Effect.FORGET:
                 return self._forget(task, _record_of(task))
             case Effect.FINISH:
-                return self._finish(task, _record_of(task), Result.CREATED)
+                return self._finish_later(task, _record_of(task))
             case Effect.NOTHING | Effect.WAIT:
                 raise ValueError(f"{task.ref}: nothing to execute")
         assert_never(task.effect)
@@ -159,6 +159,13 @@ class Executor:
         is_own = self._ctx.identity.same_as(record.identity)
         problems = self._patches.finish(record) if record.pending and is_own else ()
         return self._ctx.result(task, result, *problems, task_id=record.task_id)
+
+    def _finish_later(self, task: PlannedTask, record: Record) -> TaskResult:
+        """The same for a task that an earlier apply created."""
+        finished = self._finish(task, record, Result.UPDATED)
+        if finished.problems:
+            return replace(finished, result=Result.FAILED)
+        return replace(finished, updated=tuple(sorted(record.pending)))
 
     def _adopted_as(self, task: PlannedTask) -> Result:
         """A task that an attempt of this apply created counts as created, not as adopted."""

@@ -262,7 +262,7 @@ class Plan(Stored, frozen=True):
     """The tasks of a plan, in the order of `natural`, and the PATHs it was made for.
 
     `lineage` is that of the state, once it is saved. Apply records that the attempts with the marks
-    `closed` created no task, and that tasks which others elsewhere wait for `succeeded`. `content`
+    `closed` created no task, and that tasks which others wait for have `succeeded`. `content`
     is what the digest covers if prompts were removed since; `budgets` are those for its creates.
     """
 

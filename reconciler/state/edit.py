@@ -172,7 +172,7 @@ def update_declared(state: State, desired: Iterable[DesiredTask]) -> list[Event]
     ]
 
 
-def mark_done(state: State, done: Mapping[str, str]) -> list[Event]:
+def mark_done(state: State, done: Mapping[str, str]) -> list[Recorded]:
     """Marks the records of these tasks as done; the values are the digests of the expectations that
     they met (empty: none). Events only for changes."""
     return [

@@ -364,3 +364,21 @@ def test_waves_keep_to_the_interval_and_the_timeout_whatever_the_service_says(
     assert 3 < len(planned) < 9
     assert all(after - before >= 10 for before, after in pairwise(planned[1:]))
     assert len(read) < 30
+
+
+def test_a_plan_counts_it_as_a_change_that_apply_records_a_success(place: LiveTasks) -> None:
+    """Held tasks wait for others, too, so nothing is created."""
+    write(place, "finishing approving finishing", "{pilot: 2}")
+    assert place.run("apply", "--yes")[0] == 0
+    place.finish(**{"t@a": "done", "t@b": "waiting"})
+    path = place.folder / "taskctl.state.json"
+    before = path.read_bytes()
+    assert place.document("plan")["hasChanges"] is True
+    assert place.run("plan", "--detailed-exitcode")[0] == 2
+    code, out, _ = place.run("apply", "--yes")
+    assert (code, "Apply records that 1 awaited task succeeded." in out) == (0, True)
+    after = path.read_bytes()
+    assert after != before
+    assert place.document("plan")["hasChanges"] is False
+    assert place.run("apply", "--yes")[0] == 0
+    assert path.read_bytes() == after

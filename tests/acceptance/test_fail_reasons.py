@@ -210,8 +210,24 @@ def test_settings_that_only_another_user_can_set_fail_nothing(
         ended = here.run("apply")
         assert (ended.code, ended.document["tasks"]) == (0, [])
     assert task.shown.get("name") != "A name"
-    assert here.run("apply").results() == {"k1": "created"}
+    assert here.run("apply").results() == {"k1": "updated"}
     assert task.shown["name"] == "A name"
+    here.assert_settled()
+
+
+def test_an_apply_that_only_sets_what_an_earlier_one_could_not_has_created_nothing(
+    here: InProcess,
+) -> None:
+    here.server.set_rules(Rule("patch", Fault("status", status=500)))
+    assert here.run("apply").results()["k1"] == "created"
+    ended = here.run("apply")
+    assert (ended.code, ended.results()) == (1, {"k1": "failed"})
+    here.server.set_rules()
+    assert here.run("plan").document["hasChanges"] is True
+    ended = here.run("apply")
+    assert (ended.code, ended.results()) == (0, {"k1": "updated"})
+    assert (ended.document["summary"]["created"], ended.document["summary"]["updated"]) == (0, 1)
+    assert ended.document["tasks"][0]["updated"] == ["isShared", "name"]
     here.assert_settled()
 
 
