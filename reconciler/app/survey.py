@@ -30,11 +30,15 @@ FEW = 10
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 10.0
 
+_MANY_MESSAGES = 100
+"""From this number on, a note says that first messages are read."""
+
 
 def message_cache(
     files: UserCache, service: str, caller: Identity, scrub: Callable[[str], str] = str
 ) -> TaskCache[FirstMessage]:
-    """A cache of the first messages that this caller has read, and that cannot change any more."""
+    """A cache of the first messages that this caller has read, of tasks older than the settle time.
+    It is used for look-alikes, never for attempts."""
     return TaskCache(files, "first-messages", service, caller, FirstMessage, scrub)
 
 
@@ -50,6 +54,7 @@ class _Findings:
     refused: dict[str, tuple[Remark, ...]] = field(default_factory=dict)
     unlisted: dict[str, Remark] = field(default_factory=dict)
     newest: dict[str, Baseline] = field(default_factory=dict)
+    compared: set[str] = field(default_factory=set)
 
 
 class Survey:
@@ -149,6 +154,8 @@ class _Organization:
                 survey.note("list_lags", task_id=missing.task_id, seconds=math.ceil(left))
             survey.sleep(min(pause, left))
             pause = min(2 * pause, _LAST_PAUSE)
+        if lookup.missing and lookup.org_name in found.newest:
+            found.compared.add(lookup.org_name)
 
     def _youth_of(self, task: Unlisted) -> float:
         """Seconds after which the service must list the task."""
@@ -272,14 +279,19 @@ class _Organization:
         more = (task for task in known_by_id if task in view.tasks)
         unread = []
         for task in dict.fromkeys((*self.candidates, *more)):
-            message = None if lookup.is_final else cache.get(task) or self.survey.seen.get(task)
+            message = None if task in self.attempted else cache.get(task)
+            if message is None and not lookup.is_final:
+                message = self.survey.seen.get(task)
             if message is None:
                 unread.append(task)
             else:
                 view.messages[task] = message
+        if len(unread) >= _MANY_MESSAGES:
+            self.survey.note("reading_messages", count=len(unread), org=lookup.org_name)
         for task, answer in zip(unread, self.pool.map(self._first_message, unread), strict=True):
             if isinstance(answer, tuple):
-                view.unreadable[task] = answer
+                if self._may_be_own(task) or task in self.attempted:
+                    view.unreadable[task] = answer
                 continue
             view.messages[task] = answer
             if answer is not None and lookup.is_settled(view.tasks[task]):

@@ -237,7 +237,9 @@ class Wave:
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)
         view = self._planning.view
-        self._compared = view.newest if view is not None else {}
+        newest = view.newest if view is not None else {}
+        compared = view.compared if view is not None else ()
+        self._compared = {org: newest[org] for org in compared}
         self._session.sign(this_run(ctx.client, ctx.clock))  # whose identity is known by now
         apply_ctx = ApplyContext(
             service=ctx.client,
@@ -250,7 +252,7 @@ class Wave:
             paused=progress.paused,
             ages=self._ages,
             settle_time=plan.options.settle_time,
-            baselines=dict(self._compared),
+            baselines=dict(newest),
             recurrences=self._space.manifests.recurrences,
             confirms=lambda task: self._is_created(task, progress),
         )

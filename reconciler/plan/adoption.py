@@ -116,9 +116,10 @@ def described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Re
         yield remark("adopt.by", login=login)
 
 
-def open_questions(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """A warning about all keys that existing tasks of this user may belong to, and another about
-    those of other users, with the answers."""
+def open_questions(tasks: Sequence[PlannedTask]) -> Iterator[Diagnostic]:
+    """A warning about all keys that existing tasks of this user may belong to, another about those
+    of other users, and another about keys that were not compared with all tasks, with the
+    answers."""
     found = [task for task in tasks if task.is_look_alike]
     if own := [task for task in found if task.candidate is not None]:
         is_recurring = any(t.generated is not None and t.generated.period for t in own)
@@ -128,6 +129,8 @@ def open_questions(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
         logins = {task.remote.creator_login or "" for task in others if task.remote is not None}
         who = tuple(sorted(logins))
         yield warning(Code.LOOK_ALIKES, "others", count=len(others), who=who, glob=_glob_of(others))
+    if unsure := [task for task in tasks if "unsure.cut_short" in {r.case for r in task.remarks}]:
+        yield warning(Code.LOOK_ALIKES, "limit", count=len(unsure), glob=_glob_of(unsure))
 
 
 def _glob_of(tasks: Sequence[PlannedTask]) -> str:

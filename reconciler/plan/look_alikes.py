@@ -157,10 +157,9 @@ class _Search:
                 why = view.unreadable[TaskId(org_name, candidate.task.id)]
                 return self._about(candidate, "unsure.unreadable", why=why)
         if org_name in view.cut_short:
-            return remark("unsure.cut_short"), remark("unsure", **self.key)
+            return (remark("unsure.cut_short"),)
         if org_name in view.unlisted:
-            why = view.unlisted[org_name]
-            return remark("unsure.unlisted", why=why), remark("unsure", **self.key)
+            return (remark("unsure.unlisted", why=view.unlisted[org_name]),)
         return ()
 
     def _about(self, candidate: LookAlike, case: str, **facts: Arg) -> tuple[Remark, ...]:

@@ -25,9 +25,9 @@ from reconciler.state.model import Record, State
 BASELINE_SIZE = 100
 """The number of newest IDs of an organization in a baseline."""
 
-MOST = 1000
-"""The number of tasks of an organization that are read because they may be look-alikes; `--adopt`
-reads them all."""
+MOST = 10_000
+"""The number of tasks of an organization whose first messages are read because they may be
+look-alikes; `--adopt` reads them all."""
 
 _OLDEST = 10
 """A lookup ends once half of this many of a baseline's oldest IDs have been seen. The newest prove
@@ -138,11 +138,8 @@ class Lookup(Value, frozen=True):
         return any(not depth.excludes(task.id, seen) for depth in self.attempt_depths)
 
     def is_settled(self, task: RemoteTask) -> bool:
-        """Whether its first message, read now, is complete: the task is recorded or was in a
-        baseline, and is older than the settle time."""
-        created, depths = task.created_at, (self.adopt_depth, *self.attempt_depths)
-        is_known = task.id in self.recorded or any(task.id in depth.ids for depth in depths)
-        return is_known and created is not None and created <= self.settled_before
+        """Whether its first message, read now, is complete."""
+        return task.created_at is not None and task.created_at <= self.settled_before
 
 
 def lookups(

@@ -29,6 +29,7 @@ class RemoteView(Value, frozen=True):
     `refused`: why the organization could not be read at all.
     `unlisted`: why the organization's list does not prove that a task is absent.
     `newest`: the newest tasks; only of organizations with a valid list.
+    `compared`: the organizations whose list was read for look-alikes.
     """
 
     identity: Identity
@@ -41,6 +42,7 @@ class RemoteView(Value, frozen=True):
     refused: Mapping[str, Arg] = field(default_factory=dict)
     unlisted: Mapping[str, Arg] = field(default_factory=dict)
     newest: Mapping[str, Baseline] = field(default_factory=dict)
+    compared: Set[str] = frozenset()
     ignored_date: Diagnostic | None = None
 
     @property

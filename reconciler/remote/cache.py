@@ -27,6 +27,8 @@ _VERSION = 1
 _SHORT_ENTRY = 200
 _MAX_ENTRY = 1 << 16
 """In bytes. What is larger is read again each time, so that the cache stays small."""
+_MAX_FILE = 64 << 20
+"""In bytes. The oldest entries are dropped."""
 
 
 class TaskCache(Generic[T]):
@@ -82,7 +84,13 @@ class TaskCache(Generic[T]):
         if not self._changed:
             return
         self._changed = False
-        data = encode_json({"version": _VERSION, "entries": self._entries})
+        kept, left = dict[str, Raw](), _MAX_FILE
+        for name, entry in reversed(self._entries.items()):  # the newest first
+            left -= len(name) + len(entry)
+            if left < 0:
+                break
+            kept[name] = entry
+        data = encode_json({"version": _VERSION, "entries": dict(reversed(kept.items()))})
         self._files.write(self._name, data)
 
     @cached_property

@@ -546,30 +546,45 @@ def test_the_limit_does_not_apply_to_attempts(
     assert len([line for line in service.asked if line.startswith("events")]) == 5
 
 
-def test_only_a_message_that_cannot_change_is_cached(reader: Reader) -> None:
-    """The task existed before, and was older than the settle time when it was read. A mark of ours
-    is no reason: the text may be half there."""
-    young, lost = attempt("x", ago(seconds=9), baseline=BEFORE.name), attempt("y", ago(seconds=8))
-    known = state(attempts=[young, lost], baselines={BEFORE.name: BEFORE})
-    listed = {"b0": ago(minutes=9), "b1": ago(seconds=9), "new": ago(minutes=9)}
+def test_the_first_message_of_a_task_older_than_the_settle_time_is_cached(reader: Reader) -> None:
+    """The text of a younger one may be half there."""
+    listed = {"old": ago(minutes=9), "young": ago(seconds=9)}
     service = Shown([remote(task_id, at) for task_id, at in listed.items()])
-    service.events = dict.fromkeys(listed, message("work of", young.mark))
+    service.events = dict.fromkeys(listed, message("work of b"))
     for _ in range(2):
-        view = reader.read(service, desired("a"), known=known)
+        view = reader.read(service, desired("a"))
         assert view.messages.keys() == {TaskId("acme", task_id) for task_id in listed}
-    assert [service.asked.count(f"events {task_id}") for task_id in listed] == [1, 2, 2]
+    assert [service.asked.count(f"events {task_id}") for task_id in listed] == [1, 2]
 
 
-def test_the_last_look_reads_the_service(reader: Reader) -> None:
-    """A message that is cached may not have been complete."""
-    young = attempt("a", ago(seconds=9))
-    service = Shown([remote("b0", ago(minutes=9))])
-    service.events = {"b0": message("work", young.mark)}
-    more: dict[str, Any] = {
-        "baselines": {BEFORE.name: BEFORE},
-        "latest": {"acme": BEFORE.name},
-    }
-    for waited in (9.0, 9.0, 170.0):
-        known = state(attempts=[replace(young, waited=waited)], **more)
-        reader.read(service, desired("a"), known=known)
-    assert service.asked.count("events b0") == 2
+def test_no_first_message_is_cached_for_an_attempt(reader: Reader) -> None:
+    """Another task, which it cannot have created, is not read again."""
+    service = Shown([remote("new", ago(minutes=9)), remote("b0", ago(minutes=9))])
+    service.events = dict.fromkeys(("new", "b0"), message("work of b"))
+    for _ in range(2):
+        reader.read(service, desired("a"), known=tried())
+    assert [service.asked.count(f"events {task_id}") for task_id in ("new", "b0")] == [2, 1]
+
+
+def test_a_task_of_another_user_counts_only_if_it_was_read(reader: Reader) -> None:
+    service = Shown([remote("theirs", createdBy={"githubLogin": "someone"})])
+    service.events["theirs"] = RemoteError([error("HTTP 500")])
+    view = reader.read(service, desired("a"))
+    assert (view.unreadable, view.is_complete) == ({}, True)
+    assert reader.read(service, desired("a"), known=tried()).unreadable
+
+
+def test_a_note_says_that_many_first_messages_are_read(reader: Reader) -> None:
+    tasks = [remote(f"t{number}") for number in range(100)]
+    service = Shown(tasks)
+    service.events = {task.id: message("work of b") for task in tasks}
+    for _ in range(2):
+        reader.read(service, desired("a"))
+    assert reader.notes == ["reading_messages"]
+
+
+def test_only_a_list_that_was_searched_has_been_compared(reader: Reader) -> None:
+    service = Shown([remote("t")])
+    assert reader.read(service, desired("a")).compared == {"acme"}
+    assert not reader.read(service, desired("a", adopt=False)).compared
+    assert not reader.read(service, desired("a"), known=state([record("a", "t")])).compared

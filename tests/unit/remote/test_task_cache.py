@@ -48,6 +48,18 @@ def test_stored_values_are_read_back(tmp_path: Path) -> None:
     assert kept.get(TaskId("other", "t")) is None
 
 
+def test_the_oldest_values_are_dropped_from_a_large_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.remote.cache._MAX_FILE", 280)
+    for number in range(3):
+        cache = cache_in(tmp_path)
+        cache.put(TaskId("acme", f"t{number}"), TEXT)
+        cache.save()
+    kept = cache_in(tmp_path)
+    assert [kept.get(TaskId("acme", f"t{n}")) for n in range(3)] == [None, TEXT, TEXT]
+
+
 def test_each_backend_and_each_caller_has_its_own_cache(tmp_path: Path) -> None:
     filled(tmp_path)
     renamed = replace(ME, login="a new login")
