@@ -37,7 +37,6 @@ GROUPS = {
         "logs": "Show the conversation of tasks.",
         "wait": "Wait until tasks are done.",
         "results": "Show the results of tasks: answers, data, pull requests.",
-        "open": "Open the page or the pull request of a task.",
         "inbox": "List open requests.",
         "approve": "Approve the open requests of tasks.",
         "reject": "Reject the open requests of tasks.",

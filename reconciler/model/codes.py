@@ -160,7 +160,6 @@ class Code(StrEnum):
     MISSING_DATA = "TC752"
     INVALID_RESULT = "TC753"
     UNKNOWN_RESULT = "TC754"
-    NO_ADDRESS = "TC755"
 
     # Usage and configuration
     NO_MANIFESTS = "TC802"

@@ -20,7 +20,7 @@ _OPTIONS = ("-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=/dev/nul
 configuration can name programs to run; anyone can commit such a directory."""
 
 _OWNER = re.compile(r"dubious ownership in repository at '(.*)'")
-SECRETS = ("PULUMI_", "TASKCTL_")
+_SECRETS = ("PULUMI_", "TASKCTL_")
 """The beginnings of the names of variables that no other program gets."""
 
 _ELSEWHERE = frozenset({
@@ -99,7 +99,7 @@ def _environment(env: Mapping[str, str], own: Mapping[str, str] | None) -> dict[
     kept = {
         name: value
         for name, value in env.items()
-        if not name.startswith(SECRETS) and name not in _ELSEWHERE
+        if not name.startswith(_SECRETS) and name not in _ELSEWHERE
     }
     return {**kept, **(own or {}), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 

@@ -99,8 +99,6 @@ def test_every_printed_command_can_be_pasted(session: Session) -> None:
     session.run("say", "acme/nobody", "Hello?")
     session.run("wait")
     session.run("results")
-    session.run("open", "acme/three")
-    session.run("open", "acme/three", "--pr")
     session.run("import", "--all", "--org", "acme", "--write", "ops/imported.yaml")
     session.run("explain", "TC9")
     assert len(session.printed) >= 14

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -16,7 +13,6 @@ from jsonschema import Draft7Validator
 
 from reconciler.cli.main import run
 from tests.support.live_tasks import LONGER, LiveTasks
-from tests.support.sandbox import ROOT
 
 BLOCK = '```json {"upgraded": ["aws"], "skipped": []} ```'
 LIVES = {
@@ -105,35 +101,6 @@ def test_json_has_the_data_and_pulumis_shape_of_pull_requests(ended: LiveTasks) 
     assert "data" not in found["up2"]
     assert found["up2"]["answer"] == "Done."
     assert (found["bad"]["answer"], "simulated" in found["bad"]["error"]) == ("", True)
-
-
-def test_open_prints_the_address_without_a_terminal(ended: LiveTasks) -> None:
-    code, _, err = ended.run("open", "up10")
-    assert (code, "[TC755]" in err) == (1, True)
-    code, out, _ = ended.run("open", "up10", "--pr")
-    assert (code, out.startswith("https://github.com/acme/network/pull/")) == (0, True)
-    code, _, err = ended.run("open", "bad", "--pr")
-    assert (code, "[TC755]" in err) == (1, True)
-
-
-def test_the_browser_gets_no_secrets(ended: LiveTasks) -> None:
-    script, shown = ended.folder / "browser", ended.folder / "shown"
-    script.write_text(f'#!/bin/sh\nenv >"{shown}"\necho "opened=$1" >>"{shown}"\n')
-    script.chmod(0o700)
-    secrets = {"TASKCTL_SERVE_TOKEN": "sesame", "PULUMI_CONFIG_PASSPHRASE": "sesame"}
-    where = ["--backend", ended.url, "-C", str(ended.folder)]
-    terminal, output = os.openpty()
-    subprocess.run(
-        [sys.executable, "-m", "reconciler", "open", "up10", "--pr", *where],
-        env={**os.environ, **secrets, "BROWSER": str(script), "PYTHONPATH": str(ROOT)},
-        stdout=output,
-        check=True,
-    )
-    os.close(output)
-    os.close(terminal)
-    found = dict(line.partition("=")[::2] for line in shown.read_text().splitlines())
-    assert found["opened"].startswith("https://github.com/acme/network/pull/")
-    assert not [name for name in found if name.startswith(("PULUMI_", "TASKCTL_"))]
 
 
 def test_csv_has_a_row_per_task(ended: LiveTasks) -> None:
