@@ -37,7 +37,6 @@ GROUPS = {
         "logs": "Show the conversation of tasks.",
         "wait": "Wait until tasks are done.",
         "results": "Show the results of tasks: answers, data, pull requests.",
-        "inbox": "List open requests.",
         "approve": "Approve the open requests of tasks.",
         "reject": "Reject the open requests of tasks.",
         "say": "Send a follow-up message to tasks.",

@@ -12,7 +12,7 @@ from reconciler.messages.commands import completed, for_everybody
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.render import cells, safe
-from reconciler.render.inbox import request_line
+from reconciler.render.status import request_line
 from reconciler.tasks.status import (
     News,
     TaskStatus,
@@ -35,8 +35,8 @@ def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime)
         return ""
     counts = ((len(news.waiting), "waiting"), (len(news.failed), "failed"))
     head = "taskctl: " + ", ".join(f"{count} {word}" for count, word in counts if count)
-    commands = [f"    {_inert(completed(command_line(name)))}" for name in ("inbox", "status")]
-    more = [f"and {len(items) - MAX_NEWS} more:", *commands] if len(items) > MAX_NEWS else []
+    command = f"    {_inert(completed(command_line('status')))}"
+    more = [f"and {len(items) - MAX_NEWS} more:", command] if len(items) > MAX_NEWS else []
     return "\n".join([head, *items[:MAX_NEWS], *more])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -11,16 +12,20 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.render import cells, safe
-from reconciler.render.conversation import age
+from reconciler.render.conversation import age, approval_rows
 from reconciler.render.document import Document, diagnostic_items, json_document, timestamp
-from reconciler.render.inbox import request_item, request_line
 from reconciler.render.style import Style
-from reconciler.tasks.status import TaskStatus, counts, open_requests
+from reconciler.tasks.status import OpenRequest, RequestKind, TaskStatus, counts, open_requests
 
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT")
 _RIGHT = frozenset({3, 4, 5})
 _MIN_COLUMNS = 2  # the key and the status are always shown
 _MAX_PHASE = 16  # columns: the service chooses the word
+_ASKS = {
+    RequestKind.APPROVAL: "asks for approval",
+    RequestKind.ANSWER: "asks a question",
+    RequestKind.TOOL_RESULT: "waits for the result of",
+}
 
 
 def status_rows(
@@ -99,11 +104,25 @@ def address_rows(status: TaskStatus, style: Style) -> Iterator[str]:
 
 
 def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
-    """Each open request on one row, and the command that answers it on another."""
+    """Each open request on one row, with `verbose` followed by all that it contains, and the
+    command that answers it."""
     for request in open_requests(status):
-        yield cells.shorten(safe.line(request_line(request, now)), max(20, style.width - 2))
+        is_shown = style.verbose and request.approval is not None
+        line = safe.line(request_line(request, now, message=not is_shown))
+        yield cells.shorten(line, max(20, style.width - 2))
+        if request.approval is not None and is_shown:
+            rows = approval_rows(request.approval, style.indented(4))
+            yield from (safe.without_commands(f"  {row}".rstrip()) for row in rows)
         if request.command:
             yield from completed(request.command_line).split("\n")
+
+
+def request_line(request: OpenRequest, now: datetime, *, message: bool = True) -> str:
+    """`asks for approval (3m ago): MESSAGE`; not escaped."""
+    tools = f" {', '.join(request.tools)}" if request.tools else ""
+    ago = f" ({age(now - request.since)} ago)" if request.since is not None else ""
+    text = " ".join(request.message.split()) if message else ""
+    return f"{_ASKS[request.kind]}{tools}{ago}{f': {text}' if text else ''}"
 
 
 def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
@@ -157,11 +176,23 @@ def status_task(status: TaskStatus) -> Document:
             "words": event.words or None,
         },
         "unmet": diagnostic_items(status.unmet),
-        "waitingFor": [request_item(request) for request in open_requests(status)],
+        "waitingFor": [_request_item(request) for request in open_requests(status)],
         "approvals": [dict(approval.body) for approval in status.approvals],
         "toolCalls": [
             {"id": call.id, "name": call.name, "executionMode": call.mode} for call in status.parked
         ],
         "queuedInput": status.queued_input,
         "outputs": dict(status.raw),
+    }
+
+
+def _request_item(request: OpenRequest) -> Document:
+    line = completed(request.command_line)
+    is_command = line.startswith(("taskctl ", "gh ", "pulumi "))  # that this user may run
+    return {
+        "wants": request.kind.value,
+        "message": request.message or None,
+        "since": timestamp(request.since),
+        "requestId": request.approval.id if request.approval is not None else None,
+        "command": shlex.split(line) if is_command else None,
     }

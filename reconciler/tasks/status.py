@@ -163,15 +163,6 @@ def open_requests(status: TaskStatus) -> tuple[OpenRequest, ...]:
     return tuple(requests)
 
 
-def all_requests(statuses: Iterable[TaskStatus]) -> tuple[OpenRequest, ...]:
-    """The open requests of several tasks, oldest first; those without a time come last."""
-    found = [request for status in statuses for request in open_requests(status)]
-    dated = sorted(
-        (r for r in found if r.since is not None), key=lambda r: (r.since, natural(r.status.ref))
-    )
-    return (*dated, *(request for request in found if request.since is None))
-
-
 def find_news(statuses: Iterable[TaskStatus], since: datetime) -> News:
     """Requests and failures at `since` or later, and those without a time: a duplicate
     notification is better than none."""

@@ -71,7 +71,7 @@ def arguments(request: str, *more: str, action: str = "approve") -> list[str]:
     return [*words, *(["-f", f"request={request}"] if request else []), *more]
 
 
-@pytest.mark.parametrize("command", ["status", "inbox", "wait"])
+@pytest.mark.parametrize("command", ["status", "wait"])
 def test_the_printed_command_answers_in_ci(
     colleague: LiveTasks, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +84,8 @@ def test_the_printed_command_answers_in_ci(
 
 
 def test_documents_have_its_words(colleague: LiveTasks) -> None:
-    (request,) = colleague.document("inbox")["requests"]
+    (task,) = colleague.document("status")["tasks"]
+    (request,) = task["waitingFor"]
     assert request["command"] == ["gh", *arguments(request["requestId"])]
 
 
@@ -185,7 +186,8 @@ def test_without_a_workflow_the_creator_is_named(colleague: LiveTasks) -> None:
     (at,) = (n for n, row in enumerate(rows) if "who created the task" in row)
     assert re.search(r"Only user-\w+, who created the task, can do this: [\w-]{36}$", rows[at])
     assert "set `answer-workflow` in taskctl.toml" in rows[at + 1]
-    (request,) = colleague.document("inbox")["requests"]
+    (task,) = colleague.document("status")["tasks"]
+    (request,) = task["waitingFor"]
     assert request["command"] is None
 
 
@@ -201,7 +203,7 @@ def test_a_task_that_the_workflows_user_did_not_create_needs_its_creator(
         assert "gh workflow run" in colleague.run("status")[1]
     for who in ("login:acme-machine", "user-id:another", "team:deploy"):
         configure(colleague, f'{workflow}apply-as = "{who}"\n')
-        shown = [colleague.run("status")[1], colleague.run("inbox")[1]]
+        shown = [colleague.run("status")[1]]
         shown.append(colleague.run("approve", "asks", "--request", request, "-y")[2])
         for text in shown:
             assert "gh workflow run" not in text
@@ -280,7 +282,7 @@ def test_the_name_of_a_creator_runs_nothing_where_a_comment_is_pasted(
     del state["checksum"]
     state["tasks"]["acme/asks"]["identity"]["login"] = "odd $(touch x)"
     path.write_text(json.dumps(state))
-    assert "# Only 'odd $(touch x)', who created the task" in colleague.run("inbox")[1]
+    assert "# Only 'odd $(touch x)', who created the task" in colleague.run("status")[1]
 
 
 def test_after_a_replacement_each_task_is_answered_by_its_own_creator(

@@ -31,7 +31,6 @@ READING: dict[str, tuple[str, ...]] = {
     "status": ("status",),
     "wait": ("wait", "--timeout", "1s"),
     "results": ("results",),
-    "inbox": ("inbox",),
     "show": ("show", "good"),
 }
 OFFLINE: dict[str, tuple[str, ...]] = {"state-list": ("state", "list")}

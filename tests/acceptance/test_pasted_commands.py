@@ -91,7 +91,7 @@ def test_every_printed_command_can_be_pasted(session: Session) -> None:
     session.run("plan", "ops", "-o", "changed.taskctl")
     session.run("apply", "ops", "--yes")
     session.run("status")
-    session.run("inbox")
+    session.run("status", "--status", "waiting")
     session.run("state", "rm", "acme/one")
     session.run("state", "resolve", "acme/three")
     session.run("state", "accept", "acme/two")  # in no manifest

@@ -149,7 +149,6 @@ def test_no_error_about_an_existing_task_repeats_the_prompt(
                 ("status",),
                 ("results",),
                 ("wait", "--timeout", "1s"),
-                ("inbox",),
                 ("show", "secret"),
                 ("logs", "secret"),
                 ("say", "secret", "Go on."),

@@ -67,7 +67,7 @@ def test_a_first_look_reads_each_tasks_events_once(sandbox: Sandbox, server: Fau
     assert requests.total() <= MANY + 3, requests
 
 
-@pytest.mark.parametrize("command", ["status", "inbox", "wait"])
+@pytest.mark.parametrize("command", ["status", "wait"])
 def test_a_second_look_reads_the_list(sandbox: Sandbox, server: FaultServer, command: str) -> None:
     end_all(server)
     asked(sandbox, server, "status")

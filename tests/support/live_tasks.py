@@ -84,7 +84,7 @@ class LiveTasks:
 
     def request(self, key: str) -> str:
         """The ID of the only open request of a task."""
-        (request,) = self.document("inbox", key)["requests"]
+        ((request,),) = (task["waitingFor"] for task in self.document("status", key)["tasks"])
         return str(request["requestId"])
 
     def answer(self, command: str, key: str, *more: str) -> tuple[int, str, str]:

@@ -8,7 +8,7 @@ from reconciler.cli.help import printing_command
 
 SCHEMAS = (
     *("manifest", "state"),
-    *("plan", "apply", "status", "wait", "results", "inbox", "show", "state-list", "validate"),
+    *("plan", "apply", "status", "wait", "results", "show", "state-list", "validate"),
 )
 """The names of the schemas: two for files, then one for each document of `--format json`."""
 
@@ -28,7 +28,7 @@ def command(name: str) -> str:
     """Print a JSON Schema: of manifests, of the state file, or of the output of a command.
 
     NAME is manifest (the default), state, or a command whose `--format json` output the schema
-    describes: plan, apply, status, wait, results, inbox, show (of a key), state-list, or validate.
+    describes: plan, apply, status, wait, results, show (of a key), state-list, or validate.
 
     An editor with yaml-language-server uses the schema for manifests that begin with
     `# yaml-language-server: $schema=PATH`.

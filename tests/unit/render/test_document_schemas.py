@@ -21,7 +21,6 @@ from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Origin
 from reconciler.render import render, view_of
 from reconciler.render.document import dump
-from reconciler.render.inbox import inbox_document
 from reconciler.render.reports import Report
 from reconciler.render.show import report_document
 from reconciler.render.state import state_document
@@ -31,7 +30,7 @@ from reconciler.state.attempt import ChangeKind, HistoryKind
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
 from reconciler.tasks.events import Last
-from reconciler.tasks.status import RequestKind, TaskStatus, all_requests
+from reconciler.tasks.status import RequestKind, TaskStatus
 from tests.support import plan_strategies as some
 from tests.support.documents import check_document, schema_of, unknown_members
 from tests.support.report_strategies import reports, statuses
@@ -116,7 +115,6 @@ def test_the_document_of_any_report_satisfies_its_schema(report: Report) -> None
 @given(st.lists(statuses, max_size=4), some.moments, st.lists(some.diagnostics, max_size=2))
 def test_the_document_of_statuses(found: list[TaskStatus], now: Any, problems: list[Any]) -> None:
     check_document("status", json.loads(dump(status_document(found, now, problems))))
-    check_document("inbox", inbox_document(all_requests(found), now))
 
 
 @given(some.states())

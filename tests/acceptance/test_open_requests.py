@@ -1,4 +1,4 @@
-"""Open requests: in `status` and in `inbox`, answered one by one or by pattern."""
+"""Open requests: shown by `status`, and answered one by one or by pattern."""
 
 from __future__ import annotations
 
@@ -62,21 +62,21 @@ def test_the_status_option_filters_and_the_state_option_names_a_state(place: Liv
     assert keys("--state", "waiting") == []  # a file that does not exist
 
 
-def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
-    assert place.run("inbox")[:2] == (0, "No open requests.\n")
-    place.apply({"zz": "approving", "good": "finishing"})
-    place.finish(zz="waiting", good="done")
-    place.apply({"zz": "approving", "good": "finishing", "aa": "approving too"})
+def test_status_shows_only_the_open_requests_and_all_that_they_contain(place: LiveTasks) -> None:
+    place.apply({"zz": "approving", "good": "finishing", "aa": "asking"})
     place.finish(zz="waiting", good="done", aa="waiting")
-    code, out, _ = place.run("inbox")
+    code, out, _ = place.run("status", "--status", "waiting")
     assert code == 0
-    assert out.index("acme/zz asks for approval") < out.index("acme/aa asks for approval")
-    assert out.count(ASKED) == 2
+    assert out.index("asks a question") < out.index("asks for approval")
+    assert out.count(ASKED) == 1
     assert "  taskctl approve acme/zz --request approval-" in out
-    document = place.document("inbox", "a*")
-    assert [(q["key"], q["wants"]) for q in document["requests"]] == [("aa", "approval")]
-    assert document["requests"][0]["approval"]["context"]["tool_name"] == "pulumi_up"
-    assert place.document("inbox", "good")["requests"] == []
+    assert "good" not in out
+    assert "tool pulumi_up" not in out
+    out = place.run("status", "--status", "waiting", "-v", "z*")[1]
+    assert out.count(ASKED) == 1
+    assert "tool pulumi_up" in out
+    (task,) = place.document("status", "z*")["tasks"]
+    assert task["approvals"][0]["context"]["tool_name"] == "pulumi_up"
 
 
 def test_a_terminal_asks_about_one_request_after_another(place: LiveTasks) -> None:
@@ -136,7 +136,7 @@ def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
 def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     place.apply({key: f"asking {key}" for key in ("one", "two")})
     place.finish(one="waiting", two="waiting")
-    question = place.document("inbox", "one")["requests"][0]
+    question = place.document("status", "one")["tasks"][0]["waitingFor"][0]
     assert question["wants"] == "answer"
     words = ["taskctl", "approve", "acme/one", "--request", question["requestId"], "-m", "TEXT"]
     assert question["command"] == [*words, "--backend", place.url, "-C", str(place.folder)]
