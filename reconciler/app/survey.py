@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from reconciler.apply.known_tasks import KnownTasks, Unlisted
+from reconciler.apply.known_tasks import KnownTasks, TasksById, Unlisted
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.identity import Identity
@@ -247,29 +247,16 @@ class _Organization:
         return self.found.tasks[task_id].may_be_of(self.identity)
 
     def _read_missing(self, *, is_listed: bool) -> None:
-        """Reads the tasks that are not in the list. Absence means two 404s while the list
-        responds."""
-        org_name = self.lookup.org_name
-        self._get_missing()
-        if self.missing and not is_listed:
-            next(self.survey.service.list_tasks(org_name), None)
-        self._get_missing()
+        """Reads the tasks that are not in the list."""
+        org_name, survey = self.lookup.org_name, self.survey
+        by_id = TasksById(survey.service, org_name, self.pool, survey.kept)
+        self._add_missing(by_id.get(self.missing))
+        self._add_missing(by_id.get_absent(self.missing, is_listed=is_listed))
         self.found.absent.update(TaskId(org_name, task_id) for task_id in self.missing)
 
-    def _get_missing(self) -> None:
-        """Reads the missing tasks one by one."""
-        org_name, service, ids = self.lookup.org_name, self.survey.service, sorted(self.missing)
-
-        def get(task_id: str) -> RemoteTask | None:
-            task = service.get_task(org_name, task_id)
-            if task is not None:
-                self.survey.kept.keep(task.raw)
-            return task
-
-        for task_id, task in zip(ids, self.pool.map(get, ids), strict=True):
-            if task is not None:
-                self.missing.discard(task_id)
-                self.found.tasks[TaskId(org_name, task_id)] = task
+    def _add_missing(self, found: Mapping[TaskId, RemoteTask]) -> None:
+        self.found.tasks.update(found)
+        self.missing.difference_update(task.id for task in found)
 
     def _read_messages(self) -> None:
         view, cache, lookup = self.found, self.survey.cache, self.lookup

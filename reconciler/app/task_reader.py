@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from reconciler.app.survey import FEW
+from reconciler.apply.known_tasks import TasksById
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
@@ -83,7 +84,7 @@ class TaskReader:
         for record in records:
             by_org.setdefault(record.ref.org_name, []).append(record)
         refused = self._read_each(
-            by_org, lambda org_name: outputs.update(self._outputs_of(by_org[org_name], parallelism))
+            by_org, lambda org: outputs.update(self._outputs_of(org, by_org[org], parallelism))
         )
         statuses: dict[TaskRef, TaskStatus] = {}
         unread: list[tuple[Record, Mapping[str, object]]] = []
@@ -116,18 +117,39 @@ class TaskReader:
         found: dict[TaskId, Mapping[str, object]] = {}
 
         def read(org_name: str) -> None:
-            missing = {task.id for task in tasks if task.org_name == org_name}
-            wanted = missing | {task.id for task in optional if task.org_name == org_name}
-            for page in self._client.list_tasks(org_name) if len(missing) > FEW else ():
-                listed = [task for task in page if task.id in wanted]
-                found.update((TaskId(org_name, task.id), self._outputs(task)) for task in listed)
-                missing.difference_update(task.id for task in listed)
-                if len(missing) <= FEW:
-                    break
-            found.update(self._each({TaskId(org_name, id_) for id_ in missing}, parallelism))
+            wanted = {task.id for task in tasks if task.org_name == org_name}
+            also = {task.id for task in optional if task.org_name == org_name}
+            found.update(self._read(org_name, wanted, parallelism, also))
 
         self._read_each({task.org_name for task in tasks}, read)
         return found
+
+    def _read(
+        self,
+        org_name: str,
+        ids: Collection[str],
+        parallelism: int,
+        optional: Collection[str] = (),
+        own: Collection[str] = (),
+    ) -> dict[TaskId, Mapping[str, object]]:
+        """The outputs of tasks of one organization; `own` ones that are not among them are absent
+        (`TasksById`)."""
+        found: dict[TaskId, RemoteTask] = {}
+        missing, is_listed = set(ids), len(ids) > FEW
+        for page in self._client.list_tasks(org_name) if is_listed else ():
+            for task in page:
+                if task.id in missing or task.id in optional:
+                    self._kept.keep(task.raw)
+                    found[TaskId(org_name, task.id)] = task
+                    missing.discard(task.id)
+            if len(missing) <= FEW:
+                break
+        with ThreadPoolExecutor(max(1, min(parallelism, len(missing)))) as pool:
+            by_id = TasksById(self._client, org_name, pool, self._kept)
+            found |= by_id.get(missing)
+            absent = missing.intersection(own).difference(task.id for task in found)
+            found |= by_id.get_absent(absent, is_listed=is_listed)
+        return {task_id: task.raw for task_id, task in found.items()}
 
     def _read_each(
         self, organizations: Iterable[str], read: Callable[[str], None]
@@ -148,42 +170,19 @@ class TaskReader:
             raise next(iter(refused.values()))
         return refused
 
-    def _each(
-        self, tasks: Collection[TaskId], parallelism: int
-    ) -> dict[TaskId, Mapping[str, object]]:
-        def get(at: TaskId) -> Mapping[str, object] | None:
-            task = self._client.get_task(*at)
-            return self._outputs(task) if task is not None else None
-
-        rest = sorted(tasks)
-        with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
-            read = zip(rest, pool.map(get, rest), strict=True)
-            return {at: raw for at, raw in read if raw is not None}
-
-    def _outputs(self, task: RemoteTask) -> Mapping[str, object]:
-        self._kept.keep(task.raw)
-        return task.raw
-
     def _outputs_of(
-        self, records: Sequence[Record], parallelism: int
+        self, org_name: str, records: Sequence[Record], parallelism: int
     ) -> dict[TaskId, Mapping[str, object]]:
-        """The outputs of the visible tasks. A task of this identity is gone only after two 404s
-        while the list responds (as in `app/survey.py`); others are not visible, whatever it is."""
-        found = self.outputs({_id_of(record) for record in records}, parallelism)
-        missing = {
-            _id_of(record)
-            for record in records
-            if _id_of(record) not in found and self._client.identity().same_as(record.identity)
-        }
-        for org_name in sorted({task.org_name for task in missing}):
-            next(self._client.list_tasks(org_name), None)
-        return found | self._each(missing, parallelism) if missing else found
+        """The outputs of the visible tasks. Only its creator can tell that a task is gone."""
+        caller = self._client.identity()
+        own = {each.task_id for each in records if caller.same_as(each.identity)}
+        return self._read(org_name, {each.task_id for each in records}, parallelism, own=own)
 
     def status(self, record: Record) -> TaskStatus:
         """The status, with all events up to now. Raises RemoteError."""
         task = _id_of(record)
         self._expect_events(task)
-        return self._status(record, self._outputs_of([record], 1).get(task))
+        return self._status(record, self._outputs_of(task.org_name, [record], 1).get(task))
 
     def _status(
         self,

@@ -1,4 +1,4 @@
-"""Checks lists of the service by the tasks that they must show."""
+"""Reads tasks by their IDs, and checks lists of the service by the tasks that they must show."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from reconciler.model.diagnostics import RemoteError
+from reconciler.model.kept import Kept
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.service import Service
@@ -15,6 +16,31 @@ from reconciler.model.task import TaskId
 from reconciler.plan.known import is_between, unlisted_ids
 
 _AT_ONCE = 10
+
+
+class TasksById:
+    """Reads tasks of one organization, concurrently; what they take is counted in `kept`."""
+
+    def __init__(self, service: Service, org_name: str, pool: Executor, kept: Kept) -> None:
+        self._service, self._org_name, self._pool, self._kept = service, org_name, pool, kept
+
+    def get(self, ids: Collection[str]) -> dict[TaskId, RemoteTask]:
+        """Those that the service shows now. RemoteError."""
+        found = self._pool.map(self._get, sorted(ids))
+        return {TaskId(task.org_name, task.id): task for task in found if task is not None}
+
+    def get_absent(self, ids: Collection[str], *, is_listed: bool) -> dict[TaskId, RemoteTask]:
+        """The same for what `get` has not found: the others are absent, since absence means two
+        404s while the list responds (`is_listed`: it has been read before). RemoteError."""
+        if ids and not is_listed:
+            next(self._service.list_tasks(self._org_name), None)
+        return self.get(ids)
+
+    def _get(self, task_id: str) -> RemoteTask | None:
+        task = self._service.get_task(self._org_name, task_id)
+        if task is not None:
+            self._kept.keep(task.raw)
+        return task
 
 
 class Unlisted(NamedTuple):
