@@ -26,7 +26,7 @@ from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
-from reconciler.plan.full_state import with_room
+from reconciler.plan.hold import with_room
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan, needs_of

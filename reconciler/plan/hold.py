@@ -1,4 +1,5 @@
-"""Holds tasks that must not be created yet: because of `rollout`, `overlap` or `after`. Pure.
+"""Holds tasks that must not be created yet: because of `rollout`, `overlap` or `after`, or because
+the state is full. Pure.
 
 The progress of all tasks of an entry counts, in the state and at the service, even if this run is
 limited to some of them: `--target` never bypasses a hold.
@@ -15,8 +16,9 @@ from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.task_state import Progress
+from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
-from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.predecessors import Absence, Predecessor, Predecessors
 from reconciler.plan.progress import Rollouts, Series, Standing
@@ -27,14 +29,15 @@ from reconciler.state.model import Record, State
 _NAMED = 3
 """The number of keys that a remark names; the plan document has all of them."""
 
+_COPIES, _MORE = 4, 4096
+"""How often the journal and the state may have the inputs of a create at once, and the bytes of the
+rest of its record."""
+
 _ENDED = (Progress.DONE, Progress.FAILED, Progress.UNKNOWN)
 
 
 class HoldRules:
-    """The rules for one plan. `tasks` are planned so far.
-
-    `plan.full_state.with_room` also holds creates, once the plan has been made.
-    """
+    """The rules for one plan. `tasks` are planned so far."""
 
     def __init__(
         self,
@@ -216,3 +219,34 @@ def stopped(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
         yield warning(
             Code.ROLLOUT_STOPPED, at=at, entry=entry, count=len(held_tasks), failed=failed
         )
+
+
+def with_room(plan: Plan, state: State) -> Plan:
+    """The plan, in which no create is left if the state has no room for all of them. Those of later
+    waves are held on their own if only they do not fit."""
+    followers = frozenset(plan.followers)
+    now = [task for task in plan.tasks if task.creates]
+    later = [task for task in plan.tasks if task.ref in followers]
+    adopted = [t for t in plan.tasks if t.effect is Effect.ADOPT and t.attempt is None]
+    if state.room is None or _needed([*adopted, *now, *later]) <= state.room:
+        return plan
+    full = later if now and _needed([*adopted, *now]) <= state.room else [*now, *later]
+    if not full:
+        return plan
+    refs = {task.ref for task in full}
+    tasks = tuple(
+        replace(task, action=Action.HELD, reason=Reason.FULL, remarks=(), waits_for=())
+        if task.ref in refs
+        else task
+        for task in plan.tasks
+    )
+    problem = warning(Code.STATE_FULL, "planned", count=len(full))
+    return replace(plan, tasks=tasks, diagnostics=(*plan.diagnostics, problem))
+
+
+def _needed(tasks: Sequence[PlannedTask]) -> int:
+    return sum(
+        _COPIES * len(encode_json(task.desired.inputs)) + _MORE
+        for task in tasks
+        if task.desired is not None
+    )

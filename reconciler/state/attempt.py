@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
 
 from reconciler.model import limits
 from reconciler.model.canonical import digest
@@ -217,16 +216,6 @@ class Move(Stored, frozen=True):
 
     stage: Stage
     place: str
-
-
-class Fill(NamedTuple):
-    """The bytes of a saved state and of its journal when they were read, and the most of the saved
-    state, and of both together, that can be read again."""
-
-    saved: int
-    journal: int
-    most_saved: int
-    most: int
 
 
 def kept_outputs(task: Mapping[str, object]) -> dict[str, object]:

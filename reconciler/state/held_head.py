@@ -47,9 +47,7 @@ class HeldHead:
         self._display_name, self._pace = self._register.display_name, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
         self._edited = edited
-        fill = taken.saved.fill
-        self._size = fill.saved if fill is not None else 0
-        self._stored = fill.saved + fill.journal if fill is not None else 0
+        self._size, self._stored = taken.size, taken.size + taken.journal
         self._problem: StateError | None = None
         self._folded: State | None = None  # the saved state that has all entries of the log
         self._writing = threading.RLock()

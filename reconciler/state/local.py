@@ -14,7 +14,6 @@ from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.model.value import replace
-from reconciler.state.attempt import Fill
 from reconciler.state.codec import check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
 from reconciler.state.file import StateSource
@@ -22,7 +21,7 @@ from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold
 from reconciler.state.location import Claim, Taken
 from reconciler.state.lock import Declared, Lock
-from reconciler.state.model import State
+from reconciler.state.model import State, room_in
 from reconciler.system import disk
 
 _READS = 10
@@ -157,10 +156,10 @@ class LocalState:
             # A concurrent save replaces the state first and then removes the journal.
             if is_current:
                 content = content_of(data) if is_held or journal else ""
-                fill = Fill(len(data or b""), len(journal), *(limits.STATE_FILE_BYTES,) * 2)
+                room = room_in(limits.STATE_FILE_BYTES, len(data or b"") + len(journal))
                 saved = None if data is None else decode_state(data, self.source(), backend=backend)
                 state, replay = self._joined(saved, content, journal, backend)
-                return Loaded(replace(state, fill=fill), version, content, replay)
+                return Loaded(replace(state, room=room), version, content, replay)
         raise StateError.about(self.display_name, Code.STATE_CHANGED, "busy")
 
     def _joined(

@@ -15,7 +15,6 @@ from reconciler.state.attempt import (
     Attempt,
     Baseline,
     ChangeKind,
-    Fill,
     HistoryEntry,
     HistoryKind,
     KeyNotes,
@@ -140,6 +139,16 @@ class Record(Stored, frozen=True, kw_only=True):
         )
 
 
+_USED = 0.9
+"""The share of a state that creates may fill. The rest is for what already exists."""
+
+
+def room_in(most: int, stored: int) -> int:
+    """The bytes that creates may add to a state and its journal, of which so many are stored, and
+    of which `most` could be read again."""
+    return int(_USED * most) - stored
+
+
 class State(Value, frozen=True):
     """The content of a state file.
 
@@ -150,7 +159,7 @@ class State(Value, frozen=True):
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
     - `runs`: the runs that records and open attempts name.
     - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
-    - `fill`: how full its place was; None for a state that was not read.
+    - `room`: the bytes that creates may add to it; None for a state that was not read.
     """
 
     lineage: str
@@ -165,14 +174,14 @@ class State(Value, frozen=True):
     runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
-    fill: Fill | None = None
+    room: int | None = None
 
     def __eq__(self, other: object) -> bool:
         """Without the fields that follow from how the state was read."""
         return isinstance(other, State) and all(
             getattr(self, name) == getattr(other, name)
             for name in self.__struct_fields__
-            if name not in ("journal", "fill")
+            if name not in ("journal", "room")
         )
 
     def __hash__(self) -> int:

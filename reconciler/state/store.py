@@ -19,12 +19,11 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg, remark
 from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, items, members
 from reconciler.model.value import Stored, Value, replace
-from reconciler.state.attempt import Fill
 from reconciler.state.codec import check_version, decode_event, decode_state
 from reconciler.state.engines import BlobRoom, Full, Missing, Version, check_size
 from reconciler.state.file import StateSource
 from reconciler.state.lock import Declared, Holder
-from reconciler.state.model import Event, State
+from reconciler.state.model import Event, State, room_in
 from reconciler.state.register import Register
 
 BASES = 5
@@ -117,12 +116,15 @@ def _intact(data: bytes) -> dict[str, Raw]:
 
 
 class Snapshot(Value, frozen=True):
-    """One version of a shared state: `head`, and the content of every blob that it names."""
+    """One version of a shared state: `head`, and the content of every blob that it names. `size`
+    and `journal` are the bytes of the saved state and of the journal."""
 
     head: Head
     version: Version
     saved: State
     events: tuple[Event, ...]
+    size: int
+    journal: int
 
 
 class Store:
@@ -162,8 +164,8 @@ class Store:
                 texts += decode_segment(segment)
         with self._verifying("journal"):
             events = tuple(decode_event(text) for text in (*texts, *head.tail))
-        fill = Fill(size, journal, limits.STATE_PART_BYTES, limits.STATE_BYTES)
-        return Snapshot(head, version, replace(saved, fill=fill), events)
+        room = room_in(limits.STATE_PART_BYTES, size + journal)
+        return Snapshot(head, version, replace(saved, room=room), events, size, journal)
 
     def _blobs(self, names: Sequence[str]) -> list[bytes]:
         """Reads blobs concurrently. Raises Missing, and Oversized for too much in total."""
