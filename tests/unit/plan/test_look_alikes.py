@@ -146,7 +146,6 @@ def test_a_recorded_task_is_never_a_look_alike() -> None:
 def test_an_unread_task_is_unresolved() -> None:
     for seen in (view(cut_short=frozenset({"acme"})), view(unlisted={"acme": "it is null"})):
         assert only(plan([desired("a")], state(), seen)).action is Action.UNRESOLVED
-        assert only(plan([desired("a")], state(), seen)).action is Action.UNRESOLVED
     unread = view([remote("t", ago(hours=1))], unreadable={"t": "HTTP 500"})
     assert decision(only(plan([desired("a")], seen=unread))) == (
         Action.UNRESOLVED,

@@ -54,7 +54,6 @@ def test_manifest_changes_are_patched_with_update_and_shown_without_it() -> None
     assert only(left).action is Action.CHANGED
     assert commands(only(left).remarks) == ["taskctl apply --update"]
     assert not left.has_changes()
-    assert not left.has_changes()
     assert plan([declared], state([known]), seen, UPDATE).has_changes()
 
 
