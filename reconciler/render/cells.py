@@ -19,19 +19,20 @@ _MIN_COLUMNS = 8  # minimum columns of a value
 _BETWEEN = "   "  # separates the blocks of a table
 MARKUP = re.compile(r"(\x1b\[[0-9;]*m|\x1b\]8;;[!-~]*\x1b\\)")
 """Colors, and the start and the end of a hyperlink: they occupy no columns."""
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_NOT_ASCII = re.compile(r".\ufe0f|[^\x00-\x7f]", re.DOTALL)
+_CELLS = re.compile(r".\ufe0f?", re.DOTALL)
 _TOKENS = re.compile(r"\s+|\S+")
 _INDENT = re.compile(r"\s*(?:(?:[-*+]|\d{1,3}[.)])\s+)?")
 
 
 def width(text: str) -> int:
-    """The columns that `text` occupies: 2 for wide East Asian characters, 0 for combining ones and
-    for markup."""
+    """The columns that `text` occupies: 2 for wide East Asian characters and for emoji, 0 for
+    combining characters and for markup."""
     if "\x1b" in text:
         text = without_markup(text)
     if text.isascii():
         return len(text)
-    return len(text) + sum(_cell(character) - 1 for character in _NOT_ASCII.findall(text))
+    return len(text) + sum(_cell(found) - len(found) for found in _NOT_ASCII.findall(text))
 
 
 def without_markup(text: str) -> str:
@@ -115,7 +116,7 @@ def split(text: str, columns: int) -> list[str]:
         columns = max(1, columns)
         return [text[at : at + columns] for at in range(0, len(text), columns)] or [""]
     pieces, piece, used = [], "", 0
-    for character in text:
+    for character in _CELLS.findall(text):
         size = _cell(character)
         if piece and used + size > columns:
             pieces.append(piece)
@@ -201,8 +202,11 @@ def in_blocks(head: str, body: Sequence[str], columns: int, most: int) -> tuple[
 
 
 def _cell(character: str) -> int:
+    """The columns of a character, which a variation selector (U+FE0F) turns into an emoji."""
+    if len(character) > 1:
+        return 2
     if character.isascii():
         return 1
-    if unicodedata.combining(character) or character == "\ufe0f":
+    if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
