@@ -37,20 +37,22 @@ def build(document: Document) -> None:
         settings = own if usable else {}
         org_name = _org_name_of(own, data)
         sensitive = own.get("sensitive", given.get("sensitive"))
+        line, column = document.keys.get(key, (1, 1))
         desired = DesiredTask(
-            key,
-            org_name,
-            inputs_of(own, defaults, document.prompts.get(key)) if usable else {},
-            document.file,
-            *document.keys.get(key, (1, 1)),
-            settings.get("taskID"),
-            settings.get("movedFrom"),
-            settings.get("adopt", defaults.get("adopt")) is not False,
-            org_name is not None,
-            sensitive is not None and sensitive is not False,  # also for an invalid value
-            document.origins.get(key),
-            expected.get(document.declared(key)) if expected else None,
-            tuple(settings.get("after") or ()),
+            key=key,
+            org_name=org_name,
+            inputs=inputs_of(own, defaults, document.prompts.get(key)) if usable else {},
+            file=document.file,
+            line=line,
+            column=column,
+            task_id=settings.get("taskID"),
+            moved_from=settings.get("movedFrom"),
+            adopt=settings.get("adopt", defaults.get("adopt")) is not False,
+            org_from_manifest=org_name is not None,
+            sensitive=sensitive is not None and sensitive is not False,  # also an invalid value
+            origin=document.origins.get(key),
+            expect=expected.get(document.declared(key)) if expected else None,
+            after=tuple(settings.get("after") or ()),
         )
         if usable:
             checks.check_settings(key, own, desired.inputs)
