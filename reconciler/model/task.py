@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from typing import Any, NamedTuple
 
 from reconciler.model.expectation import Expectation
@@ -110,6 +110,14 @@ class DesiredTask(Stored, frozen=True):
     @property
     def ref(self) -> TaskRef:
         return TaskRef(self.org_name or "", self.key)
+
+
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """The regular expression of a glob, with a group for each `*`; in brackets, it is a
+    character."""
+    parts = re.findall(r"\[!?\]?[^\]]*\]|.", glob)
+    # `translate` adds a frame of four characters before and three after.
+    return re.compile("".join("(.*?)" if p == "*" else translate(p)[4:-3] for p in parts))
 
 
 class Removal(Value, frozen=True):

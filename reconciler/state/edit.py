@@ -8,12 +8,10 @@ each raises StateError with similar names.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from fnmatch import translate
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
@@ -24,7 +22,7 @@ from reconciler.model.mark import is_same
 from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.shell import is_key
-from reconciler.model.task import DesiredTask, Inputs, TaskRef
+from reconciler.model.task import DesiredTask, Inputs, TaskRef, glob_pattern
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
 from reconciler.state.attempt import (
@@ -85,9 +83,9 @@ def destinations(refs: Sequence[TaskRef], old: str, new: str) -> list[tuple[Task
     text that the same `*` of `old` matched. Without a `*`, `old` must select one task."""
     if "*" not in new and len(refs) == 1:
         return [(ref, destination(new, ref)) for ref in refs]
-    if old.count("*") != new.count("*"):
+    pattern = glob_pattern(old)
+    if pattern.groups != new.count("*"):
         raise _refused("stars", old, old=old, new=new)
-    pattern = re.compile("(.*?)".join(translate(part)[4:-3] for part in old.split("*")))
     full, found = TaskRef.has_org(old), []
     for ref in refs:
         match = pattern.fullmatch(str(ref) if full else ref.key)

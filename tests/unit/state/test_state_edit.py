@@ -145,6 +145,25 @@ def test_a_destination_must_be_a_key(name: str) -> None:
     assert refusal(lambda: destination(name, ONE))[:2] == (Code.STATE_EDIT, "key")
 
 
+@pytest.mark.parametrize(
+    ("old", "key", "new"),
+    [
+        ("[o*]ne", "one", None),
+        ("[o*]n*", "one", "xe"),
+        ("o*[!*]", "one", "xn"),
+        ("[]o]*", "one", "xne"),
+        ("[o*", "[ones", "xnes"),
+        ("on?*", "one", "x"),
+    ],
+)
+def test_a_wildcard_in_brackets_is_a_character(old: str, key: str, new: str | None) -> None:
+    ref = TaskRef("acme", key)
+    if new is None:
+        assert refusal(lambda: destinations([ref], old, "x*"))[1] == "stars"
+    else:
+        assert destinations([ref], old, "x*") == [(ref, TaskRef("acme", new))]
+
+
 def test_a_wildcard_needs_a_wildcard_in_the_destination() -> None:
     assert refusal(lambda: destinations([ONE, TWO], "task-*", "x"))[1] == "stars"
 
