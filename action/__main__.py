@@ -147,7 +147,7 @@ class Action:
 
     def _recorded(self, name: str) -> tuple[str, str] | None:
         """`ORG/KEY` and the address of the task with this name in the state."""
-        code, document = self._json("state", "show", "--", name)  # or those of a file
+        code, document = self._json("state", "list", "--", name)  # or those of a file
         if code:
             return None
         for task in document["tasks"]:

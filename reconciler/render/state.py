@@ -131,7 +131,7 @@ def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iter
 
 
 def state_document(state: State, refs: Iterable[TaskRef], *, missing: str = "") -> Document:
-    """The document of `state list` and `state show`; `missing` as for `state_table`. Its tasks are
+    """The document of `state list`; `missing` as for `state_table`. Its tasks are
     an iterator: there may be very many."""
     return json_document(
         backend=state.backend,

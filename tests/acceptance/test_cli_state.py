@@ -57,10 +57,10 @@ def test_list_and_show(taskctl: Taskctl) -> None:
         ["acme/a", ids["acme/a"]],
         ["acme/b", ids["acme/b"]],
     ]
-    shown = taskctl("state", "show", "a")
+    shown = taskctl("show", "a")
     for part in ("acme/a", ids["acme/a"], "tasks/all.yaml", "| Do a."):
         assert part in shown
-    document = json.loads(taskctl("state", "show", "acme/b", "--format", "json"))
+    document = json.loads(taskctl("state", "list", "acme/b", "--format", "json"))
     assert (document["formatVersion"], document["diagnostics"]) == (1, [])
     assert ids["acme/b"] in json.dumps(document)
     assert "Do a." not in json.dumps(document)
@@ -68,7 +68,7 @@ def test_list_and_show(taskctl: Taskctl) -> None:
 
 def test_an_unknown_key_is_reported_with_similar_keys(taskctl: Taskctl) -> None:
     before = STATE.read_bytes()
-    for command in (["show", "c"], ["mv", "c", "d"], ["rm", "c"], ["accept", "c"]):
+    for command in (["list", "c"], ["mv", "c", "d"], ["rm", "c"], ["accept", "c"]):
         assert "c" in taskctl("state", *command, code=1)
     assert STATE.read_bytes() == before
 

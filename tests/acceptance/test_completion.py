@@ -81,14 +81,14 @@ def _complete(_words: Sequence[str]) -> int:
         ("taskctl plan --target acme/o", ["plain,acme/old-task"]),
         ("taskctl plan --target other/", ["plain,other/rotate-iam-keys"]),
         ("taskctl plan tasks/a.yaml --target ro", ["plain,rotate-iam-keys"]),
-        ("taskctl state show r", ["plain,review-costs", "plain,rotate-iam-keys"]),
+        ("taskctl state accept r", ["plain,review-costs", "plain,rotate-iam-keys"]),
         ("taskctl status --status do", ["plain,done"]),
         ("taskctl status --status waiting,fa", ["plain,waiting,failed"]),
         ("taskctl state mv old", ["plain,old-task"]),
         ("taskctl state mv old-task ro", ["plain,rotate-iam-keys"]),
         ("taskctl state rm --state none.json old", ["file,old", "plain,old-task"]),
         ("taskctl state accept old-task ta", ["file,ta"]),
-        ("taskctl -C tasks state show o", []),
+        ("taskctl -C tasks state accept o", []),
         ("taskctl -C ta", ["dir,ta"]),
         ("taskctl validate ta", ["file,ta"]),
         ("taskctl fmt ta", ["file,ta"]),
@@ -170,7 +170,7 @@ def test_at_a_terminal(folder: Path, shell: str) -> None:
         terminal.until("ready> ")
         terminal.type(f"{setup}; echo set''up\r")
         terminal.until("setup")
-        terminal.type("taskctl state show rev\t")
+        terminal.type("taskctl state accept rev\t")
         terminal.until("iew-costs")
         terminal.type("\x15taskctl plan --target ro\t")
         terminal.until("tate-iam-keys")
@@ -190,7 +190,7 @@ def test_in_fish(folder: Path) -> None:
     """fish itself prints its completions."""
     script = (
         "taskctl completion fish | source\n"
-        'complete -C "taskctl state show rev"\n'
+        'complete -C "taskctl state accept rev"\n'
         'complete -C "taskctl plan --target ro"\n'
         'complete -C "taskctl compl"\n'
     )

@@ -96,7 +96,6 @@ def succeed(documents: Documents, quiet: tuple[str, ...]) -> None:
     documents.ok("apply", "apply", "--yes", *quiet)
     for schema, words in {**READING, **OFFLINE}.items():
         documents.ok(schema, *words, *quiet)
-    documents.ok("state-list", "state", "show", "good", *quiet)
     place.write(TASKS, toolExecutionMode="cli")
 
 
@@ -179,7 +178,7 @@ def test_what_fails_last_is_in_the_document(documents: Documents) -> None:
 def test_a_state_that_does_not_exist_has_no_lineage(documents: Documents) -> None:
     other = documents.ok("state-list", "state", "list", "--state", "other.state.json")
     assert (other["lineage"], other["serial"], other["tasks"]) == (None, 0, [])
-    (task, *_) = documents.ok("state-list", "state", "show", "good")["tasks"]
+    (task, *_) = documents.ok("state-list", "state", "list", "good")["tasks"]
     assert task["recorded"] is not None
 
 

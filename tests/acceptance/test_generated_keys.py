@@ -39,7 +39,7 @@ def test_a_slash_in_a_key_does_not_name_an_organization(place: LiveTasks) -> Non
     assert place.run("apply", "--yes")[0] == 0
     for word in ("t@web/eu", "acme/t@web/eu"):
         assert [t["key"] for t in place.document("status", word)["tasks"]] == ["t@web/eu"]
-        assert place.run("state", "show", word)[0] == 0
+        assert place.run("state", "list", word)[0] == 0
     assert place.run("wait", "t@web/*")[0] == 0
     wish = f"t@web/eu={place.task_id('t@web/eu')}"
     assert actions(place, "--replace", wish)["t@web/eu"] == "replace"

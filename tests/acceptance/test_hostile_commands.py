@@ -85,7 +85,7 @@ COMMANDS = (
     ("show", "k2"),
     ("wait", "--timeout", "1s", "k2"),
     ("state", "list"),
-    ("state", "show", "k1"),
+    ("state", "list", "k1", "-v"),
     ("state", "rm", "k3"),
     ("state", "mv", "k2", "k9"),
     ("state", "resolve", "k1", "--not-created"),

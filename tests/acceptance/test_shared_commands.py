@@ -70,7 +70,7 @@ def test_records_can_be_edited(at: LiveTasks) -> None:
     ids = recorded(at)
     assert "renamed" in must(at, "state", "mv", "a", "z") or "z" in recorded(at)
     assert recorded(at) == {"z": ids["a"], "b": ids["b"]}
-    assert ids["b"] in must(at, "state", "show", "b")
+    assert ids["b"] in must(at, "state", "list", "b")
     must(at, "state", "rm", "b")
     assert recorded(at) == {"z": ids["a"]}
     must(at, "import", ids["b"], "--write", "tasks/imported.yaml", "--org", "acme")
@@ -90,7 +90,7 @@ def test_tasks_can_be_replaced_and_updated(at: LiveTasks) -> None:
     assert recorded(at)["a"] != first
     at.write({"a": "finishing anew"}, approvalMode="manual")
     assert "1 updated" in must(at, "apply", "-y", "--update")
-    history = at.document("state", "show", "a")["tasks"][0]["recorded"]["history"]
+    history = at.document("state", "list", "a")["tasks"][0]["recorded"]["history"]
     assert [entry["what"] for entry in history] == ["created", "replaced", "updated"]
 
 

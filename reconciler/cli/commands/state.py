@@ -11,7 +11,6 @@ from reconciler.cli.completion import candidates
 from reconciler.cli.options import (
     BACKEND,
     EDITS,
-    KEY,
     PATHS,
     SELECTED,
     SELECTION,
@@ -56,24 +55,6 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     call.out.result(
         lambda: state_document(state, refs, missing=missing),
         lambda style: state_table(state, refs, style, missing=missing),
-    )
-    return 0
-
-
-@make_command(
-    "show",
-    *(KEY, BACKEND, STATE),
-    examples=[("taskctl state show rotate-iam-keys", "show everything in its record")],
-)
-def show_record(call: Call, key: str) -> int:
-    """Show the record of one task: its inputs when it was created, and its last known outputs."""
-    from reconciler.app.state import read_tasks
-    from reconciler.render.state import state_document, task_text
-
-    state, refs = read_tasks(call.ctx, (key,))
-    call.out.result(
-        lambda: state_document(state, refs),
-        lambda style: "\n".join(task_text(state, ref, style) for ref in refs),
     )
     return 0
 
@@ -278,7 +259,7 @@ def migrate_state(call: Call, to: str | None, abort: bool) -> int:
 command = Group(
     "state",
     commands=[
-        *(list_records, show_record, rename_record, rm_record, accept_inputs, resolve_attempts),
+        *(list_records, rename_record, rm_record, accept_inputs, resolve_attempts),
         *(init_state, unlock_state, print_state, push_file, migrate_state),
     ],
     short_help="Inspect and repair the state.",
@@ -289,7 +270,6 @@ command = Group(
     """,
     examples=[
         ("taskctl state list", "list all recorded tasks"),
-        ("taskctl state show cost-review", "show everything in one record"),
         ("taskctl state mv old-key new-key", "move a record after its key was renamed"),
         (
             "taskctl state resolve cost-review --not-created",

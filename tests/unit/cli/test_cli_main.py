@@ -153,7 +153,7 @@ def test_an_unknown_command_has_a_suggestion(capsys: pytest.CaptureFixture[str])
         (["plan", "--nope"], "no such option `--nope`\n"),
         (["plan", "--paralelism", "3"], "Did you mean `--parallelism`?"),
         (["plan", "--parallelism", "x"], 'invalid value for `--parallelism`: "x" is not'),
-        (["state", "show"], "missing argument `KEY`"),
+        (["state", "mv"], "missing argument `OLD|GLOB`"),
         (["completion"], "missing argument `bash|zsh|fish`"),
         (["plan", "--report", "odt"], 'unknown format "odt"'),
         (["deploy"], 'unknown command "deploy"\n'),
