@@ -125,7 +125,7 @@ class Planning:
 
     `view` is what was read last; `progress` is that of the tasks that others may have to wait
     for, as of `plan`, and `done` are the IDs of those that are done, with the digests of the
-    expectations that they met.
+    expectations that they met. `survey` reads the service.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Planning:
     ) -> None:
         self._ctx = ctx
         self._space = space
-        self._survey = ctx.survey()
+        self.survey = ctx.survey()
         self._ages = ages
         self._selection: Selection | None = None
         self._budgets: dict[str, Budget | None] = {}
@@ -192,12 +192,12 @@ class Planning:
         follow: bool,
     ) -> Plan:
         inputs = self._inputs(state, options, only)
-        identity, clocks = self._survey.begin()
+        identity, clocks = self.survey.begin()
         needs = needs_of(inputs, identity, clocks)
         if follow:
             self.progress = self._read_progress(needs.followed)
-        self._survey.is_patient = follow
-        self.view = self._survey.read(identity, clocks, needs.lookups)
+        self.survey.is_patient = follow
+        self.view = self.survey.read(identity, clocks, needs.lookups)
         return make_plan(inputs, self.view, self.progress)
 
     def _inputs(

@@ -144,8 +144,9 @@ class _Organization:
         certain, if there is time for that."""
         lookup, survey, found = self.lookup, self.survey, self.found
         pause, begun = _FIRST_PAUSE, survey.clock.boot()
+        now = lookup.settled_before + lookup.settle_time
         while (missing := self._read_lists()) is not None:
-            left = self._youth_of(missing) - (survey.clock.boot() - begun)
+            left = missing.seconds_left(now, lookup.settle_time) - (survey.clock.boot() - begun)
             if left <= 0 or not survey.is_patient:
                 found.unlisted[lookup.org_name] = missing.why
                 found.newest.pop(lookup.org_name, None)
@@ -156,13 +157,6 @@ class _Organization:
             pause = min(2 * pause, _LAST_PAUSE)
         if lookup.missing and lookup.org_name in found.newest:
             found.compared.add(lookup.org_name)
-
-    def _youth_of(self, task: Unlisted) -> float:
-        """Seconds after which the service must list the task."""
-        if task.created_at is None:
-            return 0.0
-        left = min(task.created_at - self.lookup.settled_before, self.lookup.settle_time)
-        return left.total_seconds()
 
     def _read_lists(self) -> Unlisted | None:
         """Reads the list, twice if it has pages and is searched. The known task that contradicts

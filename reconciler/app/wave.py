@@ -251,6 +251,7 @@ class Wave:
             ended=progress.ended,
             paused=progress.paused,
             ages=self._ages,
+            known=self._planning.survey.known,
             settle_time=plan.options.settle_time,
             baselines=dict(newest),
             recurrences=self._space.manifests.recurrences,

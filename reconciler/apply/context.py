@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.apply.known_tasks import KnownTasks
 from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.identity import Identity
@@ -46,10 +47,10 @@ class ApplyContext(Value, frozen=True):
     """The dependencies of the executor and the loop.
 
     `wait` sleeps for at most that many seconds; False if apply must stop. `paused` is called with
-    the seconds for which creates are paused, and the unknown outcome that is the cause. `ages` is
-    told when this apply's attempts are sent, `baselines` collects the baselines that it has read,
-    by organization. `settle_time` is journaled with each attempt. `recurrences` are those of the
-    manifests, by file and entry. `confirms` asks a person
+    the seconds for which creates are paused, and the unknown outcome that is the cause. `known`
+    reads tasks that a list lacks. `ages` is told when this apply's attempts are sent, `baselines`
+    collects the baselines that it has read, by organization. `settle_time` is journaled with each
+    attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks a person
     whether an attempt has created the `candidate` of a planned task.
     """
 
@@ -61,6 +62,7 @@ class ApplyContext(Value, frozen=True):
     started: Callable[[TaskRef], None]
     ended: Callable[[TaskResult], None]
     ages: AttemptAges
+    known: KnownTasks
     settle_time: timedelta
     paused: Callable[[float, Arg], None] = lambda *_: None
     baselines: dict[str, Baseline] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
 
 from reconciler.apply.context import ApplyContext
@@ -15,6 +15,7 @@ from reconciler.model.remarks import Remark, remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.plan.adoption import duplicate_warning
+from reconciler.plan.known import known_ids
 from reconciler.plan.lookup import Depth
 from reconciler.state.model import Record
 
@@ -22,6 +23,9 @@ MAX_SECONDS = 60.0
 """For how long an apply starts to read at its end."""
 
 _NAMED = 3
+
+_PAUSE = 1.0
+"""Seconds until a list is read again."""
 
 
 class Search(NamedTuple):
@@ -38,13 +42,14 @@ def find_duplicates(
     """Looks for further tasks with the `marks` of this apply, in the organizations of the `created`
     keys. What cannot be read hides no other duplicate."""
     result, ends = Search([], []), ctx.clock.boot() + MAX_SECONDS
-    for org_name in sorted({ref.org_name for ref in created}):
-        refs = [ref for ref in created if ref.org_name == org_name]
-        search = _Organization(ctx, org_name, ends)
-        new = search.list_new()
-        result.listed.extend(search.listed.values())
-        result.warnings.extend(search.duplicates(new, _owners(ctx, refs, marks), parallelism))
-        result.warnings.extend(search.unread())
+    with ThreadPoolExecutor(parallelism, "duplicates") as pool:
+        for org_name in sorted({ref.org_name for ref in created}):
+            refs = [ref for ref in created if ref.org_name == org_name]
+            search = _Organization(ctx, org_name, ends, pool)
+            new = search.list_new()
+            result.listed.extend(search.listed.values())
+            result.warnings.extend(search.duplicates(new, _owners(ctx, refs, marks)))
+            result.warnings.extend(search.unread())
     return result
 
 
@@ -64,49 +69,69 @@ def _owners(
 class _Organization:
     """The search in one organization, until `ends` (seconds since boot)."""
 
-    def __init__(self, ctx: ApplyContext, org_name: str, ends: float) -> None:
-        self._ctx, self._org_name, self._ends = ctx, org_name, ends
+    def __init__(self, ctx: ApplyContext, org_name: str, ends: float, pool: Executor) -> None:
+        self._ctx, self._org_name, self._ends, self._pool = ctx, org_name, ends, pool
         self._unlisted: Sequence[Remark] = ()
         self._unread: dict[str, Sequence[Remark]] = {}
         self.listed: dict[str, RemoteTask] = {}
 
-    def list_new(self) -> list[RemoteTask]:
+    def list_new(self) -> Collection[RemoteTask]:
         """Reads the list down to the tasks that existed before this apply, and returns those that
-        did not."""
-        depth, new, kept = Depth.of(self._ctx.baselines.get(self._org_name)), [], Kept()
+        did not. It is read again while a known task that it lacks is younger than the settle
+        time."""
+        ctx, new = self._ctx, dict[str, RemoteTask]()
+        baselines = [each for each in [ctx.baselines.get(self._org_name)] if each is not None]
+        known = known_ids(self._org_name, baselines, ctx.session.state, ctx.identity)
+        while True:
+            is_whole = self._list(Depth.of(*baselines), new)
+            if self._unlisted:
+                return new.values()
+            missing = ctx.known.unlisted(
+                self._org_name, known, self.listed, self._pool, is_whole=is_whole
+            )
+            if missing is None:
+                return new.values()
+            left = missing.seconds_left(ctx.clocks().moment, ctx.settle_time)
+            if left <= 0 or self._has_ended():
+                self._unlisted = (missing.why,)
+                return new.values()
+            ctx.wait(min(_PAUSE, left))
+
+    def _list(self, depth: Depth, new: dict[str, RemoteTask]) -> bool:
+        """Adds what is listed, and the `new` of it. Whether the list was read to its end."""
+        seen, kept = set[str](), Kept()
         try:
             for page in self._ctx.service.list_tasks(self._org_name):
                 for task in page:
                     kept.keep(task.raw)
-                    is_new = task.id not in self.listed
+                    seen.add(task.id)
                     self.listed[task.id] = task
-                    if is_new and not depth.excludes(task.id, self.listed):
-                        new.append(task)
+                    if not depth.excludes(task.id, seen):
+                        new[task.id] = task
                 if page.problem is not None:
                     self._unlisted = (page.problem.cause,)
-                if depth.is_reached(self.listed):
-                    break
+                if depth.is_reached(seen):
+                    return False
                 if self._has_ended():
                     self._unlisted = (remark("duplicates.ended"),)
-                    break
+                    return False
         except RemoteError as problem:
             self._unlisted = problem.causes
-        return new
+        return True
 
     def duplicates(
-        self, tasks: Iterable[RemoteTask], owners: Mapping[int, Record], parallelism: int
+        self, tasks: Iterable[RemoteTask], owners: Mapping[int, Record]
     ) -> Iterator[Diagnostic]:
         """Those of the tasks that nothing explains, that this user may have created, and that have
         the mark of one of the `owners`."""
         state, identity = self._ctx.session.state, self._ctx.identity
         known = state.recorded_ids()
         unknown = [task for task in tasks if task.id not in known and task.may_be_of(identity)]
-        with ThreadPoolExecutor(parallelism, "duplicates") as pool:
-            marks = pool.map(self._mark, unknown)
-            for task, us in zip(unknown, marks, strict=True):
-                if us is not None and (record := owners.get(us)) is not None:
-                    ref, own = record.ref, record.task_id
-                    yield duplicate_warning(state.backend, ref, record.file, own, task.id)
+        marks = self._pool.map(self._mark, unknown)
+        for task, us in zip(unknown, marks, strict=True):
+            if us is not None and (record := owners.get(us)) is not None:
+                ref, own = record.ref, record.task_id
+                yield duplicate_warning(state.backend, ref, record.file, own, task.id)
 
     def unread(self) -> Iterator[Diagnostic]:
         """Warnings about unread messages and an unread list, which may hide a duplicate."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.model.diagnostics import RemoteError
@@ -49,6 +49,12 @@ class Unlisted(NamedTuple):
 
     task_id: str
     created_at: datetime | None = None
+
+    def seconds_left(self, now: datetime, settle_time: timedelta) -> float:
+        """Seconds after which the service must list the task; at most 0: it should by now."""
+        if self.created_at is None:
+            return 0.0
+        return min(self.created_at + settle_time - now, settle_time).total_seconds()
 
     @property
     def why(self) -> Remark:

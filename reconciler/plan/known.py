@@ -7,7 +7,7 @@ has listed before, in a baseline, and those that it has created since.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reconciler.model.identity import Identity
 from reconciler.model.task import instant
@@ -16,6 +16,7 @@ from reconciler.state.model import Record, State
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(seconds=10)
 _CREATED = (ChangeKind.CREATED, ChangeKind.REPLACED)
 
 
@@ -73,5 +74,6 @@ def _is_created_by(record: Record, identity: Identity) -> bool:
 
 
 def _created_at(record: Record) -> datetime:
-    """By the service, as baselines."""
-    return instant(record.outputs.get("createdAt")) or record.created_at or _LONG_AGO
+    """As the service shows it, like baselines; until it was read, by the `Date` of a response."""
+    shown = instant(record.outputs.get("createdAt"))
+    return shown or (record.created_at or _LONG_AGO) + _CLOCKS_DIFFER

@@ -98,6 +98,28 @@ def test_a_list_that_lacks_known_tasks_shows_no_look_alikes(here: InProcess, com
     assert len(here.server.posts) == 1
 
 
+def test_a_list_that_lacks_known_tasks_hides_no_duplicate(here: InProcess) -> None:
+    fill(here, 3)
+    here.sandbox.write(as_tasks({"a": "do a"}))
+
+    def choose(call: Call) -> Fault | None:
+        is_after = call.endpoint == "list" and here.server.posts
+        return listing(here, lambda tasks: tasks[1:]) if is_after else None
+
+    here.server.choose = choose
+    ended = here.run("apply")
+    assert ended.results() == {"a": "created"}
+    assert [d["code"] for d in ended.document["diagnostics"]] == ["TC747"]
+
+
+def test_the_search_for_duplicates_waits_for_a_list_that_lags(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    here.server.habits.list_lag = 5.0
+    ended = here.run("apply")
+    assert (ended.results(), ended.document["diagnostics"]) == ({"a": "created"}, [])
+    assert 2 < len(here.server.of("list")) < 20
+
+
 def test_known_tasks_that_are_gone_prove_nothing(here: InProcess) -> None:
     """They may have been made private, or deleted."""
     fill(here, 5)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from reconciler.apply import records
 from reconciler.apply.duplicates import find_duplicates
+from reconciler.apply.known_tasks import KnownTasks
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
 from reconciler.model.identity import Identity
@@ -320,10 +321,12 @@ def _found_duplicates(world: World, process: Process, setting: Setting) -> set[s
     service = SimpleNamespace(
         list_tasks=lambda _: [TaskPage(tuple(listed))],
         first_message=lambda _, task_id: _message(by_id[task_id], setting),
+        get_task=lambda *_: None,
     )
     context: Any = SimpleNamespace(
         session=SimpleNamespace(state=state_of(world.state)),
         service=service,
+        known=KnownTasks(service),
         baselines={ORG: Baseline(ORG, process.listed, ME)},
         identity=ME,
         clock=SimpleNamespace(boot=lambda: BOOT),

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
+from reconciler.apply.known_tasks import KnownTasks
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
 from reconciler.manifest.expand.periods import Recurrence
@@ -95,6 +96,7 @@ class Service:
         self.clock: datetime | None = NOW
         self.listed: list[RemoteTask] = []
         self.page_size = 1000
+        self.visible: dict[str, RemoteTask] = {}
         self.list_problem: Diagnostic | None = None
         self._count = 0
         self._lock = threading.Lock()
@@ -115,7 +117,7 @@ class Service:
             yield TaskPage(tuple(page), self.list_problem)
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
-        raise AssertionError(org_name, task_id)
+        return self.visible.get(task_id)
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
         raise AssertionError(org_name, task_id)
@@ -183,6 +185,7 @@ class World:
             started=lambda ref: self.calls.record("started", ref),
             ended=lambda result: self.calls.record("reported", result),
             paused=lambda seconds, why: self.paused.append((seconds, why)),
+            known=KnownTasks(self.service),
             ages=AttemptAges(self.clock.boot(), self.session.state.attempts.values()),
             settle_time=timedelta(seconds=settle),
             confirms=lambda task: self.confirms(task),

@@ -245,6 +245,7 @@ class World:
             started=lambda ref: None,
             ended=lambda result: None,
             ages=ages,
+            known=survey.known,
             settle_time=options.settle_time,
             baselines=dict(view.newest),
         )
