@@ -18,7 +18,7 @@ from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.task_state import Progress
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
-from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Effect, HoldReason, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.predecessors import Absence, Predecessor, Predecessors
 from reconciler.plan.progress import Rollouts, Series, Standing
@@ -79,7 +79,7 @@ class HoldRules:
         """Holds tasks until all tasks that their `after` names are done."""
         waiting = [task for task in tasks if task.after]
         predecessors = Predecessors(self._desired if waiting else (), self._state, self._recurring)
-        why: dict[int, tuple[Reason, tuple[TaskRef, ...]]] = {}
+        why: dict[int, tuple[HoldReason, tuple[TaskRef, ...]]] = {}
         for task in waiting:
             named = predecessors.of(task)
             if id(named) not in why:
@@ -90,7 +90,7 @@ class HoldRules:
 
     def _unfinished(
         self, named: Mapping[TaskRef, Predecessor]
-    ) -> tuple[Reason, tuple[TaskRef, ...]]:
+    ) -> tuple[HoldReason, tuple[TaskRef, ...]]:
         """Which of these tasks hold those that wait for all of them, and how."""
         progress = {ref: self._progress_of(other) for ref, other in named.items()}
         self._over.update(ref for ref, other in named.items() if other is Absence.OVER)
@@ -164,7 +164,9 @@ class HoldRules:
             is_stuck=_has_stopped(by_others.get(task.ref)),
         )
 
-    def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
+    def _held(
+        self, task: DesiredTask, reason: HoldReason, refs: tuple[TaskRef, ...]
+    ) -> PlannedTask:
         named = refs[:_NAMED]
         own = task.ref
         ahead = tuple(f for ref in named for f in (ref.seen_from(own), *self._status_of(ref)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
@@ -100,6 +100,21 @@ class Reason(StrEnum):
     RENAMED = "renamed"  # unresolved: perhaps a new name of an orphaned task
     CONFLICT = "conflict"  # unresolved: taskID was not found, or contradicts the state
 
+
+HoldReason = Literal[
+    Reason.PILOT, Reason.AT_ONCE, Reason.OVERLAP, Reason.AFTER, Reason.FULL, Reason.STOPPED
+]
+"""The reasons that hold a task."""
+
+MAY_FOLLOW: dict[Reason, bool] = {
+    Reason.PILOT: True,
+    Reason.AT_ONCE: True,
+    Reason.OVERLAP: True,
+    Reason.AFTER: True,
+    Reason.FULL: False,
+    Reason.STOPPED: False,
+}
+"""Whether `apply --wait` may create a held task later, by reason."""
 
 _EFFECTS = {
     (Action.GONE, Reason.RECREATE): Effect.CREATE,
@@ -220,8 +235,8 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def may_follow(self) -> bool:
-        """Whether `apply --wait` may create it once others are done. A test lists each reason."""
-        return self.action is Action.HELD and self.reason not in (Reason.STOPPED, Reason.FULL)
+        """Whether `apply --wait` may create it once others are done."""
+        return self.action is Action.HELD and MAY_FOLLOW.get(self.reason, False)
 
     @property
     def is_look_alike(self) -> bool:

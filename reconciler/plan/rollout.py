@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reconciler.model.generated import Rollout
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import Progress
-from reconciler.plan.plan import Reason
+from reconciler.plan.plan import HoldReason, Reason
 
 
 class Member(NamedTuple):
@@ -34,7 +34,7 @@ class Member(NamedTuple):
 class Held(NamedTuple):
     """Why a missing task is held (STOPPED, PILOT or AT_ONCE), and the tasks that it waits for."""
 
-    reason: Reason
+    reason: HoldReason
     waits_for: tuple[TaskRef, ...]
 
 
