@@ -40,14 +40,11 @@ def main(opa: Path, folder: Path) -> None:
     good = {"message": "Rotate keys in production.", "isShared": True}
     auto = {"message": "Clean up.", "approvalMode": "auto"}
     bad = {"message": "Rotate keys in Production."}
-    secret = {**bad, "sensitive": True}  # its prompt is masked
-    code, said = evaluated(opa, folder, "tasks/a.yaml", {"good": good, "secret": secret})
+    code, said = evaluated(opa, folder, "tasks/a.yaml", {"good": good})
     assert code == 0, said
     assert "not allowed" not in said
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    prompts = [task["inputs"]["message"]["content"] for task in plan["tasks"]]
-    assert prompts[0] == good["message"]
-    assert prompts[1].startswith("(sensitive) sha256:")
+    assert plan["tasks"][0]["inputs"]["message"]["content"] == good["message"]
     code, said = evaluated(opa, folder, "tasks/a.yaml", {"auto": auto, "bad": bad})
     assert code == 1, said
     assert "tasks/a.yaml:1: auto: only the platform team creates unattended tasks" in said

@@ -22,8 +22,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.digest import for_comparison
-from reconciler.plan.masking import masked_plan
 from reconciler.plan.options import flag_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.progress import TaskProgress
@@ -72,7 +70,7 @@ def _with_saved_plan(ctx: Context, request: ApplyRequest) -> ApplyRequest:
         return request
     if len(request.paths) > 1:
         raise TaskctlError.of(Code.USAGE, "savedPlanAlone", file=files[0])
-    reviewed = for_comparison(read_plan_file(ctx.settings.path(files[0]), files[0]))
+    reviewed = read_plan_file(ctx.settings.path(files[0]), files[0])
     for name in sorted(request.given - {"wait"}):
         if getattr(request.options, name) != getattr(reviewed.options, name):
             raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=flag_of(name))
@@ -266,6 +264,5 @@ def _with_states(remark: Remark, states: Mapping[Arg, str]) -> Remark:
 
 
 def _held(plan: Plan | None) -> tuple[PlannedTask, ...]:
-    """The held tasks, without sensitive prompts."""
-    tasks = masked_plan(plan).tasks if plan is not None else ()
+    tasks = plan.tasks if plan is not None else ()
     return tuple(task for task in tasks if task.action is Action.HELD)

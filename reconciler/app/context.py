@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import cached_property
@@ -25,21 +25,19 @@ if TYPE_CHECKING:
     from reconciler.manifest.policy import Policy
     from reconciler.model.budget import Budget
     from reconciler.model.clock import Clock
-    from reconciler.model.task import DesiredTask
     from reconciler.remote.addresses import Backend
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Resolved
-    from reconciler.state.attempt import Attempt, RetiredTask
     from reconciler.state.location import StateLocation
     from reconciler.state.lock import Declared
-    from reconciler.state.model import Record, State
+    from reconciler.state.model import State
     from reconciler.state.session import Session
     from reconciler.system.cache import UserCache
 
 
 class Context:
     """The dependencies of a use case, each created on first use. As a context manager, it closes
-    the connections to the service and to shared states. `sensitive`: keys of sensitive tasks."""
+    the connections to the service and to shared states."""
 
     def __init__(
         self,
@@ -52,7 +50,6 @@ class Context:
         self.settings = settings or Settings()
         self.connection = connection or Connection()
         self.clock: Clock = clock or SystemClock()
-        self.sensitive: frozenset[str] = frozenset()
         self.known_state, self.settle_time = KnownState(), self.connection.settle_time
         self._open = ExitStack()
 
@@ -81,20 +78,9 @@ class Context:
     def read(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
         """Valid manifests. ManifestError with every problem of every file otherwise."""
         manifests = self.load(paths, now)
-        self.protect(manifests.tasks)
         if has_errors(manifests.diagnostics):
             raise ManifestError(manifests.diagnostics)
         return manifests
-
-    def protect(self, tasks: Iterable[DesiredTask | Record | Attempt | RetiredTask]) -> None:
-        """Masks the prompts of sensitive tasks in all further output."""
-        self.sensitive |= {task.ref.key for task in tasks if task.sensitive}
-        self.ui.protect(self.sensitive)
-
-    def _protect_recorded(self, state: State) -> None:
-        self.known_state = KnownState(state)
-        for tasks in (state.records, state.attempts, state.retired):
-            self.protect(tasks.values())
 
     @cached_property
     def policy(self) -> Policy | None:
@@ -189,7 +175,7 @@ class Context:
         from reconciler.state.session import read_state
 
         state = read_state(self.location, backend=self.backend.name)
-        self._protect_recorded(state)
+        self.known_state = KnownState(state)
         return state
 
     def open_state(
@@ -218,7 +204,7 @@ class Context:
         claim = Claim(self.backend.name, purpose, timeout, waiting, run, digest, follows)
         session = Session.open(location or self.location, claim, moves=moves)
         session.sign(run)
-        self._protect_recorded(session.state)
+        self.known_state = KnownState(session.state)
         self.ui.diagnostics(session.warnings())
         return session
 

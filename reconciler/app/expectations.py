@@ -127,9 +127,9 @@ class Evaluation:
         return self._by_id[id(schema)][1]
 
 
-_WORDS = (b"expect", b"sensitive", b"\\", b"\0")
-"""A manifest without any of these expects nothing, and nothing in it is sensitive: `expect` could
-only be written with escapes, or in an encoding with zero bytes."""
+_WORDS = (b"expect", b"\\", b"\0")
+"""A manifest without any of these expects nothing: `expect` could only be written with escapes, or
+in an encoding with zero bytes."""
 
 
 class Expectations:
@@ -147,17 +147,6 @@ class Expectations:
         self._others: Sequence[str] | None = None
         self._schemas: Schemas | None = None
         self._evaluation = Evaluation()
-
-    def is_sensitive(self, record: Record) -> bool:
-        """Whether the words of a task must be shown nowhere, by its record or its manifest."""
-        if record.sensitive:
-            return True
-        name = _name_of(record)
-        for file in self._declaring(record.file):
-            declared = self._declared(file)
-            if declared is not None and (declared.is_unreadable or name in declared.expectations):
-                return declared.is_unreadable or name in declared.sensitive
-        return False
 
     def _declaring(self, file: str) -> Sequence[str]:
         """The manifests that may say something about the tasks of a recorded file: itself, or if

@@ -21,7 +21,7 @@ from reconciler.importing.declaration import Opening, has_other_prompt, read_ope
 from reconciler.importing.pulumi import Resource, read_program
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult, SkipReason
 from reconciler.manifest.discovery import shown_name
-from reconciler.manifest.insertion import Added, insert
+from reconciler.manifest.insertion import insert
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error, warning
 from reconciler.model.kept import Kept
@@ -68,7 +68,7 @@ class _Import:
         self._ctx = ctx
         self._target = Target(ctx, file)
         self._dry_run = dry_run
-        self._batch = Batch(Keys(()), self._target.hides_prompts())
+        self._batch = Batch(Keys(()))
         self._origin = ""
 
     def import_from_service(self, selection: ImportSelection) -> ImportReport:
@@ -203,7 +203,6 @@ class _Import:
         batch = self._batch
         made = insert(self._target.before, self._target.name, batch.new) if batch.new else None
         if made is not None:
-            self._protect(made)
             batch.diagnostics += self._target.warnings(made)
             batch.add_written(made.tasks)
         if not self._dry_run:
@@ -223,11 +222,6 @@ class _Import:
             self._dry_run,
             self._next_step(),
         )
-
-    def _protect(self, made: Added) -> None:
-        self._ctx.protect(made.tasks)
-        if self._dry_run and any(task.sensitive for task in made.tasks):
-            raise TaskctlError.of(Code.IMPORT_SENSITIVE, at=Place(self._target.name))
 
     def _next_step(self) -> str:
         results = {task.result for task in self._batch.tasks}

@@ -13,7 +13,6 @@ from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable_file
 from reconciler.manifest.insertion import Added
 from reconciler.manifest.loader import Manifests, load
-from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import in_git, refuse_link_out
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
@@ -49,12 +48,6 @@ class Target:
         _ = ctx.policy  # read before anything is written, since it is checked afterwards
         self.before = read_content(self._path, self.name)
         self.known = self._manifests()
-
-    def hides_prompts(self) -> bool:
-        """Whether its defaults are sensitive: then keys must not be derived from prompts."""
-        data = read_source(self.before).data if self.before is not None else None
-        defaults = data.get("defaults") if isinstance(data, dict) else None
-        return isinstance(defaults, dict) and defaults.get("sensitive") is True
 
     def in_org(self, org_name: str) -> None:
         """Resolves tasks without an organization to this one."""

@@ -11,7 +11,6 @@ from reconciler.app.recorded_tasks import RecordedTasks, since_when
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.kept import Kept
-from reconciler.plan.masking import without_prompt
 from reconciler.tasks.conversation import Conversation, ConversationEntry
 from reconciler.tasks.events import Event, time_of
 
@@ -47,8 +46,7 @@ def _entries(
     tasks: RecordedTasks, record: Record, begin: datetime | None, *, follow: bool
 ) -> Entries:
     conversation = Conversation()
-    events = _events(tasks, record, follow=follow)
-    for event in without_prompt(events, record) if record.sensitive else events:
+    for event in _events(tasks, record, follow=follow):
         entries = tuple(conversation.entries(event))
         at = time_of(event)
         if begin is None or at is None or at >= begin:

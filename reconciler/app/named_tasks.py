@@ -48,7 +48,6 @@ def record_of_retired(task: RetiredTask, task_id: str) -> Record:
         identity=task.identity,
         created_at=task.created_at,
         outputs=task.outputs if task_id == task.task_id else {},
-        sensitive=task.sensitive,
         history=(HistoryEntry("removed", task.at, task_id),),
     )
 

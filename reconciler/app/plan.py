@@ -13,7 +13,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, has_errors, note
 from reconciler.model.value import replace
 from reconciler.plan.digest import short_digest
-from reconciler.plan.masking import masked_plan
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 
@@ -36,7 +35,7 @@ def plan(
     state = ctx.read_state()
     made = Planning(ctx, space).plan(state, space.options)
     if out_file is not None:
-        write_plan_file(ctx.settings.folder, out_file, masked_plan(made, ctx.sensitive))
+        write_plan_file(ctx.settings.folder, out_file, made)
     found = (*failures_of(made, fail_on), *_other_digest(ctx, made, state))
     return replace(made, diagnostics=(*made.diagnostics, *found))
 

@@ -70,8 +70,8 @@ class RecordedTasks(Value, frozen=True):
         return record
 
     def records(self, refs: Iterable[TaskRef]) -> list[Record]:
-        """The records of those keys that have one, as sensitive as the manifests say."""
-        return self._protected(self.state.records[ref] for ref in refs if ref in self.state.records)
+        """The records of those keys that have one."""
+        return [self.state.records[ref] for ref in refs if ref in self.state.records]
 
     def statuses(
         self, refs: Sequence[TaskRef], reader: TaskReader | None = None
@@ -80,7 +80,7 @@ class RecordedTasks(Value, frozen=True):
         (None: the one with a cache). RemoteError."""
         records = self.records(refs)
         read = (reader or self.ctx.reader).statuses(records, self.ctx.connection.parallelism)
-        read = self._evaluated(read, records)
+        read = self.expectations.evaluate(read, records)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]
         read += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]
@@ -88,32 +88,7 @@ class RecordedTasks(Value, frozen=True):
 
     def status(self, record: Record) -> TaskStatus:
         """The status of one task, with all its events up to now. RemoteError."""
-        (record,) = self._protected([record])
-        return self._evaluated([self.ctx.reader.status(record)], [record])[0]
-
-    def is_sensitive(self, ref: TaskRef) -> bool:
-        """Whether nothing that its agent says may be shown."""
-        record = self.state.records.get(ref)
-        return record is not None and self.expectations.is_sensitive(record)
-
-    def _protected(self, records: Iterable[Record]) -> list[Record]:
-        """The records; those that the manifests declare as sensitive are sensitive as well."""
-        return [
-            replace(record, sensitive=True)
-            if not record.sensitive and self.expectations.is_sensitive(record)
-            else record
-            for record in records
-        ]
-
-    def _evaluated(
-        self, statuses: Sequence[TaskStatus], records: Sequence[Record]
-    ) -> list[TaskStatus]:
-        """The statuses, compared with what is expected, without the words of sensitive tasks."""
-        hidden = {record.ref for record in records if record.sensitive}
-        return [
-            replace(s, summary=replace(s.summary, words="")) if s.ref in hidden else s
-            for s in self.expectations.evaluate(statuses, records)
-        ]
+        return self.expectations.evaluate([self.ctx.reader.status(record)], [record])[0]
 
     def not_visible(self, record: Record, command: tuple[str, ...] = ()) -> TaskctlError:
         """The error for a task that the service does not show: it is gone, or another user's, who

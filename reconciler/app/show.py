@@ -14,7 +14,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.model.value import Value, replace
+from reconciler.model.value import Value
 
 if TYPE_CHECKING:
     from reconciler.plan.plan import Change, Plan
@@ -53,10 +53,9 @@ def load_plan_or_task(
 
 def _report(tasks: RecordedTasks, key: str) -> TaskReport:
     from reconciler.plan.diff import differences
-    from reconciler.plan.masking import masked_state
 
-    ref = find_task(tasks.ctx, tasks.state, key)
-    state = masked_state(tasks.state)
+    state = tasks.state
+    ref = find_task(tasks.ctx, state, key)
     status = tasks.statuses([ref])[0]
     record = state.records.get(ref)
     if record is None:
@@ -71,10 +70,9 @@ def _report(tasks: RecordedTasks, key: str) -> TaskReport:
 
 
 def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Diagnostic, ...]]:
-    """The task as its recorded manifest declares it now, without sensitive prompts, and the
-    problems of that manifest. The policy is not checked."""
+    """The task as its recorded manifest declares it now, and the problems of that manifest. The
+    policy is not checked."""
     from reconciler.manifest.loader import load
-    from reconciler.plan.masking import redact
 
     settings, ref = ctx.settings, record.ref
     if record.file and not is_inside(settings.root, record.file):
@@ -88,7 +86,5 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
         return None, problems
     for task in manifests.tasks:
         if task.key == ref.key and task.org_name in (None, ref.org_name):
-            declared = replace(task, sensitive=task.sensitive or record.sensitive)
-            ctx.protect([declared])
-            return (redact(declared) if declared.sensitive else declared), ()
+            return task, ()
     return None, ()

@@ -46,10 +46,8 @@ class Edit(Value, frozen=True):
 
 
 def read_tasks(ctx: Context, selectors: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
-    """The state without sensitive prompts, and the selected tasks. TaskctlError."""
-    from reconciler.plan.masking import masked_state
-
-    state = masked_state(with_named_ids(ctx.read_state(), selectors))
+    """The state, and the selected tasks. TaskctlError."""
+    state = with_named_ids(ctx.read_state(), selectors)
     return state, select_refs(ctx, state, selectors)
 
 
@@ -108,7 +106,7 @@ def _accepted(
     events: list[Event] = []
     for ref in refs:
         task = _find_declared(declared, ref)
-        new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
+        new = edit.accept(state, ref, task.inputs, task.file)
         edits.append(Edit(ref, "accepted", bool(new), task.file))
         events += new
     return edits, events

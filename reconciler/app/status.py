@@ -10,7 +10,6 @@ from reconciler.app.context import Context
 from reconciler.app.done_tasks import statuses_without_texts
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.tasks.status import News, TaskStatus, find_news
@@ -31,10 +30,10 @@ class StatusReport(Value, frozen=True):
 
 class Notify(Value, frozen=True):
     """What to send: news within the time `since`, in the words of `text`, which also gets the
-    sensitive tasks and the time now. An empty text is not sent."""
+    time now. An empty text is not sent."""
 
     since: timedelta
-    text: Callable[[News, Collection[TaskRef], datetime], str]
+    text: Callable[[News, datetime], str]
 
 
 def status(
@@ -65,8 +64,7 @@ def _notify(tasks: RecordedTasks, report: StatusReport, notify: Notify) -> None:
     ui = tasks.ctx.ui
     url = os.environ[NOTIFY_URL].strip()
     found = find_news(report.statuses, report.read_at - notify.since)
-    sensitive = {status.ref for status in report.statuses if tasks.is_sensitive(status.ref)}
-    text = notify.text(found, sensitive, report.read_at)
+    text = notify.text(found, report.read_at)
     if not text:
         return
     why = send_notification(url, text)

@@ -17,7 +17,6 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState, state_of_absent
 from reconciler.model.value import Stored, replace
-from reconciler.plan.masking import masked_outputs
 from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
@@ -61,8 +60,7 @@ class TaskReader:
     The API does not say how a task ended: it is idle if it is done, failed, stopped or waiting for
     a person. Only its events tell. But an agent cannot work, and nobody can send it a message,
     without a change of `status`, `tokensUsed`, `pendingInputCount` or `lastHeartbeat`. So the
-    events of a finished task are not read again while all its outputs stay the same. The words of
-    a sensitive task are for evaluation only: whoever asked must not show them.
+    events of a finished task are not read again while all its outputs stay the same.
     """
 
     def __init__(
@@ -209,27 +207,22 @@ class TaskReader:
         ref, task_id = record.ref, record.task_id
         url = self._client.task_url(ref.org_name, task_id)
         raw, summary = raw or {}, summary or EventSummary()
-        if record.sensitive:
-            raw = masked_outputs(raw, (record.inputs.get("name"),))
         return TaskStatus(ref, state, record.file, task_id, url, raw, summary)
 
     def _position(self, task: TaskId) -> ReadPosition | None:
         return self._cache.get(task) if self._cache is not None else None
 
     def _summary(self, record: Record, raw: Mapping[str, object]) -> EventSummary:
-        """The summary of a task's events, given its outputs; reads only new events. The words of a
-        sensitive task are never cached. Raises RemoteError."""
+        """The summary of a task's events, given its outputs; reads only new events. Raises
+        RemoteError."""
         if (unchanged := self._unchanged(record, raw)) is not None:
             return unchanged
         task = _id_of(record)
         position, outputs = self._position(task), digest(raw)
-        if self._cache is not None and position and record.sensitive and position.summary.words:
-            self._cache.drop(task)
-            position = None
         found = self._continued(task, position) if position is not None else None
         pages = self.event_pages(*task, None)
         summary, token = found or self._advanced(EventSummary(), pages)
-        if self._cache is not None and not (record.sensitive and summary.words):
+        if self._cache is not None:
             self._cache.put(task, ReadPosition(summary, token, outputs))
         return summary
 
@@ -237,8 +230,6 @@ class TaskReader:
         """The summary of a task that has finished, and whose outputs are those of that time."""
         position = self._position(_id_of(record))
         if position is None or position.outputs != digest(raw):
-            return None
-        if record.sensitive and position.summary.words:
             return None
         return position.summary if state_of(raw, position.summary).is_finished else None
 

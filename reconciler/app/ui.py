@@ -6,7 +6,7 @@ do not depend on terminals, streams or exit codes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -97,9 +97,6 @@ class Ui(Protocol):
 
     def ask(self, question: str, *, strict: bool, **facts: Arg) -> bool:
         """Whether the answer is yes; `strict`: only the full word `yes` counts."""
-
-    def protect(self, keys: Collection[str]) -> None:
-        """Masks the prompts of sensitive tasks with these keys in all further output."""
 
     def progress(self, total: int) -> ApplyProgress: ...
 

@@ -183,7 +183,6 @@ class TaskCreator:
             identity=ctx.identity,
             file=desired.file,
             started_at=now,
-            sensitive=desired.sensitive,
             replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
             settle_time=ctx.settle_time.total_seconds(),
             window=ctx.window,

@@ -61,7 +61,6 @@ def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
         marks=tuple(dict.fromkeys((*before, *_closed_marks(task, ctx), *tried))),
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
-        sensitive=task.sensitive,
         generated=task.generated,
     )
     old = task.record

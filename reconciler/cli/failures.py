@@ -18,14 +18,10 @@ from reconciler.render import safe
 
 
 def failure_of(
-    error: BaseException,
-    called: click.Context | None = None,
-    *,
-    verbose: bool = False,
-    protects: bool = False,
+    error: BaseException, called: click.Context | None = None, *, verbose: bool = False
 ) -> tuple[int, Sequence[Diagnostic]]:
     """The exit code, and why the command `called` failed (None if it is not known). `verbose`: also
-    shows the traceback of an unexpected error. `protects`: prompts must not be shown."""
+    shows the traceback of an unexpected error."""
     match error:
         case KeyboardInterrupt():
             return 130, [diagnostic(Code.INTERRUPTED)]
@@ -44,24 +40,13 @@ def failure_of(
         case _:
             pass
     if verbose:
-        trace = _trace(error, protects=protects)
-        write_stderr(safe.block(_without_token("".join(trace))))
-    what = type(error).__name__ if protects else repr(error)
-    if str(error) and not protects:
-        what = f"{type(error).__name__}: {error}"
-    what = _without_token(what)
+        import traceback
+
+        trace = "".join(traceback.format_exception(error))
+        write_stderr(safe.block(_without_token(trace)))
+    what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
     case = "verbose" if verbose else ""
     return 1, [diagnostic(Code.INTERNAL_ERROR, case, what=what)]
-
-
-def _trace(error: BaseException, *, protects: bool) -> list[str]:
-    """The traceback; without the error's text, which may contain anything, if prompts must not be
-    shown."""
-    import traceback
-
-    if protects:
-        return traceback.format_tb(error.__traceback__)
-    return traceback.format_exception(error)
 
 
 def _usage_problem(error: click.ClickException, called: click.Context | None) -> Diagnostic:

@@ -193,9 +193,7 @@ class ExitHandler:
         out = self.context.obj if self.context is not None else None
         if not isinstance(out, Output):  # no command was called yet
             out = Output(_output_options(self.arguments, called))
-        code, diagnostics = failure_of(
-            error, called, verbose=out.options.verbose, protects=out.protects
-        )
+        code, diagnostics = failure_of(error, called, verbose=out.options.verbose)
         out.keep(diagnostics)
         if out.has_result or out.options.format in WITHOUT_DIAGNOSTICS:
             out.diagnostics(diagnostics)

@@ -54,6 +54,6 @@ def show_responses(out: Output, sent: Responses) -> int:
         if as_text:
             out.diagnostics(outcome.diagnostics)
     if not as_text:
-        document = responses_document(responses, out.masked_diagnostics(problems))
+        document = responses_document(responses, problems)
         out.result(lambda: document, lambda _style: "")
     return int(bool(problems) or not responses)

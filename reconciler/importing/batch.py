@@ -82,12 +82,11 @@ class Candidate(Value, frozen=True):
 class Batch:
     """The result of an import before it is written.
 
-    With `hides_prompts`, keys do not contain prompts either. `new` are the entries to write,
-    `listed` the tasks whose entries exist without a record, `tasks` the rows of the report.
+    `new` are the entries to write, `listed` the tasks whose entries exist without a record, `tasks`
+    the rows of the report.
     """
 
     keys: Keys
-    hides_prompts: bool = False
     new: list[NewTask] = field(default_factory=list)
     listed: list[tuple[DesiredTask, RemoteTask]] = field(default_factory=list)
     tasks: list[ImportedTask] = field(default_factory=list)
@@ -115,8 +114,8 @@ class Batch:
             key = self.keys.free(slug(resource.name) or "task")
         else:
             name = task.name if task.name != UNNAMED else ""
-            texts = () if self.hides_prompts else (name, opening.text)
-            key = self.keys.of(*map(_without_credentials, texts), f"task-{task.id}")
+            texts = map(_without_credentials, (name, opening.text))
+            key = self.keys.of(*texts, f"task-{task.id}")
         self.new.append(NewTask(key, task.org_name, declaration.members))
         self._remote[key] = task
         self._omissions[key] = declaration.omissions

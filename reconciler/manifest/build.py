@@ -36,7 +36,6 @@ def build(document: Document) -> None:
         usable = own is task and checks.check_texts(key, own) and key not in bad_tasks
         settings = own if usable else {}
         org_name = _org_name_of(own, data)
-        sensitive = own.get("sensitive", given.get("sensitive"))
         line, column = document.keys.get(key, (1, 1))
         desired = DesiredTask(
             key=key,
@@ -49,7 +48,6 @@ def build(document: Document) -> None:
             moved_from=settings.get("movedFrom"),
             adopt=settings.get("adopt", defaults.get("adopt")) is not False,
             org_from_manifest=org_name is not None,
-            sensitive=sensitive is not None and sensitive is not False,  # also an invalid value
             origin=document.origins.get(key),
             expect=expected.get(document.declared(key)) if expected else None,
             after=tuple(settings.get("after") or ()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path as FilePath
-from typing import Any
 
 from reconciler.manifest.discovery import unreadable_file
 from reconciler.manifest.document import Document
@@ -183,14 +182,11 @@ def check_prompts(document: Document) -> Iterator[Finding]:
 
 
 class Declared(Value, frozen=True):
-    """The keys of the tasks and entries that a manifest declares, with their expectations, and
-    those that are sensitive. `problems` are its errors; if it `is_unreadable`, nothing in it is
-    known."""
+    """The keys of the tasks and entries that a manifest declares, with their expectations.
+    `problems` are its errors."""
 
     expectations: Mapping[str, Expectation | None]
     problems: tuple[Diagnostic, ...] = ()
-    sensitive: frozenset[str] = frozenset()
-    is_unreadable: bool = False
 
 
 def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
@@ -198,14 +194,14 @@ def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
     name comes from a state, so it is not followed out of the repository."""
     if not is_inside(root, file):
         outside = error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file))
-        return Declared({}, (outside,), is_unreadable=True)
+        return Declared({}, (outside,))
     path = root / file
     try:
         content = disk.read_start(path, limits.MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
-        return Declared({}, (unreadable_file(file, problem),), is_unreadable=True)
+        return Declared({}, (unreadable_file(file, problem),))
     source = read_source(content)
     document = Document(source, file, path.parent)
     if document.is_complete:
@@ -216,16 +212,4 @@ def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
             read_expectations(document, files, schemas)
     errors = [found for found in document.findings if blocks(found)]
     problems = tuple(source.diagnostics(errors, file))
-    is_unreadable = data is None or not isinstance(data.get("tasks"), dict)
-    sensitive = frozenset(() if data is None or is_unreadable else _sensitive(data))
-    return Declared(document.expectations, problems, sensitive, is_unreadable)
-
-
-def _sensitive(data: Mapping[str, Any]) -> Iterator[str]:
-    """The keys of the sensitive tasks, also of those with an invalid value."""
-    defaults = data.get("defaults")
-    common = defaults.get("sensitive") if isinstance(defaults, dict) else None
-    for key, task in data["tasks"].items():
-        given = task.get("sensitive", common) if isinstance(task, dict) else common
-        if given is not None and given is not False:
-            yield key
+    return Declared(document.expectations, problems)

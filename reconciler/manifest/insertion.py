@@ -29,8 +29,6 @@ from reconciler.model.diagnostics import Diagnostic, ManifestError, Place, error
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value
 
-_NOT_OF_THE_TASK = ("adopt", "sensitive")
-
 
 class NewTask(Value, frozen=True):
     """A task to write: its key, its organization (None: not in the manifest), and its settings
@@ -169,7 +167,7 @@ def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[Ne
     defaults = {
         name: value
         for name, value in (data.get("defaults") or {}).items()
-        if value is not None and name not in _NOT_OF_THE_TASK
+        if value is not None and name != "adopt"
     }
     made = []
     for task in tasks:

@@ -19,11 +19,6 @@ from reconciler.manifest.ignore_comments import IgnoreComments, read_ignore_comm
 from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.prompt_file import PromptFile
-from reconciler.manifest.redaction import (
-    redacted,
-    sensitive_keys,
-    without_quotes,
-)
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
@@ -172,7 +167,7 @@ class _Loading:
         entries = self._declared_entries()
         for task, finding in compare(tasks, unusable, removed, entries):
             self._documents[task.file].findings.append(finding)
-        self._report(sensitive_keys([*tasks, *unusable]))
+        self._report()
         most = [d.max_creates for d in documents if d.max_creates is not None]
         expansions = {(d.file, entry): e for d in documents for entry, e in d.expansions.items()}
         recurrences = {ref: e.recurrence for ref, e in expansions.items() if e.recurrence}
@@ -237,22 +232,17 @@ class _Loading:
 
         return Entries(self.named, self._now)
 
-    def _report(self, sensitive: Mapping[str, set[str]]) -> None:
+    def _report(self) -> None:
         """Makes diagnostics of the findings of every file."""
         in_prompts = {name: self._not_ignored(file) for name, file in self.named.prompts.items()}
-        for name, document in self._documents.items():
-            keys, ignores = sensitive.get(name, set()), document.ignores
-            if not document.is_complete and b"sensitive" in document.source.body:
-                keys = {found.task or "" for found in document.findings}
+        for document in self._documents.values():
+            ignores = document.ignores
             found_here = at_entries(document.findings, document.origins)
-            findings = [redacted(f, keys) for f in found_here if not _is_ignored(f, ignores)]
+            findings = [f for f in found_here if not _is_ignored(f, ignores)]
             findings += ignores.unused(found_here) if ignores is not None else ()
             if findings:
                 self._locate(document, findings)
-        for name, file in self.named.prompts.items():
-            findings = in_prompts[name]
-            is_sensitive = any(key in sensitive.get(manifest, ()) for manifest, key in file.users)
-            findings = [without_quotes(f) for f in findings] if is_sensitive else findings
+        for name, findings in in_prompts.items():
             self._diagnostics += located(findings, file=name)
 
     def _not_ignored(self, file: PromptFile) -> list[Finding]:

@@ -167,7 +167,7 @@ def shape(task: DesiredTask) -> dict[str, object]:
         "after": list(task.after) or None,
     }
     own = {name: value for name, value in known.items() if value is not None}
-    return {"key": task.key, **own, "adopt": task.adopt, "sensitive": task.sensitive, **task.inputs}
+    return {"key": task.key, **own, "adopt": task.adopt, **task.inputs}
 
 
 def read_policy(path: File, name: str, config: str) -> Policy:

@@ -26,7 +26,6 @@ class Field(Value, frozen=True):
     - `careful`: its values from the least to the most careful, if it says what the agent may do.
     - `identifies`: a task with another value is never adopted as a look-alike.
     - `imported`: import writes the service's value as is; message and name need special handling.
-    - `hidden`: reports show only its digest if the task is sensitive.
     """
 
     name: str
@@ -38,7 +37,6 @@ class Field(Value, frozen=True):
     careful: tuple[str, ...] = ()
     identifies: bool = False
     imported: bool = True
-    hidden: bool = False
 
 
 FIELDS = (
@@ -74,7 +72,7 @@ FIELDS = (
         default="cloud",
         identifies=True,
     ),
-    Field("message", returned=False, imported=False, hidden=True),
+    Field("message", returned=False, imported=False),
 )
 """In the order of reports."""
 
@@ -94,7 +92,4 @@ CAREFUL = {field.name: field.careful for field in FIELDS if field.careful}
 NOT_RETURNED = _names(lambda field: not field.returned and field.name != "message")
 IDENTIFYING = _names(lambda field: field.identifies)
 IMPORTED = _names(lambda field: field.imported)
-HIDDEN = _names(lambda field: field.hidden)
-STAND_IN = "(sensitive)"
-"""What reports of sensitive tasks show instead of texts that may be parts of hidden fields."""
 CHOSEN = _names(lambda field: bool(field.choices))

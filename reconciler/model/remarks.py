@@ -38,13 +38,9 @@ class RemarkError(ValueError):
         self.facts: Mapping[str, Arg] = facts
 
 
-SAID = "said"
-
-
 def said(text: str) -> Remark:
-    """The service's own words in an error. They may repeat what it was sent, so reports withhold
-    them if a sensitive task may be the cause (`plan/masking.py`)."""
-    return Remark(SAID, {"text": text})
+    """The service's own words in an error."""
+    return Remark("said", {"text": text})
 
 
 def map_fact(change: Callable[[Any], Any], kind: type, fact: Any) -> Any:

@@ -77,9 +77,8 @@ class DesiredTask(Stored, frozen=True):
 
     `org_name` is None until the default organization is known; `org_from_manifest` is False then.
     `line` and `column` are the place of its key, from 1. `inputs` has no `message` only if
-    `task_id` is given. `sensitive`: reports hide its prompt. `origin` is set if an entry generated
-    it. `expect` is what it must deliver, and `after` the names of the tasks before it; neither is
-    sent.
+    `task_id` is given. `origin` is set if an entry generated it. `expect` is what it must deliver,
+    and `after` the names of the tasks before it; neither is sent.
     """
 
     key: str
@@ -92,7 +91,6 @@ class DesiredTask(Stored, frozen=True):
     moved_from: str | None = None
     adopt: bool = True
     org_from_manifest: bool = True
-    sensitive: bool = False
     origin: TaskOrigin | None = None
     expect: Expectation | None = None
     after: tuple[str, ...] = ()

@@ -18,7 +18,6 @@ from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import builtins_of
-from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions, flag_of
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Action, Effect, Plan, PlannedTask
@@ -49,8 +48,6 @@ def is_digest(text: str) -> bool:
 
 def confirmed_content(plan: Plan) -> Mapping[str, Any]:
     """What the digest covers, as JSON: what apply would do, and in which circumstances."""
-    if plan.content:
-        return plan.content
     return _circumstances(plan) | {
         "tasks": {str(task.ref): _done(task) for task in _confirmed_tasks(plan)}
     }
@@ -58,9 +55,6 @@ def confirmed_content(plan: Plan) -> Mapping[str, Any]:
 
 def _canonical_parts(plan: Plan) -> Iterator[bytes]:
     """The canonical JSON of `confirmed_content`, made of some tasks at a time."""
-    if plan.content:
-        yield canonical_json(plan.content)
-        return
     before, after = canonical_json(_circumstances(plan) | {"tasks": {}}).split(_NO_TASKS)
     gap = _NO_TASKS[:-1]
     tasks = sorted(_confirmed_tasks(plan), key=lambda task: str(task.ref))
@@ -87,16 +81,6 @@ def _circumstances(plan: Plan) -> dict[str, Any]:
         "options": builtins_of(plan.options),
         "closes": sorted(plan.closed),
     }
-
-
-def for_comparison(plan: Plan) -> Plan:
-    """The plan with only what `refuse_unexpected` reads of it: one task for each period."""
-    tasks = {
-        (made.entry, made.period): task
-        for task in plan.tasks
-        if task.desired is not None and (made := task.generated) is not None
-    }
-    return replace(plan, tasks=tuple(tasks.values()), content=confirmed_content(plan))
 
 
 def _done(task: PlannedTask) -> dict[str, object]:

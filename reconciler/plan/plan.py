@@ -196,14 +196,6 @@ class PlannedTask(Stored, frozen=True):
         return tuple(sorted({*self.patch, *self.only_recorded}))
 
     @property
-    def sensitive(self) -> bool:
-        """Whether its manifest, record or attempt keeps its prompt out of reports."""
-        for source in (self.desired, self.record, self.attempt):  # faster than a generator
-            if source is not None and source.sensitive:
-                return True
-        return False
-
-    @property
     def generated(self) -> Generated | None:
         """The entry, values and period that generate or generated it."""
         source = self.desired or self.record or self.attempt
@@ -277,8 +269,8 @@ class Plan(Stored, frozen=True):
     """The tasks of a plan, in the order of `natural`, and the PATHs it was made for.
 
     `lineage` is that of the state, once it is saved. Apply records that the attempts with the marks
-    `closed` created no task, and that tasks which others wait for have `succeeded`. `content`
-    is what the digest covers if prompts were removed since; `budgets` are those for its creates.
+    `closed` created no task, and that tasks which others wait for have `succeeded`.
+    `budgets` are those for its creates.
     """
 
     backend: str
@@ -291,7 +283,6 @@ class Plan(Stored, frozen=True):
     lineage: str = ""
     closed: tuple[str, ...] = ()
     succeeded: tuple[TaskRef, ...] = ()
-    content: Mapping[str, Any] = field(default_factory=dict)
     budgets: tuple[Outlook, ...] = ()
 
     def summary(self) -> dict[str, int]:

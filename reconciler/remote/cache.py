@@ -76,10 +76,6 @@ class TaskCache(Generic[T]):
             self._entries["/".join(task)] = entry
             self._changed = True
 
-    def drop(self, task: TaskId) -> None:
-        """Removes the entry in memory; `save` writes it."""
-        self._changed |= self._entries.pop("/".join(task), None) is not None
-
     def save(self) -> None:
         if not self._changed:
             return

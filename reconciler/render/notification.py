@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from html import escape
 
 from reconciler.messages import wording
 from reconciler.messages.commands import completed, for_everybody
 from reconciler.model.shell import command_line
-from reconciler.model.task import TaskRef
 from reconciler.render import cells, safe
 from reconciler.render.status import request_line
 from reconciler.tasks.status import (
@@ -27,10 +26,10 @@ _MENTION, _HARMLESS_MENTION = re.compile(r"(?<![\w.-])@"), "@\u200b"
 _MAX_TEXT = 300  # characters of what a task says
 
 
-def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime) -> str:
-    """The message; empty without news. Of `sensitive` tasks, only the key is shown."""
+def notification_text(news: News, now: datetime) -> str:
+    """The message; empty without news."""
     with for_everybody():
-        items = [*_waiting(news, sensitive, now), *_failed(news, sensitive)]
+        items = [*_waiting(news, now), *_failed(news)]
     if not items:
         return ""
     counts = ((len(news.waiting), "waiting"), (len(news.failed), "failed"))
@@ -40,18 +39,18 @@ def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime)
     return "\n".join([head, *items[:MAX_NEWS], *more])
 
 
-def _waiting(news: News, sensitive: Collection[TaskRef], now: datetime) -> Iterator[str]:
+def _waiting(news: News, now: datetime) -> Iterator[str]:
     for request in news.waiting:
         status = request.status
-        text = request_line(request, now, message=status.ref not in sensitive)
+        text = request_line(request, now)
         yield _news_item(status, text, request.command_line if request.command else "")
 
 
-def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
+def _failed(news: News) -> Iterator[str]:
     for status in news.failed:
         reasons = [wording(reason) for reason in status.unmet]
         words = "; ".join(each.summary for each in reasons) if reasons else status.summary.words
-        words = "" if status.ref in sensitive else " ".join(words.split())
+        words = " ".join(words.split())
         command = next((each.command for each in reasons if each.command), "")
         yield _news_item(status, status.state.value + (f": {words}" if words else ""), command)
 

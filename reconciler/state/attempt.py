@@ -56,7 +56,6 @@ class Attempt(Stored, frozen=True, kw_only=True):
     identity: Identity
     file: str
     started_at: Moment
-    sensitive: bool = False
     task_id: str = ""
     replaces: str = ""
     settle_time: float = 0.0
@@ -182,7 +181,6 @@ class RetiredTask(Stored, frozen=True, kw_only=True):
     at: Moment | None = None
     created_at: Moment | None = None
     outputs: Mapping[str, object] = field(default_factory=dict)
-    sensitive: bool = False
     former: tuple[str, ...] = field(name="formerTaskIds", default=())
     adoptable: bool = False
     marks: tuple[str, ...] = ()

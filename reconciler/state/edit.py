@@ -140,9 +140,7 @@ def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]
     return [Retired(_record(state, ref).retired(at, adoptable=True))]
 
 
-def accept(
-    state: State, ref: TaskRef, inputs: Inputs, file: str, *, sensitive: bool = False
-) -> list[Event]:
+def accept(state: State, ref: TaskRef, inputs: Inputs, file: str) -> list[Event]:
     """Records a manifest's `inputs` as those of `ref`, beside the inputs as created; `file` is the
     manifest. Returns no events if nothing differs."""
     record = _record(state, ref)
@@ -153,20 +151,17 @@ def accept(
         created_inputs=created if created != inputs else {},
         digest=digest(inputs),
         file=file,
-        sensitive=sensitive,
     )
     return [] if accepted == record else [Recorded(accepted.changed(ChangeKind.ACCEPTED))]
 
 
 def update_declared(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
-    """Updates which records are sensitive, and which have an expectation, from their manifests;
-    events only for changes."""
+    """Updates from their manifests which records have an expectation; events only for changes."""
     known = ((state.records.get(task.ref), task) for task in desired)
     return [
-        Recorded(replace(record, sensitive=task.sensitive, expects=task.expect is not None))
+        Recorded(replace(record, expects=task.expect is not None))
         for record, task in known
-        if record is not None
-        and (record.sensitive, record.expects) != (task.sensitive, task.expect is not None)
+        if record is not None and record.expects != (task.expect is not None)
     ]
 
 

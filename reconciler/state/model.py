@@ -41,7 +41,6 @@ class Record(Stored, frozen=True, kw_only=True):
     marks: tuple[str, ...] = ()
     pending: Mapping[str, object] = field(default_factory=dict)
     outputs: Mapping[str, object] = field(default_factory=dict)
-    sensitive: bool = False
     history: tuple[HistoryEntry, ...] = ()
     former: tuple[str, ...] = field(name="formerTaskIds", default=())
     generated: Generated | None = None
@@ -64,7 +63,6 @@ class Record(Stored, frozen=True, kw_only=True):
             digest=work.digest if isinstance(work, Attempt) else digest(work.inputs),
             identity=identity,
             created_at=at,
-            sensitive=work.sensitive,
             generated=work.generated,
         )
 
@@ -108,7 +106,6 @@ class Record(Stored, frozen=True, kw_only=True):
             at=at,
             created_at=self.created_at,
             outputs=self.outputs,
-            sensitive=self.sensitive,
             former=self.former,
             adoptable=adoptable,
             marks=self.marks,

@@ -259,16 +259,6 @@ def test_the_digest_of_a_waiting_plan_includes_held_tasks(place: LiveTasks) -> N
     assert place.run("apply", *QUICK, "--expect-plan", digest)[0] == 0
 
 
-def test_held_tasks_show_no_values_of_a_sensitive_entry(place: LiveTasks) -> None:
-    write(place, "failing finishing", "{pilot: 1}")
-    path = place.folder / "tasks" / "all.yaml"
-    path.write_text(path.read_text().replace("rollout:", "sensitive: true\n    rollout:"))
-    code, out, err = place.run("apply", *QUICK, "--format", "json")
-    assert code == 1
-    assert json.loads(out)["wait"]["held"][0]["key"] == "t@b"
-    assert "finishing" not in out + err
-
-
 @pytest.mark.parametrize(("interruption", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
 def test_a_signal_while_a_later_wave_is_planned_stops_apply(
     place: LiveTasks,

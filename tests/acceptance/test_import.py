@@ -481,18 +481,6 @@ def test_replaced_tasks_are_not_imported(place: LiveTasks) -> None:
     assert not (place.folder / "b.yaml").exists()
 
 
-def test_import_shows_nothing_of_a_sensitive_manifest(place: LiveTasks) -> None:
-    file = place.folder / "tasks" / "s.yaml"
-    file.write_text("version: 1\norgName: acme\ndefaults: {sensitive: true}\ntasks: {}\n")
-    task_id = created(place.api, "finishing the yellow submarine\nin the bay")
-    where = (task_id, "--org", "acme", "--write", "tasks/s.yaml")
-    for more in (("--dry-run",), (), ("--format", "json")):
-        _, out, err = place.run("import", *where, *more)
-        assert "submarine" not in out + err, more
-    assert "submarine" in file.read_text()
-    unchanged(place)
-
-
 def test_tasks_created_by_the_pulumi_sdk_are_imported(place: LiveTasks) -> None:
     sdk = Sdk.of(place.url, TOKEN)
     stack = models.AgentEntityStack(name="prod", project="net")

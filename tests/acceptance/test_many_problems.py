@@ -175,15 +175,3 @@ def test_after_very_many_warnings_only_errors_are_reported(
     assert [d["code"] for d in found if d["severity"] == "error"] == ["TC501"]
     codes = [d["code"] for d in found if d["severity"] == "warning"]
     assert codes == ["TC118", *["TC501"] * 32]  # all of a task
-
-
-def test_unread_sensitive_tasks_are_masked(
-    manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(limits, "FILE_ERRORS", 3)
-    line = "  t{}: {{message: Job., secretly: 1, sensitive: true}}\n"
-    manifest.write_text("version: 1\ntasks:\n" + "".join(map(line.format, range(9))))
-    assert run(["validate"]) == 1
-    said = capsys.readouterr()
-    assert "TC118" in said.err
-    assert "secretly" not in said.err

@@ -53,19 +53,6 @@ def test_without_changes_nothing_is_sent(place: LiveTasks, hook: Webhook) -> Non
     assert hook.sent == []
 
 
-def test_agent_text_is_inert_and_sensitive_tasks_show_only_their_key(
-    place: LiveTasks, hook: Webhook
-) -> None:
-    place.apply({"evil": "approving <!channel> & <https://evil.test|click>"})
-    place.finish(evil="waiting")
-    place.apply({"evil": "approving", "secret": "approving s3cret words"}, sensitive=True)
-    place.finish(evil="waiting", secret="waiting")
-    assert place.run("status", "secret", "--notify")[0] == 0
-    text = hook.sent[-1]["text"]
-    assert "acme/secret asks for approval" in text
-    assert "May I" not in text
-
-
 @pytest.mark.parametrize("status", [301, 404, 500])
 def test_a_webhook_error_does_not_change_the_exit_code(
     place: LiveTasks, hook: Webhook, status: int

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from reconciler.cli.main import run
-from tests.support.live_tasks import LONGER, LiveTasks
+from tests.support.live_tasks import LiveTasks
 
 BLOCK = '```json {"upgraded": ["aws"], "skipped": []} ```'
 LIVES = {
@@ -198,15 +198,6 @@ def test_an_answer_is_gone_while_the_task_works_again(place: LiveTasks) -> None:
     assert results(place)["up"]["answer"]
     assert place.run("say", "up", "slow Once more.", "-y")[0] == 0
     assert results(place)["up"]["answer"] == ""
-
-
-def test_a_sensitive_task_shows_and_caches_no_answer(place: LiveTasks) -> None:
-    place.apply({"up": 'answering PEACH ```json {"fruit": "PEACH"} ```'}, sensitive=True)
-    place.time.advance(LONGER)
-    code, out, _ = place.run("results", "-v", "--exit-code")
-    assert code == 0
-    assert "PEACH" not in out
-    assert "data" not in results(place)["up"]
 
 
 def test_junit_lists_pull_requests_and_tells_failed_from_passed(ended: LiveTasks) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from hashlib import sha256
-from pathlib import Path
 
 from tests.support.live_tasks import LONGER, LiveTasks
 
@@ -58,41 +56,6 @@ def test_show_reads_one_manifest_of_those_that_depend_on_each_other(place: LiveT
     code, out, err = place.run("show", "good")
     assert (code, err) == (0, "")
     assert "  in its manifest: no differences\n" in out
-
-
-def test_the_prompt_of_a_sensitive_task_is_never_shown(
-    place: LiveTasks, cache_folder: Path
-) -> None:
-    secret = "finishing the launch of the yellow submarine"
-    place.apply({"good": secret}, sensitive=True)
-    place.time.advance(LONGER)
-    place.write({"good": secret + " in the bay of wonders tomorrow"}, sensitive=True)
-    for command in (("show", "good"), ("status",), ("wait", "good")):
-        for form in ("text", "json"):
-            for verbose in ((), ("-v",)):
-                _, out, err = place.run(*command, "--format", form, *verbose)
-                assert "submarine" not in out + err, command
-                assert "wonders" not in out + err, command
-    cached = "".join(path.read_text() for path in cache_folder.glob("*"))
-    assert "submarine" not in cached
-
-
-def test_the_log_of_a_sensitive_task_shows_what_its_agent_says(place: LiveTasks) -> None:
-    """But neither the prompt nor a name made from it."""
-    secret = "finishing the launch of the yellow submarine"
-    place.apply({"good": secret}, sensitive=True)
-    for more in ("finishing the launch", secret):
-        place.time.advance(LONGER)
-        assert place.run("say", "good", more)[0] == 0
-    place.time.advance(LONGER)
-    digest = f"(sensitive) sha256:{sha256(secret.encode()).hexdigest()[:32]}"
-    for follow in ((), ("--follow",)):
-        out = place.run("logs", "good", "--format", "json", *follow)[1]
-        events = [json.loads(line) for line in out.splitlines()]
-        sent = [event["eventBody"]["content"] for event in events if event["type"] == "userInput"]
-        assert sent == [digest, "finishing the launch", digest]
-        shown = [event for event in events if secret in str(event)]
-        assert {event["eventBody"]["type"] for event in shown} == {"assistant_message"}
 
 
 def test_an_argument_that_is_neither_a_plan_nor_a_key_is_an_error(place: LiveTasks) -> None:

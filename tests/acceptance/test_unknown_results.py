@@ -1,4 +1,4 @@
-"""The status `unknown`, results without a cache, and results of sensitive tasks."""
+"""The status `unknown`, and results without a cache."""
 
 from __future__ import annotations
 
@@ -125,45 +125,3 @@ def test_an_unknown_result_ends_an_overlap(
     assert list(place.statuses().values()) == ["unknown"]
     (later,) = place.document("plan", "--at", "2999-01-01")["tasks"]
     assert (later["key"], later["action"]) == ("up@2999-01", "create")
-
-
-def cached(place: LiveTasks, folder: Path) -> str:
-    return "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
-
-
-def test_the_words_of_a_sensitive_task_are_evaluated_but_neither_shown_nor_cached(
-    place: LiveTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = tmp_path / "cache"
-    monkeypatch.setenv("TASKCTL_CACHE_DIR", str(cache))
-    cache.mkdir(mode=0o700)
-    peach = 'answering ```json {"upgraded": ["PEACH"]} ```'
-    applied(place, up={**task(peach, data=SCHEMA), "sensitive": True})
-    place.finish(up="done")
-    for command in (["results", "-v"], ["status", "-v"], ["wait"], ["show", "up"]):
-        code, out, err = place.run(*command)
-        assert (code, "PEACH" in out + err) == (0, False), command
-    assert place.statuses() == {"up": "done"}
-    assert "PEACH" not in cached(place, cache)
-
-
-def test_a_task_that_becomes_sensitive_is_so_at_once(
-    place: LiveTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = tmp_path / "cache"
-    monkeypatch.setenv("TASKCTL_CACHE_DIR", str(cache))
-    cache.mkdir(mode=0o700)
-    up = {"message": 'answering ```json {"fruit": "PEACH"} ```'}
-    applied(place, up=up)
-    place.finish(up="done")
-    assert "PEACH" in place.run("results", "-v")[1]
-    assert "PEACH" in cached(place, cache)
-    path = place.folder / "tasks" / "all.yaml"
-    for moved in (path, path.with_name("moved.yaml")):
-        path.rename(moved)
-        write(place, up={**up, "sensitive": True})
-        path.rename(moved)
-        for command in (["results", "-v"], ["status"], ["wait"], ["results", "--format", "json"]):
-            _, out, err = place.run(*command)
-            assert "PEACH" not in out + err, command
-        assert "PEACH" not in cached(place, cache)

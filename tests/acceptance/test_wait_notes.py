@@ -88,7 +88,7 @@ def test_a_log_has_a_line_after_three_seconds_and_then_rarely(
     monkeypatch.setattr(wait_notes, "PATIENCE", 3.0)
     time = Time()
     pending = InFlight(time)
-    notes = WaitNotes(pending.longest, dict, in_place=False, clock=time)
+    notes = WaitNotes(pending.longest, in_place=False, clock=time)
     told = []
     with pending.request(lambda: "GET /a") as request, pending.request(lambda: "GET /b"):
         for second in range(70):
@@ -114,7 +114,7 @@ def test_a_terminal_has_one_row_until_something_else_is_written(
     screen, time = StringIO(), Time()
     monkeypatch.setattr(sys, "stderr", screen)
     pending = InFlight(time)
-    notes = WaitNotes(pending.longest, dict, in_place=True, clock=time)
+    notes = WaitNotes(pending.longest, in_place=True, clock=time)
 
     def written(act: Callable[[], object]) -> str:
         screen.seek(0)

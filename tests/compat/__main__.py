@@ -58,7 +58,6 @@ tasks:
     adopt: false
   from-file:
     message: {contentFile: prompt.md}
-    sensitive: true
   upgrade:
     forEach:
       repo: {file: repositories.csv}

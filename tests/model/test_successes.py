@@ -109,8 +109,8 @@ class Manifests(Expectations):
 class Steps:
     """The successors of a course. `most`: the number of events."""
 
-    def __init__(self, root: Path, most: int, *, sensitive: bool = False) -> None:
-        self._most, self._sensitive = most, sensitive
+    def __init__(self, root: Path, most: int) -> None:
+        self._most = most
         self._manifests = {
             wanted: Manifests(_repository(root / wanted, schema))
             for wanted, schema in WANTED.items()
@@ -135,7 +135,7 @@ class Steps:
     def _state(self, course: Course) -> State:
         record = plan_values.record("a", "1", file=FILE)
         known = {"done": course.done, "met": course.met, "expects": True}
-        return plan_values.state([replace(record, sensitive=self._sensitive, **known)])
+        return plan_values.state([replace(record, **known)])
 
     def _read(self, course: Course, how: str) -> Course:
         """A status, and what is wrong with it."""
@@ -229,20 +229,19 @@ def _repository(root: Path, schema: Mapping[str, object] | None) -> Path:
     return root
 
 
-def explore_successes(root: Path, most: int, *, sensitive: bool = False) -> Explored[Course]:
-    steps = Steps(root, most, sensitive=sensitive)
+def explore_successes(root: Path, most: int) -> Explored[Course]:
+    steps = Steps(root, most)
     return explore([Course()], steps, lambda course: course.wrong or None)
 
 
-@pytest.mark.parametrize("sensitive", [False, True])
 @pytest.mark.parametrize("most", [3, pytest.param(4, marks=pytest.mark.soak)])
 def test_a_success_is_the_same_for_every_reader(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], most: int, sensitive: bool
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], most: int
 ) -> None:
-    explored = explore_successes(tmp_path, most, sensitive=sensitive)
+    explored = explore_successes(tmp_path, most)
     assert explored.violation is None, str(explored)
     with capsys.disabled():
-        print(f"\n{most} events, {'' if sensitive else 'not '}sensitive: {explored.states} states")
+        print(f"\n{most} events: {explored.states} states")
 
 
 _put, _of_record = TaskCache.put, Standing.of_record

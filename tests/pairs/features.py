@@ -21,7 +21,6 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "stopAfter": (ABSENT, "one"),
     "after": (ABSENT, "waits", "is waited for"),
     "expect": (ABSENT, "pullRequests", "data", "unmet"),
-    "sensitive": (ABSENT, "true"),
     "adopt": (ABSENT, "false"),
     "taskID": (ABSENT, "existing"),
     "movedFrom": (ABSENT, "recorded"),

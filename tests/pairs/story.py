@@ -156,7 +156,6 @@ class Story:
         job |= {"expect": EXPECTED[self.row["expect"]]} if self.uses("expect") else {}
         job |= {"rollout": rollout} if rollout else {}
         job |= {"overlap": "wait"} if self.uses("overlap") else {}
-        job |= {"sensitive": True} if self.uses("sensitive") else {}
         job |= {"adopt": False} if self.uses("adopt") else {}
         job |= {"taskID": self.named} if self.named else {}
         job |= {"movedFrom": f"old{self.suffix}"} if self.uses("movedFrom") else {}

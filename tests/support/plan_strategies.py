@@ -131,7 +131,6 @@ def desired_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Des
         moved_from=draw(st.none() | keys),
         adopt=draw(st.booleans()),
         org_from_manifest=draw(st.booleans()),
-        sensitive=draw(st.booleans()),
         origin=draw(st.none() | origins),
         expect=draw(st.none() | st.builds(Expectation, st.integers(0, 3))),
     )

@@ -48,7 +48,6 @@ attempts = st.builds(
     identity=identities,
     file=text,
     started_at=moments,
-    sensitive=st.booleans(),
     replaces=text,
     settle_time=st.floats(0, 1e6),
     window=st.floats(0, 1e6),
@@ -67,7 +66,6 @@ records = st.builds(
     marks=st.lists(marks, max_size=3).map(tuple),
     pending=st.dictionaries(text, values, max_size=2),
     outputs=outputs,
-    sensitive=st.booleans(),
     history=st.lists(happenings, max_size=3).map(tuple),
     former=st.lists(filled, max_size=2).map(tuple),
 )

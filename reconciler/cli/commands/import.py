@@ -10,7 +10,6 @@ from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, argument, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import has_errors
-from reconciler.model.value import replace
 
 if TYPE_CHECKING:
     from reconciler.cli.console.output import Output
@@ -102,7 +101,6 @@ def _show(out: Output, report: ImportReport) -> None:
     """The manifest or the report on stdout, the next step on stderr."""
     from reconciler.render.import_ import import_document, import_summary, import_text
 
-    report = replace(report, diagnostics=tuple(out.masked_diagnostics(report.diagnostics)))
     if report.dry_run and out.options.format == "text":
         out.diagnostics(report.diagnostics)
         out.document(report.manifest)

@@ -203,10 +203,7 @@ def unlock_state(call: Call, epoch: int) -> int:
     examples=[("taskctl state pull >state.json", "save a copy, which includes all prompts")],
 )
 def print_state(call: Call) -> int:
-    """Print the whole state as JSON, in the format of a state file.
-
-    It contains all prompts, including those of sensitive tasks.
-    """
+    """Print the whole state as JSON, in the format of a state file. It contains all prompts."""
     from reconciler.app.state import pull_state
     from reconciler.render.state import copy_document, copy_text
 

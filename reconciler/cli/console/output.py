@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,7 +16,7 @@ from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
 from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render
-from reconciler.render.reports import Report, keys_in, masked
+from reconciler.render.reports import Report
 from reconciler.render.style import Style
 from reconciler.system.clock import SystemClock
 
@@ -43,8 +43,7 @@ class OutputOptions(Value, frozen=True):
 
 
 class Output:
-    """The stdout and stderr of a command. Whatever it writes does not show the prompts of
-    sensitive tasks, once it knows their keys.
+    """The stdout and stderr of a command.
 
     `has_result`: the result was written. `kept` is the content of the report files.
     """
@@ -58,49 +57,20 @@ class Output:
         self.has_result = False
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
-        self._sensitive: frozenset[str] = frozenset()
         self._shown: set[Diagnostic] = set()
         self._notes: WaitNotes | None = None
 
-    # Masking
-
-    def protect(self, keys: Collection[str]) -> None:
-        self._sensitive = self._sensitive.union(keys)
-
-    @property
-    def protects(self) -> bool:
-        """Whether there are sensitive tasks."""
-        return bool(self._sensitive)
-
-    def masked(self, report: Report) -> Report:
-        """The report with sensitive prompts masked, here and in all further output, and with a
-        limited number of similar diagnostics."""
-        if not self.settings.all_problems:
-            report = replace(report, diagnostics=limited(report.diagnostics))
-        self.protect(keys_in(report))
-        return masked(report, self._sensitive)
-
-    def masked_facts(self, facts: Mapping[str, Arg]) -> Mapping[str, Arg]:
-        """The facts without the service's words, if there are sensitive tasks."""
-        if not self._sensitive:
-            return facts
-        from reconciler.plan.masking import masked_facts
-
-        return masked_facts(facts, self._sensitive)
-
-    def masked_diagnostics(self, diagnostics: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
-        """The diagnostics without the service's words about sensitive tasks."""
-        if not self._sensitive:
-            return diagnostics
-        from reconciler.plan.masking import masked_diagnostics
-
-        return masked_diagnostics(diagnostics, self._sensitive)
-
     # Results
+
+    def _limited(self, report: Report) -> Report:
+        """The report with a limited number of similar diagnostics."""
+        if self.settings.all_problems:
+            return report
+        return replace(report, diagnostics=limited(report.diagnostics))
 
     def report(self, report: Report) -> None:
         """The result, in the requested format. `end` writes one that contains diagnostics."""
-        self.kept = self.masked(report)
+        self.kept = self._limited(report)
         if self.options.format in WITHOUT_DIAGNOSTICS:
             self._write(self.kept)
 
@@ -112,7 +82,7 @@ class Output:
             return
         from reconciler.render.apply import apply_summary, waited_rows
 
-        self.kept = self.masked(report)
+        self.kept = self._limited(report)
         self.diagnostics(self.kept.diagnostics)
         if not self.options.quiet:
             rows = list(waited_rows(report, self.style_of_result()))
@@ -123,11 +93,11 @@ class Output:
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Adds diagnostics to the report files, and to a result that contains them."""
         known = self.kept or FailureReport(())
-        self.kept = self.masked(replace(known, diagnostics=(*known.diagnostics, *diagnostics)))
+        self.kept = self._limited(replace(known, diagnostics=(*known.diagnostics, *diagnostics)))
         if self._document is not None:
             from reconciler.render.document import diagnostic_items
 
-            self._document["diagnostics"] += diagnostic_items(self.masked_diagnostics(diagnostics))
+            self._document["diagnostics"] += diagnostic_items(diagnostics)
 
     def end(self) -> None:
         """Writes a result that contains diagnostics: once nothing else can fail."""
@@ -158,7 +128,7 @@ class Output:
             self._write(report)
 
     def _write(self, report: Report) -> None:
-        report = self.masked(report)
+        report = self._limited(report)
         self.diagnostics(report.diagnostics)
         if not isinstance(report, FailureReport):
             self._document_whole(render(self.options.format, report, self.style_of_result()))
@@ -204,7 +174,6 @@ class Output:
         self._shown.update(new)
         if not new:
             return
-        new = list(self.masked_diagnostics(new))
         from reconciler.render.diagnostics import render_all
 
         write_stderr(self._wrapped(render_all(new, self.style(sys.stderr))))
@@ -229,7 +198,7 @@ class Output:
         from reconciler.messages.remarks import note_text
         from reconciler.render import safe
 
-        return safe.block(completed(note_text(note, self.masked_facts(facts))))
+        return safe.block(completed(note_text(note, facts)))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
         """Not with `quiet` in a script, whose log others may read."""
@@ -273,13 +242,13 @@ class Output:
     def progress(self, total: int) -> ApplyProgress:
         from reconciler.cli.console.progress import Bar, Lines, load_early
 
-        load_early(lambda r: render(self.options.format, self.masked(r), self.style_of_result()))
+        load_early(lambda r: render(self.options.format, self._limited(r), self.style_of_result()))
         if self.options.quiet:
             return ApplyProgress()
         clock = SystemClock().now
         if total and self._rewrites:
-            return Bar(total, clock, self.masked_facts, color=self.style(sys.stderr).color)
-        return Lines(total, clock, self.masked_facts)
+            return Bar(total, clock, color=self.style(sys.stderr).color)
+        return Lines(total, clock)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.watch import LiveTable
@@ -293,7 +262,7 @@ class Output:
         if self._notes is not None:
             self._notes.stop()
         elif requests is not None and not self.options.quiet:
-            self._notes = WaitNotes(requests.longest, self.masked_facts, in_place=self._rewrites)
+            self._notes = WaitNotes(requests.longest, in_place=self._rewrites)
             self._notes.start()
 
     def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
@@ -303,7 +272,7 @@ class Output:
         message = "" if self.options.quiet else f"\n{note_text(note, {})}\n"
         if last is None or self.options.format == "text":
             return Interrupts(message)
-        result = render(self.options.format, self.masked(last), self.style_of_result())
+        result = render(self.options.format, self._limited(last), self.style_of_result())
         return Interrupts(message, result)
 
     # Style

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.app.ui import ApplyProgress
@@ -39,9 +39,6 @@ def load_early(shown: Callable[[ApplyReport], object]) -> None:
     shown(ApplyReport(()))
 
 
-Masked = Callable[[Mapping[str, Arg]], Mapping[str, Arg]]
-"""Removes from facts what sensitive tasks must not show."""
-
 WIDTH = 24
 """The width of a bar, in columns."""
 
@@ -49,8 +46,8 @@ WIDTH = 24
 class Lines(ApplyProgress):
     """A line for each tenth of many tasks, and for each wait. The result has a line per task."""
 
-    def __init__(self, total: int, clock: Callable[[], datetime], masked: Masked = dict) -> None:
-        self._clock, self._masked = clock, masked
+    def __init__(self, total: int, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
         self._awaited: tuple[TaskRef, ...] = ()
         self._told = clock()
         self._total, self._step = total, max(MANY, total // 10)
@@ -70,24 +67,17 @@ class Lines(ApplyProgress):
         refs, now = tuple(waiting.attempts), self._clock()
         if refs != self._awaited or now - self._told >= BETWEEN_LINES:
             self._awaited, self._told = refs, now
-            write_stderr(safe.line(_waiting(waiting, self._clock(), self._masked)) + "\n")
+            write_stderr(safe.line(_waiting(waiting, self._clock())) + "\n")
 
     def paused(self, seconds: float, why: Arg) -> None:
-        write_stderr(safe.line(_paused(seconds, why, self._masked)) + "\n")
+        write_stderr(safe.line(_paused(seconds, why)) + "\n")
 
 
 class Bar(ApplyProgress):
     """A progress bar with the tasks in flight, removed at the end."""
 
-    def __init__(
-        self,
-        total: int,
-        clock: Callable[[], datetime],
-        masked: Masked = dict,
-        *,
-        color: bool,
-    ) -> None:
-        self._clock, self._masked = clock, masked
+    def __init__(self, total: int, clock: Callable[[], datetime], *, color: bool) -> None:
+        self._clock = clock
         self._palette = Palette(on=color)
         self._screen = Screen(sys.stderr)
         self._lock = threading.Lock()
@@ -110,11 +100,11 @@ class Bar(ApplyProgress):
 
     def waiting(self, waiting: Waiting) -> None:
         with self._lock:
-            self._show(_waiting(waiting, self._clock(), self._masked))
+            self._show(_waiting(waiting, self._clock()))
 
     def paused(self, seconds: float, why: Arg) -> None:
         with self._lock:
-            self._show(_paused(seconds, why, self._masked))
+            self._show(_paused(seconds, why))
 
     def close(self) -> None:
         self._screen.clear()
@@ -132,8 +122,8 @@ class Bar(ApplyProgress):
         self._screen.show([f"[{bar}] {len(self._ended)}/{self._total}  {safe.line(text)}"])
 
 
-def _paused(seconds: float, why: Arg, masked: Masked) -> str:
-    return note_text("creates_paused", {"seconds": round(seconds), **masked({"why": why})})
+def _paused(seconds: float, why: Arg) -> str:
+    return note_text("creates_paused", {"seconds": round(seconds), "why": why})
 
 
 def _named(names: Sequence[str]) -> str:
@@ -141,11 +131,11 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _waiting(waiting: Waiting, now: datetime, masked: Masked) -> str:
+def _waiting(waiting: Waiting, now: datetime) -> str:
     left = max(0, round((waiting.until - now).total_seconds()))
     keys = _named([f"{ref.key} (sent {at:%H:%M:%S} UTC)" for ref, at in waiting.attempts.items()])
     facts: dict[str, Arg] = {"keys": keys, "seconds": left}
     note, why = "awaiting", waiting.why
     if waiting.problem:
         note, why = "awaiting_service", waiting.problem
-    return note_text(note, facts | dict(masked({"why": why})))
+    return note_text(note, facts | {"why": why})

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from reconciler.cli.console.live import fit_row, size_of
 from reconciler.cli.console.stderr import FOOT, write_stderr
@@ -29,12 +29,11 @@ class WaitNotes:
     def __init__(
         self,
         longest: Callable[[float], tuple[RequestInFlight, float] | None],
-        masked: Callable[[Mapping[str, Arg]], Mapping[str, Arg]],
         *,
         in_place: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._longest, self._masked, self._in_place = longest, masked, in_place
+        self._longest, self._in_place = longest, in_place
         self._clock, self._next = clock, 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wait notes", daemon=True)
@@ -68,5 +67,5 @@ class WaitNotes:
         from reconciler.messages.remarks import note_text
 
         facts: dict[str, Arg] = {"request": request.name, "seconds": int(seconds)}
-        facts |= {"tries": request.tries, **self._masked({"why": request.why})}
+        facts |= {"tries": request.tries, "why": request.why}
         return safe.line(note_text("no_answer.failed" if request.why else "no_answer", facts))

@@ -9,7 +9,6 @@ from typing import NamedTuple, TypeVar
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import ABSENT, digest
-from reconciler.model.fields import STAND_IN
 from reconciler.model.remarks import Arg, Remark
 from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.model.value import Value, replace
@@ -162,11 +161,8 @@ class EntryView(Value, frozen=True):
 
     def shared_values(self) -> str:
         """`same for all: repo.branch main, repo.team ""`; empty if no value is shared."""
-        shared = self._shared_values()
-        same = [f"{name} {value or EMPTY}" for name, value in shared.items() if value != STAND_IN]
-        hidden = [name for name, value in shared.items() if value == STAND_IN]
-        parts = [f"same for all: {', '.join(same)}"] if same else []
-        return "; ".join([*parts, f"{STAND_IN}: {', '.join(hidden)}"] if hidden else parts)
+        same = [f"{name} {value or EMPTY}" for name, value in self._shared_values().items()]
+        return f"same for all: {', '.join(same)}" if same else ""
 
     def _shared_values(self) -> dict[str, str]:
         """Values that are the same for all tasks and in no key, by name."""

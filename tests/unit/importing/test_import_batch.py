@@ -32,8 +32,8 @@ def task(task_id: str, **raw: Any) -> RemoteTask:
     return RemoteTask("acme", task_id, {"id": task_id, **raw})
 
 
-def taken(*pairs: tuple[RemoteTask, Opening], hides: bool = False) -> Batch:
-    batch = Batch(Keys({"a"}), hides)
+def taken(*pairs: tuple[RemoteTask, Opening]) -> Batch:
+    batch = Batch(Keys({"a"}))
     batch.add([(Candidate(remote), opening) for remote, opening in pairs])
     return batch
 
@@ -61,11 +61,6 @@ def test_an_id_that_a_manifest_cannot_contain_is_an_inert_error() -> None:
     for text in (import_text(report, Style()), dump(import_document(report))):
         assert not invisible_in(text) - {"\n"}
         assert not commands_in(text)
-
-
-def test_no_key_reveals_a_sensitive_prompt() -> None:
-    batch = taken((task("4f1c", name="the secret"), says("the secret")), hides=True)
-    assert batch.new[0].key == "task-4f1c"
 
 
 def wanting(key: str, text: str, **inputs: Any) -> DesiredTask:

@@ -270,16 +270,6 @@ def test_data_files_next_to_manifests_are_not_manifests(tmp_path: Path) -> None:
     )
 
 
-def test_sensitive_entries_hide_their_text(tmp_path: Path) -> None:
-    entry = (
-        "job:\n  sensitive: true\n  forEach: {n: [a, b]}\n  message: secret {{ n }}\n"
-        "  permissionMode: '{{ n }}'"
-    )
-    found = load(tmp_path, entry)
-    assert found.diagnostics
-    assert not [d for d in found.diagnostics if "secret" in word(d).summary]
-
-
 def test_moved_tasks_may_have_generated_keys(tmp_path: Path) -> None:
     found = load(tmp_path, "new:\n  message: x\n  movedFrom: rotate@Network/eu@2026-11")
     assert not found.diagnostics

@@ -10,7 +10,6 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.manifest.loader import load
-from reconciler.messages import word
 from reconciler.model.codes import Code
 from reconciler.model.limits import NAMED_FILE_BYTES
 from tests.support.manifest_cases import lines, loaded, only_code
@@ -229,60 +228,7 @@ def test_a_manifest_may_be_a_prompt(repository: Path) -> None:
     assert found.tasks[0].inputs["message"] == {"content": manifest("a.yaml")}
 
 
-# What a diagnostic may show of a sensitive task
-
-
 def test_a_problem_in_a_prompt_has_its_line(repository: Path) -> None:
     (repository / "p.md").write_bytes(b"one\rtwo \x07\r")
     found = loaded(manifest("p.md"), repository)
     assert found.diagnostics[0].line == 2
-    hidden = loaded(manifest("p.md", more=", sensitive: true"), repository)
-    assert hidden.diagnostics == found.diagnostics
-
-
-SENSITIVE = """\
-version: 1
-tasks:
-  open:
-    message: Say hello.
-    planMode: maybe
-  kept:
-    sensitive: true
-    message: |
-      Move the offer of Globex
-      to the vault.
-    planMode: maybe
-"""
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("      to the vault", "   to the vault"),
-        ("      to the vault.", "    to the vault: now"),
-        ("    message: |\n", "    message:\n      told: |\n"),
-        ("    sensitive: true\n", "    sensitive: maybe\n"),
-        ("    planMode: maybe\n  kept", "    planMode: [\n  kept"),
-        ("  kept:\n    sensitive: true\n", "  kept:\n    sensitive: true\n    sensitive: false\n"),
-        ("tasks:\n", "defaults: {sensitive: true}\ntasks:\n"),
-    ],
-)
-@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_other_errors_do_not_reveal_a_sensitive_task(
-    before: str, after: str, line_end: str, tmp_path: Path
-) -> None:
-    text = SENSITIVE.replace(before, after).replace("\n", line_end)
-    found = loaded(text, tmp_path)
-    told = "\n".join(part for d in found.diagnostics for part in word(d))
-    assert found.diagnostics
-    for secret in ("Globex", "to the vault"):
-        assert secret not in told
-
-
-def test_defaults_may_set_sensitive(tmp_path: Path) -> None:
-    text = "version: 1\ndefaults: {sensitive: true}\ntasks:\n"
-    text += "  a: {message: A}\n  b: {message: B, sensitive: false}\n"
-    text += "  c: {message: C, sensitive: null}\n  d: {message: D, sensitive: true}\n"
-    found = loaded(text, tmp_path)
-    assert [task.sensitive for task in found.tasks] == [True, False, False, True]
-    assert all("sensitive" not in task.inputs for task in found.tasks)

@@ -80,7 +80,6 @@ def test_a_policy_sees_each_task_with_its_defaults(tmp_path: Path) -> None:
         "key": "rotate",
         "orgName": "acme",
         "adopt": True,
-        "sensitive": False,
         "message": {"content": "Rotate it."},
         "approvalMode": "auto",
         "toolExecutionMode": "cloud",
@@ -157,7 +156,7 @@ def test_a_property_may_have_the_name_of_a_keyword(tmp_path: Path) -> None:
 
 
 def test_no_value_of_a_task_is_shown(tmp_path: Path) -> None:
-    manifest = MANIFEST.replace("Rotate it.", "Very-Secret.\n    sensitive: true")
+    manifest = MANIFEST.replace("Rotate it.", "Very-Secret.")
     schema = {"properties": {"message": {"properties": {"content": {"pattern": "^x"}}}}}
     (said,) = diagnostics(tmp_path, schema, manifest)
     assert "Secret" not in repr(said)

@@ -39,7 +39,7 @@ def test_text_from_outside_is_inert() -> None:
     evil = "@all <!channel> &amp; <https://evil.test|click>\n• acme/other failed\x1b[2J\u202e"
     evil += " [link](https://evil.test) `*code* ![](https://evil.test/x.png)"
     for make in (asks, failed):
-        text = notification_text(find_news([make("a@eu", NOW, evil)], NOW), (), NOW)
+        text = notification_text(find_news([make("a@eu", NOW, evil)], NOW), NOW)
         assert text.count("\n• ") == 1
         assert "&lt;!channel&gt; &amp;amp; &lt;https" in text
         assert "<" not in text
@@ -51,18 +51,10 @@ def test_text_from_outside_is_inert() -> None:
         assert "\u202e" not in text
 
 
-def test_only_the_key_of_a_sensitive_task_is_shown() -> None:
-    tasks = [asks("a", NOW, "s3cret"), failed("b", NOW, "s3cret")]
-    text = notification_text(find_news(tasks, NOW), {task.ref for task in tasks}, NOW)
-    assert "acme/a" in text
-    assert "acme/b" in text
-    assert "s3cret" not in text
-
-
 def test_many_entries_are_counted_and_long_ones_truncated() -> None:
     tasks = [failed(f"k{n}", NOW, "word " * 1000) for n in range(MAX_NEWS + 5)]
-    text = notification_text(find_news(tasks, NOW), (), NOW)
+    text = notification_text(find_news(tasks, NOW), NOW)
     assert text.startswith("taskctl: 25 failed\n")
     assert "and 5 more" in text
     assert len(text) < 8000
-    assert notification_text(find_news([], NOW), (), NOW) == ""
+    assert notification_text(find_news([], NOW), NOW) == ""
