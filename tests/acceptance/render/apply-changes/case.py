@@ -18,9 +18,8 @@ REPORT = ApplyReport(
             "t-3333",
             "https://app.pulumi.com/acme/neo/tasks/t-3333",
             replaced="t-2222",
-            cancelled="t-2222",
         ),
-        TaskResult(TaskRef("acme", "old-audit"), Result.FORGOTTEN, "t-4444", cancelled="t-4444"),
+        TaskResult(TaskRef("acme", "old-audit"), Result.FORGOTTEN, "t-4444"),
         TaskResult(TaskRef("acme", "old-report"), Result.FORGOTTEN, "t-5555"),
     )
 )
