@@ -18,6 +18,11 @@ def _mib(size: int) -> str:
 _STEP = limits.POLICY_SECONDS_PER_STEP
 _ROWS = (
     ("A manifest or a policy", _mib(limits.MANIFEST_BYTES), "file"),
+    ("All manifests", _mib(limits.MANIFESTS_BYTES), "run"),
+    ("Tasks; generated ones count before `exclude`", f"{limits.TASKS:,}", "run"),
+    ("Globs under `removed`", f"{limits.GLOBS:,}", "run"),
+    ("Organizations of the tasks", f"{limits.ORGANIZATIONS}", "run"),
+    ("Axes of `forEach`", f"{limits.AXES}", "entry"),
     ("A prompt file or a data file", _mib(limits.NAMED_FILE_BYTES), "file"),
     ("`taskctl.toml`, `pyproject.toml`, `.gitignore`", _mib(limits.CONFIG_BYTES), "file"),
     ("Nested directories below a PATH", f"{limits.FOLDER_DEPTH}", "run"),
@@ -43,8 +48,7 @@ _ROWS = (
     ("Values and characters to which YAML aliases expand", f"{limits.ALIAS_VALUES:,}", "file"),
     ("Reported errors in schemas, templates and `after`", f"{limits.TASK_FINDINGS}", "task"),
     ("Errors in YAML, the schema and the policy", f"{limits.FILE_ERRORS:,}", "file"),
-    ("Tasks that entries generate, before `exclude`", f"{limits.GENERATED_TASKS:,}", "run"),
-    ("Generated tasks, in memory", _mib(limits.GENERATED_BYTES), "run"),
+    ("Generated tasks and their prompts", _mib(limits.GENERATED_BYTES), "run"),
     ("A JSON Schema file for `expect`", f"{limits.SCHEMA_BYTES // 1024} KiB", "file"),
     ("Values in a policy, and in all schemas of `expect`", f"{limits.SCHEMA_VALUES:,}", "run"),
     ("Nested levels of a policy or such a schema", f"{limits.SCHEMA_DEPTH}", "file"),

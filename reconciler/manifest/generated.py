@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
-from sys import getsizeof
 
 from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
 from reconciler.manifest.expand.entries import expand
 from reconciler.manifest.expand.expansion import Expansion
-from reconciler.manifest.expand.room import Room, too_much_memory
+from reconciler.manifest.expand.room import Room, too_large
 from reconciler.manifest.expand.rows import YAML_AND_JSON, Row, RowError, rows_of_file
 from reconciler.manifest.expand.template import names, stray_dollar, substitute, templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
@@ -117,9 +116,9 @@ def use_prompts(document: Document, room: Room) -> None:
             if not checked[name, id(file)] or room.bytes < 0:
                 continue
             document.prompts[key] = made = substitute(text, values)
-            room.bytes -= getsizeof(made)
+            room.bytes -= len(made)
             if room.bytes < 0:
-                document.findings.append(too_much_memory(name))
+                document.findings.append(too_large(name))
             if made != text:
                 filled[key] = made
     for key, made in filled.items() if room.bytes >= 0 else ():

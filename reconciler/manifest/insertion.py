@@ -23,6 +23,7 @@ from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.schema import check
+from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, map_texts, visible
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, ManifestError, Place, error
@@ -182,6 +183,9 @@ def _checked(
 ) -> Added:
     """The result. Raises _NotReadBackError unless it reads as the data `base` plus the tasks, and
     ManifestError for invalid tasks."""
+    if len(content) > limits.MANIFEST_BYTES:
+        at, limit = Place(file), limits.MANIFEST_BYTES >> 20
+        raise ManifestError([error(Code.IMPORT_TARGET, "large", at=at, limit=limit)])
     source = read_source(content)
     if not _reads_as(source, base, tasks):
         raise _NotReadBackError

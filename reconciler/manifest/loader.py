@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -147,6 +147,7 @@ class _Loading:
         self._diagnostics = diagnostics
         self.named, self._now = NamedFiles(root), now
         self._documents: dict[str, Document] = {}
+        self._bytes = 0
 
     def run(self, files: Mapping[str, Path], linked: Collection[str]) -> Manifests:
         for name in sorted(files):
@@ -156,6 +157,11 @@ class _Loading:
                     self._diagnostics.append(error(Code.OUTSIDE_REPOSITORY, case, at=Place(name)))
                     continue
                 content = disk.read_start(files[name], limits.MANIFEST_BYTES)
+                self._bytes += len(content)
+                if self._bytes > limits.MANIFESTS_BYTES:
+                    limit, at = limits.MANIFESTS_BYTES >> 20, Place(name)
+                    self._diagnostics.append(error(Code.FILE_TOO_LARGE, "run", at=at, limit=limit))
+                    break
             except OSError as problem:
                 self._diagnostics.append(unreadable_file(name, problem))
             else:
@@ -164,6 +170,7 @@ class _Loading:
         tasks = [task for document in documents for task in document.tasks]
         unusable = [task for document in documents for task in document.unusable]
         removed = [removal for document in documents for removal in document.removed]
+        self._diagnostics += _too_many(tasks, removed)
         entries = self._declared_entries()
         for task, finding in compare(tasks, unusable, removed, entries):
             self._documents[task.file].findings.append(finding)
@@ -264,6 +271,21 @@ class _Loading:
             findings, counts = first_alike(findings, source.keys.get("tasks", {}))
             self._diagnostics += [more(file, *counted) for counted in counts]
         self._diagnostics += source.diagnostics(findings, file)
+
+
+def _too_many(tasks: Sequence[DesiredTask], removed: Sequence[Removal]) -> Iterator[Diagnostic]:
+    """Problems of what all manifests of a run declare together."""
+    globs = [removal for removal in removed if not removal.is_key]
+    organizations = {task.org_name: task for task in tasks}
+    counted: tuple[tuple[str, Sequence[DesiredTask | Removal], int], ...] = (
+        ("all", tasks, limits.TASKS),
+        ("globs", globs, limits.GLOBS),
+        ("organizations", tuple(organizations.values()), limits.ORGANIZATIONS),
+    )
+    for case, found, most in counted:
+        if len(found) > most:
+            at = Place(found[most].file)
+            yield error(Code.TOO_MANY_TASKS, case, at=at, count=len(found), limit=most)
 
 
 def _is_ignored(found: Finding, ignores: IgnoreComments | None) -> bool:

@@ -15,6 +15,7 @@ from reconciler.app import import_
 from reconciler.embedded.wsgi import User
 from reconciler.importing.declaration import read_opening
 from reconciler.manifest.fmt import format_manifest
+from reconciler.model import limits
 from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message
 from tests.support.escaping import commands_in, invisible_in
@@ -495,3 +496,24 @@ def test_tasks_created_by_the_pulumi_sdk_are_imported(place: LiveTasks) -> None:
         "content": "finishing it",
         "entity_diff": {"add": [{"type": "stack", "name": "prod", "project": "net"}]},
     }
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_manifest_that_would_be_too_large_is_not_written(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, *, is_new: bool
+) -> None:
+    target = place.folder / "tasks" / "i.yaml"
+    if not is_new:
+        target.parent.mkdir(exist_ok=True)
+        target.write_text("version: 1\ntasks:\n  old: {message: Do something else}\n")
+    before = target.read_text() if target.exists() else None
+    for sign in "xy":
+        created(place.api, sign * 2_500)
+    monkeypatch.setattr(limits, "MANIFEST_BYTES", 4_000)
+    words = ("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
+    for more in ((), ("--dry-run",)):
+        code, _, err = place.run(*words, *more)
+        assert (code, "[TC840]" in err) == (1, True), err
+    assert (target.read_text() if target.exists() else None) == before
+    monkeypatch.setattr(limits, "MANIFEST_BYTES", 8_000)
+    assert place.run(*words)[0] == 0

@@ -28,26 +28,83 @@ def numbers(folder: Path, count: int) -> None:
     (folder / "data/n.txt").write_text("".join(f"{n}\n" for n in range(count)))
 
 
-FROM_FILE = "forEach: {n: {file: ../data/n.txt}, atMost: 100000}"
+FROM_FILE = "forEach: {n: {file: ../data/n.txt}, atMost: 20000}"
 
 
 # Entries
 
 
-@pytest.mark.reaches("GENERATED_TASKS")
+@pytest.mark.reaches("TASKS")
 def test_the_tasks_of_all_entries_together_are_limited(tmp_path: Path, measure: Measure) -> None:
-    numbers(tmp_path, limits.GENERATED_TASKS // 2)
+    numbers(tmp_path, limits.TASKS // 2)
     entry = f"{FROM_FILE}, message: 'do {{{{ n }}}}'"
     write_tasks(tmp_path, "".join(f"  e{n}: {{{entry}, name: e{n}}}\n" for n in range(3)))
-    numbers(tmp_path, 34_000)
+    numbers(tmp_path, 7_000)
     measure("validate").assert_refused("TC314")
 
 
-@pytest.mark.reaches("GENERATED_TASKS")
-def test_an_entry_with_100000_tasks_is_valid(tmp_path: Path, measure: Measure) -> None:
-    numbers(tmp_path, limits.GENERATED_TASKS)
+@pytest.mark.reaches("TASKS")
+def test_an_entry_with_as_many_tasks_is_valid(tmp_path: Path, measure: Measure) -> None:
+    numbers(tmp_path, limits.TASKS)
     write_tasks(tmp_path, f"  e: {{{FROM_FILE}, message: 'do {{{{ n }}}}'}}\n")
     assert measure("validate").code == 0
+
+
+@pytest.mark.reaches("TASKS")
+@pytest.mark.parametrize("more", [0, 1])
+def test_declared_tasks_are_limited_too(tmp_path: Path, measure: Measure, more: int) -> None:
+    count = limits.TASKS + more
+    write_tasks(tmp_path, "".join(f"  k{n}: {{message: do {n}}}\n" for n in range(count)))
+    measured = measure("validate")
+    assert (measured.code, measured.codes) == ((1, ["TC314"]) if more else (0, []))
+    assert measured.mib < MAX_MIB
+
+
+@pytest.mark.reaches("MANIFESTS_BYTES")
+@pytest.mark.parametrize("count", [8, 9])
+def test_the_manifests_of_a_run_are_limited(tmp_path: Path, measure: Measure, count: int) -> None:
+    """Each file is as large as it may be."""
+    for number in range(count):
+        task = f"  k{number}: {{message: do {number}}}\n"
+        write_tasks(tmp_path, task, f"f{number}")
+        path = tmp_path / "tasks" / f"f{number}.yaml"
+        with path.open("a") as file:
+            file.write(f"#{'x' * (limits.MANIFEST_BYTES - path.stat().st_size - 2)}\n")
+    measured = measure("validate")
+    assert (measured.code, measured.codes) == ((1, ["TC102"]) if count > 8 else (0, []))
+    assert measured.seconds < MAX_SECONDS
+    assert measured.mib < MAX_MIB
+
+
+@pytest.mark.reaches("GLOBS")
+def test_globs_of_removed_tasks_are_limited(tmp_path: Path, measure: Measure) -> None:
+    """Each is compared with each task."""
+    tasks = "".join(f"  k{n}: {{message: do {n}}}\n" for n in range(limits.TASKS))
+    for count, code in ((limits.GLOBS, 0), (limits.GLOBS + 1, 1)):
+        globs = "".join(f"  - old{n}-*\n" for n in range(count))
+        write_tasks(tmp_path, f"{tasks}removed:\n{globs}")
+        measured = measure("validate")
+        assert (measured.code, set(measured.codes)) == (code, {"TC314"} if code else set())
+        assert measured.seconds < MAX_SECONDS
+        assert measured.mib < MAX_MIB
+
+
+@pytest.mark.reaches("ORGANIZATIONS")
+def test_the_organizations_of_a_run_are_limited(tmp_path: Path, measure: Measure) -> None:
+    for count, code in ((limits.ORGANIZATIONS, 0), (limits.ORGANIZATIONS + 1, 1)):
+        tasks = (f"  k{n}: {{message: do it, orgName: o{n}}}\n" for n in range(count))
+        write_tasks(tmp_path, "".join(tasks))
+        measured = measure("validate")
+        assert (measured.code, set(measured.codes)) == (code, {"TC314"} if code else set())
+
+
+@pytest.mark.reaches("AXES")
+def test_the_axes_of_an_entry_are_limited(tmp_path: Path, measure: Measure) -> None:
+    for count, code in ((limits.AXES, 0), (limits.AXES + 1, 1)):
+        axes = ", ".join(f"a{n}: [x]" for n in range(count))
+        write_tasks(tmp_path, f"  e: {{forEach: {{{axes}}}, message: do it}}\n")
+        measured = measure("validate")
+        assert (measured.code, set(measured.codes)) == (code, {"TC314"} if code else set())
 
 
 @pytest.mark.reaches("GENERATED_BYTES")

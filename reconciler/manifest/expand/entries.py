@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from sys import getsizeof
 from typing import Any
 
 from reconciler.manifest.expand.expansion import Expansion
@@ -24,7 +23,7 @@ from reconciler.manifest.expand.product import (
     default_names,
     matchers_of,
 )
-from reconciler.manifest.expand.room import Room, too_much_memory
+from reconciler.manifest.expand.room import Room, too_large
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
 from reconciler.manifest.expand.template import (
     Template,
@@ -43,6 +42,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.generated import Generated, Rollout, TaskOrigin
 from reconciler.model.shell import MAX_KEY
+from reconciler.model.typed_json import encode_json
 
 AT_MOST = 1_000
 """The default of `atMost`."""
@@ -149,6 +149,10 @@ class _Entry:
 
     def _is_size_valid(self) -> bool:
         """Checks the number of combinations before any is built."""
+        if len(self._axes) > limits.AXES:
+            facts = {"count": len(self._axes), "limit": limits.AXES}
+            self._report(Code.TOO_MANY_TASKS, ("forEach",), "axes", facts)
+            return False
         limit = int(self._for_each.get("atMost", AT_MOST))
         count = math.prod(map(len, self._axes.values()))
         if count > limit:
@@ -157,7 +161,7 @@ class _Entry:
         if self._made.recurrence is not None and self._made.due is None:
             count = 0
         if count > self._room.tasks:
-            facts = {"count": count, "limit": limits.GENERATED_TASKS}
+            facts = {"count": count, "limit": limits.TASKS}
             self._report(Code.TOO_MANY_TASKS, (), "run", facts)
             return False
         self._room.tasks -= count
@@ -215,13 +219,12 @@ class _Entry:
             if key is None or self._is_taken(key, row, rows):
                 continue
             rows[key.lower()] = row
-            task, size = fill(values)
+            task = fill(values)
             texts = {name: value for name, value in own.items() if value is not None}
             if self._prompt_in_file:
                 made.values[key] = values
-                size += getsizeof(values)
-            if not self._room.take(size, texts):
-                self._made.findings.append(too_much_memory(self._name))
+            if not self._room.take(len(encode_json((task, texts)))):
+                self._made.findings.append(too_large(self._name))
                 return
             made.tasks[key] = task
             made.origins[key] = TaskOrigin(

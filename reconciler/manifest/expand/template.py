@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
-from sys import getsizeof
 from typing import Any
 
 from reconciler.manifest.expand.periods import Period, Unit
@@ -19,7 +18,6 @@ from reconciler.manifest.expand.rows import Row
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.schema_findings import similar
 from reconciler.model import limits
-from reconciler.model.canonical import texts_in
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.value import Value
@@ -80,46 +78,29 @@ def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
             yield from templates_in(below, (*path, name))
 
 
-Filler = Callable[[Values], tuple[Any, int]]
-"""Takes the values of a task; returns a JSON value and the bytes that it takes in memory."""
+Filler = Callable[[Values], Any]
+"""Takes the values of a task; returns a JSON value."""
 
 
 def compile_template(value: Any) -> Filler:
     """A function that fills the templates of a JSON value, which are parsed once for all tasks. A
     part without templates is the same object in each result."""
     if not _has_templates(value):
-        constant = value, sum(map(getsizeof, texts_in(value)))
-        return lambda _: constant
+        return lambda _: value
     if isinstance(value, str):
-        template = Template(value)
-
-        def fill_text(values: Values) -> tuple[str, int]:
-            text = template.fill(values)
-            return text, getsizeof(text)
-
-        return fill_text
+        return Template(value).fill
     if isinstance(value, dict):
         members = [(n, compile_template(part)) for n, part in value.items() if _has_templates(part)]
-        names = {name for name, _ in members}
-        rest = [part for name, part in value.items() if name not in names]
-        fixed = sum(map(getsizeof, texts_in(rest)))
 
-        def fill_members(values: Values) -> tuple[Any, int]:
-            made, size = value.copy(), fixed
+        def fill_members(values: Values) -> Any:
+            made = value.copy()
             for name, fill in members:
-                made[name], more = fill(values)
-                size += more
-            return made, size + getsizeof(made)
+                made[name] = fill(values)
+            return made
 
         return fill_members
     items = [compile_template(below) for below in value]
-
-    def fill_items(values: Values) -> tuple[Any, int]:
-        filled = [fill(values) for fill in items]
-        made = [item for item, _ in filled]
-        return made, getsizeof(made) + sum(size for _, size in filled)
-
-    return fill_items
+    return lambda values: [fill(values) for fill in items]
 
 
 def _has_templates(value: object) -> bool:
