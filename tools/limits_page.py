@@ -29,7 +29,6 @@ _ROWS = (
     ("A path in a file", f"{limits.PATH_CHARACTERS:,} characters", "path"),
     ("A saved plan", _mib(limits.SAVED_PLAN_BYTES), "file"),
     ("A file of the cache", _mib(limits.CACHED_FILE_BYTES), "file"),
-    ("Tasks in the cache of `status --notify`", f"{limits.DONE_TASKS:,}", "file"),
     ("Nested levels of a recorded, planned or cached value", f"{limits.STORED_DEPTH}", "value"),
     ("A state file, and its journal", _mib(limits.STATE_FILE_BYTES), "file"),
     ("A shared state", _mib(limits.STATE_BYTES), "read"),

@@ -172,13 +172,6 @@ class Expectations:
                 self.problems.append(expect)  # one for each file; each task has its own, too
         return self._evaluation.of_all(statuses, expected)
 
-    def digest_of(self, record: Record) -> str:
-        """A digest of what is expected of a task, or a code if that is not known."""
-        expect = self._find(record)
-        if not isinstance(expect, Expectation):
-            return "" if expect is None else str(expect.code)
-        return digest([expect.pull_requests, expect.data])
-
     def _find(self, record: Record) -> Expectation | Diagnostic | None:
         """The expectation; None if there is none. If a manifest that may declare it is not valid,
         and the task was created with one, what is expected is unknown."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
@@ -26,9 +25,6 @@ from reconciler.state.model import Record, State
 from reconciler.system import memory
 from reconciler.tasks.delivery import Refusal, delivery_error
 from reconciler.tasks.status import TaskStatus, by_state
-
-if TYPE_CHECKING:
-    from reconciler.app.task_reader import TaskReader
 
 
 class RecordedTasks(Value, frozen=True):
@@ -73,13 +69,10 @@ class RecordedTasks(Value, frozen=True):
         """The records of those keys that have one."""
         return [self.state.records[ref] for ref in refs if ref in self.state.records]
 
-    def statuses(
-        self, refs: Sequence[TaskRef], reader: TaskReader | None = None
-    ) -> tuple[TaskStatus, ...]:
-        """The current status of each task, those that need a person first, as read by the `reader`
-        (None: the one with a cache). RemoteError."""
+    def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:
+        """The current status of each task, those that need a person first. RemoteError."""
         records = self.records(refs)
-        read = (reader or self.ctx.reader).statuses(records, self.ctx.connection.parallelism)
+        read = self.ctx.reader.statuses(records, self.ctx.connection.parallelism)
         read = self.expectations.evaluate(read, records)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]

@@ -25,7 +25,6 @@ class Traits(NamedTuple):
     - `exit_code`: of `--exit-code` for such a task: 0 done, 1 unsuccessful, 2 running, 3 waiting
     - `progress`: for the tasks that wait for it
     - `sign`, `color`: in reports; a color of `Palette`
-    - `is_news`: notifications report it as a failure
     - `label`: for readers; empty if it is the value
     """
 
@@ -33,7 +32,6 @@ class Traits(NamedTuple):
     progress: Progress
     sign: str
     color: str
-    is_news: bool = False
     label: str = ""
 
 
@@ -41,13 +39,13 @@ class TaskState(StrEnum):
     """In the order of tables: states that need a person come first."""
 
     WAITING = "waiting", Traits(3, Progress.UNFINISHED, "?", "yellow")
-    FAILED = "failed", Traits(1, Progress.FAILED, "x", "red", is_news=True)
-    UNMET = "unmet", Traits(1, Progress.FAILED, "x", "red", is_news=True)
+    FAILED = "failed", Traits(1, Progress.FAILED, "x", "red")
+    UNMET = "unmet", Traits(1, Progress.FAILED, "x", "red")
     UNKNOWN = "unknown", Traits(1, Progress.UNKNOWN, "x", "red")
     GONE = "gone", Traits(1, Progress.FAILED, "x", "red")
     NOT_VISIBLE = "notVisible", Traits(1, Progress.UNFINISHED, "x", "red", label="not visible")
     UNRESOLVED = "unresolved", Traits(1, Progress.FAILED, "x", "red")
-    STOPPED = "stopped", Traits(1, Progress.FAILED, "x", "red", is_news=True)
+    STOPPED = "stopped", Traits(1, Progress.FAILED, "x", "red")
     CANCELLED = "cancelled", Traits(1, Progress.FAILED, "x", "red")
     RUNNING = "running", Traits(2, Progress.UNFINISHED, "~", "cyan")
     DONE = "done", Traits(0, Progress.DONE, "=", "green")

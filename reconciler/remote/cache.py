@@ -24,7 +24,6 @@ from reconciler.system.cache import UserCache
 
 T = TypeVar("T")
 _VERSION = 1
-_SHORT_ENTRY = 200
 _MAX_ENTRY = 1 << 16
 """In bytes. What is larger is read again each time, so that the cache stays small."""
 _MAX_FILE = 64 << 20
@@ -48,16 +47,12 @@ class TaskCache(Generic[T]):
         caller: Identity,
         of: type[T],
         scrub: Callable[[str], str] = str,
-        *,
-        most: int | None = None,
     ) -> None:
-        """`most` is the number of short entries that a file may have if others may write it."""
         owner = json.dumps([service, caller.id, caller.organization, caller.team])
         self._name = f"{kind}-{hashlib.sha256(owner.encode()).hexdigest()[:32]}.json"
         self._files = files
         self._type = of
         self._scrub = scrub
-        self._most = most
         self._changed = False
 
     def get(self, task: TaskId) -> T | None:
@@ -92,10 +87,7 @@ class TaskCache(Generic[T]):
     @cached_property
     def _entries(self) -> dict[str, Raw]:
         """The entries in the file, decoded when they are needed: there may be very many."""
-        size = limits.CACHED_FILE_BYTES if self._most is None else self._most * _SHORT_ENTRY
-        data = self._files.read(self._name, most=size) or b"{}"
-        if self._most is not None and data.count(b",") > self._most:
-            return {}
+        data = self._files.read(self._name, most=limits.CACHED_FILE_BYTES) or b"{}"
         try:
             content = members(data)
             version = decode_as(int, content["version"])

@@ -1,4 +1,4 @@
-"""The session of requests with one address: the service, or a webhook."""
+"""The session of requests with one address, that of the service."""
 
 from __future__ import annotations
 

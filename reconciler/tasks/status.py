@@ -146,13 +146,6 @@ class OpenRequest(Value, frozen=True):
         return " ".join(map(shell_word, self.command))
 
 
-class News(Value, frozen=True):
-    """Recent requests and failed tasks, for a notification."""
-
-    waiting: tuple[OpenRequest, ...] = ()
-    failed: tuple[TaskStatus, ...] = ()
-
-
 def open_requests(status: TaskStatus) -> tuple[OpenRequest, ...]:
     """The requests of a task, oldest first; none unless it waits for a person."""
     if status.state is not TaskState.WAITING:
@@ -161,18 +154,6 @@ def open_requests(status: TaskStatus) -> tuple[OpenRequest, ...]:
     if not requests and status.parked:
         requests.append(_tool_request(status))
     return tuple(requests)
-
-
-def find_news(statuses: Iterable[TaskStatus], since: datetime) -> News:
-    """Requests and failures at `since` or later, and those without a time: a duplicate
-    notification is better than none."""
-    known = list(statuses)
-    requests = (request for status in known for request in open_requests(status))
-    failed = (status for status in known if status.state.traits.is_news)
-    return News(
-        tuple(r for r in requests if r.since is None or r.since >= since),
-        tuple(s for s in failed if s.summary.at is None or s.summary.at >= since),
-    )
 
 
 def _approval_request(status: TaskStatus, approval: Approval) -> OpenRequest:

@@ -7,25 +7,20 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import closing
 from html import unescape
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 from ruamel.yaml import YAML
 
 from reconciler import __version__
-from reconciler.embedded.app import App
-from reconciler.embedded.scenarios import scenario_of
 from reconciler.model.address import REPOSITORY
 from tests.support.action_runner import metadata, quick_python
 from tests.support.checkout import checkout, git
 from tests.support.doc_blocks import ROOT, blocks, environment, shell
-from tests.support.embedded_server import running_app, running_server
+from tests.support.embedded_server import running_server
 from tests.support.git_server import bare_repository
 from tests.support.token_exchange import ID_TOKEN, token_exchange
-from tests.support.webhook import webhook
 from tools.commands_page import commands_pages
 from tools.manifest_page import manifest_page
 from tools.reference import outdated
@@ -136,7 +131,7 @@ def test_the_workflows_have_minimal_permissions_and_pinned_actions(path: Path) -
     loaded = YAML(typ="safe", pure=True).load(text)
     assert loaded["permissions"] == {}
     assert "env" not in loaded
-    allowed = {"apply": {"contents"}, "plan": {"pull-requests"}, "results": {"pull-requests"}}
+    allowed = {"apply": {"contents"}, "plan": {"pull-requests"}, "results": {"issues"}}
     for name, job in loaded["jobs"].items():
         writes = {scope for scope, right in job["permissions"].items() if right == "write"}
         has_token = "id-token" in writes
@@ -154,7 +149,7 @@ def test_the_workflows_have_minimal_permissions_and_pinned_actions(path: Path) -
             access = {**options, **step.get("env", {})}
             for variable in ("access-token", "PULUMI_ACCESS_TOKEN"):
                 assert access.get(variable, TOKEN_OF_THE_RUN) == TOKEN_OF_THE_RUN
-    assert set(re.findall(r"secrets\.(\w+)", text)) <= {"TASKCTL_NOTIFY_URL"}
+    assert set(re.findall(r"secrets\.(\w+)", text)) == set()
 
 
 def test_all_workflows_pin_the_same_commit_of_each_action() -> None:
@@ -237,59 +232,6 @@ def test_the_other_ci_files_are_valid() -> None:
     ):
         ended = run("check-jsonschema", "--builtin-schema", schema, *more, path)
         assert ended.returncode == 0, ended.stdout
-
-
-@pytest.mark.tools
-def test_the_scheduled_job_notifies_once_and_reads_done_tasks_once(tmp_path: Path) -> None:
-    path = ROOT / "examples" / "ci" / "github-notify.yml"
-    (job,) = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["jobs"].values()
-    (step,) = [step for step in job["steps"] if step.get("id") == "notify"]
-    tasks = "  done: {message: finishing it}\n"
-    clone = cloned(tmp_path, MANIFEST.replace("Do it.", "failing to do it.") + tasks)
-    scenario = scenario_of("by-prompt", 0.01)
-    app = CountedApp(tmp_path / "cloud.db", scenario=scenario)
-    with closing(app), running_app(app) as url, webhook() as hook:
-        env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
-        env["TASKCTL_NOTIFY_URL"] = hook.url
-        env["TASKCTL_CACHE_DIR"] = str(tmp_path / "first")
-        assert step["env"].keys() <= env.keys()
-        made = "taskctl state init git:origin; taskctl apply --state git:origin --yes --wait"
-        ended = shell(made, clone, env)
-        assert ended.returncode == 1, ended.stderr
-        shutil.rmtree(tmp_path / "first", ignore_errors=True)
-        app.paths.clear()
-        ended = shell(step["run"], clone, env)
-        assert ended.returncode == 0, ended.stderr
-        assert [sent["text"].splitlines()[0] for sent in hook.sent] == ["taskctl: 1 failed"]
-        assert len({path for path in app.paths if path.endswith("/events")}) == 2
-        kept = restored(tmp_path / "first", tmp_path / "second")
-        assert kept
-        assert not [data for data in kept if b"failing" in data or b"finishing" in data]
-        app.paths.clear()
-        ended = shell(step["run"], clone, {**env, "TASKCTL_CACHE_DIR": str(tmp_path / "second")})
-        assert ended.returncode == 0, ended.stderr
-        assert (
-            len({path for path in app.paths if path.endswith("/events")}) == 1
-        )  # of the failed one
-
-
-class CountedApp(App):
-    """Notes the path of each request."""
-
-    paths: ClassVar[list[str]] = []
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        self.paths.append(environ["PATH_INFO"])
-        return super().__call__(environ, start_response)
-
-
-def restored(folder: Path, new: Path) -> list[bytes]:
-    """What an artifact makes of a folder: the same files, without their modes."""
-    shutil.copytree(folder, new, copy_function=shutil.copyfile)
-    files = [path for path in new.rglob("*") if path.is_file()]
-    for path in new.rglob("*"):
-        path.chmod(0o644 if path.is_file() else 0o755)
-    return [path.read_bytes() for path in files]
 
 
 @pytest.mark.tools

@@ -400,39 +400,20 @@ def _extended(file: Path) -> None:
         opened.truncate(limits.CACHED_FILE_BYTES + 1)
 
 
-def _stuffed(file: Path) -> None:
-    """With short entries, whose values take many times more memory than their text."""
-    entries = ",".join(f'"{number}":0' for number in range(limits.DONE_TASKS))
-    file.write_text(file.read_text().replace('{"entries":{', f'{{"entries":{{{entries},'))
-
-
-@pytest.mark.parametrize(
-    ("command", "enlarge"),
-    [
-        pytest.param("status", _extended, marks=pytest.mark.reaches("CACHED_FILE_BYTES")),
-        pytest.param("status --notify", _stuffed, marks=pytest.mark.reaches("DONE_TASKS")),
-    ],
-    ids=["bytes", "tasks"],
-)
+@pytest.mark.reaches("CACHED_FILE_BYTES")
 def test_a_file_of_the_cache_that_is_too_large_is_replaced(
-    tmp_path: Path,
-    cache_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    measure: Measure,
-    command: str,
-    enlarge: Callable[[Path], None],
+    tmp_path: Path, cache_folder: Path, measure: Measure
 ) -> None:
     page = partial(_answered, kind="honest")
     with _recorded(tmp_path, measure, "  a: {message: x}\n", page) as (url, asked):
-        monkeypatch.setenv("TASKCTL_NOTIFY_URL", f"{url}/hook")
 
         def reads() -> int:
             asked.clear()
-            measured = measure(*command.split(), "--backend", url)
+            measured = measure("status", "--backend", url)
             assert (measured.code, measured.mib < MOST_FOR_A_FILE) == (0, True)
             return sum("events" in path for path in asked)
 
         assert (reads(), reads()) == (1, 0)
         (file,) = (cache_folder / "taskctl").iterdir()
-        enlarge(file)
+        _extended(file)
         assert (reads(), reads()) == (1, 0)

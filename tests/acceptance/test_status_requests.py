@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,49 +72,6 @@ def test_a_second_look_reads_the_list(sandbox: Sandbox, server: FaultServer, com
     asked(sandbox, server, "status")
     requests, _ = asked(sandbox, server, command)
     assert requests.total() <= 3, requests
-
-
-def notifying(sandbox: Sandbox, server: FaultServer) -> tuple[Counter[str], Any]:
-    """The requests of a scheduled job whose cache contains no text, and its document."""
-    sandbox.env = {"TASKCTL_NOTIFY_URL": f"{server.url}/hook"}
-    found = asked(sandbox, server, "status", "--notify")
-    (file,) = sandbox.cache.iterdir()
-    entries = json.loads(file.read_text())["entries"]
-    ids = {f"acme/{task.shown['id']}" for task in server.world.tasks}
-    assert entries.keys() <= ids
-    assert all(re.fullmatch("sha256:[0-9a-f]{64}", entry) for entry in entries.values())
-    return found
-
-
-def test_a_scheduled_job_reads_only_tasks_that_were_not_done(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
-    end_all(server)
-    end(server.world.tasks[3], agent_event("error", message="No."))
-    for events in (MANY, 1):
-        requests, document = notifying(sandbox, server)
-        assert requests["events"] == events
-        assert requests.total() - events <= 6, requests
-        assert statuses(document) == {"done": MANY - 1, "failed": 1}
-    end(server.world.tasks[5], agent_event("error", message="No."))
-    requests, document = notifying(sandbox, server)
-    assert requests["events"] == 2
-    assert statuses(document) == {"done": MANY - 2, "failed": 2}
-
-
-def test_a_scheduled_job_evaluates_again_what_is_expected_now(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
-    end_all(server)
-    notifying(sandbox, server)
-    expecting = {"k4": {"expect": {"data": {"type": "object"}}}}
-    tasks = {
-        key: {**task, **expecting.get(key, {})} for key, task in as_tasks(prompts(MANY)).items()
-    }
-    sandbox.write(tasks)
-    requests, document = notifying(sandbox, server)
-    assert requests["events"] == 1
-    assert statuses(document) == {"done": MANY - 1, "unmet": 1}
 
 
 @pytest.mark.parametrize(

@@ -9,38 +9,22 @@ import requests
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.service import Created
 from reconciler.remote.exchange import Exchange
-from reconciler.remote.notification import send_notification
 from reconciler.remote.session import AddressSession
-from tests.support.client_tools import OPEN, TOKEN, cause, create_body, make_client
+from tests.support.client_tools import cause, make_client
 from tests.support.endless import endless_redirect
 from tests.support.fault_server import FaultServer
-from tests.support.webhook import webhook
+from tests.support.recorder import recorder
 
 FEW = 16 << 20
 """More bytes than the buffers between two sockets hold, and less than a response may have."""
-
-
-@pytest.mark.parametrize("order", ["SW", "WS", "SWSW", "WSWS"])
-def test_service_and_webhook_get_only_what_is_theirs(order: str) -> None:
-    with FaultServer() as server, webhook() as hook, make_client(server.url) as client:
-        for name in order:
-            if name == "S":
-                assert isinstance(client.create_task("acme", create_body(), OPEN), Created)
-            else:
-                assert send_notification(hook.url, "Look.") is None
-        assert hook.credentials == [None] * order.count("W")
-        assert [sent["text"] for sent in hook.sent] == ["Look."] * order.count("W")
-        assert len(server.posts) == order.count("S")
-        assert {call.headers["Authorization"] for call in server.calls} == {f"token {TOKEN}"}
 
 
 @pytest.mark.parametrize("used_before", [False, True])
 def test_a_session_refuses_every_other_address(*, used_before: bool) -> None:
     """Also while it has a connection: the adapter would send to the only pool that it has."""
     exchange = Exchange(60, 60, 60)
-    with webhook() as own, webhook() as other, AddressSession(own.url) as session:
+    with recorder() as own, recorder() as other, AddressSession(own.url) as session:
         with exchange:
             if used_before:
                 request = session.prepare_request(requests.Request("POST", own.url, json={}))
@@ -57,23 +41,19 @@ def test_a_session_refuses_every_other_address(*, used_before: bool) -> None:
 
 def test_a_session_has_no_credentials_and_accepts_no_cookies() -> None:
     exchange = Exchange(60, 60, 60)
-    with webhook() as hook, AddressSession(hook.url) as session, exchange:
-        hook.headers = {"Set-Cookie": "a=b; Path=/"}
+    with recorder() as server, AddressSession(server.url) as session, exchange:
+        server.headers = {"Set-Cookie": "a=b; Path=/"}
         assert dict(session.headers) == {}
-        request = session.prepare_request(requests.Request("POST", hook.url, json={}))
+        request = session.prepare_request(requests.Request("POST", server.url, json={}))
         with closing(session.open(request, exchange)) as response:
             assert response.headers["Set-Cookie"]
         assert len(session.cookies) == 0
 
 
 def test_a_redirect_with_an_endless_body_is_not_read() -> None:
-    with FaultServer() as elsewhere:
-        with endless_redirect(elsewhere.url) as server:
-            with make_client(server.url) as client, pytest.raises(RemoteError) as caught:
-                client.identity()
-            why = send_notification(f"{server.url}/hook", "Look.")
+    with FaultServer() as elsewhere, endless_redirect(elsewhere.url) as server:
+        with make_client(server.url) as client, pytest.raises(RemoteError) as caught:
+            client.identity()
         assert cause(caught)[0] is Code.REDIRECTED
-        assert why is not None
-        assert (why.case, why.facts["status"]) == ("notify.redirect", 302)
         assert server.sent < FEW
         assert elsewhere.calls == []

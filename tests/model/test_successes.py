@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import pytest
 
-from reconciler.app.done_tasks import statuses_without_texts
 from reconciler.app.expectations import Evaluation, Expectations
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.task_reader import ReadPosition, TaskReader, event_cache
@@ -45,7 +43,6 @@ WANTED: dict[str, dict[str, object] | None] = {
     "a": {"required": ["a"]},
     "b": {"required": ["b"]},
 }
-READERS = ("status", "status without texts")
 
 
 class Course(NamedTuple):
@@ -126,8 +123,7 @@ class Steps:
                 yield f"{wanted} is expected", course._replace(wanted=wanted)
         if course.cached:
             yield "the cache is emptied", course._replace(cached=())
-        for reader in READERS:
-            yield reader, self._read(course, reader)
+        yield "status", self._read(course)
         yield "apply", self._apply(course)
 
     # taskctl
@@ -137,7 +133,7 @@ class Steps:
         known = {"done": course.done, "met": course.met, "expects": True}
         return plan_values.state([replace(record, **known)])
 
-    def _read(self, course: Course, how: str) -> Course:
+    def _read(self, course: Course) -> Course:
         """A status, and what is wrong with it."""
         files, client = Files(course.cached), Client(course.events)
         context: Any = SimpleNamespace(
@@ -146,12 +142,10 @@ class Steps:
             service="https://api.example.com",
             connection=SimpleNamespace(parallelism=1),
             reader=_reader(client, files),
-            fresh_reader=_reader(client),
         )
         state = self._state(course)
         tasks = RecordedTasks(context, state, self._manifests[course.wanted])
-        statuses = tasks.statuses if how == "status" else partial(statuses_without_texts, tasks)
-        (found,) = statuses(list(state.records))
+        (found,) = tasks.statuses(list(state.records))
         wrong = ""
         if found.state is not _verdict(course):
             wrong = f"{found.state} for {_verdict(course)}"
@@ -266,7 +260,6 @@ def _as_read(self: Standing, record: Record, *success: Success | None) -> Progre
 
 BROKEN: list[tuple[object, str, Callable[..., object], str]] = [
     (TaskCache, "put", _put_without_words, "unmet for done"),
-    (Expectations, "digest_of", lambda *_: "", "done for unmet"),
     (progress, "recorded_success", _whatever_was_met, "created for stopped"),
     (Standing, "of_record", _as_read, "after for created"),
 ]

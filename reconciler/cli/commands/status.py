@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import READS, SELECTION, duration, option
+from reconciler.cli.options import READS, SELECTION, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
@@ -55,18 +53,6 @@ def _states(
         help="Exit 1 if some tasks failed; otherwise 3 if some wait for a person, 2 if some are "
         "running, 0 if all are done.",
     ),
-    option(
-        "--notify",
-        is_flag=True,
-        help="Notify the webhook in TASKCTL_NOTIFY_URL of newly waiting and failed tasks.",
-    ),
-    option(
-        "--notify-since",
-        type=duration,
-        default="1h",
-        help="With --notify: report changes within this time, which must be at least the interval "
-        "of the schedule.",
-    ),
     *READS,
     formats=KEYS,
     examples=[
@@ -80,7 +66,6 @@ def _states(
             "taskctl status --status failed --format keys",
             "print only the keys of failed tasks, one per line",
         ),
-        ("taskctl status --notify -q", "in a scheduled job: notify a chat of changes"),
         (
             "taskctl status --exit-code -q",
             "in scripts: exit 0 (done), 2 (running), 3 (waiting) or 1 (failed)",
@@ -92,23 +77,17 @@ def command(
     selectors: tuple[str, ...],
     states: frozenset[TaskState],
     exits: bool,
-    notify: bool,
-    notify_since: timedelta,
 ) -> int:
     """Show the status of recorded tasks, and their open requests. Changes nothing.
 
     The service only reports running or idle; the other statuses are derived from its events. A task
     that is unmet, gone, stopped, cancelled or unresolved counts as failed.
     """
-    from reconciler.app.status import NOTIFY_URL, Notify, status
-    from reconciler.render.notification import notification_text
+    from reconciler.app.status import status
     from reconciler.tasks.status import exit_code
 
     out = call.out
-    if notify and not os.environ.get(NOTIFY_URL, "").strip():
-        raise UsageError("notifyUrl", variable=NOTIFY_URL)
-    news = Notify(notify_since, notification_text) if notify else None
-    report = status(call.ctx, selectors, states=states, notify=news)
+    report = status(call.ctx, selectors, states=states)
     _show(out, report, Severity.ERROR if exits else Severity.WARNING)
     return exit_code(report.statuses) or int(bool(report.diagnostics)) if exits else 0
 
