@@ -39,6 +39,7 @@ from reconciler.plan.progress import TaskProgress
 from reconciler.state.attempt import Baseline
 from reconciler.state.edit import mark_done, update_declared
 from reconciler.state.model import Aged
+from reconciler.state.session import Outcome
 from reconciler.system import memory
 
 if TYPE_CHECKING:
@@ -161,11 +162,8 @@ class Wave:
             budgets=plan.budgets,
             held=sum(task.action is Action.HELD for task in plan.tasks),
         )
-        if stop.exit_code is None:
-            self._refresh(report)
-            if is_first and plan.complete and self._has_resolved_all(report):
-                self._session.mark_compared(self._compared_whole(plan.options))
-        applied = Applied(self._save(report), plan, stop.exit_code)
+        outcome = Outcome() if stop.exit_code is not None else self._outcome(plan, report)
+        applied = Applied(self._save(report, outcome), plan, stop.exit_code)
         self._ctx.known_state = self._ctx.known_state.followed_by(self.state)
         return applied
 
@@ -291,19 +289,20 @@ class Wave:
         found = dict(waited_totals(attempts, settle, self._ages, self._ctx.clock.boot()))
         self._session.append(*([Aged(found)] if found else ()))
 
-    def _refresh(self, report: ApplyReport) -> None:
-        """Records the outputs of the tasks that were read or listed, as they were seen last."""
+    def _outcome(self, plan: Plan, report: ApplyReport) -> Outcome:
+        """The tasks as they were seen last, and the baselines that were compared whole."""
         changed = {result.task_id for result in report.tasks if result.updated}
-        self._session.refresh([task for task in self._seen if task.id not in changed])
-        self._seen = []
+        seen = [task for task in self._seen if task.id not in changed]
+        is_whole = self._follows is None and plan.complete and self._has_resolved_all(report)
+        return Outcome(seen, self._compared_whole(plan.options) if is_whole else {})
 
-    def _save(self, report: ApplyReport) -> ApplyReport:
+    def _save(self, report: ApplyReport, outcome: Outcome) -> ApplyReport:
         """Saves the state; a failure is added to the report."""
         try:
             self._session.append(*update_declared(self._session.state, self._space.desired))
             self._session.append(*mark_done(self._session.state, self._planning.done))
             self._note_waited()
-            self._session.close()  # which writes the state, and releases the lock
+            self._session.close(outcome)  # which writes the state, and releases the lock
         except StateError as problem:
             new = (found for found in problem.diagnostics if found not in report.diagnostics)
             return replace(report, diagnostics=(*report.diagnostics, *new))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Self
 
 from reconciler.model.codes import Code
@@ -18,7 +19,7 @@ from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.model.mark import mint
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import TaskRef
-from reconciler.model.value import replace
+from reconciler.model.value import Value, replace
 from reconciler.state.attempt import Baseline, KeyNotes, RecordChange, Run, kept_outputs
 from reconciler.state.ledger import Ledger
 from reconciler.state.location import Claim, StateLocation, Taken
@@ -41,6 +42,22 @@ def _refuse_moved(state: State, display_name: str) -> None:
         raise StateError.of(Code.STATE_MOVED, move.stage, file=display_name, place=move.place)
 
 
+class Outcome(Value, frozen=True):
+    """What a run has found out besides its events. It is saved only along with changes, or if it
+    has the first baseline of an organization.
+
+    `seen` are tasks that were just read: their outputs are recorded. `compared` are the baselines,
+    by organization, of an apply of all manifests that has compared every key: the tasks in them are
+    no look-alikes from now on.
+    """
+
+    seen: Sequence[RemoteTask] = ()
+    compared: Mapping[str, Baseline] = MappingProxyType({})
+
+
+_NOTHING = Outcome()
+
+
 class Session:
     """Exclusive access to a state, from `open` to `close`. Thread-safe.
 
@@ -54,11 +71,9 @@ class Session:
         self._had_events = bool(taken.events)
         self._saved: State | None = None
         self._ledger = Ledger(taken.saved)
-        self._compared: Mapping[str, Baseline] = {}
         self._guard = threading.Lock()
         self._marks: set[str] | None = None
         self._view: State | None = None
-        self._seen: dict[str, Mapping[str, object]] = {}
         self._closed = False
         self._fold(taken.events)
         self._saved = taken.saved  # until the current state certainly differs
@@ -157,7 +172,7 @@ class Session:
                 then.callback(self._held.release)
                 self._held.note_edit()
                 self._fold(self._signed(events))
-                self._save(last=True)
+                self._save(_NOTHING, last=True)
         except StateError as problem:
             raise _of_edit(problem) from problem
 
@@ -179,34 +194,23 @@ class Session:
         with self._guard:
             self._ledger, self._view, self._marks = Ledger(state), None, None
 
-    def refresh(self, tasks: Iterable[RemoteTask]) -> None:
-        """Updates the outputs of tasks just read; they are saved only along with other changes."""
-        self._seen = {task.id: task.raw for task in tasks}
-
-    def mark_compared(self, baselines: Mapping[str, Baseline]) -> None:
-        """Call it once an apply of all manifests has compared every key: the tasks in the
-        `baselines` that it read, by organization, are no look-alikes from now on. Except for the
-        first of an organization, they are saved only along with other changes.
-        """
-        self._compared = baselines
-
-    def save(self) -> None:
+    def save(self, outcome: Outcome = _NOTHING) -> None:
         """Saves the state, if it changed, and clears the journal.
 
         An unchanged state file stays the same, byte for byte. If it raises StateError, the journal
         still has everything, and the next run continues from it.
         """
         with self._log.paused():
-            self._save(last=False)
+            self._save(outcome, last=False)
 
-    def close(self) -> None:
+    def close(self, outcome: Outcome = _NOTHING) -> None:
         """Saves, and releases the lock even if that fails. May be called again."""
         if self._closed:
             return
         self._closed = True
         with self._log.paused(), ExitStack() as then:
             then.callback(self._held.release)
-            self._save(last=True)
+            self._save(outcome, last=True)
 
     def __enter__(self) -> Self:
         return self
@@ -219,43 +223,42 @@ class Session:
             self._ledger.add(events)
             self._view = None
 
-    def _save(self, *, last: bool) -> None:
+    def _save(self, outcome: Outcome, *, last: bool) -> None:
         held = self._held
         held.check_held()
         state = self.state.pruned()
-        if self._is_worth_saving(state):
-            state = self._with_compared(state).pruned()
-            state = self._with_refreshed(replace(state, serial=state.serial + 1))
+        if self._is_worth_saving(state, outcome):
+            state = _with_compared(state, outcome.compared).pruned()
+            state = _with_seen(replace(state, serial=state.serial + 1), outcome.seen)
             state = held.save(state, last=last)
             with self._guard:
                 self._saved = self._view = state
                 self._ledger = Ledger(state)
         held.clear_log(state)
 
-    def _is_worth_saving(self, state: State) -> bool:
+    def _is_worth_saving(self, state: State, outcome: Outcome) -> bool:
         """A new state without content needs no file."""
         has_content = state.records or state.attempts or state.keys or state.retired
-        is_first = bool(self._compared.keys() - state.latest.keys())
+        is_first = bool(outcome.compared.keys() - state.latest.keys())
         return bool(self._held.exists or has_content) and (is_first or state != self._saved)
 
-    def _with_compared(self, state: State) -> State:
-        if not self._compared:
-            return state
-        names = {org_name: baseline.name for org_name, baseline in self._compared.items()}
-        known = {baseline.name: baseline for baseline in self._compared.values()}
-        return replace(
-            state,
-            latest={**state.latest, **names},
-            baselines={**state.baselines, **known},
-        )
 
-    def _with_refreshed(self, state: State) -> State:
-        fresh = {}
-        for ref, record in state.records.items():
-            raw = self._seen.get(record.task_id)
-            if raw is not None and (outputs := kept_outputs(raw)) != record.outputs:
-                fresh[ref] = replace(record, outputs=outputs)
-        return replace(state, records={**state.records, **fresh}) if fresh else state
+def _with_compared(state: State, compared: Mapping[str, Baseline]) -> State:
+    if not compared:
+        return state
+    names = {org_name: baseline.name for org_name, baseline in compared.items()}
+    known = {baseline.name: baseline for baseline in compared.values()}
+    latest, baselines = {**state.latest, **names}, {**state.baselines, **known}
+    return replace(state, latest=latest, baselines=baselines)
+
+
+def _with_seen(state: State, seen: Iterable[RemoteTask]) -> State:
+    read, fresh = {task.id: task.raw for task in seen}, {}
+    for ref, record in state.records.items():
+        raw = read.get(record.task_id)
+        if raw is not None and (outputs := kept_outputs(raw)) != record.outputs:
+            fresh[ref] = replace(record, outputs=outputs)
+    return replace(state, records={**state.records, **fresh}) if fresh else state
 
 
 _OF_EDITS = (

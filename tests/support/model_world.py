@@ -42,7 +42,7 @@ from reconciler.state.held_head import HeldHead
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim, HeldState
 from reconciler.state.model import Aged, Event, Record, State
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import Outcome, Session, read_state
 from reconciler.state.shared import SharedState
 from reconciler.system.cache import UserCache
 from tests.support.plan_values import NOW
@@ -203,9 +203,7 @@ class World:
         except BaseException:
             session.close()
             raise
-        if baselines is not None:
-            session.mark_compared(baselines)
-        session.close()
+        session.close(Outcome(compared=baselines or {}))
         return report
 
     def _run(

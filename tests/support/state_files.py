@@ -77,4 +77,3 @@ def folder_contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 def save_history(path: Path, *, count: int = 4) -> None:
     with open_at(path) as session:
         session.append(*history(count))
-        session.mark_compared({})

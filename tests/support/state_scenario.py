@@ -46,7 +46,6 @@ def work(path: Path, confirmed: Callable[[str], None]) -> None:
             if number == 1:
                 session.save()
                 confirmed("saved")
-        session.mark_compared({})
     confirmed("closed")
 
 

@@ -12,7 +12,7 @@ from reconciler.state.edit import push
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import Outcome, Session, read_state
 from tests.support.plan_values import ME, NOW, attempt, record
 
 BACKEND = "https://api.example.com"
@@ -23,7 +23,7 @@ def ended(path: Path, *compared: Baseline, key: str = "a") -> State:
     """The state after an apply that has compared every key."""
     with Session.open(LocalState(path), Claim(BACKEND, "apply")) as session:
         session.append(Recorded(record(key, f"id-{key}")))
-        session.mark_compared({baseline.org_name: baseline for baseline in compared})
+        session.close(Outcome(compared={baseline.org_name: baseline for baseline in compared}))
     return read_state(LocalState(path), backend=BACKEND)
 
 
@@ -65,7 +65,7 @@ def test_a_pushed_state_forgets_what_was_compared(path: Path) -> None:
     with Session.open(LocalState(path), Claim(BACKEND, "apply")) as session:
         tried = attempt("b", NOW, baseline=FIRST.name, waited=7.0)
         session.append(BaselineRead(FIRST), Attempted(tried), Recorded(record("a", "t")))
-        session.mark_compared({"acme": SECOND})
+        session.close(Outcome(compared={"acme": SECOND}))
     state = read_state(LocalState(path), backend=BACKEND)
     assert state.compared("acme") == SECOND
     given = replace(state, serial=state.serial + 1)

@@ -23,7 +23,7 @@ from reconciler.state.ledger import fold
 from reconciler.state.local import HeldFile, LocalState
 from reconciler.state.location import Claim, StateLocation
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import Outcome, Session, read_state
 from tests.support.diagnostics import raises_with
 from tests.support.state_files import folder_contents, open_at, save_history, sibling
 from tests.support.state_samples import (
@@ -98,13 +98,13 @@ def test_a_save_without_changes_does_not_write(path: Path) -> None:
     with open_at(path) as session:
         session.append(Recorded(record(2)))
         session.append(Closed("2026-01-01T00:00:00.000001Z", "of no attempt"))
-        session.refresh([RemoteTask("acme", "id-2", {"status": "done"})])
+        session.close(Outcome([RemoteTask("acme", "id-2", {"status": "done"})]))
     assert folder_contents(path.parent) == before
 
 
 def test_a_new_empty_state_creates_no_file(path: Path) -> None:
-    with open_at(path) as session:
-        session.mark_compared({})
+    with open_at(path):
+        pass
     assert folder_contents(path.parent) == {}
 
 
@@ -130,9 +130,8 @@ def test_outputs_are_saved_only_with_another_change(path: Path) -> None:
     save_history(path)
     with open_at(path) as session:
         seen = {"id": "id-2", "status": "done", "sharedAt": None, "surprise": 1}
-        session.refresh([RemoteTask("acme", "id-2", seen), RemoteTask("acme", "id-9", seen)])
-        assert session.state.records[record(2).ref].outputs["status"] == "idle"
         session.append(Recorded(record(7)))
+        session.close(Outcome([RemoteTask("acme", name, seen) for name in ("id-2", "id-9")]))
     records = read_state(LocalState(path), backend=BACKEND).records
     assert records[record(2).ref].outputs == {"status": "done"}
     assert records[record(7).ref].outputs == record(7).outputs
