@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -37,16 +37,6 @@ def digest(value: object) -> str:
     import hashlib  # costs OpenSSL's start-up, and `taskctl validate` mostly needs no digest
 
     return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
-
-
-def digest_of_parts(parts: Iterable[bytes]) -> str:
-    """The same for canonical JSON that is made in parts."""
-    import hashlib
-
-    found = hashlib.sha256()
-    for part in parts:
-        found.update(part)
-    return "sha256:" + found.hexdigest()
 
 
 def map_texts(change: Callable[[str], str], value: object, *, names: bool = False) -> Any:

@@ -94,7 +94,10 @@ def _read(data: Raw) -> Plan:
         tasks = items(whole["tasks"])
     except ShapeError as problem:
         raise problem.under("tasks") from None
-    return replace(plan, tasks=tuple(_task(raw, at) for at, raw in enumerate(tasks)))
+    read = tuple(_task(raw, at) for at, raw in enumerate(tasks))
+    if len({task.ref for task in read}) < len(read):
+        raise ShapeError("tasks", "repeated")
+    return replace(plan, tasks=read)
 
 
 def _task(data: Raw, at: int) -> PlannedTask:

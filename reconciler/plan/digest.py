@@ -1,7 +1,8 @@
 """Is this the plan that was confirmed? Pure.
 
 A plan's digest decides, for saved plans and `apply --expect-plan` alike: equal digests mean that
-apply would do the same, in the same circumstances. What is only informative (ages, notes, files and
+apply would do the same, in the same circumstances, and that a saved plan shows the same about it:
+somebody who changes what it shows makes it stale. What is only informative (ages, notes, files and
 lines, tasks without changes, the state's serial) does not count, so the digest is the same on every
 machine.
 """
@@ -12,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.model.canonical import ABSENT, canonical_json, digest, digest_of_parts
+from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.model.identity import Identity
@@ -20,20 +21,18 @@ from reconciler.model.remarks import Arg
 from reconciler.model.typed_json import builtins_of
 from reconciler.plan.options import PlanOptions, flag_of
 from reconciler.plan.periods import periods_of
-from reconciler.plan.plan import Action, Effect, Plan, PlannedTask
+from reconciler.plan.plan import Effect, Plan, PlannedTask
 
 VERSION = 1
 """To be increased when equal plans get a different digest."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
 _SHOWN = len("sha256:") + 16
-_TOGETHER = 1_000
-_NO_TASKS = b'"tasks":{}'  # in no text of canonical JSON, where quotes are escaped
 
 
 def plan_digest(plan: Plan) -> str:
     """`sha256:` and 64 hex digits; the order of tasks and of scope does not matter."""
-    return digest_of_parts(_canonical_parts(plan))
+    return digest(confirmed_content(plan))
 
 
 def short_digest(plan: Plan) -> str:
@@ -51,18 +50,6 @@ def confirmed_content(plan: Plan) -> Mapping[str, Any]:
     return _circumstances(plan) | {
         "tasks": {str(task.ref): _done(task) for task in _confirmed_tasks(plan)}
     }
-
-
-def _canonical_parts(plan: Plan) -> Iterator[bytes]:
-    """The canonical JSON of `confirmed_content`, made of some tasks at a time."""
-    before, after = canonical_json(_circumstances(plan) | {"tasks": {}}).split(_NO_TASKS)
-    gap = _NO_TASKS[:-1]
-    tasks = sorted(_confirmed_tasks(plan), key=lambda task: str(task.ref))
-    yield before + gap
-    for index in range(0, len(tasks), _TOGETHER):
-        some = {str(task.ref): _done(task) for task in tasks[index : index + _TOGETHER]}
-        yield (b"," if index else b"") + canonical_json(some)[1:-1]
-    yield b"}" + after
 
 
 def _confirmed_tasks(plan: Plan) -> Iterator[PlannedTask]:
@@ -84,12 +71,13 @@ def _circumstances(plan: Plan) -> dict[str, Any]:
 
 
 def _done(task: PlannedTask) -> dict[str, object]:
-    """What apply would do about one task; of a held one, what `apply --wait` may create later."""
+    """What apply would do about one task, and what a plan shows of that; of a held one, what
+    `apply --wait` may create later."""
     desired, record, effect = task.desired, task.record, task.effect
     is_held = effect is Effect.NOTHING
-    rollout = desired.origin.rollout if is_held and desired and desired.origin else None
+    origin = desired.origin if desired else None
     done = {
-        "replaces": task.action is Action.REPLACE,
+        "reason": None if is_held else task.reason.value,
         "taskId": task.task_id,
         "recordedId": record.task_id if record is not None else None,
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
@@ -97,19 +85,17 @@ def _done(task: PlannedTask) -> dict[str, object]:
         "inputs": digest(desired.inputs) if desired else None,
         "expect": desired.expect.digest if desired and desired.expect else None,
         "after": sorted(desired.after) if desired else None,
-        "rollout": builtins_of(rollout),
-        "sets": _replaced_values(task),
+        "generated": builtins_of(task.generated),
+        "template": digest([origin.key, origin.template]) if origin else None,
+        "rollout": builtins_of(origin.rollout) if origin and is_held else None,
+        "diff": digest(builtins_of(task.diff)) if task.diff else None,
+        "unattended": task.unattended,
+        "sets": sorted(task.patch),
         "records": sorted(task.only_recorded),
         "finishes": record.pending if record and effect in (Effect.FINISH, Effect.UPDATE) else None,
     }
-    does = "held" if is_held else effect.name.lower()
+    does = "held" if is_held else task.action.value
     return {"does": does, **{name: value for name, value in done.items() if value}}
-
-
-def _replaced_values(task: PlannedTask) -> dict[str, object]:
-    """The settings to set, each with the value that was shown beside the new one."""
-    now = {change.path: change.before for change in task.diff if change.before is not ABSENT}
-    return {name: now.get(name) for name in task.patch}
 
 
 def refuse_unexpected(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -125,6 +125,65 @@ def test_a_saved_plan_is_shown_as_it_was_made(plan: Plan) -> None:
     for name in FORMATS:
         assert render(name, back, Style()) == render(name, plan, Style())
     refuse_unexpected(back, plan_digest(plan), plan, "plan")
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all values in a JSON value."""
+    inside: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, list):
+        inside = enumerate(value)
+    return [path, *(place for name, part in inside for place in _places(part, (*path, name)))]
+
+
+_REMOVED = object()
+
+
+def _changed(whole: Any, path: tuple[Any, ...], new: object) -> None:
+    *above, name = path
+    for step in above:
+        whole = whole[step]
+    if new is _REMOVED:
+        del whole[name]
+    else:
+        whole[name] = new
+
+
+def _essence(plan: Plan) -> Plan:
+    """The plan with only the tasks on which apply acts, without what is only informative."""
+    tasks = (task for task in plan.tasks if task.applies or task.ref in plan.followers)
+    identity = replace(plan.identity, login="") if plan.identity else None
+    return replace(
+        plan,
+        tasks=tuple(replace(t, file="", line=None, remarks=(), waits_for=()) for t in tasks),
+        identity=identity,
+        complete=True,
+        diagnostics=(),
+        budgets=(),
+        succeeded=(),
+    )
+
+
+@given(some.plans(), st.data())
+def test_a_changed_plan_is_damaged_or_stale_or_shows_the_same(
+    plan: Plan, data: st.DataObject
+) -> None:
+    if "\\ud800" in ascii(plan):  # UTF-8 cannot encode it
+        return
+    saved = encode_saved_plan(plan)
+    plan, whole = read_saved_plan(saved, "plan"), json.loads(saved)
+    del whole["checksum"]
+    places = _places(whole["plan"])[1:]
+    new = st.sampled_from(["", "x", "create", 0, 7, True, False, None, [], {}, _REMOVED])
+    _changed(whole["plan"], data.draw(st.sampled_from(places)), data.draw(new))
+    try:
+        forged = read_saved_plan(with_checksum(json.dumps(whole).encode()), "plan")
+    except TaskctlError:
+        return
+    if plan_digest(forged) == plan_digest(plan):
+        for name in FORMATS:
+            for style in (Style(), Style(verbose=True)):
+                shown = render(name, _essence(forged), style)
+                assert shown == render(name, _essence(plan), style)
 
 
 def test_absent_is_read_back_as_the_singleton() -> None:
