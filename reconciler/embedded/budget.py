@@ -10,10 +10,12 @@ import sqlite3
 from dataclasses import astuple, dataclass
 
 from reconciler.embedded.storage import Storage
-from reconciler.embedded.tasks import TOKENS_AT
 from reconciler.embedded.wsgi import ApiError, JsonObject
 
-_USED = f"SELECT total({TOKENS_AT}) FROM tasks WHERE org = :org"
+_USED = (
+    "SELECT total(CASE WHEN busy_until <= :now THEN tokens ELSE tokens_before END)"
+    " FROM tasks WHERE org = :org"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""Pages of an organization's tasks, in five orders, and of a task's events.
+"""Pages of an organization's tasks, the newest first, and of a task's events.
 
-A page starts after the last row of the previous page (its sort key and number), never at an offset,
-so new tasks neither repeat nor hide other tasks. The token also contains the time at which the
-first page was sorted, so the passing of time does not change the order between two pages.
+A page starts after the last row of the previous page, never at an offset, so new tasks neither
+repeat nor hide other tasks.
 """
 
 from __future__ import annotations
@@ -14,27 +13,14 @@ import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from reconciler.embedded.tasks import (
-    COLUMNS,
-    LAST_EVENT_AT,
-    STATUS_AT,
-    TOKENS_AT,
-    StoredTask,
-)
+from reconciler.embedded.tasks import COLUMNS, StoredTask
 from reconciler.embedded.wsgi import ApiError, User
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 _DIGITS = 18
 
-_KEYS = {
-    "lastEvent": LAST_EVENT_AT,
-    "created": "created_ms",
-    "status": STATUS_AT,
-    "name": "lower(name)",
-    "tokensUsed": TOKENS_AT,
-}
-_DIRECTIONS = {"asc": ">", "desc": "<"}
+_ORDER = {"sortBy": "created", "sortDirection": "desc"}
 Query = Mapping[str, Sequence[str]]
 SqlValue = str | int
 
@@ -43,32 +29,26 @@ def page_of_tasks(
     connection: sqlite3.Connection, org_name: str, user: User, query: Query, now_ms: int
 ) -> str:
     """A `ListAgentTasksResponse` of the API document, in JSON. Raises ApiError 400 for an invalid
-    value of one of its parameters; others, such as newer filters, are ignored."""
+    value of one of its parameters, and for another order; filters are ignored."""
     size = page_size(query)
-    sort_by = _one_of(query, "sortBy", tuple(_KEYS)) or "lastEvent"
-    direction = _one_of(query, "sortDirection", tuple(_DIRECTIONS)) or "desc"
-    key, sorted_at = _KEYS[sort_by], now_ms
-    where = ["org = :org", "(creator = :user OR shared = 1)"]
-    values: dict[str, SqlValue] = {}
-    if task_type := _one_of(query, "taskType", ("sync", "async")):
-        where.append("task_type = :type")
-        values["type"] = task_type
+    for name, value in _ORDER.items():
+        if _single(query, name) not in (None, "", value):
+            raise ApiError(400, f"{name}: the embedded service only supports {value}")
+    where = "org = ? AND (creator = ? OR shared = 1)"
+    values: list[SqlValue] = [org_name, user.id]
     if token := _single(query, "continuationToken"):
-        last_key, last_seq, sorted_at = _read_token(token, sort_by, direction)
-        where.append(f"({key}, seq) {_DIRECTIONS[direction]} (:key, :seq)")
-        values.update(key=last_key, seq=last_seq)
-    values.update(org=org_name, user=user.id, now=sorted_at, limit=size + 1)
+        where += " AND (created_ms, seq) < (?, ?)"
+        values += _read_token(token, "tasks", 2)
     statement = (
-        f"SELECT {COLUMNS}, {key} FROM tasks WHERE {' AND '.join(where)}"
-        f" ORDER BY {key} {direction}, seq {direction} LIMIT :limit"
+        f"SELECT {COLUMNS}, created_ms FROM tasks WHERE {where}"
+        " ORDER BY created_ms DESC, seq DESC LIMIT ?"
     )
-    rows = connection.execute(statement, values).fetchall()
+    rows = connection.execute(statement, (*values, size + 1)).fetchall()
     page = rows[:size]
     documents = ",".join([StoredTask(*row[:-1]).document(now_ms) for row in page])
     following = ""
     if len(rows) > size:
-        token = _encode([sort_by, direction, page[-1][-1], page[-1][0], sorted_at])
-        following = f',"continuationToken":"{token}"'
+        following = f',"continuationToken":"{_encode(["tasks", page[-1][-1], page[-1][0]])}"'
     return f'{{"tasks":[{documents}]{following}}}'
 
 
@@ -78,7 +58,7 @@ def page_of_events(
     """A `ListAgentTaskEventsResponse` of the API document, in JSON."""
     size = page_size(query)
     token = _single(query, "continuationToken")
-    number = _read_event_token(token) if token else -1
+    (number,) = _read_token(token, "events", 1) if token else (-1,)
     events = connection.execute(
         "SELECT n, document FROM events WHERE task = ? AND n > ? AND at_ms <= ? ORDER BY n LIMIT ?",
         (task.seq, number, now_ms, size + 1),
@@ -104,32 +84,14 @@ def _single(query: Query, name: str) -> str | None:
     return values[0] if values else None
 
 
-def _one_of(query: Query, name: str, allowed: Sequence[str]) -> str | None:
-    """A parameter, if it is not empty."""
-    value = _single(query, name)
-    if value and value not in allowed:
-        raise ApiError(400, f"{name}: {value!r} is not one of {', '.join(allowed)}")
-    return value or None
-
-
-def _read_token(token: str, sort_by: str, direction: str) -> tuple[SqlValue, int, int]:
-    """The sort key and number of the last row, and the time at which the list was sorted."""
-    match _decode(token):
-        case [by, way, (str() | int()) as key, int(seq), int(now_ms)] if (by, way) == (
-            sort_by,
-            direction,
-        ):
-            return key, seq, now_ms
-        case _:
-            raise _bad_token()
-
-
-def _read_event_token(token: str) -> int:
-    match _decode(token):
-        case ["events", int(number)]:
-            return number
-        case _:
-            raise _bad_token()
+def _read_token(token: str, kind: str, size: int) -> list[int]:
+    """The numbers in a token for the next page of a list. Raises ApiError 400."""
+    decoded = _decode(token)
+    given = decoded[1:] if isinstance(decoded, list) and decoded[:1] == [kind] else []
+    numbers = [number for number in given if type(number) is int]
+    if len(numbers) == len(given) == size:
+        return numbers
+    raise ApiError(400, "continuationToken is invalid for this list")
 
 
 def _encode(parts: list[SqlValue]) -> str:
@@ -142,14 +104,10 @@ def _decode(token: str) -> object:
         text = base64.b64decode(padded, altchars=b"-_", validate=True)
         return json.loads(text, parse_int=_sql_integer)
     except (ValueError, binascii.Error, RecursionError):
-        raise _bad_token() from None
+        return None
 
 
 def _sql_integer(digits: str) -> int:
     if len(digits) > _DIGITS:
         raise ValueError(digits)
     return int(digits)
-
-
-def _bad_token() -> ApiError:
-    return ApiError(400, "continuationToken is invalid for this list")

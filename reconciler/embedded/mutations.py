@@ -45,7 +45,6 @@ class TaskWriter:
             "creator": self.user.id,
             "created_ms": now,
             "fixed": self._fixed_members(task_id, request, trigger),
-            "task_type": "async" if trigger else "sync",
             "approval_mode": request.approval_mode,
             "permission_mode": request.permission_mode,
             "role": request.role,

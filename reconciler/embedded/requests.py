@@ -61,12 +61,6 @@ class EntityDiff(Struct, omit_defaults=True):
     remove: Entities = []
 
 
-class PageContext(Struct):
-    kind: Optional = UNSET
-    path: Optional = UNSET
-    params: dict[str, str] | UnsetType = UNSET
-
-
 class SlashCommand(Struct, rename="camel"):
     """Missing fields get the zero value of their type, as in the real service."""
 
@@ -87,7 +81,6 @@ class _Event(Struct, tag_field="type", kw_only=True):
 
     timestamp: Optional = UNSET
     entity_diff: EntityDiff | UnsetType = UNSET
-    page_context: PageContext | UnsetType = msgspec.field(default=UNSET, name="pageContext")
 
     def __post_init__(self) -> None:
         if self.timestamp is not UNSET:

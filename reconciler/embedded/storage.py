@@ -37,7 +37,6 @@ SCHEMA = """CREATE TABLE tasks (
     creator TEXT NOT NULL,
     created_ms INTEGER NOT NULL,
     fixed TEXT NOT NULL,
-    task_type TEXT NOT NULL,
     approval_mode TEXT NOT NULL,
     permission_mode TEXT NOT NULL,
     role TEXT NOT NULL,

@@ -1,7 +1,6 @@
 """A task as stored in the database, and as the API shows it at a given time.
 
-The status and token usage of a task follow from its row and the clock. The `..._AT`
-expressions compute them in SQL (for sorting), `StoredTask` in Python.
+The status and token usage of a task follow from its row and the clock.
 """
 
 from __future__ import annotations
@@ -15,10 +14,6 @@ from reconciler.embedded.lifecycle import COMPACTION_PERCENT, CONTEXT_WINDOW, st
 from reconciler.embedded.wsgi import JsonObject, User, to_json
 
 UNNAMED = "New task"
-
-STATUS_AT = "CASE WHEN busy_until <= :now THEN 'idle' ELSE 'running' END"
-LAST_EVENT_AT = "CASE WHEN busy_until <= :now THEN busy_until ELSE turn_ms END"
-TOKENS_AT = "CASE WHEN busy_until <= :now THEN tokens ELSE tokens_before END"
 
 
 @dataclass(slots=True)

@@ -126,7 +126,7 @@ def test_every_input_is_stored(api: Api) -> None:
 def test_null_is_absent_and_unknown_fields_are_ignored(api: Api) -> None:
     names = ("approvalMode", "planMode", "role", "source", "agentDefinitionId", "cliIntegrations")
     body = {**dict.fromkeys(names), "colour": "green"}
-    nulls = message(entity_diff=None, commands=None, pageContext=None, mood="good")
+    nulls = message(entity_diff=None, commands=None, mood="good")
     answer = api.post(message=nulls, **body)
     assert answer.status == 201
     (event, *_) = api.events(answer.json["taskId"])
@@ -205,13 +205,6 @@ def test_the_task_type_depends_on_the_source(
 ) -> None:
     task = api.task(api.create(source=source))
     assert (task["taskType"], task.get("asyncTriggerType")) == (task_type, trigger)
-
-
-def test_page_context_is_stored(api: Api) -> None:
-    page = {"path": "/acme/app/prod", "kind": "stack", "params": {"stack": "prod"}}
-    task_id = api.post(message=message(pageContext={**page, "tab": 1})).json["taskId"]
-    (event, *_) = api.events(task_id)
-    assert event["eventBody"]["pageContext"] == page
 
 
 SECRETS = "Use pul-" + "0123456789" * 4 + " and AKIA" + "A" * 16 + ", password=hunter2 now"
