@@ -152,6 +152,14 @@ def test_the_workflows_have_minimal_permissions_and_pinned_actions(path: Path) -
     assert set(re.findall(r"secrets\.(\w+)", text)) == set()
 
 
+@pytest.mark.parametrize("name", ["answer", "apply", "plan"])
+def test_the_examples_are_the_workflows_that_init_writes(name: str) -> None:
+    example = ROOT / "examples" / "ci" / f"github-{name}.yml"
+    assert not example.is_symlink()  # people copy it
+    template = ROOT / "reconciler" / "templates" / example.name
+    assert example.read_bytes() == template.read_bytes()
+
+
 def test_all_workflows_pin_the_same_commit_of_each_action() -> None:
     """Our own, the examples and those in the documents, each with the version as a comment."""
     places = [*ROOT.glob(".github/workflows/*.yml"), *WORKFLOWS, *ROOT.glob("docs/*.md")]
