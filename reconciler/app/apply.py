@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
+from reconciler.app.new_state import begin_state
 from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.planning import Workspace, open_workspace
 from reconciler.app.recorded_tasks import RecordedTasks
@@ -54,6 +55,7 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
     reviewed = request.reviewed
     paths = reviewed.scope if reviewed is not None else ctx.settings.names(request.paths)
     space = open_workspace(ctx, paths, request.options)
+    begin_state(ctx, space)
     applied, wave = _run_wave(ctx, space, request)
     if request.wait is None or applied.plan is None:
         return applied

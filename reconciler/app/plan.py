@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
+from reconciler.app.new_state import read_state
 from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planning import Planning, failures_of, open_workspace
 from reconciler.model.codes import Code
@@ -32,7 +33,7 @@ def plan(
     """The plan, also saved to `out_file`. Tasks of the kinds `fail_on` become errors. `at`: what
     would be due then. TaskctlError."""
     space = open_workspace(ctx, ctx.settings.names(paths), options, at)
-    state = ctx.read_state()
+    state = read_state(ctx, adopts=options.adopt)
     made = Planning(ctx, space).plan(state, space.options)
     if out_file is not None:
         write_plan_file(ctx.settings.folder, out_file, made)

@@ -123,9 +123,10 @@ class Planning:
     """Reads the service and makes plans for a workspace. `ages`: what an apply knows about the
     age of its attempts; None for `taskctl plan`.
 
-    `view` is what was read last; `progress` is that of the tasks that others may have to wait
-    for, as of `plan`, and `done` are the IDs of those that are done, with the digests of the
-    expectations that they met. `survey` reads the service.
+    `view` is what was read last. As of `plan`, `searched` are the organizations that were searched
+    for look-alikes, `progress` is that of the tasks that others may have to wait for, and `done`
+    are the IDs of those that are done, with the digests of the expectations that they met. `survey`
+    reads the service.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Planning:
         self._budgets: dict[str, Budget | None] = {}
         self.progress: dict[TaskRef, TaskProgress] = {}
         self.done: dict[str, str] = {}
+        self.searched: Collection[str] = ()
         self._evaluation = Evaluation()
         self.view: RemoteView | None = None
         self.answers: Mapping[TaskRef, str] = {}
@@ -195,6 +197,7 @@ class Planning:
         identity, clocks = self.survey.begin()
         needs = needs_of(inputs, identity, clocks)
         if follow:
+            self.searched = {lookup.org_name for lookup in needs.lookups if lookup.missing}
             self.progress = self._read_progress(needs.followed)
         self.survey.is_patient = follow
         self.view = self.survey.read(identity, clocks, needs.lookups)

@@ -18,15 +18,18 @@ from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
 from reconciler.state import edit, move
+from reconciler.state.answers import answer_entries, waiting_keys
 from reconciler.state.codec import decode_state
 from reconciler.state.edit import is_known
 from reconciler.state.file import StateSource
-from reconciler.state.model import State
+from reconciler.state.model import Recovering, State
 from reconciler.state.session import read_state
 from reconciler.state.shared import SharedState
 from reconciler.system import disk
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.model.remote_task import RemoteTask
     from reconciler.model.task import DesiredTask
     from reconciler.state.model import Event
@@ -112,53 +115,81 @@ def _accepted(
     return edits, events
 
 
-def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
-    """Records the outcome of an attempt: the task that it created, or None. The key may also be one
-    that is only in the manifests. TaskctlError."""
+def resolve_to_task(ctx: Context, key: str, task_id: str) -> Edit:
+    """Records the task of a key that has an open attempt, or that is only in the manifests.
+    TaskctlError."""
     with ctx.open_state("state resolve") as session:
-        state = session.state
-        if task_id is not None:
-            ctx.client.identity()
-            session.sign(this_run(ctx.client, ctx.clock))
-        if task_id is None and not is_known(state, key):
-            ref = _find_in_manifests(ctx, state, key).ref
-            events = edit.not_created(state, ref)
-            session.append(*events)
-            return Edit(ref, "notCreated", bool(events))
-        if task_id is not None and not is_known(state, key):
+        state, now = session.state, ctx.clock.now()
+        ctx.client.identity()
+        session.sign(this_run(ctx.client, ctx.clock))
+        if not is_known(state, key):
             desired = _find_in_manifests(ctx, state, key)
             remote = _find_free(ctx, state, desired.ref, task_id)
-            who, now = ctx.client.identity(), ctx.clock.now()
+            who = ctx.client.identity()
             session.append(*edit.record_existing(state, desired, remote, who, at=now))
             return Edit(desired.ref, "resolved", True, task_id)
         ref = edit.find(state, key)
-        task = _find_free(ctx, state, ref, task_id) if task_id is not None else None
-        created_at = task.created_at if task is not None else None
-        now = ctx.clock.now()
-        events = edit.resolve(state, ref, task_id, created_at=created_at, at=now)
+        task = _find_free(ctx, state, ref, task_id)
+        events = edit.resolve(state, ref, task_id, created_at=task.created_at, at=now)
         session.append(*events)
-    if task_id is not None:
-        return Edit(ref, "resolved", bool(events), task_id)
-    return Edit(ref, "keptTask" if ref in state.records else "notCreated", bool(events))
+    return Edit(ref, "resolved", bool(events), task_id)
 
 
-def resolve_new_keys(ctx: Context, glob: str, *, yes: bool) -> tuple[Edit, ...]:
-    """Records that no task exists of the keys in the manifests that have neither a record nor an
-    attempt and that the glob selects, if there are several after confirmation. Returns nothing if
-    it was declined. TaskctlError."""
-    tasks = ctx.with_organizations(ctx.read(())).tasks
+def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
+    """Records that keys have no task, several after confirmation: of a KEY, that its open attempt
+    created none; of a GLOB, for all keys without a task and an attempt. While a lost state is
+    recovered, `ENTRY@*` also counts for later keys of the entry, and `ORG/*` ends the recovery.
+    Returns nothing if it was declined. TaskctlError."""
     with ctx.open_state("state resolve") as session:
-        state = session.state
-        new = {task.ref for task in tasks} - edit.known_refs(state)
-        refs = sorted((ref for ref in new if matches_key(glob, [ref])), key=natural)
-        if not refs:
-            raise edit.unknown(glob, new)
-        again = ("state", "resolve", glob, "--not-created", "-y")
-        if not _confirm(ctx, "ask.not_created", refs, yes=yes, again=again):
+        state, now = session.state, ctx.clock.now()
+        answers: dict[TaskRef, list[Event]] = {}
+        others: list[Event] = []
+        for name in names:
+            ended = [org for org in state.recovering if name == f"{org}/*"]
+            is_glob = bool(set(name) & set("*?["))
+            if ended:
+                refs: Iterable[TaskRef] = waiting_keys(state, ended)
+                others += map(Recovering, ended)
+            elif is_glob:
+                refs = _new_keys(ctx, state, name)
+                others += answer_entries(state, name)
+            else:
+                refs = (_find_unresolved(ctx, state, name),)
+            answers |= {ref: _without_task(state, ref, now) for ref in sorted(refs, key=natural)}
+        again = ("state", "resolve", *names, "--not-created", "-y")
+        if not _confirm(ctx, "ask.not_created", [*answers], yes=yes, again=again):
             return ()
-        found = [(ref, edit.not_created(state, ref)) for ref in refs]
-        session.append(*(event for _, events in found for event in events))
-    return tuple(Edit(ref, "notCreated", bool(events)) for ref, events in found)
+        session.append(*(event for events in answers.values() for event in events), *others)
+    return tuple(
+        Edit(ref, "keptTask" if ref in state.records else "notCreated", bool(events or others))
+        for ref, events in answers.items()
+    )
+
+
+def _without_task(state: State, ref: TaskRef, at: datetime) -> list[Event]:
+    """The open attempts of the key created no task or, without any, it has none. `at` is now."""
+    is_new = ref not in state.records and not state.attempts_for(ref)
+    return edit.not_created(state, ref) if is_new else edit.resolve(state, ref, None, at=at)
+
+
+def _new_keys(ctx: Context, state: State, glob: str) -> set[TaskRef]:
+    """The keys without a task and an attempt that a glob selects: those in the manifests, and those
+    that wait for an answer. StateError if there are none."""
+    declared = {task.ref for task in ctx.with_organizations(ctx.read(())).tasks}
+    new = (declared | waiting_keys(state, state.recovering)) - edit.known_refs(state)
+    found = {ref for ref in new if matches_key(glob, [ref])}
+    if not found and not answer_entries(state, glob):
+        raise edit.unknown(glob, new)
+    return found
+
+
+def _find_unresolved(ctx: Context, state: State, key: str) -> TaskRef:
+    """The key with an open attempt, in the manifests, or that waits for an answer."""
+    if is_known(state, key):
+        return edit.find(state, key)
+    waiting = waiting_keys(state, state.recovering)
+    found = [ref for ref in waiting if key in (ref.key, str(ref))]
+    return found[0] if len(found) == 1 else _find_in_manifests(ctx, state, key).ref
 
 
 def _find_in_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
@@ -254,8 +285,9 @@ def pull_state(ctx: Context) -> State:
     return ctx.read_state()
 
 
-def push_state(ctx: Context, file: str) -> LocationChange:
-    """Replaces the state with a later version of it from a file. TaskctlError."""
+def push_state(ctx: Context, file: str, *, force: bool) -> LocationChange:
+    """Replaces the state with a later version of it from a file; `force`: also with an earlier one.
+    TaskctlError."""
     reason = "No such file or directory"
     try:
         data = disk.read_file(ctx.settings.path(file))
@@ -266,7 +298,7 @@ def push_state(ctx: Context, file: str) -> LocationChange:
     with ctx.open_state("state push") as session:
         state = session.state
         given = _decode_copy(data, file, state.backend)
-        session.put(edit.push(state, given))
+        session.put(edit.push(state, given, force=force))
         session.save()
         changed = session.state.serial != state.serial
     return LocationChange(ctx.location.display_name, "pushed", changed, file)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
+from reconciler.app.new_state import answers_about_rest, begun_recoveries, ended_recoveries
 from reconciler.app.planning import (
     Planning,
     Workspace,
@@ -36,8 +37,10 @@ from reconciler.plan.digest import plan_digest, refuse_unexpected
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
+from reconciler.plan.selection import covers
 from reconciler.state.attempt import Baseline
 from reconciler.state.edit import mark_done, update_declared
+from reconciler.state.ledger import fold
 from reconciler.state.model import Aged
 from reconciler.state.session import Outcome
 from reconciler.system import memory
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from reconciler.app.ui import ApplyProgress
     from reconciler.model.task import TaskRef
     from reconciler.state.lock import Declared
-    from reconciler.state.model import State
+    from reconciler.state.model import Event, State
     from reconciler.state.session import Session
     from reconciler.system.stop import Stop
 
@@ -107,6 +110,7 @@ class Wave:
         self._ages = AttemptAges(ctx.clock.boot(), session.state.attempts.values())
         self._planning = Planning(ctx, space, self._ages)
         self._compared: Mapping[str, Baseline] = {}
+        self._answers: list[Event] = []
         self._seen: list[RemoteTask] = []
 
     @property
@@ -162,10 +166,22 @@ class Wave:
             budgets=plan.budgets,
             held=sum(task.action is Action.HELD for task in plan.tasks),
         )
-        outcome = Outcome() if stop.exit_code is not None else self._outcome(plan, report)
+        outcome = Outcome()
+        if stop.exit_code is None:
+            report = self._end_recovery(plan, report)
+            outcome = self._outcome(plan, report)
         applied = Applied(self._save(report, outcome), plan, stop.exit_code)
         self._ctx.known_state = self._ctx.known_state.followed_by(self.state)
         return applied
+
+    def _end_recovery(self, plan: Plan, report: ApplyReport) -> ApplyReport:
+        """Ends the recoveries that the plan completes, unless a task could not be recorded."""
+        try:
+            if ended := ended_recoveries(plan, self._session.state):
+                self._session.append(*ended)
+        except StateError as problem:
+            return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
+        return report
 
     @staticmethod
     def _has_resolved_all(report: ApplyReport) -> bool:
@@ -174,13 +190,14 @@ class Wave:
 
     def _compared_whole(self, options: PlanOptions) -> Mapping[str, Baseline]:
         """The baselines of the organizations of which every key was compared with the service's
-        tasks: all, or the one that `--target ORG/*` names."""
-        if self._space.scope not in ((), (".",)) or len(options.target) > 1:
-            return {}
-        if not options.target:
-            return self._compared
-        (target,) = options.target
-        return {org: read for org, read in self._compared.items() if target == f"{org}/*"}
+        tasks."""
+        return {
+            org: read
+            for org, read in self._compared.items()
+            if covers(self._space.scope, options, org)
+            and org in self._planning.searched
+            and org not in self._session.state.recovering
+        }
 
     def _plan(self) -> Plan:
         state, options, request = self._session.state, self._space.options, self._request
@@ -197,7 +214,16 @@ class Wave:
         if answers and self._ctx.ui.confirm_adoption(plan):
             self._planning.answers = answers
             plan = self._planning.plan(state, plan.options)
-        return plan
+        return self._with_rest(plan)
+
+    def _with_rest(self, plan: Plan) -> Plan:
+        """The plan that also creates the keys without a task, if a person says so while a lost
+        state is recovered."""
+        state = self._session.state
+        self._answers = answers_about_rest(self._ctx, plan, state)
+        return (
+            self._planning.plan(fold(state, self._answers), plan.options) if self._answers else plan
+        )
 
     def _plan_again(self) -> Plan:
         """The plan of a later wave: only for held tasks, without the options for other tasks."""
@@ -239,6 +265,8 @@ class Wave:
         compared = view.compared if view is not None else ()
         self._compared = {org: newest[org] for org in compared}
         self._session.sign(this_run(ctx.client, ctx.clock))  # whose identity is known by now
+        if notes := [*begun_recoveries(plan), *self._answers]:
+            self._session.append(*notes)
         apply_ctx = ApplyContext(
             service=ctx.client,
             session=self._session,
@@ -254,6 +282,8 @@ class Wave:
             baselines=dict(newest),
             recurrences=self._space.manifests.recurrences,
             confirms=lambda task: self._is_created(task, progress),
+            adopts=plan.adopts,
+            only_records=plan.options.adopt,
         )
         loop = Loop(
             apply_ctx,

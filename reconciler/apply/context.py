@@ -51,7 +51,8 @@ class ApplyContext(Value, frozen=True):
     reads tasks that a list lacks. `ages` is told when this apply's attempts are sent, `baselines`
     collects the baselines that it has read, by organization. `settle_time` is journaled with each
     attempt. `recurrences` are those of the manifests, by file and entry. `confirms` asks a person
-    whether an attempt has created the `candidate` of a planned task.
+    whether an attempt has created the `candidate` of a planned task. `adopts`: a lost state is
+    recovered, and what waits for an answer is no failure; `only_records`: nothing is sent.
     """
 
     service: Service
@@ -68,6 +69,8 @@ class ApplyContext(Value, frozen=True):
     baselines: dict[str, Baseline] = field(default_factory=dict)
     recurrences: Mapping[tuple[str, str], Recurrence] = MappingProxyType({})
     confirms: Callable[[PlannedTask], bool] = lambda _: False
+    adopts: bool = False
+    only_records: bool = False
 
     @property
     def window(self) -> float:
@@ -106,4 +109,5 @@ class ApplyContext(Value, frozen=True):
             file=task.file,
             line=task.line,
             replaced=replaced if task_id else None,
+            awaits_answer=self.adopts and result is Result.UNRESOLVED and task.awaits_answer,
         )

@@ -157,7 +157,8 @@ class Executor:
         """Sets the name and sharing, which a create cannot carry and only the task's user can
         set."""
         is_own = self._ctx.identity.same_as(record.identity)
-        problems = self._patches.finish(record) if record.pending and is_own else ()
+        is_sent = record.pending and is_own and not self._ctx.only_records
+        problems = self._patches.finish(record) if is_sent else ()
         return self._ctx.result(task, result, *problems, task_id=record.task_id)
 
     def _finish_later(self, task: PlannedTask, record: Record) -> TaskResult:

@@ -41,8 +41,9 @@ class Result(StrEnum):
 
 class TaskResult(Value, frozen=True):
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
-    and `line` are its place in a manifest. `replaced` is the task that it replaced, and
-    `updated` are the settings that were changed."""
+    and `line` are its place in a manifest. `replaced` is the task that it replaced, and `updated`
+    are the settings that were changed. `awaits_answer`: it is unresolved, which is no failure of an
+    apply that recovers a lost state."""
 
     ref: TaskRef
     result: Result
@@ -53,6 +54,7 @@ class TaskResult(Value, frozen=True):
     line: int | None = None
     replaced: str | None = None
     updated: tuple[str, ...] = ()
+    awaits_answer: bool = False
 
 
 class ApplyReport(Value, frozen=True):
@@ -73,8 +75,8 @@ class ApplyReport(Value, frozen=True):
 
     def failed(self) -> bool:
         """Whether a task failed, is unresolved or was not started, or there is any other error."""
-        is_bad = any(task.result.severity is not None for task in self.tasks)
-        return is_bad or has_errors(self.diagnostics)
+        severities = (task.result.severity for task in self.tasks if not task.awaits_answer)
+        return any(s is not None for s in severities) or has_errors(self.diagnostics)
 
     @property
     def code(self) -> int:

@@ -145,8 +145,8 @@ PLAN = [
     option(
         "--adopt",
         is_flag=True,
-        help="After a state is lost: adopt your existing tasks with the same prompts, instead "
-        "of reporting the keys as unresolved.",
+        help="Recover a lost state: adopt your existing tasks with the same prompts, and create "
+        "nothing.",
     ),
     option(
         "--allow-recreate",
@@ -241,7 +241,11 @@ def plan_options_of(ctx: click.Context) -> PlanOptions:
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
     for name in ("allow_recreate", "target", "replace"):
         own[name] = tuple(sorted(set(own[name])))
-    return PlanOptions(**own)
+    options = PlanOptions(**own)
+    for name in ("allow_recreate", "replace", "update", "wait") if options.adopt else ():
+        if getattr(options, name):
+            raise UsageError("exclusive", option="--adopt", other=f"--{name.replace('_', '-')}")
+    return options
 
 
 def plan_options_given(ctx: click.Context) -> frozenset[str]:

@@ -7,7 +7,7 @@
   `{name:sh}`: any quoted word
 - `{name:cmd}`: a taskctl command with the words of a tuple
 - `{name:list}`: the items of a tuple, separated by commas; `and`, `or`: with that word before the
-  last item
+  last item; `rows`: a line for each, after `- `
 - `{name:n}`: a number with separators; `{name:s}`: the letter s unless the number is 1
 - `{name:age}`: seconds as `3 d`; `{name:tokens}`: tokens as `1.2M`
 - `{name:tasks}`: tasks that others wait for, a tuple with the key, the state and the seconds of
@@ -75,6 +75,7 @@ def _joined(value: Fact, word: str) -> str:
 _FORMATS: dict[str, Callable[[Fact], str]] = {
     "": _line,
     "lines": str,
+    "rows": lambda value: "\n- ".join(_items(value)),
     "hints": lambda value: value.hint_text() if isinstance(value, Words) else str(value),
     "q": lambda value: quoted(str(value)),
     "cmd": lambda value: command_line(*_items(value)),

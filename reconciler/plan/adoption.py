@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, timedelta
 
 from reconciler.model.codes import Code
@@ -116,34 +117,45 @@ def described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Re
         yield remark("adopt.by", login=login)
 
 
-def open_questions(tasks: Sequence[PlannedTask]) -> Iterator[Diagnostic]:
+def open_questions(
+    tasks: Sequence[PlannedTask], missing: Collection[TaskRef]
+) -> Iterator[Diagnostic]:
     """A warning about all keys that existing tasks of this user may belong to, another about those
     of other users, and another about keys that were not compared with all tasks, with the
-    answers."""
+    answers. `missing` are the keys without a task."""
     found = [task for task in tasks if task.is_look_alike]
     if own := [task for task in found if task.candidate is not None]:
         is_recurring = any(t.generated is not None and t.generated.period for t in own)
-        case = "recurring" if is_recurring else ""
-        yield warning(Code.LOOK_ALIKES, case, count=len(own), glob=_glob_of(own))
+        case, answer = "recurring" if is_recurring else "", _answer(own, missing)
+        yield warning(Code.LOOK_ALIKES, case, count=len(own), answer=answer)
     if others := [task for task in found if task.candidate is None]:
         logins = {task.remote.creator_login or "" for task in others if task.remote is not None}
-        who = tuple(sorted(logins))
-        yield warning(Code.LOOK_ALIKES, "others", count=len(others), who=who, glob=_glob_of(others))
+        who, answer = tuple(sorted(logins)), _answer(others, missing)
+        yield warning(Code.LOOK_ALIKES, "others", count=len(others), who=who, answer=answer)
     if unsure := [task for task in tasks if "unsure.cut_short" in {r.case for r in task.remarks}]:
-        yield warning(Code.LOOK_ALIKES, "limit", count=len(unsure), glob=_glob_of(unsure))
+        answer = _answer(unsure, missing)
+        yield warning(Code.LOOK_ALIKES, "limit", count=len(unsure), answer=answer)
 
 
-def _glob_of(tasks: Sequence[PlannedTask]) -> str:
-    """A pattern that matches all of the tasks."""
+_NAMED = 100
+"""How many keys one command names; the next plan shows the others."""
+
+
+def _answer(tasks: Sequence[PlannedTask], missing: Iterable[TaskRef]) -> tuple[str, ...]:
+    """The command that says that these keys have no task: an entry instead of its keys, if it is
+    about all of them."""
     refs = {task.ref for task in tasks}
-    orgs, entries = ({ref.org_name for ref in refs}, {_entry_of(task) for task in tasks})
-    if len(refs) == 1:
-        return str(refs.pop())
-    if len(entries) == 1 and (entry := entries.pop()) is not None:
-        return f"{entry}@*"
-    return "*" if len(orgs) > 1 else f"{orgs.pop()}/*"
+    others = {_entry_of(ref) for ref in missing if ref not in refs}
+    counts = Counter(_entry_of(ref) for ref in refs)
+    names: dict[str, None] = {}
+    for task in tasks:
+        entry = _entry_of(task.ref)
+        is_whole = entry is not None and entry not in others and counts[entry] > 1
+        names[f"{entry}@*" if is_whole else str(task.ref)] = None
+    return ("state", "resolve", *list(names)[:_NAMED], "--not-created")
 
 
-def _entry_of(task: PlannedTask) -> TaskRef | None:
-    made = task.generated
-    return TaskRef(task.ref.org_name, made.entry) if made is not None else None
+def _entry_of(ref: TaskRef) -> TaskRef | None:
+    """The entry that a key belongs to by its name."""
+    entry, at, _ = ref.key.partition("@")
+    return TaskRef(ref.org_name, entry) if at else None

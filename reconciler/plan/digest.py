@@ -67,6 +67,8 @@ def _circumstances(plan: Plan) -> dict[str, Any]:
         "scope": sorted(plan.scope),
         "options": builtins_of(plan.options),
         "closes": sorted(plan.closed),
+        **({"recovering": builtins_of(plan.recovering)} if plan.recovering else {}),
+        **({"recovered": sorted(plan.recovered)} if plan.recovered else {}),
     }
 
 

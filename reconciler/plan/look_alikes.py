@@ -92,7 +92,6 @@ def look_alikes(
     keys = {task.id: ref for ref, task in open_pairs.items()}
     unresolved = map(_Open(view, state.backend, used, open_pairs, keys).unresolved, left)
     decided |= {planned.ref: planned for planned in unresolved if planned is not None}
-    decided |= _after_others(missing, decided, chosen, state)
     for create in creates:
         found, task = chosen.get(create.ref), create.desired
         if found is not None and task is not None:
@@ -230,27 +229,6 @@ def _surplus(searches: Iterable[_Search], contested: Container[str]) -> set[str]
             refs, ids = refs | group[0], ids | group[1]
         groups.append((refs, ids))
     return {task_id for refs, ids in groups if len(ids) > len(refs) for task_id in ids}
-
-
-def _after_others(
-    missing: Iterable[DesiredTask],
-    decided: Mapping[TaskRef, PlannedTask],
-    chosen: Container[TaskRef],
-    state: State,
-) -> dict[TaskRef, PlannedTask]:
-    """The keys without a task in the organizations that the state does not know yet, while a
-    look-alike in one of them is open: if the state replaces a lost one, they may have a task with
-    another prompt."""
-    unknown = [task for task in missing if task.ref.org_name not in state.latest]
-    first = min((t.ref for t in unknown if t.ref in decided), key=natural, default=None)
-    if first is None:
-        return {}
-    why = remark("lookAlike.first", other=first.key)
-    return {
-        task.ref: plan_for(task, Action.UNRESOLVED, Reason.LOOK_ALIKE, why)
-        for task in unknown
-        if task.ref not in decided and task.ref not in chosen
-    }
 
 
 def _in_place_of(create: PlannedTask, adopted: PlannedTask) -> PlannedTask:

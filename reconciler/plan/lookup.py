@@ -254,7 +254,16 @@ def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
 def is_comparable(task: DesiredTask, state: State) -> bool:
     """Whether existing tasks are compared before a task is created: nobody has said that it is
     new."""
-    return task.adopt and not notes_of(task, state).not_created
+    is_new = notes_of(task, state).not_created or is_answered(task.ref, state)
+    return task.adopt and not is_new
+
+
+def is_answered(ref: TaskRef, state: State) -> bool:
+    """Whether a person has said that the key, or all of its entry, has no task."""
+    entry, at, _ = ref.key.partition("@")
+    recovery = state.recovering.get(ref.org_name)
+    is_of_entry = recovery is not None and bool(at) and entry in recovery.entries
+    return is_of_entry or state.notes_on(ref).not_created
 
 
 def notes_of(task: DesiredTask, state: State) -> KeyNotes:

@@ -19,7 +19,7 @@ from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, is_unattended
 from reconciler.model.value import Stored, field
 from reconciler.plan.options import PlanOptions
-from reconciler.state.attempt import Attempt
+from reconciler.state.attempt import Attempt, Recovery
 from reconciler.state.model import Record
 
 
@@ -97,6 +97,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"  # unresolved: the service's tasks could not all be read
     OTHER_IDENTITY = "otherIdentity"  # unresolved: the attempt was made by another identity
     OTHER_ORG = "otherOrg"  # unresolved: recorded under another organization
+    RECOVERING = "recovering"  # unresolved: a lost state is recovered, and the key has no task
     RENAMED = "renamed"  # unresolved: perhaps a new name of an orphaned task
     CONFLICT = "conflict"  # unresolved: taskID was not found, or contradicts the state
 
@@ -221,6 +222,11 @@ class PlannedTask(Stored, frozen=True):
         return self.action is not Action.UNCHANGED and self.effect is Effect.CREATE
 
     @property
+    def adopts(self) -> bool:
+        """Whether apply records an existing task for it."""
+        return self.action in (Action.ADOPT, Action.MOVE)
+
+    @property
     def may_create(self) -> bool:
         """Whether apply creates it, now or once an attempt turns out to have created no task."""
         return self.effect in (Effect.CREATE, Effect.WAIT)
@@ -235,6 +241,12 @@ class PlannedTask(Stored, frozen=True):
         """Whether it is unresolved until a person says whether an existing task is its own."""
         is_open = self.action is Action.UNRESOLVED and self.reason is Reason.LOOK_ALIKE
         return is_open and self.task_id is not None
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether only a person can say if the key has a task, so that `--adopt` leaves it."""
+        reasons = (Reason.RECOVERING, Reason.LOOK_ALIKE, Reason.AMBIGUOUS)
+        return self.action is Action.UNRESOLVED and self.reason in reasons
 
     @property
     def look_alike(self) -> RemoteTask | None:
@@ -269,8 +281,10 @@ class Plan(Stored, frozen=True):
     """The tasks of a plan, in the order of `natural`, and the PATHs it was made for.
 
     `lineage` is that of the state, once it is saved. Apply records that the attempts with the marks
-    `closed` created no task, and that tasks which others wait for have `succeeded`.
-    `budgets` are those for its creates.
+    `closed` created no task, and that tasks which others wait for have `succeeded`. `budgets` are
+    those for its creates. Apply notes that a lost state is `recovering` in these organizations,
+    unless the state has these notes already (`is_noted`), and that this has ended in those that are
+    `recovered`.
     """
 
     backend: str
@@ -284,6 +298,14 @@ class Plan(Stored, frozen=True):
     closed: tuple[str, ...] = ()
     succeeded: tuple[TaskRef, ...] = ()
     budgets: tuple[Outlook, ...] = ()
+    recovering: Mapping[str, Recovery] = field(default_factory=dict)
+    is_noted: bool = False
+    recovered: tuple[str, ...] = ()
+
+    @property
+    def adopts(self) -> bool:
+        """Whether it recovers a lost state: what then waits for an answer is no failure."""
+        return self.options.adopt or bool(self.recovering)
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each action, zeros included, in the order of `Action`."""
@@ -305,7 +327,9 @@ class Plan(Stored, frozen=True):
         return *found, *(
             FailReason(Code.UNRESOLVED_TASK, task.ref.key, blocking=False)
             for task in self.tasks
-            if task.action is Action.UNRESOLVED and task.reason is not Reason.SETTLING
+            if task.action is Action.UNRESOLVED
+            and task.reason is not Reason.SETTLING
+            and not (self.adopts and task.awaits_answer)
         )
 
     @property
@@ -315,5 +339,6 @@ class Plan(Stored, frozen=True):
 
     def has_changes(self) -> bool:
         """Whether apply would write or send anything, now or in a later wave."""
-        others = self.followers or self.closed or self.succeeded
+        notes = self.recovered or (self.recovering and not self.is_noted)
+        others = self.followers or self.closed or self.succeeded or notes
         return bool(others) or any(task.applies for task in self.tasks)

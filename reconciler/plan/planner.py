@@ -21,9 +21,10 @@ from reconciler.plan.age import AttemptAges
 from reconciler.plan.hold import HoldRules, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
+from reconciler.plan.lost_state import LostState
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import Periods
-from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.predecessors import Predecessors
 from reconciler.plan.progress import Standing, TaskProgress, is_elsewhere, records_to_check
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
@@ -31,6 +32,7 @@ from reconciler.plan.rules import Rules
 from reconciler.plan.selection import EVERYTHING, Selection, is_in, select
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.view import RemoteView
+from reconciler.state.attempt import Recovery
 from reconciler.state.model import Record, State
 
 
@@ -77,6 +79,12 @@ class PlanInputs(Value, frozen=True):
         all."""
         refs = self.selection.refs
         return None if refs is None else {ref.org_name for ref in refs}
+
+    @property
+    def lost_state(self) -> LostState:
+        adopts = self.options.adopt or bool(self.answers)
+        only = self.organizations
+        return LostState(self.desired, self.state, self.options, self.scope, only, adopts)
 
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or inside one. Without PATHs, all are."""
@@ -145,24 +153,34 @@ def make_plan(
     state = inputs.state
     decided = _decide(inputs, view, progress)
     ordered = tuple(decided.tasks[ref] for ref in sorted(decided.tasks, key=natural))
+    recovering = {**state.recovering, **decided.recovering}
     return Plan(
         backend=state.backend,
         scope=inputs.scope,
         tasks=ordered,
         identity=view.identity,
         complete=view.is_complete,
-        diagnostics=tuple(_diagnostics(inputs, view, ordered)),
+        diagnostics=(
+            *_diagnostics(inputs, view, ordered),
+            *inputs.lost_state.reports(view, ordered, recovering, decided.recovered),
+        ),
         closed=tuple(sorted(decided.closed)),
         options=inputs.options,
         lineage=state.lineage if _is_saved(state) else "",
+        recovering=decided.recovering,
+        is_noted=all(state.recovering.get(o) == r for o, r in decided.recovering.items()),
+        recovered=decided.recovered,
     )
 
 
 class _Decided(NamedTuple):
-    """`closed`: the marks of attempts that created no task, and that apply is to close."""
+    """`closed`: the marks of attempts that created no task, and that apply is to close. For the
+    others, see `Plan`."""
 
     tasks: Mapping[TaskRef, PlannedTask]
     closed: Sequence[str]
+    recovering: Mapping[str, Recovery]
+    recovered: tuple[str, ...]
 
 
 def _decide(
@@ -184,7 +202,12 @@ def _decide(
         return only is None or ref in only
 
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
-    tasks |= look_alikes(tasks.values(), state, view, options, owners, claims)
+    alike = look_alikes(tasks.values(), state, view, options, owners, claims)
+    open_ones = [ref for ref, task in alike.items() if task.action is Action.UNRESOLVED]
+    begun = inputs.lost_state.begun()
+    recovering = {**state.recovering, **begun}
+    tasks |= alike
+    tasks |= inputs.lost_state.unanswered(tasks, open_ones, recovering)
     given_up = _given_up(inputs, view, claims)
     standing = Standing(inputs.desired, state, tasks, progress, given_up, inputs.organizations)
     tasks |= HoldRules(
@@ -194,7 +217,8 @@ def _decide(
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
-    return _Decided(tasks, rules.closed)
+    ended = inputs.lost_state.recovered(tasks.values(), recovering)
+    return _Decided(tasks, rules.closed, begun, ended)
 
 
 def _is_saved(state: State) -> bool:
@@ -245,7 +269,9 @@ def _diagnostics(
         if count > limit:
             yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
     yield from stopped(tasks)
-    yield from open_questions(tasks)
+    tried = {attempt.ref for attempt in inputs.state.attempts.values()}
+    missing = {task.ref for task in inputs.desired} - inputs.state.records.keys() - tried
+    yield from open_questions(tasks, missing)
     yield from duplicate_warnings(inputs.state.backend, tasks)
     if view.ignored_date is not None:
         yield view.ignored_date

@@ -37,6 +37,12 @@ class Selection(Value, frozen=True):
 EVERYTHING = Selection()
 
 
+def covers(scope: Sequence[str], options: PlanOptions, org_name: str) -> bool:
+    """Whether a run includes all manifests of an organization: without PATH, and without --target,
+    or with only `--target ORG/*`."""
+    return scope in ((), (".",)) and options.target in ((), (f"{org_name}/*",))
+
+
 def select(
     options: PlanOptions, desired: Sequence[DesiredTask], state: State, scope: Sequence[str] = ()
 ) -> Selection:

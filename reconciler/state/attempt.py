@@ -201,6 +201,14 @@ class KeyNotes(Stored, frozen=True):
     not_created: bool = False
 
 
+class Recovery(Stored, frozen=True):
+    """The recovery of a lost state in one organization, which lasts until each of the `keys` has a
+    task or an answer. None of the `entries` has further tasks."""
+
+    keys: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
+
+
 class Stage(StrEnum):
     """The progress of moving a state to another place, in the source or in the target."""
 

@@ -33,7 +33,17 @@ T = TypeVar("T")
 VERSION = 3
 """Of the state file, the journal, and the head of a shared state, which contain the same values."""
 
-_SAME = ("lineage", "serial", "backend", "baselines", "latest", "runs", "move", "journal")
+_SAME = (
+    "lineage",
+    "serial",
+    "backend",
+    "baselines",
+    "latest",
+    "recovering",
+    "runs",
+    "move",
+    "journal",
+)
 """The fields of `State` that `StateFile` has, too."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)

@@ -226,16 +226,16 @@ def not_created(state: State, ref: TaskRef) -> list[Event]:
     return [] if notes == known else [Noted(ref, notes)]
 
 
-def push(state: State, given: State) -> State:
-    """`given` as the successor of `state`. Raises StateError unless it is newer, of the same
-    lineage, and has every unresolved attempt and every task.
+def push(state: State, given: State, *, force: bool = False) -> State:
+    """`given` as the successor of `state`. Raises StateError unless it is newer (or `force`), of
+    the same lineage, and has every unresolved attempt and every task.
 
     It may be an old version, so it forgets which tasks were compared with every key: all are, and
-    each match is unresolved.
+    each match is unresolved. It keeps which organizations are being recovered.
     """
     if given.lineage != state.lineage:
         raise _refused("lineage", "", given=given.lineage, known=state.lineage)
-    if given.serial <= state.serial:
+    if given.serial <= state.serial and not force:
         raise _refused("serial", "", given=given.serial, known=state.serial)
     for mark, attempt in sorted(state.attempts.items()):
         baselines = (given.baseline_of(attempt), state.baseline_of(attempt))
@@ -251,8 +251,9 @@ def push(state: State, given: State) -> State:
         mark: replace(attempt, waited=waited.get(mark, 0.0))
         for mark, attempt in given.attempts.items()
     }
-    pushed = replace(given, attempts=attempts, latest={})
-    return replace(pushed, serial=given.serial - 1, journal=state.journal).pruned()
+    pushed = replace(given, attempts=attempts, latest={}, recovering=state.recovering)
+    serial = max(given.serial - 1, state.serial)
+    return replace(pushed, serial=serial, journal=state.journal).pruned()
 
 
 def is_known(state: State, name: str) -> bool:

@@ -11,7 +11,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Stored, field
-from reconciler.state.attempt import Baseline, Move, Run
+from reconciler.state.attempt import Baseline, Move, Recovery, Run
 
 
 class StateFile(Stored, frozen=True, kw_only=True):
@@ -25,6 +25,7 @@ class StateFile(Stored, frozen=True, kw_only=True):
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, Raw] = field(default_factory=dict)
+    recovering: Mapping[str, Recovery] = field(default_factory=dict)
     runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""

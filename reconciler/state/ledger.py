@@ -7,7 +7,13 @@ from typing import Any
 
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.state.attempt import Attempt, HistoryKind, KeyNotes, RetiredTask
+from reconciler.state.attempt import (
+    Attempt,
+    HistoryKind,
+    KeyNotes,
+    Recovery,
+    RetiredTask,
+)
 from reconciler.state.model import (
     Aged,
     Attempted,
@@ -17,7 +23,9 @@ from reconciler.state.model import (
     Forgotten,
     Noted,
     Ran,
+    Record,
     Recorded,
+    Recovering,
     Retired,
     State,
 )
@@ -34,11 +42,13 @@ class Ledger:
             baselines={},
             retired={},
             keys={},
+            recovering={},
             runs={},
         )
         self.records, self.attempts = dict(state.records), dict(state.attempts)
         self.baselines, self.retired = dict(state.baselines), dict(state.retired)
         self.keys, self.runs = dict(state.keys), dict(state.runs)
+        self.recovering = dict(state.recovering)
 
     def state(self) -> State:
         """A copy, which later events do not change."""
@@ -49,6 +59,7 @@ class Ledger:
             baselines=dict(self.baselines),
             retired=dict(self.retired),
             keys=dict(self.keys),
+            recovering=dict(self.recovering),
             runs=dict(self.runs),
         )
 
@@ -62,10 +73,7 @@ class Ledger:
                 case Closed(mark):
                     self._close(mark)
                 case Recorded(record):
-                    self.records[record.ref] = record
-                    self.keys.pop(record.ref, None)
-                    for mark in record.marks:
-                        self.attempts.pop(mark, None)
+                    self._record(record)
                 case Forgotten(ref):
                     self.records.pop(ref, None)
                 case Retired(task):
@@ -76,12 +84,33 @@ class Ledger:
                     self._wait(seconds)
                 case Noted(ref, notes):
                     self._set_notes(ref, notes)
+                case Recovering(org_name, recovery):
+                    self._recover(org_name, recovery)
+
+    def _record(self, record: Record) -> None:
+        ref = record.ref
+        self.records[ref] = record
+        self.keys.pop(ref, None)
+        for mark in record.marks:
+            self.attempts.pop(mark, None)
+        recovery = self.recovering.get(ref.org_name)
+        if recovery is not None and ref.key in recovery.keys:
+            left = tuple(key for key in recovery.keys if key != ref.key)
+            self.recovering[ref.org_name] = replace(recovery, keys=left)
+
+    def _recover(self, org_name: str, recovery: Recovery | None) -> None:
+        if recovery is not None:
+            self.recovering[org_name] = recovery
+        else:
+            self.recovering.pop(org_name, None)
 
     def _open(self, attempt: Attempt) -> None:
         self.attempts[attempt.mark] = attempt
         if (notes := self.keys.get(attempt.ref)) is not None:
             marks = tuple(mark for mark in notes.marks if mark != attempt.mark)
-            self._note(attempt.ref, marks=marks, not_created=False)
+            is_kept = attempt.ref.org_name in self.recovering  # until the key has a task
+            answered = notes.not_created and is_kept
+            self._note(attempt.ref, marks=marks, not_created=answered)
 
     def _close(self, mark: str) -> None:
         attempt = self.attempts.pop(mark, None)
@@ -144,4 +173,5 @@ def attempts_alone(events: Iterable[Event], saved: State) -> tuple[Event, ...]:
     ids = {*saved.recorded_ids(), *saved.retired, *replaced}
     left = [a for a in attempts.values() if a.mark not in marks and a.task_id not in ids]
     runs = map(Ran, ledger.runs.values())
-    return (*map(BaselineRead, ledger.baselines.values()), *runs, *map(Attempted, left))
+    begun = (e for e in events if isinstance(e, Recovering) and e.recovery is not None)
+    return (*map(BaselineRead, ledger.baselines.values()), *runs, *begun, *map(Attempted, left))

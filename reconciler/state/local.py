@@ -100,6 +100,11 @@ class LocalState:
             lock.release()
             raise
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever written."""
+        return not (self.path.exists() or self.journal.exists())
+
     def source(self) -> StateSource:
         return StateSource(self.display_name, self.backup.exists())
 

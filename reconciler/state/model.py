@@ -20,6 +20,7 @@ from reconciler.state.attempt import (
     KeyNotes,
     Move,
     RecordChange,
+    Recovery,
     RetiredTask,
     Run,
 )
@@ -154,6 +155,7 @@ class State(Value, frozen=True):
       name of the baseline that the last apply of all manifests has read, by organization: its
       tasks are no look-alikes.
     - `retired`: the tasks whose record was removed, by ID; they may have a record again.
+    - `recovering`: the organizations in which a lost state is recovered.
     - `runs`: the runs that records and open attempts name.
     - `move`: if set, the state is not in use. `journal`: the ID of the journal folded last.
     - `room`: the bytes that creates may add to it; None for a state that was not read.
@@ -168,6 +170,7 @@ class State(Value, frozen=True):
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, str] = field(default_factory=dict)
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
+    recovering: Mapping[str, Recovery] = field(default_factory=dict)
     runs: Mapping[str, Run] = field(default_factory=dict)
     move: Move | None = None
     journal: str = ""
@@ -323,4 +326,22 @@ class Noted(_Event, frozen=True):
     notes: KeyNotes
 
 
-Event = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead | Ran | Aged | Noted
+class Recovering(_Event, frozen=True):
+    """A lost state is recovered in an organization; None: no longer."""
+
+    org_name: str
+    recovery: Recovery | None = None
+
+
+Event = (
+    Attempted
+    | Closed
+    | Recorded
+    | Forgotten
+    | Retired
+    | BaselineRead
+    | Ran
+    | Aged
+    | Noted
+    | Recovering
+)

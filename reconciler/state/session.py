@@ -238,9 +238,9 @@ class Session:
 
     def _is_worth_saving(self, state: State, outcome: Outcome) -> bool:
         """A new state without content needs no file."""
-        has_content = state.records or state.attempts or state.keys or state.retired
+        parts = (state.records, state.attempts, state.keys, state.retired, state.recovering)
         is_first = bool(outcome.compared.keys() - state.latest.keys())
-        return bool(self._held.exists or has_content) and (is_first or state != self._saved)
+        return (self._held.exists or any(parts)) and (is_first or state != self._saved)
 
 
 def _with_compared(state: State, compared: Mapping[str, Baseline]) -> State:

@@ -162,7 +162,8 @@ def test_forty_look_alikes_are_one_table_and_one_message(teams: tuple[Team, Team
     code, adopting, _ = b.run("plan", "--adopt")
     assert (code, adopting.count("> 40 tasks"), adopting.count(" UTC  user-")) == (0, 1, 40)
     assert err.count("[TC748]") == 1
-    assert "taskctl state resolve 'acme/*' --not-created --backend" in flat(err)
+    answer = "taskctl state resolve 'acme/keys@*' acme/solo --not-created --backend"
+    assert answer in flat(err)
     code, applied, _ = b.run("apply", "--yes")
     assert (code, applied.count("has the same prompt")) == (1, 2), applied
     assert b.run("state", "resolve", "acme/*", "--not-created")[0] == 1  # asks

@@ -135,3 +135,51 @@ def test_of_more_tasks_than_keys_none_is_taken(person: Callable[..., Person]) ->
     assert theirs in out
     assert mine.run("state", "resolve", "a", "--task-id", before)[0] == 0
     assert mine.apply()[:2] == (0, {})
+
+
+def edited(anna: Person) -> dict[str, str]:
+    """Seven tasks, five of them edited later, of which the state is lost; their IDs."""
+    rows = {"forEach": {"row": ["x", "y"]}, "message": "Entry {{ row }}."}
+    keys = of("plain", "shown", "accepted", "former")
+    anna.write({**keys, "rows": rows, "review": {"every": "month", "message": "Month."}})
+    assert anna.apply()[:2] == (0, {"created": 7})
+    keys["accepted"]["message"] = "Corrected."
+    new = {"movedFrom": "former", "message": "Renamed."}
+    rows["message"] = "Each {{ row }}."
+    review = {"every": "month", "message": "Monthly."}
+    anna.write(
+        {
+            **of("plain", "shown"),
+            "accepted": keys["accepted"],
+            "new": new,
+            "rows": rows,
+            "review": review,
+        }
+    )
+    assert anna.run("state", "accept", "accepted")[0] == 0
+    assert anna.apply()[:2] == (0, {"moved": 1})
+    ids = anna.ids()
+    assert len(ids) == 7
+    anna.lose_state()
+    return ids
+
+
+def test_only_adopting_recovers_a_lost_state(person: Callable[..., Person]) -> None:
+    anna = person()
+    ids = edited(anna)
+    assert anna.apply()[:2] == (1, {"unresolved": 7})
+    code, document = anna.json("plan", "--adopt")
+    assert (code, document["hasChanges"], document["applyWillFail"]) == (0, True, False)
+    assert document["summary"]["adopt"] == 2
+    assert anna.apply("--adopt") == (0, {"adopted": 2, "unresolved": 5}, {"TC637"})
+    left = {key: ids[key] for key in ids if key not in ("plain", "shown")}
+    _, _, err = anna.run("plan")
+    assert all(task_id in err for task_id in left.values())
+    for _ in range(2):  # such as an hourly apply
+        assert anna.apply() == (1, {"unresolved": 5}, {"TC637"})
+    assert anna.apply("--adopt")[:2] == (0, {"unresolved": 5})
+    for key, task_id in left.items():
+        assert anna.run("state", "resolve", key, "--task-id", task_id)[0] == 0
+    assert anna.apply() == (0, {}, {"TC637"})
+    assert anna.apply() == (0, {}, set())
+    assert anna.ids() == ids

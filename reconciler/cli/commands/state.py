@@ -92,7 +92,10 @@ def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
     """Remove records. The tasks keep running. Asks for confirmation if several match."""
     from reconciler.app.state import remove_records
 
-    return _show_edits(call, *remove_records(call.ctx, selectors, yes=yes))
+    code = _show_edits(call, *remove_records(call.ctx, selectors, yes=yes))
+    if not code:
+        call.out.note("removed")
+    return code
 
 
 @make_command(
@@ -120,7 +123,7 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
 
 @make_command(
     "resolve",
-    argument("key", "KEY|GLOB", candidates.keys),
+    argument("names", "KEY|GLOB...", candidates.keys, nargs=-1, required=True),
     option("--task-id", metavar="ID", help="ID of the task that belongs to KEY."),
     option("--not-created", is_flag=True, help="KEY has no task."),
     *(YES, *EDITS),
@@ -134,21 +137,26 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
     ],
 )
 def resolve_attempts(
-    call: Call, key: str, task_id: str | None, not_created: bool, yes: bool
+    call: Call, names: tuple[str, ...], task_id: str | None, not_created: bool, yes: bool
 ) -> int:
     """Record which task belongs to an unresolved KEY, or that no task exists.
 
     KEY must have an unresolved attempt, or be declared without a task. A GLOB selects the keys in
     the manifests that have neither a task nor an attempt. Asks for confirmation if several match.
     Check the service first: if the task exists, --not-created leads to a second task.
+
+    While a lost state is recovered, 'ENTRY@*' --not-created also counts for later keys of the
+    entry, and 'ORG/*' --not-created ends the recovery.
     """
-    from reconciler.app.state import resolve_attempt, resolve_new_keys
+    from reconciler.app.state import resolve_to_none, resolve_to_task
 
     if (task_id is None) is not not_created:
         raise UsageError("either", choices=("--task-id ID", "--not-created"))
-    if not_created and set(key) & set("*?["):
-        return _show_edits(call, *resolve_new_keys(call.ctx, key, yes=yes))
-    return _show_edits(call, resolve_attempt(call.ctx, key, task_id))
+    if task_id is None:
+        return _show_edits(call, *resolve_to_none(call.ctx, names, yes=yes))
+    if len(names) > 1:
+        raise UsageError("exclusive", option="--task-id", other="several keys")
+    return _show_edits(call, resolve_to_task(call.ctx, names[0], task_id))
 
 
 @make_command(
@@ -170,6 +178,8 @@ def init_state(call: Call, address: str | None, new: bool) -> int:
     from reconciler.app.state import create_state
 
     change = create_state(call.ctx, address, new=new)
+    if change.changed:
+        call.out.note("new_state")
     return _show_change(call, change) or int(change.done == "declined")
 
 
@@ -215,18 +225,21 @@ def print_state(call: Call) -> int:
 @make_command(
     "push",
     argument("file", "FILE", type=click.Path()),
+    option("--force", is_flag=True, help="Also push an older version of the state."),
     *EDITS,
     examples=[("taskctl state push state.json", "push an edited copy from `state pull`")],
 )
-def push_file(call: Call, file: str) -> int:
+def push_file(call: Call, file: str, force: bool) -> int:
     """Replace the state with FILE, an edited copy of it.
 
-    FILE must have the lineage of the state and a higher serial, and must contain all of its tasks
-    and unresolved attempts.
+    FILE must have the lineage of the state and, without --force, a higher serial. It must contain
+    all of its tasks and unresolved attempts.
     """
     from reconciler.app.state import push_state
 
-    return _show_change(call, push_state(call.ctx, file))
+    change = push_state(call.ctx, file, force=force)
+    call.out.note("new_state")
+    return _show_change(call, change)
 
 
 @make_command(

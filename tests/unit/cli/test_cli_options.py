@@ -59,7 +59,7 @@ def test_defaults_are_as_documented(seen: Seen) -> None:
 def test_every_option_is_read(seen: Seen) -> None:
     line = (
         "try --backend local --org acme --state s.json --parallelism 3 --lock-timeout 2m "
-        "--settle-time 1m30s --adopt --max-creates 0 "
+        "--settle-time 1m30s --update --max-creates 0 "
         "--allow-recreate=b --allow-recreate=a --allow-recreate=b --format json --color never "
         "-q -v a.yaml b"
     )
@@ -68,7 +68,7 @@ def test_every_option_is_read(seen: Seen) -> None:
     assert seen.connection == Connection("local", "acme", "s.json", 3, *durations)
     assert seen.options == PlanOptions(
         settle_time=timedelta(seconds=90),
-        adopt=True,
+        update=True,
         allow_recreate=("a", "b"),
         max_creates=0,
     )

@@ -19,6 +19,7 @@ from reconciler.state.attempt import (
     KeyNotes,
     Move,
     RecordChange,
+    Recovery,
     RetiredTask,
     Run,
 )
@@ -39,6 +40,7 @@ STORED = (
         Move,
         Record,
         RecordChange,
+        Recovery,
     ),
     *(RetiredTask, Run),
 )

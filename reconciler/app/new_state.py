@@ -1,0 +1,84 @@
+"""A state that does not exist yet: it may be new, or replace a lost one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from reconciler.app.context import Context
+from reconciler.plan.plan import Reason
+from reconciler.state.attempt import Recovery
+from reconciler.state.edit import not_created
+from reconciler.state.local import LocalState
+from reconciler.state.model import Recovering, State
+from reconciler.state.shared import SharedState
+
+if TYPE_CHECKING:
+    from reconciler.app.planning import Workspace
+    from reconciler.model.remarks import Arg
+    from reconciler.plan.plan import Plan
+    from reconciler.state.model import Event
+
+
+def read_state(ctx: Context, *, adopts: bool) -> State:
+    """The state; to recover a lost one (`adopts`), a new one if there is no shared one."""
+    location, backend = ctx.location, ctx.backend.name
+    if adopts and isinstance(location, SharedState) and not location.exists(backend):
+        return State(os.urandom(16).hex(), 0, backend)
+    return ctx.read_state()
+
+
+def begin_state(ctx: Context, space: Workspace) -> None:
+    """Says that this run begins a new state file, and names those in parent directories. To
+    recover a lost state, creates a shared one: in it, no key is created without an answer."""
+    location, adopts = ctx.location, space.options.adopt
+    if isinstance(location, LocalState) and location.is_new and not adopts:
+        others = _in_parents(ctx)
+        case = "begins_state_below" if others else "begins_state"
+        ctx.ui.note(case, file=location.display_name, others=others)
+    elif adopts and isinstance(location, SharedState) and not location.exists(ctx.backend.name):
+        keys: dict[str, set[str]] = {}
+        for task in space.desired:
+            keys.setdefault(task.ref.org_name, set()).add(task.key)
+        recovering = {org: Recovery(tuple(sorted(names))) for org, names in keys.items()}
+        state = State(os.urandom(16).hex(), 0, ctx.backend.name, recovering=recovering)
+        location.create(state)
+        ctx.ui.note("began_state", file=location.display_name)
+
+
+_NAMED = 10
+"""How many keys a question names; the others are counted."""
+
+
+def answers_about_rest(ctx: Context, plan: Plan, state: State) -> list[Event]:
+    """What a person answers about the keys without a task while a lost state is recovered."""
+    refs = [task.ref for task in plan.tasks if task.reason is Reason.RECOVERING]
+    if not refs or plan.options.adopt:
+        return []
+    keys, more = tuple(ref.key for ref in refs[:_NAMED]), max(0, len(refs) - _NAMED)
+    facts: dict[str, Arg] = {"count": len(refs), "keys": keys, "more": more}
+    if not ctx.ui.ask("ask.create_rest", strict=True, **facts):
+        return []
+    return [event for ref in refs for event in not_created(state, ref)]
+
+
+def begun_recoveries(plan: Plan) -> list[Event]:
+    """What apply notes before it adopts anything."""
+    return [] if plan.is_noted else [Recovering(*each) for each in plan.recovering.items()]
+
+
+def ended_recoveries(plan: Plan, state: State) -> list[Event]:
+    """Ends the recoveries that the plan completes, unless a task could not be recorded."""
+    left = {t.ref.org_name for t in plan.tasks if t.adopts and t.ref not in state.records}
+    return [Recovering(org_name) for org_name in plan.recovered if org_name not in left]
+
+
+def _in_parents(ctx: Context) -> tuple[str, ...]:
+    """The state files of the same name in the directories above, up to the repository's root."""
+    name, found = ctx.backend.default_state, []
+    for folder in ctx.settings.root.resolve().parents:
+        if (folder / name).exists():
+            found.append(str(folder / name))
+        if os.path.lexists(folder / ".git"):
+            break
+    return tuple(found)

@@ -1,0 +1,183 @@
+"""A state that may replace a lost one: nothing is created without an answer for its key. Pure.
+
+Only a person knows whether a state is new or replaces a lost one, and `--adopt` says so
+(docs/exactly-once.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, note, warning
+from reconciler.model.remarks import remark
+from reconciler.model.task import TaskId, TaskRef, natural
+from reconciler.model.value import replace
+from reconciler.plan.lookup import is_answered, is_comparable, record_of
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planned import plan_for
+from reconciler.plan.selection import covers
+from reconciler.state.attempt import Recovery
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.model.task import DesiredTask
+    from reconciler.plan.options import PlanOptions
+    from reconciler.plan.view import RemoteView
+    from reconciler.state.model import State
+
+_LISTED = 20
+"""How many unrecorded tasks are listed beside the keys that have none."""
+
+
+class LostState(NamedTuple):
+    """The state of a plan, which may replace a lost one. `organizations`: those that the plan is
+    limited to. `adopts`: a person says that the state was lost."""
+
+    desired: Sequence[DesiredTask]
+    state: State
+    options: PlanOptions
+    scope: tuple[str, ...]
+    organizations: Collection[str] | None
+    adopts: bool
+
+    def begun(self) -> dict[str, Recovery]:
+        """What apply notes before it adopts anything: a lost state is recovered in the declared
+        organizations that the state does not know yet, and these keys have no task."""
+        if not self.adopts:
+            return {}
+        keys: dict[str, set[str]] = {}
+        for task in self.desired:
+            org_name, only = task.ref.org_name, self.organizations
+            if org_name not in self.state.latest and (only is None or org_name in only):
+                waiting = keys.setdefault(org_name, set())
+                if record_of(task, self.state) is None:
+                    waiting.add(task.key)
+        known = {org: self.state.recovering.get(org, Recovery()) for org in keys}
+        return {
+            org: replace(before, keys=tuple(sorted({*before.keys, *keys[org]})))
+            for org, before in known.items()
+        }
+
+    def unanswered(
+        self,
+        tasks: Mapping[TaskRef, PlannedTask],
+        open_look_alikes: Iterable[TaskRef],
+        recovering: Collection[str],
+    ) -> dict[TaskRef, PlannedTask]:
+        """Decisions on planned creates that need an answer first.
+
+        `--adopt` creates and changes nothing. In the organizations that are `recovering`, each key
+        needs an answer. While a look-alike is open in an organization that the state does not know
+        yet, every key without an answer in all such organizations waits.
+        """
+        latest, only_adopts = self.state.latest, self.options.adopt
+        unknown = [ref for ref in open_look_alikes if ref.org_name not in latest]
+        first = min(unknown, key=natural, default=None)
+        decided: dict[TaskRef, PlannedTask] = {}
+        for ref, planned in tasks.items():
+            task, org_name = planned.desired, ref.org_name
+            if only_adopts and planned.reason is Reason.UNFINISHED:
+                decided[ref] = replace(planned, action=Action.UNCHANGED)
+            if task is None or not planned.creates or planned.record is not None:
+                continue
+            needs_answer = is_comparable(task, self.state)
+            if needs_answer and org_name in recovering:
+                why = remark("recovering.key", ref=str(ref))
+                decided[ref] = plan_for(task, Action.UNRESOLVED, Reason.RECOVERING, why)
+            elif needs_answer and first is not None and org_name not in latest:
+                why = remark("lookAlike.first", other=first.key)
+                decided[ref] = plan_for(task, Action.UNRESOLVED, Reason.LOOK_ALIKE, why)
+            elif only_adopts:
+                why = remark("recovering.answered")
+                decided[ref] = plan_for(task, Action.UNRESOLVED, Reason.RECOVERING, why)
+        return decided
+
+    def recovered(
+        self, tasks: Collection[PlannedTask], recovering: Mapping[str, Recovery]
+    ) -> tuple[str, ...]:
+        """The organizations whose recovery ends with this plan, which covers all of their
+        manifests."""
+        return tuple(
+            org_name
+            for org_name, recovery in sorted(recovering.items())
+            if covers(self.scope, self.options, org_name)
+            and not self._waiting(org_name, recovery, tasks)
+        )
+
+    def reports(
+        self,
+        view: RemoteView,
+        tasks: Collection[PlannedTask],
+        recovering: Mapping[str, Recovery],
+        ended: Collection[str],
+    ) -> Iterator[Diagnostic]:
+        """What waits for an answer in each organization, beside the unrecorded tasks of this
+        user."""
+        for org_name, recovery in sorted(recovering.items()):
+            if org_name not in ended:
+                yield self._report(org_name, view, tasks, self._waiting(org_name, recovery, tasks))
+            elif org_name in self.state.recovering:
+                yield note(Code.RECOVERING, "ended", org=org_name)
+
+    def _waiting(
+        self, org_name: str, recovery: Recovery, tasks: Iterable[PlannedTask]
+    ) -> list[TaskRef]:
+        """The keys, declared or not, that have neither a task after this plan nor an answer."""
+        declared = {task.ref: task for task in self.desired if task.ref.org_name == org_name}
+        refs = {*declared, *(TaskRef(org_name, key) for key in recovery.keys)}
+        refs -= self.state.records.keys()
+        refs -= {t.ref for t in tasks if t.record is not None or t.action is Action.ADOPT}
+        left = [
+            ref
+            for ref in refs
+            if not is_answered(ref, self.state)
+            and (ref not in declared or is_comparable(declared[ref], self.state))
+        ]
+        return sorted(left, key=natural)
+
+    def _report(
+        self,
+        org_name: str,
+        view: RemoteView,
+        tasks: Collection[PlannedTask],
+        left: Sequence[TaskRef],
+    ) -> Diagnostic:
+        here = [t for t in tasks if t.ref.org_name == org_name and t.action is Action.UNRESOLVED]
+        is_other = any(t.reason is not Reason.RECOVERING for t in here)
+        return warning(
+            Code.RECOVERING,
+            "each" if is_other or len(left) > _LISTED else "",
+            org=org_name,
+            count=len(left),
+            keys=tuple(ref.key for ref in left[:_LISTED]),
+            more=max(0, len(left) - _LISTED),
+            rows=self._unrecorded(org_name, view, tasks) or ("none",),
+            glob=f"{org_name}/*",
+        )
+
+    def _unrecorded(
+        self, org_name: str, view: RemoteView, tasks: Iterable[PlannedTask]
+    ) -> tuple[str, ...]:
+        """The newest unrecorded tasks of this user: ID, date, and how the prompt begins."""
+        adopted = {task.task_id for task in tasks if task.action is Action.ADOPT}
+        recorded = {*self.state.recorded_ids(), *adopted}
+        found = [
+            task
+            for task in view.tasks.values()
+            if task.org_name == org_name and task.id not in recorded and task.is_of(view.identity)
+        ]
+        found.sort(key=lambda task: (_date(task.created_at), task.id), reverse=True)
+        rows = []
+        for task in found[:_LISTED]:
+            message = view.messages.get(TaskId(org_name, task.id))
+            text = task.name or (message.text if message is not None else "")
+            begins = text.strip().split("\n", 1)[0][:60]
+            rows.append(f"{task.id}  {_date(task.created_at)[:10]}  {begins}")
+        return tuple(rows)
+
+
+def _date(moment: datetime | None) -> str:
+    return moment.isoformat() if moment is not None else "-"
