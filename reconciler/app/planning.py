@@ -34,6 +34,7 @@ from reconciler.plan.progress import TaskProgress
 from reconciler.plan.selection import Selection
 from reconciler.plan.view import RemoteView
 from reconciler.state.edit import mark_done
+from reconciler.system import memory
 from reconciler.tasks.status import TaskStatus, open_requests
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ class Planning:
             self.progress = self._read_progress(needs.followed)
         self.survey.is_patient = follow
         self.view = self.survey.read(identity, clocks, needs.lookups)
+        memory.resume_collection()  # comparisons leave reference cycles behind
         return make_plan(inputs, self.view, self.progress)
 
     def _inputs(

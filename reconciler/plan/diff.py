@@ -11,7 +11,6 @@ from reconciler.model.fields import PATCHED
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import Inputs, text_of
 from reconciler.plan.plan import Change, Origin
-from reconciler.system import memory
 
 if TYPE_CHECKING:
     from deepdiff.model import DiffLevel
@@ -102,7 +101,6 @@ def _compared(before: Inputs, desired: Inputs) -> dict[str, tuple[object, object
     from deepdiff import DeepDiff
     from deepdiff.helper import notpresent
 
-    memory.resume_collection()  # each comparison leaves reference cycles behind
     tree = DeepDiff(
         dict(before),
         dict(desired),
