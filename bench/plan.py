@@ -83,7 +83,7 @@ def growth(folder: Path) -> Iterator[Row]:
         11,
         10,
         "x",
-        f"{many:.2f} s, {most:.2f} s, of it start-up {start:.2f} s; "
+        f"{many:.2f} s of CPU, {most:.2f} s, of it start-up {start:.2f} s; "
         + between([turn.growth for turn in rounds]),
         smaller=True,
     )
@@ -96,7 +96,7 @@ def growth(folder: Path) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class _Round:
-    """Seconds of a bare start, of many tasks and of ten times as many, and the MiB of the last."""
+    """CPU seconds of a bare start, of many tasks and of ten times as many; the MiB of the last."""
 
     seconds: tuple[float, float, float]
     peak: float
@@ -115,8 +115,8 @@ def _ten_beside_one(one: Command, many: Command, most: Command) -> _Round:
     largest = run(most)
     mine += [run(many) for _ in range(5)]
     starts += [run(one) for _ in range(2)]
-    mean = sum(ran.seconds for ran in mine) / len(mine)
-    return _Round((seconds(starts), mean, largest.seconds), largest.peak)
+    mean = sum(ran.cpu for ran in mine) / len(mine)
+    return _Round((median(ran.cpu for ran in starts), mean, largest.cpu), largest.peak)
 
 
 def few_in_many(folder: Path) -> Iterator[Row]:
