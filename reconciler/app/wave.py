@@ -288,7 +288,7 @@ class Wave:
         loop = Loop(
             apply_ctx,
             Executor(apply_ctx, ctx.connection.parallelism),
-            partial(self._replan, plan.options),
+            partial(self._replan, plan.options, apply_ctx.baselines),
             progress.waiting,
             plan.options.max_creates,
         )
@@ -298,9 +298,15 @@ class Wave:
             self._seen += loop.listed
             progress.close()
 
-    def _replan(self, options: PlanOptions, only: Collection[TaskRef]) -> Plan:
-        """Reads the service and plans again, for these keys. RemoteError."""
-        return self._planning.replan(self._session.state, options, only)
+    def _replan(
+        self, options: PlanOptions, baselines: dict[str, Baseline], only: Collection[TaskRef]
+    ) -> Plan:
+        """Reads the service and plans again, for these keys. It adds the `baselines` of
+        organizations whose lists could not be used before. RemoteError."""
+        plan = self._planning.replan(self._session.state, options, only)
+        if (view := self._planning.view) is not None:
+            baselines.update({**view.newest, **baselines})
+        return plan
 
     def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
         """Whether a person says that an attempt has created the planned task's candidate."""

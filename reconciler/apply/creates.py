@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
@@ -13,12 +12,12 @@ from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clock
-from reconciler.model.diagnostics import RemoteError, StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.wire import create_body
-from reconciler.plan.lookup import BASELINE_SIZE, moved_ref, newest_of
+from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.model import Attempted, BaselineRead, Closed, Record
@@ -41,7 +40,7 @@ class TaskCreator:
         self._ctx = ctx
         self._throttle = throttle
         self._cannot_send: Remark | None = None
-        self._lock, self._baseline_lock = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
         state = ctx.session.state
         by_response = (attempt.task_id for attempt in state.attempts.values())
         self._known_ids = {*state.recorded_ids(), *state.retired, *by_response}
@@ -73,10 +72,9 @@ class TaskCreator:
         ctx, desired = self._ctx, task.desired
         if desired is None:  # plans create only desired tasks
             return ctx.result(task, Result.FAILED, remark("apply.no_manifest"))
-        try:
-            baseline = self._baseline(desired.ref.org_name)
-        except RemoteError as problem:
-            return ctx.result(task, Result.FAILED, remark("apply.no_list", why=problem.causes))
+        baseline = ctx.baselines.get(desired.ref.org_name)
+        if baseline is None:  # without which a lost response could not be looked up
+            return ctx.result(task, Result.FAILED, remark("apply.no_list"))
         unsent: list[str] = []
         late: Remark | None = None
         why = remark("apply.not_sent", why="")
@@ -103,22 +101,6 @@ class TaskCreator:
         self._cannot_send = late or remark("apply.unreachable")
         self._close(task, unsent, "not sent")
         return ctx.result(task, Result.FAILED, why)
-
-    def _baseline(self, org_name: str) -> Baseline:
-        """The newest tasks of an organization before the first attempt. Read once, unless the plan
-        has read them. Raises RemoteError: without the list, a create could not be looked up."""
-        with self._baseline_lock:
-            if org_name not in self._ctx.baselines:
-                listed: dict[str, datetime | None] = {}
-                for page in self._ctx.service.list_tasks(org_name):
-                    if page.problem is not None:
-                        raise RemoteError([page.problem])
-                    listed |= {task.id: task.created_at for task in page}
-                    if len(listed) >= BASELINE_SIZE:
-                        break
-                read = newest_of(org_name, listed, self._ctx.identity)
-                self._ctx.baselines[org_name] = read
-            return self._ctx.baselines[org_name]
 
     def _is_over(self, ref: TaskRef) -> bool:
         return self._cannot_send is not None or ref.org_name in self._used_up

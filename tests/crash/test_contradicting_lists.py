@@ -98,6 +98,18 @@ def test_a_list_that_lacks_known_tasks_shows_no_look_alikes(here: InProcess, com
     assert len(here.server.posts) == 1
 
 
+def test_a_lookup_goes_on_until_the_list_shows_known_tasks(here: InProcess) -> None:
+    """The baseline of the next create is of that list."""
+    fill(here, 3)
+    here.sandbox.write(as_tasks({"a": "do a"}))
+    here.server.set_rules(Rule("create", Fault("reset")))
+    assert here.run("apply").results() == {"a": "unresolved"}
+    here.server.set_rules(Rule("list", listing(here, lambda tasks: tasks[1:]), nth=(1,)))
+    assert here.run("apply").results() == {"a": "created"}
+    (task,) = here.server.tasks_by_work()["do a"]
+    assert here.sandbox.recorded() == {"a": task}
+
+
 def test_a_list_that_lacks_known_tasks_hides_no_duplicate(here: InProcess) -> None:
     fill(here, 3)
     here.sandbox.write(as_tasks({"a": "do a"}))

@@ -222,8 +222,13 @@ class World:
         ages = AttemptAges(self.clock.boot(), session.state.attempts.values())
         survey = self._survey(client)
 
+        baselines: dict[str, Baseline] = {}
+
         def replan(only: Collection[TaskRef] | None) -> tuple[Plan, RemoteView]:
-            return self._plan(survey, desired, killed.state, options, only, ages, removed)
+            state = killed.state
+            plan, view = self._plan(survey, desired, state, options, only, ages, removed)
+            baselines.update({**view.newest, **baselines})
+            return plan, view
 
         begun = self.clock.monotonic()
 
@@ -245,7 +250,7 @@ class World:
             ages=ages,
             known=survey.known,
             settle_time=options.settle_time,
-            baselines=dict(view.newest),
+            baselines=baselines,
         )
         settle = options.settle_time
         loop = Loop(ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None)
@@ -255,7 +260,8 @@ class World:
             killed.append(Aged(seconds))
         counts = report.summary()
         is_open = counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED]
-        return report, None if is_open or not plan.complete else ctx.baselines
+        compared = {org: view.newest[org] for org in view.compared}
+        return report, None if is_open or not plan.complete else compared
 
     def plan(self, desired: Iterable[DesiredTask], token: str = "me") -> Plan:
         state = read_state(self.place, backend=BACKEND)
@@ -268,6 +274,7 @@ class World:
             message_cache(UserCache(self.folder / "cache"), BACKEND, client.identity()),
             parallelism=2,
             clock=self.clock,
+            sleep=self.clock.sleep,
         )
 
     def _plan(

@@ -16,13 +16,11 @@ from reconciler.manifest.expand.periods import Recurrence, Unit
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.value import replace
-from reconciler.plan.lookup import BASELINE_SIZE
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Effect, Reason
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Forgotten, Recorded
 from tests.support.apply_world import World, lost
-from tests.support.diagnostics import error
 from tests.support.generated_tasks import DUE, review
 from tests.support.plan_values import (
     ME,
@@ -276,29 +274,12 @@ def test_an_id_that_this_apply_is_about_to_adopt_is_not_an_outcome() -> None:
     assert results["a"].problems == (KNOWN,)
 
 
-def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
+def test_without_a_baseline_nothing_is_sent() -> None:
     world = World()
     world.ctx.baselines.clear()
-    world.service.listed = [remote("x"), remote("y")]
-    world.run(*world.planned(desired("a"), desired("b")))
-    assert world.calls.of("list") == ["acme"]
-    assert world.ctx.baselines["acme"].ids == ("x", "y")
-    world = World()
-    world.ctx.baselines.clear()
-    world.service.list_problem = error("the list is null")
     result = world.run(*world.planned(desired("a")))["a"]
     assert (result.result, cases(result.problems)) == (Result.FAILED, ["apply.no_list"])
     assert world.calls.of("create") == []
-
-
-def test_a_baseline_has_the_newest_tasks_however_small_pages_are() -> None:
-    world = World()
-    world.ctx.baselines.clear()
-    world.service.listed = [remote(f"t{number}") for number in range(BASELINE_SIZE + 2)]
-    world.service.page_size = 3
-    world.run(*world.planned(desired("a")))
-    listed = tuple(task.id for task in world.service.listed)
-    assert world.ctx.baselines["acme"].ids == listed[:BASELINE_SIZE]
 
 
 def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
