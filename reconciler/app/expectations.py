@@ -78,7 +78,7 @@ class Evaluation:
     def __init__(self) -> None:
         self._checkers: dict[str, _Checker] = {}
         self._by_id: dict[int, tuple[Mapping[str, object], _Checker]] = {}
-        self._verdicts: dict[tuple[TaskRef, str | None, str, int], Verdict] = {}
+        self._verdicts: dict[tuple[TaskRef, str | None, str, _Checker], Verdict] = {}
 
     def of_all(
         self, statuses: Sequence[TaskStatus], expected: Mapping[TaskRef, Expectation | Diagnostic]
@@ -109,7 +109,7 @@ class Evaluation:
 
     def _verdict(self, status: TaskStatus, schema: Mapping[str, object]) -> Verdict:
         checker = self._checker(schema)
-        key = (status.ref, status.task_id, status.summary.event_id, id(checker))
+        key = (status.ref, status.task_id, status.summary.event_id, checker)
         if key not in self._verdicts:
             result = result_of(status)
             self._verdicts[key] = (

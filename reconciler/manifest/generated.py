@@ -103,17 +103,17 @@ def use_prompts(document: Document, room: Room) -> None:
     files of other tasks. Gives each generated task the settings of its entry as written, for
     reports."""
     _warn_of_literal_files(document)
-    checked: dict[tuple[str, int], bool] = {}
+    checked: dict[tuple[str, PromptFile], bool] = {}
     filled: dict[str, str] = {}
     for name, expansion in document.expansions.items():
         for key, values in expansion.values.items():
             text, file = document.prompts.get(key), document.prompt_files.get(key)
             if text is None or file is None:
                 continue
-            if (name, id(file)) not in checked:
-                checked[name, id(file)] = _check_file(expansion, name, file, text)
+            if (name, file) not in checked:
+                checked[name, file] = _check_file(expansion, name, file, text)
             document.prompts[key] = None
-            if not checked[name, id(file)] or room.bytes < 0:
+            if not checked[name, file] or room.bytes < 0:
                 continue
             document.prompts[key] = made = substitute(text, values)
             room.bytes -= len(made)
@@ -169,11 +169,11 @@ def _literal_templates(document: Document) -> Iterator[Finding]:
 
 
 def _warn_of_literal_files(document: Document) -> None:
-    done = set()
+    done = set[PromptFile]()
     for key, file in document.prompt_files.items():
-        if not file.has_braces or key in document.origins or id(file) in done:
+        if not file.has_braces or key in document.origins or file in done:
             continue
-        done.add(id(file))
+        done.add(file)
         if not any(found.code is Code.INVALID_TEMPLATE for found in file.findings):
             text = file.text or ""
             at = LineIndex(text).position(max(text.find("{{"), 0))
