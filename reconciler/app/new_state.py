@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
@@ -75,9 +76,9 @@ def ended_recoveries(plan: Plan, state: State) -> list[Event]:
 
 def _in_parents(ctx: Context) -> tuple[str, ...]:
     """The state files of the same name in the directories above, up to the repository's root."""
-    name, found = ctx.backend.default_state, []
-    for folder in ctx.settings.root.resolve().parents:
-        if (folder / name).exists():
+    name, here, found = Path(ctx.state_address), ctx.settings.folder.resolve(), []
+    for folder in (here, *here.parents) if not name.is_absolute() else ():
+        if folder != here and (folder / name).exists():
             found.append(str(folder / name))
         if os.path.lexists(folder / ".git"):
             break

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.cli.console.output import Output
 from reconciler.cli.main import run
+from reconciler.system.clock import SystemClock
+from tests.support.fault_server import Fault, Rule
+from tests.support.git_server import git
+from tests.support.in_process import InProcess
+from tests.support.sandbox import as_tasks
 
 STATE = "s.state.json"
 
@@ -23,6 +31,7 @@ class Person:
     name: str
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
+    backend: str
     state: str = STATE
 
     def write(self, tasks: dict[str, Any], name: str = "all", **members: Any) -> None:
@@ -32,7 +41,7 @@ class Person:
 
     def run(self, *words: str) -> tuple[int, str, str]:
         self.monkeypatch.setenv("TASKCTL_LOCAL_TOKEN", self.name)
-        where = ("-C", str(self.folder), "--backend", f"local:{self.folder.parent}/service.db")
+        where = ("-C", str(self.folder), "--backend", self.backend)
         code = run([*words, *where, "--state", self.state])
         out, err = self.capsys.readouterr()
         return code, out, err
@@ -67,7 +76,8 @@ def person(
 ) -> Callable[..., Person]:
     def made(name: str = "anna", folder: str = "repo") -> Person:
         (tmp_path / folder).mkdir(exist_ok=True)
-        return Person(tmp_path / folder, name, monkeypatch, capsys)
+        backend = f"local:{tmp_path}/service.db"
+        return Person(tmp_path / folder, name, monkeypatch, capsys, backend)
 
     return made
 
@@ -183,3 +193,234 @@ def test_only_adopting_recovers_a_lost_state(person: Callable[..., Person]) -> N
     assert anna.apply() == (0, {}, {"TC637"})
     assert anna.apply() == (0, {}, set())
     assert anna.ids() == ids
+
+
+def test_the_answers_end_the_recovery(person: Callable[..., Person]) -> None:
+    """Only then, and with an answer for each key, apply creates anything."""
+    anna = person()
+    ids = edited(anna)
+    assert anna.apply("--adopt")[0] == 0
+    assert anna.run("state", "resolve", "acme/rows@*", "--not-created", "-y")[0] == 0
+    assert anna.apply()[:2] == (1, {"created": 2, "unresolved": 3})
+    manifest = json.loads((anna.folder / "tasks/all.yaml").read_text())["tasks"]
+    manifest["rows"]["forEach"]["row"].append("z")
+    manifest["new"]["taskID"] = ids["new"]
+    anna.write(manifest)
+    assert anna.apply()[:2] == (1, {"adopted": 1, "created": 1, "unresolved": 2})
+    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    assert anna.apply()[:2] == (0, {"created": 2})
+    assert anna.apply() == (0, {}, set())
+
+
+def test_the_whole_organization_needs_no_manifest(person: Callable[..., Person]) -> None:
+    anna = person()
+    edited(anna)
+    assert anna.apply("--adopt")[0] == 0
+    (anna.folder / "tasks/all.yaml").write_text("broken: [")
+    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+
+
+def test_a_key_that_is_no_longer_declared_still_waits(person: Callable[..., Person]) -> None:
+    anna = person()
+    anna.write({"same": {"message": "Same."}, "other": {"message": "Before."}})
+    assert anna.apply()[0] == 0
+    anna.lose_state()
+    anna.write({"same": {"message": "Same."}, "other": {"message": "After."}})
+    assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
+    anna.write(of("new") | {"same": {"message": "Same."}})
+    assert anna.apply()[:2] == (1, {"unresolved": 1})
+    assert anna.run("state", "resolve", "new", "--not-created")[0] == 0
+    assert anna.apply() == (0, {"created": 1}, {"TC637"})
+    assert anna.run("state", "resolve", "other", "--not-created")[0] == 0
+    assert anna.apply()[0] == 0
+    assert anna.apply() == (0, {}, set())
+
+
+def test_options_that_send_something_cannot_be_combined_with_adopt(
+    person: Callable[..., Person],
+) -> None:
+    anna = person()
+    anna.write(of("a"))
+    for option in ("--update", "--allow-recreate", "--replace=a", "--wait"):
+        code, document = anna.json("apply", "--adopt", "--yes", option)
+        assert (code, [d["code"] for d in document["diagnostics"]]) == (1, ["TC804"])
+
+
+def test_dev_matches_and_prod_was_edited(person: Callable[..., Person]) -> None:
+    anna = person()
+    dev, prod = {"message": "Dev."}, {"message": "Prod.", "orgName": "prod"}
+    anna.write({"d": dev, "p": prod})
+    assert anna.apply()[:2] == (0, {"created": 2})
+    anna.lose_state()
+    anna.write({"d": dev, "p": {**prod, "message": "Edited."}})
+    assert anna.apply()[:2] == (1, {"unresolved": 2})
+    assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
+    assert anna.apply("--target", "prod/*")[:2] == (1, {"unresolved": 1})
+
+
+def test_a_prompt_that_was_tried_before(person: Callable[..., Person]) -> None:
+    """Each command works: adopt it and then create the others, or create all."""
+    none = ("state", "resolve", "--not-created", "-y")
+    for folder, answers in (
+        ("adopts", [("apply", "--adopt", "-y"), (*none, "acme/*")]),
+        ("creates", [(*none, "acme/tried")]),
+    ):
+        console, mine = person(folder=f"{folder}-console"), person(folder=folder)
+        name = f"Try {folder}."
+        console.write({"x": {"message": name}})
+        assert console.apply()[0] == 0
+        mine.write(of(*(f"{folder}-{n}" for n in range(4))) | {"tried": {"message": name}})
+        code, _, err = mine.run("apply", "--yes")
+        assert (code, "taskctl apply --adopt" in err) == (1, True)
+        assert "taskctl state resolve acme/tried --not-created" in err
+        for words in answers:
+            assert mine.run(*words)[0] == 0, words
+        assert mine.apply()[0] == 0
+        assert len(mine.ids()) == 5
+        assert (mine.ids()["tried"] == console.ids()["x"]) is (folder == "adopts")
+
+
+@pytest.mark.parametrize("rest", ["yes", "no"])
+def test_on_a_terminal_two_questions_are_asked(person: Callable[..., Person], rest: str) -> None:
+    anna = person()
+    edited(anna)
+    anna.monkeypatch.setattr(Output, "interactive", True)
+    anna.monkeypatch.setattr("sys.stdin", StringIO(f"yes\n{rest}\nyes\n"))
+    code, out, err = anna.run("apply")
+    assert "Adopt 2 existing tasks?" in err
+    assert "Create them? Only 'yes' is accepted:" in err
+    assert code == 0, out + err
+    assert len(anna.ids()) == (7 if rest == "yes" else 2)
+
+
+def test_a_path_or_a_target_recovers_only_what_it_selects(person: Callable[..., Person]) -> None:
+    """No apply of all manifests ends the recovery: its keys need answers, or the organization."""
+    anna = person()
+    anna.write(of("a", "b"), "one")
+    anna.write(of("c"), "two")
+    assert anna.apply("tasks/one.yaml")[:2] == (0, {"created": 2})
+    assert anna.apply("--target", "c")[:2] == (0, {"created": 1})
+    anna.lose_state()
+    anna.write({"a": {"message": "Do a."}, "b": {"message": "Edited."}}, "one")
+    assert anna.apply("tasks/one.yaml")[:2] == (1, {"unresolved": 2})
+    assert anna.apply("--adopt", "tasks/one.yaml")[:2] == (0, {"adopted": 1, "unresolved": 1})
+    assert anna.apply("--target", "c")[:2] == (1, {"unresolved": 1})
+    assert anna.apply("--adopt", "--target", "c")[:2] == (0, {"adopted": 1})
+    assert anna.apply("tasks/one.yaml")[:2] == (1, {"unresolved": 1})
+    assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
+    assert anna.apply("tasks/one.yaml")[:2] == (0, {"created": 1})
+
+
+def test_a_rollout_is_recovered_before_its_pilot_holds_the_rest(
+    person: Callable[..., Person],
+) -> None:
+    anna = person()
+    entry: dict[str, Any] = {
+        "forEach": {"row": ["x", "y", "z"]},
+        "message": "Roll out {{ row }}.",
+        "rollout": {"pilot": 1},
+    }
+    anna.write({"roll": entry})
+    assert anna.apply()[:2] == (0, {"created": 1, "held": 2})
+    pilot = anna.ids()
+    anna.lose_state()
+    entry["message"] = "Roll out {{ row }} with care."
+    anna.write({"roll": entry})
+    assert anna.apply("--adopt")[:2] == (0, {"unresolved": 3})
+    assert anna.apply()[:2] == (1, {"unresolved": 3})
+    assert anna.run("state", "resolve", "roll@x", "--task-id", pilot["roll@x"])[0] == 0
+    assert anna.run("state", "resolve", "roll@*", "--not-created", "-y")[0] == 0
+    assert anna.apply()[:2] == (0, {"held": 2})
+
+
+def test_a_subfolder_names_the_state_above(person: Callable[..., Person]) -> None:
+    anna = person()
+    anna.write(of("a"))
+    anna.state = "taskctl.state.json"
+    assert anna.apply()[0] == 0
+    (anna.folder / ".git").mkdir()
+    below = person(folder="repo/tasks")
+    below.state = "taskctl.state.json"
+    code, _, err = below.run("apply", "--yes", "all.yaml")
+    assert (code, str(anna.folder / "taskctl.state.json") in err) == (1, True)
+
+
+def test_a_shared_state_is_begun_by_adopting(person: Callable[..., Person], tmp_path: Path) -> None:
+    """`state init` is not needed, and a declined or killed run has not begun an empty state."""
+    anna = person()
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    git(anna.folder, "init", "--quiet")
+    git(anna.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    anna.state = "git:origin"
+    assert anna.run("state", "init", "git:origin")[0] == 0
+    anna.write(of("a", "b"))
+    assert anna.apply()[0] == 0
+    made = anna.ids()
+    git(tmp_path / "origin.git", "update-ref", "-d", "refs/taskctl/state/default")
+    anna.write({"a": {"message": "Do a."}, "b": {"message": "Edited."}})
+    code, document = anna.json("apply", "--yes")
+    assert (code, document["diagnostics"][0]["code"]) == (1, "TC619")
+    assert anna.json("plan", "--adopt")[1]["summary"]["adopt"] == 1
+    code, document = anna.json("apply", "--adopt")
+    assert (code, [d["code"] for d in document["diagnostics"] if d["severity"] == "error"]) == (
+        1,
+        ["TC807"],
+    )
+    assert anna.apply()[:2] == (1, {"unresolved": 2})
+    assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
+    assert anna.run("state", "resolve", "b", "--task-id", made["b"])[0] == 0
+    assert anna.apply()[0] == 0
+    assert anna.ids() == made
+
+
+def test_pushing_an_older_state_is_refused_and_keeps_the_recovery(
+    person: Callable[..., Person],
+) -> None:
+    anna = person()
+    edited(anna)
+    assert anna.apply("--adopt")[0] == 0
+    copy = anna.folder / "copy.json"
+    copy.write_text(anna.run("state", "pull")[1])
+    code, document = anna.json("state", "push", str(copy))
+    assert (code, document["diagnostics"][0]["code"]) == (1, "TC618")
+    given = json.loads(copy.read_text())
+    del given["recovering"]
+    copy.write_text(json.dumps(given))
+    assert anna.run("state", "push", "--force", str(copy))[0] == 0
+    assert anna.apply()[:2] == (1, {"unresolved": 5})
+
+
+def test_an_answer_for_a_monthly_entry_counts_for_later_months(
+    person: Callable[..., Person],
+) -> None:
+    anna, now = person(), [datetime(2026, 1, 15, tzinfo=UTC)]
+    anna.monkeypatch.setattr(SystemClock, "now", lambda _: now[0])
+    anna.write({"review": {"every": "month", "message": "Before."}} | of("same"))
+    assert anna.apply()[:2] == (0, {"created": 2})
+    anna.lose_state()
+    anna.write({"review": {"every": "month", "message": "After."}} | of("same"))
+    assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
+    now[0] = datetime(2026, 2, 15, tzinfo=UTC)
+    assert anna.apply()[:2] == (1, {"unresolved": 1})
+    assert anna.run("state", "resolve", "acme/review@*", "--not-created", "-y")[0] == 0
+    assert anna.apply()[:2] == (0, {"created": 1})
+    now[0] = datetime(2026, 3, 15, tzinfo=UTC)
+    assert anna.apply() == (0, {"created": 1}, set())
+
+
+def test_an_answer_counts_until_the_key_has_a_task(here: InProcess) -> None:
+    """Also after attempts that created none, and whose responses were lost."""
+    here.sandbox.write(as_tasks({"same": "do 0", "edited": "before"}))
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    here.sandbox.write(as_tasks({"same": "do 0", "edited": "after"}))
+    assert here.run("apply", "--adopt").results() == {"same": "adopted", "edited": "unresolved"}
+    assert here.run_state("resolve", "edited", "--not-created").code == 0
+    here.server.set_rules(Rule("create", Fault("status", status=503)))
+    assert here.run("apply").results() == {"edited": "unresolved"}
+    here.server.set_rules(Rule("create", Fault("reset", committed=True), nth=(1,)))
+    assert here.run("apply").code == 0
+    here.server.set_rules()
+    assert here.run("apply").document["tasks"] == []
+    made = {text: len(ids) for text, ids in here.server.tasks_by_work().items()}
+    assert made == {"do 0": 1, "before": 1, "after": 1}
