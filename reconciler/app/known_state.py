@@ -44,7 +44,7 @@ class KnownState:
                     self._by_name.setdefault(own, []).append(record)
         if name in self._by_name:
             return self._by_name[name]
-        replaced = self._replaced.get(name)
+        replaced = self._replaced.get(name.rpartition("/")[2])
         return self._of_former(state, name) if replaced is None else [replaced]
 
     @staticmethod

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.loader import Manifests
     from reconciler.model.task import DesiredTask, TaskRef
     from reconciler.plan.age import AttemptAges
-    from reconciler.state.model import State
+    from reconciler.state.model import Record, State
 
 
 class Workspace(Value, frozen=True):
@@ -145,6 +145,7 @@ class Planning:
         self.progress: dict[TaskRef, TaskProgress] = {}
         self.done: dict[str, str] = {}
         self.searched: Collection[str] = ()
+        self._left: dict[TaskRef, TaskState] = {}
         self._evaluation = Evaluation()
         self.view: RemoteView | None = None
         self.answers: Mapping[TaskRef, str] = {}
@@ -200,10 +201,11 @@ class Planning:
         if follow:
             self.searched = {lookup.org_name for lookup in needs.lookups if lookup.missing}
             self.progress = self._read_progress(needs.followed)
+            self._left = self._read_states(needs.left)
         self.survey.is_patient = follow
         self.view = self.survey.read(identity, clocks, needs.lookups)
         memory.resume_collection()  # comparisons leave reference cycles behind
-        return make_plan(inputs, self.view, self.progress)
+        return make_plan(inputs, self.view, self.progress, self._left)
 
     def _inputs(
         self, state: State, options: PlanOptions, only: Collection[TaskRef] | None
@@ -250,6 +252,17 @@ class Planning:
         }
         now = self._ctx.now()
         return {status.ref: _task_progress(status, now) for status in statuses}
+
+    def _read_states(self, records: Sequence[Record]) -> dict[TaskRef, TaskState]:
+        """By key, without those that cannot be read."""
+        if not records:
+            return {}
+        try:
+            statuses = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
+        except RemoteError:
+            apart = ([record] for record in records) if len(records) > 1 else ()
+            return {ref: state for each in apart for ref, state in self._read_states(each).items()}
+        return {status.ref: status.state for status in statuses}
 
     def _careless(self, plan: Plan) -> Iterator[Diagnostic]:
         """A warning for each unfinished task that is less restricted than its manifest. Whether an

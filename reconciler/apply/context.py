@@ -110,4 +110,5 @@ class ApplyContext(Value, frozen=True):
             line=task.line,
             replaced=replaced if task_id else None,
             awaits_answer=self.adopts and result is Result.UNRESOLVED and task.awaits_answer,
+            unfinished=task.unfinished,
         )

@@ -41,9 +41,10 @@ class Result(StrEnum):
 
 class TaskResult(Value, frozen=True):
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
-    and `line` are its place in a manifest. `replaced` is the task that it replaced, and `updated`
+    and `line` are its place in a manifest. `replaced` is the task that it replaced, `updated`
     are the settings that were changed. `awaits_answer`: it is unresolved, which is no failure of an
-    apply that recovers a lost state."""
+    apply that recovers a lost state. `unfinished`: the task that was replaced or forgotten may
+    still be running."""
 
     ref: TaskRef
     result: Result
@@ -55,6 +56,7 @@ class TaskResult(Value, frozen=True):
     replaced: str | None = None
     updated: tuple[str, ...] = ()
     awaits_answer: bool = False
+    unfinished: bool = False
 
 
 class ApplyReport(Value, frozen=True):

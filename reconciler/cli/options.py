@@ -167,9 +167,9 @@ PLAN = [
         type=_replaced_key,
         metavar="KEY|GLOB|KEY=TASK_ID",
         shell_complete=candidates.keys,
-        help="Create a new task for each of these keys if its prompt or another fixed setting was "
-        "edited. KEY=TASK_ID replaces that task if it is still the current task of KEY. "
-        "Repeatable.",
+        help="Create a new task for each of these keys if its task has ended and its prompt or "
+        "another fixed setting was edited. KEY=TASK_ID replaces that task, whatever its status, if "
+        "it is still the current task of KEY. Repeatable.",
     ),
     option(
         "--max-creates",

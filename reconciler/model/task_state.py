@@ -63,6 +63,12 @@ class TaskState(StrEnum):
         return self.traits.exit_code not in (2, 3)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the task exists, and its agent has stopped working."""
+        lost = (TaskState.GONE, TaskState.NOT_VISIBLE, TaskState.UNRESOLVED)
+        return self.is_finished and self not in lost
+
+    @property
     def label(self) -> str:
         """The status for readers."""
         return self.traits.label or self.value

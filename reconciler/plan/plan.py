@@ -159,7 +159,7 @@ class PlannedTask(Stored, frozen=True):
     further tasks that it created. `candidate`: a person who sees this task can say whether the
     attempt created it, or whether it is to be adopted (`LOOK_ALIKE`). `patch` are the settings to
     set in place; `only_recorded` are others that the record gets from the manifest. `waits_for`
-    hold it.
+    hold it. `unfinished`: the task that apply replaces or forgets may still be running.
     """
 
     ref: TaskRef
@@ -180,6 +180,7 @@ class PlannedTask(Stored, frozen=True):
     patch: Mapping[str, Any] = field(default_factory=dict)
     only_recorded: tuple[str, ...] = ()
     waits_for: tuple[TaskRef, ...] = ()
+    unfinished: bool = False
 
     @property
     def recorded_as(self) -> TaskRef:

@@ -7,6 +7,7 @@ from typing import Any, TypedDict, Unpack
 from reconciler.model.remarks import Remark
 from reconciler.model.remote_task import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
@@ -30,6 +31,13 @@ class PlannedFields(TypedDict, total=False):
     duplicates: tuple[str, ...]
     candidate: RemoteTask | None
     waits_for: tuple[TaskRef, ...]
+    unfinished: bool
+
+
+def is_left(state: TaskState | None) -> bool:
+    """Whether a task that is replaced or forgotten may still be running. None: its state could not
+    be read."""
+    return state is None or not (state.has_ended or state is TaskState.GONE)
 
 
 def plan_for(

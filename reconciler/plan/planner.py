@@ -14,6 +14,7 @@ from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Due, Recurring
 from reconciler.model.identity import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
+from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import duplicate_warnings, open_questions
@@ -101,11 +102,12 @@ class Followed(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """What must be read for a plan: one lookup for each organization, and the progress of the tasks
-    that a missing one may have to wait for."""
+    """What must be read for a plan: one lookup for each organization, the progress of the tasks
+    that a missing one may have to wait for, and the states of those that may be `left` running."""
 
     lookups: tuple[Lookup, ...]
     followed: tuple[Followed, ...]
+    left: tuple[Record, ...]
 
 
 def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
@@ -113,7 +115,24 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     state, only = inputs.state, inputs.only
     desired = [task for task in inputs.desired if only is None or task.ref in only]
     asked = lookups(desired, state, identity, inputs.options, clocks, only=only, ages=inputs.ages)
-    return Needs(tuple(asked), followed_by(inputs))
+    return Needs(tuple(asked), followed_by(inputs), tuple(_left_by(inputs)))
+
+
+def _left_by(inputs: PlanInputs) -> Iterator[Record]:
+    """The recorded tasks that a plan may replace or forget."""
+    state, only = inputs.state, inputs.only
+    requests = replacement.requests_of(inputs.options)
+    tried = {attempt.ref for attempt in state.attempts.values() if attempt.replaces}
+    for task in inputs.desired if requests or tried else ():
+        record = record_of(task, state)
+        if record is None or not (only is None or task.ref in only):
+            continue
+        request = replacement.request_for(task, requests)
+        if record.ref in tried or (request is not None and request.is_due(task, record)):
+            yield record
+    for ref, record in state.records.items() if inputs.removed else ():
+        if any(removal.matches(*ref) for removal in inputs.removed):
+            yield record
 
 
 def followed_by(inputs: PlanInputs) -> tuple[Followed, ...]:
@@ -147,11 +166,13 @@ def make_plan(
     inputs: PlanInputs,
     view: RemoteView,
     progress: Mapping[TaskRef, TaskProgress] = MappingProxyType({}),
+    left: Mapping[TaskRef, TaskState] = MappingProxyType({}),
 ) -> Plan:
     """The plan for all desired tasks, and for records and attempts whose keys are not in the
-    manifests. `progress` is that of the tasks to follow."""
+    manifests. `progress` is that of the tasks to follow, `left` the states of those that may be
+    left running, as far as they could be read."""
     state = inputs.state
-    decided = _decide(inputs, view, progress)
+    decided = _decide(inputs, view, progress, left)
     ordered = tuple(decided.tasks[ref] for ref in sorted(decided.tasks, key=natural))
     recovering = {**state.recovering, **decided.recovering}
     return Plan(
@@ -161,7 +182,7 @@ def make_plan(
         identity=view.identity,
         complete=view.is_complete,
         diagnostics=(
-            *_diagnostics(inputs, view, ordered),
+            *_diagnostics(inputs, view, ordered, left),
             *inputs.lost_state.reports(view, ordered, recovering, decided.recovered),
         ),
         closed=tuple(sorted(decided.closed)),
@@ -184,7 +205,10 @@ class _Decided(NamedTuple):
 
 
 def _decide(
-    inputs: PlanInputs, view: RemoteView, progress: Mapping[TaskRef, TaskProgress]
+    inputs: PlanInputs,
+    view: RemoteView,
+    progress: Mapping[TaskRef, TaskProgress],
+    states: Mapping[TaskRef, TaskState],
 ) -> _Decided:
     """Each step can change what the steps before it decided."""
     state, options, only = inputs.state, inputs.options, inputs.only
@@ -196,7 +220,7 @@ def _decide(
     requests = replacement.requests_of(options)
     periods = Periods(inputs.desired, inputs.due)
     undeclared = Undeclared(state, desired, moves, periods, inputs.removed, inputs.in_scope)
-    rules = Rules(state, view, options, owners, claims, requests, undeclared)
+    rules = Rules(state, view, options, owners, claims, requests, undeclared, states)
 
     def is_selected(ref: TaskRef) -> bool:
         return only is None or ref in only
@@ -213,7 +237,7 @@ def _decide(
     tasks |= HoldRules(
         inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
     ).held_tasks()
-    left = undeclared.planned(rules.suspected)
+    left = undeclared.planned(rules.suspected, states)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
@@ -259,7 +283,10 @@ def _claims(inputs: PlanInputs, verdicts: Mapping[str, Verdict], owners: Owners)
 
 
 def _diagnostics(
-    inputs: PlanInputs, view: RemoteView, tasks: Sequence[PlannedTask]
+    inputs: PlanInputs,
+    view: RemoteView,
+    tasks: Sequence[PlannedTask],
+    states: Mapping[TaskRef, TaskState],
 ) -> Iterator[Diagnostic]:
     options = inputs.options
     # `apply --wait` also creates what is held now.
@@ -275,7 +302,7 @@ def _diagnostics(
     yield from duplicate_warnings(inputs.state.backend, tasks)
     if view.ignored_date is not None:
         yield view.ignored_date
-    yield from replacement.problems(replacement.requests_of(options), tasks)
+    yield from replacement.problems(replacement.requests_of(options), tasks, states)
     if options.update:
         yield from updates.foreign(tasks, view.identity)
     yield from inputs.selection.notes(options)

@@ -1,13 +1,14 @@
 """`--replace`: one new task for a recorded key per request. Pure.
 
 A command may be run again only because a response was lost or another of its tasks failed. So
-`KEY=TASK_ID` applies for as long as the key has that task, and `KEY` or a glob only to keys whose
-manifest differs from their record in something that is fixed at creation.
+`KEY=TASK_ID` applies for as long as the key has that task, whatever its status, and `KEY` or a glob
+only to keys whose task has ended, and whose manifest differs from their record in something that is
+fixed at creation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -15,13 +16,19 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, warning
 from reconciler.model.fields import PATCHED
-from reconciler.model.remarks import Arg
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.remarks import Arg, remark
+from reconciler.model.task import DesiredTask, TaskId, TaskRef
+from reconciler.model.task_state import TaskState
 from reconciler.plan.diff import differences
 from reconciler.plan.lookup import matches_key, record_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.planned import PlannedFields, is_left, plan_for
+from reconciler.plan.view import RemoteView
 from reconciler.state.model import Record, State
+
+_KEPT, _ENDED, _GONE = (remark(f"replace.{what}") for what in ("keep", "ended", "gone"))
+"""What becomes of a replaced task."""
 
 
 class ReplaceRequest(NamedTuple):
@@ -126,8 +133,39 @@ def _unknown(request: ReplaceRequest, desired: Sequence[DesiredTask], state: Sta
     return error(Code.INVALID_REPLACE, "unknown", request=request.name)
 
 
+def replacement(
+    task: DesiredTask, record: Record, state: TaskState | None, view: RemoteView
+) -> PlannedTask:
+    """Plans a new task in place of the recorded one. `state` is that of the recorded one; None if
+    it could not be read."""
+    explanation = _KEPT if is_left(state) else _ENDED
+    if TaskId(record.ref.org_name, record.task_id) in view.absent:
+        is_maker = view.identity.same_as(record.identity)
+        explanation = _GONE if is_maker else remark("replace.hidden", maker=record.identity.name)
+    remote = view.find(record.ref, record.task_id)
+    fields: PlannedFields = {
+        "record": record,
+        "diff": differences(record.inputs, task.inputs, remote).changes,
+        "moved_from": record.ref if record.ref != task.ref else None,
+        "unfinished": is_left(state),
+    }
+    return plan_for(task, Action.REPLACE, Reason.ASKED, explanation, **fields)
+
+
+def left_facts(task: DesiredTask, record: Record, state: TaskState | None) -> dict[str, Arg]:
+    """What a message about a task that is not replaced says. `state` is None if it could not be
+    read."""
+    return {
+        "status": state.label if state is not None else "unknown",
+        "old": f"{record.ref.org_name}/{record.task_id}",
+        "again": f"{task.ref}={record.task_id}",
+    }
+
+
 def problems(
-    requests: Collection[ReplaceRequest], tasks: Iterable[PlannedTask]
+    requests: Collection[ReplaceRequest],
+    tasks: Iterable[PlannedTask],
+    states: Mapping[TaskRef, TaskState],
 ) -> Iterator[Diagnostic]:
     """Errors and warnings about requests that the plan does not carry out."""
     idle: set[str] = set()
@@ -138,14 +176,20 @@ def problems(
         if request is None or desired is None:
             continue
         acts = task.action in (Action.REPLACE, Action.ADOPT) or task.reason is Reason.SETTLING
+        is_due = record is not None and request.is_due(desired, record)
         if request.is_glob:
-            (busy if acts else idle).add(request.name)
+            (busy if acts or is_due else idle).add(request.name)
         elif acts:
             pass
         elif task.action is Action.UNRESOLVED:
             yield _error(desired, "unresolved", request=request.name)
-        elif record is not None and not request.is_due(desired, record):
+        elif record is not None and not is_due:
             yield _not_due(request, desired, record)
+        elif task.reason is Reason.NOT_FOUND:
+            yield _error(desired, "gone", request=request.name, ref=str(desired.ref))
+        elif record is not None and task.reason is not Reason.RECREATE:
+            facts = left_facts(desired, record, states.get(record.ref))
+            yield _error(desired, "unfinished", request=request.name, **facts)
     for name in sorted(idle - busy):
         yield warning(Code.ALREADY_REPLACED, "none", request=name)
 

@@ -12,29 +12,25 @@ from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.task_state import TaskState, state_of_absent
 from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt, adopt_removed, gone
-from reconciler.plan.diff import differences
 from reconciler.plan.look_alikes import Claims
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.names import NameRules
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.plan.planned import PlannedFields, plan_for
+from reconciler.plan.planned import PlannedFields, is_left, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
-from reconciler.plan.replacement import ReplaceRequest, request_for
+from reconciler.plan.replacement import ReplaceRequest, left_facts, replacement, request_for
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.updates import compare_recorded
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
-_KEPT, _GONE = remark("replace.keep"), remark("replace.gone")
-"""What becomes of a replaced task."""
-
 
 class Rules:
-    """The rules of one plan. `requests` are those of `--replace`. `closed` collects the marks of
-    attempts that created no task and that apply is to close, and `suspected` the keys that may have
-    been renamed."""
+    """The rules of one plan. `requests` are those of `--replace`, `states` those of the tasks to
+    replace, as far as they were read. `closed` collects the marks of attempts that created no task
+    and that apply is to close, `suspected` the keys that may have been renamed."""
 
     def __init__(
         self,
@@ -45,9 +41,11 @@ class Rules:
         claims: Claims,
         requests: Collection[ReplaceRequest],
         undeclared: Undeclared,
+        states: Mapping[TaskRef, TaskState],
     ) -> None:
         self._state, self._view, self._options, self._owners = state, view, options, owners
         self._verdicts, self._removed, self._requests = claims.verdicts, claims.removed, requests
+        self._states = states
         self._names = NameRules(state, undeclared, undeclared.renames(claims.verdicts))
         self.closed: list[str] = []
         self.suspected = self._names.suspected
@@ -172,29 +170,25 @@ class Rules:
         if planned.action is not Action.ADOPT or attempt is None:
             return replace(planned, record=record)
         remarks = (*planned.remarks, remark("attempt.replaces", old=record.task_id))
-        return replace(planned, record=record, remarks=remarks)
+        left = is_left(self._states.get(record.ref))
+        return replace(planned, record=record, remarks=remarks, unfinished=left)
 
     def _replaced(self, task: DesiredTask) -> PlannedTask | None:
-        """A recorded task that `--replace` names, whatever its status."""
+        """A recorded task that `--replace` names: by its ID, or if it has ended."""
         if not self._requests:
             return None
         request = request_for(task, self._requests)
         record = record_of(task, self._state) if request is not None else None
         if request is None or record is None or not request.is_due(task, record):
             return None
-        remote = self._view.find(record.ref, record.task_id)
-        absent = TaskId(record.ref.org_name, record.task_id) in self._view.absent
-        explanation = _KEPT
-        if absent:
-            is_maker = self._view.identity.same_as(record.identity)
-            hidden = remark("replace.hidden", maker=record.identity.name)
-            explanation = _GONE if is_maker else hidden
-        fields: PlannedFields = {
-            "record": record,
-            "diff": differences(record.inputs, task.inputs, remote).changes,
-            "moved_from": record.ref if record.ref != task.ref else None,
-        }
-        return plan_for(task, Action.REPLACE, Reason.ASKED, explanation, **fields)
+        state = self._states.get(record.ref)
+        if request.task_id is not None or (state is not None and state.has_ended):
+            return replacement(task, record, state, self._view)
+        planned = self._recorded(task)
+        if planned is None or planned.action is Action.GONE or not request.is_glob:
+            return planned
+        left = remark("replace.left", **left_facts(task, record, state))
+        return replace(planned, remarks=(*planned.explanation, left))
 
     def _recorded(self, task: DesiredTask) -> PlannedTask | None:
         record = record_of(task, self._state)

@@ -7,10 +7,11 @@ from difflib import get_close_matches
 
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Inputs, Removal, TaskRef, text_of
+from reconciler.model.task_state import TaskState
 from reconciler.model.work import Work, comparable_text, compare_work, message_of
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.plan.planned import plan_for
+from reconciler.plan.planned import PlannedFields, is_left, plan_for
 from reconciler.plan.recovery import NotCreated, Verdict
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -61,9 +62,14 @@ def _texts(inputs: Inputs) -> Iterator[str]:
         yield f"\n{comparable_text(text)}"  # no key contains a line break
 
 
-def _forget(record: Record, removal: Removal) -> PlannedTask:
-    explanation = remark("forget", file=removal.file, ids=(record.task_id,), more=0)
-    return plan_for(record, Action.FORGET, Reason.LISTED, explanation, file=removal.file)
+def _forget(record: Record, removal: Removal, state: TaskState | None) -> PlannedTask:
+    """`state` is that of the task; None if it could not be read."""
+    left = is_left(state)
+    ids, name = (record.task_id,), f"{record.ref.org_name}/{record.task_id}"
+    case = "forget.unfinished" if left else "forget"
+    explanation = remark(case, file=removal.file, ids=ids, more=0, task=name)
+    fields: PlannedFields = {"file": removal.file, "unfinished": left}
+    return plan_for(record, Action.FORGET, Reason.LISTED, explanation, **fields)
 
 
 class Undeclared:
@@ -104,10 +110,13 @@ class Undeclared:
             if known.ref not in moves:
                 self._by_key.setdefault(known.ref.key, []).append(known)
 
-    def planned(self, suspected: Mapping[TaskRef, DesiredTask]) -> Iterator[PlannedTask]:
-        """Plans the records. `suspected`: what keys may have been renamed to."""
+    def planned(
+        self, suspected: Mapping[TaskRef, DesiredTask], states: Mapping[TaskRef, TaskState]
+    ) -> Iterator[PlannedTask]:
+        """Plans the records. `suspected`: what keys may have been renamed to. `states` are those of
+        the tasks to forget."""
         for record, removal in self._to_forget:
-            yield _forget(record, removal)
+            yield _forget(record, removal, states.get(record.ref))
         for record in self._orphans:
             case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
             entry = record.generated.entry if record.generated is not None else None

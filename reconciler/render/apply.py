@@ -162,9 +162,12 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
         where = ""  # one click away
     yield f"{label} {palette.bold(linked)}  {where}".rstrip()
     if task.replaced:
-        end = "; to cancel it if it is still running:"
-        yield palette.dim(f"    replaces {safe.line(task.replaced)}{end}")
-        yield f"      {completed(f'taskctl cancel {id_word(task.replaced)}')}"
+        yield palette.dim(f"    replaces {safe.line(task.replaced)}")
+    left = task.replaced or (task.task_id if task.result is Result.FORGOTTEN else None)
+    if left and task.unfinished:
+        yield palette.dim("    its former task may still be running; to cancel it:")
+        command = f"taskctl cancel {id_word(f'{task.ref.org_name}/{left}')}"
+        yield f"      {completed(command)}"
     if task.updated:
         yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
     yield from _problem_rows(task.problems, style)

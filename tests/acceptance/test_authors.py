@@ -72,6 +72,7 @@ def test_a_job_creates_a_task_and_a_person_accepts_an_edit(
 
 def test_a_replaced_task_names_who_replaced_it(desk: InProcess) -> None:
     assert desk.run("apply").results() == {"k1": "created"}
+    desk.finish()
     desk.sandbox.write(as_tasks({"k1": "do 1 again"}))
     assert desk.run("apply", "--replace", "k1").results() == {"k1": "replaced"}
     assert changes(desk) == [("replaced", "me-login", "bob", None)]

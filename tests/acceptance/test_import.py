@@ -470,6 +470,7 @@ def test_an_unwritable_target_is_an_error(place: LiveTasks) -> None:
 def test_replaced_tasks_are_not_imported(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     old = place.task_id("good")
+    place.finish(good="done")
     place.write({"good": "finishing anew"})
     assert place.run("apply", "--yes", "--replace", "good")[0] == 0
     assert place.task_id("good") != old

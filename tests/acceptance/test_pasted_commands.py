@@ -135,11 +135,12 @@ def test_a_command_to_run_again_has_all_options(session: Session) -> None:
     session.declare(ONE)
     assert session.run("apply", "ops", "--yes")[0] == 0
     session.declare({**ONE, "two": {"message": LONG}})
-    more = ("--replace", "two", "--report", "json=a.json")
+    state = json.loads((session.folder / "repository" / "own.state.json").read_text())
+    replaced = f"--replace two={state['tasks']['acme/two']['taskId']}"
+    more = (*replaced.split(), "--report", "json=a.json")
     _, said = session.run("apply", "ops", *more)
     see_all, again = printed_in(said)
     where = "--backend local --state own.state.json"
-    replaced = "--replace two"
     assert see_all == f"taskctl plan -v --target two {replaced} {where} -C repository ops"
     assert "Step 60 of the job." in session.paste(see_all)
     report = "--report json=a.json"

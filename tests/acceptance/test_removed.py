@@ -60,6 +60,24 @@ def test_the_record_is_removed_and_the_task_keeps_running(place: LiveTasks) -> N
     assert (code, "[TC617]" in err, ids["gone"] in err) == (1, True, True)
 
 
+def test_an_unfinished_task_is_shown_with_the_command_that_cancels_it(place: LiveTasks) -> None:
+    ids = begun(place, life="asking")
+    commands = [f"taskctl cancel acme/{ids[key]} " for key in ("gone", "old-1")]
+    plan, document = place.run("plan")[1], json.dumps(place.document("plan"))
+    out = place.run("apply", "--yes")[1]
+    for command in commands:
+        assert command in plan
+        assert command in document
+        assert command in out
+    assert place.run("cancel", f"acme/{ids['gone']}", "-y")[0] == 0
+
+
+def test_a_finished_task_is_shown_without_it(place: LiveTasks) -> None:
+    begun(place)
+    place.finish(keep="done", gone="done", **{"old-1": "done"})
+    assert "taskctl cancel" not in place.run("plan")[1] + place.run("apply", "--yes")[1]
+
+
 def test_nothing_is_cancelled(place: LiveTasks) -> None:
     ids = begun(place, life="asking")
     assert place.document("apply", "--yes")["summary"]["forgotten"] == 2

@@ -134,6 +134,7 @@ def _replaced(place: InProcess, name: str, kill_at: int | None) -> tuple[InProce
     """Three tasks, then `--replace k1`, killed at that point."""
     here = fresh(place, name)
     assert here.run("apply").code == 0
+    here.finish()
     path = here.sandbox.folder / "tasks" / "all.yaml"
     manifest = json.loads(path.read_text())
     manifest["tasks"]["k1"]["planMode"] = True  # its prompt stays

@@ -20,6 +20,7 @@ WISH = ("--replace", "k*")
 @pytest.fixture
 def here(here: InProcess) -> InProcess:
     assert here.run("apply").code == 0
+    here.finish("k2")
     tasks = as_tasks(TEXTS, named=["k1"])
     here.sandbox.write({**tasks, "k2": {**tasks["k2"], "planMode": True}})
     return here
@@ -103,7 +104,7 @@ def test_running_an_unresolved_replacement_again_creates_no_second_task(
     old = record_of(here, "k2")["taskId"]
     unreadable = Rule("events", Fault("status", status=500))
     faults(here, Rule("create", Fault("reset", committed=True)), unreadable)
-    assert here.run("apply", *WISH).results() == {"k2": "unresolved"}
+    assert here.run("apply", "--replace", f"k2={old}").results() == {"k2": "unresolved"}
     assert record_of(here, "k2")["taskId"] == old
     faults(here)
     ended = here.run("apply", *(word.replace("OLD", old) for word in again))
@@ -219,6 +220,7 @@ def test_a_change_whose_response_was_lost_is_recorded_by_the_next_apply(here: In
 def test_another_users_task_is_distinguished_from_a_gone_one(
     here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shown(here.server, here)["status"] = "running"
     changed(here, isShared=True)
     assert update(here).results() == {"k2": "updated"}
     changed(here, isShared=True, approvalMode="manual")

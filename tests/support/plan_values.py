@@ -11,6 +11,7 @@ from reconciler.model.clock import Clocks
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, rfc3339
+from reconciler.model.task_state import TaskState
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
@@ -154,9 +155,10 @@ def plan(
         known if known is not None else state(),
         options or PlanOptions(),
         limit=more.pop("only", None),
-        **{name: value for name, value in more.items() if name != "progress"},
+        **{name: value for name, value in more.items() if name not in ("progress", "left")},
     )
-    return make_plan(inputs, seen if seen is not None else view(), more.get("progress", {}))
+    left = more.get("left", dict.fromkeys(inputs.state.records, TaskState.DONE))
+    return make_plan(inputs, seen if seen is not None else view(), more.get("progress", {}), left)
 
 
 def only(made: Plan) -> PlannedTask:

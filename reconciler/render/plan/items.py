@@ -39,7 +39,7 @@ SIMILAR = 4
 _REMOVED = ({"orphaned"}, {"orphaned.renamed"})
 _INDIVIDUAL = ("message", "name")
 _KEYS, _IDS = 3, 20  # named before the others are counted
-_OF_ALL = {f"replace.{what}": f"replace.{what}_all" for what in ("gone", "hidden", "keep")}
+_OF_ALL = {f"replace.{what}": f"replace.{what}_all" for what in ("ended", "gone", "hidden", "keep")}
 
 
 class TaskGroup(Value, frozen=True):

@@ -117,7 +117,6 @@ def test_a_repeated_command_does_not_replace_again(asked: str, action: str) -> N
         assert said_of.severity == "warning"
         assert "new already replaced old" in summary(said_of)
         assert "--replace a=new" in explanation(said_of)
-        assert "taskctl cancel old" in explanation(said_of)
 
 
 @pytest.mark.parametrize("since", [{"seconds": 1}, {"days": 90}])

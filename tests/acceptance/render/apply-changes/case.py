@@ -18,8 +18,9 @@ REPORT = ApplyReport(
             "t-3333",
             "https://app.pulumi.com/acme/neo/tasks/t-3333",
             replaced="t-2222",
+            unfinished=True,
         ),
-        TaskResult(TaskRef("acme", "old-audit"), Result.FORGOTTEN, "t-4444"),
+        TaskResult(TaskRef("acme", "old-audit"), Result.FORGOTTEN, "t-4444", unfinished=True),
         TaskResult(TaskRef("acme", "old-report"), Result.FORGOTTEN, "t-5555"),
     )
 )
