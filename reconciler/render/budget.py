@@ -8,8 +8,7 @@ from datetime import timedelta
 from reconciler.messages.template import amount
 from reconciler.model.budget import Outlook, minute
 from reconciler.render import safe
-from reconciler.render.counts import counted
-from reconciler.render.style import Style
+from reconciler.render.style import Style, counted
 
 
 def budget_lines(

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from reconciler.render import safe
-from reconciler.render.counts import counted
+from reconciler.render.style import counted
 
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
 PAIRABLE = 30  # if a change has more lines than this, none of them are paired

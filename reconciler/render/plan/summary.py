@@ -12,9 +12,9 @@ from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
-from reconciler.render.counts import counted, listed
 from reconciler.render.plan.items import COUNTED, items_of
 from reconciler.render.plan.tasks import planned_views
+from reconciler.render.style import counted, listed
 
 _EMBEDDED = "local"  # the backend of the embedded service
 

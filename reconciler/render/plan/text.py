@@ -14,7 +14,6 @@ from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
-from reconciler.render.counts import counted
 from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import (
     EMPTY,
@@ -26,7 +25,7 @@ from reconciler.render.plan.look_alikes import look_alike_rows
 from reconciler.render.plan.summary import outcome, plan_summary, plan_target
 from reconciler.render.plan.tasks import PlannedView, meaning, order, planned_views
 from reconciler.render.prompt_diff import USUAL, Excerpt
-from reconciler.render.style import Palette, Style
+from reconciler.render.style import Palette, Style, counted
 from reconciler.render.task_view import LABELS, UNATTENDED
 from reconciler.render.values import (
     change_rows,
