@@ -13,7 +13,6 @@ from reconciler.model.task import TaskRef, text_of
 from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
-from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import (
     EMPTY,
@@ -22,7 +21,7 @@ from reconciler.render.plan.items import (
     items_of,
 )
 from reconciler.render.plan.look_alikes import look_alike_rows
-from reconciler.render.plan.summary import outcome, plan_summary, plan_target
+from reconciler.render.plan.summary import budget_rows, outcome, plan_summary, plan_target
 from reconciler.render.plan.tasks import PlannedView, meaning, order, planned_views
 from reconciler.render.prompt_diff import USUAL, Excerpt
 from reconciler.render.style import Palette, Style, counted
