@@ -224,7 +224,7 @@ class Output:
         return self.ask(case, strict=case != "ask.change", **facts)
 
     def confirm_adoption(self, plan: Plan) -> bool:
-        from reconciler.render.plan.look_alikes import adoption
+        from reconciler.render.plan.tasks import adoption
 
         return self.ask("ask.adopt", strict=True, **adoption(plan))
 
