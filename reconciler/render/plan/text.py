@@ -22,9 +22,9 @@ from reconciler.render.plan.items import (
 )
 from reconciler.render.plan.summary import budget_rows, outcome, plan_summary, plan_target
 from reconciler.render.plan.tasks import PlannedView, look_alike_rows, meaning, order, planned_views
-from reconciler.render.prompt_diff import USUAL, Excerpt
 from reconciler.render.style import Palette, Style, counted
 from reconciler.render.task_view import LABELS, UNATTENDED
+from reconciler.render.text_diff import USUAL, Excerpt
 from reconciler.render.values import (
     change_rows,
     flow,
