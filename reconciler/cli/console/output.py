@@ -15,8 +15,7 @@ from reconciler.cli.console.terminal import columns, may_rewrite, wants_color, w
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
-from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render
-from reconciler.render.reports import Report
+from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, Report, render
 from reconciler.render.style import Style
 from reconciler.system.clock import SystemClock
 
