@@ -65,7 +65,7 @@ VIEWS = {
     "ApplyWaitReport": "apply:ApplyWaitView",
     "WaitReport": "wait:WaitView",
     "ResultsReport": "results:ResultsView",
-    "FailureReport": "failure:FailureView",
+    "FailureReport": "diagnostics:FailureView",
 }
 """The view of each kind of report, by name, so that only the one that is used is imported."""
 
