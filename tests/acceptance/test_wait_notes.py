@@ -10,7 +10,7 @@ from io import StringIO
 import pytest
 
 from reconciler.cli.console import wait_notes
-from reconciler.cli.console.stderr import write_stderr
+from reconciler.cli.console.terminal import write_stderr
 from reconciler.cli.console.wait_notes import BETWEEN_LINES, WaitNotes
 from reconciler.remote.in_flight import InFlight
 from tests.support.fault_server import Call, Fault

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TextIO
 
-from reconciler.cli.console.stderr import FOOT
+from reconciler.cli.console.terminal import FOOT
 from reconciler.render import cells
 
 

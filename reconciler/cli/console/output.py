@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from reconciler.app.settings import ReportFile, Settings
 from reconciler.app.ui import ApplyProgress, FailureReport
-from reconciler.cli.console.stderr import FOOT, write_stderr
-from reconciler.cli.console.terminal import columns, may_rewrite, wants_color, wants_links
+from reconciler.cli.console.terminal import (
+    FOOT,
+    columns,
+    may_rewrite,
+    wants_color,
+    wants_links,
+    write_stderr,
+)
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace

@@ -11,7 +11,7 @@ from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.cli.console.live import Screen
-from reconciler.cli.console.stderr import write_stderr
+from reconciler.cli.console.terminal import write_stderr
 from reconciler.messages import load_all
 from reconciler.messages.remarks import note_text
 from reconciler.model.remarks import Arg

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from reconciler.cli.console.live import fit_row, size_of
-from reconciler.cli.console.stderr import FOOT, write_stderr
+from reconciler.cli.console.terminal import FOOT, write_stderr
 from reconciler.model.remarks import Arg
 from reconciler.remote.in_flight import RequestInFlight
 from reconciler.render import safe
