@@ -28,7 +28,7 @@ from reconciler.system.clock import SystemClock
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
     from reconciler.app.ui import Watch
-    from reconciler.cli.console.wait_notes import WaitNotes
+    from reconciler.cli.console.live import WaitNotes
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
     from reconciler.remote.in_flight import InFlight
@@ -262,7 +262,7 @@ class Output:
         return LiveTable(self.note, style, known)
 
     def watch_requests(self, requests: InFlight | None) -> None:
-        from reconciler.cli.console.wait_notes import WaitNotes
+        from reconciler.cli.console.live import WaitNotes
 
         if self._notes is not None:
             self._notes.stop()
