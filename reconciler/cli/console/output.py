@@ -256,7 +256,7 @@ class Output:
         return Lines(total, clock)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
-        from reconciler.cli.console.watch import LiveTable
+        from reconciler.cli.console.progress import LiveTable
 
         style = (lambda: self.style(sys.stderr)) if self._rewrites else None
         return LiveTable(self.note, style, known)
