@@ -1,4 +1,5 @@
-"""Rows that are updated in place."""
+"""Rows of a terminal that are updated in place, and what is waited for while the service does not
+answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The progress of an apply, on stderr: a bar on a terminal, a line per task elsewhere."""
+"""Progress on stderr: of an apply, as a bar or a line per task; of tasks that are waited for, as a
+line per change and a table."""
 
 from __future__ import annotations
 
