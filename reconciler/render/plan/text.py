@@ -99,7 +99,8 @@ class _Writer(Value, frozen=True):
             action: text for action in Action if action in present and (text := meaning(action))
         }
         if Action.UNRESOLVED in meant and not self.plan.fail_reasons():
-            meant[Action.UNRESOLVED] = phrase("action.settling")
+            case = "action.unanswered" if self.plan.adopts else "action.settling"
+            meant[Action.UNRESOLVED] = phrase(case)
         if meant:
             yield ""
         labels = {action: LABELS.get(action, action.value) for action in meant}
