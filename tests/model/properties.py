@@ -8,25 +8,25 @@ from functools import cache
 
 from tests.model import taskctl
 from tests.model.steps import Steps
-from tests.model.world import OTHER, Process, Setting, Task, World
+from tests.model.world import OLD, OTHER, Process, Setting, Task, World
 
 
-def violation(world: World) -> str | None:
+def violation(setting: Setting) -> Callable[[World], str | None]:
     """What is wrong with a world."""
-    return world.wrong or _violation(world.state, world.tasks)
+    return lambda world: world.wrong or _violation(world.state, world.tasks, setting)
 
 
 @cache
-def _violation(state: int, tasks: tuple[Task, ...]) -> str | None:
+def _violation(state: int, tasks: tuple[Task, ...], setting: Setting) -> str | None:
     marks: dict[str, set[str]] = {}
     for task in tasks:
         marks.setdefault(task.owner, set()).add(task.mark)
     for owner, attempts in marks.items():
-        if owner != OTHER and len(attempts) > 1:
+        if owner not in (OTHER, OLD) and len(attempts) > 1:
             return f"{owner} has two tasks"
     owners = {task.id: task.owner for task in tasks}
     for ref, record in taskctl.state_of(state).records.items():
-        if owners[record.task_id] != ref.key:
+        if owners[record.task_id] not in setting.jobs[ref.key]:
             return f"{ref.key} has the task of {owners[record.task_id]}"
     return None
 
@@ -40,6 +40,7 @@ ORDER = (
     "is too late to send",
     "journals an attempt",
     "adopts a task",
+    "moves a record",
     "closes an attempt",
     "reads and plans",
     "ends",
@@ -60,13 +61,17 @@ def steps_of_applies(setting: Setting) -> Possible:
     return cache(lambda world: dict(steps(world)))
 
 
-def undisturbed(world: World, setting: Setting, steps: Possible, *, commits: bool) -> World:
+def undisturbed(
+    world: World, who: str, setting: Setting, steps: Possible, *, commits: bool
+) -> World:
     """The world after one apply that nothing disturbs. Before it, each request that was under way
     `commits`, or is lost."""
     while world.requests:
         world = steps(world)["commits" if commits else "the request is lost"]
     waited = taskctl.waited(world.state)
-    new = Process("reads", setting.keys, waited=waited, taken=world.version)
+    new = Process(
+        "reads", setting.manifests[world.edit], waited=waited, taken=world.version, who=who
+    )
     world, waits = world._replace(processes=(new,)), 0
     while world.processes:
         possible = steps(world)
@@ -79,10 +84,11 @@ def undisturbed(world: World, setting: Setting, steps: Possible, *, commits: boo
     return world
 
 
-def unfinished(world: World, setting: Setting) -> set[str]:
+def unfinished(world: World, who: str, setting: Setting) -> set[str]:
     """The keys that are neither recorded nor unresolved, after an apply."""
     span = float(setting.span)
     waited = tuple((mark, span) for mark, _ in taskctl.waited(world.state))
-    planned = taskctl.plan(world, Process("reads", setting.keys, waited=waited), setting)
+    manifests = setting.manifests[world.edit]
+    planned = taskctl.plan(world, Process("reads", manifests, waited=waited, who=who), setting)
     recorded = {ref.key for ref in taskctl.state_of(world.state).records}
-    return set(setting.keys) - recorded - set(planned.unresolved)
+    return {task.key for task in manifests} - recorded - set(planned.unresolved)

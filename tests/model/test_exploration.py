@@ -9,24 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
+from itertools import product
 
 import pytest
 
 from reconciler.apply import duplicates
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.identity import Identity
 from reconciler.model.work import Work
 from reconciler.plan import look_alikes, planner, recovery
 from reconciler.plan.recovery import Owners
+from reconciler.plan.unrecorded import LookAlike, UnrecordedTasks
 from reconciler.state import ledger
 from reconciler.state.ledger import attempts_alone
 from reconciler.state.model import Aged, Attempted, BaselineRead, Closed, Event, State
 from tests.model import journal, taskctl
 from tests.model.properties import steps_of_applies, undisturbed, unfinished, violation
 from tests.model.search import Explored, explore
+from tests.model.service import may_apply
 from tests.model.steps import Steps
-from tests.model.world import Assumed, Setting, World
+from tests.model.world import ME, SOMEONE, Assumed, Setting, World
 
-TWO = ("a", "b")
+TWO, USERS = ("a", "b"), (ME, SOMEONE)
 DIFFERENT = Setting(TWO, prompts_differ=True, attempts=(1, 1), processes=1)
 
 SMALL = {
@@ -46,6 +49,10 @@ SMALL = {
     "a state that is replaced": Setting(replaces=1, window=1),
     "a record that is removed": Setting(
         TWO, removes=True, adopts=True, attempts=(1, 1), processes=1, window=1
+    ),
+    "another user": Setting(users=USERS, removes=True, window=1),
+    "another user who sees all tasks": Setting(
+        users=USERS, shared=True, loses=True, processes=1, window=1
     ),
 }
 """Explored by `make test`."""
@@ -89,22 +96,36 @@ WITHOUT = {
     "keeps_what_it_acknowledged": Setting(loses=True),
     "no_create_is_in_flight_at_a_loss": Setting(loses=True),
     "applies_all_manifests_after_a_loss": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
-    "keeps_the_login_after_a_loss": Setting(loses=True),
+    "applies_as_the_same_user_after_a_loss": Setting(users=USERS, loses=True),
     "people_answer_correctly": Setting(marks="replaced", people=True),
 }
 """A setting in which each assumption matters."""
 
-BROKEN: list[tuple[str, object, str, object]] = [
-    ("one key", recovery, "time_left", 0.0),  # an attempt has an age
-    ("another repository", recovery, "is_same", True),  # only its mark proves a task
-    ("creates that are delivered twice", Owners, "by_mark", None),  # a mark belongs to one key
-    ("creates that are delivered twice", duplicates, "_owners", {}),  # they are reported
-    ("a state that is lost", look_alikes, "compare_work", Work.OTHER),  # they are compared
-    ("a state that is lost", RemoteTask, "may_be_of", False),
-    ("a state that is restored", look_alikes, "compare_work", Work.OTHER),
-    ("a record that is removed", planner, "removed_tasks", {}),  # a known ID decides first
+_alike = UnrecordedTasks.alike
+
+
+def _always(value: object) -> Callable[..., object]:
+    return lambda *_, **__: value
+
+
+def _own_alike(self: UnrecordedTasks, *text: str) -> list[LookAlike]:
+    """The tasks of other users are no look-alikes."""
+    return [found for found in _alike(self, *text) if found.creator is None]
+
+
+BROKEN: list[tuple[str, object, str, Callable[..., object]]] = [
+    ("one key", recovery, "time_left", _always(0.0)),  # an attempt has an age
+    ("another repository", recovery, "is_same", _always(True)),  # only its mark proves a task
+    # A mark belongs to one key.
+    ("creates that are delivered twice", Owners, "by_mark", _always(None)),
+    ("creates that are delivered twice", duplicates, "_owners", _always({})),  # they are reported
+    ("a state that is lost", look_alikes, "compare_work", _always(Work.OTHER)),  # are compared
+    ("a state that is restored", look_alikes, "compare_work", _always(Work.OTHER)),
+    ("a record that is removed", planner, "removed_tasks", _always({})),  # a known ID first
+    ("another user", Identity, "same_as", _always(True)),  # what is not visible may exist
+    ("another user who sees all tasks", UnrecordedTasks, "alike", _own_alike),
 ]
-"""Rules that always decide in the same way, each with a setting in which that is wrong."""
+"""Rules that leave something out, each with a setting in which that is wrong."""
 
 APPLIES = 2
 """Undisturbed applies after which each key is recorded or unresolved. The second one plans all keys
@@ -116,23 +137,23 @@ START = World(taskctl.NEW)
 def explore_all(setting: Setting) -> Explored[World]:
     """Explores a setting, and what undisturbed applies make of each world in it, with the processes
     gone."""
-    left: set[World] = set()
+    left, wrong = set[World](), violation(setting)
 
     def check(world: World) -> str | None:
         left.add(world._replace(processes=()))
-        return violation(world)
+        return wrong(world)
 
     explored = explore([START], Steps(setting), check)
     assert explored.violation is None, str(explored)
     steps = steps_of_applies(setting)
     for world in left:
-        for commits in (True, False):
+        for who, commits in product(may_apply(world, setting), (True, False)):
             after, applies = world, 0
-            while applies == 0 or unfinished(after, setting):
-                after = undisturbed(after, setting, steps, commits=commits)
+            while applies == 0 or unfinished(after, who, setting):
+                after = undisturbed(after, who, setting, steps, commits=commits)
                 applies += 1
-                assert violation(after) is None, (violation(after), world)
-                assert applies <= APPLIES, (unfinished(after, setting), world)
+                assert wrong(after) is None, (wrong(after), world)
+                assert applies <= APPLIES, (unfinished(after, who, setting), world)
     return explored
 
 
@@ -157,7 +178,7 @@ def test_with_one_prompt_a_removed_key_leaves_its_unreported_duplicate_to_others
     duplicate that no apply has reported is like any task with this prompt, and a person who says
     `--adopt` for another key gives it away."""
     one_prompt = replace(LARGE["a duplicate whose key is removed"], prompts_differ=False)
-    explored = explore([START], Steps(one_prompt), violation)
+    explored = explore([START], Steps(one_prompt), violation(one_prompt))
     assert explored.violation == "b has the task of a"
 
 
@@ -166,7 +187,7 @@ def test_each_assumption_is_needed(name: str) -> None:
     """Without it, and with all others, a key gets a second task or somebody else's, or a duplicate
     is not reported."""
     setting = replace(WITHOUT[name], assumed=replace(Assumed(), **{name: False}))
-    explored = explore([START], Steps(setting), violation)
+    explored = explore([START], Steps(setting), violation(setting))
     assert explored.violation is not None
 
 
@@ -183,11 +204,15 @@ def without_plans() -> Iterator[None]:
 @pytest.mark.usefixtures("without_plans")
 @pytest.mark.parametrize(("setting", "where", "name", "broken"), BROKEN)
 def test_a_broken_rule_is_found(
-    monkeypatch: pytest.MonkeyPatch, setting: str, where: object, name: str, broken: object
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    where: object,
+    name: str,
+    broken: Callable[..., object],
 ) -> None:
     """The small settings are large enough for each rule to matter."""
-    monkeypatch.setattr(where, name, lambda *_: broken)
-    explored = explore([START], Steps(SMALL[setting]), violation)
+    monkeypatch.setattr(where, name, broken)
+    explored = explore([START], Steps(SMALL[setting]), violation(SMALL[setting]))
     assert explored.violation is not None
 
 
@@ -217,7 +242,8 @@ def test_a_broken_rule_about_a_replaced_state_is_found(
     found: str,
 ) -> None:
     monkeypatch.setattr(where, name, broken)
-    explored = explore([START], Steps(SMALL["a state that is replaced"]), violation)
+    setting = SMALL["a state that is replaced"]
+    explored = explore([START], Steps(setting), violation(setting))
     assert explored.violation == found
 
 

@@ -13,6 +13,8 @@ from reconciler.model.task import TaskRef, text_of
 from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
+from reconciler.render.budget import budget_rows
+from reconciler.render.counts import counted
 from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import (
     EMPTY,
@@ -20,11 +22,12 @@ from reconciler.render.plan.items import (
     TaskGroup,
     items_of,
 )
-from reconciler.render.plan.summary import budget_rows, outcome, plan_summary, plan_target
-from reconciler.render.plan.tasks import PlannedView, look_alike_rows, meaning, order, planned_views
-from reconciler.render.style import Palette, Style, counted
+from reconciler.render.plan.look_alikes import look_alike_rows
+from reconciler.render.plan.summary import outcome, plan_summary, plan_target
+from reconciler.render.plan.tasks import PlannedView, meaning, order, planned_views
+from reconciler.render.prompt_diff import USUAL, Excerpt
+from reconciler.render.style import Palette, Style
 from reconciler.render.task_view import LABELS, UNATTENDED
-from reconciler.render.text_diff import USUAL, Excerpt
 from reconciler.render.values import (
     change_rows,
     flow,
@@ -99,8 +102,7 @@ class _Writer(Value, frozen=True):
             action: text for action in Action if action in present and (text := meaning(action))
         }
         if Action.UNRESOLVED in meant and not self.plan.fail_reasons():
-            case = "action.unanswered" if self.plan.adopts else "action.settling"
-            meant[Action.UNRESOLVED] = phrase(case)
+            meant[Action.UNRESOLVED] = phrase("action.settling")
         if meant:
             yield ""
         labels = {action: LABELS.get(action, action.value) for action in meant}
