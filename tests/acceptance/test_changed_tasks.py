@@ -345,10 +345,10 @@ def test_a_look_alike_replaces_once(place: LiveTasks) -> None:
     message = {"type": "user_message", "content": "asking work"}
     body = {"message": message, "approvalMode": "manual"}
     other = place.api.call("POST", place.api.tasks, body).json["taskId"]
-    command = ("apply", "--yes", "--replace", f"a={old}", "--adopt")
-    (done,) = place.document(*command)["tasks"]
-    assert (done["result"], done["replaced"], done["taskId"]) == ("adopted", old, other)
-    assert place.document(*command)["tasks"] == []
+    assert place.run("apply", "--yes", "--replace", f"a={old}")[0] == 1
+    assert place.run("state", "rm", "a")[0] == 0
+    assert place.run("state", "resolve", "a", "--task-id", other)[0] == 0
+    assert place.document("apply", "--yes")["tasks"] == []
     assert place.task_id("a") == other
 
 

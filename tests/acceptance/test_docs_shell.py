@@ -39,7 +39,7 @@ LEFT_OUT = {
     "docs/getting-started.md": 2,  # the installation
     "docs/moving-from-pulumi-up.md": 1,  # the other tool
     "docs/policy.md": 1,  # opa: tests/tools_opa.py runs it
-    "docs/state.md": 1,  # the installation
+    "docs/state.md": 2,  # the installation
     "docs/walkthrough.md": 2,  # a server: the test starts its own
 }
 """Blocks that are not run because they install packages, push, or use other tools."""

@@ -141,7 +141,7 @@ def test_a_look_alike_must_match_in_identifying_fields(here: InProcess, field: F
         path.unlink()
     write(here, field, second)
     (task,) = here.run("plan", "--adopt").document["tasks"]
-    assert task["action"] == ("create" if field.identifies else "adopt")
+    assert task["reason"] == ("recovering" if field.identifies else "lookAlike")
 
 
 @fields

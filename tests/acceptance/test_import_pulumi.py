@@ -108,7 +108,7 @@ def test_tasks_started_by_pulumi_are_adopted_and_a_second_import_adds_nothing(
     before = (place.folder / "tasks/a.yaml").read_bytes()
     tasks = {task["key"]: task for task in place.document("plan", "--adopt")["tasks"]}
     assert (tasks["plain"]["action"], tasks["plain"]["taskId"]) == ("adopt", existing)
-    assert tasks["rotate-keys"]["action"] == "create"
+    assert tasks["rotate-keys"]["reason"] == "recovering"
     document = place.document("import", *arguments)
     assert document["summary"] == {"imported": 0, "written": 0, "skipped": 2, "failed": 3}
     assert (place.folder / "tasks/a.yaml").read_bytes() == before

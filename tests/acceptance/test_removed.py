@@ -110,9 +110,9 @@ def test_a_key_that_returns_gets_one_new_task(place: LiveTasks) -> None:
     code, out, err = place.run("plan")
     assert (code, "[TC305]" in out + err) == (1, True)
     declare(place, "keep", "gone", removed=["old-*"])
-    for options in ([], ["--adopt"]):
+    for options, reason in (([], "new"), (["--adopt"], "recovering")):
         (planned,) = [t for t in place.document("plan", *options)["tasks"] if t["key"] == "gone"]
-        assert planned["action"] == "create"
+        assert planned["reason"] == reason
     assert place.run("apply", "--yes")[0] == 0
     assert place.task_id("gone") not in ids.values()
     assert place.document("apply", "--yes")["tasks"] == []
