@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from reconciler.app.ci import CI_SYSTEMS
-from reconciler.cli.console import wait_notes
+from reconciler.cli.console import live
 from tests.support import quick_disk
 from tests.support.skipped_time import skipped_time
 
@@ -38,7 +38,7 @@ os.environ["TASKCTL_CACHE_DIR"] = f"{os.devnull}/none"
 for _variable in CI_SYSTEMS:
     os.environ.pop(_variable, None)
 # However slow the machine is, no command says that it waits for a service.
-wait_notes.PATIENCE = math.inf
+live.PATIENCE = math.inf
 _number = count()
 
 

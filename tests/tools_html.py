@@ -17,9 +17,8 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.render import render
+from reconciler.render import Report, render
 from reconciler.render.plan.summary import fail_sentence
-from reconciler.render.reports import Report
 from reconciler.render.style import Style
 from tests.support.browser import Page, chromium, page
 from tests.support.diagnostics import error, warning

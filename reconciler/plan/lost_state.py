@@ -56,9 +56,15 @@ class LostState(NamedTuple):
                 if record_of(task, self.state) is None:
                     waiting.add(task.key)
         known = {org: self.state.recovering.get(org, Recovery()) for org in keys}
-        return {
+        noted = {
             org: replace(before, keys=tuple(sorted({*before.keys, *keys[org]})))
             for org, before in known.items()
+        }
+        # Without a key that waits, it would end at once.
+        return {
+            org: recovery
+            for org, recovery in noted.items()
+            if recovery.keys or not covers(self.scope, self.options, org)
         }
 
     def unanswered(

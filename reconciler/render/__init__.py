@@ -7,12 +7,24 @@ format is in `formats/`. Modules are imported when they are used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from reconciler.render.reports import Report
+    from reconciler.app.apply import ApplyWaitReport
+    from reconciler.app.results import ResultsReport
+    from reconciler.app.ui import FailureReport
+    from reconciler.app.validate import ValidateReport
+    from reconciler.app.wait import WaitReport
+    from reconciler.apply.report import ApplyReport
+    from reconciler.plan.plan import Plan
     from reconciler.render.style import Style
     from reconciler.render.view import ReportView
+
+Report: TypeAlias = (
+    "ValidateReport | Plan | ApplyReport | ApplyWaitReport | WaitReport | ResultsReport"
+    " | FailureReport"
+)
+"""What formats show."""
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
 """The formats of reports; the module of that name has `render(view, style) -> str`."""
@@ -53,7 +65,7 @@ VIEWS = {
     "ApplyWaitReport": "apply:ApplyWaitView",
     "WaitReport": "wait:WaitView",
     "ResultsReport": "results:ResultsView",
-    "FailureReport": "failure:FailureView",
+    "FailureReport": "diagnostics:FailureView",
 }
 """The view of each kind of report, by name, so that only the one that is used is imported."""
 

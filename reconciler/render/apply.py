@@ -13,14 +13,13 @@ from reconciler.model.remarks import Remark
 from reconciler.model.shell import id_word
 from reconciler.model.value import replace
 from reconciler.render import safe
-from reconciler.render.counts import listed
 from reconciler.render.diagnostics import place_of
 from reconciler.render.document import Document, budget_part, given, hint_items, json_document
 from reconciler.render.plan.document import plan_task
 from reconciler.render.plan.tasks import with_words
 from reconciler.render.results import StatusesView, result_rows
 from reconciler.render.status import status_summary, status_task, statuses_part
-from reconciler.render.style import Locate, Style
+from reconciler.render.style import Locate, Style, listed
 from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.values import hint_rows
 from reconciler.render.view import Count, ReportView

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from reconciler.app.ui import FailureReport
 from reconciler.messages import word
-from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity, count
 from reconciler.render import safe
-from reconciler.render.style import Style
+from reconciler.render.style import Style, counted
+from reconciler.render.view import ReportView
+
+if TYPE_CHECKING:
+    from reconciler.render.document import Document
 
 
 def render_all(diagnostics: Iterable[Diagnostic], style: Style) -> str:
@@ -32,3 +38,22 @@ def place_of(file: str | None, line: int | None, column: int | None = None) -> s
         return ""
     numbers = [str(number) for number in (line, column if line else None) if number is not None]
     return ":".join([safe.line(file), *numbers])
+
+
+class FailureView(ReportView):
+    command = ""
+
+    def __init__(self, report: FailureReport) -> None:
+        self.diagnostics = report.diagnostics
+
+    def rows(self, style: Style) -> Iterable[str]:
+        del style
+        return ()
+
+    def document(self) -> Document:
+        from reconciler.render.document import json_document  # most runs write text
+
+        return json_document(self.diagnostics)
+
+    def summary(self) -> str:
+        return f"Failed: {counted(count(self.diagnostics, Severity.ERROR), 'error')}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from reconciler.app.fmt import FmtReport
 from reconciler.model.diagnostics import in_order
 from reconciler.render import safe
-from reconciler.render.counts import counted
 from reconciler.render.document import json_document
+from reconciler.render.style import counted
 
 
 def fmt_document(report: FmtReport) -> dict[str, object]:

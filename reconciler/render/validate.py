@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostics import Severity, count
-from reconciler.render.counts import counted
-from reconciler.render.style import Style
+from reconciler.render.style import Style, counted
 from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:

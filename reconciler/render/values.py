@@ -12,7 +12,8 @@ from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change, Origin
 from reconciler.render import cells, safe
-from reconciler.render.prompt_diff import (
+from reconciler.render.style import Style
+from reconciler.render.text_diff import (
     USUAL,
     Excerpt,
     SeeAll,
@@ -20,7 +21,6 @@ from reconciler.render.prompt_diff import (
     prompt_rows,
     with_verbose,
 )
-from reconciler.render.style import Style
 
 GUTTER = 4  # columns before each row of external text
 NAMES_UP_TO = 22  # columns up to which values are aligned

@@ -192,6 +192,7 @@ def test_only_adopting_recovers_a_lost_state(person: Callable[..., Person]) -> N
         assert anna.run("state", "resolve", key, "--task-id", task_id)[0] == 0
     assert anna.apply() == (0, {}, {"TC637"})
     assert anna.apply() == (0, {}, set())
+    assert anna.json("plan", "--adopt")[1]["hasChanges"] is False
     assert anna.ids() == ids
 
 

@@ -155,7 +155,7 @@ def test_other_formats_are_whole(format_name: str) -> None:
 
 
 def test_a_long_diff_is_never_shortened_within_a_line() -> None:
-    from reconciler.render.prompt_diff import diff_rows
+    from reconciler.render.text_diff import diff_rows
 
     before = "word " * 60 + "end"
     after = before.replace("end", "and delete everything end")

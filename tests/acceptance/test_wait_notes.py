@@ -9,9 +9,9 @@ from io import StringIO
 
 import pytest
 
-from reconciler.cli.console import wait_notes
-from reconciler.cli.console.stderr import write_stderr
-from reconciler.cli.console.wait_notes import BETWEEN_LINES, WaitNotes
+from reconciler.cli.console import live
+from reconciler.cli.console.live import BETWEEN_LINES, WaitNotes
+from reconciler.cli.console.terminal import write_stderr
 from reconciler.remote.in_flight import InFlight
 from tests.support.fault_server import Call, Fault
 from tests.support.in_process import InProcess
@@ -40,8 +40,8 @@ def ticks(here: InProcess, monkeypatch: pytest.MonkeyPatch) -> Ticks:
 
     monkeypatch.setattr(WaitNotes, "start", lambda notes: made.notes.append(notes))
     monkeypatch.setattr(WaitNotes, "stop", lambda _: None)
-    monkeypatch.setattr(wait_notes, "PATIENCE", 0.0)
-    monkeypatch.setattr(wait_notes, "BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(live, "PATIENCE", 0.0)
+    monkeypatch.setattr(live, "BETWEEN_LINES", 0.0)
     here.sandbox.write(as_tasks({"k1": "do 1"}))
     here.server.choose = made.choose
     return made
@@ -85,7 +85,7 @@ class Time:
 def test_a_log_has_a_line_after_three_seconds_and_then_rarely(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wait_notes, "PATIENCE", 3.0)
+    monkeypatch.setattr(live, "PATIENCE", 3.0)
     time = Time()
     pending = InFlight(time)
     notes = WaitNotes(pending.longest, in_place=False, clock=time)
@@ -110,7 +110,7 @@ def test_a_log_has_a_line_after_three_seconds_and_then_rarely(
 def test_a_terminal_has_one_row_until_something_else_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wait_notes, "PATIENCE", 3.0)
+    monkeypatch.setattr(live, "PATIENCE", 3.0)
     screen, time = StringIO(), Time()
     monkeypatch.setattr(sys, "stderr", screen)
     pending = InFlight(time)

@@ -58,7 +58,7 @@ def generated(
     )
     parts = (entry, key if key is not None else next(iter(values.values()), ""), period)
     name = "@".join(part for part in parts if part)
-    inputs, _ = compile_template(template)(values)
+    inputs = compile_template(template)(values)
     return DesiredTask(name, "acme", inputs, file, 5, 3, origin=origin, **more)
 
 

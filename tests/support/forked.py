@@ -23,7 +23,7 @@ from pathlib import Path
 
 import reconciler
 from reconciler.__main__ import main
-from reconciler.cli.console import wait_notes
+from reconciler.cli.console import live
 from tests.support import quick_disk, skipped_time
 
 _forks = multiprocessing.get_context("forkserver")
@@ -152,5 +152,5 @@ def _run(
             os.dup2(file.fileno(), number)
     os.fsync = quick_disk.fsync  # type: ignore[assignment]
     skipped_time.set_ahead(skipped)
-    wait_notes.PATIENCE = math.inf
+    live.PATIENCE = math.inf
     target(*args)

@@ -14,7 +14,7 @@ from reconciler.app.ui import ApplyProgress
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.remote.in_flight import InFlight
-from reconciler.render.reports import Report
+from reconciler.render import Report
 from reconciler.system.stop import Stop
 from reconciler.tasks.status import TaskStatus
 

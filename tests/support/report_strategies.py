@@ -14,7 +14,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
-from reconciler.render.reports import Report
+from reconciler.render import Report
 from reconciler.tasks.events import Approval, EventSummary, Last, ToolCall
 from reconciler.tasks.status import TaskStatus
 from tests.support import plan_strategies as some

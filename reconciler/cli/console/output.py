@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from reconciler.app.settings import ReportFile, Settings
 from reconciler.app.ui import ApplyProgress, FailureReport
-from reconciler.cli.console.stderr import FOOT, write_stderr
-from reconciler.cli.console.terminal import columns, may_rewrite, wants_color, wants_links
+from reconciler.cli.console.terminal import (
+    FOOT,
+    columns,
+    may_rewrite,
+    wants_color,
+    wants_links,
+    write_stderr,
+)
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
-from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, render
-from reconciler.render.reports import Report
+from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, Report, render
 from reconciler.render.style import Style
 from reconciler.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
     from reconciler.app.ui import Watch
-    from reconciler.cli.console.wait_notes import WaitNotes
+    from reconciler.cli.console.live import WaitNotes
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
     from reconciler.remote.in_flight import InFlight
@@ -224,7 +229,7 @@ class Output:
         return self.ask(case, strict=case != "ask.change", **facts)
 
     def confirm_adoption(self, plan: Plan) -> bool:
-        from reconciler.render.plan.look_alikes import adoption
+        from reconciler.render.plan.tasks import adoption
 
         return self.ask("ask.adopt", strict=True, **adoption(plan))
 
@@ -251,13 +256,13 @@ class Output:
         return Lines(total, clock)
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
-        from reconciler.cli.console.watch import LiveTable
+        from reconciler.cli.console.progress import LiveTable
 
         style = (lambda: self.style(sys.stderr)) if self._rewrites else None
         return LiveTable(self.note, style, known)
 
     def watch_requests(self, requests: InFlight | None) -> None:
-        from reconciler.cli.console.wait_notes import WaitNotes
+        from reconciler.cli.console.live import WaitNotes
 
         if self._notes is not None:
             self._notes.stop()

@@ -9,8 +9,7 @@ from reconciler.app.files import write_file
 from reconciler.app.settings import ReportFile, Settings
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError
-from reconciler.render import render
-from reconciler.render.reports import Report
+from reconciler.render import Report, render
 from reconciler.render.style import Style
 
 

@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from reconciler.messages import plain_text
 from reconciler.model.diagnostics import NOWHERE, Severity
 from reconciler.render import safe
-from reconciler.render.counts import counted
 from reconciler.render.issues import Issue, issues
-from reconciler.render.style import Style
+from reconciler.render.style import Style, counted
 from reconciler.render.view import ReportView
 
 MAX_ANNOTATIONS = 10

@@ -10,12 +10,11 @@ from reconciler.model.task import Inputs
 from reconciler.model.value import replace
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
-from reconciler.render.counts import counted
 from reconciler.render.diagnostics import render_one
 from reconciler.render.issues import diagnostics_of
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
 from reconciler.render.plan.items import EntryView
-from reconciler.render.style import Style
+from reconciler.render.style import Style, counted
 from reconciler.render.task_view import UNATTENDED, TaskView
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, setting_rows, side_text

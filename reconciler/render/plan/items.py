@@ -13,10 +13,10 @@ from reconciler.model.remarks import Arg, Remark
 from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.model.value import Value, replace
 from reconciler.plan.plan import Action, Plan, PlannedTask
-from reconciler.render.counts import labelled
 from reconciler.render.plan.tasks import ORDER, PlannedView
-from reconciler.render.prompt_diff import OF_MANY, USUAL, Excerpt
+from reconciler.render.style import labelled
 from reconciler.render.task_view import TaskView
+from reconciler.render.text_diff import OF_MANY, USUAL, Excerpt
 from reconciler.render.values import settings_of
 
 V = TypeVar("V", bound=TaskView)

@@ -13,8 +13,6 @@ from reconciler.model.task import TaskRef, text_of
 from reconciler.model.value import Value
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
-from reconciler.render.budget import budget_rows
-from reconciler.render.counts import counted
 from reconciler.render.diagnostics import place_of
 from reconciler.render.plan.items import (
     EMPTY,
@@ -22,12 +20,11 @@ from reconciler.render.plan.items import (
     TaskGroup,
     items_of,
 )
-from reconciler.render.plan.look_alikes import look_alike_rows
-from reconciler.render.plan.summary import outcome, plan_summary, plan_target
-from reconciler.render.plan.tasks import PlannedView, meaning, order, planned_views
-from reconciler.render.prompt_diff import USUAL, Excerpt
-from reconciler.render.style import Palette, Style
+from reconciler.render.plan.summary import budget_rows, outcome, plan_summary, plan_target
+from reconciler.render.plan.tasks import PlannedView, look_alike_rows, meaning, order, planned_views
+from reconciler.render.style import Palette, Style, counted
 from reconciler.render.task_view import LABELS, UNATTENDED
+from reconciler.render.text_diff import USUAL, Excerpt
 from reconciler.render.values import (
     change_rows,
     flow,
@@ -102,7 +99,8 @@ class _Writer(Value, frozen=True):
             action: text for action in Action if action in present and (text := meaning(action))
         }
         if Action.UNRESOLVED in meant and not self.plan.fail_reasons():
-            meant[Action.UNRESOLVED] = phrase("action.settling")
+            case = "action.unanswered" if self.plan.adopts else "action.settling"
+            meant[Action.UNRESOLVED] = phrase(case)
         if meant:
             yield ""
         labels = {action: LABELS.get(action, action.value) for action in meant}

@@ -9,11 +9,10 @@ from reconciler.messages.remarks import phrase
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
-from reconciler.render.budget import budget_lines
-from reconciler.render.counts import labelled
 from reconciler.render.markdown_text import span
 from reconciler.render.plan.items import COUNTED, EntryView, fold_entries
 from reconciler.render.plan.summary import (
+    budget_lines,
     fail_sentence,
     outcome,
     plan_summary,
@@ -22,7 +21,7 @@ from reconciler.render.plan.summary import (
     who,
 )
 from reconciler.render.plan.tasks import meaning, order, planned_views
-from reconciler.render.style import Locate, Style
+from reconciler.render.style import Locate, Style, labelled
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
 

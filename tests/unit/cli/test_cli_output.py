@@ -12,8 +12,7 @@ from reconciler.app.settings import Settings
 from reconciler.app.ui import FailureReport
 from reconciler.app.validate import ValidateReport
 from reconciler.cli.console.output import Output, OutputOptions
-from reconciler.cli.console.stderr import write_stderr
-from reconciler.cli.console.terminal import wants_color, wants_links
+from reconciler.cli.console.terminal import wants_color, wants_links, write_stderr
 from tests.support.diagnostics import error, warning
 
 

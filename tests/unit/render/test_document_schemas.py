@@ -19,9 +19,8 @@ from reconciler.cli.commands.schema import SCHEMAS
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Origin
-from reconciler.render import render, view_of
+from reconciler.render import Report, render, view_of
 from reconciler.render.document import dump
-from reconciler.render.reports import Report
 from reconciler.render.show import report_document
 from reconciler.render.state import state_document
 from reconciler.render.status import status_document

@@ -14,8 +14,7 @@ from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
-from reconciler.render import render
-from reconciler.render.reports import Report
+from reconciler.render import Report, render
 from reconciler.render.style import Style
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import invisible_in

@@ -17,8 +17,7 @@ from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
-from reconciler.render import render, view_of
-from reconciler.render.reports import Report
+from reconciler.render import Report, render, view_of
 from reconciler.render.style import Style
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in

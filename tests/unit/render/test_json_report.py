@@ -14,9 +14,8 @@ from reconciler.app.validate import ValidateReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
-from reconciler.render import FORMATS, render, view_of
+from reconciler.render import FORMATS, Report, render, view_of
 from reconciler.render.document import dump
-from reconciler.render.reports import Report
 from reconciler.render.style import Style
 from tests.support import plan_strategies as some
 from tests.support.escaping import commands_in, invisible_in

@@ -14,8 +14,7 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Reason
-from reconciler.render import render, view_of
-from reconciler.render.reports import Report
+from reconciler.render import Report, render, view_of
 from reconciler.render.style import Style
 from tests.support.diagnostics import error, warning
 from tests.support.entry_sample import ROWS, as_planned, generated, plan_of

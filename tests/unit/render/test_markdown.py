@@ -20,10 +20,9 @@ from reconciler.model.value import replace
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.render import render, view_of
+from reconciler.render import Report, render, view_of
 from reconciler.render.formats.markdown import LIMIT
 from reconciler.render.markdown_text import fence, link, paragraph, span
-from reconciler.render.reports import Report
 from reconciler.render.style import Style
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, invisible_in

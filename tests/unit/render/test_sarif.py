@@ -23,9 +23,8 @@ from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
-from reconciler.render import render
+from reconciler.render import Report, render
 from reconciler.render.formats.sarif import FINGERPRINT
-from reconciler.render.reports import Report
 from reconciler.render.style import Style
 from reconciler.tasks.status import TaskStatus
 from tests.support.diagnostics import error, warning

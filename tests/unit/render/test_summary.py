@@ -13,7 +13,7 @@ from reconciler.model.value import replace
 from reconciler.plan.codec import encode_saved_plan, read_saved_plan
 from reconciler.plan.plan import Plan
 from reconciler.render import render
-from reconciler.render.budget import budget_lines
+from reconciler.render.plan.summary import budget_lines
 from reconciler.render.style import Style
 from tests.support.documents import check_document
 from tests.support.plan_sample import PLAN

@@ -12,11 +12,10 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, Reason
-from reconciler.render import cells, render
+from reconciler.render import Report, cells, render
 from reconciler.render.plan.summary import plan_summary
-from reconciler.render.prompt_diff import diff_rows
-from reconciler.render.reports import Report
 from reconciler.render.style import Style
+from reconciler.render.text_diff import diff_rows
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
 from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
