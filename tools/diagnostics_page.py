@@ -5,8 +5,7 @@ from __future__ import annotations
 from html import escape
 from itertools import groupby
 
-from reconciler.messages.catalog import AREAS, entry, title
-from reconciler.messages.explanation import codes, section
+from reconciler.messages.catalog import AREAS, codes, entry, section, title
 
 HEAD = """\
 # Diagnostic codes

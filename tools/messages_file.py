@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from string import Formatter
 
-from reconciler.messages.catalog import Entry, Message, entry, sections
-from reconciler.messages.explanation import codes
+from reconciler.messages.catalog import Entry, Message, codes, entry, sections
 from reconciler.messages.template import fill
 from reconciler.model.remarks import Arg
 

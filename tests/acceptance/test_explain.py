@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.messages.explanation import codes
+from reconciler.messages.catalog import codes
 
 
 @pytest.mark.parametrize("given", ["TC201", "tc201"])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.help import printing_command
-from reconciler.messages.catalog import entry
-from reconciler.messages.explanation import codes, section
+from reconciler.messages.catalog import codes, entry, section
 from reconciler.model.codes import Code
 
 

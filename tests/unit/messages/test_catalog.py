@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import reconciler
-from reconciler.messages.catalog import AREAS, Message, entry
-from reconciler.messages.explanation import codes, messages_of, section
+from reconciler.messages.catalog import AREAS, Message, codes, entry, messages_of, section
 from reconciler.messages.remarks import templates
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code

@@ -6,8 +6,7 @@ import pytest
 
 from reconciler.app.ui import FailureReport
 from reconciler.messages import word
-from reconciler.messages.catalog import entry
-from reconciler.messages.explanation import codes
+from reconciler.messages.catalog import codes, entry
 from reconciler.messages.remarks import templates, word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
