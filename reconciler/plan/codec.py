@@ -9,12 +9,20 @@ from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from reconciler import __version__
-from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, items, members
+from reconciler.model.typed_json import (
+    Raw,
+    ShapeError,
+    decode_as,
+    encode_json,
+    is_intact,
+    items,
+    members,
+    with_checksum,
+)
 from reconciler.model.value import replace
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Attempt

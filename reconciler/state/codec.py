@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar, cast
 
-from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.mark import is_mark
@@ -19,8 +18,10 @@ from reconciler.model.typed_json import (
     decode_outline,
     encode_json,
     indented,
+    is_intact,
     members,
     parse_ref,
+    with_checksum,
 )
 from reconciler.model.value import replace
 from reconciler.state.attempt import Attempt, KeyNotes, RetiredTask

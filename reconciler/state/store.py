@@ -13,11 +13,19 @@ from functools import partial
 
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, visible
-from reconciler.model.checksum import is_intact, with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.remarks import Arg, remark
-from reconciler.model.typed_json import Raw, ShapeError, decode_as, encode_json, items, members
+from reconciler.model.typed_json import (
+    Raw,
+    ShapeError,
+    decode_as,
+    encode_json,
+    is_intact,
+    items,
+    members,
+    with_checksum,
+)
 from reconciler.model.value import Stored, Value, replace
 from reconciler.state.codec import check_version, decode_event, decode_state
 from reconciler.state.engines import BlobRoom, Full, Missing, Version, check_size

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.checksum import with_checksum
+from reconciler.model.typed_json import with_checksum
 from tests.support.live_tasks import LiveTasks
 
 FILE = "plan.taskctl"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model import limits
-from reconciler.model.checksum import with_checksum
+from reconciler.model.typed_json import with_checksum
 from tests.support.live_tasks import LiveTasks
 
 SECRET = "s3cr3t"

@@ -12,9 +12,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from reconciler.messages import word
-from reconciler.model.checksum import with_checksum
 from reconciler.model.diagnostics import StateError, TaskctlError
-from reconciler.model.typed_json import ShapeError
+from reconciler.model.typed_json import ShapeError, with_checksum
 from reconciler.plan.codec import encode_saved_plan, read_saved_plan
 from reconciler.state.codec import decode_event, decode_state, encode_state
 from reconciler.state.file import StateSource

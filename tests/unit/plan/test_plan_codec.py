@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.canonical import ABSENT
-from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
-from reconciler.model.typed_json import decode_as, encode_json
+from reconciler.model.typed_json import decode_as, encode_json, with_checksum
 from reconciler.model.value import replace
 from reconciler.plan.codec import (
     encode_saved_plan,

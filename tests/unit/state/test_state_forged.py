@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reconciler.model import limits
-from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
+from reconciler.model.typed_json import with_checksum
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.store import decode_head
 from tests.support.memory_engine import MemoryEngine

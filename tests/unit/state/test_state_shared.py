@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.model.checksum import with_checksum
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
+from reconciler.model.typed_json import with_checksum
 from reconciler.state.engines import Unconditional, Unsure
 from reconciler.state.location import Claim
 from reconciler.state.model import Attempted, Recorded
