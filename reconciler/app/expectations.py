@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.manifest.expectations import Declared, Schemas
-    from reconciler.model.violation import Violation
+    from reconciler.model.diagnostics import Violation
 
 
 class Verdict(NamedTuple):

@@ -26,12 +26,19 @@ from reconciler.manifest.schema import (
 )
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, ManifestError, Path, Place, Severity, error
+from reconciler.model.diagnostics import (
+    Diagnostic,
+    ManifestError,
+    Path,
+    Place,
+    Severity,
+    Violation,
+    error,
+)
 from reconciler.model.paths import shown
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value, field, replace
-from reconciler.model.violation import Violation
 from reconciler.system import disk
 
 MESSAGE, SEVERITY = "errorMessage", "severity"

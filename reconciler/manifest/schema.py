@@ -17,9 +17,9 @@ from reconciler.manifest.finding import Finding
 from reconciler.model import limits
 from reconciler.model.canonical import json_value
 from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Violation
 from reconciler.model.paths import shown
 from reconciler.model.remarks import Arg, RemarkError
-from reconciler.model.violation import Violation
 from reconciler.system import memory
 from reconciler.system.resources import schema_text
 

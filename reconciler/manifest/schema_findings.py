@@ -6,16 +6,13 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.manifest.finding import Finding
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Path
+from reconciler.model.diagnostics import Path, Violation
 from reconciler.model.paths import quoted
 from reconciler.model.remarks import Arg
-
-if TYPE_CHECKING:
-    from reconciler.model.violation import Violation
 
 _KINDS = {
     "object": "a mapping",

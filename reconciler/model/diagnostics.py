@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from reconciler.model.codes import Code
 from reconciler.model.remarks import Arg, Remark
-from reconciler.model.value import Stored, field
+from reconciler.model.value import Stored, Value, field
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the root of a document to a value."""
@@ -217,3 +217,17 @@ class RemoteError(TaskctlError):
     def __init__(self, diagnostics: Sequence[Diagnostic], status: int | None = None) -> None:
         super().__init__(diagnostics)
         self.status = status
+
+
+class Violation(Value, frozen=True):
+    """A `value` that violates the keyword `rule` (None for the schema `false`) of `schema`, whose
+    value is `expected`. `steps` is the path to it in the root schema, without references.
+    `around` are the schemas that apply to the value, the innermost first: for policies only."""
+
+    path: Path
+    steps: Path
+    rule: str | None
+    expected: Any
+    value: Any
+    schema: Any
+    around: Sequence[Any] = ()

@@ -12,9 +12,8 @@ from itertools import islice
 from typing import Any
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error
+from reconciler.model.diagnostics import Diagnostic, Place, Violation, error
 from reconciler.model.expectation import Expectation
-from reconciler.model.violation import Violation
 from reconciler.tasks.results import NoData
 
 MAX_REASONS = 20
