@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
     from reconciler.remote.in_flight import InFlight
-    from reconciler.system.stop import Stop
+    from reconciler.system.clock import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import declared_refs, in_manifest_order
-from reconciler.app.ui import FailureReport
+from reconciler.app.ui import FailureReport, Watch
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError, error, has_errors
 from reconciler.model.task_state import TaskState
@@ -19,9 +19,8 @@ from reconciler.remote.retries import RETRIED
 from reconciler.tasks.status import TaskStatus, by_state, exit_code
 
 if TYPE_CHECKING:
-    from reconciler.app.ui import Watch
     from reconciler.model.task import TaskRef
-    from reconciler.system.stop import Stop
+    from reconciler.system.clock import Stop
 
 SHORTEST_PAUSE = 0.1  # seconds
 

@@ -15,7 +15,7 @@ from reconciler.app.planning import (
     failures_of,
     refuse_other_periods,
 )
-from reconciler.app.ui import FailureReport
+from reconciler.app.ui import ApplyProgress, FailureReport
 from reconciler.app.wait import WaitOptions
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
@@ -41,17 +41,14 @@ from reconciler.plan.selection import covers
 from reconciler.state.attempt import Baseline
 from reconciler.state.edit import mark_done, update_declared
 from reconciler.state.ledger import fold
-from reconciler.state.model import Aged
-from reconciler.state.session import Outcome
+from reconciler.state.model import Aged, Event, State
+from reconciler.state.session import Outcome, Session
 from reconciler.system import memory
 
 if TYPE_CHECKING:
-    from reconciler.app.ui import ApplyProgress
     from reconciler.model.task import TaskRef
     from reconciler.state.lock import Declared
-    from reconciler.state.model import Event, State
-    from reconciler.state.session import Session
-    from reconciler.system.stop import Stop
+    from reconciler.system.clock import Stop
 
 
 class ApplyRequest(Value, frozen=True):

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reconciler.system.stop import Stop
+    from reconciler.system.clock import Stop
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -30,7 +30,7 @@ class Interrupts(AbstractContextManager["Stop"]):
 
     def __init__(self, message: str, result: str = "") -> None:
         self._message, self._result = message.encode(), result.encode()
-        from reconciler.system.stop import Stop  # not for `write_whole`
+        from reconciler.system.clock import Stop  # not for `write_whole`
 
         self._stop = Stop()
         self._before: dict[int, Any] = {}

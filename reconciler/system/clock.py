@@ -1,8 +1,9 @@
-"""The clock of this machine."""
+"""The clock of this machine, and sleeping until a run is to stop."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,3 +35,21 @@ class SystemClock:
         if sys.platform == "darwin":
             return time.clock_gettime(time.CLOCK_MONOTONIC)
         return time.monotonic()
+
+
+class Stop:
+    """`exit_code` is None until the run is to stop. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._is_set = threading.Event()
+        self.exit_code: int | None = None
+
+    def set(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        self._is_set.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleeps until the run is to stop, at most that long; returns whether to continue."""
+        if seconds > 0 and self.exit_code is None:
+            self._is_set.wait(seconds)
+        return self.exit_code is None

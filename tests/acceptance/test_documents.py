@@ -19,7 +19,7 @@ from reconciler.app.task_reader import TaskReader
 from reconciler.cli.commands.schema import SCHEMAS
 from reconciler.cli.main import run
 from reconciler.remote.client import Client
-from reconciler.system.stop import Stop
+from reconciler.system.clock import Stop
 from tests.support.documents import check_complete, check_document
 from tests.support.live_tasks import LiveTasks
 from tests.support.sandbox import ROOT

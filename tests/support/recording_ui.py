@@ -15,7 +15,7 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.remote.in_flight import InFlight
 from reconciler.render import Report
-from reconciler.system.stop import Stop
+from reconciler.system.clock import Stop
 from reconciler.tasks.status import TaskStatus
 
 

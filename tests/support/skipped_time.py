@@ -19,8 +19,7 @@ from reconciler.app.survey import Survey
 from reconciler.embedded.app import App
 from reconciler.remote.transport import Transport
 from reconciler.state.shared import SharedState
-from reconciler.system.clock import SystemClock
-from reconciler.system.stop import Stop
+from reconciler.system.clock import Stop, SystemClock
 
 _clock, _boot, _now = SystemClock(), SystemClock.boot, SystemClock.now
 really_wait = Stop.wait

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from reconciler.app.settings import ReportFile, Settings
-from reconciler.app.ui import ApplyProgress, FailureReport
+from reconciler.app.ui import ApplyProgress, FailureReport, Watch
 from reconciler.cli.console.terminal import (
     FOOT,
     columns,
@@ -21,18 +21,16 @@ from reconciler.cli.console.terminal import (
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
-from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, Report, render
+from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, Report, render, safe
 from reconciler.render.style import Style
-from reconciler.system.clock import SystemClock
+from reconciler.system.clock import Stop, SystemClock
 
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
-    from reconciler.app.ui import Watch
     from reconciler.cli.console.live import WaitNotes
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
     from reconciler.remote.in_flight import InFlight
-    from reconciler.system.stop import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus
 
@@ -201,7 +199,6 @@ class Output:
         """The text of a note, made safe."""
         from reconciler.messages.commands import completed
         from reconciler.messages.remarks import note_text
-        from reconciler.render import safe
 
         return safe.block(completed(note_text(note, facts)))
 
@@ -209,7 +206,6 @@ class Output:
         """Not with `quiet` in a script, whose log others may read."""
         if self.options.quiet and not self.interactive:
             return
-        from reconciler.render import safe
         from reconciler.render.conversation import approval_rows
 
         rows = approval_rows(approval, self.style(sys.stderr))

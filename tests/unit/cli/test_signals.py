@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.cli.console.output import Output, OutputOptions
 from reconciler.cli.signals import Interrupts
-from reconciler.system.stop import Stop
+from reconciler.system.clock import Stop
 from tests.support.skipped_time import really_wait
 
 
@@ -42,7 +42,7 @@ import hashlib, sys
 import pytest
 
 from reconciler.cli.signals import Interrupts
-from reconciler.system.stop import Stop
+from reconciler.system.clock import Stop
 from tests.support.skipped_time import really_wait
 with Interrupts("stopping\\n", "the result"):
     sys.stderr.write("ready\\n"); sys.stderr.flush()
