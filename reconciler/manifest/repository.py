@@ -74,7 +74,7 @@ def refuse_untrusted(path: Path, folder: Path) -> None:
 def _refused(path: Path, folder: Path) -> TaskctlError | None:
     if path.parent == folder:
         return None
-    from reconciler.system.owners import untrusted
+    from reconciler.system.git import untrusted
 
     if (found := untrusted(path, folder)) is None:
         return None

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.system import owners
+from reconciler.system import git
 
 STRANGER = 54_321
 GIVEN_AWAY: set[Path] = set()
@@ -30,9 +30,9 @@ def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     if os.geteuid() != 0:  # only root may give files away
-        owner = owners.owner_of
+        owner = git.owner_of
         monkeypatch.setattr(
-            owners, "owner_of", lambda path: STRANGER if path in GIVEN_AWAY else owner(path)
+            git, "owner_of", lambda path: STRANGER if path in GIVEN_AWAY else owner(path)
         )
     return tmp_path / "top"
 
@@ -163,4 +163,4 @@ def test_a_state_that_somebody_names_may_be_anywhere(top: Path, plan: Plan) -> N
     ],
 )
 def test_directories_are_compared_as_git_does(listed: list[str], *, trusted: bool) -> None:
-    assert owners.is_safe(Path("/a/b"), listed) == trusted
+    assert git.is_safe(Path("/a/b"), listed) == trusted
