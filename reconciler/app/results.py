@@ -14,8 +14,7 @@ from reconciler.model.task import TaskId, TaskRef, natural
 from reconciler.model.value import Value, replace
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
-from reconciler.tasks.other_tasks import OtherTask, other_tasks
-from reconciler.tasks.results import result_of
+from reconciler.tasks.results import OtherTask, other_tasks, result_of
 from reconciler.tasks.status import TaskStatus, exit_code
 
 

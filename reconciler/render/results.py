@@ -27,8 +27,7 @@ from reconciler.render.status import (
 from reconciler.render.style import Locate, Style
 from reconciler.render.task_view import TaskView, merged, view_of_task
 from reconciler.render.view import Count, ReportView
-from reconciler.tasks.other_tasks import OtherTask
-from reconciler.tasks.results import ListedPullRequest, first_line, result_of
+from reconciler.tasks.results import ListedPullRequest, OtherTask, first_line, result_of
 from reconciler.tasks.status import TaskStatus, by_state, count_in, counts, open_requests
 
 if TYPE_CHECKING:

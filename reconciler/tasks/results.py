@@ -1,4 +1,5 @@
-"""What came out of a task: its answer, the data in it, and its pull requests. Pure.
+"""What came out of a task: its answer, the data in it, and its pull requests; and the tasks of keys
+besides their current ones. Pure.
 
 They are what the agent says and what the service lists; no forge is asked. An agent may write
 anything, so nothing is guessed: data that is not plain JSON is an error.
@@ -7,16 +8,18 @@ anything, so nothing is guessed: data that is not plain JSON is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.strict_json import JsonError, read_strict_json
+from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
-from reconciler.model.value import Value
+from reconciler.model.value import Value, field
 from reconciler.model.wire import pull_request_id
+from reconciler.state.model import State
 from reconciler.tasks.events import MAX_WORDS, Last
 from reconciler.tasks.status import TaskStatus
 
@@ -198,3 +201,37 @@ def _parsed(text: str) -> Any:
         return read_strict_json(text)
     except JsonError as problem:
         return _NO_DATA.get(problem.code, NoData.SYNTAX)
+
+
+class Former(StrEnum):
+    """Why a task is not the current one of its key."""
+
+    REPLACED = "replaced"
+    REMOVED = "removed"
+
+
+class OtherTask(Value, frozen=True):
+    """A task that a key had. `outputs` are current or as last read."""
+
+    ref: TaskRef
+    state: Former
+    task_id: str
+    file: str
+    outputs: Mapping[str, object] = field(default_factory=dict)
+
+
+def other_tasks(state: State, refs: Collection[TaskRef]) -> tuple[OtherTask, ...]:
+    """The other tasks of these keys, each once."""
+    found: list[OtherTask] = []
+    for ref, record in state.records.items():
+        found += [OtherTask(ref, Former.REPLACED, each, record.file) for each in record.former]
+    for task in state.retired.values():
+        found.append(OtherTask(task.ref, Former.REMOVED, task.task_id, task.file, task.outputs))
+        found += [OtherTask(task.ref, Former.REPLACED, each, task.file) for each in task.former]
+    current = {record.task_id for record in state.records.values()}
+    chosen = {
+        other.task_id: other
+        for other in reversed(found)
+        if other.ref in refs and other.task_id not in current
+    }
+    return tuple(sorted(chosen.values(), key=lambda other: (natural(other.ref), other.task_id)))
