@@ -34,11 +34,10 @@ from reconciler.remote.exchange import (
     TooLateError,
 )
 from reconciler.remote.in_flight import InFlight, RequestInFlight
-from reconciler.remote.network import proxy_for
 from reconciler.remote.responses import decode, reason
 from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
-from reconciler.remote.session import AddressSession
+from reconciler.remote.session import AddressSession, proxy_for
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
 
 HEADERS = {
