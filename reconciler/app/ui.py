@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.remarks import Arg
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
-    from reconciler.remote.in_flight import InFlight
+    from reconciler.remote.exchange import InFlight
     from reconciler.system.clock import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus

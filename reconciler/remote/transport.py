@@ -26,14 +26,15 @@ from reconciler.remote.addresses import service_url
 from reconciler.remote.exchange import (
     NOT_JSON,
     Exchange,
+    InFlight,
     NoResponseError,
     Request,
+    RequestInFlight,
     ServiceResponse,
     Timeouts,
     TooLargeError,
     TooLateError,
 )
-from reconciler.remote.in_flight import InFlight, RequestInFlight
 from reconciler.remote.responses import decode, reason
 from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text

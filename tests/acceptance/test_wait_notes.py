@@ -12,7 +12,7 @@ import pytest
 from reconciler.cli.console import live
 from reconciler.cli.console.live import BETWEEN_LINES, WaitNotes
 from reconciler.cli.console.terminal import write_stderr
-from reconciler.remote.in_flight import InFlight
+from reconciler.remote.exchange import InFlight
 from tests.support.fault_server import Call, Fault
 from tests.support.in_process import InProcess
 from tests.support.sandbox import as_tasks

@@ -13,7 +13,7 @@ from reconciler.app.settings import Connection, Settings
 from reconciler.app.ui import ApplyProgress
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
-from reconciler.remote.in_flight import InFlight
+from reconciler.remote.exchange import InFlight
 from reconciler.render import Report
 from reconciler.system.clock import Stop
 from reconciler.tasks.status import TaskStatus

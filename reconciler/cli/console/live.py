@@ -12,7 +12,7 @@ from typing import TextIO
 
 from reconciler.cli.console.terminal import FOOT, write_stderr
 from reconciler.model.remarks import Arg
-from reconciler.remote.in_flight import RequestInFlight
+from reconciler.remote.exchange import RequestInFlight
 from reconciler.render import cells, safe
 
 

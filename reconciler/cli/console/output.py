@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconciler.cli.console.live import WaitNotes
     from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
-    from reconciler.remote.in_flight import InFlight
+    from reconciler.remote.exchange import InFlight
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus
 
