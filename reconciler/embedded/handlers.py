@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from reconciler.embedded import lists, requests
+from reconciler.embedded import requests, tasks
 from reconciler.embedded.budget import refuse_over_budget, stored_budget, used_tokens
 from reconciler.embedded.lifecycle import Scenario, milliseconds, stamp
 from reconciler.embedded.mutations import TaskWriter
@@ -54,7 +54,7 @@ def create_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 def list_tasks(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     with service.storage.reading() as connection:
-        page = lists.page_of_tasks(
+        page = tasks.page_of_tasks(
             connection, request.org_name, request.user, request.query(), service.now_ms()
         )
     return text_response(200, page)
@@ -108,7 +108,7 @@ def cancel_task(service: ServiceContext, request: ApiRequest) -> ApiResponse:
 def list_events(service: ServiceContext, request: ApiRequest) -> ApiResponse:
     with service.storage.reading() as connection:
         task = _get_visible(connection, request)
-        page = lists.page_of_events(connection, task, request.query(), service.now_ms())
+        page = tasks.page_of_events(connection, task, request.query(), service.now_ms())
     return text_response(200, page)
 
 
