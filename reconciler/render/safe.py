@@ -13,6 +13,12 @@ import re
 from reconciler.model.canonical import INVISIBLE, visible
 
 _COMMAND = r"(?m)^(?P<space>[^\S\n]*+(?:\ufe0f++[^\S\n]*+)?)::|##(?=\w*\[)"
+_ADDRESS = (
+    r"(?s)(?P<start>https?://(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)"
+    r"(?P<rest>(?:[/?#].*)?)"
+)
+_KEPT = "/?#%:@!$&'()*+,;=~"  # besides letters, digits and -._
+_MAX_LENGTH = 2000  # some terminals ignore longer ones
 
 
 def line(text: str) -> str:
@@ -44,6 +50,25 @@ def html(text: str) -> str:
 def inline(text: str) -> str:
     """Text or a quoted attribute of an HTML page, on one line."""
     return html(line(text))
+
+
+def web_address(url: str | None) -> str:
+    """`url` in printable ASCII, percent-encoded; empty for anything but the address of a web page,
+    and for one that shows another host than it opens (`https://github.com@other.example`)."""
+    found = re.fullmatch(_ADDRESS, url or "")
+    if found is None:
+        return ""
+    from urllib.parse import quote  # few outputs have addresses
+
+    address = found["start"] + quote(found["rest"], safe=_KEPT, errors="replace")
+    return address if len(address) <= _MAX_LENGTH else ""
+
+
+def linked(text: str, url: str | None) -> str:
+    """A text, which was escaped, that opens `url` in a terminal (OSC 8); unchanged if that is no
+    web address. An address may come from a service: a control character would end the sequence."""
+    address = web_address(url) if text else ""
+    return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\" if address else text
 
 
 def _break(found: re.Match[str]) -> str:

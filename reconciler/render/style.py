@@ -7,6 +7,7 @@ from functools import partialmethod
 from typing import TypeAlias
 
 from reconciler.model.value import Value, replace
+from reconciler.render.safe import linked
 
 Locate: TypeAlias = "Callable[[str], str]"
 """Turns a file name into a path relative to the repository."""
@@ -61,11 +62,7 @@ class Style(Value, frozen=True):
 
     def link(self, text: str, url: str | None) -> str:
         """A text, which `safe` has escaped, as a hyperlink if there are any."""
-        if not self.links:
-            return text
-        from reconciler.render.hyperlinks import linked  # few outputs have links
-
-        return linked(text, url)
+        return linked(text, url) if self.links else text
 
     def indented(self, columns: int) -> Style:
         return replace(self, width=self.width - columns)

@@ -11,10 +11,10 @@ from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.hyperlinks import web_address
 from reconciler.render.markdown_text import prose
 from reconciler.render.plan.items import EntryView
 from reconciler.render.plan.tasks import PlannedView
+from reconciler.render.safe import web_address
 from reconciler.render.task_view import UNATTENDED, TaskView, merged
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.render import cells
-from reconciler.render.hyperlinks import linked, web_address
+from reconciler.render.safe import linked, web_address
 from reconciler.render.style import Palette, Style
 
 TASK = "https://app.pulumi.com/acme/neo/tasks/0de65a14"
