@@ -266,9 +266,9 @@ def run_process() -> NoReturn:
     if "_TASKCTL_COMPLETE" in os.environ:
         from click.shell_completion import shell_complete
 
-        from reconciler.cli.completion import shells
+        from reconciler.cli.commands import completion
 
-        shells.register()
+        completion.register()
         instruction = os.environ["_TASKCTL_COMPLETE"]
         sys.exit(shell_complete(app, {}, "taskctl", "_TASKCTL_COMPLETE", instruction))
     signal.signal(signal.SIGTERM, _terminate)
