@@ -10,8 +10,8 @@ import click
 from click.core import ParameterSource
 
 from reconciler.app.settings import Connection
-from reconciler.cli.completion import candidates
-from reconciler.cli.completion.candidates import Complete
+from reconciler.cli import completion
+from reconciler.cli.completion import Complete
 from reconciler.cli.usage import UsageError
 from reconciler.model import limits
 from reconciler.model.fields import PATCHED
@@ -73,12 +73,12 @@ def _replaced_key(value: str) -> str:
 
 # Arguments
 
-PATHS = argument("paths", "[PATH]...", candidates.files, nargs=-1)
-KEY = argument("key", "KEY", candidates.keys)
+PATHS = argument("paths", "[PATH]...", completion.files, nargs=-1)
+KEY = argument("key", "KEY", completion.keys)
 SELECTED = argument(
-    "selectors", "KEY|GLOB|PATH...", candidates.keys_or_files, nargs=-1, required=True
+    "selectors", "KEY|GLOB|PATH...", completion.keys_or_files, nargs=-1, required=True
 )
-SELECTION = argument("selectors", "[KEY|GLOB|PATH]...", candidates.keys_or_files, nargs=-1)
+SELECTION = argument("selectors", "[KEY|GLOB|PATH]...", completion.keys_or_files, nargs=-1)
 
 # The service and the state
 
@@ -101,7 +101,7 @@ STATE = option(
     envvar="TASKCTL_STATE",
     show_envvar=True,
     metavar="PATH|URL",
-    shell_complete=candidates.files,
+    shell_complete=completion.files,
     help="State file, or the address of a shared state, such as git:origin.  "
     "[default: taskctl.state.json]",
 )
@@ -138,7 +138,7 @@ PLAN = [
         "--target",
         multiple=True,
         metavar="KEY|GLOB",
-        shell_complete=candidates.keys,
+        shell_complete=completion.keys,
         help="Only these tasks (repeatable). A pattern with a slash matches ORG/KEY.",
     ),
     SETTLE_TIME,
@@ -152,7 +152,7 @@ PLAN = [
         "--allow-recreate",
         multiple=True,
         metavar="[=KEY]",
-        shell_complete=candidates.keys,
+        shell_complete=completion.keys,
         help="Recreate tasks that the service no longer has: all, or only KEY (repeatable).",
     ),
     option(
@@ -166,7 +166,7 @@ PLAN = [
         multiple=True,
         type=_replaced_key,
         metavar="KEY|GLOB|KEY=TASK_ID",
-        shell_complete=candidates.keys,
+        shell_complete=completion.keys,
         help="Create a new task for each of these keys if its task has ended and its prompt or "
         "another fixed setting was edited. KEY=TASK_ID replaces that task, whatever its status, if "
         "it is still the current task of KEY. Repeatable.",

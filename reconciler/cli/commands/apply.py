@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.completion import candidates
 from reconciler.cli.options import (
     CONNECTION,
     FAIL_ON,
@@ -31,7 +31,7 @@ def _digest(value: str) -> str:
 
 @make_command(
     "apply",
-    argument("paths", "[PATH... | PLANFILE]", candidates.files, nargs=-1),
+    argument("paths", "[PATH... | PLANFILE]", completion.files, nargs=-1),
     option(
         *("-y", "--yes", "--auto-approve", "yes"), is_flag=True, help="Do not ask for confirmation."
     ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, argument, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import has_errors
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     option(
         *("--from", "program"),
         metavar="FILE|-",
-        shell_complete=candidates.files,
+        shell_complete=completion.files,
         help="Import the tasks of a Pulumi YAML program or a `pulumi stack export`; - is stdin.",
     ),
     option(
         *("--write", "file"),
         metavar="FILE",
-        shell_complete=candidates.files,
+        shell_complete=completion.files,
         help="The manifest to create, or to extend without changing its entries.",
     ),
     option("--dry-run", is_flag=True, help="Print what would be written; write nothing."),

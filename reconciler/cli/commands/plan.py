@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, PATHS, PLAN, PLAN_FAIL_ON, PLAN_WAIT, option, time
 from reconciler.cli.usage import UsageError
 from reconciler.model.codes import Code
@@ -26,7 +26,7 @@ SKIP = option(
 OUT = option(
     *("-o", "--out", "out_file"),
     metavar="FILE",
-    shell_complete=candidates.files,
+    shell_complete=completion.files,
     help="Save the plan to FILE, for apply.",
 )
 AT = option(

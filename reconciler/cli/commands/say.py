@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.completion import candidates
 from reconciler.cli.options import BACKEND, STATE, YES, argument
 from reconciler.cli.responses import message_text, show_responses
 
 
 @make_command(
     "say",
-    argument("key", "KEY|GLOB|PATH", candidates.keys_or_files),
+    argument("key", "KEY|GLOB|PATH", completion.keys_or_files),
     *(argument("text", "TEXT|-"), YES, BACKEND, STATE),
     examples=[
         ('taskctl say rotate-iam-keys "The audit role as well."', "send a message to an idle task"),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.completion import candidates
 from reconciler.cli.options import BACKEND, STATE, argument
 from reconciler.render import BASIC_FORMATS
 
 
 @make_command(
     "show",
-    *(argument("name", "PLANFILE|KEY", candidates.keys_or_files), BACKEND, STATE),
+    *(argument("name", "PLANFILE|KEY", completion.keys_or_files), BACKEND, STATE),
     reports=True,
     examples=[
         ("taskctl show plan.taskctl", "show what `taskctl plan -o plan.taskctl` saved"),

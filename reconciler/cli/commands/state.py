@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import Call, Group, make_command
-from reconciler.cli.completion import candidates
 from reconciler.cli.options import (
     BACKEND,
     EDITS,
@@ -61,8 +61,8 @@ def list_records(call: Call, selectors: tuple[str, ...]) -> int:
 
 @make_command(
     "mv",
-    argument("old", "OLD|GLOB", candidates.keys),
-    argument("new", "NEW", candidates.desired_keys),
+    argument("old", "OLD|GLOB", completion.keys),
+    argument("new", "NEW", completion.desired_keys),
     *(YES, *EDITS),
     examples=[
         ("taskctl state mv old-key new-key", "change the key of a task"),
@@ -100,7 +100,7 @@ def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
 
 @make_command(
     "accept",
-    argument("key", "KEY|GLOB", candidates.keys),
+    argument("key", "KEY|GLOB", completion.keys),
     *(PATHS, YES, *EDITS),
     examples=[
         ("taskctl state accept cost-review", "mark a corrected typo as applied"),
@@ -123,7 +123,7 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
 
 @make_command(
     "resolve",
-    argument("names", "KEY|GLOB...", candidates.keys, nargs=-1, required=True),
+    argument("names", "KEY|GLOB...", completion.keys, nargs=-1, required=True),
     option("--task-id", metavar="ID", help="ID of the task that belongs to KEY."),
     option("--not-created", is_flag=True, help="KEY has no task."),
     *(YES, *EDITS),

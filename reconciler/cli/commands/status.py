@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.completion import candidates
 from reconciler.cli.options import READS, SELECTION, option
 from reconciler.cli.usage import UsageError
 from reconciler.model.diagnostics import Severity
@@ -41,7 +41,7 @@ def _states(
         "states",
         multiple=True,
         callback=_states,
-        shell_complete=candidates.task_statuses,
+        shell_complete=completion.task_statuses,
         metavar="LIST",
         help="Only tasks with one of these statuses, such as waiting,failed. failed includes "
         "unmet.",

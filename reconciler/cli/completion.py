@@ -18,6 +18,7 @@ from reconciler.system import disk
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+
 STATES = ("taskctl.state.json", ".taskctl/local.state.json")
 MAX_BYTES = 16 * 1024 * 1024  # larger files would take too long
 
