@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from reconciler.cli.console.terminal import write_stderr
-from reconciler.cli.usage import UsageError
+from reconciler.cli.options import UsageError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place, TaskctlError
 from reconciler.model.diagnostics import error as diagnostic

@@ -148,7 +148,7 @@ def format_of(ctx: click.Context, formats: Sequence[str]) -> str:
     """The format that `--format` asks for, before or after the command; empty if there is none."""
     asked: str = ctx.params.get("format_name") or ctx.find_root().params.get("format_name") or ""
     if asked and asked not in formats:
-        from reconciler.cli.usage import UsageError
+        from reconciler.cli.options import UsageError
 
         raise UsageError("format", known=tuple(formats))
     return asked

@@ -12,11 +12,11 @@ from click.core import ParameterSource
 from reconciler.app.settings import Connection
 from reconciler.cli import completion
 from reconciler.cli.completion import Complete
-from reconciler.cli.usage import UsageError
 from reconciler.model import limits
+from reconciler.model.codes import Code
 from reconciler.model.fields import PATCHED
 from reconciler.model.options import parse_duration, parse_settle_time
-from reconciler.model.remarks import RemarkError
+from reconciler.model.remarks import Arg, Remark, RemarkError
 
 if TYPE_CHECKING:
     from reconciler.plan.options import PlanOptions
@@ -259,3 +259,13 @@ def first_given(ctx: click.Context, names: Sequence[str]) -> str | None:
     """The first of these options that is on the command line."""
     given = ParameterSource.COMMANDLINE
     return next((name for name in names if ctx.get_parameter_source(name) is given), None)
+
+
+class UsageError(click.BadParameter):
+    """A command line that cannot be run: the case of its wording (TC804 in `messages/usage.md`)
+    and its facts. The help of the called command explains it. click adds the parameter of an
+    invalid value."""
+
+    def __init__(self, case: str, /, **facts: Arg) -> None:
+        super().__init__(case, click.get_current_context(silent=True))
+        self.cause = Remark(case, facts, Code.USAGE)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.cli.options import option
-from reconciler.cli.usage import UsageError
+from reconciler.cli.options import UsageError, option
 
 if TYPE_CHECKING:
     from reconciler.app.respond import Responses

@@ -12,12 +12,12 @@ from reconciler.cli.options import (
     INTERVAL,
     PLAN,
     STOP_ON,
+    UsageError,
     argument,
     duration,
     first_given,
     option,
 )
-from reconciler.cli.usage import UsageError
 
 
 def _digest(value: str) -> str:

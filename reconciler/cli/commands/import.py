@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import CONNECTION, argument, option
-from reconciler.cli.usage import UsageError
+from reconciler.cli.options import CONNECTION, UsageError, argument, option
 from reconciler.model.diagnostics import has_errors
 
 if TYPE_CHECKING:

@@ -6,8 +6,16 @@ from datetime import datetime
 
 from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import CONNECTION, PATHS, PLAN, PLAN_FAIL_ON, PLAN_WAIT, option, time
-from reconciler.cli.usage import UsageError
+from reconciler.cli.options import (
+    CONNECTION,
+    PATHS,
+    PLAN,
+    PLAN_FAIL_ON,
+    PLAN_WAIT,
+    UsageError,
+    option,
+    time,
+)
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Severity, TaskctlError
 from reconciler.model.value import replace

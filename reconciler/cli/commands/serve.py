@@ -14,8 +14,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import duration, option
-from reconciler.cli.usage import UsageError
+from reconciler.cli.options import UsageError, duration, option
 from reconciler.manifest.repository import repository_root, resolved
 
 SCENARIOS = (

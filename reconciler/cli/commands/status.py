@@ -8,8 +8,7 @@ import click
 
 from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import READS, SELECTION, option
-from reconciler.cli.usage import UsageError
+from reconciler.cli.options import READS, SELECTION, UsageError, option
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
