@@ -167,6 +167,8 @@ def test_an_open_replacement_in_the_journal_of_a_lost_state_is_unresolved(here: 
     (told,) = [task for task in ended.document["tasks"] if task["key"] == "k2"]
     assert f"taskctl state resolve acme/k2 --task-id {old}" in commands_of(told)
     assert here.server.tasks_by_work().get("edited") is None
+    assert here.run_state("resolve", "twin", "--not-created").code == 0
+    here.run("apply")
     assert record_of(here, "twin")["taskId"] != old
     assert here.run_state("resolve", "k2", "--task-id", old).code == 0
     assert here.run("apply").document["tasks"] == []
