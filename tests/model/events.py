@@ -4,6 +4,7 @@ the storage, and what people do."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 from tests.model import journal, taskctl, writes
 from tests.model.world import (
@@ -11,6 +12,7 @@ from tests.model.world import (
     LISTED,
     ME,
     OTHER,
+    Declared,
     Process,
     Request,
     Setting,
@@ -41,6 +43,8 @@ class Events:
             yield from self._resolve(world)
         if self._setting.removes and not world.processes:
             yield from self._remove(world)
+        if world.edit + 1 < len(self._setting.manifests) and self._may_edit(world):
+            yield "the manifests are edited", world._replace(edit=world.edit + 1)
         yield from self._tick(world)
 
     # The network and the service
@@ -59,6 +63,13 @@ class Events:
             if task.age not in (LISTED, GONE):
                 others = tuple(other for other in world.tasks if other is not task)
                 yield "lists a task", _having(world, (*others, task._replace(age=LISTED)))
+
+        if self._setting.deletes:
+            recorded = taskctl.state_of(world.state).recorded_ids()
+            for task in world.tasks:
+                if task.age == LISTED and task.id in recorded:
+                    others = tuple(other for other in world.tasks if other is not task)
+                    yield "loses a task", _having(world, (*others, task._replace(age=GONE)))
 
     def _twin(self, world: World) -> Iterator[Step]:
         """Another repository of the same user creates a task with the same prompt."""
@@ -148,6 +159,31 @@ class Events:
         state = taskctl.state_of(world.state)
         for ref in state.records if not state.retired else ():
             yield "a record is removed", world._replace(state=writes.remove(world.state, ref))
+
+    def _may_edit(self, world: World) -> bool:
+        """Whether people make the next edit now. Until an apply has succeeded, they count on every
+        version of the manifests since the last one that did."""
+        if not self._assumed.people_rename_as_documented:
+            return True
+        *known, new = self._setting.manifests[world.applied : world.edit + 2]
+        return all(
+            self._is_documented(world, before, after)
+            for manifests in known
+            for before, after in product(manifests, new)
+        )
+
+    def _is_documented(self, world: World, before: Declared, after: Declared) -> bool:
+        """Whether a task of new manifests is another one, or has the same key, or names it, or does
+        the same work."""
+        if before.job != after.job:
+            return before.key != after.key
+        if before.key in (after.key, after.moved_from):
+            return True
+        recorded = writes.prompts_of(world.state, after.job)
+        running = (task for each in world.processes for task in (*each.scope, each.task))
+        prompts = {task.prompt for task in running if task.job == after.job}
+        prompts |= {r.prompt for r in world.requests if taskctl.job_of(r.mark) == after.job}
+        return prompts <= {after.prompt} and (not recorded or after.prompt in recorded)
 
     def _resolve(self, world: World) -> Iterator[Step]:
         """Someone resolves a key, and knows what happened to its requests."""

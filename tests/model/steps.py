@@ -164,11 +164,11 @@ class Steps:
 
     @staticmethod
     def _tried(world: World, me: Process) -> tuple[str, ...]:
-        """The keys with an open attempt, if it is one of this apply's manifests."""
+        """The keys with an open attempt, or those to which they move."""
         moves = {task.moved_from or task.key: task.key for task in me.scope}
         moves |= {task.key: task.key for task in me.scope}
         attempts = taskctl.state_of(world.state).attempts.values()
-        return tuple(sorted({moves[a.ref.key] for a in attempts if a.ref.key in moves}))
+        return tuple(sorted({moves.get(a.ref.key, a.ref.key) for a in attempts}))
 
     def _ended(self, world: World, me: Process, *, is_whole: bool) -> World:
         if me.created and writes.misses_duplicate(world, me, self._setting):
@@ -177,9 +177,9 @@ class Steps:
             state = world.state
             if me.compares:
                 state = writes.compared(state, me.listed, me.who, self._setting)
-            is_edited = len(self._setting.manifests) > 1
-            is_current = is_edited and me.scope == self._setting.manifests[world.edit]
-            world = world._replace(state=state, lost=False, applied=world.applied or is_current)
+            is_current = me.scope == self._setting.manifests[world.edit]
+            applied = world.edit if is_current else world.applied
+            world = world._replace(state=state, lost=False, applied=applied)
         return world._replace(saved=world.state, journal=0) if self._setting.replaces else world
 
     def _is_late_duplicate(self, world: World) -> bool:

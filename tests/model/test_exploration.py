@@ -15,9 +15,12 @@ import pytest
 
 from reconciler.apply import duplicates
 from reconciler.model.identity import Identity
+from reconciler.model.value import replace as replace_value
 from reconciler.model.work import Work
 from reconciler.plan import look_alikes, planner, recovery
+from reconciler.plan.plan import Action, PlannedTask
 from reconciler.plan.recovery import Owners
+from reconciler.plan.rules import Rules
 from reconciler.plan.unrecorded import LookAlike, UnrecordedTasks
 from reconciler.state import ledger
 from reconciler.state.ledger import attempts_alone
@@ -27,9 +30,12 @@ from tests.model.properties import steps_of_applies, undisturbed, unfinished, vi
 from tests.model.search import Explored, explore
 from tests.model.service import may_apply
 from tests.model.steps import Steps
-from tests.model.world import ME, SOMEONE, Assumed, Setting, World
+from tests.model.world import ME, SOMEONE, Assumed, Declared, Setting, World
 
 TWO, USERS = ("a", "b"), (ME, SOMEONE)
+BEFORE, AFTER = Declared("a", "a", "do a"), Declared("c", "a", "do a", moved_from="a")
+RENAMED = ((BEFORE,), (AFTER,), (Declared("c", "a", "do a"),), (Declared("c", "a", "do more"),))
+REUSED = ((BEFORE,), (AFTER,), (Declared("c", "a", "do a"), Declared("a", "b", "do b")))
 DIFFERENT = Setting(TWO, prompts_differ=True, attempts=(1, 1), processes=1)
 
 SMALL = {
@@ -53,6 +59,12 @@ SMALL = {
     "another user": Setting(users=USERS, removes=True, window=1),
     "another user who sees all tasks": Setting(
         users=USERS, shared=True, loses=True, processes=1, window=1
+    ),
+    "a key that is renamed": Setting(
+        edits=RENAMED, users=USERS, deletes=True, attempts=(2,), processes=1, window=1
+    ),
+    "a key that is reused": Setting(
+        edits=REUSED, deletes=True, attempts=(2, 1), processes=1, window=1
     ),
 }
 """Explored by `make test`."""
@@ -79,6 +91,14 @@ LARGE = {
         DIFFERENT, replaces=1, processes=2, attempts=(1, 2), window=1
     ),
     "a record that is removed": Setting(TWO, removes=True, adopts=True, twin=True, processes=1),
+    "another user": Setting(TWO, users=USERS, removes=True, processes=1, window=1),
+    "another user who sees all tasks": Setting(
+        TWO, users=USERS, shared=True, loses=True, processes=1, window=1
+    ),
+    "a key that is renamed": Setting(edits=RENAMED, users=USERS, deletes=True, window=1),
+    "a key that is reused": Setting(
+        edits=REUSED, users=USERS, deletes=True, attempts=(2, 1), processes=1, window=1
+    ),
 }
 """Explored by `make soak`."""
 
@@ -98,6 +118,7 @@ WITHOUT = {
     "applies_all_manifests_after_a_loss": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
     "applies_as_the_same_user_after_a_loss": Setting(users=USERS, loses=True),
     "people_answer_correctly": Setting(marks="replaced", people=True),
+    "people_rename_as_documented": Setting(edits=RENAMED),
 }
 """A setting in which each assumption matters."""
 
@@ -113,6 +134,11 @@ def _own_alike(self: UnrecordedTasks, *text: str) -> list[LookAlike]:
     return [found for found in _alike(self, *text) if found.creator is None]
 
 
+def _unmoved(_: object, __: object, ___: object, compared: PlannedTask) -> PlannedTask:
+    """No record of a task that is not shown moves."""
+    return replace_value(compared, action=Action.UNCHANGED)
+
+
 BROKEN: list[tuple[str, object, str, Callable[..., object]]] = [
     ("one key", recovery, "time_left", _always(0.0)),  # an attempt has an age
     ("another repository", recovery, "is_same", _always(True)),  # only its mark proves a task
@@ -123,6 +149,8 @@ BROKEN: list[tuple[str, object, str, Callable[..., object]]] = [
     ("a state that is restored", look_alikes, "compare_work", _always(Work.OTHER)),
     ("a record that is removed", planner, "removed_tasks", _always({})),  # a known ID first
     ("another user", Identity, "same_as", _always(True)),  # what is not visible may exist
+    ("a key that is renamed", Rules, "_not_shown", _unmoved),
+    ("a key that is reused", Rules, "_not_shown", _unmoved),
     ("another user who sees all tasks", UnrecordedTasks, "alike", _own_alike),
 ]
 """Rules that leave something out, each with a setting in which that is wrong."""

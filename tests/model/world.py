@@ -61,6 +61,7 @@ class Assumed:
     applies_all_manifests_after_a_loss: bool = True
     applies_as_the_same_user_after_a_loss: bool = True
     people_answer_correctly: bool = True
+    people_rename_as_documented: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +70,15 @@ class Setting:
 
     `keys` have the same prompt, unless `prompts_differ`. `edits`: instead of these, the manifests,
     and what people make of them, in this order. `attempts`: how often each job may be tried.
-    `users`: who may run apply. `shared`: all of them see each other's tasks.
-    `marks`: what the service does to them. `twice`: it may commit a create twice. `twin`: another
-    repository of the same user may create a task with the same prompt. `loses`: the state may be
-    lost; `restores`: it may be set back to an older version; `replaces`: how often a copy of the
-    saved state may replace it under a run; `removes`: a record may be removed with `state rm`.
-    `adopts`: an apply may have `--adopt`, also if no state was lost. `people`: someone may resolve
-    the keys that are unresolved. `processes`: how many are alive at once: the one that has the
-    lock, and those that were taken over and do not know it yet. `settle` and `window` are in ticks.
+    `users`: who may run apply. `shared`: all of them see each other's tasks. `marks`: what the
+    service does to them. `twice`: it may commit a create twice. `twin`: another repository of the
+    same user may create a task with the same prompt. `loses`: the state may be lost; `restores`: it
+    may be set back to an older version; `replaces`: how often a copy of the saved state may replace
+    it under a run; `removes`: a record may be removed with `state rm`. `deletes`: the service may
+    lose a recorded task. `adopts`: an apply may have `--adopt`, also if no state was lost.
+    `people`: someone may resolve the keys that are unresolved. `processes`: how many are alive at
+    once: the one that has the lock, and those that were taken over and do not know it yet. `settle`
+    and `window` are in ticks.
     """
 
     keys: tuple[str, ...] = ("a",)
@@ -91,6 +93,7 @@ class Setting:
     restores: bool = False
     replaces: int = 0
     removes: bool = False
+    deletes: bool = False
     adopts: bool = False
     people: bool = False
     attempts: tuple[int, ...] = (2, 2)
@@ -191,7 +194,8 @@ class Process(NamedTuple):
 class World(NamedTuple):
     """`state` and `backup` are numbers of stored states (`taskctl.state_of`). `lost`: the state was
     lost or set back, and no apply has completed since. `wrong`: what a step found to be wrong.
-    `edit` is the number of the current manifests; `applied`: an apply of them has succeeded.
+    `edit` is the number of the current manifests, `applied` that of the last ones of which an apply
+    has succeeded.
 
     If the state may be replaced under a run, `saved` is the number of the saved state, and
     `journal` that of the events since; `state` has both. `version` counts the replacements.
@@ -208,4 +212,4 @@ class World(NamedTuple):
     journal: int = 0
     version: int = 0
     edit: int = 0
-    applied: bool = False
+    applied: int = 0

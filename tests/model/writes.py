@@ -13,13 +13,13 @@ from reconciler.apply.known_tasks import KnownTasks
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import TaskRef
+from reconciler.model.task import TaskRef, text_of
 from reconciler.model.value import replace
 from reconciler.state import edit
-from reconciler.state.attempt import Attempt, Baseline
-from reconciler.state.model import Attempted, BaselineRead, Recorded
+from reconciler.state.attempt import Attempt, Baseline, RetiredTask
+from reconciler.state.model import Attempted, BaselineRead, Record, Recorded
 from tests.model.service import BOOT, CLOCKS, IDENTITIES, Service, shown
-from tests.model.taskctl import append, desired_of, number_of, planned_of, state_of
+from tests.model.taskctl import append, desired_of, job_of, number_of, planned_of, state_of
 from tests.model.world import ME, Declared, Item, Process, Setting, Task, World
 from tests.support.plan_values import NOW, ORG
 
@@ -176,6 +176,16 @@ def _found_duplicates(world: World, process: Process, setting: Setting) -> set[s
 def remove(number: int, ref: TaskRef) -> int:
     """`taskctl state rm KEY`."""
     return append(number, *edit.rm(state_of(number), ref, at=NOW))
+
+
+@cache
+def prompts_of(number: int, job: str) -> frozenset[str]:
+    """The prompts by which the task of a job is recognized."""
+    state = state_of(number)
+    known: list[Record | RetiredTask] = [*state.records.values(), *state.retired.values()]
+    found = [each.versions for each in known if job in map(job_of, each.marks)]
+    found += [attempt.versions for mark, attempt in state.attempts.items() if job_of(mark) == job]
+    return frozenset(text_of(inputs) or "" for versions in found for inputs in versions)
 
 
 def without_newest_entry(number: int) -> int:
