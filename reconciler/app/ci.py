@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.manifest.repository import is_inside
 from reconciler.model import limits
@@ -23,34 +23,42 @@ if TYPE_CHECKING:
     from reconciler.model.clock import Clock
     from reconciler.remote.client import Client
 
-CI_SYSTEMS = {
-    "GITHUB_ACTIONS": "GitHub Actions",
-    "GITLAB_CI": "GitLab CI",
-    "BUILDKITE": "Buildkite",
-    "CIRCLECI": "CircleCI",
-    "JENKINS_URL": "Jenkins",
-    "TF_BUILD": "Azure Pipelines",
-}
-_RUN_LINKS = (
-    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
-    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
-    "{CI_JOB_URL}",
-    "{CI_PIPELINE_URL}",
-    "{BUILDKITE_BUILD_URL}",
-    "{CIRCLE_BUILD_URL}",
-    "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
-    "{BUILD_URL}",
-)
-"""GitHub (and Forgejo), GitLab, Buildkite, CircleCI, Azure Pipelines, Jenkins."""
 
-_ACTORS = (
-    "GITHUB_ACTOR",
-    "GITLAB_USER_LOGIN",
-    "BUILDKITE_BUILD_CREATOR",
-    "CIRCLE_USERNAME",
-    "BUILD_REQUESTEDFOR",
+class _System(NamedTuple):
+    """A CI system: the variable by which it is recognized, templates of the address of a run (the
+    first whose variables are set), and the variable with whoever started the run."""
+
+    variable: str
+    name: str
+    links: tuple[str, ...] = ()
+    actor: str = ""
+
+
+_GITHUB_RUN = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
+_SYSTEMS = (
+    _System(  # and Forgejo, which does not number attempts
+        "GITHUB_ACTIONS",
+        "GitHub Actions",
+        (f"{_GITHUB_RUN}/attempts/{{GITHUB_RUN_ATTEMPT}}", _GITHUB_RUN),
+        "GITHUB_ACTOR",
+    ),
+    _System("GITLAB_CI", "GitLab CI", ("{CI_JOB_URL}", "{CI_PIPELINE_URL}"), "GITLAB_USER_LOGIN"),
+    _System("BUILDKITE", "Buildkite", ("{BUILDKITE_BUILD_URL}",), "BUILDKITE_BUILD_CREATOR"),
+    _System("CIRCLECI", "CircleCI", ("{CIRCLE_BUILD_URL}",), "CIRCLE_USERNAME"),
+    _System(
+        "TF_BUILD",
+        "Azure Pipelines",
+        ("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",),
+        "BUILD_REQUESTEDFOR",
+    ),
+    _System("TEAMCITY_VERSION", "TeamCity"),
+    _System("CODEBUILD_BUILD_ID", "AWS CodeBuild", ("{CODEBUILD_BUILD_URL}",)),
+    _System("JENKINS_URL", "Jenkins", ("{BUILD_URL}",)),
+    _System("CI", "CI"),
 )
-"""Who started a job of the same systems, where they tell."""
+"""The last is set by all other systems."""
+
+CI_VARIABLES = tuple(system.variable for system in _SYSTEMS)
 
 _MAX_TEXT = 500
 
@@ -65,13 +73,14 @@ _MANUAL = re.compile(
 
 
 def ci_system(env: Mapping[str, str]) -> str | None:
-    """The name of the CI system; None outside of those that are known."""
-    return next((name for key, name in CI_SYSTEMS.items() if env.get(key)), None)
+    """The name of the CI system; None outside of CI."""
+    found = (s.name for s in _SYSTEMS if env.get(s.variable, "").lower() not in ("", "false"))
+    return next(found, None)
 
 
 def run_link(env: Mapping[str, str]) -> str:
     """The link to the CI run that this process belongs to; empty if there is none."""
-    for template in _RUN_LINKS:
+    for template in (link for system in _SYSTEMS for link in system.links):
         try:
             link = template.format_map(env)
         except KeyError:
@@ -87,7 +96,8 @@ def this_run(client: Client | None, clock: Clock) -> Run:
     who = client.known_identity if client is not None else None
     at = client.service_clock() if client is not None else None
     env, url = os.environ, run_link(os.environ)
-    actor = next((env[name] for name in _ACTORS if env.get(name)), "" if url else user_name())
+    actors = (env[s.actor] for s in _SYSTEMS if env.get(s.actor))
+    actor = next(actors, "" if url else user_name())
     texts = {"user": who.name if who is not None else "", "actor": actor, "url": url}
     shown = {name: visible(text, f"\n{INVISIBLE}")[:_MAX_TEXT] for name, text in texts.items()}
     return Run(at or clock.now(), **shown)

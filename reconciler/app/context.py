@@ -98,14 +98,14 @@ class Context:
 
     @cached_property
     def location(self) -> StateLocation:
-        """The location of the state. StateError for an invalid address; TaskctlError if a runner of
-        a CI system would start a state file that nobody named."""
-        if (file := self.missing_state) and not (self.connection.state or self.backend.is_local):
+        """The location of the state. StateError for an invalid address; TaskctlError in CI for a
+        state file that nobody named: the next runner would create all tasks again."""
+        if not (self.is_shared or self.connection.state or self.backend.is_local):
             from reconciler.app.ci import ci_system
 
             ci = ci_system(os.environ)
-            if ci is not None:  # the next runner would create all tasks again
-                raise TaskctlError.of(Code.STATE_ON_RUNNER, path=file, ci=ci)
+            if ci is not None:
+                raise TaskctlError.of(Code.STATE_ON_RUNNER, path=self.state_address, ci=ci)
         location = self.location_of(self.state_address)
         self.ui.detail("state", path=location.display_name)
         return location
