@@ -101,6 +101,12 @@ class DesiredTask(Stored, frozen=True):
         return self.origin.generated if self.origin is not None else None
 
     @property
+    def entry(self) -> TaskRef | None:
+        """The entry that generates it, with its organization."""
+        made = self.generated
+        return TaskRef(self.org_name or "", made.entry) if made is not None else None
+
+    @property
     def declared_key(self) -> str:
         """The key in the manifest; for a generated task, its entry's key."""
         return self.key if self.origin is None else self.origin.generated.entry

@@ -16,11 +16,18 @@ from reconciler.state.model import Record, State
 
 
 class NameRules:
-    """The rules about names; the first that decides wins. `suspected` collects the former keys that
-    keys may be new names of."""
+    """The rules about names; the first that decides wins. `partial` are the entries with tasks that
+    the plan leaves out. `suspected` collects the former keys that keys may be new names of."""
 
-    def __init__(self, state: State, undeclared: Undeclared, renames: Renames) -> None:
+    def __init__(
+        self,
+        state: State,
+        undeclared: Undeclared,
+        renames: Renames,
+        partial: Collection[TaskRef] = (),
+    ) -> None:
         self._state, self._undeclared, self._renames = state, undeclared, renames
+        self._partial = partial
         self.suspected: dict[TaskRef, DesiredTask] = {}
 
     def decide(self, task: DesiredTask) -> PlannedTask | None:
@@ -68,8 +75,7 @@ class NameRules:
         return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, explanation)
 
     def _is_new_row(self, task: DesiredTask) -> bool:
-        entry = task.generated.entry if task.generated is not None else ""
-        return TaskRef(task.ref.org_name, entry) in self._entries
+        return task.entry in self._entries
 
     @cached_property
     def _entries(self) -> Collection[TaskRef]:
@@ -89,7 +95,7 @@ class NameRules:
         facts = {"old": former.ref.key, "old_ref": str(former.ref), "ref": str(task.ref)}
         if not is_read:
             explanation = [remark("renamed.outside", file=former.file, **facts)]
-        elif (entry := _renamed_entry(task, former)) is not None:
+        elif task.entry not in self._partial and (entry := _renamed_entry(task, former)):
             explanation = [entry]
         else:
             is_same = former.ref.key.casefold() == task.key.casefold()

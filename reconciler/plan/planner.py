@@ -220,11 +220,13 @@ def _decide(
     requests = replacement.requests_of(options)
     periods = Periods(inputs.desired, inputs.due)
     undeclared = Undeclared(state, desired, moves, periods, inputs.removed, inputs.in_scope)
-    rules = Rules(state, view, options, owners, claims, requests, undeclared, states)
 
     def is_selected(ref: TaskRef) -> bool:
         return only is None or ref in only
 
+    left_out = (task for task in inputs.desired if not is_selected(task.ref))
+    partial = {entry for task in left_out if (entry := task.entry) is not None}
+    rules = Rules(state, view, options, owners, claims, requests, undeclared, states, partial)
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
     alike = look_alikes(tasks.values(), state, view, options, owners, claims)
     open_ones = [ref for ref, task in alike.items() if task.action is Action.UNRESOLVED]

@@ -29,8 +29,10 @@ from reconciler.state.model import Record, State
 
 class Rules:
     """The rules of one plan. `requests` are those of `--replace`, `states` those of the tasks to
-    replace, as far as they were read. `closed` collects the marks of attempts that created no task
-    and that apply is to close, `suspected` the keys that may have been renamed."""
+    replace, as far as they were read. `partial` are the entries with tasks that the plan leaves
+    out: no command for all of their tasks is suggested. `closed` collects the marks of attempts
+    that created no task and that apply is to close, `suspected` the keys that may have been
+    renamed."""
 
     def __init__(
         self,
@@ -42,11 +44,13 @@ class Rules:
         requests: Collection[ReplaceRequest],
         undeclared: Undeclared,
         states: Mapping[TaskRef, TaskState],
+        partial: Collection[TaskRef],
     ) -> None:
         self._state, self._view, self._options, self._owners = state, view, options, owners
         self._verdicts, self._removed, self._requests = claims.verdicts, claims.removed, requests
-        self._states = states
-        self._names = NameRules(state, undeclared, undeclared.renames(claims.verdicts))
+        self._states, self._partial = states, partial
+        renames = undeclared.renames(claims.verdicts)
+        self._names = NameRules(state, undeclared, renames, partial)
         self.closed: list[str] = []
         self.suspected = self._names.suspected
 
@@ -196,7 +200,12 @@ class Rules:
             return None
         remote = self._view.find(record.ref, record.task_id)
         planned = compare_recorded(
-            task, record, remote, self._view.identity, update=self._options.update
+            task,
+            record,
+            remote,
+            self._view.identity,
+            update=self._options.update,
+            as_entry=task.entry not in self._partial,
         )
         return planned if remote is not None else self._not_shown(task, record, planned)
 

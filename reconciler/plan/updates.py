@@ -17,7 +17,7 @@ from reconciler.model.fields import CAREFUL, DEFAULTS, PATCHED
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.remote_task import RemoteTask
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.diff import Differences, differences, remote_agrees
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason
@@ -59,9 +59,11 @@ def compare_recorded(
     identity: Identity,
     *,
     update: bool,
+    as_entry: bool = True,
 ) -> PlannedTask:
     """A recorded task, which may move to another key, and its manifest. `update`: change what can
-    be changed in place. Only the creator of a task can."""
+    be changed in place. Only the creator of a task can. `as_entry`: suggest commands for all tasks
+    of its entry."""
     # Comparing equal values is far quicker than computing a digest.
     equal = record.inputs == task.inputs or record.digest == digest(task.inputs)
     differs = not equal or (remote is not None and not remote_agrees(task.inputs, remote))
@@ -74,6 +76,7 @@ def compare_recorded(
     planned = plan_for(
         task, Action.UNCHANGED, Reason.SAME, record=record, remote=remote, diff=found.changes
     )
+    only_new = _only_by_a_new_task(task, possible, as_entry=as_entry)
     updates = update and bool(possible.patch or possible.recorded)
     if updates:
         planned = replace(planned, patch=possible.patch, only_recorded=possible.recorded)
@@ -82,13 +85,13 @@ def compare_recorded(
         remarks = (remark("moved.from", old=record.ref.key), *does)
         planned = replace(planned, action=Action.MOVE, reason=Reason.MOVED, moved_from=record.ref)
     elif updates:
-        remarks = tuple(_what_update_does(possible)) + _only_by_a_new_task(task, possible)
+        remarks = tuple(_what_update_does(possible)) + only_new
         planned = replace(planned, action=Action.UPDATE, reason=Reason.IN_PLACE)
     elif record.pending and remote is not None and identity.same_as(record.identity):
         remarks = (remark("unfinished.settings", names=tuple(sorted(record.pending))),)
         planned = replace(planned, action=Action.CHANGED, reason=Reason.UNFINISHED)
     elif found.changes:
-        remarks = tuple(_what_update_would_do(possible)) + _only_by_a_new_task(task, possible)
+        remarks = tuple(_what_update_would_do(possible)) + only_new
         planned = replace(planned, action=Action.CHANGED, reason=Reason.CHANGED)
     else:
         return planned
@@ -150,12 +153,11 @@ def _what_update_would_do(update: Update) -> Iterator[Remark]:
         yield remark("update.removed", names=update.undeclared)
 
 
-def _only_by_a_new_task(task: DesiredTask, update: Update) -> tuple[Remark, ...]:
+def _only_by_a_new_task(task: DesiredTask, update: Update, *, as_entry: bool) -> tuple[Remark, ...]:
     if not update.fixed or task.task_id is not None:
         return ()
-    entry = task.generated.entry if task.generated is not None else None
-    pattern = str(task.ref if entry is None else TaskRef(task.ref.org_name, f"{entry}@*"))
-    return _about_a_new_task(pattern, update.fixed)
+    entry = task.entry if as_entry else None
+    return _about_a_new_task(str(task.ref if entry is None else f"{entry}@*"), update.fixed)
 
 
 @lru_cache

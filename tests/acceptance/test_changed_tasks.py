@@ -362,3 +362,14 @@ def test_a_task_of_another_user_is_not_called_gone_when_replaced(
     plan = here.run("plan", "--replace", wish).document
     (task,) = [task for task in plan["tasks"] if task["key"] == "k2"]
     assert "keeps running and is visible only to me-login" in task["note"]
+
+
+def test_a_limited_plan_suggests_nothing_for_what_it_leaves_out(place: LiveTasks) -> None:
+    entry(place, "finishing")
+    assert place.run("apply", "--yes")[0] == 0
+    entry(place, "finishing faster")
+    (task,) = place.document("plan", "--target", "t@x")["tasks"]
+    ways = ["taskctl state accept acme/t@x", "taskctl apply --replace acme/t@x --target t@x"]
+    assert commands_of(task) == ways
+    listed = place.document("plan", "--target", "t@[xyz]")["tasks"]
+    assert {commands_of(task)[0] for task in listed} == {"taskctl state accept 'acme/t@*'"}
