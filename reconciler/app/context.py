@@ -279,7 +279,12 @@ class Context:
 
     def with_organizations(self, manifests: Manifests) -> Manifests:
         """The manifests with an organization for every task and removed key. TaskctlError if there
-        is none, or if two tasks turn out to be the same."""
+        is none, if nothing uses that of the option, or if two tasks turn out to be the same."""
+        named = sorted(name for name in manifests.organizations if name is not None)
+        if named and None not in manifests.organizations and (unused := self.connection.org):
+            raise TaskctlError.of(Code.USAGE, "unusedOrg", org=unused, named=tuple(named))
+        for name in named:
+            self.ui.detail("organization", value=name, source="manifests")
         if None not in manifests.organizations:
             return manifests
         manifests = manifests.in_org(self.organization)

@@ -282,7 +282,7 @@ def test_a_task_that_is_not_visible_yet_is_not_gone(place: LiveTasks) -> None:
 
 
 def test_entries_of_two_organizations_with_one_name_have_their_own_periods(
-    place: LiveTasks,
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The entry of the other organization leaves out the day that this one has not reached."""
     west = task("x", every="day", timezone="America/Los_Angeles")
@@ -293,7 +293,8 @@ def test_entries_of_two_organizations_with_one_name_have_their_own_periods(
     moon = {**west, "until": "2026-06-10"}
     document = {"version": 1, "orgName": "moon", "tasks": {"west": moon, "east": east}}
     other.write_text(json.dumps(document))
-    at = ("--at", "2026-06-10T20:00:00Z", "--org", "acme")
+    monkeypatch.setenv("TASKCTL_ORG", "acme")
+    at = ("--at", "2026-06-10T20:00:00Z")
     for paths in ((), ("tasks/all.yaml",), ("tasks/other.yaml",)):
         tasks = place.document("plan", *at, *paths)["tasks"]
         found = {t["orgName"]: t["action"] for t in tasks if t["key"] == "east@2026-06-11"}

@@ -20,7 +20,15 @@ from reconciler.model.codes import Code
 
 GOLDEN = Path(__file__).with_name("usage_errors.txt")
 LINES = re.findall(r"^\$ (.*)", GOLDEN.read_text(encoding="utf-8"), re.MULTILINE)
-ELSEWHERE = {"utf8", "savedPlanAlone", "followOne", "logsOfOne", "formatOfTask", "tokenFolder"}
+ELSEWHERE = {
+    "utf8",
+    "savedPlanAlone",
+    "followOne",
+    "logsOfOne",
+    "formatOfTask",
+    "tokenFolder",
+    "unusedOrg",
+}
 """Cases that need a file, a state or bytes, each with a test of its command."""
 
 
