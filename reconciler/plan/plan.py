@@ -206,9 +206,9 @@ class PlannedTask(Stored, frozen=True):
     @property
     def unattended(self) -> bool:
         """Whether it may act without approval, by its manifest (or record) or at the service."""
-        known = self.desired or self.record
+        known, remote = self.desired or self.record, self.remote or self.candidate
         return (known is not None and is_unattended(known.inputs)) or (
-            self.remote is not None and is_unattended(self.remote.raw)
+            remote is not None and is_unattended(remote.raw)
         )
 
     @property

@@ -172,6 +172,21 @@ def test_forty_look_alikes_are_one_table_and_one_message(teams: tuple[Team, Team
     assert b.run("plan")[1].rstrip().endswith("40 to create, 1 orphaned.")
 
 
+def test_a_list_of_look_alikes_shows_which_are_unattended(
+    teams: tuple[Team, Team], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = teams
+    two = "  {key}: {{message: Delete {key}., approvalMode: {mode}}}\n"
+    for team in (a, b):
+        team.add(two.format(key="x", mode="auto") + two.format(key="y", mode="manual"))
+    assert a.run("apply", "--yes")[0] == 0
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr("sys.stdin", StringIO("no\n"))
+    shown = [b.run("plan")[1], b.run("plan", "--adopt")[1], b.run("apply")[2]]
+    assert [text.count("x [unattended]") for text in shown] == [1, 1, 1], shown
+    assert not any("y [unattended]" in text for text in shown)
+
+
 def test_a_glob_leaves_recorded_and_attempted_keys_alone(teams: tuple[Team, Team]) -> None:
     _, b = teams
     code, out, _ = b.run("state", "resolve", "*", "--not-created", "--format", "json")

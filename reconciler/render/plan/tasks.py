@@ -16,7 +16,7 @@ from reconciler.plan.adoption import DESCRIPTIONS
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render import cells, safe
 from reconciler.render.style import Locate
-from reconciler.render.task_view import LABELS, TaskView, relative_file
+from reconciler.render.task_view import LABELS, UNATTENDED, TaskView, relative_file
 
 ORDER = {action: place for place, action in enumerate(Action)}
 """The order of the tasks of a plan."""
@@ -117,6 +117,7 @@ def look_alike_rows(tasks: Iterable[PlannedTask], *, several: bool) -> list[str]
         remote = task.look_alike
         if remote is not None:
             made, name = remote.created_at, str(task.ref) if several else task.ref.key
+            name += f" [{UNATTENDED}]" * task.unattended
             date = f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made is not None else "-"
             rows.append((name, remote.id, date, remote.creator_login or "-"))
     return cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
