@@ -15,7 +15,14 @@ from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.planning import Workspace, open_workspace
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import in_manifest_order
-from reconciler.app.wait import End, Expected, TaskWait, WaitOptions, is_unavailable
+from reconciler.app.wait import (
+    End,
+    Expected,
+    TaskWait,
+    WaitOptions,
+    is_unavailable,
+    note_end,
+)
 from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import ApplyReport, of_both_waves
 from reconciler.manifest.digest import declared_digest
@@ -24,7 +31,7 @@ from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.options import flag_of
-from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import TaskStatus, exit_code
@@ -32,6 +39,10 @@ from reconciler.tasks.status import TaskStatus, exit_code
 if TYPE_CHECKING:
     from reconciler.model.remarks import Arg, Remark
     from reconciler.model.task import TaskRef
+
+
+_STUCK = (Reason.STOPPED, Reason.FULL)
+"""Why tasks are held that nothing but a person's change of something else can release."""
 
 
 class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
@@ -45,8 +56,11 @@ class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
 
     @property
     def code(self) -> int:
-        """1 if tasks are held or something failed; else that of `taskctl status --exit-code`."""
-        return 1 if self.held_tasks or self.failed() else exit_code(self.statuses)
+        """1 if something failed, or tasks are held; 3 if they can only be created after a merge;
+        else that of `taskctl status --exit-code`."""
+        if self.end is not End.TO_MERGE or any(t.reason in _STUCK for t in self.held_tasks):
+            return 1 if self.held_tasks or self.failed() else exit_code(self.statuses)
+        return 1 if self.failed() else exit_code(self.statuses) or 3
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
@@ -175,8 +189,7 @@ class _LaterWaves:
         self._done = {s.ref: s for s in self._statuses if s.state is TaskState.DONE}
         if end is End.FINISHED and not self._left and self._may_continue(self._statuses):
             end = End.TIMEOUT
-        if end is End.TIMEOUT:
-            self._ctx.ui.note("timed_out")
+        note_end(self._ctx, end)
         return end
 
     @property
@@ -192,16 +205,20 @@ class _LaterWaves:
 
     def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
         """Whether a task that held ones wait for has made progress since the last plan, or, once
-        all have finished, one that others elsewhere wait for is done: this is then recorded."""
+        all have ended, one that others elsewhere wait for is done: this is then recorded."""
         progress, blocking = self._wave.progress, self._blocking if self._follows else set()
-        if all(status.state.is_finished for status in statuses):
+        if all(s.state.is_finished or s.state.has_ended for s in statuses):
             done = {status.ref for status in statuses if status.state is TaskState.DONE}
             blocking |= done & self._wave.awaited
-        return any(
-            status.state.traits.progress is not progress.get(status.ref, _UNKNOWN).progress
-            for status in statuses
-            if status.ref in blocking
-        )
+        overlapping = {r for t in self._held if t.reason is Reason.OVERLAP for r in t.waits_for}
+
+        def has_progressed(status: TaskStatus) -> bool:
+            before, now = progress.get(status.ref, _UNKNOWN), status.state
+            if now is TaskState.TO_MERGE and status.ref in overlapping:
+                return before.state is not now
+            return now.traits.progress is not before.progress
+
+        return any(has_progressed(status) for status in statuses if status.ref in blocking)
 
     def _continue(self) -> None:
         """Runs another wave; later, if the state is locked or the service unavailable."""

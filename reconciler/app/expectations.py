@@ -1,4 +1,4 @@
-"""Which tasks have delivered what their manifests expect: done, unmet, or unknown.
+"""Which tasks have delivered what their manifests expect: done, to merge, unmet, or unknown.
 
 Runs on the main thread, where a signal can stop a schema that would take forever.
 """
@@ -95,11 +95,14 @@ class Evaluation:
     def _evaluated(self, status: TaskStatus, expect: Expectation | Diagnostic) -> TaskStatus:
         if isinstance(expect, Diagnostic):
             return replace(status, state=TaskState.UNKNOWN, unmet=(expect,))
-        count = len(pull_requests(status))
-        few = tuple(judgement.too_few_pull_requests(count, expect))
+        listed = pull_requests(status)
+        few = tuple(judgement.too_few_pull_requests(len(listed), expect))
         verdict = self._verdict(status, expect.data) if expect.data is not None else Verdict()
         if few and verdict.state is TaskState.DONE:
             verdict = Verdict(TaskState.UNMET)
+        left = tuple(judgement.too_few_merged(listed, expect))
+        if left and verdict.state is TaskState.DONE:
+            verdict = Verdict(TaskState.TO_MERGE, left)
         if verdict.state is TaskState.DONE:
             return status
         at = replace(expect.at, key=status.ref.key)

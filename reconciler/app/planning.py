@@ -112,8 +112,10 @@ def refuse_other_periods(ctx: Context, space: Workspace) -> None:
 
 
 def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
-    """The progress of a task, and since when it has been running or waiting."""
+    """The progress of a task, and since when it has been running or waiting for a person."""
     since = status.created_at if status.state is TaskState.RUNNING else None
+    if status.state is TaskState.TO_MERGE:
+        since = status.summary.at
     if status.state is TaskState.WAITING:
         since = next((request.since for request in open_requests(status)), None)
     seconds = None if since is None else max(0, int((now - since).total_seconds()))
@@ -276,7 +278,7 @@ class Planning:
         with suppress(RemoteError):
             statuses = self._ctx.fresh_reader.statuses(idle, self._ctx.connection.parallelism)
             for status in statuses if idle else ():
-                if status.state.is_finished:
+                if status.state.has_ended:
                     del tasks[status.ref]
         for task in tasks.values():
             yield updates.careless(task, self._ctx.client.identity())

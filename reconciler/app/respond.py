@@ -81,7 +81,7 @@ class Recipient(Value, frozen=True):
         if request_id is not None and self.status.approvals:
             raise TaskctlError.of(Code.NO_APPROVAL, "id", at=place, request=request_id, **facts)
         case = "input" if self.status.state is TaskState.WAITING else ""
-        status = self.status.state.value
+        status = self.status.state.label
         raise TaskctlError.of(Code.NO_APPROVAL, case, at=place, status=status, **facts)
 
     def reply(self, approval: Approval, *, ok: bool, text: str) -> Response:
@@ -156,7 +156,7 @@ class Recipient(Value, frozen=True):
         if self.status.approvals:
             asks = any(approval.is_question for approval in self.status.approvals)
             note, request = "task_asks" if asks else "task_waits", self.status.approvals[0].id
-        ui.note(note, ref=self.name, status=self.status.state.value, words=words, request=request)
+        ui.note(note, ref=self.name, status=self.status.state.label, words=words, request=request)
 
     def note_creator(self, command: tuple[str, ...]) -> None:
         """Before a question: says if only another user can send the `command`."""
@@ -303,7 +303,7 @@ def cancel(
 def _cancel(task: Recipient, *, force: bool, yes: bool) -> Iterator[Response]:
     ctx, record = task.tasks.ctx, task.record
     task.show_last_message()
-    if task.status.state.is_finished and not force:
+    if task.status.state.has_ended and not force:
         yield Response(record, task.status, "nothingToCancel")
         return
     task.note_creator(task.command)

@@ -30,6 +30,7 @@ class End(StrEnum):
 
     FINISHED = "finished"  # no task runs or waits for a person
     WAITING = "waiting"  # no task runs, and `--stop-on waiting` was given
+    TO_MERGE = "toMerge"  # no task runs, and pull requests have to be merged
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
 
@@ -78,11 +79,18 @@ def wait(
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
     with ctx.ui.interruptible("stopped_waiting", last) as stop:
         found, end = TaskWait(tasks, refs, options).run(stop)
-    if end is End.TIMEOUT:
-        ctx.ui.note("timed_out")
+    note_end(ctx, end)
     problems = tuple(dict.fromkeys(tasks.expectations.problems))
     found = in_manifest_order(found, declared)
     return WaitReport(found, end, ctx.now(), problems), stop.exit_code
+
+
+def note_end(ctx: Context, end: End) -> None:
+    """Says why a wait has ended before all tasks were done."""
+    if end is End.TIMEOUT:
+        ctx.ui.note("timed_out")
+    if end is End.TO_MERGE:
+        ctx.ui.note("to_merge")
 
 
 class Expected(Value, frozen=True):
@@ -136,8 +144,12 @@ class TaskWait:
         """Why the wait is over with these statuses; None if it is not."""
         if self._expected.is_enough(found) or all(status.state.is_finished for status in found):
             return End.FINISHED
-        runs = any(status.state is TaskState.RUNNING for status in found)
-        return End.WAITING if self._options.stop_on_waiting and not runs else None
+        states = {status.state for status in found}
+        if TaskState.RUNNING in states:
+            return None
+        if TaskState.TO_MERGE in states:
+            return End.TO_MERGE
+        return End.WAITING if self._options.stop_on_waiting else None
 
     def _read_again(self, before: tuple[TaskStatus, ...], watch: Watch) -> tuple[TaskStatus, ...]:
         """The statuses; those from `before` while the service does not respond."""

@@ -8,12 +8,14 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.embedded import handlers
 from reconciler.embedded.budget import TokenBudget, store_budget
 from reconciler.embedded.lifecycle import Scenario
+from reconciler.embedded.mutations import merge_pull_requests
 from reconciler.embedded.scenarios import usual
 from reconciler.embedded.storage import Storage, is_busy
 from reconciler.embedded.wsgi import (
@@ -113,6 +115,10 @@ class App:
     def set_budget(self, budget: TokenBudget | None) -> None:
         """Stores a budget in the database; None removes it."""
         store_budget(self._ctx.storage, budget)
+
+    def merge(self, pattern: str) -> int:
+        """Merges the open pull requests that match; returns their number."""
+        return self._ctx.storage.write(partial(merge_pull_requests, pattern=pattern))
 
     def close(self) -> None:
         if not self._closed:

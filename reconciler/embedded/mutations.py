@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import cast
 
 from reconciler.embedded.lifecycle import Scenario, Script, Step, Turn, stamp, step
 from reconciler.embedded.requests import CreateRequest, PatchRequest, event_document
@@ -137,6 +140,30 @@ class TaskWriter:
             text = to_json({"id": event_id, "isSynthetic": False, **fields})
             rows.append((seq, number, moment, event_id, text))
         self.connection.executemany(_INSERT_EVENT, rows)
+
+
+def merge_pull_requests(connection: sqlite3.Connection, pattern: str) -> int:
+    """Marks the open pull requests that match `ORG/REPOSITORY#NUMBER` or a glob as merged, as if
+    somebody had merged them at the forge. Returns their number."""
+    count = 0
+    rows = connection.execute("SELECT seq, entities FROM tasks").fetchall()
+    for seq, text in rows:
+        entities: list[JsonObject] = json.loads(text)
+        found = [entity for entity in entities if _is_open(entity, pattern)]
+        for entity in found:
+            entity["merged"] = True
+        if found:
+            values = (to_json(entities), seq)
+            connection.execute("UPDATE tasks SET entities = ? WHERE seq = ?", values)
+            count += len(found)
+    return count
+
+
+def _is_open(entity: JsonObject, pattern: str) -> bool:
+    if entity.get("type") != "pull_request" or entity["merged"]:
+        return False
+    repo = cast("JsonObject", entity["repo"])
+    return fnmatchcase(f"{repo['org']}/{repo['name']}#{entity['number']}", pattern)
 
 
 def merge_entities(entities: Sequence[JsonObject], event: JsonObject) -> list[JsonObject]:

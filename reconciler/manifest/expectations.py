@@ -128,7 +128,7 @@ def _read(
             document.findings.append(problem.at_path((*path, "data", *problem.path)))
             return None
     at = Place(document.file, path=path)
-    return Expectation(int(given.get("pullRequests") or 0), schema, at)
+    return Expectation(int(given.get("pullRequests") or 0), schema, given.get("merged") is True, at)
 
 
 def _schema_of(

@@ -165,7 +165,11 @@ def _findings(
 def shape(task: DesiredTask) -> dict[str, object]:
     """The value that the policy validates: a task with defaults and without nulls, its message
     always an object, and with `orgName` if the manifest names an organization."""
-    expect = task.expect and {"pullRequests": task.expect.pull_requests, "data": task.expect.data}
+    expect = task.expect and {
+        "pullRequests": task.expect.pull_requests,
+        "merged": task.expect.merged,
+        "data": task.expect.data,
+    }
     known = {
         "orgName": task.org_name,
         "taskID": task.task_id,

@@ -98,6 +98,7 @@ _STANDING = {
     "missing": "not created yet",
     "over": "period is over",
     "waiting": "waiting for an answer",
+    "toMerge": "waiting for a merge",
 }
 """What is said of tasks that others wait for, instead of the label of their status."""
 

@@ -161,6 +161,7 @@ class Code(StrEnum):
     MISSING_DATA = "TC752"
     INVALID_RESULT = "TC753"
     UNKNOWN_RESULT = "TC754"
+    NOT_MERGED = "TC755"
 
     # Usage and configuration
     NO_MANIFESTS = "TC802"

@@ -10,11 +10,13 @@ from reconciler.model.value import Stored
 
 
 class Expectation(Stored, frozen=True):
-    """What a task must deliver: at least that many pull requests, and data in its answer that
-    satisfies the JSON Schema `data` (None: no data is needed). `at` is its place in a manifest."""
+    """What a task must deliver: at least that many pull requests (`merged`: that are merged), and
+    data in its answer that satisfies the JSON Schema `data` (None: no data is needed). `at` is its
+    place in a manifest."""
 
     pull_requests: int = 0
     data: Mapping[str, object] | None = None
+    merged: bool = False
     at: Place = NOWHERE
 
     def __eq__(self, other: object) -> bool:
@@ -25,9 +27,9 @@ class Expectation(Stored, frozen=True):
 
     def _asks(self) -> tuple[object, ...]:
         """Everything but its place."""
-        return self.pull_requests, self.data
+        return self.pull_requests, self.data, self.merged
 
     @property
     def digest(self) -> str:
         """The digest that a recorded success has."""
-        return digest([self.pull_requests, self.data])
+        return digest(list(self._asks()))

@@ -8,9 +8,10 @@ from typing import NamedTuple, Self
 
 
 class Progress(StrEnum):
-    """The progress of a task that others wait for. A task that waits for a person, or that may
-    exist (unresolved), is unfinished. Failed, cancelled and gone tasks have failed. Unknown: it has
-    finished, and whether it has succeeded cannot be determined."""
+    """The progress of a task that others wait for. A task that waits for a person, also to merge
+    its pull requests, or that may exist (unresolved), is unfinished. Failed, cancelled and gone
+    tasks have failed. Unknown: it has finished, and whether it has succeeded cannot be
+    determined."""
 
     MISSING = "missing"
     UNFINISHED = "unfinished"
@@ -39,6 +40,7 @@ class TaskState(StrEnum):
     """In the order of tables: states that need a person come first."""
 
     WAITING = "waiting", Traits(3, Progress.UNFINISHED, "?", "yellow")
+    TO_MERGE = "toMerge", Traits(3, Progress.UNFINISHED, "?", "yellow", label="to merge")
     FAILED = "failed", Traits(1, Progress.FAILED, "x", "red")
     UNMET = "unmet", Traits(1, Progress.FAILED, "x", "red")
     UNKNOWN = "unknown", Traits(1, Progress.UNKNOWN, "x", "red")
@@ -66,7 +68,7 @@ class TaskState(StrEnum):
     def has_ended(self) -> bool:
         """Whether the task exists, and its agent has stopped working."""
         lost = (TaskState.GONE, TaskState.NOT_VISIBLE, TaskState.UNRESOLVED)
-        return self.is_finished and self not in lost
+        return self is TaskState.TO_MERGE or (self.is_finished and self not in lost)
 
     @property
     def label(self) -> str:

@@ -8,20 +8,21 @@ limited to some of them: `--target` never bypasses a hold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, warning
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, warning
 from reconciler.model.generated import Recurring
 from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
-from reconciler.model.task_state import Progress
+from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Effect, HoldReason, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.predecessors import Absence, Predecessor, Predecessors
-from reconciler.plan.progress import Rollouts, Series, Standing
+from reconciler.plan.progress import Rollouts, Series, Standing, TaskProgress
 from reconciler.plan.rollout import Member, held
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -183,12 +184,14 @@ class HoldRules:
         series = Series(self._state)
         for task in waiting:
             ahead = {
-                other.ref: other
-                for other in series.earlier(task)
-                if self._progress_of(other) not in _ENDED
+                other.ref: other for other in series.earlier(task) if not self._has_ended(other)
             }
             if ahead:
                 yield task.ref, self._overlapped(task, ahead)
+
+    def _has_ended(self, known: Record | Attempt) -> bool:
+        """Whether its agent has no more to do."""
+        return self._standing.is_to_merge(known.ref) or self._progress_of(known) in _ENDED
 
     def _overlapped(
         self, task: DesiredTask, blocking: Mapping[TaskRef, Record | Attempt]
@@ -221,6 +224,25 @@ def stopped(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
         yield warning(
             Code.ROLLOUT_STOPPED, at=at, entry=entry, count=len(held_tasks), failed=failed
         )
+
+
+def merges(
+    tasks: Iterable[PlannedTask], progress: Mapping[TaskRef, TaskProgress]
+) -> Iterator[Diagnostic]:
+    """A note with each task that others wait for until its pull requests are merged."""
+    awaited = {ref for task in tasks if task.action is Action.HELD for ref in task.waits_for}
+    refs = [ref for ref in sorted(awaited, key=natural) if _is_to_merge(progress.get(ref))]
+    if refs:
+        seconds = ((ref, progress[ref].seconds) for ref in refs)
+        each = ((str(r), TaskState.TO_MERGE.value, "" if s is None else str(s)) for r, s in seconds)
+        ahead = tuple(chain.from_iterable(each))
+        yield Diagnostic(
+            Code.NOT_MERGED, Severity.NOTE, "awaited", {"count": len(refs), "ahead": ahead}
+        )
+
+
+def _is_to_merge(progress: TaskProgress | None) -> bool:
+    return progress is not None and progress.state is TaskState.TO_MERGE
 
 
 def with_room(plan: Plan, state: State) -> Plan:

@@ -19,7 +19,7 @@ from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import duplicate_warnings, open_questions
 from reconciler.plan.age import AttemptAges
-from reconciler.plan.hold import HoldRules, stopped
+from reconciler.plan.hold import HoldRules, merges, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
 from reconciler.plan.lost_state import LostState
@@ -183,6 +183,7 @@ def make_plan(
         complete=view.is_complete,
         diagnostics=(
             *_diagnostics(inputs, view, ordered, left),
+            *merges(ordered, progress),
             *inputs.lost_state.reports(view, ordered, recovering, decided.recovered),
         ),
         closed=tuple(sorted(decided.closed)),

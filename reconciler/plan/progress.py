@@ -47,7 +47,7 @@ def recorded_success(record: Record, expect: Expectation | None) -> Success:
     return Success.CURRENT if is_current else Success.OTHER
 
 
-_EVALUATED = (TaskState.DONE, TaskState.UNMET, TaskState.UNKNOWN)
+_EVALUATED = (TaskState.DONE, TaskState.TO_MERGE, TaskState.UNMET, TaskState.UNKNOWN)
 """The states of a task whose result was compared with what is expected."""
 
 
@@ -98,6 +98,11 @@ class Standing:
         if record.done and not (success is Success.OTHER and may_be_void):
             return Progress.DONE
         return progress.progress if progress is not None else Progress.UNFINISHED
+
+    def is_to_merge(self, ref: TaskRef) -> bool:
+        """Whether a task has finished, except that its pull requests have to be merged."""
+        progress = self._read.get(ref)
+        return progress is not None and progress.state is TaskState.TO_MERGE
 
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt may have created a task."""

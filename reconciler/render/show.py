@@ -59,7 +59,7 @@ def _status_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[st
     """The state and every output of the service."""
     created = status.created_at
     since = f", {age(now - created)} old" if created else ""
-    yield f"  at the service: {status.state.value}{since}"
+    yield f"  at the service: {status.state.label}{since}"
     yield from (f"    {row}" for row in reason_rows(status, style.indented(2)))
     pad = max(map(len, status.raw), default=0) + 1
     for name, value in sorted(status.raw.items()):

@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, Violation, error
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, Violation
 from reconciler.model.expectation import Expectation
-from reconciler.tasks.results import NoData
+from reconciler.tasks.results import ListedPullRequest, NoData
 
 MAX_REASONS = 20
 _MAX_SHOWN = 200
@@ -32,6 +32,13 @@ def too_few_pull_requests(count: int, expect: Expectation) -> Iterator[Reason]:
         yield Code.MISSING_PULL_REQUESTS, "", facts
 
 
+def too_few_merged(listed: Iterable[ListedPullRequest], expect: Expectation) -> Iterator[Reason]:
+    """The reason if fewer pull requests than expected are merged."""
+    count = sum(each.is_merged for each in listed)
+    if expect.merged and count < expect.pull_requests:
+        yield Code.NOT_MERGED, "", {"count": count, "least": expect.pull_requests}
+
+
 def without_data(why: NoData | None) -> Reason:
     """The reason if the answer has no data."""
     return Code.MISSING_DATA, (why or NoData.MISSING).value, {}
@@ -47,7 +54,8 @@ def mismatches(violations: Iterable[Violation], names: Collection[str]) -> list[
 
 def diagnostic(reason: Reason, ref: str, at: Place) -> Diagnostic:
     code, case, facts = reason
-    return error(code, case, at=at, ref=ref, **facts)
+    severity = Severity.NOTE if code is Code.NOT_MERGED else Severity.ERROR
+    return Diagnostic(code, severity, case, {"ref": ref, **facts}, at)
 
 
 def _mismatch(violation: Violation, names: Collection[str]) -> tuple[str, dict[str, Any]]:

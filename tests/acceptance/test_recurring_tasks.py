@@ -36,7 +36,8 @@ class Months:
 
     def run(self, *words: str) -> tuple[int, str, str]:
         self.capture.readouterr()
-        where = ["--backend", self.backend, "-C", str(self.folder)]
+        where = [] if words[0] == "serve" else ["--backend", self.backend]
+        where += ["-C", str(self.folder)]
         code = run([*words, *where])
         said = self.capture.readouterr()
         return code, said.out, said.err
@@ -141,6 +142,48 @@ def test_a_task_of_an_earlier_period_holds_the_next_one(months: Months) -> None:
     assert held["waitsFor"] == ["review@2026-01"]
     months.now += timedelta(minutes=5)
     assert months.apply() == {"review@2026-02": "created"}
+
+
+def to_merge(months: Months, **settings: Any) -> None:
+    """The tasks of this entry have a pull request that has to be merged."""
+    expect = {"pullRequests": 1, "merged": True}
+    months.write(message="Do it: ```json {} ```", expect=expect, **settings)
+
+
+def test_a_merge_of_an_earlier_period_holds_no_task_because_of_overlap(months: Months) -> None:
+    to_merge(months, overlap="wait")
+    months.apply()
+    months.now = datetime(2026, 2, 1, tzinfo=UTC)
+    assert months.run("status", "--exit-code")[0] == 3
+    assert months.apply() == {"review@2026-02": "created"}
+
+
+def test_a_merge_of_an_earlier_period_takes_a_slot(months: Months) -> None:
+    to_merge(months, forEach={"row": ["a"]}, rollout={"atOnce": 1})
+    months.apply()
+    months.now = datetime(2026, 2, 1, tzinfo=UTC)
+    (held,) = months.document("plan", *SETTLE)["tasks"]
+    assert (held["reason"], held["waitsFor"]) == ("atOnce", ["review@a@2026-01"])
+    assert months.run("serve", "--merge", "*")[0] == 0
+    assert months.apply() == {"review@a@2026-02": "created"}
+
+
+def test_a_wait_creates_the_next_task_once_the_earlier_one_is_to_merge(
+    months: Months, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_merge(months, overlap="wait")
+    months.now = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
+    months.apply()
+    months.now = datetime(2026, 2, 1, tzinfo=UTC)
+
+    def now(_: SystemClock) -> datetime:
+        months.now += timedelta(milliseconds=20)
+        return months.now
+
+    monkeypatch.setattr(SystemClock, "now", now)
+    code, out, err = months.run("apply", "--yes", "--wait", "--interval", "100ms", *SETTLE)
+    assert code == 3, out + err
+    assert months.keys() == ["review@2026-01", "review@2026-02"]
 
 
 def test_a_prompt_edited_within_its_month_is_changed_and_the_next_month_has_it(

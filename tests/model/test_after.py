@@ -30,6 +30,8 @@ from tests.support.plan_values import BOOT, ME, NOW, ORG
 
 FILE = "tasks/a.yaml"
 LOST = (TaskState.FAILED, TaskState.UNKNOWN)
+MERGES = (TaskState.RUNNING, TaskState.DONE)
+"""How a task goes on whose pull requests have to be merged."""
 
 
 class Name(NamedTuple):
@@ -93,8 +95,8 @@ class Steps:
         for name, state, done in course.tasks:
             if name.entry not in self._followed:
                 continue  # nothing depends on it
-            is_running = state is TaskState.RUNNING
-            for after in self._setting.ends if is_running else (TaskState.RUNNING,):
+            following = {TaskState.RUNNING: self._setting.ends, TaskState.TO_MERGE: MERGES}
+            for after in following.get(state, (TaskState.RUNNING,)):
                 yield f"{name.key} is {after}", _with(course, name, after, done)
         for row in self._setting.edits:
             rows = set(course.rows) ^ {row}
@@ -235,13 +237,14 @@ SMALL = {
     "row by row": Setting(ROW_BY_ROW, edits=(("scan", "x"), ("fix", "x"))),
     "all rows": Setting(ENTRY, edits=(("scan", "x"), ("fix", "x"))),
     "a chain": Setting(CHAIN, rows=("",)),
+    "a merge": Setting(CHAIN, rows=("",), ends=(TaskState.TO_MERGE, TaskState.FAILED)),
     "periods": Setting(ENTRY, rows=("",), periods=WEEKS),
     "a later predecessor": Setting(ENTRY, rows=("",), periods=WEEKS, late=("scan",)),
     "a later successor": Setting(ENTRY, rows=("",), periods=WEEKS, late=("fix",)),
 }
 """Explored by `make test`."""
 
-ENDS = (TaskState.DONE, TaskState.FAILED, TaskState.UNKNOWN)
+ENDS = (TaskState.DONE, TaskState.TO_MERGE, TaskState.FAILED, TaskState.UNKNOWN)
 LARGE = {
     "row by row": changed(SMALL["row by row"], ends=ENDS),
     "rows of periods": Setting(

@@ -1,11 +1,12 @@
 """Every course of a task with `expect`, explored with taskctl's own readers, caches and plans: it
-finishes, fails and goes on, what is expected of it changes, and its caches are emptied. Whoever
+finishes, fails and goes on, its pull request is merged, what is expected of it changes, and its
+caches are emptied. Whoever
 reads it, with whatever cache, finds the same; and a plan creates the task after it accordingly."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -31,6 +32,7 @@ from reconciler.remote.cache import TaskCache
 from reconciler.state.edit import mark_done
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, State
+from reconciler.tasks import judgement
 from reconciler.tasks.status import TaskStatus
 from tests.model.search import Explored, explore
 from tests.support import plan_values
@@ -38,19 +40,22 @@ from tests.support.plan_values import BOOT, ME, NOW
 
 FILE = "a.yaml"
 ANSWERS = {"says a": '{"a": 1}', "says b": '{"b": 1}', "says no more": "done"}
-WANTED: dict[str, dict[str, object] | None] = {
-    "nothing": None,
-    "a": {"required": ["a"]},
-    "b": {"required": ["b"]},
+WANTED: dict[str, dict[str, object]] = {
+    "nothing": {},
+    "a": {"data": {"required": ["a"]}},
+    "b": {"data": {"required": ["b"]}},
+    "a merge": {"data": {"required": ["a"]}, "pullRequests": 1, "merged": True},
 }
 
 
 class Course(NamedTuple):
-    """`events`: what has happened to the task so far. `wanted`: what is expected of it. `done` and
+    """`events`: what has happened to the task so far. `merged`: its pull request is merged.
+    `wanted`: what is expected of it. `done` and
     `met`: the recorded success. `cached`: the files of the cache. `wrong`: what a step found to be
     wrong."""
 
     events: tuple[str, ...] = ("is asked",)
+    merged: bool = False
     wanted: str = "a"
     done: bool = False
     met: str = ""
@@ -59,10 +64,13 @@ class Course(NamedTuple):
 
 
 class Client:
-    """A client that shows one task with these events."""
+    """A client that shows one task."""
 
-    def __init__(self, events: tuple[str, ...]) -> None:
-        self._events = events
+    def __init__(self, course: Course) -> None:
+        self._events = course.events
+        repo = {"forge": "github", "org": "acme", "name": "net"}
+        self._pull_request = {"type": "pull_request", "number": 1, "repo": repo}
+        self._pull_request["merged"] = course.merged
 
     def identity(self) -> Any:
         return ME
@@ -72,7 +80,8 @@ class Client:
 
     def get_task(self, _: str, task_id: str) -> RemoteTask:
         status = "running" if self._events[-1] == "is asked" else "idle"
-        return plan_values.remote(task_id, status=status, tokensUsed=len(self._events))
+        listed: Any = {"entities": [self._pull_request], "tokensUsed": len(self._events)}
+        return plan_values.remote(task_id, status=status, **listed)
 
     def event_pages(self, *_: object) -> Iterator[tuple[list[Any], None]]:
         ends = range(1, len(self._events) + 1)
@@ -109,8 +118,8 @@ class Steps:
     def __init__(self, root: Path, most: int) -> None:
         self._most = most
         self._manifests = {
-            wanted: Manifests(_repository(root / wanted, schema))
-            for wanted, schema in WANTED.items()
+            wanted: Manifests(_repository(root / wanted, expect))
+            for wanted, expect in WANTED.items()
         }
 
     def __call__(self, course: Course) -> Iterator[tuple[str, Course]]:
@@ -118,6 +127,8 @@ class Steps:
         happens = [*ANSWERS, "fails"] if events[-1] == "is asked" else ["is asked"]
         for event in happens if len(events) < self._most else ():
             yield event, course._replace(events=(*events, event))
+        if not course.merged:
+            yield "the pull request is merged", course._replace(merged=True)
         for wanted in WANTED:
             if wanted != course.wanted:
                 yield f"{wanted} is expected", course._replace(wanted=wanted)
@@ -135,7 +146,7 @@ class Steps:
 
     def _read(self, course: Course) -> Course:
         """A status, and what is wrong with it."""
-        files, client = Files(course.cached), Client(course.events)
+        files, client = Files(course.cached), Client(course)
         context: Any = SimpleNamespace(
             caches=files,
             client=client,
@@ -153,13 +164,12 @@ class Steps:
 
     def _apply(self, course: Course) -> Course:
         """A plan with a task after this one, and what is wrong with it. Successes are recorded."""
-        state, schema = self._state(course), WANTED[course.wanted]
-        expect = Expectation(data=schema) if schema is not None else None
+        state, expect = self._state(course), _expectation(course.wanted)
         first = replace(plan_values.desired("a", file=FILE), expect=expect)
         second = replace(plan_values.desired("b", file=FILE), after=("a",))
         inputs = PlanInputs((first, second), state, PlanOptions())
         followed = needs_of(inputs, ME, Clocks(NOW, BOOT)).followed
-        client: Any = Client(course.events)
+        client: Any = Client(course)
         statuses = _reader(client).statuses([each.record for each in followed], 1)
         asked = {each.record.ref: each.expect for each in followed if each.expect is not None}
         read = Evaluation().of_all(statuses, asked)
@@ -181,21 +191,30 @@ def _verdict(course: Course) -> TaskState:
     """The status of the task."""
     last = course.events[-1]
     if last in ANSWERS:
-        is_met = course.wanted == "nothing" or last == f"says {course.wanted}"
-        return TaskState.DONE if is_met else TaskState.UNMET
+        if course.wanted != "nothing" and last != f"says {course.wanted[0]}":
+            return TaskState.UNMET
+        is_merged = course.merged or course.wanted != "a merge"
+        return TaskState.DONE if is_merged else TaskState.TO_MERGE
     return TaskState.FAILED if last == "fails" else TaskState.RUNNING
 
 
 def _outlook(course: Course) -> Reason | None:
     """Why the task after it must be held; None if it must be created. A success stands, unless
     something else is expected now, and the task has finished without it."""
-    schema, verdict = WANTED[course.wanted], _verdict(course)
-    is_current = course.met == (Expectation(data=schema).digest if schema is not None else "")
+    expect, verdict = _expectation(course.wanted), _verdict(course)
+    is_current = course.met == (expect.digest if expect is not None else "")
     if verdict is TaskState.DONE:
         return None
-    if course.done and (is_current or verdict is not TaskState.UNMET):
+    if course.done and (is_current or verdict not in (TaskState.UNMET, TaskState.TO_MERGE)):
         return None
-    return Reason.AFTER if verdict is TaskState.RUNNING else Reason.STOPPED
+    is_open = verdict in (TaskState.RUNNING, TaskState.TO_MERGE)
+    return Reason.AFTER if is_open else Reason.STOPPED
+
+
+def _expectation(wanted: str) -> Expectation | None:
+    given: Any = WANTED[wanted]
+    data, count, merged = (given.get(name) for name in ("data", "pullRequests", "merged"))
+    return Expectation(count or 0, data, merged is True) if given else None
 
 
 def _event(events: tuple[str, ...]) -> Mapping[str, object]:
@@ -215,9 +234,9 @@ def _reader(client: Client, files: Files | None = None) -> TaskReader:
     return TaskReader(cast("Any", client), cache, lambda: NOW, SETTLE_TIME)
 
 
-def _repository(root: Path, schema: Mapping[str, object] | None) -> Path:
+def _repository(root: Path, expect: Mapping[str, object]) -> Path:
     """A repository with a manifest that expects this."""
-    task = {"message": "do it", **({"expect": {"data": schema}} if schema is not None else {})}
+    task = {"message": "do it", **({"expect": expect} if expect else {})}
     root.mkdir(parents=True, exist_ok=True)
     (root / FILE).write_text(json.dumps({"version": 1, "tasks": {"a": task}}))
     return root
@@ -253,15 +272,27 @@ def _whatever_was_met(record: Record, _: object) -> Success:
     return Success.CURRENT if record.done else Success.NONE
 
 
+def _too_few_merged(*_: object) -> Iterator[Any]:
+    """A pull request that is listed counts as merged."""
+    yield from ()
+
+
 def _as_read(self: Standing, record: Record, *success: Success | None) -> Progress:
     """A recorded success does not count."""
     return _of_record(self, replace(record, done=False), *success)
 
 
-BROKEN: list[tuple[object, str, Callable[..., object], str]] = [
+BROKEN: list[tuple[object, str, object, str]] = [
     (TaskCache, "put", _put_without_words, "unmet for done"),
     (progress, "recorded_success", _whatever_was_met, "created for stopped"),
     (Standing, "of_record", _as_read, "after for created"),
+    (judgement, "too_few_merged", _too_few_merged, "done for toMerge"),
+    (
+        progress,
+        "_EVALUATED",
+        (TaskState.DONE, TaskState.UNMET, TaskState.UNKNOWN),
+        "created for after",
+    ),
 ]
 """Rules that leave something out, and what they lead to."""
 
@@ -272,7 +303,7 @@ def test_a_broken_rule_about_successes_is_found(
     tmp_path: Path,
     where: object,
     name: str,
-    broken: Callable[..., object],
+    broken: object,
     found: str,
 ) -> None:
     monkeypatch.setattr(where, name, broken)

@@ -80,7 +80,8 @@ def command(
     --expect-plan does the same check for a plan whose file is not available.
 
     With --wait, a successful apply then waits until all tasks of the manifests are done, creating
-    held tasks as soon as possible, and exits like `taskctl wait`. Ctrl-C stops waiting; the tasks
+    held tasks as soon as possible, and exits like `taskctl wait`: also 3 if all that is left to do
+    is to merge pull requests. Ctrl-C stops waiting; the tasks
     keep running.
     """
     from reconciler.app.apply import ApplyWaitReport, apply

@@ -7,7 +7,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,11 +65,17 @@ DATABASE = ".taskctl/local.db"
         hidden=True,
         help="Token budget of each organization, until serve is started again.",
     ),
+    option(
+        "--merge",
+        metavar="GLOB",
+        help="Serve nothing: mark pull requests as merged (ORG/REPOSITORY#NUMBER or a glob).",
+    ),
     text_only=True,
     examples=[
         ("taskctl serve", "listen on http://127.0.0.1:8765"),
         ("taskctl serve --port 0", "use a free port"),
         ("taskctl serve --scenario approving", "simulate tasks that ask for approval"),
+        ("taskctl serve --merge 'acme/*'", "simulate that pull requests are merged"),
         (
             "PULUMI_ACCESS_TOKEN=$(cat FILE) taskctl plan --backend http://127.0.0.1:8765",
             "connect from another terminal, with the token file that serve shows",
@@ -85,6 +91,7 @@ def command(
     scenario: str,
     work_time: timedelta,
     token_budget: int | None,
+    merge: str | None,
 ) -> int:
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
 
@@ -101,9 +108,12 @@ def command(
 
     memory.resume_collection()
     settings = call.ctx.settings
+    database = settings.embedded_file(db if db == DATABASE else settings.names([db])[0])
+    if merge is not None:
+        return _merge(call, database, merge)
     with _access(call) as (token, file):
         app = App(
-            settings.embedded_file(db if db == DATABASE else settings.names([db])[0]),
+            database,
             token=token,
             identity=LOCAL_IDENTITY if file else None,  # tasks outlive a token
             scenario=scenario_of(scenario, work_time.total_seconds()),
@@ -118,6 +128,17 @@ def command(
                 call.out.note("serving", variable=VARIABLE)
 
         serve(app, host, port, announce, allow_hosts=allow_host)
+    return 0
+
+
+def _merge(call: Call, database: Path, pattern: str) -> int:
+    from reconciler.embedded.app import App
+
+    with closing(App(database)) as app:
+        count = app.merge(pattern)
+    if not count:
+        raise UsageError("noPullRequest", pattern=pattern)
+    call.out.note("merged", count=count)
     return 0
 
 

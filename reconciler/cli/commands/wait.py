@@ -30,8 +30,9 @@ def command(
     """Wait until no task is running or waiting for a person.
 
     Exits 0 if all tasks are done, and 1 if some failed. At the timeout, exits 2 if some are still
-    running, and 3 if some wait for a person. A task that is unmet, gone, stopped or cancelled
-    counts as failed. Ctrl-C stops waiting; the tasks keep running.
+    running, and 3 if some wait for a person. Also exits 3 once no task is running and pull requests
+    have to be merged. A task that is unmet, gone, stopped or cancelled counts as failed. Ctrl-C
+    stops waiting; the tasks keep running.
     """
     from reconciler.app.wait import WaitOptions, wait
 

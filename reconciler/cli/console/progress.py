@@ -209,5 +209,5 @@ def _facts(status: TaskStatus) -> dict[str, Arg]:
     words = " ".join(status.summary.words.split("\n"))
     tools = tuple(call.name for call in status.parked)
     request = status.approvals[0].id if status.approvals else ""
-    facts = {"ref": str(status.ref), "status": status.state.value, "words": words}
+    facts = {"ref": str(status.ref), "status": status.state.label, "words": words}
     return {**facts, "request": request, "tools": tools, "task_id": status.task_id or ""}
