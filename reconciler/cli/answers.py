@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -35,28 +35,28 @@ class Answers:
     def __init__(self, ctx: Context, suggestions: Suggestions) -> None:
         self._ctx, self._suggestions = ctx, suggestions
 
-    def instead(self, command: str, *, shared: bool) -> str:
-        """What to suggest instead of a command: the command itself if the user may run it, unless
-        the text is `shared`, such as a chat message. It is safe text of one or two lines; what is
-        not a command is a comment of the shell, because it stands where users copy commands."""
+    def instead(self, command: str, *, shared: bool) -> Sequence[str] | None:
+        """The lines to suggest instead of a command; None if the user may run it, unless the text
+        is `shared`, such as a comment. They are safe; what is not a command is a comment of the
+        shell, because it stands where users copy commands."""
         if not command.startswith(_COMMANDS):  # a plan may suggest a command for each task
-            return command
+            return None
         parsed = self._suggestions.parsed(command)
         if parsed is None:
-            return command
+            return None
         action, own = str(parsed[0].name), parsed[1]
         record = self._record(next(iter(own.get("selectors", ())), own.get("key", "")))
         if record is None or not (shared or self._is_of_other(record)):
-            return command
+            return None
         workflow = self._ctx.settings.answer_workflow
         # No workflow forces anything.
         if workflow is None or "force" in own or not self._may_be_of_ci(record.identity):
-            return "\n".join(f"# {line}" for line in _by_creator(self._ctx, record, workflow))
+            return [f"# {line}" for line in _by_creator(self._ctx, record, workflow)]
         fields = {"key": key_word(str(record.ref)), "action": action}
         fields |= {"request": own["request"]} if "request" in own else {}
         message = own.get("message") or own.get("text")
         fields |= {"message": message} if message else {}
-        return self._pipeline(fields) if workflow == GITLAB else self._run(workflow, fields)
+        return [self._pipeline(fields) if workflow == GITLAB else self._run(workflow, fields)]
 
     def _record(self, key: str) -> Record | None:
         """The only record of a `KEY`, `ORG/KEY` or ID. An unknown ID is that of a duplicate, which

@@ -14,6 +14,7 @@ from reconciler.app.settings import Connection, ReportFile
 from reconciler.cli import options
 from reconciler.cli.help import NAMES, Examples, WithExamples, format_of
 from reconciler.cli.options import UsageError
+from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import MAX_ALIKE, MAX_NOTES
 from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, FORMATS
@@ -92,7 +93,7 @@ class Command(WithExamples):
         closes = ExitStack()
         call = Call(ctx, _output(ctx, before, self.formats), closes)
         root.obj = call.out
-        _use_command_line(call)
+        call.out.commands = RunCommands(call)
         if (file := config_of(ctx).file) is not None:
             call.out.detail("config", file=os.path.relpath(file))
         with ctx.scope(cleanup=False), closes:
@@ -114,16 +115,22 @@ class Group(WithExamples, click.Group):
             )
 
 
-def _use_command_line(call: Call) -> None:
-    """Suggested commands get the options of this one when they are shown, if any is, or are
-    replaced by what answers a task of another user."""
-    from reconciler.messages.commands import use_command_line
+class RunCommands(Commands):
+    """Suggested commands with the options of a call, or what answers a task of another user."""
 
-    use_command_line(
-        lambda line: call.suggestions.complete(line),  # noqa: PLW0108 - imported when it is called
-        lambda: call.suggestions.plan_file,
-        lambda command, *, shared: call.answers.instead(command, shared=shared),
-    )
+    def __init__(self, call: Call, *, shared: bool = False) -> None:
+        self._call, self._shared = call, shared
+
+    @property
+    def plan_file(self) -> str:
+        return self._call.suggestions.plan_file
+
+    def lines(self, command: str) -> Sequence[str]:
+        found = self._call.answers.instead(command, shared=self._shared)
+        return (self._call.suggestions.complete(command),) if found is None else found
+
+    def for_everybody(self) -> Commands:
+        return RunCommands(self._call, shared=True)
 
 
 def make_command(

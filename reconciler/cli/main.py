@@ -228,25 +228,15 @@ def _output_options(arguments: Sequence[str], called: click.Context | None) -> O
     return OutputOptions(**options)
 
 
-def _forget_command_line() -> None:
-    """No command completes its suggestions with the options of an earlier one in this process."""
-    if "reconciler.messages.commands" in sys.modules:  # most runs suggest nothing
-        from reconciler.messages.commands import use_command_line
-
-        use_command_line()
-
-
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line in this process and returns its exit code."""
     handler = ExitHandler(arguments)
-    _forget_command_line()
     with handler:
         with app.make_context("taskctl", list(arguments)) as context:
             handler.context = context
             handler.code = app.invoke(context) or 0
         sys.stdout.flush()
     handler.end()
-    _forget_command_line()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -53,6 +53,6 @@ def show_responses(out: Output, sent: Responses) -> int:
         if as_text:
             out.diagnostics(outcome.diagnostics)
     if not as_text:
-        document = responses_document(responses, problems)
+        document = responses_document(responses, problems, out.commands)
         out.result(lambda: document, lambda _style: "")
     return int(bool(problems) or not responses)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from reconciler.messages.commands import completed
+from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.model.paths import shown
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ def load_all() -> None:
         text_of(name)
 
 
-def word(diagnostic: Diagnostic) -> Message:
+def word(diagnostic: Diagnostic, commands: Commands = AS_WRITTEN) -> Message:
     """The diagnostic in words: its summary (one line, `WHERE: WHAT (ROW)`), its detail, its
     command."""
-    message = wording(diagnostic)
+    message = wording(diagnostic, commands)
     path, row = diagnostic.at.path, diagnostic.at.row
     if not path and row is None:
         return message
@@ -36,18 +36,19 @@ def word(diagnostic: Diagnostic) -> Message:
     return message._replace(summary=f"{where}{message.summary}{f' ({row})' if row else ''}")
 
 
-def wording(diagnostic: Diagnostic) -> Message:
+def wording(diagnostic: Diagnostic, commands: Commands = AS_WRITTEN) -> Message:
     """The same without WHERE."""
     from reconciler.messages.catalog import Message, entry
     from reconciler.messages.remarks import fill_in
 
     template = entry(diagnostic.code).cases[diagnostic.case]
     message = Message(*(fill_in(part, diagnostic.args) for part in template))
-    return message._replace(detail=completed(message.detail), command=completed(message.command))
+    detail, command = map(commands.completed, (message.detail, message.command))
+    return message._replace(detail=detail, command=command)
 
 
-def plain_text(diagnostic: Diagnostic) -> str:
+def plain_text(diagnostic: Diagnostic, commands: Commands = AS_WRITTEN) -> str:
     """The whole message as plain text: `WHERE: WHAT [CODE]`, then the explanation."""
-    message = word(diagnostic)
+    message = word(diagnostic, commands)
     head = f"{message.summary} [{diagnostic.code}]"
     return "\n".join(part for part in (head, message.explanation) if part)

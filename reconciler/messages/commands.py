@@ -1,89 +1,55 @@
-"""The commands that taskctl suggests, complete with the options and PATHs of this run, so that they
-can be pasted.
-
-This is the only state of the process that wording depends on: the command line is the same for
-everything that a process writes.
-"""
+"""The commands that taskctl suggests, as a run prints them: with its options and PATHs, so that
+they can be pasted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 
-class Instead(Protocol):
-    """Replaces a command that its reader may not run; `shared`: anybody may read it."""
+class Commands:
+    """How a run prints commands. This class prints them as they are; that of the command line
+    (`cli/command.py`) adds the options and PATHs of the run, or replaces what a reader may not
+    run.
+    """
 
-    def __call__(self, command: str, *, shared: bool) -> str: ...
+    @property
+    def plan_file(self) -> str:
+        """The saved plan that the run shows or writes; empty if there is none."""
+        return ""
 
+    def lines(self, command: str) -> Sequence[str]:
+        """The lines for a command, which begins with `taskctl`."""
+        return (command,)
 
-def _nothing(command: str, *, shared: bool) -> str:
-    del shared
-    return command
+    def for_everybody(self) -> Commands:
+        """The same for a text that others read, such as a comment."""
+        return self
 
+    def completed(self, text: str) -> str:
+        """A text in which each line that is a taskctl command is replaced by its lines."""
+        if "taskctl " not in text:
+            return text
+        return "\n".join(line for each in text.split("\n") for line in self._completed(each))
 
-class _Run:
-    def __init__(self) -> None:
-        self.complete: Callable[[str], str] = str
-        self.plan_file: Callable[[], str] = str
-        self.instead: Instead = _nothing
-        self.is_shared = False
+    def _completed(self, line: str) -> Iterator[str]:
+        command = line.lstrip(" ")
+        if not command.startswith("taskctl "):
+            yield line
+            return
+        indent = line[: len(line) - len(command)]
+        yield from (f"{indent}{row}" for row in self.lines(command))
 
+    def see_whole_plan(self, *target: str) -> str:
+        """The command that shows a plan with everything in it."""
+        from reconciler.model.shell import command_line  # most runs suggest no command
 
-_RUN = _Run()
+        if self.plan_file:
+            return self.completed(command_line("show", self.plan_file, "-v"))
+        return self.completed(command_line("plan", "-v", *target))
 
-
-def use_command_line(
-    complete: Callable[[str], str] = str,
-    plan_file: Callable[[], str] = str,
-    instead: Instead = _nothing,
-) -> None:
-    """Sets what completes a command with the options and PATHs of this run, what returns the saved
-    plan that this run shows or writes, or an empty text, and what replaces commands. Without
-    arguments: nothing does."""
-    _RUN.complete, _RUN.plan_file, _RUN.instead = complete, plan_file, instead
-
-
-@contextmanager
-def for_everybody(*, shared: bool = True) -> Iterator[None]:
-    """Commands that are worded in the meantime are `shared`: in a comment or a chat message."""
-    before, _RUN.is_shared = _RUN.is_shared, shared
-    try:
-        yield
-    finally:
-        _RUN.is_shared = before
-
-
-def completed(text: str) -> str:
-    """A text in which each line that is a taskctl command has the options of this run, or is what
-    its reader can run instead."""
-    if "taskctl " not in text:
-        return text
-    return "\n".join(line for each in text.split("\n") for line in _completed_lines(each))
+    def see_whole_prompt(self, pattern: str) -> str:
+        """The command that shows the whole prompt of the tasks whose keys match."""
+        return self.see_whole_plan("--target", pattern)
 
 
-def _completed_lines(line: str) -> Iterator[str]:
-    command = line.lstrip(" ")
-    if not command.startswith("taskctl "):
-        yield line
-        return
-    indent = line[: len(line) - len(command)]
-    found = _RUN.instead(command, shared=_RUN.is_shared)
-    if found == command:
-        found = _RUN.complete(command)
-    yield from (f"{indent}{row}" for row in found.split("\n"))
-
-
-def see_whole_plan(*target: str) -> str:
-    """The command that shows a plan with everything in it."""
-    from reconciler.model.shell import command_line  # most runs suggest no command
-
-    if file := _RUN.plan_file():
-        return completed(command_line("show", file, "-v"))
-    return completed(command_line("plan", "-v", *target))
-
-
-def see_whole_prompt(pattern: str) -> str:
-    """The command that shows the whole prompt of the tasks whose keys match."""
-    return see_whole_plan("--target", pattern)
+AS_WRITTEN = Commands()

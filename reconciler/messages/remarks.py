@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from reconciler.messages.catalog import Message, entry, sections
-from reconciler.messages.commands import completed
+from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.messages.template import Fact, Hint, Words, fill
 from reconciler.model.remarks import Arg, Remark
 
 
-def word_remarks(remarks: Iterable[Remark]) -> Words:
+def word_remarks(remarks: Iterable[Remark], commands: Commands = AS_WRITTEN) -> Words:
     """The wording of the remarks, in order."""
     filled = [(_template(r), r.facts) for r in remarks]
     notes = [fill_in(template.summary, facts) for template, facts in filled]
     hints = [
-        Hint(fill_in(template.detail, facts), _commands(template.command, facts))
+        Hint(fill_in(template.detail, facts), _commands(template.command, facts, commands))
         for template, facts in filled
         if template.detail or template.command
     ]
@@ -35,8 +35,8 @@ def _template(remark: Remark) -> Message:
     return templates("remarks")[remark.case]
 
 
-def _commands(template: str, facts: Mapping[str, Arg]) -> tuple[str, ...]:
-    found = (completed(fill_in(line, facts)) for line in template.split("\n") if line)
+def _commands(template: str, facts: Mapping[str, Arg], commands: Commands) -> tuple[str, ...]:
+    found = (commands.completed(fill_in(line, facts)) for line in template.split("\n") if line)
     return tuple(line for lines in found for line in lines.split("\n"))
 
 

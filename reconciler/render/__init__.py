@@ -51,11 +51,12 @@ def render(name: str, report: Report, style: Style) -> str:
     """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
     if name not in ALL_FORMATS:
         raise KeyError(name)
-    from reconciler.messages.commands import for_everybody
+    if name in SHARED_FORMATS:
+        from reconciler.model.value import replace
 
-    with for_everybody(shared=name in SHARED_FORMATS):
-        made: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
-        return made
+        style = replace(style, commands=style.commands.for_everybody())
+    made: str = import_module(f"{__name__}.formats.{name}").render(view_of(report), style)
+    return made
 
 
 VIEWS = {

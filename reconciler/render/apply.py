@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.messages.commands import completed
+from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.remarks import Remark
 from reconciler.model.shell import id_word
@@ -19,7 +19,7 @@ from reconciler.render.plan.document import plan_task
 from reconciler.render.plan.tasks import with_words
 from reconciler.render.results import StatusesView, result_rows
 from reconciler.render.status import status_summary, status_task, statuses_part
-from reconciler.render.style import Locate, Style, listed
+from reconciler.render.style import Style, listed
 from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.values import hint_rows
 from reconciler.render.view import Count, ReportView
@@ -38,12 +38,13 @@ class ApplyView(ReportView):
     def rows(self, style: Style) -> Iterable[str]:
         return apply_rows(self.report, style)
 
-    def document(self) -> Document:
+    def document(self, commands: Commands) -> Document:
         return json_document(
             self.diagnostics,
+            commands,
             summary=self.report.summary(),
             **given(budget=budget_part(self.report.budgets)),
-            tasks=[_applied_task(task) for task in self.report.tasks],
+            tasks=[_applied_task(task, commands) for task in self.report.tasks],
         )
 
     def summary(self) -> str:
@@ -57,13 +58,13 @@ class ApplyView(ReportView):
             if number:
                 yield Count(word, number, LABELS.get(word, word))
 
-    def tasks(self, locate: Locate) -> list[TaskView]:
-        return [result_view(task, locate) for task in self.report.tasks]
+    def tasks(self, style: Style) -> list[TaskView]:
+        return [result_view(task, style) for task in self.report.tasks]
 
 
-def result_view(task: TaskResult, locate: Locate) -> TaskView:
-    result, words = task.result, word_remarks(task.problems)
-    view = view_of_task(task, result, result.sign, result.severity, words, locate)
+def result_view(task: TaskResult, style: Style) -> TaskView:
+    result, words = task.result, word_remarks(task.problems, style.commands)
+    view = view_of_task(task, result, result.sign, result.severity, words, style.locate)
     return replace(view, line=task.line)
 
 
@@ -82,24 +83,28 @@ class ApplyWaitView(StatusesView):
             yield ""
             yield from waited_rows(self.report, style)
 
-    def document(self) -> Document:
+    def document(self, commands: Commands) -> Document:
         """That of the apply, with the end of the wait after it."""
         wait = {
             "end": self.report.end.value,
-            **statuses_part(self.statuses, self.report.read_at),
-            "tasks": [status_task(status) for status in self.statuses],  # only top levels stream
-            **given(held=[plan_task(*each) for each in with_words(self.report.held_tasks)]),
+            **statuses_part(self.statuses, self.report.read_at, commands),
+            "tasks": [
+                status_task(status, commands) for status in self.statuses
+            ],  # only top levels stream
+            **given(
+                held=[plan_task(*each) for each in with_words(self.report.held_tasks, commands)]
+            ),
         }
-        return {**ApplyView(self.report).document(), "wait": wait}
+        return {**ApplyView(self.report).document(commands), "wait": wait}
 
     def summary(self) -> str:
         waited = status_summary(self.statuses).removesuffix(".")
         return f"{apply_summary(self.report)} Wait: {waited}"
 
-    def tasks(self, locate: Locate) -> list[TaskView]:
+    def tasks(self, style: Style) -> list[TaskView]:
         waited_for = {status.ref for status in self.statuses}
         rest = [task for task in self.report.tasks if task.ref not in waited_for]
-        return [*super().tasks(locate), *(result_view(task, locate) for task in rest)]
+        return [*super().tasks(style), *(result_view(task, style) for task in rest)]
 
 
 def waited_rows(report: ApplyWaitReport, style: Style) -> Iterator[str]:
@@ -166,21 +171,21 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     if left and task.unfinished:
         yield palette.dim("    its former task may still be running; to cancel it:")
         command = f"taskctl cancel {id_word(f'{task.ref.org_name}/{left}')}"
-        yield f"      {completed(command)}"
+        yield from (f"      {row}" for row in style.commands.completed(command).split("\n"))
     if task.updated:
         yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
     yield from _problem_rows(task.problems, style)
 
 
 def _problem_rows(problems: tuple[Remark, ...], style: Style) -> Iterator[str]:
-    words = word_remarks(problems)
+    words = word_remarks(problems, style.commands)
     if words.note:
         yield f"    {safe.line(words.note)}"
     yield from (f"    {row}" for row in hint_rows(words.hints, replace(style, width=_WIDTH)))
 
 
-def _applied_task(task: TaskResult) -> Document:
-    words = word_remarks(task.problems)
+def _applied_task(task: TaskResult, commands: Commands) -> Document:
+    words = word_remarks(task.problems, commands)
     return {
         "key": task.ref.key,
         "orgName": task.ref.org_name,

@@ -13,6 +13,7 @@ from reconciler.render.style import Style, counted
 from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
+    from reconciler.messages.commands import Commands
     from reconciler.render.document import Document
 
 
@@ -24,7 +25,7 @@ def render_one(diagnostic: Diagnostic, style: Style) -> str:
     palette = style.palette
     paint = palette.red if diagnostic.severity is Severity.ERROR else palette.yellow
     place = place_of(diagnostic.file, diagnostic.line, diagnostic.column)
-    message = word(diagnostic)
+    message = word(diagnostic, style.commands)
     head = f"{palette.bold(place + ': ') if place else ''}{paint(diagnostic.severity.value)}"
     code = palette.dim(f"[{diagnostic.code}]")
     rows = [f"{head}: {palette.bold(safe.line(message.summary))} {code}"]
@@ -50,10 +51,10 @@ class FailureView(ReportView):
         del style
         return ()
 
-    def document(self) -> Document:
+    def document(self, commands: Commands) -> Document:
         from reconciler.render.document import json_document  # most runs write text
 
-        return json_document(self.diagnostics)
+        return json_document(self.diagnostics, commands)
 
     def summary(self) -> str:
         return f"Failed: {counted(count(self.diagnostics, Severity.ERROR), 'error')}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.app.doctor import Check
 from reconciler.messages import word
+from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import phrase, word_remarks
 from reconciler.model.address import documentation
 from reconciler.render import cells, safe
@@ -16,7 +17,7 @@ from reconciler.render.style import Style
 _INDENT = "    "
 
 
-def checks_document(checks: Sequence[Check]) -> dict[str, object]:
+def checks_document(checks: Sequence[Check], commands: Commands) -> dict[str, object]:
     problems = [problem for check in checks for problem in check.diagnostics]
     shown = [
         {
@@ -26,7 +27,7 @@ def checks_document(checks: Sequence[Check]) -> dict[str, object]:
         }
         for check in checks
     ]
-    return json_document(problems, checks=shown)
+    return json_document(problems, commands, checks=shown)
 
 
 def checks_text(checks: Sequence[Check], style: Style) -> str:
@@ -44,7 +45,7 @@ def _rows(check: Check, style: Style) -> Iterator[str]:
         return
     start = f"{style.palette.red('failed'.ljust(7))} {title}"
     for problem in check.diagnostics:
-        message = word(problem)
+        message = word(problem, style.commands)
         at = place_of(problem.file, problem.line, problem.column)
         yield f"{start}{at}{': ' * bool(at)}{safe.line(message.summary)} [{problem.code}]"
         start = " " * cells.width(start)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.messages import word
+from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
@@ -30,11 +31,16 @@ Document = dict[str, Any]
 _COMMAND = r"##(?=\w*\[)"
 
 
-def json_document(diagnostics: Iterable[Diagnostic] = (), /, **members: object) -> Document:
+def json_document(
+    diagnostics: Iterable[Diagnostic] = (),
+    commands: Commands = AS_WRITTEN,
+    /,
+    **members: object,
+) -> Document:
     """A document with these members after the two that every document has."""
     return {
         "formatVersion": FORMAT_VERSION,
-        "diagnostics": diagnostic_items(diagnostics),
+        "diagnostics": diagnostic_items(diagnostics, commands),
         **members,
     }
 
@@ -49,13 +55,13 @@ def timestamp(moment: datetime | None) -> str | None:
     return rfc3339(moment) if moment is not None else None
 
 
-def diagnostic_items(diagnostics: Iterable[Diagnostic]) -> list[Document]:
+def diagnostic_items(diagnostics: Iterable[Diagnostic], commands: Commands) -> list[Document]:
     """The diagnostics in words."""
-    return [_diagnostic_item(diagnostic) for diagnostic in diagnostics]
+    return [_diagnostic_item(diagnostic, commands) for diagnostic in diagnostics]
 
 
-def _diagnostic_item(diagnostic: Diagnostic) -> Document:
-    summary, detail, command = word(diagnostic)
+def _diagnostic_item(diagnostic: Diagnostic, commands: Commands) -> Document:
+    summary, detail, command = word(diagnostic, commands)
     row = diagnostic.at.row
     return {
         "code": diagnostic.code.value,

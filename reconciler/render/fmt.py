@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from reconciler.app.fmt import FmtReport
+from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import in_order
 from reconciler.render import safe
 from reconciler.render.document import json_document
 from reconciler.render.style import counted
 
 
-def fmt_document(report: FmtReport) -> dict[str, object]:
+def fmt_document(report: FmtReport, commands: Commands) -> dict[str, object]:
     valid = {name: file for name, file in report.files.items() if file.content is not None}
     return json_document(
         in_order(report.diagnostics),
+        commands,
         summary={"changed": len(report.changed), "unchanged": report.unchanged},
         files=[{"file": name, "changed": file.changed} for name, file in valid.items()],
     )

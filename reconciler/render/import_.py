@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult
+from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import has_errors, in_order
 from reconciler.render import cells, safe
@@ -12,10 +13,11 @@ from reconciler.render.document import json_document
 from reconciler.render.style import Style
 
 
-def import_document(report: ImportReport) -> dict[str, Any]:
+def import_document(report: ImportReport, commands: Commands) -> dict[str, Any]:
     """The JSON document; in a dry run with the text that would be written."""
     return json_document(
         in_order(report.diagnostics),
+        commands,
         summary={result.value: report.count(result) for result in ImportResult},
         dryRun=report.dry_run,
         file=report.file,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from reconciler.app.init import InitReport
-from reconciler.messages.commands import completed
+from reconciler.messages.commands import Commands
 from reconciler.model.shell import command_line, file_word
 from reconciler.render import cells, safe
 from reconciler.render.document import json_document
@@ -20,7 +20,7 @@ def init_document(report: InitReport) -> dict[str, object]:
     return json_document(written=report.written, kept=report.kept)
 
 
-def init_text(report: InitReport) -> str:
+def init_text(report: InitReport, commands: Commands) -> str:
     """What was done, what to copy into existing files, and the next steps."""
     done = [f"wrote  {safe.line(name)}\n" for name in report.written]
     done += [f"kept   {safe.line(name)}\n" for name in report.kept[:MAX_KEPT]]
@@ -33,11 +33,12 @@ def init_text(report: InitReport) -> str:
     ]
     if report.placeholders:
         shown.append("In the workflows, replace " + ", ".join(report.placeholders) + ".\n")
-    return "\n".join(["".join(done), *shown, _next_steps(report)])
+    return "\n".join(["".join(done), *shown, _next_steps(report, commands)])
 
 
-def _next_steps(report: InitReport) -> str:
+def _next_steps(report: InitReport, commands: Commands) -> str:
     """Commands to run from here."""
+    completed = commands.completed
     there = ("-C", report.folder) if report.folder else ()
     new = (report.tasks,) if report.tasks else there  # -C would mean the manifests above
     known = {PurePath(name).name for name in (*report.written, *report.kept)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, count, in_order
 from reconciler.model.value import replace
 from reconciler.render.style import Locate, Style
@@ -23,13 +24,21 @@ class Issue(NamedTuple):
     number: int = 1
 
 
-def issues(view: ReportView, style: Style, worded: Callable[[Diagnostic], str]) -> Iterator[Issue]:
+def issues(
+    view: ReportView, style: Style, worded: Callable[[Diagnostic, Commands], str]
+) -> Iterator[Issue]:
     """The diagnostics, with the text of `worded`, then the tasks. Nothing is escaped yet."""
     for problem in diagnostics_of(view, style):
         number = count([problem], problem.severity)
-        yield Issue(problem.code.value, problem.severity, worded(problem), problem.at, number)
+        yield Issue(
+            problem.code.value,
+            problem.severity,
+            worded(problem, style.commands),
+            problem.at,
+            number,
+        )
     alike: dict[object, list[TaskView]] = {}
-    for task in filter(lambda task: task.level is not None, view.tasks(style.locate)):
+    for task in filter(lambda task: task.level is not None, view.tasks(style)):
         # The tasks of an entry have one line: the same problem of several is one issue.
         kind = (task.word, task.file, task.line or task.ref, task.text)
         alike.setdefault(kind, []).append(task)

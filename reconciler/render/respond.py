@@ -12,6 +12,7 @@ from reconciler.render.document import json_document
 
 if TYPE_CHECKING:
     from reconciler.app.respond import Response
+    from reconciler.messages.commands import Commands
 
 
 def response_text(response: Response) -> str:
@@ -20,10 +21,11 @@ def response_text(response: Response) -> str:
 
 
 def responses_document(
-    responses: Iterable[Response], problems: Iterable[Diagnostic]
+    responses: Iterable[Response], problems: Iterable[Diagnostic], commands: Commands
 ) -> dict[str, object]:
     return json_document(
         problems,
+        commands,
         responses=[
             {
                 "key": response.record.ref.key,

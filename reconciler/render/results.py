@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.messages import word
-from reconciler.messages.commands import completed
+from reconciler.messages.commands import Commands
 from reconciler.messages.template import Hint, Words
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic, Severity
@@ -24,7 +24,7 @@ from reconciler.render.status import (
     status_counts,
     status_summary,
 )
-from reconciler.render.style import Locate, Style
+from reconciler.render.style import Style
 from reconciler.render.task_view import TaskView, merged, view_of_task
 from reconciler.render.view import Count, ReportView
 from reconciler.tasks.results import ListedPullRequest, OtherTask, first_line, result_of
@@ -47,8 +47,8 @@ class StatusesView(ReportView):
         for state, number in counts(self.statuses).items():
             yield Count(state.value, number, state.label)
 
-    def tasks(self, locate: Locate) -> list[TaskView]:
-        return [_status_view(status, locate) for status in self.statuses]
+    def tasks(self, style: Style) -> list[TaskView]:
+        return [_status_view(status, style) for status in self.statuses]
 
     def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView]:
         """The tasks in the order of `status`: those that need attention first."""
@@ -68,13 +68,14 @@ class ResultsView(StatusesView):
             return ()
         return result_rows(self.statuses, style, self.report.read_at, self.report.missing)
 
-    def document(self) -> Document:
+    def document(self, commands: Commands) -> Document:
         return json_document(
             self.diagnostics,
+            commands,
             readAt=rfc3339(self.report.read_at),
             summary=status_counts(self.statuses),
             notCreated=self.report.missing,
-            tasks=list(map(_result, self.statuses)),
+            tasks=[_result(status, commands) for status in self.statuses],
         )
 
     def table(self) -> Iterable[Sequence[object]]:
@@ -88,17 +89,17 @@ class ResultsView(StatusesView):
         return f"{counted}, {missing:,} not created yet" if missing else counted
 
 
-def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
+def _status_view(status: TaskStatus, style: Style) -> TaskView:
     """A task that was waited for."""
     traits = status.state.traits
     level = _LEVELS[traits.exit_code]
-    commands = [completed(request.command_line) for request in open_requests(status)]
+    commands = [style.commands.completed(request.command_line) for request in open_requests(status)]
     hints = tuple(Hint("", tuple(lines.split("\n"))) for lines in commands[:1] if lines)
-    result, reasons = result_of(status), [word(reason) for reason in status.unmet]
+    result, reasons = result_of(status), [word(reason, style.commands) for reason in status.unmet]
     repairs = (Hint(why.detail, tuple(why.command.split("\n"))) for why in reasons if why.command)
     hints = (*hints, *dict.fromkeys(repairs))
     why = "\n".join([*(reason.summary for reason in reasons), *filter(None, [result.error])])
-    view = view_of_task(status, status.state, traits.sign, level, Words(why, hints), locate)
+    view = view_of_task(status, status.state, traits.sign, level, Words(why, hints), style.locate)
     broken = level is Severity.ERROR and status.state is not TaskState.UNMET
     view = replace(view, pull_requests=result.pull_requests, answer=result.answer)
     return replace(view, is_broken=broken, quotes_agent=bool(result.error))
@@ -172,7 +173,7 @@ def _answer_rows(status: TaskStatus, style: Style) -> Iterator[str]:
             yield from cells.wrap(line, max(20, style.width - 2))
 
 
-def _result(status: TaskStatus) -> Document:
+def _result(status: TaskStatus, commands: Commands) -> Document:
     result = result_of(status)
     return {
         "key": status.ref.key,
@@ -193,7 +194,7 @@ def _result(status: TaskStatus) -> Document:
             for request in result.pull_requests
         ],
         "error": result.error,
-        "unmet": diagnostic_items(status.unmet),
+        "unmet": diagnostic_items(status.unmet, commands),
     }
 
 

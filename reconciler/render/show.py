@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from reconciler.app.show import TaskReport
+from reconciler.messages.commands import Commands
 from reconciler.model.task import rfc3339
 from reconciler.render import safe
 from reconciler.render.conversation import age
@@ -23,16 +24,17 @@ def report_text(report: TaskReport, style: Style, now: datetime) -> str:
     return text + "".join(f"{safe.without_commands(row)}\n" for row in rows)
 
 
-def report_document(report: TaskReport, now: datetime) -> Document:
+def report_document(report: TaskReport, now: datetime, commands: Commands) -> Document:
     desired, manifest = report.desired, None
     if desired is not None:
         manifest = {"file": desired.file, "line": desired.line, "inputs": desired.inputs}
-    task = {**status_task(report.status), **state_part(report.state, report.ref)}
+    task = {**status_task(report.status, commands), **state_part(report.state, report.ref)}
     if report.diff is not None:
         task["manifest"] = manifest
         task["diff"] = [change_item(change) for change in report.diff]
     return json_document(
         report.diagnostics,
+        commands,
         readAt=rfc3339(now),
         summary=status_counts([report.status]),
         tasks=[task],

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from reconciler.messages import wording
-from reconciler.messages.commands import completed
+from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
@@ -114,7 +114,7 @@ def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[st
             rows = approval_rows(request.approval, style.indented(4))
             yield from (safe.without_commands(f"  {row}".rstrip()) for row in rows)
         if request.command:
-            yield from completed(request.command_line).split("\n")
+            yield from style.commands.completed(request.command_line).split("\n")
 
 
 def request_line(request: OpenRequest, now: datetime, *, message: bool = True) -> str:
@@ -128,7 +128,7 @@ def request_line(request: OpenRequest, now: datetime, *, message: bool = True) -
 def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
     """Why a task failed or is unmet, and the command that corrects it."""
     width = max(20, style.width - 2)
-    reasons = [wording(problem) for problem in status.unmet]
+    reasons = [wording(problem, style.commands) for problem in status.unmet]
     for reason in reasons:
         yield from cells.wrap(safe.line(reason.summary), width)
     for more in dict.fromkeys(reason.explanation for reason in reasons if reason.explanation):
@@ -139,18 +139,21 @@ def reason_rows(status: TaskStatus, style: Style) -> Iterator[str]:
 
 
 def status_document(
-    statuses: Sequence[TaskStatus], now: datetime, diagnostics: Sequence[Diagnostic] = ()
+    statuses: Sequence[TaskStatus],
+    now: datetime,
+    diagnostics: Sequence[Diagnostic] = (),
+    commands: Commands = AS_WRITTEN,
 ) -> Document:
     """The status document, with every output of the service, including unknown outputs."""
-    return json_document(diagnostics, **statuses_part(statuses, now))
+    return json_document(diagnostics, commands, **statuses_part(statuses, now, commands))
 
 
-def statuses_part(statuses: Sequence[TaskStatus], now: datetime) -> Document:
+def statuses_part(statuses: Sequence[TaskStatus], now: datetime, commands: Commands) -> Document:
     """The members about tasks as they were at that time."""
     return {
         "readAt": rfc3339(now),
         "summary": status_counts(statuses),
-        "tasks": list(map(status_task, statuses)),
+        "tasks": [status_task(status, commands) for status in statuses],
     }
 
 
@@ -158,7 +161,7 @@ def status_counts(statuses: Sequence[TaskStatus]) -> dict[str, int]:
     return {state.value: number for state, number in counts(statuses).items()}
 
 
-def status_task(status: TaskStatus) -> Document:
+def status_task(status: TaskStatus, commands: Commands) -> Document:
     """A task of the status document."""
     event = status.summary
     return {
@@ -175,8 +178,8 @@ def status_task(status: TaskStatus) -> Document:
             "timestamp": timestamp(event.at),
             "words": event.words or None,
         },
-        "unmet": diagnostic_items(status.unmet),
-        "waitingFor": [_request_item(request) for request in open_requests(status)],
+        "unmet": diagnostic_items(status.unmet, commands),
+        "waitingFor": [_request_item(request, commands) for request in open_requests(status)],
         "approvals": [dict(approval.body) for approval in status.approvals],
         "toolCalls": [
             {"id": call.id, "name": call.name, "executionMode": call.mode} for call in status.parked
@@ -186,8 +189,8 @@ def status_task(status: TaskStatus) -> Document:
     }
 
 
-def _request_item(request: OpenRequest) -> Document:
-    line = completed(request.command_line)
+def _request_item(request: OpenRequest, commands: Commands) -> Document:
+    line = commands.completed(request.command_line)
     is_command = line.startswith(("taskctl ", "gh ", "pulumi "))  # that this user may run
     return {
         "wants": request.kind.value,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partialmethod
 from typing import TypeAlias
 
+from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.model.value import Value, replace
 from reconciler.render.safe import linked
 
@@ -43,7 +44,7 @@ class Style(Value, frozen=True):
     `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
     `links`: a terminal with hyperlinks.
     `diagnostics`: text includes them (other formats always do). `locate` turns a file name into a
-    path relative to the repository.
+    path relative to the repository. `commands`: how to print those that are suggested.
     """
 
     color: bool = False
@@ -55,6 +56,7 @@ class Style(Value, frozen=True):
     verbose: bool = False
     diagnostics: bool = True
     locate: Locate = str
+    commands: Commands = AS_WRITTEN
 
     @property
     def palette(self) -> Palette:

@@ -11,6 +11,7 @@ from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
     from reconciler.app.validate import ValidateReport
+    from reconciler.messages.commands import Commands
     from reconciler.model.task import DesiredTask
     from reconciler.render.document import Document
     from reconciler.render.task_view import TaskView
@@ -29,11 +30,12 @@ class ValidateView(ReportView):
     def rows(self, style: Style) -> Iterable[str]:
         return () if style.quiet else (f"{self.summary()}.",)
 
-    def document(self) -> Document:
+    def document(self, commands: Commands) -> Document:
         from reconciler.render.document import json_document  # most runs write text
 
         return json_document(
             self.diagnostics,
+            commands,
             valid=not self.errors,
             summary={
                 "tasks": self.report.tasks,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.value import Value
-from reconciler.render.style import Locate, Style
+from reconciler.render.style import Style
 
 if TYPE_CHECKING:
+    from reconciler.messages.commands import Commands
     from reconciler.model.task import DesiredTask
     from reconciler.render.document import Document
     from reconciler.render.plan.items import EntryView
@@ -39,7 +40,7 @@ class ReportView:
         """The text, without diagnostics."""
         raise NotImplementedError
 
-    def document(self) -> Document:
+    def document(self, commands: Commands) -> Document:
         """The JSON document."""
         raise NotImplementedError
 
@@ -61,9 +62,9 @@ class ReportView:
         """The actions, results or statuses that occur."""
         return ()
 
-    def tasks(self, locate: Locate) -> list[TaskView]:
+    def tasks(self, style: Style) -> list[TaskView]:
         """The tasks, in the order in which they are shown."""
-        del locate
+        del style
         return []
 
     def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView | EntryView]:

@@ -12,6 +12,7 @@ from reconciler.render.style import Style
 
 if TYPE_CHECKING:
     from reconciler.app.wait import WaitReport
+    from reconciler.messages.commands import Commands
 
 
 class WaitView(StatusesView):
@@ -26,12 +27,12 @@ class WaitView(StatusesView):
             return ()
         return result_rows(self.statuses, style, self.report.read_at)
 
-    def document(self) -> Document:
+    def document(self, commands: Commands) -> Document:
         return {
             "formatVersion": FORMAT_VERSION,
             "end": self.report.end.value,
-            "diagnostics": diagnostic_items(self.diagnostics),
-            **statuses_part(self.statuses, self.report.read_at),
+            "diagnostics": diagnostic_items(self.diagnostics, commands),
+            **statuses_part(self.statuses, self.report.read_at, commands),
         }
 
     def summary(self) -> str:

@@ -16,6 +16,7 @@ import pytest
 from reconciler import __version__
 from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_file
 from reconciler.cli.main import COMMANDS
+from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.value import replace
 from reconciler.render import view_of
@@ -139,7 +140,9 @@ def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
     assert invisible_in(text) == {"\n"}
     assert commands_in(text) == []
     ran = taskctl("show", "-C", str(plan_file.parent), plan_file.name, "--format=json")
-    assert without_hints(ran.stdout) == without_hints(dump(view_of(PLAN).document()).encode())
+    assert without_hints(ran.stdout) == without_hints(
+        dump(view_of(PLAN).document(AS_WRITTEN)).encode()
+    )
     assert taskctl("show", "-q", str(plan_file)).stdout == b""
     painted = taskctl("show", "--color=always", str(plan_file), env={"NO_COLOR": "1"})
     assert b"\x1b[32m" in painted.stdout

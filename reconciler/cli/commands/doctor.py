@@ -28,7 +28,7 @@ def command(call: Call) -> int:
     checks = doctor(call.ctx)
     problems = [problem for check in checks for problem in check.diagnostics]
     call.out.result(
-        lambda: checks_document(checks),
+        lambda: checks_document(checks, call.out.commands),
         lambda style: checks_text(checks, style),
         problems if call.out.options.quiet else (),
     )

@@ -28,7 +28,9 @@ def command(call: Call, paths: tuple[str, ...], check: bool) -> int:
 
     report = fmt(call.ctx, paths, check=check)
     call.out.result(
-        lambda: fmt_document(report), lambda _style: fmt_text(report), report.diagnostics
+        lambda: fmt_document(report, call.out.commands),
+        lambda _style: fmt_text(report),
+        report.diagnostics,
     )
     if call.out.options.format == "text" and (summary := fmt_summary(report)):
         call.out.note("formatted", parts=summary)

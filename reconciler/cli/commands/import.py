@@ -106,7 +106,7 @@ def _show(out: Output, report: ImportReport) -> None:
         out.note("dry_run", summary=import_summary(report))
         return
     out.result(
-        lambda: import_document(report),
+        lambda: import_document(report, out.commands),
         lambda style: import_text(report, style),
         report.diagnostics,
     )

@@ -65,5 +65,5 @@ def command(
     if machine_user is not None and not workflow:
         raise UsageError("requires", option="--machine-user", needed="--workflow")
     report = init(call.ctx, folder, InitOptions(hook, workflow, organization, machine_user))
-    call.out.result(lambda: init_document(report), lambda _style: init_text(report))
+    call.out.result(lambda: init_document(report), lambda style: init_text(report, style.commands))
     return 0

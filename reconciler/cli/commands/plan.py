@@ -93,7 +93,7 @@ def command(
 
         call.out.note("without_credentials")
         notes = [replace(d, severity=Severity.NOTE) for d in problem.diagnostics]
-        call.out.result(lambda: json_document(notes), lambda _style: "")
+        call.out.result(lambda: json_document(notes, call.out.commands), lambda _style: "")
         return 0
     call.out.report(made)
     if at is None:

@@ -37,7 +37,7 @@ def command(call: Call, name: str) -> int:
 
     report, now = found
     out.result(
-        lambda: report_document(report, now),
+        lambda: report_document(report, now, out.commands),
         lambda style: report_text(report, style, now),
         report.diagnostics,
     )

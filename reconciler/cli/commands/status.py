@@ -105,4 +105,8 @@ def _show(out: Output, report: StatusReport, severity: Severity) -> None:
         rows = status_rows(report.statuses, style, report.read_at, selected=report.selected)
         return "".join(f"{row}\n" for row in rows)
 
-    out.result(lambda: status_document(report.statuses, report.read_at, problems), text, problems)
+    out.result(
+        lambda: status_document(report.statuses, report.read_at, problems, out.commands),
+        text,
+        problems,
+    )

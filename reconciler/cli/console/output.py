@@ -18,6 +18,7 @@ from reconciler.cli.console.terminal import (
     wants_links,
     write_stderr,
 )
+from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
 from reconciler.model.value import Value, replace
@@ -49,14 +50,18 @@ class Output:
     """The stdout and stderr of a command.
 
     `has_result`: the result was written. `kept` is the content of the report files.
+    `commands` prints those that are suggested.
     """
 
     def __init__(
-        self, options: OutputOptions | None = None, settings: Settings | None = None
+        self,
+        options: OutputOptions | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.options = options or OutputOptions()
         self.settings = settings or Settings()
         self._rewrites = may_rewrite(self.options.format, quiet=self.options.quiet)
+        self.commands: Commands = AS_WRITTEN
         self.has_result = False
         self.kept: Report | None = None
         self._document: dict[str, Any] | None = None
@@ -100,7 +105,7 @@ class Output:
         if self._document is not None:
             from reconciler.render.document import diagnostic_items
 
-            self._document["diagnostics"] += diagnostic_items(diagnostics)
+            self._document["diagnostics"] += diagnostic_items(diagnostics, self.commands)
 
     def end(self) -> None:
         """Writes a result that contains diagnostics: once nothing else can fail."""
@@ -122,7 +127,11 @@ class Output:
             from reconciler.app.files import locator
             from reconciler.cli.console.report_files import write_reports
 
-            style = Style(verbose=self.options.verbose, locate=locator(self.settings.root))
+            style = Style(
+                verbose=self.options.verbose,
+                locate=locator(self.settings.root),
+                commands=self.commands,
+            )
             write_reports(self.kept, self.options.reports, self.settings, style)
 
     def show(self, report: Report) -> None:
@@ -197,10 +206,9 @@ class Output:
 
     def _text(self, note: str, /, **facts: Arg) -> str:
         """The text of a note, made safe."""
-        from reconciler.messages.commands import completed
         from reconciler.messages.remarks import note_text
 
-        return safe.block(completed(note_text(note, facts)))
+        return safe.block(self.commands.completed(note_text(note, facts)))
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None:
         """Not with `quiet` in a script, whose log others may read."""
@@ -292,6 +300,7 @@ class Output:
             quiet=self.options.quiet,
             verbose=self.options.verbose,
             diagnostics=False,
+            commands=self.commands,
         )
 
     def _style_of_report(self) -> Style:

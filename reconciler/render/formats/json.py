@@ -8,5 +8,4 @@ from reconciler.render.view import ReportView
 
 
 def render(view: ReportView, style: Style) -> str:
-    del style
-    return dump(view.document())
+    return dump(view.document(style.commands))

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.apply.report import Result
 from reconciler.messages import plain_text
+from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Reason
 from reconciler.render import safe
@@ -55,14 +56,14 @@ class _Suites:
             cases[org_name, key] = _Case(key, class_name, line)
         return cases[org_name, key]
 
-    def add_problem(self, problem: Diagnostic, command: str) -> None:
+    def add_problem(self, problem: Diagnostic, command: str, commands: Commands) -> None:
         """Adds it to the case of its task in any organization, or to the case of its file."""
         key = problem.key or (_FILE if problem.file else command or "failed")
         cases = self.by_file.get(problem.file or ELSEWHERE, {})
         case = next((c for (_, name), c in cases.items() if name == key), None)
         if case is None:
             case = self.case(problem.file, "", key, problem.line)
-        text = plain_text(problem)
+        text = plain_text(problem, commands)
         if problem.file:
             text = f"{safe.line(problem.file)}:{problem.line or 1}:{problem.column or 1}: {text}"
         if problem.severity is Severity.ERROR:
@@ -93,10 +94,10 @@ def render(view: ReportView, style: Style) -> str:
     suites = _Suites()
     for checked in view.checked():
         suites.case(style.locate(checked.file), checked.org_name or "", checked.key, checked.line)
-    for task in view.tasks(style.locate):
+    for task in view.tasks(style):
         suites.add_task(task)
     for problem in diagnostics_of(view, style):
-        suites.add_problem(problem, view.command)
+        suites.add_problem(problem, view.command, style.commands)
     for name in map(style.locate, view.files):
         if name not in suites.by_file:
             suites.case(name, "", _FILE)

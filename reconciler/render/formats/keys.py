@@ -12,7 +12,7 @@ from reconciler.render.view import ReportView
 
 def render(view: ReportView, style: Style) -> str:
     """The keys of the tasks that the text shows: of a plan, those of unchanged tasks with -v."""
-    tasks = view.tasks(style.locate)
+    tasks = view.tasks(style)
     return key_lines([t.ref for t in tasks if style.verbose or t.word != "unchanged"])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.messages.commands import completed, see_whole_plan
 from reconciler.messages.template import Hint
 from reconciler.model.task import Inputs
 from reconciler.model.value import replace
@@ -36,12 +35,13 @@ Items = Sequence[TaskView | EntryView]
 def render(view: ReportView, style: Style) -> str:
     """The report in at most LIMIT characters. If something is omitted, it is counted; the summary
     is kept."""
-    tasks = view.tasks(style.locate)
+    tasks = view.tasks(style)
     shown = [task for task in tasks if task.word != "unchanged"]
     several = len({task.ref.org_name for task in tasks}) > 1
     head = "\n\n".join(view.markdown_head(shown))
     problems = [
-        render_one(problem, Style()).rstrip("\n") for problem in diagnostics_of(view, style)
+        render_one(problem, Style(commands=style.commands)).rstrip("\n")
+        for problem in diagnostics_of(view, style)
     ]
     items = view.items(shown)
     rows = _table(HEADER, [_row(item, several=several) for item in items])
@@ -51,7 +51,12 @@ def render(view: ReportView, style: Style) -> str:
     unfolding, left_out = _fit(_details(items, LIMIT), room)
     if room >= 0 and not left_out:
         return _join(head, problems, rows, unfolding)
-    return _shorten(head, problems, rows, items, view.command)
+    commands = style.commands
+    see_all = {
+        "plan": commands.see_whole_plan(),
+        "validate": commands.completed("taskctl validate"),
+    }.get(view.command, "")
+    return _shorten(head, problems, rows, items, see_all)
 
 
 def _without_agents_text(task: TaskView) -> TaskView:
@@ -59,7 +64,7 @@ def _without_agents_text(task: TaskView) -> TaskView:
     return replace(task, answer="", why="" if task.quotes_agent else task.why)
 
 
-def _shorten(head: str, problems: list[str], rows: list[str], items: Items, command: str) -> str:
+def _shorten(head: str, problems: list[str], rows: list[str], items: Items, see_all: str) -> str:
     """The beginning of each part, and what was omitted."""
     some, _ = _fit(problems, PROBLEMS)
     some = some or [cut(problem, PROBLEMS) for problem in problems[:1]]
@@ -69,7 +74,6 @@ def _shorten(head: str, problems: list[str], rows: list[str], items: Items, comm
     counts = ((len(problems) - len(some), "problem"), (len(rows) - len(listed), "task"))
     omitted = [counted(number, f"more {word}") for number, word in counts if number]
     omitted += [f"the details of all but {len(unfolding)} tasks"] if has_more else []
-    see_all = {"plan": see_whole_plan(), "validate": completed("taskctl validate")}.get(command)
     whole = f" See all of it: {span(see_all)}." if see_all else ""
     note = f"> Too long to show in full; left out: {', '.join(omitted) or 'some lines'}.{whole}"
     return _join(head, some, listed, [*unfolding, note])

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from reconciler import __version__
 from reconciler.messages import word
 from reconciler.messages.catalog import entry as entry_of
+from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import templates
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
@@ -105,8 +106,8 @@ def _location(file: str, line: int | None, column: int | None) -> dict[str, obje
     return place
 
 
-def _worded(problem: Diagnostic) -> str:
-    message = word(problem)
+def _worded(problem: Diagnostic, commands: Commands) -> str:
+    message = word(problem, commands)
     return "\n".join(part for part in (message.summary, message.explanation) if part)
 
 

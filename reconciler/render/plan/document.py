@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.messages.commands import Commands
 from reconciler.messages.template import Words
 from reconciler.model.identity import Identity
 from reconciler.plan.digest import plan_digest
@@ -18,7 +19,7 @@ from reconciler.render.document import (
 from reconciler.render.plan.tasks import with_words
 
 
-def plan_document(plan: Plan) -> Document:
+def plan_document(plan: Plan, commands: Commands) -> Document:
     return {
         "formatVersion": FORMAT_VERSION,
         "backend": plan.backend,
@@ -33,10 +34,10 @@ def plan_document(plan: Plan) -> Document:
             for code, key, blocking in plan.fail_reasons()
         ],
         "digest": plan_digest(plan),
-        "diagnostics": diagnostic_items(plan.diagnostics),
+        "diagnostics": diagnostic_items(plan.diagnostics, commands),
         "summary": plan.summary(),
         **given(budget=budget_part(plan.budgets)),
-        "tasks": [plan_task(task, words) for task, words in with_words(plan.tasks)],
+        "tasks": [plan_task(task, words) for task, words in with_words(plan.tasks, commands)],
     }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC
 from itertools import groupby
 from operator import attrgetter
 
+from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.messages.remarks import templates, word_remarks
 from reconciler.messages.template import Words
 from reconciler.model.diagnostics import Severity
@@ -62,20 +63,26 @@ def order(task: PlannedTask) -> int:
     return ORDER[task.action]
 
 
-def with_words(tasks: Iterable[PlannedTask]) -> Iterator[tuple[PlannedTask, Words]]:
+def with_words(
+    tasks: Iterable[PlannedTask], commands: Commands
+) -> Iterator[tuple[PlannedTask, Words]]:
     """Each task with its remarks in words, which it shares with the next ones if these have the
     same remarks, as those of an entry often do."""
     for explanation, alike in groupby(tasks, attrgetter("explanation")):
-        words = word_remarks(explanation)
+        words = word_remarks(explanation, commands)
         yield from ((task, words) for task in alike)
 
 
 def planned_views(
-    plan: Plan, tasks: Iterable[PlannedTask], locate: Locate | None = None
+    plan: Plan,
+    tasks: Iterable[PlannedTask],
+    commands: Commands = AS_WRITTEN,
+    locate: Locate | None = None,
 ) -> Iterator[PlannedView]:
     """The views of some tasks of a plan, made one at a time. Without `locate`, they have no links,
     which text does not show."""
-    return (_planned_view(plan, task, words, locate) for task, words in with_words(tasks))
+    worded = with_words(tasks, commands)
+    return (_planned_view(plan, task, words, locate) for task, words in worded)
 
 
 def _planned_view(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from reconciler.messages.commands import see_whole_plan, see_whole_prompt
 from reconciler.messages.remarks import phrase, word_remarks
 from reconciler.model.canonical import ABSENT
 from reconciler.model.remarks import mention
@@ -62,7 +61,7 @@ class _Writer(Value, frozen=True):
     def rows(self) -> Iterator[str]:
         tasks = sorted(filter(self._is_shown, self.plan.tasks), key=order)
         yield from [*self._header(tasks), ""]
-        items, excerpt = self._items(planned_views(self.plan, tasks))
+        items, excerpt = self._items(planned_views(self.plan, tasks, self.style.commands))
         for item in items:
             yield from self._item(item, excerpt)
             yield ""
@@ -129,7 +128,7 @@ class _Writer(Value, frozen=True):
         yield self._head(first, name, place, unattended=entry.unattended)
         rows = [entry.summary()]
         if entry.template is not None:
-            see_all = partial(see_whole_prompt, f"{self._plain(entry.ref)}@*")
+            see_all = partial(self.style.commands.see_whole_prompt, f"{self._plain(entry.ref)}@*")
             rows += [*setting_rows(entry.template, style, excerpt, see_all), ""]
         if shared := entry.shared_values():
             rows += cells.wrap_words(safe.line(shared), style.width)
@@ -195,7 +194,7 @@ class _Writer(Value, frozen=True):
         if is_one or group.is_one_diff:
             rows += change_rows(first.diff, self.inner)
         if group.inputs is not None:
-            see_all = partial(see_whole_prompt, self._plain(first.ref))
+            see_all = partial(self.style.commands.see_whole_prompt, self._plain(first.ref))
             rows += setting_rows(group.inputs, self.inner, excerpt, see_all)
         if not is_one and not group.shares("message"):
             rows += self._prompts(group, excerpt)
@@ -228,7 +227,12 @@ class _Writer(Value, frozen=True):
             key = safe.line(self._plain(view.ref))
             table.append((key, f"{len(prompt or ''):,}", safe.line(begin), others))
         head, *body = cells.table_rows(self._fitted(table), {1})
-        rows += ["", palette.dim(head), *body, palette.dim(f"All prompts: {see_whole_plan()}")]
+        rows += [
+            "",
+            palette.dim(head),
+            *body,
+            palette.dim(f"All prompts: {self.style.commands.see_whole_plan()}"),
+        ]
         yield from (f"{_INDENT}{row}".rstrip() for row in rows)
 
     def _fitted(self, table: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -254,7 +258,7 @@ class _Writer(Value, frozen=True):
             inputs = view.inputs or {}
             if not shares_name and "name" in inputs:
                 yield f"  name: {flow(inputs['name'])}"
-            see_all = partial(see_whole_prompt, self._plain(view.ref))
+            see_all = partial(self.style.commands.see_whole_prompt, self._plain(view.ref))
             rows = message_rows(text_of(inputs) or "", style, excerpt, see_all)
             yield from (f"  {row}" for row in rows)
 

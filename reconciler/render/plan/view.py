@@ -21,11 +21,12 @@ from reconciler.render.plan.summary import (
     who,
 )
 from reconciler.render.plan.tasks import meaning, order, planned_views
-from reconciler.render.style import Locate, Style, labelled
+from reconciler.render.style import Style, labelled
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
 
 if TYPE_CHECKING:
+    from reconciler.messages.commands import Commands
     from reconciler.render.document import Document
 
 
@@ -42,10 +43,10 @@ class PlanView(ReportView):
 
         return plan_rows(self.plan, style)
 
-    def document(self) -> Document:
+    def document(self, commands: Commands) -> Document:
         from reconciler.render.plan.document import plan_document
 
-        return plan_document(self.plan)
+        return plan_document(self.plan, commands)
 
     def summary(self) -> str:
         return plan_summary(self.plan).removesuffix(".")
@@ -61,9 +62,10 @@ class PlanView(ReportView):
             if number:
                 yield Count(word, number, labelled(word, number, COUNTED))
 
-    def tasks(self, locate: Locate) -> list[TaskView]:
+    def tasks(self, style: Style) -> list[TaskView]:
         """The most urgent first."""
-        return list(planned_views(self.plan, sorted(self.plan.tasks, key=order), locate))
+        tasks = sorted(self.plan.tasks, key=order)
+        return list(planned_views(self.plan, tasks, style.commands, style.locate))
 
     def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView | EntryView]:
         return fold_entries(self.plan, shown)

@@ -13,6 +13,7 @@ from reconciler.importing.batch import Batch, Candidate, Keys, adoptions, slug
 from reconciler.importing.declaration import Opening
 from reconciler.importing.report import ImportReport, ImportResult
 from reconciler.manifest.insertion import insert
+from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.codes import Code
 from reconciler.model.identity import Identity
 from reconciler.model.remote_task import RemoteTask
@@ -58,7 +59,7 @@ def test_an_id_that_a_manifest_cannot_contain_is_an_inert_error() -> None:
     assert [new.members["taskID"] for new in batch.new] == ["1"]
     assert [problem.code for problem in batch.diagnostics] == [Code.IMPORT_ID]
     report = ImportReport(HOSTILE, tuple(batch.tasks), tuple(batch.diagnostics))
-    for text in (import_text(report, Style()), dump(import_document(report))):
+    for text in (import_text(report, Style()), dump(import_document(report, AS_WRITTEN))):
         assert not invisible_in(text) - {"\n"}
         assert not commands_in(text)
 

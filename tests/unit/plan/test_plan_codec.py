@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
@@ -54,7 +55,7 @@ PLAN = Plan(
 
 @given(some.plans())
 def test_every_plan_document_is_valid(plan: Plan) -> None:
-    document = json.loads(dump(view_of(plan).document()))
+    document = json.loads(dump(view_of(plan).document(AS_WRITTEN)))
     assert next(iter(document)) == "formatVersion"
     check_document("plan", document)
     assert [task["key"] for task in document["tasks"]] == [task.ref.key for task in plan.tasks]
@@ -65,7 +66,7 @@ def test_the_plan_document_has_the_documented_form() -> None:
         TaskRef("acme", "rotate-iam-keys"), Action.CREATE, Reason.NEW, "tasks/iam.yaml", 7
     )
     plan = replace(PLAN, tasks=(task,))
-    assert json.loads(dump(view_of(plan).document())) == {
+    assert json.loads(dump(view_of(plan).document(AS_WRITTEN))) == {
         "formatVersion": 1,
         "backend": "https://api.pulumi.com",
         "organizations": ["acme"],
@@ -107,7 +108,7 @@ def test_the_plan_document_has_the_documented_form() -> None:
 
 
 def test_an_absent_side_is_left_out_and_null_is_not() -> None:
-    (task,) = view_of(PLAN).document()["tasks"]
+    (task,) = view_of(PLAN).document(AS_WRITTEN)["tasks"]
     assert task["diff"] == [{"path": "role", "after": None, "origin": "manifest", "inPlace": True}]
 
 
@@ -214,7 +215,7 @@ BAD = {
     "a state": (b'{"lineage": "x", "tasks": {}}', NOT_ONE, "state"),
     "a list": (b"[1]", NOT_ONE, ""),
     "deep": (b"[" * 200_000, NOT_ONE, ""),
-    "a plan document": (dump(view_of(PLAN).document()).encode(), NOT_ONE, "document"),
+    "a plan document": (dump(view_of(PLAN).document(AS_WRITTEN)).encode(), NOT_ONE, "document"),
     "an apply document": (b'{"formatVersion": 1, "tasks": []}', NOT_ONE, "document"),
     "another kind": (edited(lambda w: w.update(kind="x")), NOT_ONE, "kind"),
     "newer": (edited(lambda w: w.update(formatVersion=2, new=1)), Code.SAVED_PLAN_NEWER, ""),

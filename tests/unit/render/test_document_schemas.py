@@ -16,6 +16,7 @@ from reconciler.app.show import TaskReport
 from reconciler.app.wait import End
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.cli.commands.schema import SCHEMAS
+from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.diagnostics import Severity
 from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Origin
@@ -133,4 +134,4 @@ def test_the_document_of_a_task(
 ) -> None:
     for ref in known_refs(state):
         report = TaskReport(ref, state, status, desired, diff)
-        check_document("show", report_document(report, now))
+        check_document("show", report_document(report, now, AS_WRITTEN))

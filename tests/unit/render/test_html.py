@@ -96,7 +96,7 @@ def _check_policy(page: _Page) -> None:
 def test_text_from_outside_is_only_text(report: Report) -> None:
     page = page_of(report)
     items = [attributes for attributes in page.named("li") if "data-word" in attributes]
-    assert len(items) == len(view_of(report).tasks(str))
+    assert len(items) == len(view_of(report).tasks(Style()))
     assert page.data["script"] == page_of(PLAN).data["script"]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reconciler.app.ui import FailureReport
 from reconciler.app.validate import ValidateReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render import FORMATS, Report, render, view_of
@@ -50,14 +51,14 @@ def test_every_report_has_a_version_and_diagnostics(plan: Plan, quiet: bool) -> 
         assert next(iter(shown)) == "formatVersion"
         assert shown["formatVersion"] == 1
         assert len(shown["diagnostics"]) == len(plan.diagnostics)
-        assert shown == json.loads(dump(view_of(report).document()))
+        assert shown == json.loads(dump(view_of(report).document(AS_WRITTEN)))
 
 
 def test_an_apply_report_has_the_documented_fields() -> None:
     task = TaskResult(
         TaskRef("acme", "a"), Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2
     )
-    shown = view_of(ApplyReport((task,))).document()
+    shown = view_of(ApplyReport((task,))).document(AS_WRITTEN)
     assert shown["summary"] == {
         "created": 1,
         "adopted": 0,

@@ -86,7 +86,7 @@ def test_text_never_breaks_out_of_its_element(report: Report) -> None:
     assert all("evil" not in address or "evil" in home for address in page.links)
     assert invisible_in(shown) <= {"\n"}
     assert commands_in(shown) == []
-    tasks = len(view_of(report).tasks(str))
+    tasks = len(view_of(report).tasks(Style()))
     assert sum(name == "details" for name, _ in page.elements) <= tasks
     rows = sum(name == "tr" for name, _ in page.elements)
     assert rows <= tasks + 1
