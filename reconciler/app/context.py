@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.app.ui import Ui
     from reconciler.manifest.loader import Manifests
     from reconciler.manifest.policy import Policy
+    from reconciler.manifest.tracked_files import TrackedFiles
     from reconciler.model.budget import Budget
     from reconciler.model.clock import Clock
     from reconciler.remote.addresses import Backend
@@ -72,6 +73,7 @@ class Context:
             root=self.settings.root,
             policy=self.policy,
             now=now or self.clock.now,
+            tracked=self._tracked,
             all_problems=self.settings.all_problems,
         )
 
@@ -90,9 +92,16 @@ class Context:
             return None
         from reconciler.manifest.policy import read_policy
 
-        policy = read_policy(self.settings.root / name, name, self.settings.config_file or "")
+        path, config = self.settings.root / name, self.settings.config_file or ""
+        policy = read_policy(path, name, config, self._tracked)
         self.ui.detail("policy", file=name)
         return policy
+
+    @cached_property
+    def _tracked(self) -> TrackedFiles:
+        from reconciler.manifest.tracked_files import TrackedFiles
+
+        return TrackedFiles()
 
     # The state
 

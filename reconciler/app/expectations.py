@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.manifest.expectations import Declared, Schemas
+    from reconciler.manifest.files import NamedFiles
     from reconciler.model.diagnostics import Violation
 
 
@@ -148,7 +149,7 @@ class Expectations:
         self._irrelevant: dict[str, bool] = {}
         self._candidates: dict[str, Sequence[str]] = {}
         self._others: Sequence[str] | None = None
-        self._schemas: Schemas | None = None
+        self._readers: tuple[NamedFiles, Schemas] | None = None
         self._evaluation = Evaluation()
 
     def _declaring(self, file: str) -> Sequence[str]:
@@ -215,9 +216,12 @@ class Expectations:
     def _declared(self, file: str) -> Declared | None:
         if file not in self._files:
             from reconciler.manifest.expectations import Schemas, declared_in
+            from reconciler.manifest.files import NamedFiles
+            from reconciler.manifest.tracked_files import TrackedFiles
 
-            self._schemas = self._schemas or Schemas()
-            self._files[file] = declared_in(file, self._root, self._schemas) if file else None
+            if self._readers is None:
+                self._readers = NamedFiles(self._root, TrackedFiles()), Schemas()
+            self._files[file] = declared_in(file, self._root, *self._readers) if file else None
         return self._files[file]
 
     def _default_files(self) -> Sequence[str]:

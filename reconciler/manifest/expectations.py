@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path as FilePath
 
 from reconciler.manifest.discovery import unreadable_file
@@ -189,7 +188,7 @@ class Declared(Value, frozen=True):
     problems: tuple[Diagnostic, ...] = ()
 
 
-def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
+def declared_in(file: str, root: FilePath, files: NamedFiles, schemas: Schemas) -> Declared | None:
     """What a manifest declares, without expanding its entries; None if there is no such file. The
     name comes from a state, so it is not followed out of the repository."""
     if not is_inside(root, file):
@@ -208,8 +207,7 @@ def declared_in(file: str, root: FilePath, schemas: Schemas) -> Declared | None:
         document.check(source.data)
     data = document.data if isinstance(document.data, dict) else None
     if data is not None:
-        with closing(NamedFiles(root)) as files:
-            read_expectations(document, files, schemas)
+        read_expectations(document, files, schemas)
     errors = [found for found in document.findings if blocks(found)]
     problems = tuple(source.diagnostics(errors, file))
     return Declared(document.expectations, problems)

@@ -2,7 +2,7 @@
 
 A manifest must not make taskctl read any other file of the machine into a prompt. With symbolic
 links resolved, the file must be in the manifest's repository, must not be hidden (as `.git` is,
-where a checkout keeps tokens), and must not be an untracked file that git ignores.
+where a checkout keeps tokens), and in a git repository, it must be tracked.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING
 
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document
@@ -28,14 +27,12 @@ from reconciler.manifest.repository import (
     resolved,
 )
 from reconciler.manifest.task_checks import check_prompt
+from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.value import Value
 from reconciler.system import disk
-
-if TYPE_CHECKING:
-    from reconciler.manifest.git_ignored import IgnoredFiles
 
 _PATH = r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}"
 """What may be the path of a file: few prompts are one line that ends with a suffix, or one word."""
@@ -54,18 +51,12 @@ class NamedFiles:
     `prompts` are all prompt files, by their names in messages.
     """
 
-    def __init__(self, root: FilePath) -> None:
+    def __init__(self, root: FilePath, tracked: TrackedFiles) -> None:
         self.prompts: dict[str, PromptFile] = {}
-        self._root = root
-        self._files: dict[FilePath, NamedFile] = {}
+        self._root, self._tracked = root, tracked
+        self._files: dict[FilePath, NamedFile | Finding] = {}
         self._answers: dict[tuple[FilePath, str], NamedFile | Finding] = {}
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
-        self._ignored: IgnoredFiles | None = None
-
-    def close(self) -> None:
-        """Ends what reading has started."""
-        if self._ignored is not None:
-            self._ignored.close()
 
     def read(self, document: Document, given: str) -> NamedFile | Finding:
         """The file that a manifest names `given`, or the reason why it cannot be read."""
@@ -82,14 +73,13 @@ class NamedFiles:
             real = resolved(self._home(folder)[0] / given)
             # Before anything else: no message may reveal whether such a file exists.
             outside = self._outside(real, folder)
+            name = shown_name(self._root, str(FilePath(document.file).parent / given))
             if outside is not None:
-                name = shown_name(self._root, str(FilePath(document.file).parent / given))
                 return Finding(Code.OUTSIDE_REPOSITORY, (), outside, {"file": name})
             if real not in self._files:
-                name = shown_name(self._root, str(FilePath(document.file).parent / given))
                 if resolved(self._root / name) != real:  # a link leads elsewhere
-                    name = shown_name(resolved(self._root), str(real))
-                self._files[real] = NamedFile(name, disk.read_start(real, limits.NAMED_FILE_BYTES))
+                    name = self._real_name(real)
+                self._files[real] = self._read_tracked(real, folder, name)
         except OSError as problem:
             reason = problem.strerror or str(problem)
             return Finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
@@ -97,12 +87,34 @@ class NamedFiles:
             return Finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
         return self._files[real]
 
-    def refused_link(self, path: FilePath) -> str | None:
-        """The case of OUTSIDE_REPOSITORY for a link, in place of a manifest, to a file that must
-        not be read. OSError."""
-        case = self._outside(resolved(path), path.parent)
-        refused = {"prompt-hidden": "manifest-hidden", "prompt-ignored": "manifest-ignored"}
-        return refused.get(case or "")
+    def _read_tracked(self, real: FilePath, folder: FilePath, name: str) -> NamedFile | Finding:
+        if (refused := self._untracked(real, folder)) is not None:
+            return refused
+        content = disk.read_start(real, limits.NAMED_FILE_BYTES)
+        return self._untracked(real, folder, content) or NamedFile(name, content)
+
+    def _untracked(
+        self, real: FilePath, folder: FilePath, content: bytes | None = None
+    ) -> Finding | None:
+        _, top, is_repository = self._home(folder)
+        if not is_repository:
+            return None
+        return self._tracked.refusal(top, real, self._real_name(real), content)
+
+    def _real_name(self, real: FilePath) -> str:
+        root = resolved(self._root)
+        return shown_name(root, os.path.relpath(real, root))
+
+    def refused_link(self, path: FilePath, content: bytes | None = None) -> Finding | None:
+        """Why a link, in place of a manifest, leads to a file that must not be used. Ask before it
+        is read, and again with its `content`. OSError."""
+        real = resolved(path)
+        case = self._outside(real, path.parent)
+        if case == "prompt-hidden":
+            return Finding(Code.OUTSIDE_REPOSITORY, (), "manifest-hidden")
+        if case is not None:  # the path of another repository was given
+            return None
+        return self._untracked(real, path.parent, content)
 
     def read_prompts(self, document: Document) -> None:
         """Reads the prompts of a document, which may have errors."""
@@ -132,11 +144,19 @@ class NamedFiles:
             given = text.strip()
             if "\n" in given or re.fullmatch(_PATH, given) is None:
                 continue
-            from_root = os.path.relpath(self._root / given, document.folder)
-            for name in (given, FilePath(from_root).as_posix()):
-                if isinstance(self.read(document, name), NamedFile):
-                    yield Finding(Code.PROMPT_IS_PATH, path, "", {"file": name})
+            for base in (document.folder, self._root):
+                if self._is_shared_file(base / given, document.folder):
+                    name = os.path.relpath(base / given, document.folder)
+                    facts = {"file": FilePath(name).as_posix() if base == self._root else given}
+                    yield Finding(Code.PROMPT_IS_PATH, path, "", facts)
                     break
+
+    def _is_shared_file(self, path: FilePath, folder: FilePath) -> bool:
+        """Whether a manifest in `folder` may name this file, tracked or not, and it exists."""
+        try:
+            return path.is_file() and self._outside(resolved(path), folder) is None
+        except OSError:
+            return False
 
     def _home(self, folder: FilePath) -> tuple[FilePath, FilePath, bool]:
         """The directory with links resolved; its repository, or else the working directory; and
@@ -158,14 +178,7 @@ class NamedFiles:
             return "prompt-hidden"
         if clone_below(top, real) is not None:
             return "prompt-another"
-        return "prompt-ignored" if is_repository and self._is_ignored(top, real) else None
-
-    def _is_ignored(self, top: FilePath, real: FilePath) -> bool:
-        if self._ignored is None:
-            from reconciler.manifest.git_ignored import IgnoredFiles  # few manifests name files
-
-            self._ignored = IgnoredFiles()
-        return self._ignored.is_ignored(top, real)
+        return None
 
 
 def _prompts(data: object) -> Iterator[tuple[Path, str]]:

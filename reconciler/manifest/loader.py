@@ -19,6 +19,7 @@ from reconciler.manifest.ignore_comments import IgnoreComments, read_ignore_comm
 from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.prompt_file import PromptFile
+from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
@@ -112,10 +113,12 @@ def load(
     root: Path,
     policy: Policy | None = None,
     now: Callable[[], datetime] = _machine_time,
+    tracked: TrackedFiles | None = None,
     all_problems: bool = True,
 ) -> Manifests:
     """Reads the manifests at `paths` (relative to `root`; by default, at the standard locations)
-    and checks their tasks, also against `policy`. Calls `now` if an entry recurs. Without
+    and checks their tasks, also against `policy`. Calls `now` if an entry recurs. `tracked` is that
+    of the run. Without
     `all_problems`, only the first MAX_ALIKE problems with the same code in a file are reported,
     and the others are counted.
 
@@ -125,18 +128,16 @@ def load(
     finder = Finder(root)
     finder.find(paths)
     with memory.collection_paused():
-        loading = _Loading(finder.diagnostics, root, policy, now, all_problems=all_problems)
-        try:
-            return loading.run(finder.files, finder.linked)
-        finally:
-            loading.named.close()
+        named = NamedFiles(root, tracked or TrackedFiles())
+        loading = _Loading(finder.diagnostics, named, policy, now, all_problems=all_problems)
+        return loading.run(finder.files, finder.linked)
 
 
 class _Loading:
     def __init__(
         self,
         diagnostics: list[Diagnostic],
-        root: Path,
+        named: NamedFiles,
         policy: Policy | None,
         now: Callable[[], datetime],
         *,
@@ -145,18 +146,17 @@ class _Loading:
         self._policy = policy
         self._all_problems = all_problems
         self._diagnostics = diagnostics
-        self.named, self._now = NamedFiles(root), now
+        self._named, self._now = named, now
         self._documents: dict[str, Document] = {}
         self._bytes = 0
 
     def run(self, files: Mapping[str, Path], linked: Collection[str]) -> Manifests:
         for name in sorted(files):
             try:
-                case = self.named.refused_link(files[name]) if name in linked else None
-                if case is not None:
-                    self._diagnostics.append(error(Code.OUTSIDE_REPOSITORY, case, at=Place(name)))
+                content = self._content(files[name], is_linked=name in linked)
+                if isinstance(content, Finding):
+                    self._diagnostics.append(content.in_file(name, 1, 1))
                     continue
-                content = disk.read_start(files[name], limits.MANIFEST_BYTES)
                 self._bytes += len(content)
                 if self._bytes > limits.MANIFESTS_BYTES:
                     limit, at = limits.MANIFESTS_BYTES >> 20, Place(name)
@@ -190,6 +190,13 @@ class _Loading:
             ignores={d.file: d.ignores for d in documents if d.ignores is not None},
         )
 
+    def _content(self, path: Path, *, is_linked: bool) -> bytes | Finding:
+        refused = self._named.refused_link(path) if is_linked else None
+        if refused is None:
+            content = disk.read_start(path, limits.MANIFEST_BYTES)
+            refused = self._named.refused_link(path, content) if is_linked else None
+        return refused or content
+
     def _read(self, name: str, folder: Path, content: bytes) -> None:
         source = read_source(content)
         document = self._documents[name] = Document(source, name, folder)
@@ -202,12 +209,12 @@ class _Loading:
         if expects:
             from reconciler.manifest.expectations import check_prompts, read_expectations
 
-            read_expectations(document, self.named, self._schemas)
+            read_expectations(document, self._named, self._schemas)
         if b"taskctl:" in source.body:
             document.ignores = read_ignore_comments(source)
         if has_entries(source.data) or b"{{" in source.body:
             self._entries.expand(document)
-        self.named.read_prompts(document)
+        self._named.read_prompts(document)
         files = document.prompt_files.values()
         if document.expansions or any(file.has_braces for file in files):
             from reconciler.manifest.generated import use_prompts
@@ -237,11 +244,11 @@ class _Loading:
     def _entries(self) -> Entries:
         from reconciler.manifest.generated import Entries
 
-        return Entries(self.named, self._now)
+        return Entries(self._named, self._now)
 
     def _report(self) -> None:
         """Makes diagnostics of the findings of every file."""
-        in_prompts = {name: self._not_ignored(file) for name, file in self.named.prompts.items()}
+        in_prompts = {name: self._not_ignored(file) for name, file in self._named.prompts.items()}
         for document in self._documents.values():
             ignores = document.ignores
             found_here = at_entries(document.findings, document.origins)

@@ -24,6 +24,7 @@ from reconciler.manifest.schema import (
     draft_keywords,
     validator_of,
 )
+from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
@@ -181,17 +182,23 @@ def shape(task: DesiredTask) -> dict[str, object]:
     return {"key": task.key, **own, "adopt": task.adopt, **task.inputs}
 
 
-def read_policy(path: File, name: str, config: str) -> Policy:
+def read_policy(path: File, name: str, config: str, tracked: TrackedFiles) -> Policy:
     """Reads a policy from JSON or YAML (`*.yaml`, `*.yml`). `name` is the file and `config` the one
     that configures it, both as shown in messages. Raises ManifestError."""
-    _refuse_ignored(path, name)
+    real = resolved(path)
+    top = repository_root(real.parent)
     try:
-        content = disk.read_start(path, limits.MANIFEST_BYTES)
+        refused = top and tracked.refusal(top, real, name)
+        if not refused:
+            content = disk.read_start(real, limits.MANIFEST_BYTES)
+            refused = top and tracked.refusal(top, real, name, content)
     except OSError as problem:
         unreadable = error(
             Code.UNREADABLE_FILE, "policy", at=Place(name), reason=problem.strerror, config=config
         )
         raise ManifestError([unreadable]) from problem
+    if refused:
+        raise ManifestError([refused.in_file(name, 1, 1)])
     source = (read_source if path.suffix in (".yaml", ".yml") else read_json_source)(content)
     if source.findings:
         raise ManifestError(source.diagnostics(source.findings, name))
@@ -211,27 +218,6 @@ def read_policy(path: File, name: str, config: str) -> Policy:
         raise _unusable(RemarkError(Code.INVALID_POLICY, "depth"), name, config) from fault
     except RemarkError as fault:
         raise _unusable(fault, name, config) from fault
-
-
-def _refuse_ignored(path: File, name: str) -> None:
-    """An untracked file that git ignores may contain secrets, which messages would show."""
-    real = resolved(path)
-    top = repository_root(real.parent)
-    if top is None:
-        return
-    from reconciler.manifest.git_ignored import IgnoredFiles
-
-    files = IgnoredFiles()
-    try:
-        if files.is_ignored(top, real):
-            ignored = error(Code.OUTSIDE_REPOSITORY, "policy-ignored", at=Place(name), file=name)
-            raise ManifestError([ignored])
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
-        unreadable = error(Code.UNREADABLE_FILE, at=Place(name), reason=reason)
-        raise ManifestError([unreadable]) from problem
-    finally:
-        files.close()
 
 
 def _ignored(path: Path, near: str) -> Finding:

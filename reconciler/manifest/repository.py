@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Place, TaskctlError
+from reconciler.system import disk
 
 CONFIG = "taskctl.toml"
 
@@ -46,8 +48,6 @@ def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
     by whoever can commit there, or the workspace of a CI job, with other checkouts."""
     top = repository_root(folder)
     if top is not None:
-        from reconciler.manifest.git_ignored import git_directory  # `validate` seldom needs it
-
         inside = resolved(git_directory(top / ".git")).parents  # of the other's `.git/modules`
         around = next((folder.parent for folder in inside if folder.name == ".git"), top)
         top = around if top.is_relative_to(around) else top
@@ -56,6 +56,19 @@ def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
         if top is not None and top.is_relative_to(workspace):
             top = Path(workspace)
     return top
+
+
+def git_directory(path: Path) -> Path:
+    """`.git`, or the directory that it names as a file. OSError."""
+    if path.is_dir():
+        return path
+    named = (small_file(path) or b"").partition(b"gitdir:")[2].strip()
+    return path.parent / os.fsdecode(named)
+
+
+def small_file(path: Path) -> bytes | None:
+    """The content; None if there is none. OSError if it is large, or no regular file."""
+    return disk.read_file(path, most=limits.CONFIG_BYTES, follow=True)
 
 
 def clone_below(top: Path, path: Path) -> Path | None:

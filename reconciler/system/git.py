@@ -18,7 +18,10 @@ TIMEOUT = 120.0
 
 _WATCH = 0.25
 
-_OPTIONS = ("-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=/dev/null")
+_OPTIONS = (
+    *("-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),
+)
 """Git treats any directory with HEAD, objects, refs and config as a repository, and its
 configuration can name programs to run; anyone can commit such a directory."""
 

@@ -13,6 +13,7 @@ import pytest
 from tests.support.called import call
 from tests.support.doc_blocks import environment
 from tests.support.escaping import commands_in, invisible_in
+from tests.support.repository import new_repository, track
 
 MANIFEST = """
 version: 1
@@ -96,8 +97,9 @@ def test_a_control_character_is_an_error_with_its_row(tmp_path: Path, character:
 
 def test_data_outside_the_repository_is_never_read(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
-    (repository / ".git").mkdir(parents=True)
+    new_repository(repository)
     write(repository, ["well"], "main")
+    track(repository)
     data = repository / "data" / "rows.csv"
     outside = tmp_path / "outside.csv"
     outside.write_text("name,why,same\nsecret,x,y\n")

@@ -20,6 +20,7 @@ from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message
 from tests.support.escaping import commands_in, invisible_in
 from tests.support.live_tasks import LONGER, LiveTasks
+from tests.support.repository import new_repository, track
 from tests.support.sandbox import TOKEN
 
 PROMPT = "Look at the stacks.\n\n  - name each\n\t- and its owner: #1\n"
@@ -387,7 +388,7 @@ def test_files_other_than_manifests_are_never_written(place: LiveTasks, tmp_path
     created(place.api, "finishing")
     repository = place.folder = tmp_path / "repository"
     (repository / "tasks").mkdir(parents=True)
-    (repository / ".git").mkdir()
+    new_repository(repository)
     outside = tmp_path / "outside.yaml"
     (repository / "tasks" / "link.yaml").symlink_to(outside)
     (repository / "linked").symlink_to(tmp_path)
@@ -411,6 +412,7 @@ def test_files_other_than_manifests_are_never_written(place: LiveTasks, tmp_path
     (repository / "tasks" / "link.yaml").symlink_to(repository / "real.tasks.yaml")
     assert place.run("import", "--all", "--write", "tasks/link.yaml", "--org", "acme")[0] == 0
     assert (repository / "real.tasks.yaml").is_file()
+    track(repository)
     unchanged(place)
     assert place.run("import", "--all", "--write", "../outside.yaml", "--org", "acme")[0] == 0
 

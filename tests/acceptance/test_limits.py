@@ -3,14 +3,12 @@ largest legitimate ones pass."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reconciler.model import limits
-from tests.support.git_server import git
 from tests.support.measured import (
     FEW_SECONDS,
     MAX_MIB,
@@ -299,14 +297,11 @@ def test_directories_that_are_nested_too_deeply(tmp_path: Path, measure: Measure
     measure("validate").assert_refused("TC101")
 
 
-@pytest.mark.reaches("GIT_ANSWER_SECONDS")
-def test_git_has_a_limited_time_to_answer(tmp_path: Path, measure: Measure) -> None:
-    """It would wait for this pipe."""
-    git(tmp_path, "init", "-q")
-    os.mkfifo(tmp_path / ".gitignore")
+@pytest.mark.reaches("GIT_LIST_BYTES")
+def test_listing_tracked_files_is_limited(tmp_path: Path, measure: Measure) -> None:
     (tmp_path / "prompt.md").write_text("Do it.")
     write_tasks(tmp_path, "  a: {message: {contentFile: ../prompt.md}}\n")
-    measure("validate", GIT_ANSWER_SECONDS=0.01).assert_refused("TC101")
+    measure("validate", GIT_LIST_BYTES=10).assert_refused("TC101")
 
 
 # Files

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.cli.main import run
 from tests.support.doc_blocks import blocks
+from tests.support.repository import new_repository, track
 from tests.support.sandbox import ROOT
 
 LOCAL = ["--backend", "local"]
@@ -25,12 +26,13 @@ LINE = "tasks/a.yaml:4:3: error: tasks.one.role: policy: "
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / ".git").mkdir()
+    new_repository(tmp_path)
     (tmp_path / "tasks").mkdir()
     (tmp_path / "rules").mkdir()
     (tmp_path / "tasks/a.yaml").write_text(TASK)
     (tmp_path / "rules/policy.yaml").write_text(POLICY)
     (tmp_path / "taskctl.toml").write_text('policy = "rules/policy.yaml"\n')
+    track(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -175,6 +175,18 @@ def test_a_commit_of_a_prompt_alone_is_checked(repository: Repository) -> None:
 
 
 @pytest.mark.tools
+def test_a_commit_without_a_prompt_that_it_names_fails(repository: Repository) -> None:
+    task = "version: 1\ntasks:\n  one: {message: {contentFile: ../prompts/one.txt}}\n"
+    repository.write("tasks/one.yaml", task)
+    (repository.folder / "prompts").mkdir()
+    (repository.folder / "prompts/one.txt").write_text("Do it.\n")
+    ran = repository.run("run", "taskctl-validate")
+    assert (ran.returncode, "[TC116]" in ran.stdout) == (1, True), ran.stdout
+    git(repository.folder, "add", "prompts/one.txt")
+    assert repository.run("run", "taskctl-validate").returncode == 0
+
+
+@pytest.mark.tools
 def test_a_data_file_is_not_formatted(repository: Repository) -> None:
     data = "-   {name:   network}\n"
     repository.write("tasks/stacks.data.yaml", data)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fault_server import FaultServer, Habits
+from tests.support.repository import new_repository, track
 from tests.support.sandbox import STATE, TOKEN, Sandbox
 
 PROMPT = """\
@@ -39,8 +40,9 @@ def sandbox(tmp_path: Path) -> Iterator[Desk]:
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         made = Desk(tmp_path / "here", server)
         (made.folder / "tasks" / "prompts").mkdir(parents=True)
-        (made.folder / ".git").mkdir()
+        new_repository(made.folder)
         (made.folder / "tasks" / "prompts" / "offer.md").write_text(PROMPT)
+        track(made.folder)
         yield made
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.model import limits
+from tests.support.repository import new_repository, track
 
 TASK = "version: 1\ntasks:\n  {key}: {{message: Say hello to {key}.}}\n"
 
@@ -23,7 +24,7 @@ TASK = "version: 1\ntasks:\n  {key}: {{message: Say hello to {key}.}}\n"
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with one task, the working directory; `../outside` is next to it."""
     place = tmp_path / "repository"
-    (place / ".git").mkdir(parents=True)
+    new_repository(place)
     (place / "tasks").mkdir()
     (place / "tasks" / "good.yaml").write_text(TASK.format(key="good"))
     (tmp_path / "outside").mkdir()
@@ -89,6 +90,7 @@ def test_a_policy_refers_only_to_itself(
     address, asked = requests
     (repository / "policy.json").write_text(json.dumps(policy).replace("URL", address))
     (repository / "taskctl.toml").write_text('policy = "policy.json"\n')
+    track(repository)
     assert validate(capsys)[:2] == (1, ["policy.json TC503"])
     assert asked == []
 
@@ -110,6 +112,7 @@ def test_a_base_of_references_is_not_fetched(
     address, asked = requests
     (repository / "policy.json").write_text(json.dumps(policy).replace("URL", address))
     (repository / "taskctl.toml").write_text('policy = "policy.json"\n')
+    track(repository)
     assert validate(capsys)[:2] == (1, ["policy.json TC503"])
     assert asked == []
 
@@ -120,6 +123,7 @@ def test_a_policy_may_constrain_a_property_named_ref(
     policy = {"properties": {"$ref": {"type": "string"}}, "$ref": "#/$defs/a", "$defs": {"a": {}}}
     (repository / "policy.json").write_text(json.dumps(policy))
     (repository / "taskctl.toml").write_text('policy = "policy.json"\n')
+    track(repository)
     assert validate(capsys)[:2] == (0, [])
 
 
@@ -157,6 +161,7 @@ def test_a_link_within_the_repository_is_followed(
     (repository / "shared").mkdir()
     (repository / "shared" / "more.yaml").write_text(TASK.format(key="more"))
     (repository / "tasks" / "shared").symlink_to("../shared")
+    track(repository)
     assert validate(capsys)[:2] == (0, [])
 
 
@@ -194,6 +199,9 @@ def test_fmt_rewrites_nothing_through_a_link(
 def test_pipes_and_devices_are_not_read(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (repository / "tasks" / "pipe.yaml").touch()
+    track(repository)
+    (repository / "tasks" / "pipe.yaml").unlink()
     os.mkfifo(repository / "tasks" / "pipe.yaml")
     (repository / "tasks" / "zero.yaml").symlink_to("/dev/zero")
     assert validate(capsys)[:2] == (1, ["tasks/pipe.yaml TC101", "tasks/zero.yaml TC116"])

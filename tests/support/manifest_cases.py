@@ -12,6 +12,7 @@ from pathlib import Path
 from reconciler.manifest.loader import Manifests, load
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
+from tests.support.repository import track
 
 CASES = Path(__file__).parents[1] / "acceptance" / "manifests"
 NAMES = sorted(path.name for path in CASES.iterdir() if path.suffix != ".expect")
@@ -41,7 +42,9 @@ def line(d: Diagnostic) -> str:
 
 
 def loaded(text: str | bytes, folder: Path, name: str = "a.yaml") -> Manifests:
-    """Loads one manifest with this text."""
+    """Loads one manifest with this text. In a repository, all files are added first."""
     content = text.encode("utf-8") if isinstance(text, str) else text
     (folder / name).write_bytes(content)
+    if (folder / ".git").exists():
+        track(folder)
     return load([name], root=folder)

@@ -17,6 +17,7 @@ from reconciler.app import live_events
 from reconciler.cli.main import run
 from reconciler.model import limits
 from tests.support.forked import Forked
+from tests.support.repository import new_repository, track
 from tests.support.sandbox import TOKEN
 from tests.support.skipped_time import skipped_time
 
@@ -51,12 +52,14 @@ MEASURED = "measured"
 def measure(request: pytest.FixtureRequest, tmp_path: Path) -> Measure:
     """Runs commands in an empty repository, which is the test's directory. `lower` replaces
     limits by smaller ones. `bench/limits.py` prints what each command took."""
-    for name in (".git", "tasks", "data"):
+    new_repository(tmp_path)
+    for name in ("tasks", "data"):
         (tmp_path / name).mkdir()
 
     def measure(*arguments: str, **lower: float) -> Measured:
         env = {**os.environ, "PULUMI_ACCESS_TOKEN": TOKEN, "PULUMI_HOME": str(tmp_path / "home")}
         words = [*arguments, "--format", "json"]
+        track(tmp_path)
         with Forked(_measured, words, lower, cwd=tmp_path, env=env) as process:
             out, err = process.communicate()
         assert process.returncode == 0, err

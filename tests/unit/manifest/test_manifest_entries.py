@@ -29,7 +29,6 @@ def load(
     files: dict[str, str] | None = None,
 ) -> Manifests:
     """Loads `tasks/a.yaml`, whose tasks are the YAML `tasks`, next to `data/stacks.csv`."""
-    (folder / ".git").mkdir(exist_ok=True)
     for name, text in {"data/stacks.csv": STACKS, **(files or {})}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -132,7 +131,11 @@ def test_the_same_problem_of_all_tasks_is_reported_once(tmp_path: Path) -> None:
     ("entry", "files", "expected"),
     [
         ("forEach: {s: {file: ../data/no.csv}}", {}, (Code.UNREADABLE_FILE, "prompt", 4, None)),
-        ("forEach: {s: {file: ../../x.csv}}", {}, (Code.OUTSIDE_REPOSITORY, "prompt", 4, None)),
+        (
+            "forEach: {s: {file: ../../x.csv}}",
+            {},
+            (Code.OUTSIDE_REPOSITORY, "prompt-directory", 4, None),
+        ),
         ("forEach: {s: {file: ../.git/x}}", {}, (Code.OUTSIDE_REPOSITORY, "prompt-git", 4, None)),
         ("forEach: {s: {file: /etc/passwd}}", {}, (Code.INVALID_VALUE, "pattern", 4, None)),
         (
@@ -207,7 +210,7 @@ def test_a_link_out_of_the_repository_is_not_read_as_data(tmp_path: Path) -> Non
     (inside / "data").mkdir(parents=True)
     (inside / "data/link.csv").symlink_to(outside)
     found = load(inside, "job:\n  forEach: {s: {file: ../data/link.csv}}\n  message: x")
-    assert told(found) == [(Code.OUTSIDE_REPOSITORY, "prompt", 4, None)]
+    assert told(found) == [(Code.OUTSIDE_REPOSITORY, "prompt-directory", 4, None)]
 
 
 def test_prompts_in_files_are_templates(tmp_path: Path) -> None:

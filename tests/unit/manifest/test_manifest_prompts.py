@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from reconciler.manifest.loader import load
 from reconciler.model.codes import Code
 from reconciler.model.limits import NAMED_FILE_BYTES
 from tests.support.manifest_cases import lines, loaded, only_code
+from tests.support.repository import committed, git, new_repository, track
 
 
 def manifest(contents: str, key: str = "rotate", more: str = "") -> str:
@@ -22,9 +22,10 @@ def manifest(contents: str, key: str = "rotate", more: str = "") -> str:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
-    (folder / ".git").mkdir(parents=True)
+    new_repository(folder)
     (folder / "tasks" / "prompts").mkdir(parents=True)
     (folder / "tasks" / "prompts" / "rotate.md").write_text("Rotate.\n")
+    track(folder)
     return folder
 
 
@@ -91,6 +92,7 @@ def test_parent_folders_within_the_repository_are_allowed(repository: Path) -> N
     (repository / "prompts").mkdir()
     (repository / "prompts" / "shared.md").write_text("\x1b\n")
     (repository / "tasks" / "iam.yaml").write_text(manifest("../prompts/shared.md"))
+    track(repository)
     assert [d.file for d in load([], root=repository).diagnostics] == ["prompts/shared.md"]
     below = load(["iam.yaml"], root=repository / "tasks")
     assert [d.file for d in below.diagnostics] == ["../prompts/shared.md"]
@@ -152,13 +154,12 @@ def test_files_of_git_are_rejected(given: str, repository: Path) -> None:
 
 
 def test_a_linked_work_tree_is_a_repository(tmp_path: Path) -> None:
-    tree, git = tmp_path / "tree", ("git", "-C", str(tmp_path / "main"))
-    who = ("-c", "user.name=me", "-c", "user.email=me@example.com")
-    subprocess.run(["git", "init", "--quiet", str(tmp_path / "main")], check=True)
-    subprocess.run([*git, *who, "commit", "-qm", "x", "--allow-empty"], check=True)
-    subprocess.run([*git, "worktree", "add", "--quiet", str(tree)], check=True)
+    tree, main = tmp_path / "tree", tmp_path / "main"
+    new_repository(main)
+    (main / "p.md").write_text("Rotate.\n")
+    committed(main)
+    git(main, "worktree", "add", "--quiet", str(tree))
     (tree / "tasks").mkdir()
-    (tree / "p.md").write_text("Rotate.\n")
     (tree / "tasks" / "a.yaml").write_text(manifest("../p.md"))
     assert load(["a.yaml"], root=tree / "tasks").diagnostics == ()
     (tmp_path / "p.md").write_text("Rotate.\n")
@@ -189,8 +190,12 @@ def test_prompt_files_work_with_another_working_folder(
 
 
 def test_a_pipe_is_rejected_without_reading(repository: Path) -> None:
+    (repository / "pipe").touch()
+    track(repository)
+    (repository / "pipe").unlink()
     os.mkfifo(repository / "pipe")
-    (found,) = loaded(manifest("pipe"), repository).diagnostics
+    (repository / "a.yaml").write_text(manifest("pipe"))
+    (found,) = load(["a.yaml"], root=repository).diagnostics
     assert (found.code, found.args["reason"]) == (Code.UNREADABLE_FILE, "not a regular file")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.manifest.loader import load
 from reconciler.manifest.policy import Policy, read_policy, shape
+from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.messages import word
 from reconciler.model import limits
 from reconciler.model.codes import Code
@@ -45,7 +46,7 @@ tasks:
 def policy(folder: Path, schema: Any, name: str = "policy.json") -> Policy:
     path = folder / name
     path.write_text(schema if isinstance(schema, str) else json.dumps(schema))
-    return read_policy(path, name, "taskctl.toml")
+    return read_policy(path, name, "taskctl.toml", TrackedFiles())
 
 
 def found(folder: Path, schema: Any, manifest: str = MANIFEST) -> list[str]:
@@ -269,7 +270,7 @@ def test_the_time_of_a_policy_is_limited(
 def test_a_missing_policy_is_an_error(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(ManifestError) as caught:
-            read_policy(path, "none.json", "taskctl.toml")
+            read_policy(path, "none.json", "taskctl.toml", TrackedFiles())
         assert [code(d) for d in caught.value.diagnostics] == ["TC101/policy"]
 
 
