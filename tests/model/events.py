@@ -43,6 +43,8 @@ class Events:
             yield from self._resolve(world)
         if self._setting.removes and not world.processes:
             yield from self._remove(world)
+        if self._setting.accepts and not world.processes:
+            yield from self._accept(world)
         if world.edit + 1 < len(self._setting.manifests) and self._may_edit(world):
             yield "the manifests are edited", world._replace(edit=world.edit + 1)
         yield from self._tick(world)
@@ -159,6 +161,12 @@ class Events:
         state = taskctl.state_of(world.state)
         for ref in state.records if not state.retired else ():
             yield "a record is removed", world._replace(state=writes.remove(world.state, ref))
+
+    def _accept(self, world: World) -> Iterator[Step]:
+        for task in self._setting.manifests[world.edit]:
+            accepted = writes.accept(world.state, task)
+            if accepted != world.state:
+                yield "a prompt is accepted", world._replace(state=accepted)
 
     def _may_edit(self, world: World) -> bool:
         """Whether people make the next edit now. Until an apply has succeeded, they count on every

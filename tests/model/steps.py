@@ -16,7 +16,7 @@ from itertools import product
 
 from tests.model import journal, taskctl, writes
 from tests.model.events import Events, Step, has_twin, taken_over, with_processes
-from tests.model.service import may_apply
+from tests.model.service import listed_ids, may_apply
 from tests.model.world import LISTED, NOTHING, Manifests, Process, Request, Setting, Task, World
 
 
@@ -89,12 +89,28 @@ class Steps:
                 pass
 
     def _read(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
-        planned = taskctl.plan(world, me, self._setting)
+        yield "reads and plans", *self._planned(world, me, ())
+        for lacking in self._lacking(world, me) if self._setting.lacks else ():
+            name = f"reads a list without {', '.join(lacking)}, and plans"
+            yield name, *self._planned(world, me, lacking)
+
+    def _lacking(self, world: World, me: Process) -> set[tuple[str, ...]]:
+        """What lists may lack: their beginning, their end, or everything."""
+        listed = listed_ids(world.tasks, me.who, self._setting)
+        known = writes.known_ids(world.state, me.who)
+        parts = {listed[start:end] for start, end in _ends(len(listed))}
+        is_any = not self._assumed.lists_in_time
+        return {part for part in parts if is_any or not known.isdisjoint(part)}
+
+    def _planned(
+        self, world: World, me: Process, lacking: tuple[str, ...]
+    ) -> tuple[Process | None, World]:
+        planned = taskctl.plan(world, me, self._setting, lacking)
         missed = {*planned.unresolved, *(key for key in me.missed if key not in me.only)}
         after = me._replace(step="does", todo=planned.items, missed=tuple(sorted(missed)))
         if not me.only:
             after = after._replace(listed=planned.listed, compares=planned.compares)
-        yield "reads and plans", after, world
+        return after, world
 
     def _do(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
         item, after = me.todo[0], me._replace(todo=me.todo[1:])
@@ -186,6 +202,13 @@ class Steps:
         marks = [task.mark for task in world.tasks]
         late = [t for t in world.tasks if t.age != LISTED and marks.count(t.mark) > 1]
         return bool(late) and self._assumed.delivers_duplicates_in_time
+
+
+def _ends(count: int) -> Iterator[tuple[int, int]]:
+    """The bounds of what is left out at the beginning or at the end."""
+    for number in range(1, count + 1):
+        yield 0, number
+        yield count - number, count
 
 
 def _idle(process: Process) -> Process:

@@ -14,28 +14,32 @@ from itertools import product
 import pytest
 
 from reconciler.apply import duplicates
+from reconciler.apply.known_tasks import KnownTasks
 from reconciler.model.identity import Identity
+from reconciler.model.task import Inputs
 from reconciler.model.value import replace as replace_value
 from reconciler.model.work import Work
-from reconciler.plan import look_alikes, planner, recovery
+from reconciler.plan import known, look_alikes, planner, recovery
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.plan.recovery import Owners
 from reconciler.plan.rules import Rules
 from reconciler.plan.unrecorded import LookAlike, UnrecordedTasks
 from reconciler.state import ledger
+from reconciler.state.attempt import RetiredTask
 from reconciler.state.ledger import attempts_alone
-from reconciler.state.model import Aged, Attempted, BaselineRead, Closed, Event, State
+from reconciler.state.model import Aged, Attempted, BaselineRead, Closed, Event, Record, State
 from tests.model import journal, taskctl
 from tests.model.properties import steps_of_applies, undisturbed, unfinished, violation
 from tests.model.search import Explored, explore
 from tests.model.service import may_apply
 from tests.model.steps import Steps
-from tests.model.world import ME, SOMEONE, Assumed, Declared, Setting, World
+from tests.model.world import ME, OLD, SOMEONE, Assumed, Declared, Setting, Task, World
 
 TWO, USERS = ("a", "b"), (ME, SOMEONE)
 BEFORE, AFTER = Declared("a", "a", "do a"), Declared("c", "a", "do a", moved_from="a")
 RENAMED = ((BEFORE,), (AFTER,), (Declared("c", "a", "do a"),), (Declared("c", "a", "do more"),))
 REUSED = ((BEFORE,), (AFTER,), (Declared("c", "a", "do a"), Declared("a", "b", "do b")))
+ACCEPTED = tuple((Declared(*made),) for made in ("aaP", "aaQ", "caP", "caQ"))
 DIFFERENT = Setting(TWO, prompts_differ=True, attempts=(1, 1), processes=1)
 
 SMALL = {
@@ -66,6 +70,12 @@ SMALL = {
     "a key that is reused": Setting(
         edits=REUSED, deletes=True, attempts=(2, 1), processes=1, window=1
     ),
+    "a prompt that is accepted": Setting(
+        edits=ACCEPTED, accepts=True, removes=True, attempts=(2,), processes=1, window=1
+    ),
+    "lists that lack tasks": Setting(
+        TWO, existing=1, lacks=True, attempts=(1, 2), processes=1, window=1
+    ),
 }
 """Explored by `make test`."""
 
@@ -91,11 +101,16 @@ LARGE = {
         DIFFERENT, replaces=1, processes=2, attempts=(1, 2), window=1
     ),
     "a record that is removed": Setting(TWO, removes=True, adopts=True, twin=True, processes=1),
-    "another user": Setting(TWO, users=USERS, removes=True, processes=1, window=1),
-    "another user who sees all tasks": Setting(
-        TWO, users=USERS, shared=True, loses=True, processes=1, window=1
+    "another user": Setting(TWO, users=USERS, removes=True, attempts=(2, 1), processes=1, window=1),
+    "another user who sees all tasks": replace(
+        DIFFERENT, users=USERS, shared=True, loses=True, attempts=(1, 2), window=1
     ),
     "a key that is renamed": Setting(edits=RENAMED, users=USERS, deletes=True, window=1),
+    "a prompt that is accepted": Setting(edits=ACCEPTED, users=USERS, accepts=True, removes=True),
+    "lists that lack tasks": Setting(existing=2, lacks=True, removes=True, twin=True, people=True),
+    "lists that lack tasks, two keys": Setting(
+        TWO, prompts_differ=True, existing=1, lacks=True, restores=True, processes=1, window=1
+    ),
     "a key that is reused": Setting(
         edits=REUSED, users=USERS, deletes=True, attempts=(2, 1), processes=1, window=1
     ),
@@ -139,7 +154,17 @@ def _unmoved(_: object, __: object, ___: object, compared: PlannedTask) -> Plann
     return replace_value(compared, action=Action.UNCHANGED)
 
 
-BROKEN: list[tuple[str, object, str, Callable[..., object]]] = [
+def _accepted(known: Record | RetiredTask) -> tuple[Inputs, ...]:
+    """Work is recognized only by the inputs that were accepted."""
+    return (known.inputs,)
+
+
+def _created(known: Record | RetiredTask) -> tuple[Inputs, ...]:
+    """Work is recognized only by the inputs that it was created with."""
+    return (known.created_inputs or known.inputs,)
+
+
+BROKEN: list[tuple[str, object, str, object]] = [
     ("one key", recovery, "time_left", _always(0.0)),  # an attempt has an age
     ("another repository", recovery, "is_same", _always(True)),  # only its mark proves a task
     # A mark belongs to one key.
@@ -151,6 +176,12 @@ BROKEN: list[tuple[str, object, str, Callable[..., object]]] = [
     ("another user", Identity, "same_as", _always(True)),  # what is not visible may exist
     ("a key that is renamed", Rules, "_not_shown", _unmoved),
     ("a key that is reused", Rules, "_not_shown", _unmoved),
+    ("a prompt that is accepted", Record, "versions", property(_accepted)),
+    ("a prompt that is accepted", Record, "versions", property(_created)),
+    ("a prompt that is accepted", RetiredTask, "versions", property(_accepted)),
+    ("a prompt that is accepted", RetiredTask, "versions", property(_created)),
+    ("lists that lack tasks", KnownTasks, "unlisted", _always(None)),
+    ("lists that lack tasks", known, "_is_created_by", _always(False)),
     ("another user who sees all tasks", UnrecordedTasks, "alike", _own_alike),
 ]
 """Rules that leave something out, each with a setting in which that is wrong."""
@@ -159,7 +190,12 @@ APPLIES = 2
 """Undisturbed applies after which each key is recorded or unresolved. The second one plans all keys
 anew, after the first has closed attempts."""
 
-START = World(taskctl.NEW)
+
+def start(setting: Setting) -> list[World]:
+    """The world before the first apply."""
+    marks = [f"2026-11-24T11:57:00.00000{number + 1}Z" for number in range(setting.existing)]
+    old = (Task(f"{mark}#old", OLD, mark, prompt="do other work") for mark in marks)
+    return [World(taskctl.NEW, tuple(old))]
 
 
 def explore_all(setting: Setting) -> Explored[World]:
@@ -171,7 +207,7 @@ def explore_all(setting: Setting) -> Explored[World]:
         left.add(world._replace(processes=()))
         return wrong(world)
 
-    explored = explore([START], Steps(setting), check)
+    explored = explore(start(setting), Steps(setting), check)
     assert explored.violation is None, str(explored)
     steps = steps_of_applies(setting)
     for world in left:
@@ -206,7 +242,7 @@ def test_with_one_prompt_a_removed_key_leaves_its_unreported_duplicate_to_others
     duplicate that no apply has reported is like any task with this prompt, and a person who says
     `--adopt` for another key gives it away."""
     one_prompt = replace(LARGE["a duplicate whose key is removed"], prompts_differ=False)
-    explored = explore([START], Steps(one_prompt), violation(one_prompt))
+    explored = explore(start(one_prompt), Steps(one_prompt), violation(one_prompt))
     assert explored.violation == "b has the task of a"
 
 
@@ -215,7 +251,7 @@ def test_each_assumption_is_needed(name: str) -> None:
     """Without it, and with all others, a key gets a second task or somebody else's, or a duplicate
     is not reported."""
     setting = replace(WITHOUT[name], assumed=replace(Assumed(), **{name: False}))
-    explored = explore([START], Steps(setting), violation(setting))
+    explored = explore(start(setting), Steps(setting), violation(setting))
     assert explored.violation is not None
 
 
@@ -236,11 +272,11 @@ def test_a_broken_rule_is_found(
     setting: str,
     where: object,
     name: str,
-    broken: Callable[..., object],
+    broken: object,
 ) -> None:
     """The small settings are large enough for each rule to matter."""
     monkeypatch.setattr(where, name, broken)
-    explored = explore([START], Steps(SMALL[setting]), violation(SMALL[setting]))
+    explored = explore(start(SMALL[setting]), Steps(SMALL[setting]), violation(SMALL[setting]))
     assert explored.violation is not None
 
 
@@ -271,7 +307,7 @@ def test_a_broken_rule_about_a_replaced_state_is_found(
 ) -> None:
     monkeypatch.setattr(where, name, broken)
     setting = SMALL["a state that is replaced"]
-    explored = explore([START], Steps(setting), violation(setting))
+    explored = explore(start(setting), Steps(setting), violation(setting))
     assert explored.violation == found
 
 

@@ -68,17 +68,19 @@ class Assumed:
 class Setting:
     """What an exploration covers.
 
-    `keys` have the same prompt, unless `prompts_differ`. `edits`: instead of these, the manifests,
-    and what people make of them, in this order. `attempts`: how often each job may be tried.
-    `users`: who may run apply. `shared`: all of them see each other's tasks. `marks`: what the
-    service does to them. `twice`: it may commit a create twice. `twin`: another repository of the
-    same user may create a task with the same prompt. `loses`: the state may be lost; `restores`: it
-    may be set back to an older version; `replaces`: how often a copy of the saved state may replace
-    it under a run; `removes`: a record may be removed with `state rm`. `deletes`: the service may
-    lose a recorded task. `adopts`: an apply may have `--adopt`, also if no state was lost.
-    `people`: someone may resolve the keys that are unresolved. `processes`: how many are alive at
-    once: the one that has the lock, and those that were taken over and do not know it yet. `settle`
-    and `window` are in ticks.
+    `keys` have the same prompt, unless `prompts_differ`. `edits`: instead of these, the
+    manifests, and what people make of them, in this order. `attempts`: how often each job may
+    be tried. `users`: who may run apply. `shared`: all of them see each other's tasks.
+    `existing`: how many other tasks there are before. `lacks`: a list may lack the newest or
+    the oldest tasks, at least one of which is known. `marks`: what the service does to them.
+    `twice`: it may commit a create twice. `twin`: another repository of the same user may
+    create a task with the same prompt. `loses`: the state may be lost; `restores`: it may be
+    set back to an older version; `replaces`: how often a copy of the saved state may replace it
+    under a run; `removes`: a record may be removed with `state rm`. `accepts`: `state accept`
+    may be run. `deletes`: the service may lose a recorded task. `adopts`: an apply may have
+    `--adopt`, also if no state was lost. `people`: someone may resolve the keys that are
+    unresolved. `processes`: how many are alive at once: the one that has the lock, and those
+    that were taken over and do not know it yet. `settle` and `window` are in ticks.
     """
 
     keys: tuple[str, ...] = ("a",)
@@ -86,6 +88,8 @@ class Setting:
     edits: tuple[Manifests, ...] = ()
     users: tuple[str, ...] = (ME,)
     shared: bool = False
+    existing: int = 0
+    lacks: bool = False
     marks: Literal["kept", "cut off", "replaced"] = "kept"
     twice: bool = False
     twin: bool = False
@@ -93,6 +97,7 @@ class Setting:
     restores: bool = False
     replaces: int = 0
     removes: bool = False
+    accepts: bool = False
     deletes: bool = False
     adopts: bool = False
     people: bool = False

@@ -178,6 +178,23 @@ def remove(number: int, ref: TaskRef) -> int:
     return append(number, *edit.rm(state_of(number), ref, at=NOW))
 
 
+def accept(number: int, task: Declared) -> int:
+    """`taskctl state accept KEY`, if the key has a record."""
+    state, made = state_of(number), desired_of(task)
+    if made.ref not in state.records:
+        return number
+    return append(number, *edit.accept(state, made.ref, made.inputs, made.file))
+
+
+@cache
+def known_ids(number: int, who: str) -> frozenset[str]:
+    """The IDs that a user has listed or created."""
+    state, me = state_of(number), IDENTITIES[who]
+    listed = (b.ids for b in state.baselines.values() if me.same_as(b.identity))
+    created = (r.task_id for r in state.records.values() if r.marks and me.same_as(r.identity))
+    return frozenset((*created, *(task_id for ids in listed for task_id in ids)))
+
+
 @cache
 def prompts_of(number: int, job: str) -> frozenset[str]:
     """The prompts by which the task of a job is recognized."""
