@@ -14,7 +14,7 @@ from reconciler.model.diagnostics import Diagnostic, note, warning
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskId, TaskRef, natural
 from reconciler.model.value import replace
-from reconciler.plan.lookup import is_answered, is_comparable, record_of
+from reconciler.plan.lookup import is_answered, is_comparable, moved_ref, record_of
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.selection import covers
@@ -66,6 +66,29 @@ class LostState(NamedTuple):
             for org, recovery in noted.items()
             if recovery.keys or not covers(self.scope, self.options, org)
         }
+
+    def beside(self, selected: Collection[TaskRef]) -> list[DesiredTask]:
+        """The keys whose look-alikes count although they are not `selected`: those without a task
+        and an attempt, if a selected key without a task is in an organization that the state does
+        not know. If the state was lost, such a key may show it."""
+        only = self.organizations or ()
+        missing = [
+            task
+            for task in self.desired
+            if task.ref.org_name in only
+            and task.ref.org_name not in self.state.latest
+            and task.task_id is None
+            and record_of(task, self.state) is None
+            and is_comparable(task, self.state)
+        ]
+        if not any(task.ref in selected for task in missing):
+            return []
+        tried = {attempt.ref for attempt in self.state.attempts.values()}
+        return [
+            task
+            for task in missing
+            if task.ref not in selected and tried.isdisjoint((task.ref, moved_ref(task)))
+        ]
 
     def unanswered(
         self,

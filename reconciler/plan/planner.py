@@ -25,7 +25,8 @@ from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, remove
 from reconciler.plan.lost_state import LostState
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import Periods
-from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.planned import plan_for
 from reconciler.plan.predecessors import Predecessors
 from reconciler.plan.progress import Standing, TaskProgress, is_elsewhere, records_to_check
 from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
@@ -87,6 +88,11 @@ class PlanInputs(Value, frozen=True):
         only = self.organizations
         return LostState(self.desired, self.state, self.options, self.scope, only, adopts)
 
+    def beside(self) -> list[DesiredTask]:
+        """The keys that are compared with existing tasks although they are not selected."""
+        refs = self.selection.refs
+        return [] if refs is None or self.limit is not None else self.lost_state.beside(refs)
+
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or inside one. Without PATHs, all are."""
         names = self.real_names
@@ -114,6 +120,7 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     """What must be read. `clocks` were read before."""
     state, only = inputs.state, inputs.only
     desired = [task for task in inputs.desired if only is None or task.ref in only]
+    desired += inputs.beside()
     asked = lookups(desired, state, identity, inputs.options, clocks, only=only, ages=inputs.ages)
     return Needs(tuple(asked), followed_by(inputs), tuple(_left_by(inputs)))
 
@@ -182,7 +189,7 @@ def make_plan(
         identity=view.identity,
         complete=view.is_complete,
         diagnostics=(
-            *_diagnostics(inputs, view, ordered, left),
+            *_diagnostics(inputs, view, ordered, decided.beside, left),
             *merges(ordered, progress),
             *inputs.lost_state.reports(view, ordered, recovering, decided.recovered),
         ),
@@ -196,10 +203,12 @@ def make_plan(
 
 
 class _Decided(NamedTuple):
-    """`closed`: the marks of attempts that created no task, and that apply is to close. For the
+    """`beside`: those of the keys beside the selected ones that existing tasks may belong to.
+    `closed`: the marks of attempts that created no task, and that apply is to close. For the
     others, see `Plan`."""
 
     tasks: Mapping[TaskRef, PlannedTask]
+    beside: Sequence[PlannedTask]
     closed: Sequence[str]
     recovering: Mapping[str, Recovery]
     recovered: tuple[str, ...]
@@ -229,10 +238,17 @@ def _decide(
     partial = {entry for task in left_out if (entry := task.entry) is not None}
     rules = Rules(state, view, options, owners, claims, requests, undeclared, states, partial)
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
-    alike = look_alikes(tasks.values(), state, view, options, owners, claims)
+    beside = {
+        task.ref: plan_for(task, Action.CREATE, Reason.NEW)
+        for task in inputs.beside()
+        if task.ref not in claims.removed
+    }
+    compared = [*tasks.values(), *beside.values()]
+    alike = look_alikes(compared, state, view, options, owners, claims)
     open_ones = [ref for ref, task in alike.items() if task.action is Action.UNRESOLVED]
     begun = inputs.lost_state.begun()
     recovering = {**state.recovering, **begun}
+    others = [alike.pop(ref) for ref in sorted(beside.keys() & alike, key=natural)]
     tasks |= alike
     tasks |= inputs.lost_state.unanswered(tasks, open_ones, recovering)
     given_up = _given_up(inputs, view, claims)
@@ -245,7 +261,7 @@ def _decide(
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
     ended = inputs.lost_state.recovered(tasks.values(), recovering)
-    return _Decided(tasks, rules.closed, begun, ended)
+    return _Decided(tasks, others, rules.closed, begun, ended)
 
 
 def _is_saved(state: State) -> bool:
@@ -289,6 +305,7 @@ def _diagnostics(
     inputs: PlanInputs,
     view: RemoteView,
     tasks: Sequence[PlannedTask],
+    beside: Sequence[PlannedTask],
     states: Mapping[TaskRef, TaskState],
 ) -> Iterator[Diagnostic]:
     options = inputs.options
@@ -301,7 +318,7 @@ def _diagnostics(
     yield from stopped(tasks)
     tried = {attempt.ref for attempt in inputs.state.attempts.values()}
     missing = {task.ref for task in inputs.desired} - inputs.state.records.keys() - tried
-    yield from open_questions(tasks, missing)
+    yield from open_questions([*tasks, *beside], missing)
     yield from duplicate_warnings(inputs.state.backend, tasks)
     if view.ignored_date is not None:
         yield view.ignored_date

@@ -312,6 +312,39 @@ def test_a_path_or_a_target_recovers_only_what_it_selects(person: Callable[..., 
     assert anna.apply("tasks/one.yaml")[:2] == (0, {"created": 1})
 
 
+@pytest.mark.parametrize("target", ["b", "acme/*d", "*"])
+def test_look_alikes_of_keys_that_are_not_selected_count(
+    person: Callable[..., Person], target: str
+) -> None:
+    anna = person()
+    anna.write(of("a", "b", "c"))
+    assert anna.apply("--target", "?")[:2] == (0, {"created": 3})
+    anna.lose_state()
+    anna.write(of("a", "c", "new-d") | {"b": {"message": "Edited."}})
+    code, done, codes = anna.apply("--target", target)
+    assert (code, {*done}, codes >= {"TC748"}) == (1, {"unresolved"}, True)
+    code, _, err = anna.run("apply", "--yes", "--target", target)
+    assert (code, "state resolve acme/a acme/c --not-created" in err) == (1, True)
+    assert anna.apply("--adopt")[:2] == (0, {"adopted": 2, "unresolved": 2})
+
+
+def test_look_alikes_of_keys_that_are_not_selected_count_only_for_missing_keys(
+    person: Callable[..., Person],
+) -> None:
+    """One of a key with a task, with an answer, or in another organization does not."""
+    anna, sister = person(), person(folder="sister")
+    anna.write(of("a", "b"))
+    sister.write(of("c"))
+    assert anna.apply("--target", "a")[:2] == (0, {"created": 1})
+    assert sister.apply()[:2] == (0, {"created": 1})
+    anna.write(of("a", "b", "c") | {"far": {"message": "Far.", "orgName": "other"}})
+    assert anna.apply("--target", "a") == (0, {}, {"TC858"})
+    assert anna.apply("--target", "b")[:2] == (1, {"unresolved": 1})
+    assert anna.apply("--target", "far")[:2] == (0, {"created": 1})
+    assert anna.run("state", "resolve", "c", "--not-created")[0] == 0
+    assert anna.apply("--target", "b")[:2] == (0, {"created": 1})
+
+
 def test_a_rollout_is_recovered_before_its_pilot_holds_the_rest(
     person: Callable[..., Person],
 ) -> None:
