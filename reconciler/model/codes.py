@@ -118,7 +118,7 @@ class Code(StrEnum):
     RECOVERING = "TC637"
     NOT_A_SAVED_PLAN = "TC650"
     SAVED_PLAN_DAMAGED = "TC651"
-    SAVED_PLAN_NEWER = "TC652"
+    SAVED_PLAN_VERSION = "TC652"
     SAVED_PLAN_STALE = "TC653"
 
     # Service and identity

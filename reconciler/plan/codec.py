@@ -29,7 +29,7 @@ from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
 T = TypeVar("T", DesiredTask, Record, Attempt)
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SAVED_KIND = "taskctl-saved-plan"
 
 _SHOWN = ("approvalMode", "createdAt", "createdBy", "name", "permissionMode")
@@ -144,9 +144,9 @@ def _check_kind(whole: Mapping[str, Raw], file: str) -> None:
         raise _refused(Code.NOT_A_SAVED_PLAN, file, "kind")
     if version < 1:
         raise _refused(Code.SAVED_PLAN_DAMAGED, file, "formatVersion")
-    if version > FORMAT_VERSION:
-        known = FORMAT_VERSION
-        raise _refused(Code.SAVED_PLAN_NEWER, file, "", format=version, known=known, by=made_by)
+    if version != FORMAT_VERSION:
+        case, known = ("older" if version < FORMAT_VERSION else ""), FORMAT_VERSION
+        raise _refused(Code.SAVED_PLAN_VERSION, file, case, format=version, known=known, by=made_by)
 
 
 def _refused(code: Code, file: str, case: str = "", **facts: Arg) -> TaskctlError:

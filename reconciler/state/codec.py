@@ -31,7 +31,7 @@ from reconciler.system.memory import collection_paused
 
 T = TypeVar("T")
 
-VERSION = 3
+VERSION = 4
 """Of the state file, the journal, and the head of a shared state, which contain the same values."""
 
 _SAME = (

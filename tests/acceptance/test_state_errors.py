@@ -235,7 +235,7 @@ def test_migrate_prints_how_to_use_the_new_location(clone: Clone) -> None:
 
 def test_an_input_of_push_that_is_no_copy_is_not_to_be_moved_aside(clone: Clone) -> None:
     clone.must("state", "init", "git:origin")
-    for text in ("", "{", '{"version": 3}'):
+    for text in ("", "{", '{"version": 4}'):
         (clone.folder / "bad.json").write_text(text)
         code, said = clone.refused("state", "push", "bad.json", "--state", "git:origin")
         assert (code, "taskctl state pull" in said) == (Code.STATE_EDIT, True), said

@@ -17,7 +17,7 @@ from tests.support.state_samples import BACKEND, attempt, empty, record
 
 GOLDEN = """\
 {
-  "checksum": "862a76ba",
+  "checksum": "1bfd4e03",
   "attempts": {
     "2026-11-24T12:00:00.000001Z": {
       "digest": "sha256:b4f275cb85be8e7029b3bf23d2406fb284d1fc337eb3ec0de3c2b8cdcf04323f",
@@ -68,7 +68,7 @@ GOLDEN = """\
       "taskId": "id-0"
     }
   },
-  "version": 3
+  "version": 4
 }
 """
 

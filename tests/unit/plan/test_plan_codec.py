@@ -218,7 +218,8 @@ BAD = {
     "a plan document": (dump(view_of(PLAN).document(AS_WRITTEN)).encode(), NOT_ONE, "document"),
     "an apply document": (b'{"formatVersion": 1, "tasks": []}', NOT_ONE, "document"),
     "another kind": (edited(lambda w: w.update(kind="x")), NOT_ONE, "kind"),
-    "newer": (edited(lambda w: w.update(formatVersion=2, new=1)), Code.SAVED_PLAN_NEWER, ""),
+    "newer": (edited(lambda w: w.update(formatVersion=9, new=1)), Code.SAVED_PLAN_VERSION, ""),
+    "older": (edited(lambda w: w.update(formatVersion=1)), Code.SAVED_PLAN_VERSION, "older"),
     "no version": (edited(lambda w: w.update(formatVersion=True)), DAMAGED, ""),
     "a part missing": (
         with_checksum(edited(lambda w: (w.pop("checksum"), w.pop("plan")))),

@@ -35,7 +35,7 @@ def journal_file(tmp_path: Path) -> Iterator[JournalFile]:
 
 TEXT = [
     b'{"backend":"https://api.example.com","id":"0123456789abcdef",%b}'
-    % b'"lineage":"5f0c1b9de2a74a6f8f3b7d1c9a04e6b2","state":"","version":3',
+    % b'"lineage":"5f0c1b9de2a74a6f8f3b7d1c9a04e6b2","state":"","version":4',
     b'{"event":"closed","mark":"2026-11-24T11:59:59.999001Z","reason":"refused"}',
 ]
 
