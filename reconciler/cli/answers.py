@@ -7,21 +7,18 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from reconciler.app.context import Context
 from reconciler.app.named_tasks import record_of_id
+from reconciler.cli.suggestions import Suggestions
 from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.identity import Identity
 from reconciler.model.shell import is_task_id, key_word, shell_word
 from reconciler.model.wire import console_url
+from reconciler.state.model import Record
 from reconciler.system.git import run_git
-
-if TYPE_CHECKING:
-    from reconciler.app.context import Context
-    from reconciler.cli.suggestions import Suggestions
-    from reconciler.model.identity import Identity
-    from reconciler.state.model import Record
 
 _COMMANDS = tuple(f"taskctl {action} " for action in ("approve", "reject", "say", "cancel"))
 GITLAB = ".gitlab-ci.yml"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.cli.options import UsageError, option
+from reconciler.model.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from reconciler.app.respond import Responses
     from reconciler.cli.console.output import Output
-    from reconciler.model.diagnostics import Diagnostic
 
 REQUEST = option("--request", metavar="ID", help="The request to answer; required with --yes.")
 

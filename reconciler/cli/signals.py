@@ -8,10 +8,9 @@ import sys
 import threading
 from contextlib import AbstractContextManager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from reconciler.system.clock import Stop
+from reconciler.system.clock import Stop
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -30,8 +29,6 @@ class Interrupts(AbstractContextManager["Stop"]):
 
     def __init__(self, message: str, result: str = "") -> None:
         self._message, self._result = message.encode(), result.encode()
-        from reconciler.system.clock import Stop  # not for `write_whole`
-
         self._stop = Stop()
         self._before: dict[int, Any] = {}
 

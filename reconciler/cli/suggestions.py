@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from reconciler.app.plan_file import is_plan_file
 from reconciler.cli.options import PLAN_NAMES
 from reconciler.model.shell import shell_word
 
@@ -76,8 +77,6 @@ class Suggestions:
 
     def _paths(self) -> Iterator[str]:
         """The PATHs of this run, unless they are a saved plan."""
-        from reconciler.app.plan_file import is_plan_file  # few suggestions have PATHs
-
         folder = Path(str(self.given.get("directory") or "."))
         paths = self.given.get("paths") or ()
         yield from (path for path in paths if not is_plan_file(folder / path))

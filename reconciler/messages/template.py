@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from reconciler.model.paths import quoted
 from reconciler.model.remarks import Arg
 from reconciler.model.shell import WORDS, command_line
+from reconciler.model.task_state import TaskState
 
 
 class Hint(NamedTuple):
@@ -117,8 +118,6 @@ def _standing(state: str, seconds: str) -> str:
 
 
 def _label(state: str) -> str:
-    from reconciler.model.task_state import TaskState  # few messages need it
-
     return next(each.label for each in TaskState if each == state)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
+from reconciler.app.apply import ApplyWaitReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import word_remarks
@@ -23,9 +23,6 @@ from reconciler.render.style import Style, listed
 from reconciler.render.task_view import LABELS, TaskView, view_of_task
 from reconciler.render.values import hint_rows
 from reconciler.render.view import Count, ReportView
-
-if TYPE_CHECKING:
-    from reconciler.app.apply import ApplyWaitReport
 
 
 class ApplyView(ReportView):

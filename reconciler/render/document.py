@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.messages import word
 from reconciler.messages.commands import AS_WRITTEN, Commands
+from reconciler.messages.template import Words
+from reconciler.model.budget import Outlook
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
 
 if TYPE_CHECKING:
-    from reconciler.messages.template import Words
-    from reconciler.model.budget import Outlook
     from reconciler.plan.plan import Change
 
 FORMAT_VERSION = 1

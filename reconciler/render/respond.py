@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from reconciler.app.respond import Response
 from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render import safe
 from reconciler.render.document import json_document
 
 if TYPE_CHECKING:
-    from reconciler.app.respond import Response
     from reconciler.messages.commands import Commands
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from reconciler.app.results import ResultsReport
 from reconciler.messages import word
 from reconciler.messages.commands import Commands
 from reconciler.messages.template import Hint, Words
@@ -29,9 +29,6 @@ from reconciler.render.task_view import TaskView, merged, view_of_task
 from reconciler.render.view import Count, ReportView
 from reconciler.tasks.results import ListedPullRequest, OtherTask, first_line, result_of
 from reconciler.tasks.status import TaskStatus, by_state, count_in, counts, open_requests
-
-if TYPE_CHECKING:
-    from reconciler.app.results import ResultsReport
 
 _LEVELS = {0: None, 1: Severity.ERROR, 2: Severity.WARNING, 3: Severity.WARNING}
 """By exit code."""

@@ -262,13 +262,37 @@ def heavy_of(modules: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules} & HEAVY
 
 
+def ours_of(modules: set[str]) -> set[str]:
+    return {name.removeprefix("reconciler.") for name in modules if name.startswith("reconciler.")}
+
+
+def test_version_imports_only_the_command_line() -> None:
+    modules = loaded(ROOT, "--version")
+    assert not heavy_of(modules) | {"msgspec", "click.shell_completion"} & modules
+    assert {name.partition(".")[0] for name in ours_of(modules)} == {"cli", "model", "render"}
+
+
 @pytest.mark.parametrize(("manifest", "expands"), [("drift-report", False), ("cost-review", True)])
 def test_validate_imports_little(manifest: str, *, expands: bool) -> None:
     modules = loaded(ROOT, "validate", f"examples/tasks/{manifest}.yaml")
     assert not heavy_of(modules)
-    ours = {name.removeprefix("reconciler.") for name in modules if name.startswith("reconciler.")}
+    ours = ours_of(modules)
     assert not [name for name in ours if name.startswith(OTHER_COMMANDS)]
     assert ("manifest.expand.entries" in ours) is expands
+
+
+def test_a_plan_without_changes_imports_neither_apply_nor_what_explains(tmp_path: Path) -> None:
+    manifest = tmp_path / "a.tasks.yaml"
+    text = "version: 1\norgName: acme\ntasks: {a: {message: finishing}}\n"
+    manifest.write_text(text)
+    loaded(tmp_path, "apply", "--yes", "--backend", "local")
+    unused = {
+        *("asyncio", "deepdiff", "html", "jsonschema", "waitress"),
+        *("reconciler.apply.loop", "reconciler.cli.console.progress", "reconciler.importing"),
+    }
+    assert not unused & loaded(tmp_path, "plan", "--backend", "local")
+    manifest.write_text(text.replace("finishing", "finishing, approvalMode: auto"))
+    assert "deepdiff" in loaded(tmp_path, "plan", "--backend", "local")
 
 
 def test_status_parses_only_manifests_that_may_expect_something(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.help import printing_command
+from reconciler.system.resources import schema_text
 
 SCHEMAS = (
     *("manifest", "state"),
@@ -33,6 +34,4 @@ def command(name: str) -> str:
     An editor with yaml-language-server uses the schema for manifests that begin with
     `# yaml-language-server: $schema=PATH`.
     """
-    from reconciler.system.resources import schema_text
-
     return schema_text(name)

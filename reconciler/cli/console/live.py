@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from reconciler.cli.console.terminal import FOOT, write_stderr
+from reconciler.messages.remarks import note_text
 from reconciler.model.remarks import Arg
 from reconciler.remote.exchange import RequestInFlight
 from reconciler.render import cells, safe
@@ -138,8 +139,6 @@ class WaitNotes:
             write_stderr(self._text(*waiting) + "\n")
 
     def _text(self, request: RequestInFlight, seconds: float) -> str:
-        from reconciler.messages.remarks import note_text
-
         facts: dict[str, Arg] = {"request": request.name, "seconds": int(seconds)}
         facts |= {"tries": request.tries, "why": request.why}
         return safe.line(note_text("no_answer.failed" if request.why else "no_answer", facts))

@@ -18,9 +18,11 @@ from reconciler.cli.console.terminal import (
     wants_links,
     write_stderr,
 )
+from reconciler.cli.signals import Interrupts, write_whole
 from reconciler.messages.commands import AS_WRITTEN, Commands
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order, limited
 from reconciler.model.remarks import Arg
+from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.render import BASIC_FORMATS, WITHOUT_DIAGNOSTICS, Report, render, safe
 from reconciler.render.style import Style
@@ -29,7 +31,6 @@ from reconciler.system.clock import Stop, SystemClock
 if TYPE_CHECKING:
     from reconciler.app.apply import ApplyWaitReport
     from reconciler.cli.console.live import WaitNotes
-    from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
     from reconciler.remote.exchange import InFlight
     from reconciler.tasks.events import Approval
@@ -111,8 +112,6 @@ class Output:
         """Writes a result that contains diagnostics: once nothing else can fail."""
         if self.has_result or self.options.format in WITHOUT_DIAGNOSTICS:
             return
-        from reconciler.cli.signals import write_whole
-
         self.has_result = True
         if self._document is not None:
             from reconciler.render.document import dump
@@ -168,8 +167,6 @@ class Output:
 
     def _document_whole(self, text: str) -> None:
         """The same, but a signal does not cut it off."""
-        from reconciler.cli.signals import write_whole
-
         self.has_result = True
         FOOT.remove()
         write_whole(text)
@@ -275,7 +272,6 @@ class Output:
             self._notes.start()
 
     def interruptible(self, note: str, last: Report | None = None) -> AbstractContextManager[Stop]:
-        from reconciler.cli.signals import Interrupts
         from reconciler.messages.remarks import note_text
 
         message = "" if self.options.quiet else f"\n{note_text(note, {})}\n"

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
@@ -23,10 +23,6 @@ from reconciler.render import safe
 from reconciler.render.status import status_rows
 from reconciler.render.style import Palette, Style
 from reconciler.tasks.status import TaskStatus
-
-if TYPE_CHECKING:
-    from reconciler.model.task import TaskRef
-
 
 MANY = 20
 """The smallest number of tasks per line of progress."""

@@ -9,7 +9,9 @@ from reconciler.messages.remarks import phrase
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
+from reconciler.render.document import Document
 from reconciler.render.markdown_text import span
+from reconciler.render.plan.document import plan_document
 from reconciler.render.plan.items import COUNTED, EntryView, fold_entries
 from reconciler.render.plan.summary import (
     budget_lines,
@@ -21,13 +23,13 @@ from reconciler.render.plan.summary import (
     who,
 )
 from reconciler.render.plan.tasks import meaning, order, planned_views
+from reconciler.render.plan.text import plan_rows
 from reconciler.render.style import Style, labelled
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
 
 if TYPE_CHECKING:
     from reconciler.messages.commands import Commands
-    from reconciler.render.document import Document
 
 
 class PlanView(ReportView):
@@ -39,13 +41,9 @@ class PlanView(ReportView):
         self.target = plan_target(plan)
 
     def rows(self, style: Style) -> Iterable[str]:
-        from reconciler.render.plan.text import plan_rows
-
         return plan_rows(self.plan, style)
 
     def document(self, commands: Commands) -> Document:
-        from reconciler.render.plan.document import plan_document
-
         return plan_document(self.plan, commands)
 
     def summary(self) -> str:
