@@ -83,7 +83,8 @@ class Lookup(Value, frozen=True):
     `foreign`: whether attempts of other identities are open. Only the newest tasks are searched for
     theirs, since their baselines may not be visible.
     `limit`: the maximum number of tasks to read for `missing` alone; None: no limit.
-    `settings`: the distinct fixed settings of `missing`.
+    `settings`: the distinct fixed settings of `missing`; None: of any, as all unrecorded tasks are
+    shown.
     `recorded`: the IDs of tasks that have or had a key, `named` those that manifests name.
     `creates`: whether a task may be created, so that the list is read even if nothing is searched:
     apply needs its newest tasks.
@@ -99,7 +100,7 @@ class Lookup(Value, frozen=True):
     first_messages: frozenset[str] = frozenset()
     creates: bool = False
     missing: tuple[DesiredTask, ...] = ()
-    settings: tuple[tuple[object, ...], ...] = ()
+    settings: tuple[tuple[object, ...], ...] | None = ()
     attempts: tuple[Attempt, ...] = ()
     foreign: bool = False
     attempt_depths: frozenset[Depth] = frozenset()
@@ -129,7 +130,7 @@ class Lookup(Value, frozen=True):
             return True
         if task.id in self.named or not self.missing or self.adopt_depth.excludes(task.id, seen):
             return False
-        return _settings(task.raw) in self.settings
+        return self.settings is None or _settings(task.raw) in self.settings
 
     def may_be_attempted(self, task: RemoteTask, seen: Collection[str]) -> bool:
         """Whether one of the attempts may have created this task."""
@@ -216,11 +217,12 @@ def _lookup(
     if not (missing or attempts or removed):
         return lookup
     recorded, named = known()
+    is_recovered = options.adopt or org_name in state.recovering
     return replace(
         lookup,
         first_messages=frozenset(removed | by_response),
         missing=tuple(missing),
-        settings=tuple({_settings(task.inputs) for task in missing}),
+        settings=None if is_recovered else tuple({_settings(task.inputs) for task in missing}),
         attempts=tuple(own),
         foreign=len(own) < len(attempts),
         attempt_depths=frozenset(Depth.of(state.baseline_of(attempt)) for attempt in own),
