@@ -122,7 +122,8 @@ def open_questions(
 ) -> Iterator[Diagnostic]:
     """A warning about all keys that existing tasks of this user may belong to, another about those
     of other users, and another about keys that were not compared with all tasks, with the
-    answers. `missing` are the keys without a task."""
+    answers; not about keys that have a record. `missing` are the keys without a task."""
+    tasks = [t for t in tasks if "lookAlike.replaces" not in {r.case for r in t.remarks}]
     found = [task for task in tasks if task.is_look_alike]
     if own := [task for task in found if task.candidate is not None]:
         is_recurring = any(t.generated is not None and t.generated.period for t in own)

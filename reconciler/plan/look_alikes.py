@@ -25,7 +25,7 @@ from reconciler.plan.recovery import Found, Owners, Unresolved, Verdict, Wait
 from reconciler.plan.unrecorded import LookAlike, UnrecordedTasks
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import RetiredTask
-from reconciler.state.model import State
+from reconciler.state.model import Record, State
 
 Span = tuple[datetime, datetime]
 """When a task of a period can have been created."""
@@ -93,6 +93,8 @@ def look_alikes(
     unresolved = map(_Open(view, state.backend, used, open_pairs, keys).unresolved, left)
     decided |= {planned.ref: planned for planned in unresolved if planned is not None}
     for create in creates:
+        if create.record is not None and create.ref in decided:
+            decided[create.ref] = _beside(create.record, decided[create.ref])
         found, task = chosen.get(create.ref), create.desired
         if found is not None and task is not None:
             adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
@@ -189,12 +191,16 @@ def _case(similar: LookAlike) -> str:
     return "unsure.redacted" if REDACTED in similar.message.text else "unsure.entities"
 
 
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far the service's clock may be behind when a task is created at the start of its period."""
+
+
 def _span(task: DesiredTask, settle_time: timedelta) -> Span | None:
     """When the task of its period can have been created; None for tasks without a period."""
     origin = task.origin
     if origin is None or origin.begins is None or origin.ends is None:
         return None
-    return origin.begins, origin.ends + settle_time
+    return origin.begins - _CLOCKS_DIFFER, origin.ends + settle_time
 
 
 def _paired(
@@ -238,6 +244,22 @@ def _in_place_of(create: PlannedTask, adopted: PlannedTask) -> PlannedTask:
         return replace(adopted, record=old)
     remarks = (*adopted.remarks, remark("attempt.replaces", old=old.task_id))
     return replace(adopted, record=old, remarks=remarks)
+
+
+_RESOLVES = frozenset(
+    {"lookAlike.several", "lookAlike.unclear", "lookAlike.removed", "unsure.task"}
+)
+"""The cases of the remarks whose commands are those for a key without a record."""
+
+
+def _beside(record: Record, planned: PlannedTask) -> PlannedTask:
+    """An unresolved key that has a record, whose new task may exist already."""
+    known = [about for about in planned.remarks if about.case not in _RESOLVES]
+    ids = (about.facts.get("task_id") for about in planned.remarks)
+    task_id = planned.task_id or next((found for found in ids if found), "TASK_ID")
+    facts: dict[str, Arg] = {"old": str(record.ref), "task_id": task_id}
+    how = remark("lookAlike.replaces", **facts, ref=str(planned.ref))
+    return replace(planned, remarks=(*known, how))
 
 
 class _Open(NamedTuple):

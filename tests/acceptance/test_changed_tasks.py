@@ -345,11 +345,26 @@ def test_a_look_alike_replaces_once(place: LiveTasks) -> None:
     message = {"type": "user_message", "content": "asking work"}
     body = {"message": message, "approvalMode": "manual"}
     other = place.api.call("POST", place.api.tasks, body).json["taskId"]
-    assert place.run("apply", "--yes", "--replace", f"a={old}")[0] == 1
-    assert place.run("state", "rm", "a")[0] == 0
-    assert place.run("state", "resolve", "a", "--task-id", other)[0] == 0
+    failed = place.document("apply", "--yes", "--replace", f"a={old}")
+    assert "TC748" not in {d["code"] for d in failed["diagnostics"]}
+    planned = place.document("plan", "--replace", f"a={old}")["tasks"]
+    (task,) = [task for task in planned if task["key"] == "a"]
+    commands = ["taskctl state rm acme/a", f"taskctl state resolve acme/a --task-id {other}"]
+    assert commands_of(task) == commands
+    for command in commands:
+        assert place.run(*command.split()[1:])[0] == 0
     assert place.document("apply", "--yes")["tasks"] == []
     assert place.task_id("a") == other
+
+
+def test_a_look_alike_is_replaced_with_another_task(place: LiveTasks) -> None:
+    """If it belongs to another repository, `adopt: false` says so."""
+    old = place.task_id("a")
+    message = {"type": "user_message", "content": "asking work"}
+    place.api.call("POST", place.api.tasks, {"message": message, "approvalMode": "manual"})
+    place.write({"a": "asking work", "b": "finishing"}, approvalMode="manual", adopt=False)
+    assert place.run("apply", "--yes", "--replace", f"a={old}")[0] == 0
+    assert place.task_id("a") != old
 
 
 def test_a_task_of_another_user_is_not_called_gone_when_replaced(

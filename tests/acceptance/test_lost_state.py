@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -440,6 +440,34 @@ def test_an_answer_for_a_monthly_entry_counts_for_later_months(
     assert anna.apply()[:2] == (0, {"created": 1})
     now[0] = datetime(2026, 3, 15, tzinfo=UTC)
     assert anna.apply() == (0, {"created": 1}, set())
+
+
+def test_unrecorded_tasks_with_other_settings_are_listed(person: Callable[..., Person]) -> None:
+    anna = person()
+    anna.write(of("a") | of("b", planMode=True))
+    assert anna.apply()[0] == 0
+    ids = anna.ids()
+    anna.lose_state()
+    anna.write(of("a") | {"b": {"message": "Edited."}})
+    _, _, err = anna.run("apply", "--adopt", "--yes")
+    assert ids["b"] in err
+
+
+@pytest.mark.parametrize("seconds", [1, 59, 61])
+def test_a_task_of_a_period_that_began_by_the_machines_clock(
+    person: Callable[..., Person], seconds: int
+) -> None:
+    """The clocks of the service and of this machine differ. The task of the month before is none of
+    this month's."""
+    anna, now = person(), [datetime(2026, 2, 1, tzinfo=UTC) - timedelta(seconds=seconds)]
+    anna.monkeypatch.setattr(SystemClock, "now", lambda _: now[0])
+    anna.write({"other": {"message": "Review."}})
+    assert anna.apply()[:2] == (0, {"created": 1})
+    anna.lose_state()
+    now[0] = datetime(2026, 2, 1, 0, 5, tzinfo=UTC)
+    anna.write({"review": {"every": "month", "message": "Review."}})
+    expected = {"unresolved": 1} if seconds < 60 else {"created": 1}
+    assert anna.apply()[1] == expected
 
 
 def test_an_answer_counts_until_the_key_has_a_task(here: InProcess) -> None:

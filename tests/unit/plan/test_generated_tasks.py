@@ -118,7 +118,8 @@ IN = datetime(2026, 11, 10, tzinfo=UTC)
     [
         (IN, "lookAlike"),
         (datetime(2026, 11, 1, tzinfo=UTC), "lookAlike"),
-        (datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC), "new"),
+        (datetime(2026, 10, 31, 23, 59, tzinfo=UTC), "lookAlike"),
+        (datetime(2026, 10, 31, 23, 58, 59, tzinfo=UTC), "new"),
         (datetime(2026, 12, 1, 0, 2, 30, tzinfo=UTC), "lookAlike"),
         (datetime(2026, 12, 1, 0, 2, 31, tzinfo=UTC), "new"),
     ],
