@@ -33,6 +33,7 @@ from reconciler.model.value import replace
 from reconciler.plan.options import flag_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
+from reconciler.plan.replacement import exactly
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import TaskStatus, exit_code
 
@@ -134,7 +135,9 @@ class _LaterWaves:
         plan: Plan,
         wave: Wave,
     ) -> None:
-        self._ctx, self._space, self._request, self._options = ctx, space, request, options
+        # What this run creates, it never retries.
+        self._ctx, self._space = ctx, replace(space, options=exactly(plan))
+        self._request, self._options = request, options
         self._applied, self._wave = applied, wave
         self._statuses: tuple[TaskStatus, ...] = ()
         self._refs = tuple(task.ref for task in plan.tasks if task.desired is not None)

@@ -255,16 +255,22 @@ class Planning:
         now = self._ctx.now()
         return {status.ref: _task_progress(status, now) for status in statuses}
 
-    def _read_states(self, records: Sequence[Record]) -> dict[TaskRef, TaskState]:
+    def _read_states(self, tasks: Sequence[Followed]) -> dict[TaskRef, TaskState]:
         """By key, without those that cannot be read."""
+        known = {ref: progress.state for ref, progress in self.progress.items()}
+        records = [task.record for task in tasks if task.record.ref not in known]
+        expected = {task.record.ref: task.expect for task in tasks if task.expect is not None}
+        statuses = self._evaluation.of_all(self._read_each(records), expected)
+        return known | {status.ref: status.state for status in statuses}
+
+    def _read_each(self, records: Sequence[Record]) -> Sequence[TaskStatus]:
         if not records:
-            return {}
+            return ()
         try:
-            statuses = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
+            return self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
         except RemoteError:
             apart = ([record] for record in records) if len(records) > 1 else ()
-            return {ref: state for each in apart for ref, state in self._read_states(each).items()}
-        return {status.ref: status.state for status in statuses}
+            return [status for each in apart for status in self._read_each(each)]
 
     def _careless(self, plan: Plan) -> Iterator[Diagnostic]:
         """A warning for each unfinished task that is less restricted than its manifest. Whether an

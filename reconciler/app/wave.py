@@ -37,6 +37,7 @@ from reconciler.plan.digest import plan_digest, refuse_unexpected
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
+from reconciler.plan.replacement import exactly
 from reconciler.plan.selection import covers
 from reconciler.state.attempt import Baseline
 from reconciler.state.edit import mark_done, update_declared
@@ -91,7 +92,7 @@ class Applied(Value, frozen=True):
 class Wave:
     """One wave, from the plan to the saved state. `follows`: the keys of a later wave, which were
     confirmed before the first one; None for the first. `progress` is that of the tasks that held
-    ones wait for, as of the plan."""
+    ones wait for, as of the plan, without those that were replaced."""
 
     def __init__(
         self,
@@ -109,10 +110,12 @@ class Wave:
         self._compared: Mapping[str, Baseline] = {}
         self._answers: list[Event] = []
         self._seen: list[RemoteTask] = []
+        self._replaced: set[TaskRef] = set()
 
     @property
     def progress(self) -> Mapping[TaskRef, TaskProgress]:
-        return self._planning.progress
+        read = self._planning.progress
+        return {ref: read[ref] for ref in read.keys() - self._replaced}
 
     @cached_property
     def awaited(self) -> frozenset[TaskRef]:
@@ -153,6 +156,7 @@ class Wave:
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
         with ui.interruptible("stopping", last) as stop:
             report = self._execute(plan, stop)
+        self._replaced = {task.ref for task in report.tasks if task.replaced}
         report = replace(
             report,
             diagnostics=(
@@ -285,7 +289,7 @@ class Wave:
         loop = Loop(
             apply_ctx,
             Executor(apply_ctx, ctx.connection.parallelism),
-            partial(self._replan, plan.options, apply_ctx.baselines),
+            partial(self._replan, exactly(plan), apply_ctx.baselines),
             progress.waiting,
             plan.options.max_creates,
         )

@@ -64,6 +64,12 @@ def time(value: str) -> datetime:
     return moment
 
 
+def _retried_key(value: str) -> str:
+    if not value or "=" in value:
+        raise UsageError("retry", value=value)
+    return value
+
+
 def _replaced_key(value: str) -> str:
     name, equals, task_id = value.partition("=")
     if not name or (equals and (not task_id or set(name) & set("*?["))):
@@ -172,6 +178,15 @@ PLAN = [
         "it is still the current task of KEY. Repeatable.",
     ),
     option(
+        "--retry",
+        multiple=True,
+        type=_retried_key,
+        metavar="KEY|GLOB",
+        shell_complete=completion.keys,
+        help="Create a new task for each of these keys whose current task has ended without "
+        "success: failed, unmet, cancelled or stopped. Repeatable.",
+    ),
+    option(
         "--max-creates",
         type=click.IntRange(min=0),
         metavar="N",
@@ -239,10 +254,10 @@ def plan_options_of(ctx: click.Context) -> PlanOptions:
     from reconciler.plan.options import PlanOptions
 
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
-    for name in ("allow_recreate", "target", "replace"):
+    for name in ("allow_recreate", "target", "replace", "retry"):
         own[name] = tuple(sorted(set(own[name])))
     options = PlanOptions(**own)
-    for name in ("allow_recreate", "replace", "update", "wait") if options.adopt else ():
+    for name in ("allow_recreate", "replace", "retry", "update", "wait") if options.adopt else ():
         if getattr(options, name):
             raise UsageError("exclusive", option="--adopt", other=f"--{name.replace('_', '-')}")
     return options

@@ -7,7 +7,7 @@ limited to some of them: `--target` never bypasses a hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from reconciler.model.codes import Code
@@ -55,20 +55,22 @@ class HoldRules:
         self._recurring, self._removed = recurring, removed
         self._over: set[TaskRef] = set()
 
-    def held_tasks(self) -> dict[TaskRef, PlannedTask]:
+    def held_tasks(self, retried: Collection[TaskRef] = ()) -> dict[TaskRef, PlannedTask]:
         """Holds the planned creates that have to wait. Only generated tasks and those with `after`
-        are looked at: a reason to hold others needs a wider filter."""
+        are looked at: a reason to hold others needs a wider filter. `retried`: keys that get
+        another task because theirs has failed."""
         missing = {
             ref: task.desired
             for ref, task in self._tasks.items()
-            if task.action is Action.CREATE
+            if (task.action is Action.CREATE or ref in retried)
             and task.desired is not None
             and (task.desired.origin or task.desired.after)
         }
         if not missing:
             return {}
-        by_others = dict(self._overlapping(missing.values()))
-        by_others |= self._following(missing.values())
+        first = [task for ref, task in missing.items() if ref not in retried]
+        by_others = dict(self._overlapping(first))
+        by_others |= self._following(first)
         while True:  # a task that has stopped can stop others, of a rollout too
             found = self._with_stopped({**by_others, **self._rolled_out(missing, by_others)})
             stopped = {ref: task for ref, task in found.items() if ref in by_others}
@@ -148,6 +150,8 @@ class HoldRules:
             others = [Member(k.ref, self._progress_of(k)) for k in rollouts.others(file, entry)]
             for ref, why in held(origin.rollout, members, others).items():
                 planned[ref] = self._held(missing[ref], why.reason, why.waits_for)
+                if (record := self._tasks[ref].record) is not None:
+                    planned[ref] = replace(planned[ref], record=record, task_id=record.task_id)
         return planned
 
     def _member(
@@ -161,6 +165,7 @@ class HoldRules:
             self._standing.of(task),
             is_pilot=task.origin is not None and task.origin.is_pilot,
             is_selected=task.ref in missing,
+            is_again=task.ref in missing and self._tasks[task.ref].action is Action.REPLACE,
             is_held=task.ref in by_others,
             is_stuck=_has_stopped(by_others.get(task.ref)),
         )

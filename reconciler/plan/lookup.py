@@ -238,7 +238,8 @@ def _new(
     tasks: Iterable[tuple[DesiredTask, Record | None]], options: PlanOptions
 ) -> list[DesiredTask]:
     """The tasks that this plan may create."""
-    again = [*options.allow_recreate, *(text.partition("=")[0] for text in options.replace)]
+    replaced = (text.partition("=")[0] for text in (*options.replace, *options.retry))
+    again = [*options.allow_recreate, *replaced]
     return [
         task
         for task, record in tasks

@@ -17,7 +17,8 @@ class PlanOptions(Stored, frozen=True):
     keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the
     Neo token budget is exhausted.
     `update`: patch what can be changed in place. `replace`: a key, a glob or `KEY=TASK_ID` each,
-    see `plan/replacement.py`. `wait`: also create held tasks once the tasks that they wait for are
+    and `retry`: a key or a glob each (in later waves `KEY=TASK_ID`), see `plan/replacement.py`.
+    `wait`: also create held tasks once the tasks that they wait for are
     done.
     """
 
@@ -29,6 +30,7 @@ class PlanOptions(Stored, frozen=True):
     over_budget: bool = False
     update: bool = False
     replace: tuple[str, ...] = ()
+    retry: tuple[str, ...] = ()
     wait: bool = False
 
 

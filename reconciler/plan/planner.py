@@ -113,7 +113,7 @@ class Needs(NamedTuple):
 
     lookups: tuple[Lookup, ...]
     followed: tuple[Followed, ...]
-    left: tuple[Record, ...]
+    left: tuple[Followed, ...]
 
 
 def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
@@ -125,29 +125,35 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     return Needs(tuple(asked), followed_by(inputs), tuple(_left_by(inputs)))
 
 
-def _left_by(inputs: PlanInputs) -> Iterator[Record]:
+def _left_by(inputs: PlanInputs) -> Iterator[Followed]:
     """The recorded tasks that a plan may replace or forget."""
     state, only = inputs.state, inputs.only
     requests = replacement.requests_of(inputs.options)
     tried = {attempt.ref for attempt in state.attempts.values() if attempt.replaces}
-    for task in inputs.desired if requests or tried else ():
+    for task in inputs.desired if any(requests) or tried else ():
         record = record_of(task, state)
         if record is None or not (only is None or task.ref in only):
             continue
-        request = replacement.request_for(task, requests)
-        if record.ref in tried or (request is not None and request.is_due(task, record)):
-            yield record
+        named = (replacement.request_for(task, each) for each in requests)
+        if record.ref in tried or any(r is not None and r.is_due(task, record) for r in named):
+            yield Followed(record, task.expect)
     for ref, record in state.records.items() if inputs.removed else ():
         if any(removal.matches(*ref) for removal in inputs.removed):
-            yield record
+            yield Followed(record, None)
 
 
 def followed_by(inputs: PlanInputs) -> tuple[Followed, ...]:
     """The recorded tasks that decide about missing ones."""
     state = inputs.state
     predecessors = Predecessors(inputs.desired, state, inputs.recurring)
+    only, retries = inputs.only, replacement.requests_of(inputs.options).retry
+    again = {
+        task.ref
+        for task in (inputs.desired if retries else ())
+        if replacement.request_for(task, retries) and (only is None or task.ref in only)
+    }
     records = records_to_check(
-        inputs.desired, state, inputs.only, inputs.removed, predecessors, inputs.organizations
+        inputs.desired, state, only, inputs.removed, predecessors, inputs.organizations, again
     )
     expected = {
         record.ref: task.expect
@@ -255,7 +261,7 @@ def _decide(
     standing = Standing(inputs.desired, state, tasks, progress, given_up, inputs.organizations)
     tasks |= HoldRules(
         inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
-    ).held_tasks()
+    ).held_tasks(rules.retried)
     left = undeclared.planned(rules.suspected, states)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     orphaned = [rules.decide_orphaned(a) for a in undeclared.attempts() if is_selected(a.ref)]
@@ -322,7 +328,9 @@ def _diagnostics(
     yield from duplicate_warnings(inputs.state.backend, tasks)
     if view.ignored_date is not None:
         yield view.ignored_date
-    yield from replacement.problems(replacement.requests_of(options), tasks, states)
+    for requests in replacement.requests_of(options):
+        yield from replacement.problems(requests, tasks, states)
+    yield from replacement.left_for_later(options, tasks)
     if options.update:
         yield from updates.foreign(tasks, view.identity)
     yield from inputs.selection.notes(options)

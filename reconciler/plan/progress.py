@@ -188,10 +188,12 @@ def records_to_check(
     removed: Sequence[Removal] = (),
     predecessors: Predecessors | None = None,
     organizations: Collection[str] | None = None,
+    again: Collection[TaskRef] = (),
 ) -> list[Record]:
-    """The records of unfinished tasks that a missing task may have to wait for. `only` limits the
-    missing tasks to some keys, and `organizations` the records: those elsewhere count as they are,
-    and so that they can, missing tasks elsewhere are considered, too."""
+    """The records of unfinished tasks that a missing task may have to wait for, or one that is to
+    be created `again`. `only` limits the missing tasks to some keys, and `organizations` the
+    records: those elsewhere count as they are, and so that they can, missing tasks elsewhere are
+    considered, too."""
     missing = {
         task.ref
         for task in desired
@@ -199,7 +201,7 @@ def records_to_check(
         and (only is None or task.ref in only or is_elsewhere(task.ref, organizations))
         and record_of(task, state) is None
     }
-    if not missing:
+    if not missing and not again:
         return []
     waiting = [task for task in desired if task.ref in missing]
     records: list[Record | None] = []
@@ -210,7 +212,7 @@ def records_to_check(
             records.append(_unsure(other, state))
         elif isinstance(other, Record):
             records.append(other)
-    records += _of_rollouts(Rollouts(desired, state, removed), missing, state)
+    records += _of_rollouts(Rollouts(desired, state, removed), {*missing, *again}, state)
     if overlapping := [task for task in waiting if task.origin is not None and task.origin.waits]:
         series = Series(state)
         earlier = (known for task in overlapping for known in series.earlier(task))

@@ -1,9 +1,10 @@
-"""`--replace`: one new task for a recorded key per request. Pure.
+"""`--replace` and `--retry`: one new task for a recorded key per request. Pure.
 
 A command may be run again only because a response was lost or another of its tasks failed. So
 `KEY=TASK_ID` applies for as long as the key has that task, whatever its status, and `KEY` or a glob
 only to keys whose task has ended, and whose manifest differs from their record in something that is
-fixed at creation.
+fixed at creation. `--retry` applies only to keys whose task has ended without success; between the
+waves of a run, `KEY=TASK_ID` keeps it from retrying what the run itself has created.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from typing import NamedTuple
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, warning
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, note, warning
 from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Arg, remark
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.task_state import TaskState
+from reconciler.model.value import replace
 from reconciler.plan.diff import differences
 from reconciler.plan.lookup import matches_key, record_of
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, is_left, plan_for
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Record, State
@@ -30,18 +32,29 @@ from reconciler.state.model import Record, State
 _KEPT, _ENDED, _GONE = (remark(f"replace.{what}") for what in ("keep", "ended", "gone"))
 """What becomes of a replaced task."""
 
+REPLACE, RETRY = "--replace", "--retry"
 
-class ReplaceRequest(NamedTuple):
-    """`name` is KEY or ORG/KEY, or a glob of either; `task_id` is the task to replace. None: it is
-    replaced if it differs from its manifest in something that is fixed at creation."""
+FAILED = (TaskState.FAILED, TaskState.UNMET, TaskState.STOPPED, TaskState.CANCELLED)
+"""The states of a task that has ended without success."""
+
+
+class Request(NamedTuple):
+    """`name` is KEY or ORG/KEY, or a glob of either; `task_id` is the task to replace. None: with
+    `--replace`, it is replaced if it differs from its manifest in something that is fixed at
+    creation. `flag` is the option."""
 
     name: str
     task_id: str | None
+    flag: str
 
     @classmethod
-    def parse(cls, text: str) -> ReplaceRequest:
+    def parse(cls, text: str, flag: str) -> Request:
         name, equals, task_id = text.partition("=")
-        return cls(name, task_id if equals else None)
+        return cls(name, task_id if equals else None, flag)
+
+    @property
+    def is_retry(self) -> bool:
+        return self.flag == RETRY
 
     @property
     def is_glob(self) -> bool:
@@ -50,24 +63,52 @@ class ReplaceRequest(NamedTuple):
     def names(self, ref: TaskRef) -> bool:
         return matches_key(self.name, [ref])
 
+    def allows(self, state: TaskState | None) -> bool:
+        """Whether a task in this state is replaced; None: the state could not be read."""
+        if self.is_retry:
+            return state in FAILED
+        return self.task_id is not None or (state is not None and state.has_ended)
+
     def is_due(self, task: DesiredTask, record: Record) -> bool:
         if self.task_id is not None:
             return record.task_id == self.task_id
+        if self.is_retry:
+            return True
         if record.digest == digest(task.inputs):
             return False
         changes = differences(record.inputs, task.inputs, None).changes
         return any(change.path not in PATCHED for change in changes)
 
 
-def requests_of(options: PlanOptions) -> tuple[ReplaceRequest, ...]:
-    """Those with a task ID first, then the last ones: a task has the first that names it."""
-    requests = map(ReplaceRequest.parse, reversed(options.replace))
+class Requests(NamedTuple):
+    """In each option, those with a task ID first, then the last ones: a task has the first that
+    names it."""
+
+    replace: tuple[Request, ...] = ()
+    retry: tuple[Request, ...] = ()
+
+
+def requests_of(options: PlanOptions) -> Requests:
+    return Requests(_requests(options.replace, REPLACE), _requests(options.retry, RETRY))
+
+
+def _requests(texts: Sequence[str], flag: str) -> tuple[Request, ...]:
+    requests = (Request.parse(text, flag) for text in reversed(texts))
     return tuple(sorted(requests, key=lambda request: request.task_id is None))
 
 
-def request_for(
-    task: DesiredTask | None, requests: Iterable[ReplaceRequest]
-) -> ReplaceRequest | None:
+def exactly(plan: Plan) -> PlanOptions:
+    """The options of a plan once it is carried out: `--retry` means the tasks that it replaces, now
+    or in a later wave, and no task that the run creates."""
+    again = [
+        f"{task.ref}={task.record.task_id}"
+        for task in (plan.tasks if plan.options.retry else ())
+        if task.record is not None and task.action in (Action.REPLACE, Action.HELD)
+    ]
+    return replace(plan.options, retry=tuple(again))
+
+
+def request_for(task: DesiredTask | None, requests: Iterable[Request]) -> Request | None:
     """None for a task without a request, and for one with `taskID`, which is never created."""
     if task is None or task.task_id is not None:
         return None
@@ -80,21 +121,24 @@ def check_requests(
     state: State,
     selected: Collection[TaskRef] | None = None,
 ) -> None:
-    """Checks the requests of `--replace`. `selected`: the keys that the plan is limited to (None:
-    all). Raises TaskctlError with a problem for each invalid request."""
-    requests = [ReplaceRequest.parse(text) for text in options.replace]
-    found = (_problem(request, desired, state, selected) for request in requests)
-    problems = [problem for problem in found if problem is not None]
-    keys = [request for request in requests if not request.is_glob]
-    names = [next((str(t.ref) for t in desired if w.names(t.ref)), w.name) for w in keys]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    problems += [error(Code.INVALID_REPLACE, "twice", request=name) for name in twice]
+    """Checks the requests of `--replace` and `--retry`. `selected`: the keys that the plan is
+    limited to (None: all). Raises TaskctlError with a problem for each invalid request."""
+    problems: list[Diagnostic] = []
+    for requests in requests_of(options):
+        found = (_problem(request, desired, state, selected) for request in requests)
+        problems += (problem for problem in found if problem is not None)
+        keys = [request for request in requests if not request.is_glob]
+        names = [next((str(t.ref) for t in desired if w.names(t.ref)), w.name) for w in keys]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            problems.append(
+                error(Code.INVALID_REPLACE, "twice", flag=requests[0].flag, request=name)
+            )
     if problems:
         raise TaskctlError(problems)
 
 
 def _problem(
-    request: ReplaceRequest,
+    request: Request,
     desired: Sequence[DesiredTask],
     state: State,
     selected: Collection[TaskRef] | None,
@@ -105,32 +149,30 @@ def _problem(
     if request.is_glob:
         if selected is None or any(task.ref in selected for task in meant):
             return None
-        return error(Code.INVALID_REPLACE, "not-selected", request=request.name)
+        return _invalid(request, "not-selected")
     if len(meant) > 1:
-        listed = "\n".join(f"    --replace {task.ref}" for task in meant)
+        listed = "\n".join(f"    {request.flag} {task.ref}" for task in meant)
         count = len(meant)
-        return error(
-            Code.INVALID_REPLACE, "ambiguous", request=request.name, count=count, listed=listed
-        )
+        return _invalid(request, "ambiguous", count=count, listed=listed)
     (task,) = meant
     if task.task_id is not None:
-        return _error(task, "task-id", request=request.name, task_id=task.task_id)
+        return _invalid(request, "task-id", task, task_id=task.task_id)
     if selected is not None and task.ref not in selected:
-        return _error(task, "not-selected", request=request.name)
+        return _invalid(request, "not-selected", task)
     if record_of(task, state) is not None:
         return None
     case = "open-attempt" if state.attempts_for(task.ref) else "not-created"
-    return _error(task, case, request=request.name)
+    return _invalid(request, case, task)
 
 
-def _unknown(request: ReplaceRequest, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
+def _unknown(request: Request, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
     if any(request.names(ref) for ref in state.records):
-        return error(Code.INVALID_REPLACE, "undeclared", request=request.name)
+        return _invalid(request, "undeclared")
     known = {str(task.ref) if TaskRef.has_org(request.name) else task.key for task in desired}
     near = get_close_matches(request.name, sorted(known), n=3)
     if near and not request.is_glob:
-        return error(Code.INVALID_REPLACE, "similar", request=request.name, near=tuple(near))
-    return error(Code.INVALID_REPLACE, "unknown", request=request.name)
+        return _invalid(request, "similar", near=tuple(near))
+    return _invalid(request, "unknown")
 
 
 def replacement(
@@ -163,11 +205,11 @@ def left_facts(task: DesiredTask, record: Record, state: TaskState | None) -> di
 
 
 def problems(
-    requests: Collection[ReplaceRequest],
+    requests: Sequence[Request],
     tasks: Iterable[PlannedTask],
     states: Mapping[TaskRef, TaskState],
 ) -> Iterator[Diagnostic]:
-    """Errors and warnings about requests that the plan does not carry out."""
+    """Errors and warnings about the requests of one option that the plan does not carry out."""
     idle: set[str] = set()
     busy: set[str] = set()
     for task in tasks if requests else ():
@@ -175,39 +217,59 @@ def problems(
         request = request_for(desired, requests)
         if request is None or desired is None:
             continue
-        acts = task.action in (Action.REPLACE, Action.ADOPT) or task.reason is Reason.SETTLING
-        is_due = record is not None and request.is_due(desired, record)
-        if request.is_glob:
-            (busy if acts or is_due else idle).add(request.name)
-        elif acts:
-            pass
+        if _acts(task):
+            busy.add(request.name)
+        elif request.is_glob:
+            is_left = not request.is_retry and record and request.is_due(desired, record)
+            (busy if is_left else idle).add(request.name)
         elif task.action is Action.UNRESOLVED:
-            yield _error(desired, "unresolved", request=request.name)
-        elif record is not None and not is_due:
+            yield _invalid(request, "unresolved", desired)
+        elif record is not None and not request.is_due(desired, record):
             yield _not_due(request, desired, record)
         elif task.reason is Reason.NOT_FOUND:
-            yield _error(desired, "gone", request=request.name, ref=str(desired.ref))
+            yield _invalid(request, "gone", desired, ref=str(desired.ref))
         elif record is not None and task.reason is not Reason.RECREATE:
             facts = left_facts(desired, record, states.get(record.ref))
-            yield _error(desired, "unfinished", request=request.name, **facts)
+            yield _invalid(
+                request, "not-failed" if request.is_retry else "unfinished", desired, **facts
+            )
     for name in sorted(idle - busy):
-        yield warning(Code.ALREADY_REPLACED, "none", request=name)
+        case = "no-failure" if requests[0].is_retry else "none"
+        yield warning(Code.ALREADY_REPLACED, case, request=name)
 
 
-def _not_due(request: ReplaceRequest, task: DesiredTask, record: Record) -> Diagnostic:
+def _acts(task: PlannedTask) -> bool:
+    """Whether the key gets another task, now or in a later wave."""
+    acts = task.action in (Action.REPLACE, Action.ADOPT, Action.HELD)
+    return acts or task.reason is Reason.SETTLING
+
+
+def left_for_later(options: PlanOptions, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
+    """A note about the tasks to retry for which `atOnce` has no room, and that no later wave of
+    this run retries."""
+    count = sum(task.reason is Reason.AT_ONCE and task.record is not None for task in tasks)
+    if count and not options.wait:
+        yield note(Code.RETRIES_LEFT, count=count)
+
+
+def _not_due(request: Request, task: DesiredTask, record: Record) -> Diagnostic:
     again = f"{request.name}={record.task_id}"
-    facts: dict[str, Arg] = {"request": request.name, "task_id": record.task_id, "again": again}
+    facts: dict[str, Arg] = {"task_id": record.task_id, "again": again}
     if request.task_id is None and not record.former:
-        return _error(task, "same", **facts)
+        return _invalid(request, "same", task, **facts)
     if request.task_id is not None and request.task_id not in record.former:
-        facts["old"] = request.task_id
-        return _error(task, "never-had", **facts)
+        return _invalid(request, "never-had", task, old=request.task_id, **facts)
     facts |= {"old": request.task_id or record.former[-1], "ref": str(record.ref)}
-    return warning(Code.ALREADY_REPLACED, at=_place(task), **facts)
+    return warning(Code.ALREADY_REPLACED, at=_place(task), request=request.name, **facts)
 
 
-def _error(task: DesiredTask, case: str, **facts: Arg) -> Diagnostic:
-    return error(Code.INVALID_REPLACE, case, at=_place(task), **facts)
+def _invalid(
+    request: Request, case: str, task: DesiredTask | None = None, **facts: Arg
+) -> Diagnostic:
+    at = _place(task) if task is not None else Place()
+    return error(
+        Code.INVALID_REPLACE, case, at=at, flag=request.flag, request=request.name, **facts
+    )
 
 
 def _place(task: DesiredTask) -> Place:

@@ -17,7 +17,8 @@ from reconciler.plan.plan import HoldReason, Reason
 
 class Member(NamedTuple):
     """A task of an entry. `is_selected`: this run may create it. `is_held`: something else holds
-    it, and if it `is_stuck`, that cannot end."""
+    it, and if it `is_stuck`, that cannot end. `is_again`: a new task is to replace its failed one,
+    as soon as `atOnce` permits; it counts as unfinished, and takes no slot yet."""
 
     ref: TaskRef
     progress: Progress
@@ -25,6 +26,7 @@ class Member(NamedTuple):
     is_selected: bool = True
     is_held: bool = False
     is_stuck: bool = False
+    is_again: bool = False
 
     @property
     def is_creatable(self) -> bool:
@@ -45,13 +47,15 @@ def held(
     its tasks in the order in which the entry generates them; `others`, of other periods and of rows
     that are gone, count for `atOnce` only."""
     missing = [member.ref for member in members if member.is_creatable]
-    failed = _refs(members, Progress.FAILED)
-    if len(failed) >= rollout.stop_after:
-        return {ref: Held(Reason.STOPPED, failed) for ref in missing}
+    again = [member.ref for member in members if member.is_again]
     everyone = (*members, *others)
     unknown = _refs(everyone, Progress.UNKNOWN)
     if rollout.at_once is not None and len(unknown) >= rollout.at_once:  # no slot becomes free
-        return {ref: Held(Reason.STOPPED, unknown) for ref in missing}
+        return {ref: Held(Reason.STOPPED, unknown) for ref in (*again, *missing)}
+    failed = _refs(members, Progress.FAILED)
+    if len(failed) >= rollout.stop_after:
+        stopped = {ref: Held(Reason.STOPPED, failed) for ref in missing}
+        return stopped | _beyond(rollout.at_once, again, everyone)
     first: list[TaskRef] = []
     held_back: dict[TaskRef, Held] = {}
     if rollout.has_pilot:
@@ -61,9 +65,7 @@ def held(
         held_back.pop(ref, None)
     pilot = set(first)
     free = sorted((r for r in missing if r not in held_back), key=lambda ref: ref not in pilot)
-    if rollout.at_once is not None:
-        held_back |= _beyond(rollout.at_once, free, everyone)
-    return held_back
+    return held_back | _beyond(rollout.at_once, [*again, *free], everyone)
 
 
 def _pilot_of(size: int, members: Sequence[Member]) -> tuple[list[TaskRef], Held | None]:
@@ -100,10 +102,13 @@ def _lost(members: Iterable[Member]) -> tuple[TaskRef, ...]:
 
 
 def _beyond(
-    limit: int, free: Sequence[TaskRef], members: Collection[Member]
+    limit: int | None, free: Sequence[TaskRef], members: Collection[Member]
 ) -> dict[TaskRef, Held]:
     """The tasks for which `atOnce` has no slot left."""
-    taken = tuple(m.ref for m in members if m.progress in (Progress.UNFINISHED, Progress.UNKNOWN))
+    if limit is None:
+        return {}
+    busy = (Progress.UNFINISHED, Progress.UNKNOWN)
+    taken = tuple(m.ref for m in members if m.progress in busy and not m.is_again)
     slots = max(0, limit - len(taken))
     return dict.fromkeys(free[slots:], Held(Reason.AT_ONCE, (*taken, *free[:slots])))
 

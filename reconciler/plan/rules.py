@@ -19,7 +19,7 @@ from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, is_left, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
-from reconciler.plan.replacement import ReplaceRequest, left_facts, replacement, request_for
+from reconciler.plan.replacement import Requests, left_facts, replacement, request_for
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.updates import compare_recorded
 from reconciler.plan.view import RemoteView
@@ -28,11 +28,11 @@ from reconciler.state.model import Record, State
 
 
 class Rules:
-    """The rules of one plan. `requests` are those of `--replace`, `states` those of the tasks to
-    replace, as far as they were read. `partial` are the entries with tasks that the plan leaves
-    out: no command for all of their tasks is suggested. `closed` collects the marks of attempts
-    that created no task and that apply is to close, `suspected` the keys that may have been
-    renamed."""
+    """The rules of one plan. `requests` are those of `--replace` and `--retry`, `states` those of
+    the tasks to replace, as far as they were read. `partial` are the entries with tasks that the
+    plan leaves out: no command for all of their tasks is suggested. `closed` collects the marks of
+    attempts that created no task and that apply is to close, `suspected` the keys that may have
+    been renamed, and `retried` the keys that `--retry` gives another task."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Rules:
         options: PlanOptions,
         owners: Owners,
         claims: Claims,
-        requests: Collection[ReplaceRequest],
+        requests: Requests,
         undeclared: Undeclared,
         states: Mapping[TaskRef, TaskState],
         partial: Collection[TaskRef],
@@ -52,6 +52,7 @@ class Rules:
         renames = undeclared.renames(claims.verdicts)
         self._names = NameRules(state, undeclared, renames, partial)
         self.closed: list[str] = []
+        self.retried: set[TaskRef] = set()
         self.suspected = self._names.suspected
 
     @cached_property
@@ -178,18 +179,25 @@ class Rules:
         return replace(planned, record=record, remarks=remarks, unfinished=left)
 
     def _replaced(self, task: DesiredTask) -> PlannedTask | None:
-        """A recorded task that `--replace` names: by its ID, or if it has ended."""
-        if not self._requests:
-            return None
-        request = request_for(task, self._requests)
-        record = record_of(task, self._state) if request is not None else None
-        if request is None or record is None or not request.is_due(task, record):
-            return None
-        state = self._states.get(record.ref)
-        if request.task_id is not None or (state is not None and state.has_ended):
-            return replacement(task, record, state, self._view)
+        """A recorded task that `--replace` or `--retry` names, if its status allows that."""
+        for requests in self._requests:
+            request = request_for(task, requests)
+            record = record_of(task, self._state) if request is not None else None
+            if request is None or record is None or not request.is_due(task, record):
+                continue
+            state = self._states.get(record.ref)
+            if request.allows(state):
+                self.retried.update([task.ref] if request.is_retry else ())
+                return replacement(task, record, state, self._view)
+            if not request.is_retry:
+                return self._not_replaced(task, record, state, is_glob=request.is_glob)
+        return None
+
+    def _not_replaced(
+        self, task: DesiredTask, record: Record, state: TaskState | None, *, is_glob: bool
+    ) -> PlannedTask | None:
         planned = self._recorded(task)
-        if planned is None or planned.action is Action.GONE or not request.is_glob:
+        if planned is None or planned.action is Action.GONE or not is_glob:
             return planned
         left = remark("replace.left", **left_facts(task, record, state))
         return replace(planned, remarks=(*planned.explanation, left))

@@ -29,6 +29,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "--target": (ABSENT, "job"),
     "--adopt": (ABSENT, "given"),
     "--replace": (ABSENT, "key", "key and ID"),
+    "--retry": (ABSENT, "glob"),
     "--allow-recreate": (ABSENT, "all"),
     "--update": (ABSENT, "given"),
     "--wait": (ABSENT, "given"),

@@ -293,7 +293,8 @@ class Story:
         self.applied(*options)
         self.token = ME
         self._finish()
-        self.check_order(explicit=[self.first] if self._is_created_again() else [])
+        again = [self.first] if self._is_created_again() else []
+        self.check_order(explicit=self.keys() if self.uses("--retry") else again)
 
     def refused(self) -> tuple[int, list[str]]:
         """The exit code, and the codes of the errors with which `validate` refuses the manifest, or
@@ -344,6 +345,10 @@ class Story:
             if task_id is not None:
                 self.forget(task_id)
                 self.allowed[self.first] += not (self.uses("taskID") or self.uses("--replace"))
+        if self.uses("--retry"):
+            options += ["--retry", f"{self.first}*"]
+            for key in self.keys():
+                self.allowed[key] += 2 * self.uses("expect", "unmet")  # in each apply with --wait
         if self.uses("--replace", "key") and self.uses("look-alike"):
             self.allowed[self.first] += 1  # as edited, it does not do the same work
         if self.uses("--replace") and task_id is not None:
