@@ -290,8 +290,9 @@ class Context:
         """The manifests with an organization for every task and removed key. TaskctlError if there
         is none, if nothing uses that of the option, or if two tasks turn out to be the same."""
         named = sorted(name for name in manifests.organizations if name is not None)
-        if named and None not in manifests.organizations and (unused := self.connection.org):
-            raise TaskctlError.of(Code.USAGE, "unusedOrg", org=unused, named=tuple(named))
+        given = self.connection.org
+        if given and named and None not in manifests.organizations and given not in named:
+            raise TaskctlError.of(Code.USAGE, "unusedOrg", org=given, named=tuple(named))
         for name in named:
             self.ui.detail("organization", value=name, source="manifests")
         if None not in manifests.organizations:

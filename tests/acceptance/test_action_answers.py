@@ -17,7 +17,7 @@ def runner(place: LiveTasks, tmp_path: Path) -> Runner:
     """A checkout with a task that waits for an approval."""
     place.apply({"asks": "approving", "good": "finishing"})
     place.finish(asks="waiting", good="done")
-    env = {"TASKCTL_BACKEND": place.url}
+    env = {"TASKCTL_BACKEND": place.url, "TASKCTL_STATE": "taskctl.state.json"}
     return Runner(tmp_path / "runner", place.folder, pull_request=None, env=env)
 
 

@@ -156,7 +156,7 @@ def test_a_task_that_ci_replaced_can_be_cancelled(
     line = next(row for row in text.splitlines() if "action=cancel" in row).strip()
     words = pasted(line, tmp_path, monkeypatch)
     assert words[-3:] == [f"key=acme/{old}", "-f", "action=cancel"]
-    env = {"TASKCTL_BACKEND": asked.url}
+    env = {"TASKCTL_BACKEND": asked.url, "TASKCTL_STATE": "taskctl.state.json"}
     runner = Runner(tmp_path / "runner", asked.folder, pull_request=None, env=env)
     ran = runner.script("cancel", key=f"acme/{old}")
     assert (ran.code, f"acme/{old}: cancelled" in ran.said) == (0, True), ran.said
