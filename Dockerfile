@@ -27,7 +27,7 @@ FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
     && rm -rf /var/lib/apt/lists/* \
-    && git config --system safe.directory '*' \
+    && git config --system safe.directory /workspace \
     && git config --system safe.bareRepository explicit
 COPY --from=build /opt/taskctl /opt/taskctl
 ENV PATH=/opt/taskctl/bin:$PATH

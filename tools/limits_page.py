@@ -30,6 +30,7 @@ _ROWS = (
     ("A saved plan", _mib(limits.SAVED_PLAN_BYTES), "file"),
     ("A file of the cache", _mib(limits.CACHED_FILE_BYTES), "file"),
     ("Nested levels of a recorded, planned or cached value", f"{limits.STORED_DEPTH}", "value"),
+    ("The database of the embedded service", _mib(limits.LOCAL_DATABASE_BYTES), "file"),
     ("A state file, and its journal", _mib(limits.STATE_FILE_BYTES), "file"),
     ("A shared state", _mib(limits.STATE_BYTES), "read"),
     ("One part of a shared state", _mib(limits.STATE_PART_BYTES), "read"),
@@ -95,6 +96,7 @@ _ROWS = (
     ),
     ("Pages of the list of tasks", f"{limits.LIST_PAGES:,}", "lookup"),
     ("Pages of the events of a task", f"{limits.EVENT_PAGES}", "task"),
+    ("Reading the list of tasks", f"{limits.LIST_SECONDS:g} s", "lookup"),
     ("Reading the events of a task", f"{limits.EVENT_SECONDS:g} s", "task"),
     (
         "Data kept from responses",

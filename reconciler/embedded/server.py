@@ -69,6 +69,8 @@ class Guard:
         return response.chunks
 
     def _is_allowed(self, host: str) -> bool:
+        if host.rpartition("]")[2].strip(":0123456789") and "[" in host:
+            return False  # after the address, Python ignored the rest until 3.11.8
         try:
             name = urlsplit(f"//{host}").hostname
             return name is not None and (name.rstrip(".") in self._hosts or bool(ip_address(name)))

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
+from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 
@@ -171,6 +172,8 @@ def _prepare(path: Path) -> None:
         file = Path(f"{os.path.realpath(path)}{suffix}")
         if file.exists() and not file.is_file():
             raise _database_error("inaccessible", path, problem=f"{file} is not a regular file")
+        if file.exists() and file.stat().st_size > limits.LOCAL_DATABASE_BYTES:
+            raise _database_error("large", path, found=limits.LOCAL_DATABASE_BYTES >> 20)
     try:
         _make_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -41,9 +41,9 @@ class _Guard:
             raise self._error("circle", self._read)
         self._tokens.add(hash(token))
 
-    def check_time(self, spent: float) -> None:
-        if spent > limits.EVENT_SECONDS:
-            raise self._error("slow", round(limits.EVENT_SECONDS))
+    def check_time(self, spent: float, most: float) -> None:
+        if spent > most:
+            raise self._error("slow", round(most))
 
     def _error(self, case: str, count: int) -> RemoteError:
         return RemoteError.of(Code.UNREADABLE_LIST, case, where=self._where, count=count)
@@ -61,7 +61,7 @@ def event_pages(
     time of reading counts, not that of whoever uses the pages."""
     guard, token, spent = _Guard(where, limits.EVENT_PAGES), first, 0.0
     while True:
-        guard.check_time(spent)
+        guard.check_time(spent, limits.EVENT_SECONDS)
         begun = clock()
         page = read(token, lambda: False)
         spent += clock() - begun
@@ -73,18 +73,29 @@ def event_pages(
             return
 
 
-def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None, None]:
+def pages_ahead(
+    read: ReadPage, where: str = "", *, clock: Callable[[], float] = time.monotonic
+) -> Generator[list[object], None, None]:
     """The entries page by page; the next page is requested while the current one is processed.
 
     If the caller stops early, at most one request is left, which ends by itself. Raises as
     `event_pages` does.
     """
-    stopped, guard = threading.Event(), _Guard(where, limits.LIST_PAGES)
-    entries, token = read(None, stopped.is_set)
+    stopped, guard, spent = threading.Event(), _Guard(where, limits.LIST_PAGES), 0.0
+
+    def timed(token: str | None, is_over: Callable[[], bool]) -> Page:
+        nonlocal spent  # one page is read at a time
+        begun = clock()
+        page = read(token, is_over)
+        spent += clock() - begun
+        return page
+
+    entries, token = timed(None, stopped.is_set)
     try:
         while token is not None:
             guard.check(token)
-            following = _in_background(read, token, stopped)
+            guard.check_time(spent, limits.LIST_SECONDS)
+            following = _in_background(timed, token, stopped)
             yield entries
             entries, token = following.result()
         yield entries

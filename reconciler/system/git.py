@@ -7,9 +7,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import IO, TypedDict, Unpack
 
 from reconciler.system import disk
 
@@ -17,6 +18,7 @@ TIMEOUT = 120.0
 """Seconds for one command."""
 
 _WATCH = 0.25
+_ERROR_BYTES = 1 << 14
 
 _OPTIONS = (
     *("-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=/dev/null"),
@@ -67,20 +69,39 @@ def run_git(
         stdout=pipe,
         stderr=pipe,
     ) as process:
+        errors = _Start(process)
         try:
-            printed, errors = _communicate(process, how.get("watch", lambda: None))
+            printed = _communicate(process, how.get("watch", lambda: None))
         except BaseException:
             process.kill()
             raise
-    return subprocess.CompletedProcess(command, process.returncode, printed, errors)
+    return subprocess.CompletedProcess(command, process.returncode, printed, errors.read())
 
 
-def _communicate(
-    process: subprocess.Popen[bytes], watch: Callable[[], object]
-) -> tuple[bytes, bytes]:
+class _Start:
+    """Reads a process's stderr to its end and keeps the start of it: a hook of a host may print
+    any amount."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        stream, process.stderr = process.stderr, None
+        self._kept = b""
+        self._thread = threading.Thread(target=self._run, args=(stream,), daemon=True)
+        self._thread.start()
+
+    def _run(self, stream: IO[bytes]) -> None:
+        with stream:
+            while chunk := stream.read(_ERROR_BYTES):
+                self._kept = self._kept or chunk
+
+    def read(self) -> bytes:
+        self._thread.join(TIMEOUT)
+        return self._kept
+
+
+def _communicate(process: subprocess.Popen[bytes], watch: Callable[[], object]) -> bytes:
     for _ in range(round(TIMEOUT / _WATCH)):
         try:
-            return process.communicate(timeout=_WATCH)
+            return process.communicate(timeout=_WATCH)[0]
         except subprocess.TimeoutExpired:
             watch()
     raise subprocess.TimeoutExpired(process.args, TIMEOUT)

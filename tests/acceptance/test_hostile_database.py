@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.embedded.storage import APPLICATION_ID, SCHEMA_VERSION
+from reconciler.model import limits
 
 MANIFEST = {"version": 1, "tasks": {"one": {"message": "do it"}}}
 APPLY = ("apply", "--yes", "--backend", "local", "--format", "json")
@@ -43,6 +44,16 @@ def assert_refused(capsys: pytest.CaptureFixture[str], code: str) -> None:
     assert run([*APPLY]) == 1
     document = json.loads(capsys.readouterr().out)
     assert [problem["code"] for problem in document["diagnostics"]] == [code]
+
+
+@pytest.mark.reaches("LOCAL_DATABASE_BYTES")
+@pytest.mark.parametrize("suffix", ["", "-wal", "-journal"])
+def test_a_database_that_is_too_large(
+    folder: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    with (folder / f".taskctl/local.db{suffix}").open("wb") as file:
+        file.truncate(limits.LOCAL_DATABASE_BYTES + 1)
+    assert_refused(capsys, "TC871")
 
 
 def test_a_journal_that_names_a_file_to_remove(

@@ -37,6 +37,8 @@ HALF_OPEN = 1900
         ("localhost.evil.example.test", 403),
         ("127.0.0.1.evil.example.test", 403),
         ("evil.example.test@localhost.", 200),
+        ("[::1]evil.example.test", 403),
+        ("[::1]:8765evil.example.test", 403),
         ("", 403),
         ("[", 403),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.limits import EVENT_PAGES, EVENT_SECONDS, LIST_PAGES
+from reconciler.model.limits import EVENT_PAGES, EVENT_SECONDS, LIST_PAGES, LIST_SECONDS
 from reconciler.remote.pagination import Page, event_pages, pages_ahead
 from tests.support.client_tools import FakeTime
 from tests.support.diagnostics import failed, raises_with
@@ -137,6 +137,21 @@ def test_the_time_of_reading_events_is_limited(seconds: float) -> None:
     assert len(found) == (2 if caught else 3)
     if caught:
         assert caught.value.diagnostics[0].case == "slow"
+
+
+def test_the_time_of_reading_the_list_is_limited() -> None:
+    time, asked = FakeTime(), list[int]()
+
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        time.now += LIST_SECONDS / 2 + 1
+        number = int(token or 1)
+        asked.append(number)
+        return [{"id": f"t{number}"}], str(number + 1)
+
+    with pytest.raises(RemoteError) as caught:
+        list(pages_ahead(read, clock=time.clock))
+    assert asked == [1, 2]
+    assert caught.value.diagnostics[0].case == "slow"
 
 
 def test_an_empty_page_does_not_end_the_list() -> None:
