@@ -67,5 +67,39 @@ for taskctl_name in PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH DYLD_FRAMEWORK_PATH G
   [ -z "$taskctl_kept" ] || export "$taskctl_name=${taskctl_kept#:}"
 done
 export PATH="${PATH:-/usr/bin:/bin}"
+
+# Commands that git runs. The first word may be found in PATH. Any other word that names a file must be
+# an absolute path outside; the name of an option may precede it (-F/path, -oName=/path).
+taskctl_runs_outside() {
+  taskctl_first=1
+  for taskctl_word in $1; do
+    case $taskctl_word in -?/*) taskctl_word=${taskctl_word#-?} ;; esac
+    case $taskctl_word in *=*) taskctl_word=${taskctl_word#*=} ;; esac
+    case $taskctl_word in '~'/*) taskctl_word=${HOME-}${taskctl_word#?} ;; esac
+    case $taskctl_word in
+      */*) taskctl_is_outside "$taskctl_word" || return 1 ;;
+      *) [ -n "$taskctl_first" ] || [ ! -e "$taskctl_word" ] || return 1 ;;
+    esac
+    taskctl_first=
+  done
+}
+
+set -f
+for taskctl_name in GIT_SSH GIT_SSH_COMMAND GIT_ASKPASS SSH_ASKPASS GIT_PROXY_COMMAND; do
+  eval "taskctl_rest=\${$taskctl_name-}"
+  taskctl_runs_outside "$taskctl_rest" || unset "$taskctl_name"
+done
+taskctl_number=0
+while [ "$taskctl_number" -lt "${GIT_CONFIG_COUNT:-0}" ] 2>/dev/null; do
+  eval "taskctl_name=\${GIT_CONFIG_KEY_$taskctl_number-} taskctl_rest=\${GIT_CONFIG_VALUE_$taskctl_number-}"
+  case $taskctl_name in
+    [Cc][Oo][Rr][Ee].[Ss][Ss][Hh][Cc][Oo][Mm][Mm][Aa][Nn][Dd])
+      taskctl_runs_outside "$taskctl_rest" || export "GIT_CONFIG_KEY_$taskctl_number=taskctl.removed"
+      ;;
+  esac
+  taskctl_number=$((taskctl_number + 1))
+done
+case ${GIT_CONFIG_PARAMETERS-} in *[Ss][Ss][Hh][Cc][Oo][Mm][Mm][Aa][Nn][Dd]*) unset GIT_CONFIG_PARAMETERS ;; esac
+set +f
 unset BASH_ENV ENV CDPATH LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES PYTHONPATH PYTHONHOME \
   PYTHONUSERBASE PYTHONSTARTUP PYTHONPYCACHEPREFIX PYTHONPLATLIBDIR

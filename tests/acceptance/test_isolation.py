@@ -230,6 +230,42 @@ def test_so_is_the_repository_that_an_argument_names(
     assert ran(*(w.format(here=trap.clone) for w in words)) == f"/usr/bin:/bin none {len(words)}\n"
 
 
+GIT_COMMANDS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_PROXY_COMMAND")
+
+
+@pytest.mark.parametrize(
+    ("command", "is_kept"),
+    [
+        ("ssh -i /etc/key -o BatchMode=yes", True),
+        ("/usr/bin/ssh -F/dev/null -oIdentityFile=/etc/key", True),
+        ("./ssh", False),
+        ("bin/ssh", False),
+        ("{here}/bin/ssh", False),
+        ("/usr/bin/../..{here}/bin/ssh", False),
+        ("/bin/sh bash_env", False),
+        ("ssh -F config/git/config", False),
+        ("ssh -F{here}/config/git/config", False),
+        ("ssh -oProxyCommand=./ssh", False),
+        ("'{here}/ssh'", False),
+    ],
+)
+def test_no_program_of_git_is_in_the_checkout(
+    trap: Trap, tmp_path: Path, command: str, *, is_kept: bool
+) -> None:
+    """With a state in git, it would see the token."""
+    given = command.format(here=trap.clone)
+    env = environment(tmp_path) | dict.fromkeys(GIT_COMMANDS, given)
+    env |= {"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"}
+    env |= {"GIT_CONFIG_KEY_1": "core.sshCommand", "GIT_CONFIG_VALUE_1": given}
+    script = f". '{ROOT}/script/environment.sh'; env; git config core.sshCommand; :"
+    program = ["/bin/sh", "-c", script, "taskctl"]
+    printed = subprocess.check_output(program, cwd=trap.clone, env=env, text=True).splitlines()
+    for name in GIT_COMMANDS:
+        assert (f"{name}={given}" in printed) is is_kept
+    assert (printed[-1] == given) is is_kept
+    assert "GIT_CONFIG_KEY_0=a.b" in printed
+
+
 def test_the_installation_gets_only_the_variables_that_it_needs(
     action: Path, tmp_path: Path
 ) -> None:
