@@ -60,35 +60,46 @@ def test_a_task_that_delivers_what_is_expected_is_done(place: LiveTasks) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "expect", "reason"),
+    ("text", "expect", "reason", "code"),
     [
-        (f"answering {BAD}", {"data": SCHEMA}, "/upgraded: expected an array, got a string"),
-        ("answering JSON", {"data": SCHEMA}, "no JSON block in the last message"),
+        (
+            f"answering {BAD}",
+            {"data": SCHEMA},
+            "/upgraded: expected an array, got a string",
+            "TC753",
+        ),
+        ("answering JSON", {"data": SCHEMA}, "no JSON block in the last message", "TC752"),
         (
             f"answering {GOOD}",
             {"pullRequests": 2},
             "lists 1 pull request, fewer than the expected 2",
+            "TC751",
         ),
-        ("answering ```json {} ```", {"data": SCHEMA}, "/: required but missing: upgraded"),
+        (
+            "answering ```json {} ```",
+            {"data": SCHEMA},
+            "/: required but missing: upgraded",
+            "TC753",
+        ),
     ],
 )
 def test_a_task_that_does_not_is_unmet(
-    place: LiveTasks, text: str, expect: dict[str, Any], reason: str
+    place: LiveTasks, text: str, expect: dict[str, Any], reason: str, code: str
 ) -> None:
     applied(place, up=task(text, **expect))
     place.finish(up="unmet")
-    code, out, _ = place.run("results", "--exit-code")
-    assert code == 1
+    exit_code, out, _ = place.run("results", "--exit-code")
+    assert exit_code == 1
     assert reason in " ".join(out.split())
     assert "taskctl say acme/up" in out
     assert "SECRET" not in out
     assert place.run("wait")[0] == 1
     assert place.run("status", "--status", "unmet", "--exit-code")[0] == 1
-    code, out, err = place.run("results", "--format", "sarif")
-    assert (code, '"ruleId": "task/unmet"' in out) == (0, True), err
+    exit_code, out, err = place.run("results", "--format", "sarif")
+    assert (exit_code, '"ruleId": "task/unmet"' in out) == (0, True), err
     for command in (["results"], ["status"], ["wait"], ["show", "up"]):
         (found,) = place.document(*command)["tasks"][0]["unmet"]
-        assert found["code"].startswith("TC75"), command
+        assert found["code"] == code, command
         assert (found["file"], found["key"]) == ("tasks/all.yaml", "up")
     assert reason in " ".join(place.run("show", "up")[1].split())
 

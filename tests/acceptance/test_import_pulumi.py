@@ -83,6 +83,9 @@ def test_a_program_becomes_a_manifest_and_the_rest_is_listed(
         assert line.startswith(f"Pulumi.yaml{start}"), line
     assert "2 written to tasks/a.yaml without a known task, 3 failed" in out
     assert "may have started agents" in err
+    found = {number: line.rpartition("[")[2].rstrip("]") for number, line in enumerate(problems)}
+    assert [found[n] for n in (0, 4, 5, 8)] == ["TC849", "TC848", "TC848", "TC847"]
+    assert "[TC845]" in err
     made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")
     assert made["orgName"] == "acme"
     assert made["tasks"] == {
@@ -246,10 +249,20 @@ def test_the_resource_option_import_gives_the_task_id(place: LiveTasks) -> None:
     assert made["tasks"]["one"]["taskID"] == known
 
 
-@pytest.mark.parametrize("text", ["a: b\n", "- a\n", "resources: [\n", "{}", ""])
-def test_other_files_are_an_error(place: LiveTasks, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "reported"),
+    [
+        ("a: b\n", "TC847"),
+        ("- a\n", "TC847"),
+        ("resources: [\n", "TC105"),
+        ("{}", "TC847"),
+        ("", "TC113"),
+    ],
+)
+def test_other_files_are_an_error(place: LiveTasks, text: str, reported: str) -> None:
     (place.folder / "x.yaml").write_text(text)
     code, _, err = place.run("import", "--from", "x.yaml", "--write", "tasks/a.yaml")
     assert code == 1
     assert "x.yaml:" in err
+    assert f"[{reported}]" in err
     assert not list((place.folder / "tasks").iterdir())

@@ -92,6 +92,23 @@ def test_a_state_that_is_its_own_link(folder: Path, capsys: pytest.CaptureFixtur
     assert codes(capsys) in (["TC615"], ["TC601"])
 
 
+def test_a_lock_that_cannot_be_opened(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "state.json.lock").mkdir()
+    assert run(["apply", "--yes", *LOCAL, "--state", "state.json", "--format", "json"]) == 1
+    assert codes(capsys) == ["TC610"]
+
+
+def test_a_recorded_task_that_is_not_declared_is_not_accepted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["apply", "--yes", *LOCAL]) == 0
+    capsys.readouterr()
+    manifest = {**MANIFEST, "tasks": {"two": {"message": "do something else"}}}
+    (folder / "tasks/all.yaml").write_text(json.dumps(manifest))
+    assert run(["state", "accept", "one", *LOCAL, "--format", "json"]) == 1
+    assert codes(capsys) == ["TC823"]
+
+
 def test_a_state_that_is_mounted(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
