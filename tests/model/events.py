@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from tests.model import journal, taskctl, writes
+from tests.model.people import is_found
 from tests.model.world import (
     GONE,
     LISTED,
@@ -39,7 +40,7 @@ class Events:
             yield from self._lose(world)
         if self._setting.replaces:
             yield from self._replace(world)
-        if self._setting.people and not world.processes:
+        if self._setting.people and not world.processes and is_found(world, self._setting):
             yield from self._resolve(world)
         if self._setting.removes and not world.processes:
             yield from self._remove(world)

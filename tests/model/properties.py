@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from tests.model import taskctl
+from tests.model.people import may_apply_plainly
 from tests.model.steps import Steps
 from tests.model.world import OLD, OTHER, Process, Setting, Task, World
 
@@ -42,6 +43,7 @@ ORDER = (
     "adopts a task",
     "moves a record",
     "closes an attempt",
+    "notes what is recovered",
     "reads and plans",
     "ends",
     "time passes",
@@ -69,9 +71,9 @@ def undisturbed(
     while world.requests:
         world = steps(world)["commits" if commits else "the request is lost"]
     waited = taskctl.waited(world.state)
-    new = Process(
-        "reads", setting.manifests[world.edit], waited=waited, taken=world.version, who=who
-    )
+    scope = setting.manifests[world.edit]
+    new = Process("reads", scope, waited=waited, taken=world.version, who=who)
+    new = new._replace(adopt=not may_apply_plainly(world, scope, setting))
     world, waits = world._replace(processes=(new,)), 0
     while world.processes:
         possible = steps(world)

@@ -12,7 +12,7 @@ from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import TaskPage
 from reconciler.plan.lookup import Lookup
 from reconciler.plan.view import RemoteView
-from tests.model.world import GONE, LISTED, ME, SOMEONE, Setting, Task, World
+from tests.model.world import GONE, LISTED, ME, SOMEONE, Setting, Task
 from tests.support import plan_values
 from tests.support.plan_values import NOW, ORG
 
@@ -23,14 +23,6 @@ IDENTITIES = {ME: plan_values.ME, SOMEONE: plan_values.SOMEONE}
 
 def is_visible(task: Task, who: str, setting: Setting) -> bool:
     return task.age != GONE and (setting.shared or task.maker == who)
-
-
-def may_apply(world: World, setting: Setting) -> tuple[str, ...]:
-    """The users who may apply: after a loss, those who can see all tasks that exist."""
-    if not (world.lost and setting.assumed.applies_as_the_same_user_after_a_loss):
-        return setting.users
-    own = [task for task in world.tasks if task.age != GONE]
-    return tuple(w for w in setting.users if all(is_visible(t, w, setting) for t in own))
 
 
 def listed_ids(tasks: Sequence[Task], who: str, setting: Setting) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from itertools import product
 
 from tests.model import journal, taskctl, writes
 from tests.model.events import Events, Step, has_twin, taken_over, with_processes
-from tests.model.service import listed_ids, may_apply
+from tests.model.people import may_apply, may_apply_plainly
+from tests.model.service import listed_ids
 from tests.model.world import LISTED, NOTHING, Manifests, Process, Request, Setting, Task, World
 
 
@@ -54,7 +55,8 @@ class Steps:
             waited, users = taskctl.waited(world.state), may_apply(world, self._setting)
             for scope, who in product(self._scopes(world), users):
                 new = Process("reads", scope, waited=waited, taken=world.version, who=who)
-                yield "takes the lock", with_processes(world, (*old, new))
+                if may_apply_plainly(world, scope, self._setting):
+                    yield "takes the lock", with_processes(world, (*old, new))
                 if self._may_adopt(world):
                     asked = new._replace(adopt=True)
                     yield "takes the lock, with --adopt", with_processes(world, (*old, asked))
@@ -109,7 +111,9 @@ class Steps:
         missed = {*planned.unresolved, *(key for key in me.missed if key not in me.only)}
         after = me._replace(step="does", todo=planned.items, missed=tuple(sorted(missed)))
         if not me.only:
-            after = after._replace(listed=planned.listed, compares=planned.compares)
+            after = after._replace(
+                listed=planned.listed, compares=planned.compares, recovers=planned.recovers
+            )
         return after, world
 
     def _do(self, world: World, me: Process) -> Iterator[tuple[str, Process | None, World]]:
@@ -118,6 +122,9 @@ class Steps:
             case "close":
                 closed = writes.close(world.state, item.mark)
                 yield "closes an attempt", after, world._replace(state=closed)
+            case "note":
+                noted = writes.note(world.state, item)
+                yield "notes what is recovered", after, world._replace(state=noted)
             case "adopt":
                 adopted = writes.adopt(world.state, item, me.who)
                 yield "adopts a task", after, world._replace(state=adopted)
@@ -189,9 +196,11 @@ class Steps:
     def _ended(self, world: World, me: Process, *, is_whole: bool) -> World:
         if me.created and writes.misses_duplicate(world, me, self._setting):
             world = world._replace(wrong="a duplicate was not reported")
+        if me.recovers:
+            world = world._replace(state=writes.end_recovery(world.state), lost=False)
         if is_whole:
             state = world.state
-            if me.compares:
+            if me.compares and not taskctl.state_of(state).recovering:
                 state = writes.compared(state, me.listed, me.who, self._setting)
             is_current = me.scope == self._setting.manifests[world.edit]
             applied = world.edit if is_current else world.applied

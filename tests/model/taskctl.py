@@ -10,6 +10,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from reconciler.app import new_state
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.age import AttemptAges, waited_totals
@@ -25,6 +26,7 @@ from tests.support.plan_values import ORG, desired
 _states: list[State] = []
 _numbers: dict[str, int] = {}
 _planned: dict[Item, PlannedTask] = {}
+_notes: dict[str, tuple[Event, ...]] = {}
 _events: dict[tuple[int, int], tuple[Event, ...]] = {}
 
 
@@ -91,13 +93,15 @@ def free_mark(world: World, job: str, count: int) -> str | None:
 class Planned(NamedTuple):
     """What an apply does. `settling`: the keys whose attempts it waits for; `unresolved`: those
     that a person has to resolve. `listed`: its baseline, if it has listed the tasks, and if the
-    list proves something; `compares`: it was read for look-alikes."""
+    list proves something; `compares`: it was read for look-alikes. `recovers`: the recovery of a
+    lost state ends."""
 
     items: tuple[Item, ...]
     settling: tuple[str, ...]
     unresolved: tuple[str, ...]
     listed: tuple[str, ...] = ()
     compares: bool = False
+    recovers: bool = False
 
 
 _DONE = {Effect.CREATE: "create", Effect.ADOPT: "adopt", Effect.MOVE: "move"}
@@ -149,7 +153,9 @@ def _plan(
     service = Service(tasks, clock.who, setting, lacking)
     view = read(service, who, needs_of(inputs, who, CLOCKS).lookups)
     made = make_plan(inputs, view)
-    items = [Item("close", mark=mark) for mark in made.closed]
+    noted = tuple(new_state.begun_recoveries(made))
+    items = [Item("note", mark=_noted_as(noted))] if noted else []
+    items += [Item("close", mark=mark) for mark in made.closed]
     items += [_item(task, clock.scope) for task in made.tasks if task.effect in _DONE]
     open_tasks = [task for task in made.tasks if task.action is Action.UNRESOLVED]
     settling = {task.ref.key for task in open_tasks if task.reason is Reason.SETTLING}
@@ -162,7 +168,18 @@ def _plan(
         tuple(sorted(unresolved)),
         listed,
         ORG in view.compared,
+        ORG in made.recovered,
     )
+
+
+def _noted_as(events: tuple[Event, ...]) -> str:
+    name = repr(events)
+    _notes[name] = events
+    return name
+
+
+def notes_of(item: Item) -> tuple[Event, ...]:
+    return _notes[item.mark]
 
 
 def _item(task: PlannedTask, scope: Manifests) -> Item:

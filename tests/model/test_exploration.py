@@ -13,6 +13,7 @@ from itertools import product
 
 import pytest
 
+from reconciler.app import new_state
 from reconciler.apply import duplicates
 from reconciler.apply.known_tasks import KnownTasks
 from reconciler.model.identity import Identity
@@ -20,6 +21,7 @@ from reconciler.model.task import Inputs
 from reconciler.model.value import replace as replace_value
 from reconciler.model.work import Work
 from reconciler.plan import known, look_alikes, planner, recovery
+from reconciler.plan.lost_state import LostState
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.plan.recovery import Owners
 from reconciler.plan.rules import Rules
@@ -29,9 +31,9 @@ from reconciler.state.attempt import RetiredTask
 from reconciler.state.ledger import attempts_alone
 from reconciler.state.model import Aged, Attempted, BaselineRead, Closed, Event, Record, State
 from tests.model import journal, taskctl
+from tests.model.people import may_apply
 from tests.model.properties import steps_of_applies, undisturbed, unfinished, violation
 from tests.model.search import Explored, explore
-from tests.model.service import may_apply
 from tests.model.steps import Steps
 from tests.model.world import ME, OLD, SOMEONE, Assumed, Declared, Setting, Task, World
 
@@ -40,6 +42,8 @@ BEFORE, AFTER = Declared("a", "a", "do a"), Declared("c", "a", "do a", moved_fro
 RENAMED = ((BEFORE,), (AFTER,), (Declared("c", "a", "do a"),), (Declared("c", "a", "do more"),))
 REUSED = ((BEFORE,), (AFTER,), (Declared("c", "a", "do a"), Declared("a", "b", "do b")))
 ACCEPTED = tuple((Declared(*made),) for made in ("aaP", "aaQ", "caP", "caQ"))
+SAME, NEW = Declared("b", "b", "do b"), Declared("c", "c", "do c")
+EDITED = ((Declared("a", "a", "P"), SAME), (Declared("a", "a", "Q"), SAME, NEW))
 DIFFERENT = Setting(TWO, prompts_differ=True, attempts=(1, 1), processes=1)
 
 SMALL = {
@@ -72,6 +76,9 @@ SMALL = {
     ),
     "a prompt that is accepted": Setting(
         edits=ACCEPTED, accepts=True, removes=True, attempts=(2,), processes=1, window=1
+    ),
+    "a state that is lost after an edit": Setting(
+        edits=EDITED, is_lost=True, people=True, attempts=(2, 2, 1), processes=1, window=1
     ),
     "lists that lack tasks": Setting(
         TWO, existing=1, lacks=True, attempts=(1, 2), processes=1, window=1
@@ -109,7 +116,13 @@ LARGE = {
     "a prompt that is accepted": Setting(edits=ACCEPTED, users=USERS, accepts=True, removes=True),
     "lists that lack tasks": Setting(existing=2, lacks=True, removes=True, twin=True, people=True),
     "lists that lack tasks, two keys": Setting(
-        TWO, prompts_differ=True, existing=1, lacks=True, restores=True, processes=1, window=1
+        TWO,
+        prompts_differ=True,
+        existing=1,
+        lacks=True,
+        restores=True,
+        attempts=(1, 1),
+        processes=1,
     ),
     "a key that is reused": Setting(
         edits=REUSED, users=USERS, deletes=True, attempts=(2, 1), processes=1, window=1
@@ -131,6 +144,7 @@ WITHOUT = {
     "keeps_what_it_acknowledged": Setting(loses=True),
     "no_create_is_in_flight_at_a_loss": Setting(loses=True),
     "applies_all_manifests_after_a_loss": replace(DIFFERENT, loses=True, attempts=(1, 2), window=1),
+    "adopts_after_a_loss": Setting(edits=EDITED, is_lost=True, people=True, attempts=(2, 2, 1)),
     "applies_as_the_same_user_after_a_loss": Setting(users=USERS, loses=True),
     "people_answer_correctly": Setting(marks="replaced", people=True),
     "people_rename_as_documented": Setting(edits=RENAMED),
@@ -182,6 +196,8 @@ BROKEN: list[tuple[str, object, str, object]] = [
     ("a prompt that is accepted", RetiredTask, "versions", property(_created)),
     ("lists that lack tasks", KnownTasks, "unlisted", _always(None)),
     ("lists that lack tasks", known, "_is_created_by", _always(False)),
+    ("a state that is lost after an edit", LostState, "unanswered", _always({})),
+    ("a state that is lost after an edit", new_state, "begun_recoveries", _always([])),
     ("another user who sees all tasks", UnrecordedTasks, "alike", _own_alike),
 ]
 """Rules that leave something out, each with a setting in which that is wrong."""
@@ -195,7 +211,11 @@ def start(setting: Setting) -> list[World]:
     """The world before the first apply."""
     marks = [f"2026-11-24T11:57:00.00000{number + 1}Z" for number in range(setting.existing)]
     old = (Task(f"{mark}#old", OLD, mark, prompt="do other work") for mark in marks)
-    return [World(taskctl.NEW, tuple(old))]
+    if not setting.is_lost:
+        return [World(taskctl.NEW, tuple(old))]
+    made = ((taskctl.mark_of(task.job, 1), task) for task in setting.manifests[0])
+    lost = [Task(f"{mark}#0", task.job, mark, prompt=task.prompt) for mark, task in made]
+    return [World(taskctl.NEW, (*old, *lost), lost=True)]
 
 
 def explore_all(setting: Setting) -> Explored[World]:

@@ -59,6 +59,7 @@ class Assumed:
     keeps_what_it_acknowledged: bool = True
     no_create_is_in_flight_at_a_loss: bool = True
     applies_all_manifests_after_a_loss: bool = True
+    adopts_after_a_loss: bool = True
     applies_as_the_same_user_after_a_loss: bool = True
     people_answer_correctly: bool = True
     people_rename_as_documented: bool = True
@@ -74,13 +75,14 @@ class Setting:
     `existing`: how many other tasks there are before. `lacks`: a list may lack the newest or
     the oldest tasks, at least one of which is known. `marks`: what the service does to them.
     `twice`: it may commit a create twice. `twin`: another repository of the same user may
-    create a task with the same prompt. `loses`: the state may be lost; `restores`: it may be
-    set back to an older version; `replaces`: how often a copy of the saved state may replace it
-    under a run; `removes`: a record may be removed with `state rm`. `accepts`: `state accept`
-    may be run. `deletes`: the service may lose a recorded task. `adopts`: an apply may have
-    `--adopt`, also if no state was lost. `people`: someone may resolve the keys that are
-    unresolved. `processes`: how many are alive at once: the one that has the lock, and those
-    that were taken over and do not know it yet. `settle` and `window` are in ticks.
+    create a task with the same prompt. `is_lost`: a state that had the tasks of the first
+    manifests is lost. `loses`: the state may be lost; `restores`: it may be set back to an
+    older version; `replaces`: how often a copy of the saved state may replace it under a run;
+    `removes`: a record may be removed with `state rm`. `accepts`: `state accept` may be run.
+    `deletes`: the service may lose a recorded task. `adopts`: an apply may have `--adopt`, also
+    if no state was lost. `people`: someone may resolve the keys that are unresolved.
+    `processes`: how many are alive at once: the one that has the lock, and those that were
+    taken over and do not know it yet. `settle` and `window` are in ticks.
     """
 
     keys: tuple[str, ...] = ("a",)
@@ -93,6 +95,7 @@ class Setting:
     marks: Literal["kept", "cut off", "replaced"] = "kept"
     twice: bool = False
     twin: bool = False
+    is_lost: bool = False
     loses: bool = False
     restores: bool = False
     replaces: int = 0
@@ -155,7 +158,8 @@ class Request(NamedTuple):
 
 class Item(NamedTuple):
     """Something that a plan makes apply do: `close` an attempt, `adopt` or `move` a task, `create`
-    one. The prompt of a `task` that is in no manifest is not known."""
+    one, `note` which keys of a lost state are recovered. The prompt of a `task` that is in no
+    manifest is not known."""
 
     action: str
     task: Declared = NOTHING
@@ -170,11 +174,12 @@ class Process(NamedTuple):
     `who` runs it. `scope`: the tasks of its manifests. `only`: the keys that it looks at again,
     after its first plan. `locked`: it has the lock, as far as the storage knows. `waited`: the
     ticks for which it and others have waited for the outcomes of others' attempts, by mark;
-    `ended`: those since the exchanges of its own attempts ended. `since`: those since it journaled
-    the attempt `mark` to create `task`. `listed`: the IDs that it listed first; `compares`: the
-    list was read for look-alikes. `created`: the marks of its attempts that have created a task.
-    `missed`: the keys that are unresolved. `adopt`: it has `--adopt`. `taken`: the version of the
-    state that it took.
+    `ended`: those since the exchanges of its own attempts ended. `since`: those since it
+    journaled the attempt `mark` to create `task`. `listed`: the IDs that it listed first;
+    `compares`: the list was read for look-alikes. `recovers`: it ends the recovery of a lost
+    state. `created`: the marks of its attempts that have created a task. `missed`: the keys
+    that are unresolved. `adopt`: it has `--adopt`. `taken`: the version of the state that it
+    took.
     """
 
     step: str
@@ -194,6 +199,7 @@ class Process(NamedTuple):
     taken: int = 0
     who: str = ME
     compares: bool = False
+    recovers: bool = False
 
 
 class World(NamedTuple):

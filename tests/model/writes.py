@@ -7,6 +7,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+from reconciler.app.new_state import ended_recoveries
 from reconciler.apply import records
 from reconciler.apply.duplicates import find_duplicates
 from reconciler.apply.known_tasks import KnownTasks
@@ -19,7 +20,15 @@ from reconciler.state import edit
 from reconciler.state.attempt import Attempt, Baseline, RetiredTask
 from reconciler.state.model import Attempted, BaselineRead, Record, Recorded
 from tests.model.service import BOOT, CLOCKS, IDENTITIES, Service, shown
-from tests.model.taskctl import append, desired_of, job_of, number_of, planned_of, state_of
+from tests.model.taskctl import (
+    append,
+    desired_of,
+    job_of,
+    notes_of,
+    number_of,
+    planned_of,
+    state_of,
+)
 from tests.model.world import ME, Declared, Item, Process, Setting, Task, World
 from tests.support.plan_values import NOW, ORG
 
@@ -113,6 +122,19 @@ def adopt(number: int, item: Item, who: str) -> int:
 
 
 @cache
+def note(number: int, item: Item) -> int:
+    """What is recovered of a lost state."""
+    return append(number, *notes_of(item))
+
+
+@cache
+def end_recovery(number: int) -> int:
+    """All keys of a lost state have a task or an answer."""
+    plan: Any = SimpleNamespace(tasks=(), recovered=(ORG,))
+    return append(number, *ended_recoveries(plan, state_of(number)))
+
+
+@cache
 def move(number: int, item: Item, who: str) -> int:
     """Moves a record to the new key of its task, unless another process has."""
     task = planned_of(item, state_of(number))
@@ -191,8 +213,15 @@ def known_ids(number: int, who: str) -> frozenset[str]:
     """The IDs that a user has listed or created."""
     state, me = state_of(number), IDENTITIES[who]
     listed = (b.ids for b in state.baselines.values() if me.same_as(b.identity))
-    created = (r.task_id for r in state.records.values() if r.marks and me.same_as(r.identity))
+    created = (
+        r.task_id for r in state.records.values() if _is_created(r) and me.same_as(r.identity)
+    )
     return frozenset((*created, *(task_id for ids in listed for task_id in ids)))
+
+
+def _is_created(record: Record) -> bool:
+    """Whether one of the attempts for its key has created the task."""
+    return record.task_id.partition("#")[0] in record.marks
 
 
 @cache
