@@ -65,6 +65,8 @@ class Suggestions:
         is_plan = command.name == "plan" or not _TRY_AGAIN.isdisjoint(own)
         runs_again = "yes" in own and command.name == self._name
         for param in command.params:
+            if param.name == "target" and "adopt" in own:
+                continue  # a lost state is recovered for all keys
             is_carried = runs_again or param.name in (_OF_PLANS if is_plan else CARRIED)
             if isinstance(param, click.Option) and is_carried and param.name not in own:
                 value: Any = self.given.get(param.name or "", [])

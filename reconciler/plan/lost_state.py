@@ -114,7 +114,7 @@ class LostState(NamedTuple):
                 continue
             needs_answer = is_comparable(task, self.state)
             if needs_answer and org_name in recovering:
-                why = remark("recovering.key", ref=str(ref))
+                why = remark("recovering.key")
                 decided[ref] = plan_for(task, Action.UNRESOLVED, Reason.RECOVERING, why)
             elif needs_answer and first is not None and org_name not in latest:
                 why = remark("lookAlike.first", other=first.key)
@@ -176,9 +176,11 @@ class LostState(NamedTuple):
     ) -> Diagnostic:
         here = [t for t in tasks if t.ref.org_name == org_name and t.action is Action.UNRESOLVED]
         is_other = any(t.reason is not Reason.RECOVERING for t in here)
+        is_whole = covers(self.scope, self.options, org_name)
+        each = "each" if is_other or not is_whole or len(left) > _LISTED else ""
         return warning(
             Code.RECOVERING,
-            "each" if is_other or len(left) > _LISTED else "",
+            each if left else "answered",
             org=org_name,
             count=len(left),
             keys=tuple(ref.key for ref in left[:_LISTED]),

@@ -306,6 +306,7 @@ def test_a_path_or_a_target_recovers_only_what_it_selects(person: Callable[..., 
     assert anna.apply("tasks/one.yaml")[:2] == (1, {"unresolved": 2})
     assert anna.apply("--adopt", "tasks/one.yaml")[:2] == (0, {"adopted": 1, "unresolved": 1})
     assert anna.apply("--target", "c")[:2] == (1, {"unresolved": 1})
+    assert "acme/*" not in anna.run("apply", "--yes", "--target", "c")[2]
     assert anna.apply("--adopt", "--target", "c")[:2] == (0, {"adopted": 1})
     assert anna.apply("tasks/one.yaml")[:2] == (1, {"unresolved": 1})
     assert anna.run("state", "resolve", "acme/*", "--not-created", "-y")[0] == 0
@@ -325,6 +326,8 @@ def test_look_alikes_of_keys_that_are_not_selected_count(
     assert (code, {*done}, codes >= {"TC748"}) == (1, {"unresolved"}, True)
     code, _, err = anna.run("apply", "--yes", "--target", target)
     assert (code, "state resolve acme/a acme/c --not-created" in err) == (1, True)
+    (adopt,) = [line for line in err.splitlines() if "taskctl apply --adopt" in line]
+    assert "--target" not in adopt
     assert anna.apply("--adopt")[:2] == (0, {"adopted": 2, "unresolved": 2})
 
 
