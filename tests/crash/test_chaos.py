@@ -142,6 +142,15 @@ class Round:
         ended = self.apply()
         if ended.code and self.adopts:
             ended = self.apply(*ADOPT)
+            left = [
+                k
+                for k, action in self.sandbox.run("plan").actions().items()
+                if action != "unchanged"
+            ]
+            if left:  # all that exist have their prompts
+                backend = ("--backend", self.server.url)
+                self.sandbox.on_state("resolve", *left, "--not-created", "-y", *backend)
+            ended = self.apply()
         assert ended.code == 0, ended.stdout + ended.stderr
         self.sandbox.assert_exactly_one_each(TEXTS)
         assert set(self.sandbox.run("plan").actions().values()) == {"unchanged"}
