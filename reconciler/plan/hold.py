@@ -196,7 +196,9 @@ class HoldRules:
 
     def _has_ended(self, known: Record | Attempt) -> bool:
         """Whether its agent has no more to do."""
-        return self._standing.is_to_merge(known.ref) or self._progress_of(known) in _ENDED
+        if isinstance(known, Record) and self._standing.is_to_merge(known.ref):
+            return True
+        return self._progress_of(known) in _ENDED
 
     def _overlapped(
         self, task: DesiredTask, blocking: Mapping[TaskRef, Record | Attempt]

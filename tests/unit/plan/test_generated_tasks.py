@@ -287,7 +287,7 @@ def test_a_task_waits_until_the_earlier_period_is_over() -> None:
     found = plan([task], state([before]), due=DUE)
     assert actions(found) == {"review@2026-11": "held/overlap"}
     assert found.tasks[0].waits_for == (before.ref,)
-    for over in (TaskState.DONE, TaskState.FAILED):
+    for over in (TaskState.DONE, TaskState.FAILED, TaskState.TO_MERGE):
         found = plan([task], state([before]), due=DUE, progress={before.ref: TaskProgress(over)})
         assert actions(found) == {"review@2026-11": "create/new"}
     done = replace(before, done=True)
@@ -304,6 +304,15 @@ def test_an_attempt_of_the_earlier_period_and_another_s_task_hold_it_too() -> No
     (held,) = plan([task], state([theirs]), due=DUE).tasks
     assert cases(held.remarks) == ["held.overlap", "held.maker"]
     assert held.remarks[1].facts == {"maker": "someone", "caller": "me", "key": "review@2026-10"}
+
+
+def test_an_open_replacement_of_the_earlier_period_holds_it() -> None:
+    """Although its old task only has to be merged."""
+    task, before = review(waits=True), reviewed("2026-10", "old")
+    tried = trying("2026-10", ago(seconds=30))
+    read = {before.ref: TaskProgress(TaskState.TO_MERGE)}
+    found = plan([task], state([before], [tried]), due=DUE, progress=read)
+    assert actions(found)["review@2026-11"] == "held/overlap"
 
 
 def test_other_values_do_not_wait_for_each_other() -> None:
