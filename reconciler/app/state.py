@@ -23,7 +23,7 @@ from reconciler.state.codec import decode_state
 from reconciler.state.edit import is_known
 from reconciler.state.file import StateSource
 from reconciler.state.model import Recovering, State
-from reconciler.state.session import read_state
+from reconciler.state.session import read_any_state, read_state
 from reconciler.state.shared import SharedState
 from reconciler.system import disk
 
@@ -49,8 +49,8 @@ class Edit(Value, frozen=True):
 
 
 def read_tasks(ctx: Context, selectors: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
-    """The state, and the selected tasks. TaskctlError."""
-    state = with_named_ids(ctx.read_state(), selectors)
+    """The state, also of another backend, and the selected tasks. TaskctlError."""
+    state = with_named_ids(read_any_state(ctx.location, backend=ctx.backend.name), selectors)
     return state, select_refs(ctx, state, selectors)
 
 

@@ -37,6 +37,17 @@ def read_state(location: StateLocation, *, backend: str) -> State:
     return state
 
 
+def read_any_state(location: StateLocation, *, backend: str) -> State:
+    """The same for a state of any backend, to list what it has recorded."""
+    try:
+        return read_state(location, backend=backend)
+    except StateError as problem:
+        (first, *_) = problem.diagnostics
+        if first.code is not Code.STATE_BACKEND:
+            raise
+        return read_state(location, backend=str(first.args["found"]))
+
+
 def _refuse_moved(state: State, display_name: str) -> None:
     if (move := state.move) is not None:
         raise StateError.of(Code.STATE_MOVED, move.stage, file=display_name, place=move.place)

@@ -97,6 +97,18 @@ def test_accept_records_the_values_of_the_manifest(taskctl: Taskctl) -> None:
     assert "not in any manifest" in taskctl("state", "accept", "a", code=1)
 
 
+def test_the_tasks_of_a_state_of_another_backend_are_listed(taskctl: Taskctl) -> None:
+    """Nothing is sent; commands that ask the service refuse."""
+    listed = json.loads(taskctl("state", "list", "--format", "json"))
+    elsewhere = ("--backend", "local:other.db", "--state", str(STATE))
+    assert json.loads(taskctl("state", "list", "--format", "json", *elsewhere)) == listed
+    assert taskctl("state", "list", "b", "--format", "keys", *elsewhere) == "b\n"
+    for command in (["status"], ["plan"], ["state", "rm", "a", "-y"]):
+        assert "[TC606]" in taskctl(*command, *elsewhere, code=1)
+    STATE.write_text("{")
+    assert "[TC606]" not in taskctl("state", "list", *elsewhere, code=1)
+
+
 def test_several_records_are_listed_and_edited_by_a_pattern(taskctl: Taskctl) -> None:
     write({"a": {"message": "Do a, please."}, "b": {"message": "Do b, please."}})
     assert "acme/b" not in taskctl("state", "list", "a*")
