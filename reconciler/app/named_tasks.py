@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace

@@ -14,7 +14,7 @@ from reconciler.model.options import SETTLE_TIME
 from reconciler.model.value import Value
 
 if TYPE_CHECKING:
-    from reconciler.model.identity import Identity
+    from reconciler.model.service import Identity
 
 
 class Settings(Value, frozen=True):

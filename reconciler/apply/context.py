@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.apply.known_tasks import KnownTasks
 from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg, Remark
-from reconciler.model.service import Service
+from reconciler.model.service import Identity, Service
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, field
 from reconciler.plan.age import AttemptAges

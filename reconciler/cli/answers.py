@@ -14,7 +14,7 @@ from reconciler.app.named_tasks import record_of_id
 from reconciler.cli.suggestions import Suggestions
 from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.shell import is_task_id, key_word, shell_word
 from reconciler.model.wire import console_url
 from reconciler.state.model import Record

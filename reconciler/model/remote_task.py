@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import instant
 from reconciler.model.value import Stored
 

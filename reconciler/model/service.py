@@ -7,10 +7,30 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.value import Value
+from reconciler.model.value import Stored, Value
+
+
+class Identity(Stored, frozen=True):
+    """A token's identity. The login may change: all other fields identify it
+    (docs/exactly-once.md)."""
+
+    id: str
+    organization: str | None = None
+    team: str | None = None
+    login: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+        return self.login or self.id
+
+    def same_as(self, other: Identity | None) -> bool:
+        return other is not None and self.proof() == other.proof()
+
+    def proof(self) -> tuple[str, str | None, str | None]:
+        return (self.id, self.organization or None, self.team or None)
 
 
 class SendWindow(Protocol):

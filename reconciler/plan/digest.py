@@ -16,8 +16,8 @@ from typing import Any
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError, error
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
+from reconciler.model.service import Identity
 from reconciler.model.typed_json import builtins_of
 from reconciler.plan.options import PlanOptions, flag_of
 from reconciler.plan.periods import periods_of

@@ -13,8 +13,8 @@ from itertools import chain
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, warning
 from reconciler.model.generated import Recurring
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
+from reconciler.model.service import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.typed_json import encode_json

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import instant
 from reconciler.state.attempt import Baseline, ChangeKind
 from reconciler.state.model import Record, State

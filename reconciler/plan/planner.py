@@ -12,7 +12,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Due, Recurring
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, field, replace

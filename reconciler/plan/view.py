@@ -6,9 +6,9 @@ from collections.abc import Mapping, Set
 
 from reconciler.model.clock import Clocks
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.value import Value, field
 from reconciler.state.attempt import Baseline

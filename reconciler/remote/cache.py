@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from reconciler.model import limits
 from reconciler.model.canonical import texts_in
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskId
 from reconciler.model.typed_json import (
     Raw,

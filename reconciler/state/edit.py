@@ -17,10 +17,10 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.generated import Generated
-from reconciler.model.identity import Identity
 from reconciler.model.mark import is_same
 from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import Identity
 from reconciler.model.shell import is_key
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, glob_pattern
 from reconciler.model.value import replace

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reconciler.model.canonical import digest
 from reconciler.model.generated import Generated
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import NO_TASK, DesiredTask, Inputs, TaskRef
 from reconciler.model.value import Moment, Stored, Value, field, replace
 from reconciler.state.attempt import (

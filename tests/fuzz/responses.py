@@ -14,9 +14,8 @@ from reconciler.app.live_events import follow
 from reconciler.app.task_reader import TaskReader, event_cache
 from reconciler.messages import word
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.identity import Identity
 from reconciler.model.options import SETTLE_TIME
-from reconciler.model.service import Created, CreateOutcome
+from reconciler.model.service import Created, CreateOutcome, Identity
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import Timeouts
 from reconciler.remote.retries import RetryPolicy

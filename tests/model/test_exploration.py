@@ -16,7 +16,7 @@ import pytest
 from reconciler.app import new_state
 from reconciler.apply import duplicates
 from reconciler.apply.known_tasks import KnownTasks
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import Inputs
 from reconciler.model.value import replace as replace_value
 from reconciler.model.work import Work

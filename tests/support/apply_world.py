@@ -15,11 +15,18 @@ from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
 from reconciler.manifest.expand.periods import Recurrence
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
-from reconciler.model.identity import Identity
 from reconciler.model.mark import mint
 from reconciler.model.remarks import Arg
 from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
+from reconciler.model.service import (
+    Created,
+    CreateOutcome,
+    Identity,
+    NotSent,
+    SendWindow,
+    TaskPage,
+    Unknown,
+)
 from reconciler.model.task import TaskRef
 from reconciler.plan.age import AttemptAges
 from reconciler.plan.plan import Plan, PlannedTask

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.model.canonical import ABSENT
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
+from reconciler.model.service import Identity
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model.canonical import digest
-from reconciler.model.identity import Identity
 from reconciler.model.mark import mint
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Attempted, Closed, Event, Forgotten, Record, Recorded, State

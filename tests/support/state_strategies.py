@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import OUTPUTS, Attempt, HistoryEntry
 from reconciler.state.ledger import fold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.messages.commands import Commands
 from reconciler.messages.template import Words
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.render.document import (

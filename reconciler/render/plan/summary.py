@@ -11,8 +11,8 @@ from reconciler.messages.remarks import phrase, templates
 from reconciler.messages.template import amount
 from reconciler.model.budget import Outlook, minute
 from reconciler.model.codes import Code
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import Arg
+from reconciler.model.service import Identity
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.plan.items import COUNTED, items_of

@@ -18,9 +18,9 @@ from reconciler.importing.declaration import (
 from reconciler.manifest import insertion
 from reconciler.manifest.insertion import NewTask, insert
 from reconciler.manifest.parse.source import Source, read_source
-from reconciler.model.identity import Identity
 from reconciler.model.paths import shown
 from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import Identity
 from tests.unit.manifest.test_manifest_insertion import TEXTS
 
 ME = Identity("1", login="me")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions

@@ -14,8 +14,8 @@ from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import Remark
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import decode_as, encode_json, with_checksum
 from reconciler.model.value import replace

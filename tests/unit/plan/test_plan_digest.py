@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.codec import (

@@ -9,7 +9,7 @@ from msgspec import NODEFAULT
 from msgspec.structs import fields
 
 from reconciler.model.generated import Generated
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.value import Stored
 from reconciler.state.attempt import (
     OUTPUTS,

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.messages import plain_text
 from reconciler.model.codes import Code
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
+from reconciler.model.service import Identity
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Reason
 from reconciler.state.model import Record

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from reconciler.model.canonical import ABSENT
-from reconciler.model.identity import Identity
 from reconciler.model.remarks import remark
+from reconciler.model.service import Identity
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Reason
 from tests.support.plan_sample import PLAN, desired, task

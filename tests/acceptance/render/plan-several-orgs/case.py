@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from reconciler.model.identity import Identity
+from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from tests.support.plan_sample import PLAN, SAME, TASKS
