@@ -25,7 +25,7 @@ from reconciler.manifest.insertion import insert
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error, warning
 from reconciler.model.kept import Kept
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.model.value import Value

@@ -23,7 +23,7 @@ from reconciler.model.diagnostics import (
     TaskctlError,
     has_errors,
 )
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import replace
 from reconciler.plan.lookup import moved_ref

@@ -12,7 +12,7 @@ from reconciler.app.recorded_tasks import RecordedTasks, find_task
 from reconciler.manifest.repository import is_inside
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, has_errors
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value
 

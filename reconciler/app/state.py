@@ -30,7 +30,7 @@ from reconciler.system import disk
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.model.remote_task import RemoteTask
+    from reconciler.model.service import RemoteTask
     from reconciler.model.task import DesiredTask
     from reconciler.state.model import Event
 

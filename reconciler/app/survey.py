@@ -15,8 +15,7 @@ from reconciler.model.clock import Clock, Clocks
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.kept import Kept
 from reconciler.model.remarks import Remark
-from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.service import Identity, Service, TaskPage
+from reconciler.model.service import FirstMessage, Identity, RemoteTask, Service, TaskPage
 from reconciler.model.task import TaskId
 from reconciler.plan.lookup import BASELINE_SIZE, Lookup, newest_of
 from reconciler.plan.view import RemoteView

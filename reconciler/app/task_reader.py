@@ -12,8 +12,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.kept import Kept
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.task_state import TaskState, state_of_absent
 from reconciler.model.value import Stored, replace

@@ -29,7 +29,7 @@ from reconciler.model.diagnostics import (
     error,
     has_errors,
 )
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
 from reconciler.plan.age import AttemptAges, waited_totals

@@ -12,7 +12,7 @@ from reconciler.model.diagnostics import Diagnostic, RemoteError, warning
 from reconciler.model.kept import Kept
 from reconciler.model.mark import microseconds
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.plan.adoption import duplicate_warning
 from reconciler.plan.known import known_ids

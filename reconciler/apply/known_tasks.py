@@ -10,8 +10,7 @@ from typing import NamedTuple
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.kept import Kept
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Service
+from reconciler.model.service import RemoteTask, Service
 from reconciler.model.task import TaskId
 from reconciler.plan.known import is_between, unlisted_ids
 

@@ -14,7 +14,7 @@ from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, StateError, error, warning
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import replace
 from reconciler.plan.adoption import duplicate_warnings

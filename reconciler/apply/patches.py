@@ -10,7 +10,7 @@ from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.value import replace
 from reconciler.plan.diff import at_service, is_same_setting
 from reconciler.plan.plan import PlannedTask

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create

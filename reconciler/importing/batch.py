@@ -21,8 +21,7 @@ from reconciler.manifest.insertion import NewTask
 from reconciler.manifest.task_checks import credentials
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.shell import MAX_KEY
 from reconciler.model.task import DesiredTask, TaskRef, text_of
 from reconciler.model.value import Value, replace

@@ -15,7 +15,7 @@ from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
-from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.service import FirstMessage, RemoteTask
 from reconciler.model.value import Value
 from reconciler.model.wire import FirstMessageSearch, first_user_message
 from reconciler.model.work import REDACTED, comparable_text

@@ -11,8 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from reconciler.model.fields import PATCHED_AFTER_CREATE
 from reconciler.model.hosts import is_loopback
-from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import Inputs, instant
 

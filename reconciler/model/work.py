@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.task import Inputs, entities_of, text_of
 
 if TYPE_CHECKING:
-    from reconciler.model.remote_task import FirstMessage
+    from reconciler.model.service import FirstMessage
 
 REDACTED = "[REDACTED]"
 """Replaces secrets: credential-like text (by the service), and the token in responses (by us)."""
@@ -48,7 +48,7 @@ def compare_work(inputs: Inputs, message: FirstMessage | None) -> Work:
 
 def message_of(inputs: Inputs) -> FirstMessage:
     """The first message of a task that is created with these inputs, without a mark."""
-    from reconciler.model.remote_task import FirstMessage  # `validate` rarely needs one
+    from reconciler.model.service import FirstMessage  # `validate` rarely needs one
 
     return FirstMessage("", text_of(inputs) or "", entities_of(inputs))
 

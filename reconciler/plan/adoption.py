@@ -10,7 +10,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
 from reconciler.model.fields import NOT_RETURNED
 from reconciler.model.remarks import Remark, remark, said
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.model.work import Work, compare_work, message_of

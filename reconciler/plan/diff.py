@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.model.canonical import ABSENT
 from reconciler.model.fields import PATCHED
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import Inputs, text_of
 from reconciler.plan.plan import Change, Origin
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from reconciler.model.remarks import Arg, Remark, remark
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, natural, text_of
 from reconciler.model.value import Value, field, replace
 from reconciler.model.work import REDACTED, Work, comparable_text, compare_work

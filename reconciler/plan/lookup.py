@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, natural, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text

@@ -14,8 +14,7 @@ from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.fields import PATCHED
 from reconciler.model.generated import Generated
 from reconciler.model.remarks import Remark
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, is_unattended
 from reconciler.model.value import Stored, field
 from reconciler.plan.options import PlanOptions

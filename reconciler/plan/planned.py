@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypedDict, Unpack
 
 from reconciler.model.remarks import Remark
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason

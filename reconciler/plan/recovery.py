@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from reconciler.model.mark import is_same, microseconds
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.value import Value, field
 from reconciler.model.work import compare_work

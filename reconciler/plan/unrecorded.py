@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from reconciler.model.fields import IDENTIFYING
-from reconciler.model.remote_task import FirstMessage, RemoteTask
+from reconciler.model.service import FirstMessage, RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.work import REDACTED, comparable_text, message_of
 from reconciler.plan.recovery import Owners

@@ -15,8 +15,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
 from reconciler.model.fields import CAREFUL, DEFAULTS, PATCHED
 from reconciler.model.remarks import Arg, Remark, remark
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.diff import Differences, differences, remote_agrees

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Set
 from reconciler.model.clock import Clocks
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.remarks import Arg
-from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.task import TaskId, TaskRef
 from reconciler.model.value import Value, field
 from reconciler.state.attempt import Baseline

@@ -14,8 +14,16 @@ from reconciler.model.budget import Budget, read_budget
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.service import CreateOutcome, Identity, NotSent, SendWindow, TaskPage, Unknown
+from reconciler.model.service import (
+    CreateOutcome,
+    FirstMessage,
+    Identity,
+    NotSent,
+    RemoteTask,
+    SendWindow,
+    TaskPage,
+    Unknown,
+)
 from reconciler.model.shell import is_org_name
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace

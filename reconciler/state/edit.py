@@ -19,8 +19,7 @@ from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.generated import Generated
 from reconciler.model.mark import is_same
 from reconciler.model.remarks import Arg
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.shell import is_key
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, glob_pattern
 from reconciler.model.value import replace

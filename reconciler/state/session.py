@@ -17,7 +17,7 @@ from typing import Self
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.model.mark import mint
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.state.attempt import Baseline, KeyNotes, RecordChange, Run, kept_outputs

@@ -5,8 +5,7 @@ from __future__ import annotations
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.remarks import Arg
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.state.model import Record

@@ -7,8 +7,7 @@ from typing import Any, cast
 
 from reconciler.app.survey import Survey
 from reconciler.model.clock import Clocks
-from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.service import Identity, TaskPage
+from reconciler.model.service import FirstMessage, Identity, RemoteTask, TaskPage
 from reconciler.plan.lookup import Lookup
 from reconciler.plan.view import RemoteView
 from tests.model.world import GONE, LISTED, ME, SOMEONE, Setting, Task

@@ -19,7 +19,7 @@ from reconciler.app.task_reader import ReadPosition, TaskReader, event_cache
 from reconciler.model.clock import Clocks
 from reconciler.model.expectation import Expectation
 from reconciler.model.options import SETTLE_TIME
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskId
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace

@@ -13,7 +13,7 @@ from reconciler.apply.duplicates import find_duplicates
 from reconciler.apply.known_tasks import KnownTasks
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef, text_of
 from reconciler.model.value import replace
 from reconciler.state import edit

@@ -17,12 +17,13 @@ from reconciler.manifest.expand.periods import Recurrence
 from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
 from reconciler.model.mark import mint
 from reconciler.model.remarks import Arg
-from reconciler.model.remote_task import FirstMessage, RemoteTask
 from reconciler.model.service import (
     Created,
     CreateOutcome,
+    FirstMessage,
     Identity,
     NotSent,
+    RemoteTask,
     SendWindow,
     TaskPage,
     Unknown,

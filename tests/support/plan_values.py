@@ -8,8 +8,7 @@ from typing import Any
 
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
-from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.plan.options import PlanOptions

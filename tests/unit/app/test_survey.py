@@ -12,8 +12,14 @@ import pytest
 from reconciler.app.survey import FEW, Survey, message_cache
 from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.remarks import Arg, Remark
-from reconciler.model.remote_task import FirstMessage, RemoteTask
-from reconciler.model.service import CreateOutcome, Identity, SendWindow, TaskPage
+from reconciler.model.service import (
+    CreateOutcome,
+    FirstMessage,
+    Identity,
+    RemoteTask,
+    SendWindow,
+    TaskPage,
+)
 from reconciler.model.task import DesiredTask, TaskId
 from reconciler.model.value import replace
 from reconciler.plan import lookup

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.app.task_reader import TaskReader
 from reconciler.model.options import SETTLE_TIME
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.remote.client import Client

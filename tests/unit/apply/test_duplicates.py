@@ -11,7 +11,7 @@ import pytest
 from reconciler.apply.duplicates import MAX_SECONDS, Search, find_duplicates
 from reconciler.model import limits
 from reconciler.model.diagnostics import Diagnostic, RemoteError
-from reconciler.model.remote_task import FirstMessage
+from reconciler.model.service import FirstMessage
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import Baseline
 from reconciler.state.model import State

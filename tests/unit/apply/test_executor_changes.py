@@ -12,8 +12,7 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
 from reconciler.model.remarks import remark
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Refused
+from reconciler.model.service import Refused, RemoteTask
 from reconciler.model.task import Removal
 from reconciler.model.value import replace
 from reconciler.plan.options import PlanOptions

@@ -12,8 +12,7 @@ from reconciler.apply.loop import MAX_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import RemoteError
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Created, CreateOutcome, Unknown
+from reconciler.model.service import Created, CreateOutcome, RemoteTask, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan

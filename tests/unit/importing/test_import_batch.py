@@ -15,8 +15,7 @@ from reconciler.importing.report import ImportReport, ImportResult
 from reconciler.manifest.insertion import insert
 from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.codes import Code
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.shell import MAX_KEY
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.render.document import dump

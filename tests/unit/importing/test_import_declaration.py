@@ -19,8 +19,7 @@ from reconciler.manifest import insertion
 from reconciler.manifest.insertion import NewTask, insert
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.model.paths import shown
-from reconciler.model.remote_task import RemoteTask
-from reconciler.model.service import Identity
+from reconciler.model.service import Identity, RemoteTask
 from tests.unit.manifest.test_manifest_insertion import TEXTS
 
 ME = Identity("1", login="me")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.remote_task import FirstMessage
+from reconciler.model.service import FirstMessage
 from reconciler.model.work import Work, comparable_text, compare_work, is_redaction_of, message_of
 
 LONG = "connect with ghp_1234 and rotate the keys"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.canonical import ABSENT
 from reconciler.model.remarks import remark
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason

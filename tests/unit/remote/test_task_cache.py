@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.survey import message_cache
-from reconciler.model.remote_task import FirstMessage
-from reconciler.model.service import Identity
+from reconciler.model.service import FirstMessage, Identity
 from reconciler.model.task import TaskId
 from reconciler.model.value import replace
 from reconciler.remote.cache import TaskCache

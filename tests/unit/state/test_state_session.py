@@ -14,7 +14,7 @@ from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.model.value import replace
 from reconciler.state.attempt import KeyNotes
 from reconciler.state.commit import Durable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model.remote_task import RemoteTask
+from reconciler.model.service import RemoteTask
 from reconciler.plan.plan import Action, Plan, Reason
 from tests.support.plan_sample import desired, task
 
