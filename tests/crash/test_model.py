@@ -6,6 +6,7 @@ After a last undisturbed apply, each key has exactly one task or is unresolved.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -25,10 +26,11 @@ from hypothesis.stateful import (
 from reconciler.model.diagnostics import StateError
 from reconciler.model.task import Removal, TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.plan import Action
+from reconciler.plan.plan import Action, PlannedTask
+from reconciler.plan.rules import Rules
 from reconciler.state import edit
 from reconciler.state.location import Claim
-from reconciler.state.model import State
+from reconciler.state.model import Record, State
 from reconciler.state.session import Session
 from tests.support.diagnostics import raises_with
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
@@ -44,7 +46,9 @@ SETTLES = st.sampled_from([30, 150, 300])
 
 class Repository(RuleBasedStateMachine):
     """`desired`: the prompt of each key, and the key it was moved from. `prompts_of`: every prompt
-    that a key ever had, including under its earlier names. `wishes`: its requested replacements.
+    that a key ever had, including under its earlier names. `accepted`: the prompts that the state
+    has as accepted. `moved`: the renamed keys of which an apply has succeeded since. `wishes`: the
+    requested replacements of a key.
 
     No rule has a precondition: what an apply with two threads leaves is not the same each time, and
     Hypothesis would stop where a repeated sequence could no longer take the same rules."""
@@ -59,6 +63,8 @@ class Repository(RuleBasedStateMachine):
         self.edits = 0
         self.prompts_of: dict[str, set[str]] = {}
         self.renamed: set[str | None] = set()
+        self.accepted: dict[str, str] = {}
+        self.moved: set[str] = set()
         self.wishes: dict[str, set[str]] = {}
         self.named: list[str] = []
         self.others = self.lost_state = False
@@ -96,6 +102,36 @@ class Repository(RuleBasedStateMachine):
         if key in self.desired:
             self._want(key)
 
+    @rule(key=KEYS, which=st.integers(0, 9))
+    def edit_back(self, key: str, which: int) -> None:
+        """To an earlier prompt."""
+        if key in self.desired:
+            known = sorted(self.prompts_of[key])
+            self.desired[key] = (known[which % len(known)], None)
+
+    @rule(key=KEYS)
+    def accept(self, key: str) -> None:
+        """`state accept`: renames are then recognized by both prompts."""
+        if key not in self.desired or not self.world.is_saved():
+            return
+        (task,) = [task for task in self.tasks() if task.key == key]
+        self.world.edit(lambda state: edit.accept(state, task.ref, task.inputs, task.file))
+        record = self.world.state().records.get(task.ref)
+        if record is not None and record.inputs == task.inputs:
+            self.accepted[key] = self.desired[key][0]
+
+    @rule(key=st.sampled_from(["m", "n"]))
+    def finish_the_rename(self, key: str) -> None:
+        """Deletes `movedFrom`, and edits the prompt: an apply has succeeded."""
+        if key in self.moved and key in self.desired:
+            self._want(key)
+
+    def _apply(self, fate: Fate, **more: Any) -> None:
+        """An apply of all manifests. If it succeeds, renames are over."""
+        report = self.world.apply(self.tasks(), fate, **more)
+        if report is not None and not report.failed():
+            self.moved |= {key for key, (_, old) in self.desired.items() if old}
+
     def _want(self, key: str) -> None:
         self.edits += 1
         text = f"prompt {self.edits}"
@@ -125,17 +161,18 @@ class Repository(RuleBasedStateMachine):
             self.ids.pop(key, None)
             self.desired[new] = (text, key if declared else None)
             self.wishes[new] = set(self.wishes.get(key, ()))
-            if declared:
+            if declared or self.accepted.get(key) == text:
                 self.prompts_of[new] = self.prompts_of.pop(key)
             else:  # if edited as well, it cannot be distinguished from a new task
                 self.prompts_of[key].discard(text)
                 self.prompts_of[new] = {text}
+            if not declared:
                 self.renamed.add(key)
 
     @rule(answers=ANSWERS, death=DEATHS, settle=SETTLES)
     def apply(self, answers: list[str], death: int | None, settle: int) -> None:
         options = replace(OPTIONS, settle_time=timedelta(seconds=settle))
-        self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
+        self._apply(Fate(list(answers), death), options=options)
 
     @rule(answers=ANSWERS, death=DEATHS)
     def apply_with_adopt(self, answers: list[str], death: int | None) -> None:
@@ -182,6 +219,7 @@ class Repository(RuleBasedStateMachine):
     def push_the_copy(self) -> None:
         if self.copy is not None and not self.lost_state:
             self.world.push(self.copy)
+            self.accepted.clear()
 
     @rule(booted=st.sampled_from([0.0, 1000.0, 100_000.0]))
     def another_machine(self, booted: float) -> None:
@@ -226,11 +264,11 @@ class Repository(RuleBasedStateMachine):
         options = replace(OPTIONS, replace=(self.named[which % len(self.named)],))
         self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
 
-    @rule(answers=ANSWERS)
-    def apply_as_somebody_else(self, answers: list[str]) -> None:
+    @rule(answers=ANSWERS, death=DEATHS)
+    def apply_as_somebody_else(self, answers: list[str], death: int | None) -> None:
         if not self.world.is_saved() or self.is_lost():
             return
-        self.world.apply(self.tasks(), Fate(list(answers)), token="someone")
+        self._apply(Fate(list(answers), death), token="someone")
         self.others = True
 
     @rule(seconds=st.sampled_from([1, 60, 200, 90_000]))
@@ -246,6 +284,7 @@ class Repository(RuleBasedStateMachine):
         self.world.lose_state()
         self.world.clock.sleep((SETTLE + timedelta(seconds=1)).total_seconds())
         self.lost_state, self.copy = True, None
+        self.accepted.clear()
 
     def is_lost(self) -> bool:
         return self.lost_state and not self.world.has_ended()
@@ -325,13 +364,62 @@ def test_a_record_that_somebody_else_removed_under_a_new_key() -> None:
     machine = Calmed()
     machine.begin(begun=True)
     machine.add("c")
-    machine.apply_as_somebody_else([])
+    machine.apply_as_somebody_else([], None)
     machine.remove_the_record("c")
     machine.rename("c", "m", declared=False)
     machine.apply([], None, 150)
     machine.no_prompt_runs_twice()
     assert "m" not in machine.world.recorded()
     machine.teardown()
+
+
+def _rename_before_somebody_else(machine: Calmed) -> None:
+    machine.begin(begun=True)
+    machine.rename("a", "m", declared=True)
+    machine.apply_as_somebody_else([], None)
+    machine.finish_the_rename("m")
+    machine.apply([], None, 150)
+    machine.no_prompt_runs_twice()
+
+
+def _rename_after_accept(machine: Calmed) -> None:
+    machine.begin(begun=True)
+    machine.edit("a")
+    machine.accept("a")
+    machine.edit_back("a", 0)
+    machine.rename("a", "m", declared=False)
+    machine.apply([], None, 150)
+    machine.no_prompt_runs_twice()
+
+
+def _unmoved(_: object, __: object, ___: object, compared: PlannedTask) -> PlannedTask:
+    """No record of a task that is not shown moves."""
+    return replace(compared, action=Action.UNCHANGED)
+
+
+BROKEN: list[tuple[Callable[[Calmed], None], object, str, object]] = [
+    (_rename_before_somebody_else, Rules, "_not_shown", _unmoved),
+    (_rename_after_accept, Record, "versions", property(lambda record: (record.inputs,))),
+]
+"""Sequences that a rule which leaves something out would end with a second agent."""
+
+
+@pytest.mark.parametrize(("sequence", "where", "name", "broken"), BROKEN)
+def test_a_broken_rule_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+    sequence: Callable[[Calmed], None],
+    where: object,
+    name: str,
+    broken: object,
+) -> None:
+    machine = Calmed()
+    sequence(machine)
+    machine.teardown()
+    monkeypatch.setattr(where, name, broken)
+    machine = Calmed()
+    with pytest.raises(AssertionError):
+        sequence(machine)
+    Repository.teardown(machine)
 
 
 @pytest.mark.soak

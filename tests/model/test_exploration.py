@@ -114,6 +114,15 @@ LARGE = {
     ),
     "a key that is renamed": Setting(edits=RENAMED, users=USERS, deletes=True, window=1),
     "a prompt that is accepted": Setting(edits=ACCEPTED, users=USERS, accepts=True, removes=True),
+    "a state that is lost after an edit": Setting(
+        edits=EDITED,
+        is_lost=True,
+        loses=True,
+        users=USERS,
+        shared=True,
+        people=True,
+        attempts=(2, 2, 1),
+    ),
     "lists that lack tasks": Setting(existing=2, lacks=True, removes=True, twin=True, people=True),
     "lists that lack tasks, two keys": Setting(
         TWO,
