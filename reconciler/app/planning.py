@@ -228,6 +228,7 @@ class Planning:
             due=space.manifests.due,
             recurring=space.manifests.recurring,
             answers=self.answers,
+            may_apply=_may_apply(self._ctx),
         )
         if self._selection is None:
             self._selection = inputs.selected().selection
@@ -313,11 +314,17 @@ def _advice(diagnostics: Sequence[Diagnostic], plan: Plan) -> Iterator[Diagnosti
             yield d
 
 
+def _may_apply(ctx: Context) -> bool:
+    """Whether the configuration lets this user apply; on the embedded service, which starts no
+    agents, everybody may."""
+    return ctx.backend.is_local or ctx.settings.applies_as(ctx.client.identity())
+
+
 def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:
-    """A note if the configuration requires another identity for apply, except on the embedded
-    service, which starts no agents. TaskctlError if `refusing`."""
+    """A note if the configuration requires another identity for apply. TaskctlError if
+    `refusing`."""
     required = ctx.settings.apply_as
-    if required is None or ctx.backend.is_local or ctx.settings.applies_as(ctx.client.identity()):
+    if required is None or _may_apply(ctx):
         return ()
     who = ctx.client.identity()
     identity = f"team:{who.team}" if who.team else f"login:{who.login}, user-id:{who.id}"

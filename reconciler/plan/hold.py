@@ -38,7 +38,8 @@ _ENDED = (Progress.DONE, Progress.FAILED, Progress.UNKNOWN)
 
 
 class HoldRules:
-    """The rules for one plan. `tasks` are planned so far."""
+    """The rules for one plan. `tasks` are planned so far. `may_apply`: this user is one who
+    applies."""
 
     def __init__(
         self,
@@ -49,10 +50,12 @@ class HoldRules:
         identity: Identity,
         recurring: Mapping[TaskRef, Recurring],
         removed: Sequence[Removal],
+        *,
+        may_apply: bool,
     ) -> None:
         self._desired, self._state, self._tasks = desired, state, tasks
         self._standing, self._identity = standing, identity
-        self._recurring, self._removed = recurring, removed
+        self._recurring, self._removed, self._may_apply = recurring, removed, may_apply
         self._over: set[TaskRef] = set()
 
     def held_tasks(self, retried: Collection[TaskRef] = ()) -> dict[TaskRef, PlannedTask]:
@@ -167,7 +170,8 @@ class HoldRules:
             is_selected=task.ref in missing,
             is_again=task.ref in missing and self._tasks[task.ref].action is Action.REPLACE,
             is_held=task.ref in by_others,
-            is_stuck=_has_stopped(by_others.get(task.ref)),
+            is_stuck=_has_stopped(by_others.get(task.ref))
+            or (self._may_apply and self._standing.is_hidden(task)),
         )
 
     def _held(

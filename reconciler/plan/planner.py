@@ -47,7 +47,8 @@ class PlanInputs(Value, frozen=True):
     lock. `real_names` maps PATHs and manifest files that are absolute or lead through a link to
     their real names. `removed`: the items that manifests list under `removed`. `due`: the periods
     that may be created. `recurring`: the entries that recur, by organization and key.
-    `answers`: the task IDs of the look-alikes that a person has adopted, by key.
+    `answers`: the task IDs of the look-alikes that a person has adopted, by key. `may_apply`:
+    the configuration lets this user apply.
     """
 
     desired: Sequence[DesiredTask]
@@ -62,6 +63,7 @@ class PlanInputs(Value, frozen=True):
     recurring: Mapping[TaskRef, Recurring] = field(default_factory=dict)
     selection: Selection = EVERYTHING
     answers: Mapping[TaskRef, str] = field(default_factory=dict)
+    may_apply: bool = True
 
     def selected(self) -> Self:
         """Limited to the keys that the options select. TaskctlError for an invalid selection, or an
@@ -260,7 +262,14 @@ def _decide(
     given_up = _given_up(inputs, view, claims)
     standing = Standing(inputs.desired, state, tasks, progress, given_up, inputs.organizations)
     tasks |= HoldRules(
-        inputs.desired, state, tasks, standing, view.identity, inputs.recurring, inputs.removed
+        inputs.desired,
+        state,
+        tasks,
+        standing,
+        view.identity,
+        inputs.recurring,
+        inputs.removed,
+        may_apply=inputs.may_apply,
     ).held_tasks(rules.retried)
     left = undeclared.planned(rules.suspected, states)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}

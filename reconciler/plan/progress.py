@@ -104,6 +104,15 @@ class Standing:
         progress = self._read.get(ref)
         return progress is not None and progress.state is TaskState.TO_MERGE
 
+    def is_hidden(self, task: DesiredTask) -> bool:
+        """Whether this user cannot see the recorded task, and no success of it is recorded."""
+        planned, record = self._tasks.get(task.ref), record_of(task, self._state)
+        if record is None or (planned is not None and planned.creates):
+            return False
+        progress = self._read.get(record.ref)
+        is_hidden = progress is not None and progress.state is TaskState.NOT_VISIBLE
+        return is_hidden and self.of(task) is not Progress.DONE
+
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt may have created a task."""
         return attempt.mark not in self._given_up

@@ -17,8 +17,9 @@ from reconciler.plan.plan import HoldReason, Reason
 
 class Member(NamedTuple):
     """A task of an entry. `is_selected`: this run may create it. `is_held`: something else holds
-    it, and if it `is_stuck`, that cannot end. `is_again`: a new task is to replace its failed one,
-    as soon as `atOnce` permits; it counts as unfinished, and takes no slot yet."""
+    it. `is_stuck`: it cannot be part of a pilot that passes, because what holds it cannot end, or
+    because nobody who applies can see whether it succeeds. `is_again`: a new task is to replace its
+    failed one, as soon as `atOnce` permits; it counts as unfinished, and takes no slot yet."""
 
     ref: TaskRef
     progress: Progress
@@ -72,9 +73,10 @@ def _pilot_of(size: int, members: Sequence[Member]) -> tuple[list[TaskRef], Held
     """The tasks that may be created for a pilot of any `size` tasks, and why the others are held;
     None if it has passed."""
     needed = min(size, len(members))
-    done, unfinished = (_refs(members, p) for p in (Progress.DONE, Progress.UNFINISHED))
+    done = _refs(members, Progress.DONE)
     if len(done) >= needed:
         return [], None
+    unfinished = _refs((m for m in members if not m.is_stuck), Progress.UNFINISHED)
     missing = [m for m in members if m.progress is Progress.MISSING]
     room = max(0, size - (len(members) - len(missing)))
     # What something else holds is skipped for now, but may still become part of the pilot.
