@@ -18,7 +18,7 @@ from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
-from reconciler.plan.lookup import matches_key
+from reconciler.plan.lookup import matches_key, pattern_of
 from reconciler.plan.selection import is_in
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State
@@ -49,14 +49,19 @@ class RecordedTasks(Value, frozen=True):
 
     @classmethod
     def select(
-        cls, ctx: Context, selectors: Sequence[str], *, unrecorded: bool = False
+        cls,
+        ctx: Context,
+        selectors: Sequence[str],
+        *,
+        unrecorded: bool = False,
+        entries: bool = True,
     ) -> tuple[RecordedTasks, tuple[TaskRef, ...]]:
         """The recorded tasks, and those that match (`select_refs`). `unrecorded`: a selector may
         also be the `ORG/ID` of a task that the state does not know. TaskctlError."""
         tasks = cls.open(ctx, selectors)
         if unrecorded:
             tasks = replace(tasks, state=_with_unrecorded(ctx, tasks.state, selectors))
-        return tasks, select_refs(ctx, tasks.state, selectors)
+        return tasks, select_refs(ctx, tasks.state, selectors, entries=entries)
 
     def record(self, ref: TaskRef) -> Record:
         """The record of a key. TaskctlError if there is only an attempt."""
@@ -124,15 +129,18 @@ def select_keys(state: State, selector: str) -> tuple[TaskRef, ...]:
     )
 
 
-def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[TaskRef, ...]:
-    """The recorded tasks that match a selector: `KEY`, `ORG/KEY`, glob or PATH; all of them without
-    selectors. A key takes precedence over a file. StateError for a selector without a match."""
+def select_refs(
+    ctx: Context, state: State, selectors: Sequence[str], *, entries: bool = True
+) -> tuple[TaskRef, ...]:
+    """The recorded tasks that match a selector: `KEY`, `ORG/KEY`, glob, PATH or, with `entries`, an
+    entry; all of them without selectors. A key takes precedence over an entry, and both over a
+    file. StateError for a selector without a match."""
     files = _files(state)
     if not selectors:
         return tuple(sorted(files, key=natural))
     found: set[TaskRef] = set()
     for selector in selectors:
-        if matching := _matching(ctx, state, files, selector):
+        if matching := _matching(ctx, state, files, selector, entries=entries):
             found |= matching
         elif ctx.settings.path(selector).exists():
             ctx.ui.note("no_tasks_in_path", path=selector)
@@ -147,11 +155,19 @@ def _files(state: State) -> dict[TaskRef, str]:
 
 
 def _matching(
-    ctx: Context, state: State, files: Mapping[TaskRef, str], selector: str
+    ctx: Context,
+    state: State,
+    files: Mapping[TaskRef, str],
+    selector: str,
+    *,
+    entries: bool = False,
 ) -> set[TaskRef]:
     """The keys that match one selector. StateError if several organizations have the key."""
     if any(selector in (ref.key, str(ref)) for ref in files):
         return {find(state, selector)}
+    pattern = pattern_of(selector, files.keys()) if entries else selector
+    if pattern != selector and (found := {ref for ref in files if matches_key(pattern, [ref])}):
+        return found
     scope = [normalized(name) for name in ctx.settings.names([selector])]
     inside = {ref for ref, file in files.items() if is_in(file, scope)}
     return inside | {ref for ref in files if matches_key(selector, [ref])}

@@ -145,7 +145,8 @@ PLAN = [
         multiple=True,
         metavar="KEY|GLOB",
         shell_complete=completion.keys,
-        help="Only these tasks (repeatable). A pattern with a slash matches ORG/KEY.",
+        help="Only these tasks, or those of an entry (repeatable). A pattern with a slash matches "
+        "ORG/KEY.",
     ),
     SETTLE_TIME,
     option(

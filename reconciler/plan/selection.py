@@ -9,7 +9,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, TaskctlError, error, warning
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value
-from reconciler.plan.lookup import matches_key, moved_ref
+from reconciler.plan.lookup import matches_key, moved_ref, pattern_of
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -48,23 +48,26 @@ def select(
 ) -> Selection:
     """The keys that `options` select among those that are desired, recorded or attempted.
 
-    A pattern is a key or `ORG/KEY`, or a glob of either; the old key of a task that moves stands
-    for the new one. Raises TaskctlError, with similar names, for a pattern that matches no key.
+    A pattern is a key or `ORG/KEY`, a glob of either, or an entry; the old key of a task that moves
+    stands for the new one. Raises TaskctlError, with similar names, for a pattern that matches
+    none.
     """
     if not options.target:
         return EVERYTHING
     names = _names(desired, state, scope)
+    known = {ref for own in names.values() for ref in own}
+    patterns = {target: pattern_of(target, known) for target in options.target}
     problems = [
-        _matches_none(pattern, names)
-        for pattern in options.target
-        if not any(matches_key(pattern, own) for own in names.values())
+        _matches_none(target, names)
+        for target, pattern in patterns.items()
+        if not matches_key(pattern, known)
     ]
     if problems:
         raise TaskctlError(problems)
     refs = frozenset(
         ref
         for ref, own in names.items()
-        if any(matches_key(pattern, own) for pattern in options.target)
+        if any(matches_key(pattern, own) for pattern in patterns.values())
     )
     return Selection(refs, len(names))
 
