@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from reconciler.app.ci import ci_system
 from reconciler.app.context import Context
 from reconciler.app.new_state import read_state
 from reconciler.app.plan_file import write_plan_file
@@ -57,8 +59,10 @@ def note_next_step(
 ) -> None:
     """Shows the command that applies exactly this plan."""
     if out_file is not None:
-        saved = "plan_saved" if made.has_changes() else "empty_plan_saved"
-        ctx.ui.note(saved, file=out_file)
+        if not made.has_changes():
+            ctx.ui.note("empty_plan_saved")
+        elif ci_system(os.environ) is None:  # a file on a runner is of no use to readers of its log
+            ctx.ui.note("plan_saved", file=out_file)
         return
     used_up = any(outlook.budget.exhausted for outlook in made.budgets)
     if has_errors(made.diagnostics) or not made.has_changes() or (used_up and not over_budget):

@@ -49,6 +49,8 @@ def _next_steps(report: InitReport, commands: Commands) -> str:
             "plan without an account or a network",
         ),
     ]
+    if _MORE_FILES["--hook"] in known and not report.folder:
+        steps.append(("pre-commit install", "run the hooks, in each clone"))
     if "taskctl-plan.yml" in known:
         command = completed(command_line("state", "init", *there))
         steps.append((command, "create the shared state, once"))

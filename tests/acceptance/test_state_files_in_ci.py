@@ -39,3 +39,14 @@ def test_a_variable_can_say_that_this_is_not_ci(
 ) -> None:
     monkeypatch.setenv("CI", value)
     assert here.run("apply").code == 0
+
+
+@pytest.mark.parametrize("is_ci", [True, False])
+def test_no_log_names_a_file_on_its_runner(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch, *, is_ci: bool
+) -> None:
+    monkeypatch.setenv("CI", str(is_ci))
+    monkeypatch.setenv("TASKCTL_STATE", STATE)
+    ended = here.run("plan", "--out", "x.taskctl")
+    assert ended.code == 0
+    assert ("apply x.taskctl" in ended.stderr) is not is_ci

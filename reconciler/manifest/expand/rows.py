@@ -99,6 +99,8 @@ def _csv(name: str, text: str) -> Iterator[Row]:
 
 def _header(cells: list[str], line: int) -> list[str]:
     seen = set()
+    if len(cells) == 1 and (found := next((s for s in ";\t|" if s in cells[0]), None)):
+        raise RowError("separator", line, found="tabs" if found == "\t" else f"`{found}`")
     for column, cell in enumerate(cells, 1):
         if not cell:
             raise RowError("noName", line, column=column)

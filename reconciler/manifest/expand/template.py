@@ -159,10 +159,16 @@ class Vocabulary(Value, frozen=True):
         case = "mapping" if name in self.known else "unknown"
         texts = [field for field, value in self.known.items() if value is not None]
         fields = [field for field in texts if field.startswith(f"{name}.")]
+        if name in _DATES and "period.name" in texts:
+            fields.append("period.name")
         near = fields[0] if fields else similar(name, texts)
         if near is not None:
             case = "mapping-similar" if case == "mapping" else "unknown-similar"
         return Finding(Code.INVALID_TEMPLATE, path, case, {"text": name, "near": near or ""})
+
+
+_DATES = frozenset(("date", "today", "now", "day", "week", "month", "quarter", "year"))
+"""Names for which people look instead of those of a period."""
 
 
 def _different(rows: Sequence[Row]) -> list[Row]:

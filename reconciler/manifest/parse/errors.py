@@ -103,6 +103,8 @@ def _case(message: str, lines: list[str], line: int, column: int) -> tuple[str, 
         found = lines[line][column : column + 1]
         return ("tab", NO_FACTS) if found == "\t" else ("start", {"character": found})
     case = next((case for pattern, case in _CASES if re.search(pattern, message)), "")
+    if case == "colon" and re.fullmatch(r"\s+[\w.-]+", lines[line][:column]):
+        return "deeper", NO_FACTS  # the line continues the text before it
     if case in _AFTER_A_VALUE and (escaped := _ESCAPED.get(lines[line][column - 1 : column])):
         return "inner-quote", {"escaped": escaped}
     return case, NO_FACTS

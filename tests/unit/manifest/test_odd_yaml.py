@@ -25,7 +25,7 @@ CASES = {
     "a: b\n---\n\ufeffc: d": "3:1 TC104",
     "<<: {a: b}": "1:1 TC207",
     "x: &x {a: b}\ny: {c: 1, <<: *x}": "2:11 TC207",
-    "a: b\n  c: d": "2:4 TC105/colon",
+    "a: b\n  c: d": "2:4 TC105/deeper",
     "a: b\nc": "2:1 TC105/key",
     "a: b: c": "1:5 TC105/colon",
     "a: b\n---\nc: d": "2:1 TC114",

@@ -57,6 +57,8 @@ def test_yaml_and_json_values_are_text_as_written() -> None:
         ("a.csv", "", "noHeader", 1),
         ("a.csv", "a,a\n", "sameName", 1),
         ("a.csv", "a,,b\n", "noName", 1),
+        ("a.csv", "a;b\n1;2\n", "separator", 1),
+        ("a.csv", "a\tb\n1\t2\n", "separator", 1),
         ("a.csv", "a,b\n1,2\n3\n", "ragged", 3),
         ("a.csv", "a,b\n1,2,3\n", "ragged", 2),
         ("a.csv", 'a\n"x\n', "csv", 2),
