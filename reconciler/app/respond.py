@@ -251,6 +251,10 @@ def _open_requests(
     waiting = Recipient.read_waiting(tasks, refs)
     if not waiting:
         raise TaskctlError.of(Code.NO_APPROVAL, "none", count=len(refs))
+    found = {task.record.ref for task in waiting}
+    for ref in refs:
+        if ref not in found and {ref.key, str(ref)} & set(selectors):
+            ctx.ui.note("no_request", ref=str(ref))
     return [(task, approval) for task in waiting for approval in task.status.approvals]
 
 

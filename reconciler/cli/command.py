@@ -15,7 +15,7 @@ from reconciler.cli import options
 from reconciler.cli.help import NAMES, Examples, WithExamples, format_of
 from reconciler.cli.options import UsageError
 from reconciler.messages.commands import Commands
-from reconciler.model.diagnostics import MAX_ALIKE, MAX_NOTES
+from reconciler.model.diagnostics import MAX_ALIKE
 from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, FORMATS
 
@@ -190,8 +190,8 @@ _REPORT = click.Option(
 _ALL_PROBLEMS = click.Option(
     ["--all-problems"],
     is_flag=True,
-    help=f"Show every problem, not only the first {MAX_ALIKE} (notes: {MAX_NOTES})"
-    " per code and file.",
+    help=f"Show every problem, not only the first {MAX_ALIKE} per code and file, and"
+    " every note, not only the first per code.",
 )
 
 

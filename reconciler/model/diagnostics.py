@@ -113,12 +113,13 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 MAX_ALIKE = 100
 """The number of diagnostics with one code in one file that are shown; the rest is counted."""
 
-MAX_NOTES = 3
-"""The same for notes, which every run repeats."""
+MAX_NOTES = 1
+"""The same for notes, which every run repeats, in all files together."""
 
 
 def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """At most MAX_ALIKE per code and file, or MAX_NOTES notes, in order; the rest is counted."""
+    """At most MAX_ALIKE per code and file, and MAX_NOTES notes per code, in order; the rest is
+    counted, with the last that is shown."""
     every = tuple(diagnostics)
     if len(every) <= MAX_NOTES:
         return every
@@ -126,9 +127,9 @@ def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     counted: Counter[tuple[str | None, Code, Severity]] = Counter()
     for d in every:
         if d.code is Code.MORE_PROBLEMS:
-            counted[d.file, Code(str(d.args["code"])), d.severity] += _counted(d)
+            counted[_group(d, Code(str(d.args["code"])))] += _counted(d)
         else:
-            groups.setdefault((d.file, d.code, d.severity), []).append(d)
+            groups.setdefault(_group(d, d.code), []).append(d)
     if not counted and all(len(alike) <= _most(group[2]) for group, alike in groups.items()):
         return every
     kept: list[Diagnostic] = []
@@ -136,8 +137,14 @@ def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         first = sorted(alike, key=_position)[: _most(group[2])]
         kept += first
         if rest := counted[group] + len(alike) - len(first):
-            kept.append(more(*group, rest, first[-1].at))
+            last = first[-1]
+            kept.append(more(last.file, last.code, last.severity, rest, last.at))
     return tuple(sorted(kept, key=_order))
+
+
+def _group(diagnostic: Diagnostic, code: Code) -> tuple[str | None, Code, Severity]:
+    is_note = diagnostic.severity is Severity.NOTE
+    return None if is_note else diagnostic.file, code, diagnostic.severity
 
 
 def _most(severity: Severity) -> int:

@@ -250,3 +250,11 @@ def test_json_is_one_document(place: LiveTasks) -> None:
     assert response["sent"]["ok"] is True
     document = place.document("approve", "asks", "--request", request, "-y")
     assert document["diagnostics"][0]["severity"] == "error"
+
+
+def test_named_keys_without_a_request_are_reported(place: LiveTasks) -> None:
+    place.apply({"asks": "approving", "done": "finishing"})
+    place.finish(asks="waiting", done="done")
+    note = "acme/done: no pending approval\n"
+    assert note in place.run("approve", "asks", "done")[2]
+    assert note not in place.run("approve", "*")[2]

@@ -76,14 +76,20 @@ def test_warnings_are_counted_too(manifest: Path, capsys: pytest.CaptureFixture[
     assert document["diagnostics"][-1]["code"] == "TC830"
 
 
-def test_three_notes_are_shown(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    manifest.write_text(manifest.read_text().replace("planMode: on, ", ""))
+def test_a_note_is_shown_once_for_all_files(
+    manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = manifest.read_text().replace("planMode: on, ", "")
+    manifest.write_text(text)
+    manifest.with_name("other.tasks.yaml").write_text(
+        text.replace("  t", "  u").replace("Job", "Work")
+    )
     assert run(["plan", "--backend", "local", "--org", "acme"]) == 0
     said = capsys.readouterr().err
-    assert said.count("[TC405]") == 3
-    assert f"note: {TASKS - 3} more with code TC405; --all-problems shows them" in said
+    assert said.count("[TC405]") == 1
+    assert f"note: {2 * TASKS - 1} more with code TC405; --all-problems shows them" in said
     assert run(["plan", "--backend", "local", "--org", "acme", "--all-problems"]) == 0
-    assert capsys.readouterr().err.count("[TC405]") == TASKS
+    assert capsys.readouterr().err.count("[TC405]") == 2 * TASKS
 
 
 def test_only_counting_the_rest_finds_the_same(
