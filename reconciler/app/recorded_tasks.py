@@ -18,8 +18,8 @@ from reconciler.model.shell import is_org_name, is_task_id
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
-from reconciler.plan.lookup import matches_key, pattern_of
-from reconciler.plan.selection import is_in
+from reconciler.plan.lookup import matches_key
+from reconciler.plan.selection import is_in, pattern_of
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State
 from reconciler.system import memory

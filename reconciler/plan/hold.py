@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, warning
@@ -37,9 +38,15 @@ rest of its record."""
 _ENDED = (Progress.DONE, Progress.FAILED, Progress.UNKNOWN)
 
 
+class User(NamedTuple):
+    """Whose plan it is. `may_apply`: the configuration lets this user apply."""
+
+    identity: Identity
+    may_apply: bool
+
+
 class HoldRules:
-    """The rules for one plan. `tasks` are planned so far. `may_apply`: this user is one who
-    applies."""
+    """The rules for one plan. `tasks` are planned so far."""
 
     def __init__(
         self,
@@ -47,15 +54,13 @@ class HoldRules:
         state: State,
         tasks: Mapping[TaskRef, PlannedTask],
         standing: Standing,
-        identity: Identity,
+        user: User,
         recurring: Mapping[TaskRef, Recurring],
         removed: Sequence[Removal],
-        *,
-        may_apply: bool,
     ) -> None:
         self._desired, self._state, self._tasks = desired, state, tasks
-        self._standing, self._identity = standing, identity
-        self._recurring, self._removed, self._may_apply = recurring, removed, may_apply
+        self._standing, self._user = standing, user
+        self._recurring, self._removed = recurring, removed
         self._over: set[TaskRef] = set()
 
     def held_tasks(self, retried: Collection[TaskRef] = ()) -> dict[TaskRef, PlannedTask]:
@@ -171,7 +176,7 @@ class HoldRules:
             is_again=task.ref in missing and self._tasks[task.ref].action is Action.REPLACE,
             is_held=task.ref in by_others,
             is_stuck=_has_stopped(by_others.get(task.ref))
-            or (self._may_apply and self._standing.is_hidden(task)),
+            or (self._user.may_apply and self._standing.is_hidden(task)),
         )
 
     def _held(
@@ -209,10 +214,10 @@ class HoldRules:
     ) -> PlannedTask:
         planned = self._held(task, Reason.OVERLAP, tuple(sorted(blocking, key=natural)))
         records = (known for known in blocking.values() if isinstance(known, Record))
-        other = next((r for r in records if not self._identity.same_as(r.identity)), None)
+        other = next((r for r in records if not self._user.identity.same_as(r.identity)), None)
         if other is None:
             return planned
-        maker, caller = other.identity.name, self._identity.name
+        maker, caller = other.identity.name, self._user.identity.name
         explanation = remark("held.maker", caller=caller, maker=maker, key=other.ref.key)
         return replace(planned, remarks=(*planned.remarks, explanation))
 

@@ -253,14 +253,6 @@ def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
     return any(fnmatchcase(str(ref) if full else ref.key, pattern) for ref in known)
 
 
-def pattern_of(selector: str, known: Collection[TaskRef]) -> str:
-    """A KEY or GLOB for `matches_key`, in which an entry stands for all of its tasks, unless a key
-    has that name."""
-    if set(selector) & set("*?[@") or matches_key(selector, known):
-        return selector
-    return f"{selector}@*"
-
-
 def is_comparable(task: DesiredTask, state: State) -> bool:
     """Whether existing tasks are compared before a task is created: nobody has said that it is
     new."""

@@ -3,7 +3,7 @@ Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
@@ -19,7 +19,7 @@ from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import duplicate_warnings, open_questions
 from reconciler.plan.age import AttemptAges
-from reconciler.plan.hold import HoldRules, merges, stopped
+from reconciler.plan.hold import HoldRules, User, merges, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
 from reconciler.plan.lost_state import LostState
@@ -242,8 +242,7 @@ def _decide(
     def is_selected(ref: TaskRef) -> bool:
         return only is None or ref in only
 
-    left_out = (task for task in inputs.desired if not is_selected(task.ref))
-    partial = {entry for task in left_out if (entry := task.entry) is not None}
+    partial = _partial_entries(inputs.desired, only)
     rules = Rules(state, view, options, owners, claims, requests, undeclared, states, partial)
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
     beside = {
@@ -261,15 +260,9 @@ def _decide(
     tasks |= inputs.lost_state.unanswered(tasks, open_ones, recovering)
     given_up = _given_up(inputs, view, claims)
     standing = Standing(inputs.desired, state, tasks, progress, given_up, inputs.organizations)
+    who = User(view.identity, may_apply=inputs.may_apply)
     tasks |= HoldRules(
-        inputs.desired,
-        state,
-        tasks,
-        standing,
-        view.identity,
-        inputs.recurring,
-        inputs.removed,
-        may_apply=inputs.may_apply,
+        inputs.desired, state, tasks, standing, who, inputs.recurring, inputs.removed
     ).held_tasks(rules.retried)
     left = undeclared.planned(rules.suspected, states)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
@@ -277,6 +270,14 @@ def _decide(
     tasks |= {planned.ref: planned for planned in orphaned if planned is not None}
     ended = inputs.lost_state.recovered(tasks.values(), recovering)
     return _Decided(tasks, others, rules.closed, begun, ended)
+
+
+def _partial_entries(
+    desired: Iterable[DesiredTask], only: Collection[TaskRef] | None
+) -> set[TaskRef]:
+    """The entries with tasks that a plan for the keys `only` leaves out."""
+    left_out = (task for task in desired if only is not None and task.ref not in only)
+    return {entry for task in left_out if (entry := task.entry) is not None}
 
 
 def _is_saved(state: State) -> bool:

@@ -9,7 +9,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, TaskctlError, error, warning
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value
-from reconciler.plan.lookup import matches_key, moved_ref, pattern_of
+from reconciler.plan.lookup import matches_key, moved_ref
 from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -70,6 +70,14 @@ def select(
         if any(matches_key(pattern, own) for pattern in patterns.values())
     )
     return Selection(refs, len(names))
+
+
+def pattern_of(selector: str, known: Collection[TaskRef]) -> str:
+    """A KEY or GLOB for `matches_key`, in which an entry stands for all of its tasks, unless a key
+    has that name."""
+    if set(selector) & set("*?[@") or matches_key(selector, known):
+        return selector
+    return f"{selector}@*"
 
 
 def _names(
