@@ -35,6 +35,8 @@ class Suggestions:
         before = self._root.params.get("directory")
         self.given = {"directory": str(before)} if before else {}
         self.given |= _typed(ctx.command, self._root, args)
+        if self._name == "import":  # it writes the organization into the manifest
+            self.given.pop("org", None)
 
     @property
     def plan_file(self) -> str:

@@ -86,4 +86,4 @@ class RecordingUi:
 
 
 def context(folder: Path, ui: RecordingUi, backend: str = "local") -> Context:
-    return Context(ui, Settings(folder), Connection(backend=backend, org="acme"))
+    return Context(ui, Settings(folder), Connection(backend=backend))

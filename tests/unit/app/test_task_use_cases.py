@@ -111,7 +111,10 @@ def test_cancel_ends_what_runs_and_nothing_else(place: LiveTasks) -> None:
         assert sorted(map(str, sent)) == ["cancelled", "nothingToCancel"]
 
 
-def test_an_imported_task_is_declared_and_recorded(place: LiveTasks) -> None:
+def test_an_imported_task_is_declared_and_recorded(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKCTL_ORG", "acme")
     task_id = place.api.create("Review the costs.")
     file, selection = "tasks/imported.yaml", ImportSelection((task_id,))
     with context(place.folder, RecordingUi(answer=True), place.url) as ctx:
