@@ -137,6 +137,7 @@ def fail(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:  # a signal before there is a result
         patch.setattr(Context, "read_state", interrupted)
         patch.setattr(Context, "load", interrupted)
+        patch.setattr("reconciler.app.state.read_any_state", interrupted)
         documents.all_fail({"validate": ("validate",)}, PLANNING, READING, OFFLINE, code=130)
     with monkeypatch.context() as patch:  # the first signal during a wait
         patch.setattr(TaskReader, "statuses", stopping(patch, TaskReader.statuses))

@@ -6,7 +6,6 @@ import sys
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, SELECTED, STATE, option
-from reconciler.render import safe
 
 
 @make_command(
@@ -30,6 +29,7 @@ def command(call: Call, selectors: tuple[str, ...], follow: bool, since: str | N
     control the terminal.
     """
     from reconciler.app.logs import logs
+    from reconciler.render import safe
     from reconciler.render.conversation import ConversationText
     from reconciler.render.document import json_line
 

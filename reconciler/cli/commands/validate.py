@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from reconciler.app.validate import validate
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import PATHS, option
 from reconciler.model.diagnostics import has_errors
@@ -34,6 +33,8 @@ def command(call: Call, paths: tuple[str, ...], strict: bool, skip_without_manif
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read.
     """
+    from reconciler.app.validate import validate
+
     report = validate(call.ctx, paths, may_be_none=skip_without_manifests, strict=strict)
     call.out.report(report)
     return int(has_errors(report.diagnostics))
