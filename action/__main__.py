@@ -22,25 +22,21 @@ from tempfile import mkdtemp
 from typing import Any
 
 from github import PROBLEMS, GitHub
+from requested import ANSWERS, InputError, Requested
 
 from reconciler.model.canonical import visible
 
 TASKCTL = (sys.executable, "-I", "-m", "reconciler")  # beside it, in its virtual environment
-COMMANDS = ("validate", "plan", "apply", "results")
-ANSWERS = ("approve", "reject", "say", "cancel")
+COMMANDS = ("validate", "plan", "apply", "results", "run")
 SHOWN = 5  # lines about keys, above the plan, which must fit into the same comment
 UNDONE = ("held", "failed", "unresolved", "notStarted")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")  # never Markdown, or a command of the log
-_NOT_SHOWN = "The message ({:,} characters) is not shown: the input `answers` is not `true`."
+_NOT_SHOWN = "The text ({:,} characters) is not shown: the input `answers` is not `true`."
 
 
-class InputError(Exception):
-    """An invalid input; it ends the step."""
-
-
-def _plain(text: str) -> str:
-    """Without what could end a span of code."""
-    return re.sub(r"[^\w ./@,:-]", "?", text)
+def _plain(text: str, more: str = "") -> str:
+    """Without what could end a span of code; `more` are signs that stay."""
+    return re.sub(rf"[^\w ./@,:{re.escape(more)}-]", "?", text)
 
 
 def _code(text: str) -> str:
@@ -76,30 +72,37 @@ class Action:
             raise InputError(
                 "the input state must be the address of a shared state, such as git:origin"
             )
-        if self._command not in (*COMMANDS, *ANSWERS):
-            raise InputError(f"the input command must be one of {', '.join((*COMMANDS, *ANSWERS))}")
+        if self._command not in COMMANDS:
+            raise InputError(f"the input command must be one of {', '.join(COMMANDS)}")
         self._issue = env.get("INPUT_ISSUE_NUMBER") or ""
         if self._issue and not re.fullmatch(r"[1-9][0-9]{0,9}", self._issue):
             raise InputError("the input issue-number must be the number of an issue")
-        if self._command in ANSWERS:
-            self._check_answer()
+        self._is_preview = env.get("INPUT_PREVIEW") == "true"
+        self._requested = None
+        if self._command == "run":
+            self._requested = self._request()
         if not Path(self._where).is_dir():
             raise InputError(f"the input working-directory is not a directory: {self._where}")
 
-    def _check_answer(self) -> None:
-        """An answer goes to one task that the inputs name, never to a pattern or a path, and to the
-        request that its author saw. taskctl checks the rest."""
-        if not KEY.fullmatch(self._env.get("INPUT_KEY", "")):
-            raise InputError("the input key must be the key of a task, as KEY or ORG/KEY")
-        needs_request = self._command in ("approve", "reject")
-        if bool(self._env.get("INPUT_REQUEST")) != needs_request:
-            must = "is required" if needs_request else "must be empty"
-            raise InputError(f"the input request {must} for {self._command}")
+    def _request(self) -> Requested:
+        """What a person requests; its plan is what `preview` shows, and what is then applied."""
+        found = Requested.of(self._github.event(), self._env)
+        if self._is_preview and (found.has_plan or found.command == "accept"):
+            self._command = "plan"
+        elif found.has_plan:
+            self._command = "apply"
+            if not self._env.get("INPUT_EXPECT_PLAN"):
+                raise InputError("the input expect-plan is required: the digest of the plan")
+        return found
 
     def run(self) -> int:
         """The exit code of the step."""
-        if self._command in ANSWERS:
-            return self._answer()
+        if self._requested is not None:
+            self._put("GITHUB_STEP_SUMMARY", f"{self._title(self._requested)}\n\n")
+            if any(self._recorded(name) is None for name in self._requested.recorded):
+                return 1
+            if self._command == "run":
+                return self._run_requested(self._requested)
         code = self._taskctl()
         report = self._read("report.json")
         if self._command != "results":  # its annotations have texts of agents
@@ -110,40 +113,53 @@ class Action:
         if shown:
             body = f"{self._heading()}{self._existed(document)}{shown}"
             self._put("GITHUB_STEP_SUMMARY", f"{body}\n")
-            if self._env.get("INPUT_COMMENT") == "true" and self._command != "validate":
+            is_commented = self._command != "validate" and self._requested is None
+            if self._env.get("INPUT_COMMENT") == "true" and is_commented:
                 self._comment(body)
         return 0 if code == 2 and self._command == "plan" else code
 
-    def _answer(self) -> int:
+    @staticmethod
+    def _title(requested: Requested) -> str:
+        words = [requested.command, *requested.tasks]
+        print(" ".join(words), flush=True)
+        named = " ".join(f"`{_plain(name, more='*?[]!')}`" for name in requested.tasks)
+        return f"**{requested.command}** {named}".rstrip()
+
+    def _run_requested(self, requested: Requested) -> int:
+        """Edits the state or answers a task, or shows what would be sent."""
+        if self._is_preview:
+            self._put("GITHUB_OUTPUT", "has-changes=true\n")
+        if requested.command in ANSWERS:
+            return self._answer(requested)
+        if requested.id:
+            self._put("GITHUB_STEP_SUMMARY", f"Task `{_plain(requested.id)}`\n")
+        if self._is_preview:
+            return 0
+        done, document = self._json(*requested.state_words)
+        for edit in document.get("edits", ()):
+            print(f"{edit['orgName']}/{edit['key']}: {edit['result']}", flush=True)
+        return done
+
+    def _answer(self, requested: Requested) -> int:
         """Shows what the answer is, and sends it unless this is a preview."""
-        found = self._recorded(self._env["INPUT_KEY"])
+        found = self._recorded(requested.tasks[0])
         if found is None:
             return 1
         key, url = found
         told = self._env.get("INPUT_ANSWERS") == "true"
-        rows = [f"**{self._command}** `{key}`", f"[Task]({url})" if url else ""]
-        if request := self._env.get("INPUT_REQUEST"):
-            rows.append(f"Request `{_plain(request)}`")
-        if message := self._env.get("INPUT_MESSAGE"):
-            rows.append(_code(message) if told else _NOT_SHOWN.format(len(message)))
-        text = "\n\n".join(filter(None, rows)) + "\n"
-        self._put("GITHUB_STEP_SUMMARY", text)
-        print(f"{self._command} {key}", flush=True)
-        if self._env.get("INPUT_PREVIEW") == "true":
+        rows = [f"[Task]({url})" if url else ""]
+        if requested.id:
+            rows.append(f"Request `{_plain(requested.id)}`")
+        if text := requested.text:
+            rows.append(_code(text) if told else _NOT_SHOWN.format(len(text)))
+        self._put("GITHUB_STEP_SUMMARY", "\n\n".join(filter(None, rows)) + "\n")
+        if self._is_preview:
             return 0
-        done, document = self._json(*self._answer_words(key), quiet=not told)
+        text = requested.text if requested.command == "say" else ""
+        done, document = self._json(*requested.answer_words(key), quiet=not told, said=text)
         for response in document.get("responses", ()):
             print(f"{key}: {response['result']}", flush=True)
         return done
-
-    def _answer_words(self, key: str) -> list[str]:
-        """The arguments; a message is never an option or a file name."""
-        command, message = self._command, self._env.get("INPUT_MESSAGE", "")
-        words = [command, "--yes"]
-        if command in ("approve", "reject"):
-            words += [f"--request={self._env['INPUT_REQUEST']}"]
-            words += [f"--message={message}"] if message else []
-        return [*words, "--", key, *(["-"] if command == "say" else [])]
 
     def _recorded(self, name: str) -> tuple[str, str] | None:
         """`ORG/KEY` and the address of the task with this name in the state."""
@@ -157,15 +173,14 @@ class Action:
         tell("error", f"no task in the state has the key {name}")
         return None
 
-    def _json(self, *words: str, quiet: bool = True) -> tuple[int, dict[str, Any]]:
-        """The exit code and the document of a command; its errors become annotations. With
-        `quiet`, nothing that it shows of a task is in the log."""
-        message = self._env.get("INPUT_MESSAGE", "") if words[0] == "say" else ""
+    def _json(self, *words: str, quiet: bool = True, said: str = "") -> tuple[int, dict[str, Any]]:
+        """The exit code and the document of a command, whose input is what is `said`; its errors
+        become annotations. With `quiet`, nothing that it shows of a task is in the log."""
         done = subprocess.run(
             [*TASKCTL, "--format=json", *words],
             cwd=self._where,
             env=self._environment(),
-            input=message.encode("utf-8", "surrogateescape"),
+            input=said.encode("utf-8", "surrogateescape"),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if quiet else None,
             check=False,
@@ -212,7 +227,17 @@ class Action:
             made += ["-v" if given("INPUT_ANSWERS") == "true" else "-q"]
         if given("INPUT_EXPECT_PLAN"):
             made += ["--expect-plan", given("INPUT_EXPECT_PLAN", "")]
-        return [*made, *shlex.split(given("INPUT_ARGS", "")), "--", *self._paths]
+        made += shlex.split(given("INPUT_ARGS", ""))
+        if self._requested is not None:
+            made += self._requested_options(self._requested)
+        return [*made, "--", *self._paths]
+
+    def _requested_options(self, requested: Requested) -> list[str]:
+        if not requested.has_plan:
+            return ["--fail-on=none", *(f"--target={name}" for name in requested.tasks)]
+        if self._command == "plan":
+            return ["--fail-on=none", *requested.plan_words]
+        return ["--lock-timeout=10m", *requested.apply_words]
 
     def _environment(self) -> dict[str, str]:
         """Without the inputs, which include a GitHub token."""
@@ -228,7 +253,8 @@ class Action:
                 + summary["replace"]
                 + sum(task["reason"] == "recreate" for task in document["tasks"])
             )
-            made = {"has-changes": document["hasChanges"], "creates": creates}
+            is_edit = self._requested is not None and not self._requested.has_plan
+            made = {"has-changes": is_edit or document["hasChanges"], "creates": creates}
             made |= {"apply-will-fail": document["applyWillFail"]}
             made |= {"plan-file": self._plan_file, "plan-digest": document["digest"]}
         if self._command == "apply" and "tasks" in document:

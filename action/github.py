@@ -52,12 +52,17 @@ class GitHub:
         self._env, self._token = env, token
         self._repository = f"/repos/{env.get('GITHUB_REPOSITORY', '')}"
 
-    def pull_request(self, *, or_issue: bool = False) -> int | None:
-        """The number of the event's pull request, or with `or_issue` also of its issue."""
+    def event(self) -> dict[str, Any]:
+        """The event of the run; empty if it cannot be read."""
         try:
             event = json.loads(Path(self._env["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
         except (KeyError, OSError, ValueError):
-            return None
+            return {}
+        return event if isinstance(event, dict) else {}
+
+    def pull_request(self, *, or_issue: bool = False) -> int | None:
+        """The number of the event's pull request, or with `or_issue` also of its issue."""
+        event = self.event()
         issue = event.get("issue") or {}
         about = event.get("pull_request") or (issue if or_issue or "pull_request" in issue else {})
         number = about.get("number")

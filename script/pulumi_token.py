@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Prints a short-lived Pulumi access token of a user, in exchange for a CI job's identity token.
 
-    python3 -I script/pulumi_token.py ORGANIZATION USER
+    python3 -I script/pulumi_token.py ORGANIZATION USER [SECONDS]
 
-The identity token is in PULUMI_ID_TOKEN, and its audience is urn:pulumi:org:ORGANIZATION. The
-organization must have registered the CI system as an OIDC issuer. PULUMI_BACKEND_URL names the
-service (default: https://api.pulumi.com).
+The token expires after that many seconds, or earlier. The identity token is in PULUMI_ID_TOKEN, and
+its audience is urn:pulumi:org:ORGANIZATION. The organization must have registered the CI system as
+an OIDC issuer. PULUMI_BACKEND_URL names the service (default: https://api.pulumi.com).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def main(arguments: list[str]) -> str | int:
     """The exit code, or why it failed."""
-    if len(arguments) != 2 or not os.environ.get("PULUMI_ID_TOKEN"):
-        return "usage: PULUMI_ID_TOKEN=... pulumi_token.py ORGANIZATION USER"
-    organization, user = arguments
+    if len(arguments) not in (2, 3) or not os.environ.get("PULUMI_ID_TOKEN"):
+        return "usage: PULUMI_ID_TOKEN=... pulumi_token.py ORGANIZATION USER [SECONDS]"
+    organization, user, *seconds = arguments
     service = os.environ.get("PULUMI_BACKEND_URL") or "https://api.pulumi.com"
     parts = urlsplit(service)
     if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> str | int:
         "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
         "requested_token_type": "urn:pulumi:token-type:access_token:personal",
         "scope": f"user:{user}",
+        **({"expiration": int(seconds[0])} if seconds else {}),
     }
     request = urllib.request.Request(
         f"{service.rstrip('/')}/api/oauth/token",

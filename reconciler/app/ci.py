@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 class _System(NamedTuple):
     """A CI system: the variable by which it is recognized, templates of the address of a run (the
-    first whose variables are set), and the variable with whoever started the run."""
+    first whose variables are set), and the variables with whoever ran it last, or started it."""
 
     variable: str
     name: str
     links: tuple[str, ...] = ()
-    actor: str = ""
+    actors: tuple[str, ...] = ()
 
 
 _GITHUB_RUN = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
@@ -40,16 +40,18 @@ _SYSTEMS = (
         "GITHUB_ACTIONS",
         "GitHub Actions",
         (f"{_GITHUB_RUN}/attempts/{{GITHUB_RUN_ATTEMPT}}", _GITHUB_RUN),
-        "GITHUB_ACTOR",
+        ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"),
     ),
-    _System("GITLAB_CI", "GitLab CI", ("{CI_JOB_URL}", "{CI_PIPELINE_URL}"), "GITLAB_USER_LOGIN"),
-    _System("BUILDKITE", "Buildkite", ("{BUILDKITE_BUILD_URL}",), "BUILDKITE_BUILD_CREATOR"),
-    _System("CIRCLECI", "CircleCI", ("{CIRCLE_BUILD_URL}",), "CIRCLE_USERNAME"),
+    _System(
+        "GITLAB_CI", "GitLab CI", ("{CI_JOB_URL}", "{CI_PIPELINE_URL}"), ("GITLAB_USER_LOGIN",)
+    ),
+    _System("BUILDKITE", "Buildkite", ("{BUILDKITE_BUILD_URL}",), ("BUILDKITE_BUILD_CREATOR",)),
+    _System("CIRCLECI", "CircleCI", ("{CIRCLE_BUILD_URL}",), ("CIRCLE_USERNAME",)),
     _System(
         "TF_BUILD",
         "Azure Pipelines",
         ("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",),
-        "BUILD_REQUESTEDFOR",
+        ("BUILD_REQUESTEDFOR",),
     ),
     _System("TEAMCITY_VERSION", "TeamCity"),
     _System("CODEBUILD_BUILD_ID", "AWS CodeBuild", ("{CODEBUILD_BUILD_URL}",)),
@@ -96,7 +98,7 @@ def this_run(client: Client | None, clock: Clock) -> Run:
     who = client.known_identity if client is not None else None
     at = client.service_clock() if client is not None else None
     env, url = os.environ, run_link(os.environ)
-    actors = (env[s.actor] for s in _SYSTEMS if env.get(s.actor))
+    actors = (env[name] for s in _SYSTEMS for name in s.actors if env.get(name))
     actor = next(actors, "" if url else user_name())
     texts = {"user": who.name if who is not None else "", "actor": actor, "url": url}
     shown = {name: visible(text, f"\n{INVISIBLE}")[:_MAX_TEXT] for name, text in texts.items()}

@@ -128,7 +128,7 @@ KEYS: dict[str, Callable[[object, Path], object]] = {
     "paths": _paths,
     "state": _state,
     "policy": _path,
-    "answer-workflow": _workflow,
+    "run-workflow": _workflow,
     "parallelism": _number(1, limits.PARALLELISM),
     "lock-timeout": _duration,
     "settle-time": _duration,
@@ -136,7 +136,7 @@ KEYS: dict[str, Callable[[object, Path], object]] = {
     "apply-as": _identity,
 }
 
-SETTINGS = frozenset({"paths", "policy", "state", "apply_as", "answer_workflow"})
+SETTINGS = frozenset({"paths", "policy", "state", "apply_as", "run_workflow"})
 """The fields of `Settings`; the others are defaults of options."""
 
 FORBIDDEN = frozenset({"backend", "token", "org"})

@@ -4,6 +4,7 @@ overwritten."""
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,18 +19,19 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.value import Value
 from reconciler.system import disk
+from reconciler.system.git import project_of, run_git
 from reconciler.system.resources import schema_text, template_text
 
 HOOK = ".pre-commit-config.yaml"
 GITIGNORE = ".gitignore"
 SCHEMA = "tasks/manifest.schema.json"
-ANSWERS = "taskctl-answer.yml"
+RUN = "taskctl-run.yml"
 WORKFLOWS = {
     ".github/workflows/taskctl-plan.yml": "github-plan.yml",
     ".github/workflows/taskctl-apply.yml": "github-apply.yml",
-    f".github/workflows/{ANSWERS}": "github-answer.yml",
+    f".github/workflows/{RUN}": "github-run.yml",
 }
-_SHARED = f'state = "git:origin"\nmax-creates = 10\nanswer-workflow = "{ANSWERS}"\n'
+_SHARED = f'state = "git:origin"\nmax-creates = 10\nrun-workflow = "{RUN}"\n'
 
 
 class InitOptions(Value, frozen=True):
@@ -76,9 +78,11 @@ def init(ctx: Context, folder: str = ".", options: InitOptions | None = None) ->
     starter.add_gitignore()
     starter.write_config()
     starter.create_or_show(HOOK, template_text("pre-commit-config.yaml"), write=options.hook)
-    if options.workflow:
-        starter.create_workflows(Placeholders.known(options.org, options.machine_user))
     path = ctx.settings.path(folder)
+    if options.workflow:
+        starter.create_workflows(
+            Placeholders.known(options.org, options.machine_user, _project(path))
+        )
     top = repository_root(path)
     if top is not None and top != path.resolve():
         below = path.resolve().relative_to(top).as_posix()
@@ -193,6 +197,16 @@ class _Starter:
     def _write(self, name: str, data: bytes) -> None:
         write_file(self._ctx.settings.folder, self._typed + name, data, "init", mode=PUBLIC)
         self.report.written.append(self._prefix + name)
+
+
+def _project(path: Path) -> str:
+    """`HOST/OWNER/REPOSITORY` of the remote, else the name of the directory."""
+    top = repository_root(path) or path.resolve()
+    with suppress(OSError):
+        done = run_git(top, "remote", "get-url", "origin", env=os.environ)
+        if found := project_of(os.fsdecode(done.stdout).strip()):
+            return found
+    return top.name
 
 
 def _read(path: Path) -> bytes:

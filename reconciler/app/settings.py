@@ -33,7 +33,7 @@ class Settings(Value, frozen=True):
     policy: str | None = None
     state: str | None = None
     apply_as: str | None = None
-    answer_workflow: str | None = None
+    run_workflow: str | None = None
     config_file: str | None = None
     all_problems: bool = False
 

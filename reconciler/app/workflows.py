@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from urllib.parse import urlsplit
 
@@ -23,12 +24,15 @@ class Placeholders(Value, frozen=True):
     machine_user: str | None = None
     repository: str | None = None
     commit: str | None = None
+    minute: int = 23
 
     @classmethod
-    def known(cls, org: str | None, machine_user: str | None) -> Placeholders:
-        """With the commit that this taskctl was installed from, if it was one."""
+    def known(cls, org: str | None, machine_user: str | None, project: str) -> Placeholders:
+        """With the commit that this taskctl was installed from, if it was one. The minute at which
+        the schedule of a `project` starts follows from its name: projects do not start together."""
         repository, commit = _installed()
-        return cls(org, machine_user, repository, commit)
+        minute = 1 + int.from_bytes(sha256(project.encode()).digest()[:4]) % 59
+        return cls(org, machine_user, repository, commit, minute)
 
     @property
     def left(self) -> list[str]:
@@ -47,6 +51,7 @@ def filled(text: str, values: Placeholders) -> str:
     left = values.left
     header = "".join(f"# Replace {name}.\n" for name in left).replace("`", "")
     text = _HEADER.sub(lambda _: header, text, count=1)
+    text = text.replace('cron: "23 ', f'cron: "{values.minute} ')
     if values.org is not None:
         text = text.replace("organization: acme\n", f"organization: {values.org}\n")
     if values.machine_user is not None:

@@ -21,8 +21,8 @@ from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
     from reconciler.app.context import Context
-    from reconciler.cli.answers import Answers
     from reconciler.cli.console.output import Output
+    from reconciler.cli.run_workflow import RunWorkflow
     from reconciler.cli.suggestions import Suggestions
     from reconciler.plan.options import PlanOptions
 
@@ -55,10 +55,10 @@ class Call:
         return Suggestions(self.click, self.click.meta[_TYPED])
 
     @cached_property
-    def answers(self) -> Answers:
-        from reconciler.cli.answers import Answers
+    def run_workflow(self) -> RunWorkflow:
+        from reconciler.cli.run_workflow import RunWorkflow
 
-        return Answers(self.ctx, self.suggestions)
+        return RunWorkflow(self.ctx, self.suggestions)
 
     @cached_property
     def options(self) -> PlanOptions:
@@ -116,7 +116,7 @@ class Group(WithExamples, click.Group):
 
 
 class RunCommands(Commands):
-    """Suggested commands with the options of a call, or what answers a task of another user."""
+    """Suggested commands with the options of a call, or what others can run instead."""
 
     def __init__(self, call: Call, *, shared: bool = False) -> None:
         self._call, self._shared = call, shared
@@ -126,7 +126,7 @@ class RunCommands(Commands):
         return self._call.suggestions.plan_file
 
     def lines(self, command: str) -> Sequence[str]:
-        found = self._call.answers.instead(command, shared=self._shared)
+        found = self._call.run_workflow.instead(command, shared=self._shared)
         return (self._call.suggestions.complete(command),) if found is None else found
 
     def for_everybody(self) -> Commands:

@@ -6,7 +6,7 @@ Options from environment variables need no completion: the shell still has them.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Suggestions:
     """`given` are the words of this run's parameters, by name, as typed."""
 
     def __init__(self, ctx: click.Context, args: Sequence[str]) -> None:
-        self._root, self._name = ctx.find_root(), ctx.command.name
+        self._root, self.name = ctx.find_root(), ctx.command.name
         before = self._root.params.get("directory")
         self.given = {"directory": str(before)} if before else {}
         self.given |= _typed(ctx.command, self._root, args)
@@ -41,7 +41,7 @@ class Suggestions:
     @property
     def plan_file(self) -> str:
         """The saved plan that this run writes or shows."""
-        name = self.given.get("name", "") if self._name == "show" else ""
+        name = self.given.get("name", "") if self.name == "show" else ""
         return str(self.given.get("out_file") or name)
 
     def complete(self, line: str) -> str:
@@ -63,9 +63,17 @@ class Suggestions:
         except (ValueError, click.UsageError):
             return None
 
+    def options_of_apply(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """The options and PATHs of an apply with these texts; for a saved plan, the options of this
+        run, which made it."""
+        paths = list(self._manifests(own.get("paths") or ()))
+        made = {} if paths else {n: v for n, v in self.given.items() if n in _OF_PLANS}
+        is_saved = bool(own.get("paths")) and not paths
+        return {**(made if is_saved else {}), **own, "paths": paths}
+
     def _added(self, command: click.Command, own: Mapping[str, Any]) -> Iterator[str]:
         is_plan = command.name == "plan" or not _TRY_AGAIN.isdisjoint(own)
-        runs_again = "yes" in own and command.name == self._name
+        runs_again = "yes" in own and command.name == self.name
         for param in command.params:
             if param.name == "target" and "adopt" in own:
                 continue  # a lost state is recovered for all keys
@@ -81,8 +89,10 @@ class Suggestions:
 
     def _paths(self) -> Iterator[str]:
         """The PATHs of this run, unless they are a saved plan."""
+        yield from self._manifests(self.given.get("paths") or ())
+
+    def _manifests(self, paths: Iterable[str]) -> Iterator[str]:
         folder = Path(str(self.given.get("directory") or "."))
-        paths = self.given.get("paths") or ()
         yield from (path for path in paths if not is_plan_file(folder / path))
 
 

@@ -43,8 +43,8 @@ def wording(diagnostic: Diagnostic, commands: Commands = AS_WRITTEN) -> Message:
 
     template = entry(diagnostic.code).cases[diagnostic.case]
     message = Message(*(fill_in(part, diagnostic.args) for part in template))
-    detail, command = map(commands.completed, (message.detail, message.command))
-    return message._replace(detail=detail, command=command)
+    command = "\n".join(commands.block(message.command))
+    return message._replace(detail=commands.completed(message.detail), command=command)
 
 
 def plain_text(diagnostic: Diagnostic, commands: Commands = AS_WRITTEN) -> str:

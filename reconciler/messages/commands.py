@@ -31,6 +31,10 @@ class Commands:
             return text
         return "\n".join(line for each in text.split("\n") for line in self._completed(each))
 
+    def block(self, commands: str) -> tuple[str, ...]:
+        """The lines for several commands, one a line; a comment that several have is there once."""
+        return tuple(dict.fromkeys(self.completed(commands).split("\n"))) if commands else ()
+
     def _completed(self, line: str) -> Iterator[str]:
         command = line.lstrip(" ")
         if not command.startswith("taskctl "):

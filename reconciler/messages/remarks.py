@@ -36,8 +36,7 @@ def _template(remark: Remark) -> Message:
 
 
 def _commands(template: str, facts: Mapping[str, Arg], commands: Commands) -> tuple[str, ...]:
-    found = (commands.completed(fill_in(line, facts)) for line in template.split("\n") if line)
-    return tuple(line for lines in found for line in lines.split("\n"))
+    return commands.block(fill_in(template, facts))
 
 
 def fill_in(template: str, facts: Mapping[str, Arg]) -> str:

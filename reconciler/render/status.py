@@ -191,11 +191,11 @@ def status_task(status: TaskStatus, commands: Commands) -> Document:
 
 def _request_item(request: OpenRequest, commands: Commands) -> Document:
     line = commands.completed(request.command_line)
-    is_command = line.startswith(("taskctl ", "gh ", "pulumi "))  # that this user may run
+    may_run = line.startswith(("taskctl ", "gh ", "pulumi ")) and "\n" not in line
     return {
         "wants": request.kind.value,
         "message": request.message or None,
         "since": timestamp(request.since),
         "requestId": request.approval.id if request.approval is not None else None,
-        "command": shlex.split(line) if is_command else None,
+        "command": shlex.split(line) if may_run else None,
     }

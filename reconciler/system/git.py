@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TypedDict, Unpack
+from urllib.parse import urlsplit
 
 from reconciler.system import disk
 
@@ -19,6 +20,8 @@ TIMEOUT = 120.0
 
 _WATCH = 0.25
 _ERROR_BYTES = 1 << 14
+
+_SCP = re.compile(r"(?:[\w.-]+@)?([\w.-]+):(?!//)/?(.+)", re.ASCII)
 
 _OPTIONS = (
     *("-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=/dev/null"),
@@ -207,3 +210,16 @@ def _name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
+
+
+def project_of(url: str) -> str:
+    """`HOST/OWNER/REPOSITORY` of a remote's URL, in each of git's forms."""
+    parts = urlsplit(url)
+    if parts.scheme in ("https", "http", "ssh", "git") and parts.hostname:
+        port = f":{parts.port}" if parts.port and parts.scheme.startswith("http") else ""
+        host, path = f"{parts.hostname}{port}", parts.path
+    elif found := _SCP.fullmatch(url):
+        host, path = found.groups()
+    else:
+        return ""
+    return f"{host}/{path.strip('/').removesuffix('.git')}"

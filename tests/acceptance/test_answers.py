@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ruamel.yaml import YAML
 
-from reconciler.cli.answers import _project_of
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import ServiceResponse
+from reconciler.system.git import project_of
 from tests.support.action_runner import Runner
 from tests.support.doc_blocks import ROOT, environment, shell
 from tests.support.live_tasks import LiveTasks
@@ -39,7 +39,7 @@ def asked(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> LiveTasks:
     return place
 
 
-def configure(place: LiveTasks, text: str = 'answer-workflow = "taskctl-answer.yml"\n') -> None:
+def configure(place: LiveTasks, text: str = 'run-workflow = "taskctl-run.yml"\n') -> None:
     (place.folder / "taskctl.toml").write_text(text)
 
 
@@ -65,9 +65,9 @@ def pasted(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str
 
 
 def arguments(request: str, *more: str, action: str = "approve") -> list[str]:
-    head = ["workflow", "run", "taskctl-answer.yml", "-R", "github.example/acme/infra"]
-    words = [*head, "-f", "key=acme/asks", "-f", f"action={action}"]
-    return [*words, *(["-f", f"request={request}"] if request else []), *more]
+    head = ["workflow", "run", "taskctl-run.yml", "-R", "github.example/acme/infra"]
+    words = [*head, "-f", f"command={action}", "-f", "tasks=acme/asks"]
+    return [*words, *(["-f", f"id={request}"] if request else []), *more]
 
 
 @pytest.mark.parametrize("command", ["status", "wait"])
@@ -95,7 +95,7 @@ def test_the_repository_is_that_of_the_workflow_run(
     monkeypatch.setenv("GITHUB_REPOSITORY", "other/place")
     assert " -R github.com/other/place -f " in colleague.run("status")[1]
     monkeypatch.setenv("GITHUB_REPOSITORY", "other/place; touch x")
-    assert " taskctl-answer.yml -f " in colleague.run("status")[1]
+    assert " taskctl-run.yml -f " in colleague.run("status")[1]
 
 
 def test_the_creator_answers_directly(asked: LiveTasks) -> None:
@@ -134,13 +134,13 @@ def test_the_error_for_another_user_names_the_workflow(
     code, _, err = colleague.run(action, "asks", *text, *asked, "-y")
     assert (code, "[TC733]" in err) == (1, True)
     line = [row for row in err.splitlines() if "gh workflow run" in row][-1].strip()
-    more = ("-f", "message=go on") if text else ()
+    more = ("-f", "text=go on") if text else ()
     expected = arguments(request if asked else "", *more, action=action)
     assert pasted(line, tmp_path, monkeypatch) == expected
     configure(colleague, "")
     _, _, err = colleague.run(action, "asks", *text, *asked, "-y")
     assert "who created the task, can do this: " in err
-    assert "set `answer-workflow` in taskctl.toml" in err
+    assert "set `run-workflow` in taskctl.toml" in err
 
 
 def test_a_task_that_ci_replaced_can_be_cancelled(
@@ -153,12 +153,12 @@ def test_a_task_that_ci_replaced_can_be_cancelled(
     with monkeypatch.context() as theirs:
         theirs.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
         text = asked.run("cancel", old, "-y")[2]
-    line = next(row for row in text.splitlines() if "action=cancel" in row).strip()
+    line = next(row for row in text.splitlines() if "command=cancel" in row).strip()
     words = pasted(line, tmp_path, monkeypatch)
-    assert words[-3:] == [f"key=acme/{old}", "-f", "action=cancel"]
+    assert words[-3:] == ["command=cancel", "-f", f"tasks=acme/{old}"]
     env = {"TASKCTL_BACKEND": asked.url, "TASKCTL_STATE": "taskctl.state.json"}
     runner = Runner(tmp_path / "runner", asked.folder, pull_request=None, env=env)
-    ran = runner.script("cancel", key=f"acme/{old}")
+    ran = runner.requested({"command": "cancel", "tasks": f"acme/{old}"})
     assert (ran.code, f"acme/{old}: cancelled" in ran.said) == (0, True), ran.said
 
 
@@ -178,7 +178,7 @@ def test_without_a_workflow_the_creator_is_named(colleague: LiveTasks) -> None:
     rows = colleague.run("status")[1].splitlines()
     (at,) = (n for n, row in enumerate(rows) if "who created the task" in row)
     assert re.search(r"Only user-\w+, who created the task, can do this: [\w-]{36}$", rows[at])
-    assert "set `answer-workflow` in taskctl.toml" in rows[at + 1]
+    assert "set `run-workflow` in taskctl.toml" in rows[at + 1]
     (task,) = colleague.document("status")["tasks"]
     (request,) = task["waitingFor"]
     assert request["command"] is None
@@ -189,7 +189,7 @@ def test_a_task_that_the_workflows_user_did_not_create_needs_its_creator(
 ) -> None:
     """`apply-as` says as whom CI creates and answers."""
     record = json.loads((colleague.folder / "taskctl.state.json").read_text())["tasks"]["acme/asks"]
-    maker, workflow = record["identity"], 'answer-workflow = "taskctl-answer.yml"\n'
+    maker, workflow = record["identity"], 'run-workflow = "taskctl-run.yml"\n'
     request = colleague.request("asks")
     for who in (f"login:{maker['login'].upper()}", f"user-id:{maker['id']}"):
         configure(colleague, f'{workflow}apply-as = "{who}"\n')
@@ -201,20 +201,20 @@ def test_a_task_that_the_workflows_user_did_not_create_needs_its_creator(
         for text in shown:
             assert "gh workflow run" not in text
             assert f"Only {maker['login']}, who created the task, can do this: " in text
-            assert "set `answer-workflow`" not in text
+            assert "set `run-workflow`" not in text
 
 
 def test_gitlab_has_a_page_for_it(colleague: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(colleague, 'answer-workflow = ".gitlab-ci.yml"\n')
+    configure(colleague, 'run-workflow = ".gitlab-ci.yml"\n')
     request = colleague.request("asks")
     line = next(row for row in colleague.run("status")[1].splitlines() if "/-/pipelines" in row)
     parts = urlsplit(line.strip())
     assert (parts.netloc, parts.path) == ("github.example", "/acme/infra/-/pipelines/new")
     assert parse_qs(parts.query) == {
         "ref": ["main"],
-        "var[TASKCTL_KEY]": ["acme/asks"],
-        "var[TASKCTL_ACTION]": ["approve"],
-        "var[TASKCTL_REQUEST]": [request],
+        "var[TASKCTL_COMMAND]": ["approve"],
+        "var[TASKCTL_TASKS]": ["acme/asks"],
+        "var[TASKCTL_ID]": [request],
     }
     assert "acme%2Fasks" in parts.query
     monkeypatch.setenv("CI_PROJECT_URL", "https://gitlab.example:8443/group/sub/project")
@@ -223,30 +223,35 @@ def test_gitlab_has_a_page_for_it(colleague: LiveTasks, monkeypatch: pytest.Monk
     assert "/project/-/pipelines/new?ref=trunk%20%26%20x&var" in shown
 
 
-def test_the_job_of_gitlab_answers_one_task(asked: LiveTasks, tmp_path: Path) -> None:
-    """Never all tasks below a path, and never a request that its author did not see."""
+def test_the_job_of_gitlab_runs_one_command(asked: LiveTasks, tmp_path: Path) -> None:
+    """Never for all tasks below a path, and never a request that its author did not see."""
     text = (ROOT / "examples/ci/gitlab-ci.yml").read_text(encoding="utf-8")
-    script = YAML(typ="safe", pure=True).load(text)["answer"]["script"][-1]
+    script = YAML(typ="safe", pure=True).load(text)["run"]["script"][-1]
+    script = script.replace("/opt/taskctl", str(ROOT))
     env = environment(tmp_path, TASKCTL_BACKEND=asked.url, PULUMI_ACCESS_TOKEN=TOKEN)
 
-    def answer(key: str, **variables: str) -> int:
-        given = {f"TASKCTL_{name.upper()}": value for name, value in variables.items()}
-        run = shell(script, asked.folder, {**env, "TASKCTL_KEY": key, **given}, "/bin/sh")
-        return run.returncode
+    def ask(command: str, tasks: str, **variables: str) -> int:
+        given = {"command": command, "tasks": tasks, **variables}
+        named = {f"TASKCTL_{name.upper()}": value for name, value in given.items()}
+        return shell(script, asked.folder, {**env, **named}, "/bin/sh").returncode
 
     asked.apply({"asks": "approving", "also": "approving too"}, isShared=True)
     asked.finish(asks="waiting", also="waiting")
     request = asked.request("asks")
     lines = "acme/asks\n/../../tasks"  # as a path, the directory of all tasks
     for key in ("tasks/all.yaml", "*", "acme/*", "asks", "acme/none", "--force", "", lines):
-        assert answer(key, action="cancel") == 1
-    assert answer("*", action="say", message="Go on.") == 1
-    assert answer("tasks", action="approve", request=request) == 1
-    assert answer("acme/asks", action="approve", request="odd") == 1
+        assert ask("cancel", key) == 1
+    assert ask("accept", "tasks/all.yaml") == 1
+    assert ask("say", "*", text="Go on.") == 1
+    assert ask("approve", "tasks", id=request) == 1
+    assert ask("approve", "acme/asks", id="odd") == 1
     assert asked.statuses() == {"asks": "waiting", "also": "waiting"}
-    assert answer("acme/asks", action="approve", request=request) == 0
+    assert ask("approve", "acme/asks", id=request) == 0
     asked.finish(asks="done", also="waiting")
-    assert answer("acme/also", action="cancel") == 0
+    assert ask("cancel", "acme/also") == 0
+    asked.write({"asks": "approving", "new": "finishing"}, isShared=True)
+    assert ask("apply", "acme/new", max_creates="0") == 1
+    assert ask("apply", "acme/new", max_creates="1") == 0
 
 
 @pytest.mark.parametrize(
@@ -262,7 +267,7 @@ def test_the_job_of_gitlab_answers_one_task(asked: LiveTasks, tmp_path: Path) ->
     ],
 )
 def test_the_repository_of_a_remote(url: str, project: str) -> None:
-    assert _project_of(url) == project
+    assert project_of(url) == project
 
 
 def test_the_name_of_a_creator_runs_nothing_where_a_comment_is_pasted(
@@ -287,5 +292,5 @@ def test_after_a_replacement_each_task_is_answered_by_its_own_creator(
     more = ("--wait", "--stop-on", "waiting", "--timeout", "60s")
     _, out, err = colleague.run("apply", "-y", "--replace", f"asks={old}", *more)
     said = out + err
-    assert f"-f key=acme/{old} -f action=cancel" in said, said
+    assert f"-f command=cancel -f tasks=acme/{old}" in said, said
     assert "taskctl approve acme/asks" in said, said

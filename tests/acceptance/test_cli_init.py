@@ -21,9 +21,9 @@ from reconciler.system.resources import schema_text, template_text
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [
-    ".github/workflows/taskctl-answer.yml",
     ".github/workflows/taskctl-apply.yml",
     ".github/workflows/taskctl-plan.yml",
+    ".github/workflows/taskctl-run.yml",
     ".gitignore",
     ".pre-commit-config.yaml",
     "taskctl.toml",
@@ -301,7 +301,7 @@ def test_a_workflow_needs_no_edit_if_everything_is_known(
     for line in (
         'state = "git:origin"',
         "max-creates = 10",
-        'answer-workflow = "taskctl-answer.yml"',
+        'run-workflow = "taskctl-run.yml"',
         'apply-as = "login:example-bot"',
     ):
         assert line in config.splitlines()
@@ -337,7 +337,8 @@ def test_a_name_that_no_workflow_should_have_is_refused(folder: Path, value: str
 def test_the_workflows_run_whatever_has_changed(name: str) -> None:
     """Also a policy, a data file outside of tasks/, or taskctl.toml changes what is applied."""
     events = YAML(typ="safe", pure=True).load(template_text(name))["on"]
-    filters = {key for event in events.values() for key in event or {}}
+    triggers = [events[name] or {} for name in ("push", "pull_request") if name in events]
+    filters = {key for trigger in triggers for key in trigger}
     assert filters <= {"branches"}
 
 

@@ -61,13 +61,13 @@ def test_apply_reports_a_duplicate_once_with_its_command(here: InProcess) -> Non
 
 def test_a_report_for_others_names_the_workflow_that_cancels_it(here: InProcess) -> None:
     """What CI has created twice, only CI can cancel."""
-    (here.sandbox.folder / "taskctl.toml").write_text('answer-workflow = "answer.yml"\n')
+    (here.sandbox.folder / "taskctl.toml").write_text('run-workflow = "answer.yml"\n')
     here.sandbox.write(as_tasks(ONE))
     deliver_twice(here)
     report = here.sandbox.folder / "apply.md"
     assert here.run("apply", "--report", f"markdown={report}").results() == {"k2": "created"}
     (extra,) = set(here.server.tasks_by_work()["do 2"]) - {here.sandbox.recorded()["k2"]}
-    assert f" -f key=acme/{extra} -f action=cancel" in report.read_text()
+    assert f" -f command=cancel -f tasks=acme/{extra}" in report.read_text()
 
 
 def test_it_can_be_cancelled_by_its_id(here: InProcess, extra: str) -> None:

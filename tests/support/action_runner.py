@@ -71,6 +71,7 @@ class Runner:
     api: str = "http://127.0.0.1:9"
     pull_request: int | None = 7
     env: dict[str, str] = field(default_factory=dict)
+    event: dict[str, Any] = field(default_factory=dict)
     runs: int = 0
 
     def script(self, command: str, backend: str = "", **inputs: str) -> Step:
@@ -81,6 +82,14 @@ class Runner:
         env = {**self._environment(files), **_as_environment({"command": command, **inputs})}
         code, said = self._run([sys.executable, "-I", str(SCRIPT)], env)
         return Step(code, said, _outputs(files), (files / "summary").read_text("utf-8"))
+
+    def requested(
+        self, inputs: Mapping[str, str], *, preview: bool = False, digest: str = "", **more: str
+    ) -> Step:
+        """The script for what a person requests in the workflow `taskctl run`."""
+        self.event = {"sender": {"login": "ana", "type": "User"}, **self.event, "inputs": inputs}
+        self.env["GITHUB_EVENT_NAME"] = "workflow_dispatch"
+        return self.script("run", preview=str(preview).lower(), expect_plan=digest, **more)
 
     def composite(self, action: Path, **inputs: str) -> Step:
         """Every step of `action.yml` in order, in its shell; the action's checkout is `action`."""
@@ -118,7 +127,7 @@ class Runner:
             (files / name).touch()
         about = {"number": self.pull_request}
         event = {"pull_request": about} if self.pull_request is not None else {"ref": "main"}
-        (files / "event.json").write_text(json.dumps(event))
+        (files / "event.json").write_text(json.dumps(event | self.event))
         return files
 
     def _environment(self, files: Path) -> dict[str, str]:

@@ -40,7 +40,7 @@ def _name(value: str) -> str:
         ("taskctl init infra --hook", "create them in another directory, with pre-commit hooks"),
         (
             "taskctl init --workflow --org acme --machine-user acme-taskctl",
-            "also create GitHub workflows that plan, apply and answer",
+            "also create GitHub workflows that plan, apply and run commands",
         ),
     ],
 )

@@ -24,7 +24,7 @@ from tests.support.extra_commands import add_command
 ALL = """\
 paths = ["tasks", "more/a.yaml"]
 state = "git:origin"
-answer-workflow = "taskctl-answer.yml"
+run-workflow = "taskctl-run.yml"
 parallelism = 3
 lock-timeout = "1m"
 settle-time = "2m30s"
@@ -87,7 +87,7 @@ def test_every_key_is_read(repository: Path) -> None:
     assert found.values == {
         "paths": ("tasks", "more/a.yaml"),
         "state": "git:origin",
-        "answer_workflow": "taskctl-answer.yml",
+        "run_workflow": "taskctl-run.yml",
         "parallelism": 3,
         "lock_timeout": "1m",
         "settle_time": "2m30s",
@@ -156,11 +156,11 @@ def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
         ("state = 'taskctl.state.json'", "address"),
         ("state = 's3://bucket/x'", "address"),
         ("state = 'env:HOME'", "address"),
-        ("answer-workflow = '../x.yml'", "workflow"),
-        ("answer-workflow = 'a b.yml'", "workflow"),
-        ("answer-workflow = '-R.yml'", "workflow"),
-        ("answer-workflow = 'answer.yml\\n'", "workflow"),
-        ('answer-workflow = "answer.yml\\n"', "workflow"),
+        ("run-workflow = '../x.yml'", "workflow"),
+        ("run-workflow = 'a b.yml'", "workflow"),
+        ("run-workflow = '-R.yml'", "workflow"),
+        ("run-workflow = 'answer.yml\\n'", "workflow"),
+        ('run-workflow = "answer.yml\\n"', "workflow"),
         ("parallelism = 0", "number"),
         ("parallelism = true", "number"),
         ("settle-time = 150", "duration"),

@@ -9,7 +9,7 @@ from reconciler.render import cells
 TEXT = """error: tasks.one.message: this message is longer than a line of the terminal [TC401]
     It has a detail that is also too long for one line, and is therefore wrapped between words.
     taskctl apply --replace one --backend http://127.0.0.1:8080 -C /a/long/directory --state x.json
-    gh workflow run taskctl-answer.yml -f key=acme/one -f action=approve -f request=approval-1
+    gh workflow run taskctl-run.yml -f command=approve -f tasks=acme/one -f id=approval-1
     https://app.pulumi.com/acme/neo/tasks/0123456789012345678901234567890123456789012345678901"""
 
 

@@ -1,0 +1,165 @@
+"""The command that a person requests by starting the workflow `taskctl run`.
+
+Its inputs are read from the file of the event. They are data: none is an option, a PATH or part of
+a script.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+OPTIONS = {
+    "apply": (),
+    "update": ("--update",),
+    "replace": ("--replace",),
+    "recreate": ("--allow-recreate",),
+    "adopt": ("--adopt",),
+}
+"""The options of `taskctl apply` for each command that has a plan."""
+
+WAITS = ("apply", "replace", "recreate")
+STATE = ("accept", "resolve", "not-created")
+ANSWERS = ("approve", "reject", "say", "cancel")
+COMMANDS = (*OPTIONS, *STATE, *ANSWERS)
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")
+_GLOB = re.compile(r"[A-Za-z0-9*?\[][A-Za-z0-9._/@*?\[\]!-]{0,300}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+_NUMBER = re.compile(r"[0-9]{1,6}")
+_NEEDS_ID = ("approve", "reject", "resolve")
+_TAKES = {
+    "id": (*_NEEDS_ID, "replace"),
+    "text": ("approve", "reject", "say"),
+    "max-creates": tuple(OPTIONS),
+}
+"""The commands that have an input; for all others it must be empty."""
+
+
+class InputError(Exception):
+    """An invalid input; it ends the step."""
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A valid request."""
+
+    command: str
+    tasks: tuple[str, ...] = ()
+    id: str = ""
+    text: str = ""
+    max_creates: str = ""
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any], env: Mapping[str, str]) -> Requested:
+        """What the event requests. InputError, also unless a person has started this run."""
+        sender = event.get("sender") or {}
+        again = env.get("GITHUB_TRIGGERING_ACTOR", "")
+        if env.get("GITHUB_EVENT_NAME") != "workflow_dispatch":
+            raise InputError("the command run needs the event workflow_dispatch")
+        if sender.get("type") != "User" or again.endswith("[bot]"):
+            raise InputError("only a person may start this workflow, not an app or a bot")
+        inputs = event.get("inputs") or {}
+        return cls.of_inputs({name: str(value or "") for name, value in inputs.items()})
+
+    @classmethod
+    def of_inputs(cls, given: Mapping[str, str]) -> Requested:
+        """What these inputs request. InputError."""
+        found = cls(
+            given.get("command", ""),
+            tuple(given.get("tasks", "").split()),
+            given.get("id", ""),
+            given.get("text", ""),
+            given.get("max-creates", ""),
+        )
+        found._check(given)
+        return found
+
+    def _check(self, given: Mapping[str, str]) -> None:
+        command = self.command
+        if command not in COMMANDS:
+            raise InputError(f"the input command must be one of {', '.join(COMMANDS)}")
+        for name, commands in _TAKES.items():
+            if given.get(name) and command not in commands:
+                raise InputError(f"the input {name} must be empty for {command}")
+        if command in _NEEDS_ID and not self.id:
+            raise InputError(f"the input id is required for {command}")
+        if command in ("reject", "say") and not self.text.strip():
+            raise InputError(f"the input text is required for {command}")
+        if self.id and not _ID.fullmatch(self.id):
+            raise InputError("the input id is invalid")
+        if self.max_creates and not _NUMBER.fullmatch(self.max_creates):
+            raise InputError("the input max-creates must be a number")
+        self._check_tasks()
+
+    def _check_tasks(self) -> None:
+        is_one = self.command in ANSWERS or bool(self.id)
+        form, example = (_KEY, "ORG/KEY") if is_one else (_GLOB, "ORG/KEY or a GLOB")
+        if not all(form.fullmatch(name) for name in self.tasks):
+            raise InputError(f"the input tasks must be {example} for {self.command}")
+        if self.command in ANSWERS and not all("/" in name for name in self.tasks):
+            raise InputError(f"the input tasks must be ORG/KEY for {self.command}")
+        if len(self.tasks) != 1 and (is_one or self.command in ("accept", "resolve")):
+            raise InputError(f"the input tasks must name exactly one for {self.command}")
+        if not self.tasks and self.command in ("replace", "not-created"):
+            raise InputError(f"the input tasks is required for {self.command}")
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The tasks that must be recorded under exactly these names: a file or a directory would
+        select more of them."""
+        if self.command in ANSWERS:
+            return self.tasks
+        return tuple(filter(_KEY.fullmatch, self.tasks)) if self.command == "accept" else ()
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether it is an apply, which has a plan."""
+        return self.command in OPTIONS
+
+    @property
+    def plan_words(self) -> list[str]:
+        """The options of its plan, which are those of the apply."""
+        return [*self._options(), *(["--wait"] if self.command in WAITS else [])]
+
+    @property
+    def apply_words(self) -> list[str]:
+        """The options of its apply."""
+        return [*self.plan_words, *(["--timeout=5h"] if self.command in WAITS else [])]
+
+    def _options(self) -> Iterator[str]:
+        """Each task is the argument of its option, and limits the run to it."""
+        for name in self.tasks:
+            yield f"--target={name}"
+        for option in OPTIONS[self.command]:
+            if self.command in ("update", "adopt"):
+                yield option
+            else:
+                of = f"={self.id}" if self.id else ""
+                yield from (f"{option}={name}{of}" for name in self.tasks or ("*",))
+        if self.max_creates:
+            yield f"--max-creates={self.max_creates}"
+
+    @property
+    def words(self) -> list[str]:
+        """The command line of `taskctl`."""
+        if self.has_plan:
+            return ["apply", "--yes", "--lock-timeout=10m", *self.apply_words]
+        return self.answer_words(*self.tasks) if self.command in ANSWERS else self.state_words
+
+    @property
+    def state_words(self) -> list[str]:
+        """The command line that edits the state."""
+        if self.command == "accept":
+            return ["state", "accept", "--yes", "--lock-timeout=10m", "--", *self.tasks]
+        found = f"--task-id={self.id}" if self.command == "resolve" else "--not-created"
+        return ["state", "resolve", found, "--yes", "--lock-timeout=10m", "--", *self.tasks]
+
+    def answer_words(self, key: str) -> list[str]:
+        """The command line that answers the task `key`. A message is never an option or a file."""
+        words = [self.command, "--yes"]
+        if self.command in ("approve", "reject"):
+            words += [f"--request={self.id}", *([f"--message={self.text}"] if self.text else [])]
+        return [*words, "--", key, *(["-"] if self.command == "say" else [])]

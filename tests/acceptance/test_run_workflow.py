@@ -1,0 +1,177 @@
+"""What taskctl prints for people who are not the machine user can be run: each line starts the
+workflow of the examples, which does just that. The plan that reviewers see is what is applied."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.action_runner import Runner, Step
+from tests.support.live_tasks import LiveTasks
+from tests.support.run_workflow import fields_of, start
+from tests.support.sandbox import TOKEN
+
+CONFIG = 'run-workflow = "taskctl-run.yml"\nstate = "git:origin"\n'
+LINE = re.compile(r"^ *(?:[│|] *)?(gh workflow run .*?) *$", re.MULTILINE)
+
+
+class Team:
+    """A clone whose state CI shares, the machine user, and a colleague with a token of her own."""
+
+    def __init__(self, place: LiveTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.place, self.patch = place, monkeypatch
+        env = {"TASKCTL_BACKEND": place.url, "GITHUB_SERVER_URL": "https://github.com"}
+        self.runner = Runner(tmp_path / "runner", place.folder, pull_request=None, env=env)
+        self.printed: dict[str, None] = {}
+
+    def colleague(self, *words: str, code: int | None = None) -> str:
+        """What a command says to her, on a terminal and in a comment."""
+        with self.patch.context() as hers:
+            hers.setenv("PULUMI_ACCESS_TOKEN", "a-colleague")
+            return self._say(*words, code=code)
+
+    def ci(self, *words: str, event: str = "push") -> str:
+        """What a command says in CI, as the machine user, for everyone who reads it there."""
+        with self.patch.context() as there:
+            there.setenv("GITHUB_ACTIONS", "true")
+            there.setenv("GITHUB_EVENT_NAME", event)
+            return self._say(*words)
+
+    def _say(self, *words: str, code: int | None = None) -> str:
+        report = self.runner.folder / "report.md"
+        report.parent.mkdir(exist_ok=True)
+        more = ["--report", f"markdown={report}"] if words[0] in ("plan", "apply") else []
+        found, out, err = self.place.run(*words, *more)
+        assert code in (None, found), out + err
+        said = out + err + (report.read_text() if more else "")
+        assert " -F " not in said
+        self.printed |= dict.fromkeys(LINE.findall(said))
+        return said
+
+    def paste(self, command: str, **fields: str) -> tuple[Step, Step]:
+        """The jobs of the only line that was printed for a command."""
+        (line,) = (
+            line
+            for line in self.printed
+            if fields_of(line)["command"] == command and fields.items() <= fields_of(line).items()
+        )
+        shown, ran = start(self.runner, line)
+        assert shown.code == 0, shown.said
+        assert ran is not None, shown.said
+        assert ran.code == 0, ran.said
+        self.printed.clear()
+        return shown, ran
+
+
+@pytest.fixture
+def team(place: LiveTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+    for name in ("GITHUB_ACTIONS", "GITHUB_EVENT_NAME", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    origin = tmp_path / "origin.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(origin)], check=True)
+    git = ["git", "-C", str(place.folder)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "remote", "add", "origin", str(origin)], check=True)
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/infra")
+    (place.folder / "taskctl.toml").write_text(CONFIG)
+    assert place.run("state", "init", "git:origin")[0] == 0
+    user = replace(place.api, token=TOKEN).call("GET", "/api/user").json["githubLogin"]
+    (place.folder / "taskctl.toml").write_text(f'{CONFIG}apply-as = "login:{user}"\n')
+    return Team(place, tmp_path, monkeypatch)
+
+
+def forget(place: LiveTasks, key: str) -> None:
+    """The service loses the task."""
+    with closing(sqlite3.connect(place.folder / "service.db")) as database, database:
+        database.execute("DELETE FROM tasks WHERE id = ?", (task_id(place, key),))
+    place.time.advance(500)
+
+
+def task_id(place: LiveTasks, key: str) -> str:
+    tasks = place.document("state", "list")["tasks"]
+    return next(str(task["taskId"]) for task in tasks if task["key"] == key)
+
+
+def test_everything_that_a_month_prints_can_be_run(team: Team) -> None:
+    place = team.place
+    place.write({"one": "finishing"}, isShared=True)
+    team.colleague("apply", "--yes", code=1)
+    _, ran = team.paste("apply")
+    assert "1 created" in ran.summary
+    place.apply({"one": "finishing", "two": "approving"}, isShared=True)
+    place.finish(one="done", two="waiting")
+    team.colleague("status")
+    team.paste("approve", tasks="acme/two")
+    place.finish(one="done", two="done")
+    place.write({"one": "finishing well", "two": "approving"}, isShared=True)
+    team.colleague("plan", code=0)
+    _, ran = team.paste("accept")
+    assert "acme/one: accepted" in ran.said
+    place.write({"one": "finishing again", "two": "approving"}, isShared=True)
+    before = task_id(place, "one")
+    team.colleague("plan", "--target", "one")
+    team.paste("replace", tasks="acme/one")
+    assert task_id(place, "one") != before
+    place.write({"one": "finishing again", "two": "approving"}, isShared=True, name="Jobs")
+    team.ci("plan")
+    _, ran = team.paste("update")
+    assert "2 updated" in ran.summary
+    forget(place, "one")
+    team.ci("plan")
+    _, ran = team.paste("recreate", tasks="acme/one")
+    assert "1 created" in ran.summary
+    replace(place.api, token=TOKEN).create("finishing early")
+    place.write({"early": "finishing early"}, isShared=True)
+    team.ci("plan", "--target", "early")
+    assert {fields_of(line)["command"] for line in team.printed} == {"adopt", "not-created"}
+    _, ran = team.paste("not-created")
+    assert "acme/early: notCreated" in ran.said
+
+
+def test_what_no_machine_user_is_needed_for_stays_as_it_is(team: Team) -> None:
+    team.place.apply({"one": "finishing"}, isShared=True)
+    team.place.write({"two": "finishing two"}, isShared=True)
+    said = team.ci("plan")
+    assert "taskctl state rm acme/one" in said
+    assert "command=cancel -f tasks=acme/one" in said
+    assert "taskctl apply" not in said
+    assert "After merging" not in said
+
+
+def test_the_plan_of_a_pull_request_says_what_to_run_after_merging(team: Team) -> None:
+    team.place.apply({"one": "finishing"}, isShared=True)
+    team.place.write({"one": "finishing again"}, isShared=True)
+    rows = team.ci("plan", event="pull_request").splitlines()
+    for command in ("accept", "replace"):
+        places = [n for n, row in enumerate(rows) if f"-f command={command} " in row]
+        assert len(places) == 2  # in the text and in the comment
+        assert all(rows[n - 1].strip() == "# After merging:" for n in places)
+
+
+def test_without_a_workflow_the_plain_command_names_who_can_run_it(team: Team) -> None:
+    config = team.place.folder / "taskctl.toml"
+    config.write_text(config.read_text().replace("run-workflow", "# run-workflow"))
+    team.place.apply({"one": "finishing"}, isShared=True)
+    team.place.write({"one": "finishing again"}, isShared=True)
+    said = team.colleague("plan")
+    assert re.search(r"taskctl apply --replace acme/one .*\n *# Only login:user-", said)
+    assert team.place.run("plan")[1].count("# Only login:user-") == 0
+    assert not team.printed
+
+
+def test_a_command_that_the_workflow_cannot_run_stays(team: Team) -> None:
+    team.place.apply({"one": "finishing"}, isShared=True)
+    team.place.write({"one": "finishing again"}, isShared=True)
+    said = team.colleague("plan", "--settle-time", "200s", "tasks")
+    assert "command=replace -f tasks=acme/one" in said
+    team.place.write({"one": "finishing", "two": "finishing two"}, isShared=True)
+    said = team.ci("plan", "tasks")
+    assert re.search(r"taskctl apply tasks --expect-plan .*\n *# Only login:user-", said)
+    assert "-f command=apply -f tasks=two" in team.ci("plan", "tasks", "--target", "two")
