@@ -261,6 +261,7 @@ class _LaterWaves:
             done.diagnostics,
             done.budgets,
             done.held,
+            done.only_new,
             statuses=in_manifest_order(statuses, (task.ref for task in self._space.desired)),
             end=end,
             read_at=self._ctx.now(),

@@ -20,7 +20,7 @@ from reconciler.app.wait import WaitOptions
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
-from reconciler.apply.report import ApplyReport, Result
+from reconciler.apply.report import ApplyReport, Result, only_new
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Severity,
@@ -167,6 +167,8 @@ class Wave:
             budgets=plan.budgets,
             held=sum(task.action is Action.HELD for task in plan.tasks),
         )
+        if "none" in self._request.fail_on:
+            report = only_new(report, {task.ref for task in plan.tasks if task.is_unresolved})
         outcome = Outcome()
         if stop.exit_code is None:
             report = self._end_recovery(plan, report)

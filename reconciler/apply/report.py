@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Self
 
@@ -11,7 +12,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef, natural
-from reconciler.model.value import Value
+from reconciler.model.value import Value, replace
 
 
 class Result(StrEnum):
@@ -43,8 +44,8 @@ class TaskResult(Value, frozen=True):
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
     and `line` are its place in a manifest. `replaced` is the task that it replaced, `updated`
     are the settings that were changed. `awaits_answer`: it is unresolved, which is no failure of an
-    apply that recovers a lost state. `unfinished`: the task that was replaced or forgotten may
-    still be running."""
+    apply that recovers a lost state, or whose plan says so with `--fail-on none`. `unfinished`: the
+    task that was replaced or forgotten may still be running."""
 
     ref: TaskRef
     result: Result
@@ -61,12 +62,14 @@ class TaskResult(Value, frozen=True):
 
 class ApplyReport(Value, frozen=True):
     """`budgets` are those of the plan, from before anything was created; `held` is
-    the number of tasks that must not be created yet."""
+    the number of tasks that must not be created yet. `only_new`: what the plan says that apply
+    fails for is no failure."""
 
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     budgets: tuple[Outlook, ...] = ()
     held: int = 0
+    only_new: bool = False
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each result, and of those that are held; zeros included."""
@@ -85,7 +88,19 @@ class ApplyReport(Value, frozen=True):
         """The exit code: 1 if it `failed`, a rollout has stopped, or the state is full."""
         codes = (Code.ROLLOUT_STOPPED, Code.STATE_FULL)
         stopped = any(d.code in codes for d in self.diagnostics)
-        return int(stopped or self.failed())
+        return int((stopped and not self.only_new) or self.failed())
+
+
+def only_new(report: ApplyReport, unresolved: Collection[TaskRef]) -> ApplyReport:
+    """The report if only what its plan does not say is a failure. The keys that were `unresolved`
+    in the plan may still be."""
+    tasks = tuple(
+        replace(task, awaits_answer=True)
+        if task.ref in unresolved and task.result is Result.UNRESOLVED
+        else task
+        for task in report.tasks
+    )
+    return replace(report, tasks=tasks, only_new=True)
 
 
 def of_both_waves(before: ApplyReport, after: ApplyReport) -> ApplyReport:
@@ -94,4 +109,4 @@ def of_both_waves(before: ApplyReport, after: ApplyReport) -> ApplyReport:
     new = (d for d in after.diagnostics if d not in before.diagnostics)
     ordered = tuple(tasks[ref] for ref in sorted(tasks, key=natural))
     budgets = before.budgets or after.budgets
-    return ApplyReport(ordered, (*before.diagnostics, *new), budgets, after.held)
+    return ApplyReport(ordered, (*before.diagnostics, *new), budgets, after.held, before.only_new)

@@ -222,16 +222,10 @@ STOP_ON = option(
 FAIL_ON = option(
     "--fail-on",
     multiple=True,
-    type=click.Choice(["changed", "orphaned"]),
-    help="Also exit 1 if a task differs from its manifest (changed), or is no longer in any "
-    "manifest (orphaned). Repeatable.",
-)
-PLAN_FAIL_ON = option(
-    "--fail-on",
-    multiple=True,
     type=click.Choice(["changed", "orphaned", "none"]),
     help="Also exit 1 if a task differs from its manifest (changed), or is no longer in any "
-    "manifest (orphaned). Repeatable. none: exit 0 even if apply would fail.",
+    "manifest (orphaned). Repeatable. none: exit 0 even if apply would fail; apply "
+    "itself then exits 1 only for what its plan does not say.",
 )
 
 # From options to values

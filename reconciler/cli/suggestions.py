@@ -35,7 +35,7 @@ class Suggestions:
         before = self._root.params.get("directory")
         self.given = {"directory": str(before)} if before else {}
         self.given |= _typed(ctx.command, self._root, args)
-        if self._name == "import":  # it writes the organization into the manifest
+        if self.name == "import":  # it writes the organization into the manifest
             self.given.pop("org", None)
 
     @property

@@ -249,6 +249,11 @@ class PlannedTask(Stored, frozen=True):
         return self.action is Action.UNRESOLVED and self.reason in reasons
 
     @property
+    def is_unresolved(self) -> bool:
+        """Whether apply would exit 1 because of it; not while it waits out the settle time."""
+        return self.action is Action.UNRESOLVED and self.reason is not Reason.SETTLING
+
+    @property
     def look_alike(self) -> RemoteTask | None:
         """The existing task that a key without a task adopts, or that a person could adopt."""
         is_one = self.reason is Reason.LOOK_ALIKE and self.record is None
@@ -327,9 +332,7 @@ class Plan(Stored, frozen=True):
         return *found, *(
             FailReason(Code.UNRESOLVED_TASK, task.ref.key, blocking=False)
             for task in self.tasks
-            if task.action is Action.UNRESOLVED
-            and task.reason is not Reason.SETTLING
-            and not (self.adopts and task.awaits_answer)
+            if task.is_unresolved and not (self.adopts and task.awaits_answer)
         )
 
     @property

@@ -8,9 +8,9 @@ from reconciler.cli import completion
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import (
     CONNECTION,
+    FAIL_ON,
     PATHS,
     PLAN,
-    PLAN_FAIL_ON,
     PLAN_WAIT,
     UsageError,
     option,
@@ -46,7 +46,7 @@ AT = option(
 
 @make_command(
     "plan",
-    *(PATHS, DETAILED, OUT, PLAN_FAIL_ON, SKIP, AT, PLAN_WAIT, *PLAN, *CONNECTION),
+    *(PATHS, DETAILED, OUT, FAIL_ON, SKIP, AT, PLAN_WAIT, *PLAN, *CONNECTION),
     reports=True,
     formats=KEYS,
     examples=[

@@ -1,0 +1,113 @@
+"""The apply workflow continues rollouts by itself: on a schedule, unless another run goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from reconciler.cli.main import run
+from tests.support.doc_blocks import ROOT, environment, shell
+from tests.support.live_tasks import LiveTasks
+from tests.support.sandbox import TOKEN
+
+WAITING = {"waiting": "41\n"}
+
+
+def workflow(path: Path = ROOT / "examples/ci/github-apply.yml") -> dict[str, Any]:
+    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_it_starts_each_hour_at_a_minute_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set()
+    for name in ("one", "two", "three"):
+        for folder in (tmp_path / "a" / name, tmp_path / "b" / name):
+            folder.mkdir(parents=True)
+            monkeypatch.chdir(folder)
+            assert run(["init", "--workflow"]) == 0
+        crons = [
+            workflow(tmp_path / place / name / ".github/workflows/taskctl-apply.yml")["on"]
+            for place in "ab"
+        ]
+        assert crons[0] == crons[1]
+        ((cron,),) = (entry.values() for entry in crons[0]["schedule"])
+        assert re.fullmatch(r"[1-5]?\d \* \* \* \*", cron)
+        found.add(cron)
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("listed", "number"),
+    [
+        ({}, "0"),
+        ({"in_progress": "42\n"}, "0"),  # this run
+        (WAITING, "1"),
+        ({"in_progress": "42\n43\n", "pending": "44\n"}, "2"),
+    ],
+)
+def test_it_starts_no_second_run(tmp_path: Path, listed: dict[str, str], number: str) -> None:
+    gh(tmp_path, "".join(f"[ $7 = {name} ] && printf '{ids}'\n" for name, ids in listed.items()))
+    code, output = due(tmp_path)
+    assert (code, output) == (0, f"number={number}\n")
+    assert (tmp_path / "calls").read_text().splitlines()[0] == (
+        "run list -R acme/infra -w taskctl-apply.yml -s waiting"
+    )
+
+
+def test_a_list_of_runs_that_cannot_be_read_is_not_empty(tmp_path: Path) -> None:
+    gh(tmp_path, "exit 1\n")
+    code, output = due(tmp_path)
+    assert (code, output) == (1, "")
+
+
+def gh(folder: Path, script: str) -> None:
+    (folder / "bin").mkdir()
+    calls = f"echo $1 $2 $3 $4 $5 $6 $7 $8 $9 | cut -d' ' -f1-8 >>{folder}/calls\n"
+    text = f"#!/bin/sh\n{calls}shift\n{script}exit 0\n"
+    (folder / "bin/gh").write_text(text)
+    (folder / "bin/gh").chmod(0o755)
+
+
+def due(folder: Path) -> tuple[int, str]:
+    (step,) = workflow()["jobs"]["due"]["steps"]
+    output = folder / "output"
+    output.touch()
+    env = environment(
+        folder,
+        GITHUB_OUTPUT=str(output),
+        GITHUB_REPOSITORY="acme/infra",
+        GITHUB_RUN_ID="42",
+        GITHUB_WORKFLOW_REF="acme/infra/.github/workflows/taskctl-apply.yml@refs/heads/main",
+        RUNNER_TEMP=str(folder),
+    )
+    env["PATH"] = f"{folder}/bin{os.pathsep}{env['PATH']}"
+    (folder / "step.sh").write_text(step["run"])
+    return shell("bash -e step.sh", folder, env).returncode, output.read_text()
+
+
+def test_its_jobs_run_only_where_they_should() -> None:
+    jobs = workflow()["jobs"]
+    assert "!github.event.repository.fork" in jobs["due"]["if"]
+    assert "github.event.repository.default_branch" in jobs["due"]["if"]
+    assert (jobs["plan"]["needs"], jobs["apply"]["needs"]) == ("due", "plan")
+    text = (ROOT / "examples/ci/github-apply.yml").read_text()
+    assert not re.search(r"--(adopt|retry|replace)", text)
+
+
+def test_only_what_its_plan_does_not_say_fails_it(place: LiveTasks) -> None:
+    place.apply({"first": "finishing first"})
+    replace(place.api, token=TOKEN).create("finishing")
+    place.write({"alike": "finishing", "new": "finishing too"})
+    code, _, _ = place.run("apply", "--yes", "--fail-on", "none")
+    assert (code, sorted(place.statuses())) == (0, ["first", "new"])
+    assert place.run("apply", "--yes")[0] == 1
+    assert place.run("apply", "--yes", "--fail-on", "none")[0] == 0
+    assert place.run("apply", "--yes", "--fail-on", "none", "--fail-on", "orphaned")[0] == 1
