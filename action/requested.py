@@ -15,12 +15,13 @@ OPTIONS = {
     "apply": (),
     "update": ("--update",),
     "replace": ("--replace",),
+    "retry": ("--retry",),
     "recreate": ("--allow-recreate",),
     "adopt": ("--adopt",),
 }
 """The options of `taskctl apply` for each command that has a plan."""
 
-WAITS = ("apply", "replace", "recreate")
+WAITS = ("apply", "replace", "retry", "recreate")
 STATE = ("accept", "resolve", "not-created")
 ANSWERS = ("approve", "reject", "say", "cancel")
 COMMANDS = (*OPTIONS, *STATE, *ANSWERS)
@@ -103,7 +104,7 @@ class Requested:
             raise InputError(f"the input tasks must be ORG/KEY for {self.command}")
         if len(self.tasks) != 1 and (is_one or self.command in ("accept", "resolve")):
             raise InputError(f"the input tasks must name exactly one for {self.command}")
-        if not self.tasks and self.command in ("replace", "not-created"):
+        if not self.tasks and self.command in ("replace", "retry", "not-created"):
             raise InputError(f"the input tasks is required for {self.command}")
 
     @property

@@ -26,7 +26,9 @@ from reconciler.system.git import project_of, run_git
 GITLAB = ".gitlab-ci.yml"
 _ANSWERS = ("approve", "reject", "say", "cancel")
 _COMMANDS = tuple(f"taskctl {c}" for c in ("apply", "state accept", "state resolve", *_ANSWERS))
-_MODES = {"update": "update", "replace": "replace", "allow_recreate": "recreate", "adopt": "adopt"}
+_MODES = {name: name for name in ("update", "replace", "retry", "adopt")} | {
+    "allow_recreate": "recreate"
+}
 """The options of apply that are commands of the workflow."""
 
 _NO_INPUT = {"org", "state", "over_budget", "settle_time", "force"}
@@ -186,7 +188,9 @@ def _apply_inputs(own: Mapping[str, Any]) -> dict[str, str] | None:
     if len(modes) > 1:
         return None
     mode = next(iter(modes), "")
-    named = list(own[mode] if mode in ("replace", "allow_recreate") else own.get("target", ()))
+    named = list(
+        own[mode] if mode in ("replace", "retry", "allow_recreate") else own.get("target", ())
+    )
     named = [] if named == ["*"] else named
     task_id = ""
     if any("=" in name for name in named):

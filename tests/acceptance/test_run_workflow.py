@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.action_runner import Runner, Step
-from tests.support.live_tasks import LiveTasks
+from tests.support.live_tasks import LONGER, LiveTasks
 from tests.support.run_workflow import fields_of, start
 from tests.support.sandbox import TOKEN
 
@@ -54,8 +54,8 @@ class Team:
         self.printed |= dict.fromkeys(LINE.findall(said))
         return said
 
-    def paste(self, command: str, **fields: str) -> tuple[Step, Step]:
-        """The jobs of the only line that was printed for a command."""
+    def paste(self, command: str, code: int = 0, **fields: str) -> tuple[Step, Step]:
+        """The jobs of the only line that was printed for a command; the second ends with `code`."""
         (line,) = (
             line
             for line in self.printed
@@ -64,7 +64,7 @@ class Team:
         shown, ran = start(self.runner, line)
         assert shown.code == 0, shown.said
         assert ran is not None, shown.said
-        assert ran.code == 0, ran.said
+        assert ran.code == code, ran.said
         self.printed.clear()
         return shown, ran
 
@@ -123,6 +123,13 @@ def test_everything_that_a_month_prints_can_be_run(team: Team) -> None:
     team.ci("plan")
     _, ran = team.paste("update")
     assert "2 updated" in ran.summary
+    place.write({"one": "finishing again", "two": "approving", "three": "failing"}, isShared=True)
+    place.run("apply", "--yes")
+    place.time.advance(LONGER)
+    failed = task_id(place, "three")
+    team.ci("plan", "--retry", "three")
+    _, ran = team.paste("retry", code=1)  # its agent fails again
+    assert task_id(place, "three") != failed
     forget(place, "one")
     team.ci("plan")
     _, ran = team.paste("recreate", tasks="acme/one")
