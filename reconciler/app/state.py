@@ -17,6 +17,7 @@ from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
+from reconciler.plan.lost_state import noted_beside
 from reconciler.state import edit, move
 from reconciler.state.answers import answer_entries, waiting_keys
 from reconciler.state.codec import decode_state
@@ -125,8 +126,11 @@ def resolve_to_task(ctx: Context, key: str, task_id: str) -> Edit:
         if not is_known(state, key):
             desired = _find_in_manifests(ctx, state, key)
             remote = _find_free(ctx, state, desired.ref, task_id)
-            who = ctx.client.identity()
-            session.append(*edit.record_existing(state, desired, remote, who, at=now))
+            who, declared = ctx.client.identity(), ctx.with_organizations(ctx.read(())).tasks
+            session.append(
+                *noted_beside(desired.ref, declared, state),
+                *edit.record_existing(state, desired, remote, who, at=now),
+            )
             return Edit(desired.ref, "resolved", True, task_id)
         ref = edit.find(state, key)
         task = _find_free(ctx, state, ref, task_id)

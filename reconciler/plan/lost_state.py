@@ -19,6 +19,7 @@ from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.selection import covers
 from reconciler.state.attempt import Recovery
+from reconciler.state.model import Recovering
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,10 +27,28 @@ if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
     from reconciler.plan.options import PlanOptions
     from reconciler.plan.view import RemoteView
-    from reconciler.state.model import State
+    from reconciler.state.model import Event, State
 
 _LISTED = 20
 """How many unrecorded tasks are listed beside the keys that have none."""
+
+
+def noted_beside(ref: TaskRef, declared: Iterable[DesiredTask], state: State) -> list[Event]:
+    """What is noted before a person names an existing task for the key `ref`. In an organization
+    that the state does not know yet, the state may replace a lost one: then, each other declared
+    key without a task needs an answer, as after `--adopt`."""
+    org_name = ref.org_name
+    if org_name in state.latest or org_name in state.recovering:
+        return []
+    keys = [
+        task.key
+        for task in declared
+        if task.ref.org_name == org_name
+        and task.ref != ref
+        and record_of(task, state) is None
+        and is_comparable(task, state)
+    ]
+    return [Recovering(org_name, Recovery(keys=tuple(sorted(keys))))] if keys else []
 
 
 class LostState(NamedTuple):

@@ -489,3 +489,37 @@ def test_an_answer_counts_until_the_key_has_a_task(here: InProcess) -> None:
     assert here.run("apply").document["tasks"] == []
     made = {text: len(ids) for text, ids in here.server.tasks_by_work().items()}
     assert made == {"do 0": 1, "before": 1, "after": 1}
+
+
+def test_a_task_named_after_a_loss_leaves_the_other_keys_to_answers(
+    person: Callable[..., Person],
+) -> None:
+    """Whoever names the task of a key of a state that knows none may have lost the state: an edited
+    key must not be created because no look-alike is open any more."""
+    anna = person()
+    anna.write(as_tasks({"a": "do a", "b": "do b"}))
+    assert anna.apply()[0] == 0
+    made = anna.ids()
+    anna.write(as_tasks({"a": "do a", "b": "do b better"}))
+    anna.lose_state()
+    assert anna.apply()[:2] == (1, {"unresolved": 2})
+    assert anna.run("state", "resolve", "a", "--task-id", made["a"])[0] == 0
+    code, done, codes = anna.apply()
+    assert (code, done, "TC637" in codes) == (1, {"unresolved": 1}, True)
+    assert anna.run("state", "resolve", "b", "--task-id", made["b"])[0] == 0
+    assert anna.apply()[0] == 0
+    assert anna.ids() == made
+
+
+def test_a_task_named_in_a_known_organization_asks_nothing_else(
+    person: Callable[..., Person],
+) -> None:
+    anna = person()
+    anna.write(as_tasks({"a": "do a"}))
+    assert anna.apply()[0] == 0
+    other = person(folder="other")
+    other.write(as_tasks({"x": "do x"}))
+    assert other.apply()[0] == 0
+    anna.write(as_tasks({"a": "do a", "x": "do x", "y": "do y"}))
+    assert anna.run("state", "resolve", "x", "--task-id", other.ids()["x"])[0] == 0
+    assert anna.apply()[:2] == (0, {"created": 1})
