@@ -14,7 +14,9 @@ rm -rf "$demo"
 mkdir "$demo"
 cp -R "$here/examples/tasks" "$demo/tasks"
 cd "$demo"
-git init --quiet # files below a hidden directory of a repository are never read
+# A repository of its own, which tracks the files that the manifests name.
+git init --quiet
+git add tasks
 
 # Ignore settings for the real service.
 unset TASKCTL_STATE TASKCTL_ORG TASKCTL_SETTLE_TIME PULUMI_ACCESS_TOKEN

@@ -178,11 +178,11 @@ as_any_user() {
 
 any_user() ( # in a subshell, since it changes the directory
   sed -n 's/.*git config --system \(.*[^\ ]\).*/\1/p' Dockerfile | while read -r name value; do
-    git config --file "$work/gitconfig" "$name" "$(echo "$value" | tr -d "'")" || return 1
+    git config --file "$work/gitconfig" "$name" "$(echo "$value" | tr -d "'" | sed "s,^/workspace\$,$work/clone,")" || return 1
   done
   git init -q --bare "$work/origin.git" && git init -q "$work/clone" &&
     git -C "$work/clone" remote add origin "$work/origin.git" &&
-    cp -R examples/tasks "$work/clone" &&
+    cp -R examples/tasks "$work/clone" && git -C "$work/clone" add tasks &&
     (cd "$work/clone" && taskctl state init git:origin --backend https://api.example.com) &&
     chown -R 1001:1001 "$work/clone" "$work/origin.git" && chmod 711 "$work" || return 1
   cd "$work/clone" || return 1

@@ -40,6 +40,7 @@ LEFT_OUT = {
     "docs/moving-from-pulumi-up.md": 1,  # the other tool
     "docs/policy.md": 1,  # opa: tests/tools_opa.py runs it
     "docs/state.md": 2,  # the installation
+    "docs/stop-using-taskctl.md": 1,  # it deletes a ref of a remote
     "docs/walkthrough.md": 2,  # a server: the test starts its own
 }
 """Blocks that are not run because they install packages, push, or use other tools."""

@@ -116,6 +116,19 @@ def test_the_pages_of_a_list_are_limited(tmp_path: Path, measure: Measure, last:
         assert sum("pageSize" in path for path in asked) == PAGES
 
 
+@pytest.mark.reaches("LIST_SECONDS")
+def test_the_time_of_reading_a_list_is_limited(tmp_path: Path, measure: Measure) -> None:
+    write_tasks(tmp_path, "  a: {message: x}\n")
+
+    def page(path: str) -> bytes:
+        return _page(int(parse_qs(urlsplit(path).query).get("continuationToken", ["1"])[0]), PAGES)
+
+    with _serving(page) as (url, asked):
+        measured = measure("plan", "--backend", url, LIST_SECONDS=0)
+    measured.assert_refused("TC714")
+    assert sum("pageSize" in path for path in asked) < PAGES
+
+
 # Pages that are too large
 
 LARGE = b'{"tasks": [], "x": "' + b" " * (8 * MIB) + b'"}'
@@ -139,7 +152,8 @@ def test_a_page_that_is_too_large_is_requested_in_smaller_parts(
 
     with _serving(page) as (url, asked):
         measured = measure("plan", "--backend", url)
-    sizes = [int(parse_qs(urlsplit(path).query)["pageSize"][0]) for path in asked if "?" in path]
+    lists = [path for path in asked if "?" in path and "/events" not in path]
+    sizes = [int(parse_qs(urlsplit(path).query)["pageSize"][0]) for path in lists]
     refused = [size for size in (1000, 100, 10, 1) if size > most]
     if not most:
         measured.assert_refused("TC704")
