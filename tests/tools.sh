@@ -180,6 +180,7 @@ any_user() ( # in a subshell, since it changes the directory
   sed -n 's/.*git config --system \(.*[^\ ]\).*/\1/p' Dockerfile | while read -r name value; do
     git config --file "$work/gitconfig" "$name" "$(echo "$value" | tr -d "'" | sed "s,^/workspace\$,$work/clone,")" || return 1
   done
+  git config --file "$work/gitconfig" --add safe.directory "$work/origin.git" # the remote is local, too
   git init -q --bare "$work/origin.git" && git init -q "$work/clone" &&
     git -C "$work/clone" remote add origin "$work/origin.git" &&
     cp -R examples/tasks "$work/clone" && git -C "$work/clone" add tasks &&

@@ -41,6 +41,7 @@ def compare(
         if first is not task:
             path = ("tasks", task.key)
             wrong.append((task, Finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)))
+    wrong += _same_entries(everything)
     wrong += _removals(everything, removed)
     wrong += _moves(everything, by_ref)
     wrong += _same_ids(tasks)
@@ -50,6 +51,23 @@ def compare(
 
         wrong += check_order(tasks, everything, entries)
     return wrong
+
+
+def _same_entries(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
+    """An entry that two files declare for one organization: a rollout would count the tasks of each
+    file, and `after` those of both."""
+    first: dict[_Ref, DesiredTask] = {}
+    files: dict[_Ref, set[str]] = {}
+    for task in tasks:
+        if task.origin is None:
+            continue
+        ref = (task.org_name, task.declared_key)
+        known = first.setdefault(ref, task)
+        if task.file not in files.setdefault(ref, {known.file}):
+            files[ref].add(task.file)
+            facts = {"entry": task.declared_key, **_place(known)}
+            path = ("tasks", task.key)
+            yield task, Finding(Code.DUPLICATE_TASK, path, "entry", facts, on_key=True)
 
 
 def _removals(tasks: Iterable[DesiredTask], removed: Sequence[Removal]) -> Iterator[Found]:

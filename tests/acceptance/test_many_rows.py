@@ -98,3 +98,19 @@ def test_rows_that_are_not_listed_are_counted(
     shown = capsys.readouterr().out
     left_out = int(re.findall(r"… and (\d+) more; -v lists each task", shown)[0])
     assert shown.count("owner-") + left_out == ROWS
+
+
+@pytest.mark.parametrize("orgs", [("acme", "acme"), ("acme", "other")])
+def test_an_entry_belongs_to_one_file_of_an_organization(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], orgs: tuple[str, str]
+) -> None:
+    (tmp_path / "tasks").mkdir()
+    for name, org in zip(("one", "two"), orgs, strict=True):
+        entry = {"forEach": {"row": [f"{name}-a", f"{name}-b"]}, "message": "Do {{ row }}."}
+        manifest = {"version": 1, "orgName": org, "tasks": {"up": entry}}
+        (tmp_path / "tasks" / f"{name}.yaml").write_text(json.dumps(manifest))
+    code = run(["validate", "-C", str(tmp_path), "--format", "json"])
+    found = json.loads(capsys.readouterr().out)["diagnostics"]
+    is_one = len(set(orgs)) == 1
+    assert (code, [item["code"] for item in found]) == ((1, ["TC301"]) if is_one else (0, []))
+    assert not is_one or found[0]["file"] == "tasks/two.yaml"
