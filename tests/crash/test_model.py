@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.task import Removal, TaskRef
 from reconciler.model.value import replace
@@ -30,6 +31,7 @@ from reconciler.plan.plan import Action, PlannedTask
 from reconciler.plan.rules import Rules
 from reconciler.state import edit
 from reconciler.state.location import Claim
+from reconciler.state.lock import Declared
 from reconciler.state.model import Record, State
 from reconciler.state.session import Session
 from tests.support.diagnostics import raises_with
@@ -70,6 +72,7 @@ class Repository(RuleBasedStateMachine):
         self.others = self.lost_state = False
         self.ids: dict[str, str] = {}
         self.copy: State | None = None
+        self.waiting: tuple[list[Any], Declared | None, int] | None = None
 
     def teardown(self) -> None:
         self.world.close()
@@ -183,6 +186,28 @@ class Repository(RuleBasedStateMachine):
     @rule(answers=ANSWERS, seconds=st.sampled_from([0, 20, 60]))
     def apply_until_interrupted(self, answers: list[str], seconds: float) -> None:
         self.world.apply(self.tasks(), Fate(list(answers), stops_after=seconds))
+
+    @rule()
+    def begin_to_wait(self) -> None:
+        """`apply --wait`: it releases the lock, and keeps the manifests of its start."""
+        if not self.is_lost():
+            self._apply(Fate())
+            self.waiting = self.tasks(), self.world.declared, len(self.world.digests)
+
+    @rule(answers=ANSWERS, death=DEATHS)
+    def continue_after_a_wait(self, answers: list[str], death: int | None) -> None:
+        """Its next wave, which may not start once other manifests have been applied."""
+        if self.waiting is None:
+            return
+        (tasks, follows, begun), self.waiting = self.waiting, None
+        try:
+            self.world.apply(tasks, Fate(list(answers), death), follows=follows)
+        except StateError as problem:
+            refused = {found.code for found in problem.diagnostics}
+        else:
+            assert set(self.world.digests[begun:]) == {self.world.digests[begun - 1]}
+            return
+        assert refused == {Code.CHANGED_MEANWHILE}
 
     @rule(key=KEYS, answers=ANSWERS, death=DEATHS)
     def apply_a_branch(self, key: str, answers: list[str], death: int | None) -> None:
@@ -397,9 +422,18 @@ def _unmoved(_: object, __: object, ___: object, compared: PlannedTask) -> Plann
     return replace(compared, action=Action.UNCHANGED)
 
 
+def _continue_with_older_manifests(machine: Calmed) -> None:
+    machine.begin(begun=True)
+    machine.begin_to_wait()
+    machine.edit("a")
+    machine.apply([], None, 150)
+    machine.continue_after_a_wait([], None)
+
+
 BROKEN: list[tuple[Callable[[Calmed], None], object, str, object]] = [
     (_rename_before_somebody_else, Rules, "_not_shown", _unmoved),
     (_rename_after_accept, Record, "versions", property(lambda record: (record.inputs,))),
+    (_continue_with_older_manifests, Claim, "declared", lambda _, before, __: before),
 ]
 """Sequences that a rule which leaves something out would end with a second agent."""
 

@@ -24,6 +24,7 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
+from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import StateError
 from reconciler.model.generated import Due
 from reconciler.model.task import DesiredTask, Removal, TaskRef
@@ -41,6 +42,7 @@ from reconciler.state.engines import Pace
 from reconciler.state.held_head import HeldHead
 from reconciler.state.local import LocalState
 from reconciler.state.location import Claim, HeldState
+from reconciler.state.lock import Declared
 from reconciler.state.model import Aged, Event, Record, State
 from reconciler.state.session import Outcome, Session, read_state
 from reconciler.state.shared import SharedState
@@ -140,6 +142,8 @@ LATE = 20.0
 
 class World:
     """One service, and one repository with one state. `due` are the periods that may be created.
+    `digests` are those of the manifests of all applies, `declared` is what the last one has left
+    with the lock.
     The state is a file, or is stored in an engine; no lock is renewed by a thread, which would wait
     in real time: on a slow machine, somebody would look alive who is not."""
 
@@ -151,6 +155,8 @@ class World:
         self.app = App(folder / "service.db", now=self.clock.now)
         self.served = served
         self.late: list[tuple[float, dict[str, Any], bytes]] = []
+        self.declared: Declared | None = None
+        self.digests: list[str] = []
         self._no_heartbeats = patch.object(HeldHead, "start_heartbeat", lambda _: None)
         self._no_heartbeats.start()
         self.place: LocalState | SharedState = self._new_place()
@@ -190,10 +196,16 @@ class World:
         token: str = "me",
         options: PlanOptions = OPTIONS,
         removed: Sequence[Removal] = (),
+        follows: Declared | None = None,
     ) -> ApplyReport | None:
-        """Runs one apply; None if it was killed."""
+        """Runs one apply; None if it was killed. StateError for a later wave, which `follows` what
+        the one before has left with the lock, if it may not continue."""
         desired = tuple(desired)
-        taken = self.place.take(Claim(BACKEND, "apply"))
+        declares = digest([[t.key, t.inputs, t.moved_from, t.task_id] for t in desired])
+        claim = Claim(BACKEND, "apply", digest=declares, follows=follows)
+        taken = self.place.take(claim)
+        self.declared = taken.held.declared
+        self.digests.append(declares)
         session = Session(taken)
         try:
             report, baselines = self._run(session, desired, fate, token, options, removed)
