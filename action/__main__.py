@@ -31,7 +31,7 @@ COMMANDS = ("validate", "plan", "apply", "results", "run")
 SHOWN = 5  # lines about keys, above the plan, which must fit into the same comment
 UNDONE = ("held", "failed", "unresolved", "notStarted")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,300}")  # never Markdown, or a command of the log
-_NOT_SHOWN = "The text ({:,} characters) is not shown: the input `answers` is not `true`."
+_NOT_SHOWN = "The text ({:,} characters) is not shown: the input `show-text` is not `true`."
 
 
 def _plain(text: str, more: str = "") -> str:
@@ -146,7 +146,7 @@ class Action:
         if found is None:
             return 1
         key, url = found
-        told = self._env.get("INPUT_ANSWERS") == "true"
+        told = self._env.get("INPUT_SHOW_TEXT") == "true"
         rows = [f"[Task]({url})" if url else ""]
         if requested.id:
             rows.append(f"Request `{_plain(requested.id)}`")
@@ -224,7 +224,7 @@ class Action:
         if self._command == "apply":
             made += ["--yes"]
         if self._command == "results":  # the log of a public repository is public, too
-            made += ["-v" if given("INPUT_ANSWERS") == "true" else "-q"]
+            made += ["-v" if given("INPUT_SHOW_TEXT") == "true" else "-q"]
         if given("INPUT_EXPECT_PLAN"):
             made += ["--expect-plan", given("INPUT_EXPECT_PLAN", "")]
         made += shlex.split(given("INPUT_ARGS", ""))

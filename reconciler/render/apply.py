@@ -157,7 +157,7 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     label = palette.paint(task.result.color)(LABELS.get(task.result, task.result.value))
     key = safe.line(task.ref.key)
     linked = style.link(key, task.url)
-    named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
+    named = task.url or (f"task ID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)
     if linked != key and not style.verbose:
         where = ""  # one click away

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missing: str = "") -> str:
     """A line per task, and per attempt with an unknown outcome; verbose, also one for each change
-    of a record. `missing` is the path of a state file that does not exist."""
-    rows, below = [("TASK", "TASK ID", "STATUS", "FILE")], dict[int, list[str]]()
+    of a record, and the files. `missing` is the path of a state file that does not exist."""
+    rows, below = [("TASK", "TASK ID", "LAST STATUS", "FILE")], dict[int, list[str]]()
     for ref in (ref for ref in refs if ref in state.records):
         record = state.records[ref]
         status = str(record.outputs.get("status") or "-")
@@ -40,7 +40,8 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style, *, missin
         if missing:
             return safe.line(f"There is no state file {missing} yet.") + "\n"
         return "The state contains no tasks.\n"
-    head, *lines = cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
+    width = 4 if style.verbose else 3  # a file would make the table wider than a terminal
+    head, *lines = cells.table_rows([[safe.line(cell) for cell in row[:width]] for row in rows])
     whole = [style.palette.bold(head)]
     for number, line in enumerate(lines, 1):
         whole += [line, *(f"  {safe.line(text)}" for text in below.get(number, ()))]

@@ -48,7 +48,7 @@ def test_a_preview_shows_it_and_sends_nothing(runner: Runner, place: LiveTasks) 
     assert "preview." not in ran.summary
     assert "The text (16 characters) is not shown" in ran.summary
     asked["text"] = "Use *a* preview.\n\U000e0041\u202e\u2028# Odd"
-    shown = runner.requested(asked, preview=True, answers="true")
+    shown = runner.requested(asked, preview=True, show_text="true")
     assert "\n    Use *a* preview.\n    \\U000e0041\\u202e\\u2028# Odd\n" in shown.summary
     assert place.statuses() == {"asks": "waiting", "good": "done"}
 

@@ -52,7 +52,7 @@ def test_a_table_without_answers_is_in_the_summary_and_one_comment(
     for text in ("PEACH", TOKEN, GITHUB_TOKEN):
         assert text not in ran.said + ran.summary
     assert ran.outputs == {}
-    ran = runner.script("results", backend="local", answers="true")
+    ran = runner.script("results", backend="local", show_text="true")
     assert ("PEACH" in ran.summary, "PEACH" in github.bodies(7)[0]) == (True, True)
     assert len(github.bodies(7)) == 1
 

@@ -42,7 +42,7 @@ def test_the_demo_shows_the_plan_and_creates_each_task_once(clone: Path) -> None
         assert set(re.findall(r"^  \+ (\S+) .*tasks/", out, re.M)) == SHOWN
         assert "12 tasks: 2 to create, 10 held" in out
         created = (clone / ".demo" / "apply.txt").read_text(encoding="utf-8")
-        assert sorted(re.findall(r"^created (\S+)  taskID ", created, re.M)) == sorted(KEYS)
+        assert sorted(re.findall(r"^created (\S+)  task ID ", created, re.M)) == sorted(KEYS)
         assert f"Plan: {len(KEYS) - 11} to create" in out
         assert f"{len(KEYS)} done." in out
         assert f"Total: {len(KEYS)} created" in out

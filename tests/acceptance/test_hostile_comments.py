@@ -100,7 +100,7 @@ def shown(
     runner: Runner, here: InProcess, github: GitHub, answers: bool = True
 ) -> tuple[Step, str]:
     """The run of the action, and its comment."""
-    ran = runner.script("results", backend=here.server.url, answers=str(answers).lower())
+    ran = runner.script("results", backend=here.server.url, show_text=str(answers).lower())
     assert ran.code == 0, ran.said
     assert ran.outputs == {}
     assert commands_in(ran.said) == []

@@ -67,7 +67,7 @@ def command(
     skip_without_token: bool,
     at: datetime | None,
 ) -> int:
-    """Show what apply would do. Changes nothing, locally or at the service.
+    """Show what apply would do. Changes no task and no state.
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read. Exits 1 if apply would
     exit 1; the last line says why. With --fail-on none, exits 1 only if no plan can be created.

@@ -190,7 +190,7 @@ class _Writer(Value, frozen=True):
             rows.append(palette.dim("(and the same for the other keys)"))
         is_unchanged, task_id = first.task.action is Action.UNCHANGED, first.task_id
         if is_one and task_id and not is_unchanged and not mention(first.task.remarks, task_id):
-            rows.append(palette.dim(f"taskID {safe.line(task_id)}"))
+            rows.append(palette.dim(f"task ID {safe.line(task_id)}"))
         if is_one or group.is_one_diff:
             rows += change_rows(first.diff, self.inner)
         if group.inputs is not None:
