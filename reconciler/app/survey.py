@@ -50,6 +50,7 @@ class _Findings:
     unreadable: dict[TaskId, tuple[Remark, ...]] = field(default_factory=dict)
     cut_short: set[str] = field(default_factory=set)
     refused: dict[str, tuple[Remark, ...]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
     unlisted: dict[str, Remark] = field(default_factory=dict)
     newest: dict[str, Baseline] = field(default_factory=dict)
     compared: set[str] = field(default_factory=set)
@@ -86,20 +87,26 @@ class Survey:
     def read(self, identity: Identity, clocks: Clocks, lookups: Sequence[Lookup]) -> RemoteView:
         """Reads what the `lookups` need; `identity` and `clocks` are from `begin`.
 
-        An organization that cannot be read is `refused`. Raises RemoteError if none can be read.
+        An organization that cannot be read is `refused`; if this user cannot see it, only if it is
+        selected. Raises RemoteError if no selected one can be read.
         """
         found, self.kept = _Findings(), Kept()
-        errors: list[RemoteError] = []
+        selected = {lookup.org_name for lookup in lookups if lookup.is_selected}
+        errors: dict[str, RemoteError] = {}
         with ThreadPoolExecutor(self._parallelism, "read") as pool:
             for lookup in lookups:
                 try:
                     _Organization(self, lookup, identity, found, pool).read()
                 except RemoteError as problem:
-                    found.refused[lookup.org_name] = problem.causes
-                    errors.append(problem)
+                    errors[lookup.org_name] = problem
         self.cache.save()
-        if errors and len(errors) == len(lookups):
-            raise errors[0]
+        if selected and selected <= errors.keys():
+            raise errors[min(selected)]
+        for org_name, error in errors.items():
+            if error.status in (403, 404):
+                found.hidden.add(org_name)
+            if org_name in selected or org_name not in found.hidden:
+                found.refused[org_name] = error.causes
         return RemoteView(identity, clocks, ignored_date=self.service.ignored_date(), **vars(found))
 
 

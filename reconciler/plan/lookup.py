@@ -85,6 +85,7 @@ class Lookup(Value, frozen=True):
     `settings`: the distinct fixed settings of `missing`; None: of any, as all unrecorded tasks are
     shown.
     `recorded`: the IDs of tasks that have or had a key, `named` those that manifests name.
+    `is_selected`: a key of it is; otherwise, it is only read in case the state was lost.
     `creates`: whether a task may be created, so that the list is read even if nothing is searched:
     apply needs its newest tasks.
     `settled_before`: when a task must have been created, by the `settle_time`, for its first
@@ -97,6 +98,7 @@ class Lookup(Value, frozen=True):
     ids: frozenset[str] = frozenset()
     known: tuple[str, ...] = ()
     first_messages: frozenset[str] = frozenset()
+    is_selected: bool = True
     creates: bool = False
     missing: tuple[DesiredTask, ...] = ()
     settings: tuple[tuple[object, ...], ...] | None = ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, note, warning
-from reconciler.model.remarks import remark
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import TaskId, TaskRef, natural
 from reconciler.model.value import replace
 from reconciler.plan.lookup import is_answered, is_comparable, moved_ref, record_of
@@ -90,16 +90,7 @@ class LostState(NamedTuple):
         """The keys whose look-alikes count although they are not `selected`: those without a task
         and an attempt, if a selected key without a task is in an organization that the state does
         not know. If the state was lost, such a key may show it."""
-        only = self.organizations or ()
-        missing = [
-            task
-            for task in self.desired
-            if task.ref.org_name in only
-            and task.ref.org_name not in self.state.latest
-            and task.task_id is None
-            and record_of(task, self.state) is None
-            and is_comparable(task, self.state)
-        ]
+        missing = self._unknown()
         if not any(task.ref in selected for task in missing):
             return []
         tried = {attempt.ref for attempt in self.state.attempts.values()}
@@ -109,21 +100,33 @@ class LostState(NamedTuple):
             if task.ref not in selected and tried.isdisjoint((task.ref, moved_ref(task)))
         ]
 
+    def _unknown(self) -> list[DesiredTask]:
+        """The keys without a task or an answer in organizations that the state does not know."""
+        return [
+            task
+            for task in self.desired
+            if task.ref.org_name not in self.state.latest
+            and task.task_id is None
+            and record_of(task, self.state) is None
+            and is_comparable(task, self.state)
+        ]
+
     def unanswered(
         self,
         tasks: Mapping[TaskRef, PlannedTask],
         open_look_alikes: Iterable[TaskRef],
+        view: RemoteView,
         recovering: Collection[str],
     ) -> dict[TaskRef, PlannedTask]:
         """Decisions on planned creates that need an answer first.
 
         `--adopt` creates and changes nothing. In the organizations that are `recovering`, each key
         needs an answer. While a look-alike is open in an organization that the state does not know
-        yet, every key without an answer in all such organizations waits.
+        yet, or such an organization with missing keys could not be read, every key without an
+        answer in all such organizations waits.
         """
         latest, only_adopts = self.state.latest, self.options.adopt
-        unknown = [ref for ref in open_look_alikes if ref.org_name not in latest]
-        first = min(unknown, key=natural, default=None)
+        first = self._decided_first(open_look_alikes, view)
         decided: dict[TaskRef, PlannedTask] = {}
         for ref, planned in tasks.items():
             task, org_name = planned.desired, ref.org_name
@@ -136,12 +139,25 @@ class LostState(NamedTuple):
                 why = remark("recovering.key")
                 decided[ref] = plan_for(task, Action.UNRESOLVED, Reason.RECOVERING, why)
             elif needs_answer and first is not None and org_name not in latest:
-                why = remark("lookAlike.first", other=first.key)
-                decided[ref] = plan_for(task, Action.UNRESOLVED, Reason.LOOK_ALIKE, why)
+                decided[ref] = plan_for(task, Action.UNRESOLVED, *first)
             elif only_adopts:
                 why = remark("recovering.answered")
                 decided[ref] = plan_for(task, Action.UNRESOLVED, Reason.RECOVERING, why)
         return decided
+
+    def _decided_first(
+        self, open_look_alikes: Iterable[TaskRef], view: RemoteView
+    ) -> tuple[Reason, Remark] | None:
+        """What may show that the state was lost, and must be decided before anything is created."""
+        unknown = [ref for ref in open_look_alikes if ref.org_name not in self.state.latest]
+        if unknown:
+            other = min(unknown, key=natural)
+            return Reason.LOOK_ALIKE, remark("lookAlike.first", other=other.key)
+        organizations = {task.ref.org_name for task in self._unknown()} if view.refused else set()
+        for org_name in sorted(organizations & (view.refused.keys() - view.hidden)):
+            why = view.refused[org_name]
+            return Reason.UNREADABLE, remark("org.refused", org=org_name, why=why)
+        return None
 
     def recovered(
         self, tasks: Collection[PlannedTask], recovering: Mapping[str, Recovery]

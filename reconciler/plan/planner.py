@@ -79,8 +79,8 @@ class PlanInputs(Value, frozen=True):
 
     @property
     def organizations(self) -> Collection[str] | None:
-        """The organizations of the selected keys, which are all that a run contacts; None for
-        all."""
+        """The organizations of the selected keys; None for all. A run contacts no others, unless
+        they may show that the state was lost."""
         refs = self.selection.refs
         return None if refs is None else {ref.org_name for ref in refs}
 
@@ -124,6 +124,9 @@ def needs_of(inputs: PlanInputs, identity: Identity, clocks: Clocks) -> Needs:
     desired = [task for task in inputs.desired if only is None or task.ref in only]
     desired += inputs.beside()
     asked = lookups(desired, state, identity, inputs.options, clocks, only=only, ages=inputs.ages)
+    selected = inputs.organizations
+    if selected is not None:
+        asked = [replace(each, is_selected=each.org_name in selected) for each in asked]
     return Needs(tuple(asked), followed_by(inputs), tuple(_left_by(inputs)))
 
 
@@ -257,7 +260,7 @@ def _decide(
     recovering = {**state.recovering, **begun}
     others = [alike.pop(ref) for ref in sorted(beside.keys() & alike, key=natural)]
     tasks |= alike
-    tasks |= inputs.lost_state.unanswered(tasks, open_ones, recovering)
+    tasks |= inputs.lost_state.unanswered(tasks, open_ones, view, recovering)
     given_up = _given_up(inputs, view, claims)
     standing = Standing(inputs.desired, state, tasks, progress, given_up, inputs.organizations)
     who = User(view.identity, may_apply=inputs.may_apply)

@@ -26,6 +26,7 @@ class RemoteView(Value, frozen=True):
     By organization:
     `cut_short`: the organizations whose lookup ended at its limit.
     `refused`: why the organization could not be read at all.
+    `hidden`: the organizations that this user cannot see.
     `unlisted`: why the organization's list does not prove that a task is absent.
     `newest`: the newest tasks; only of organizations with a valid list.
     `compared`: the organizations whose list was read for look-alikes.
@@ -39,6 +40,7 @@ class RemoteView(Value, frozen=True):
     unreadable: Mapping[TaskId, Arg] = field(default_factory=dict)
     cut_short: Set[str] = frozenset()
     refused: Mapping[str, Arg] = field(default_factory=dict)
+    hidden: Set[str] = frozenset()
     unlisted: Mapping[str, Arg] = field(default_factory=dict)
     newest: Mapping[str, Baseline] = field(default_factory=dict)
     compared: Set[str] = frozenset()

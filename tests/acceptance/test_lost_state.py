@@ -255,8 +255,25 @@ def test_dev_matches_and_prod_was_edited(person: Callable[..., Person]) -> None:
     anna.lose_state()
     anna.write({"d": dev, "p": {**prod, "message": "Edited."}})
     assert anna.apply()[:2] == (1, {"unresolved": 2})
+    assert anna.apply("--target", "prod/*")[:2] == (1, {"unresolved": 1})
     assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
     assert anna.apply("--target", "prod/*")[:2] == (1, {"unresolved": 1})
+
+
+@pytest.mark.parametrize("target", ["*/p", "*"])
+@pytest.mark.parametrize(
+    ("status", "done"), [(403, "created"), (404, "created"), (400, "unresolved")]
+)
+def test_an_organization_that_cannot_be_read_may_show_a_lost_state(
+    here: InProcess, status: int, done: str, target: str
+) -> None:
+    """Unless this user cannot see it: then, it shows none of the user's tasks."""
+    refused = Fault("status", status=status)
+    here.server.choose = lambda call: refused if "/dev/" in call.path else None
+    here.sandbox.write(as_tasks({"d": "Dev."}, orgName="dev") | as_tasks({"p": "Prod."}))
+    ended = here.run("apply", "--target", target)
+    assert ended.results()["p"] == done
+    assert ended.code == (0 if done == "created" and target == "*/p" else 1)
 
 
 def test_a_prompt_that_was_tried_before(person: Callable[..., Person]) -> None:
@@ -334,7 +351,7 @@ def test_look_alikes_of_keys_that_are_not_selected_count(
 def test_look_alikes_of_keys_that_are_not_selected_count_only_for_missing_keys(
     person: Callable[..., Person],
 ) -> None:
-    """One of a key with a task, with an answer, or in another organization does not."""
+    """One of a key with a task, or with an answer, does not."""
     anna, sister = person(), person(folder="sister")
     anna.write(of("a", "b"))
     sister.write(of("c"))
@@ -343,8 +360,9 @@ def test_look_alikes_of_keys_that_are_not_selected_count_only_for_missing_keys(
     anna.write(of("a", "b", "c") | {"far": {"message": "Far.", "orgName": "other"}})
     assert anna.apply("--target", "a") == (0, {}, {"TC858"})
     assert anna.apply("--target", "b")[:2] == (1, {"unresolved": 1})
-    assert anna.apply("--target", "far")[:2] == (0, {"created": 1})
+    assert anna.apply("--target", "far")[:2] == (1, {"unresolved": 1})
     assert anna.run("state", "resolve", "c", "--not-created")[0] == 0
+    assert anna.apply("--target", "far")[:2] == (0, {"created": 1})
     assert anna.apply("--target", "b")[:2] == (0, {"created": 1})
 
 
