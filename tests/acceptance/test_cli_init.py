@@ -294,7 +294,8 @@ def test_a_workflow_needs_no_edit_if_everything_is_known(
         assert f"uses: platform/agents@{commit} # v" in text
         assert not re.search(r"Replace|COMMIT|your-org|acme", text), name
         assert "organization: example\n" in text
-        assert "scope: user:example-bot\n" in text
+        user = "example-bot-plan" if name.endswith("plan.yml") else "example-bot"
+        assert f"scope: user:{user}\n" in text
     assert "orgName: example\n" in (folder / "tasks/example.yaml").read_text()
     config = (folder / "taskctl.toml").read_text()
     assert "example" not in config.replace("example-bot", "")
