@@ -103,6 +103,14 @@ def read_expectations(document: Document, files: NamedFiles, schemas: Schemas) -
         if "expect" in task:
             found = read(("tasks", key, "expect"), task["expect"])
         document.expectations[key] = found
+    # Beyond the limit of all schemas, each further one is too many: the first one is reported.
+    beyond = [found for found in document.findings if _is_of_all(found)]
+    document.findings[:] = (f for f in document.findings if not _is_of_all(f) or f is beyond[0])
+
+
+def _is_of_all(found: Finding) -> bool:
+    """Whether it is about all schemas together."""
+    return found.code is Code.INVALID_EXPECTATION and found.case == "values"
 
 
 def _read(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -87,11 +88,16 @@ def validator_of(schema: Mapping[str, object], steps: Steps | None = None) -> Vi
         kind = _draft(schema)
         kind.check_schema(schema)
         # Without a registry, the library would fetch URLs and open files.
-        validator = _observed(kind, steps)(schema, registry=Registry())
+        validator = _observed(kind)(schema, registry=Registry())
 
     def violations(value: object) -> Iterator[Violation]:
+        run, errors = _Run(steps), validator.iter_errors(value)
         with _faults():
-            for error in validator.iter_errors(value):
+            while True:
+                _run.set(run)  # again: another run may have begun
+                error = next(errors, None)
+                if error is None:
+                    return
                 yield _violation(error)
 
     return violations
@@ -205,37 +211,48 @@ _NEVER: Mapping[str, object] = {"not": {}}
 _PER_STEP = 50  # names or values that take as long as a keyword
 
 
-def _observed(kind: Any, steps: Steps | None) -> Any:
+class _Run:
+    """A validation of one value: how many keywords are being evaluated within each other, and the
+    steps that it may take (None: any number)."""
+
+    def __init__(self, steps: Steps | None) -> None:
+        self.depth, self.steps = 0, steps
+
+
+_run: ContextVar[_Run] = ContextVar("run")
+
+
+@cache
+def _observed(kind: Any) -> Any:
     """A validator class that limits how many keywords are evaluated within each other: where
     Python's stack ends in the library, Rust code panics. With `steps`, it also takes one for each
     keyword, since a schema may refer to itself, for each error, and for a number of names or values
-    of a keyword, and records the schemas around each error."""
+    of a keyword, and records the schemas around each error. It is slow to make, so all schemas of a
+    draft share it."""
     from jsonschema import validators
-
-    depth = 0
 
     def observed(name: str, rule: Any) -> Any:
         def check(validator: Any, expected: Any, value: Any, schema: Any) -> Iterator[Any]:
-            nonlocal depth
-            if steps is not None:
+            run = _run.get()
+            if run.steps is not None:
                 many = len(expected) if isinstance(expected, dict | list) else 0
-                steps.take(1 + many // _PER_STEP)
-            if depth == limits.NESTED_KEYWORDS:
+                run.steps.take(1 + many // _PER_STEP)
+            if run.depth == limits.NESTED_KEYWORDS:
                 raise RemarkError(Code.INVALID_POLICY, "recursion")
             # For `false`, the library does not say which property it is.
             if name == "properties" and False in expected.values():
                 expected = {n: _NEVER if s is False else s for n, s in expected.items()}
-            depth += 1
+            run.depth += 1
             try:
                 for error in rule(validator, expected, value, schema) or ():
                     # The message repeats the value, in each branch of an `anyOf`.
                     error.message, error.args = "", ()
-                    if steps is not None:
-                        steps.take(1)
+                    if run.steps is not None:
+                        run.steps.take(1)
                         error.__dict__.setdefault("around", []).append(schema)
                     yield error
             finally:
-                depth -= 1
+                run.depth -= 1
 
         return check
 

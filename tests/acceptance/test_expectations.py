@@ -312,3 +312,13 @@ def test_an_expectation_is_also_found_at_the_paths_of_the_configuration(place: L
     (place.folder / "taskctl.toml").write_text('paths = ["agents"]')
     (place.folder / "tasks").rename(place.folder / "agents")
     assert place.run("wait")[0] == 1
+
+
+def test_schemas_beyond_the_limit_of_all_are_one_error(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCHEMA_VALUES", 20)
+    tasks = {f"t{n}": task("JSON", data={"enum": [n, *range(9)]}) for n in range(5)}
+    write(place, **tasks)
+    code, err = validated(place)
+    assert (code, err.count("TC319")) == (1, 1), err
