@@ -20,7 +20,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "atOnce": (ABSENT, "one"),
     "stopAfter": (ABSENT, "one"),
     "after": (ABSENT, "waits", "is waited for"),
-    "expect": (ABSENT, "pullRequests", "data", "unmet"),
+    "expect": (ABSENT, "pullRequests", "merged", "data", "unmet"),
     "adopt": (ABSENT, "false"),
     "taskID": (ABSENT, "existing"),
     "movedFrom": (ABSENT, "recorded"),

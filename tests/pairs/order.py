@@ -19,12 +19,23 @@ class Created(NamedTuple):
     at: float
 
 
-def held_by(row: Row, keys: Collection[str], earlier: Sequence[Created], new: Created) -> list[str]:
+def held_by(
+    row: Row,
+    keys: Collection[str],
+    earlier: Sequence[Created],
+    new: Created,
+    merges: Sequence[float] = (),
+) -> list[str]:
     """The features that did not allow a create. `keys`: all of `job`. `earlier`: all creates before
-    this one. A task that was replaced counts no more."""
+    this one. `merges`: when all open pull requests were merged. A task that was replaced counts no
+    more."""
     latest = {created.key: created.at for created in earlier}
     ended = {key for key, at in latest.items() if at + WORK_SECONDS <= new.at}
-    done = ended.difference(keys) if row["expect"] == "unmet" else ended
+    failed = ended.intersection(keys) if row["expect"] == "unmet" else set()
+    merged = max((at for at in merges if at <= new.at), default=0.0)
+    to_merge = {key for key in ended if latest[key] + WORK_SECONDS > merged} & {*keys}
+    finished = ended - to_merge if row["expect"] == "merged" else ended
+    done = finished - failed
     others = latest.keys() & set(keys) - {new.key}
     near = {key for key in keys if _period(key) == _period(new.key)}
     if new.key not in keys:
@@ -37,8 +48,8 @@ def held_by(row: Row, keys: Collection[str], earlier: Sequence[Created], new: Cr
         "overlap": row["overlap"] and past - ended,
         "pilot": (row["pilot"] == "number" and others & near and not near & done)
         or (row["pilot"] == "matcher" and new.key not in pilots and pilots - done),
-        "atOnce": row["atOnce"] and others - ended,
-        "stopAfter": has_rollout and (ended & others & near) - done,
+        "atOnce": row["atOnce"] and others - finished,
+        "stopAfter": has_rollout and failed & others & near,
     }
     return [name for name, is_so in problems.items() if is_so]
 

@@ -3,7 +3,8 @@ the command line, with an oracle that counts the tasks at the service.
 
 Before the story, tasks exist that its features need (`movedFrom`, `removed`, `taskID`, a
 look-alike). Then the manifest with all features is applied and, after an hour and an edit, applied
-again, each time twice. At last, it is applied until nothing is left to do.
+again, each time twice. At last, it is applied until nothing is left to do. Before each edit and
+each of the last applies, all pull requests are merged.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ PILOTS: dict[str, dict[str, Any]] = {
 }
 EXPECTED: dict[str, dict[str, Any]] = {
     "pullRequests": {"pullRequests": 1},
+    "merged": {"pullRequests": 1, "merged": True},
     "data": {"data": {"required": ["n"]}},
     "unmet": {"data": {"required": ["m"]}},
 }
@@ -94,8 +96,8 @@ def _ignore(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable
 @dataclass
 class Story:
     """`named`: the ID of the task that `taskID` names. `allowed`: how many tasks a key may have in
-    addition to one. `judged`: how many creates were found not to be too early. `said`: the
-    commands, for the report of a failure."""
+    addition to one. `judged`: how many creates were found not to be too early. `merges`: when all
+    pull requests were merged. `said`: the commands, for the report of a failure."""
 
     row: Row
     folder: Path
@@ -104,6 +106,7 @@ class Story:
     named: str = ""
     allowed: Counter[str] = field(default_factory=Counter)
     judged: int = 0
+    merges: list[float] = field(default_factory=list)
     token: str = ME
     said: list[str] = field(default_factory=list)
     caches: int = 0
@@ -263,9 +266,15 @@ class Story:
         created = self.network.created
         for number in range(self.judged, len(created)):
             new = created[number]
-            held = held_by(self.row, self.keys(), created[:number], new)
+            held = held_by(self.row, self.keys(), created[:number], new, self.merges)
             assert not held or new.key in explicit, (held, created[: number + 1])
         self.judged = len(created)
+
+    def merge(self) -> None:
+        """An hour later, somebody merges all pull requests."""
+        skip(HOUR)
+        self.network.merge("*")
+        self.merges.append(skipped_now().timestamp())
 
     def forget(self, task_id: str) -> None:
         """The service loses a task."""
@@ -285,7 +294,7 @@ class Story:
         self.applied(*options, faulty=self.uses("response"))
         self.applied(*options)
         self.check_order()
-        skip(HOUR)
+        self.merge()
         self.write(self.manifest(edited=True))
         options += self._later_options()
         self.token = ANOTHER if self.uses("identity") else ME
@@ -362,7 +371,7 @@ class Story:
 
     def _finish(self) -> None:
         for _ in range(MAX_APPLIES):
-            skip(HOUR)
+            self.merge()
             plan = self.same("plan")
             if not plan["hasChanges"]:
                 break

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
-ROWS = 18
+ROWS = 20
 
 
 class Services:
