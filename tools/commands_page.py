@@ -71,9 +71,10 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
     yield f"```text\n{' '.join(_usage(command, context))}\n```\n"
     own = [p for p in command.get_params(context) if p.name not in NAMES and "--help" not in p.opts]
     if any(isinstance(parameter, click.Option) for parameter in own):
+        yield f"{'#' * (level + 1)} Options\n"
         yield _options(own, context) + "\n"
     if isinstance(command, WithExamples) and command.examples:
-        yield "Examples:\n"
+        yield f"{'#' * (level + 1)} Examples\n"
         lines = [f"{line}\n    {why}" for line, why in command.examples]
         yield "```text\n" + "\n".join(lines) + "\n```\n"
     if isinstance(command, click.Group):
@@ -102,7 +103,7 @@ def _text(help_text: str) -> str:
 
 
 def _options(parameters: list[click.Parameter], context: click.Context) -> str:
-    rows = ["| option | variable | default | description |", "| --- | --- | --- | --- |"]
+    rows = ["| option | description |", "| --- | --- |"]
     for option in parameters:
         if not isinstance(option, click.Option) or option.hidden:
             continue
@@ -110,8 +111,10 @@ def _options(parameters: list[click.Parameter], context: click.Context) -> str:
         said, _, default = (option.help or "").partition("  [default: ")
         extra = option.get_help_extra(context)
         shown = default.removesuffix("]") or str(extra.get("default", ""))
-        cells = (_code(flags), _code(", ".join(extra.get("envvars", ()))), shown, _text(said))
-        rows.append(f"| {' | '.join(cells)} |")
+        more = f" Default: {shown}." if shown else ""
+        variables = _code(", ".join(extra.get("envvars", ())))
+        more += f" Variable: {variables}." if variables else ""
+        rows.append(f"| {_code(flags)} | {_text(said)}{more} |")
     return "\n".join(rows)
 
 
