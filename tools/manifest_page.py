@@ -44,6 +44,27 @@ tasks:
 An absent setting takes its value from `defaults`, then from the service. `null` selects the service's default,
 regardless of `defaults`. `[]` means none. Unknown and duplicate keys are errors.
 
+See also [Formatting](#formatting) and [YAML](#yaml).
+"""
+
+TAIL = """\
+## Formatting
+
+[`taskctl fmt`](commands/fmt.md) formats manifests, so that reviews show changes of content, not of indentation. Run it in
+[pre-commit](../ci.md#pre-commit), in CI as `taskctl fmt --check`, and in [editors](../configuration.md#editor-setup)
+as `taskctl fmt FILE`. Only whitespace changes, and none in the text of block scalars:
+
+- Indentation: two spaces. List items are indented below their key.
+- One space after `:`, `-` and `,`; none inside `[ ]` and `{ }`.
+- At most one blank line in a row, none at the start, one newline at the end, `\\n` line endings.
+- No trailing whitespace outside of block scalars.
+- A comment on its own line moves with the line below it, or with the block in which it is indented.
+
+Lines are not wrapped or joined, and keys are not sorted. `*.data.yaml` files are skipped. If the new text would not yield
+the same data, the file is left unchanged and reported.
+
+## YAML
+
 taskctl accepts some text that YAML 1.2 does not allow and that other parsers reject, so an editor may show an error where
 `taskctl validate` does not:
 
@@ -67,6 +88,7 @@ def manifest_page() -> str:
             parts.append(_defaults(definitions["defaults"]))
         if name == "entityDiff":
             parts += _entities(definitions["entity"], definitions)
+    parts.append(TAIL)
     return "\n".join(parts)
 
 

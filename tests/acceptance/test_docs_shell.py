@@ -36,8 +36,8 @@ LEFT_OUT = {
     "docs/ci.md": 2,  # a look-up at the host of taskctl; pre-commit: tested separately
     "docs/github.md": 1,  # workflows of a clone: tests/acceptance/test_cli_init.py
     "docs/configuration.md": 1,  # completion: tested in the shells
-    "docs/getting-started.md": 2,  # the installation
-    "docs/moving-from-pulumi-up.md": 1,  # the other tool
+    "docs/getting-started.md": 3,  # the installation
+    "docs/import.md": 1,  # the other tool
     "docs/policy.md": 1,  # opa: tests/tools_opa.py runs it
     "docs/state.md": 2,  # the installation
     "docs/stop-using-taskctl.md": 1,  # it deletes a ref of a remote
