@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.model import limits
 from reconciler.state.engines import BlobRoom, Denied, Engine, Oversized, open_engine
-from reconciler.state.engines.postgres_tls import with_tls
+from reconciler.state.engines.postgres import with_tls
 from tests.support.state_servers import postgres_programs, postgres_server
 
 pytestmark = pytest.mark.tools
