@@ -14,13 +14,12 @@ from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.look_alikes import Claims
 from reconciler.plan.lookup import moved_ref, record_of
-from reconciler.plan.names import NameRules
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, is_left, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait
 from reconciler.plan.replacement import Requests, left_facts, replacement, request_for
-from reconciler.plan.undeclared import Undeclared
+from reconciler.plan.undeclared import NameRules, Undeclared
 from reconciler.plan.updates import compare_recorded
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt
