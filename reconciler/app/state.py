@@ -17,9 +17,8 @@ from reconciler.model.remarks import Arg
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
-from reconciler.plan.lost_state import noted_beside
+from reconciler.plan.lost_state import answer_entries, noted_beside, waiting_keys
 from reconciler.state import edit, move
-from reconciler.state.answers import answer_entries, waiting_keys
 from reconciler.state.codec import decode_state
 from reconciler.state.edit import is_known
 from reconciler.state.file import StateSource

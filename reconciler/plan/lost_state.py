@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, note, warning
 from reconciler.model.remarks import Remark, remark
+from reconciler.model.shell import is_key
 from reconciler.model.task import TaskId, TaskRef, natural
 from reconciler.model.value import replace
 from reconciler.plan.lookup import is_answered, is_comparable, moved_ref, record_of
@@ -19,7 +20,7 @@ from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.selection import covers
 from reconciler.state.attempt import Recovery
-from reconciler.state.model import Recovering
+from reconciler.state.model import Recovering, State
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.plan.options import PlanOptions
     from reconciler.plan.view import RemoteView
     from reconciler.state.model import Event, State
+
 
 _LISTED = 20
 """How many unrecorded tasks are listed beside the keys that have none."""
@@ -247,3 +249,25 @@ class LostState(NamedTuple):
 
 def _date(moment: datetime | None) -> str:
     return moment.isoformat() if moment is not None else "-"
+
+
+def waiting_keys(state: State, organizations: Iterable[str]) -> set[TaskRef]:
+    """The keys that were noted when the recovery began, and that have no task since."""
+    return {
+        TaskRef(org_name, key)
+        for org_name in organizations
+        for key in state.recovering[org_name].keys
+    }
+
+
+def answer_entries(state: State, glob: str) -> list[Recovering]:
+    """The answer `ENTRY@*` or `ORG/ENTRY@*` also counts for later keys of the entry."""
+    org_name, _, name = glob.rpartition("/")
+    entry = name.removesuffix("@*")
+    if entry == name or not is_key(entry):
+        return []
+    return [
+        Recovering(org, replace(known, entries=tuple(sorted({*known.entries, entry}))))
+        for org, known in state.recovering.items()
+        if org_name in ("", org)
+    ]
