@@ -19,9 +19,8 @@ from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
 from reconciler.plan.lost_state import answer_entries, noted_beside, waiting_keys
 from reconciler.state import edit, move
-from reconciler.state.codec import decode_state
+from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
-from reconciler.state.file import StateSource
 from reconciler.state.model import Recovering, State
 from reconciler.state.session import read_any_state, read_state
 from reconciler.state.shared import SharedState

@@ -14,9 +14,8 @@ from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.model.value import replace
-from reconciler.state.codec import check_backend, decode_state, encode_state
+from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
-from reconciler.state.file import StateSource
 from reconciler.state.journal import Header, Journal, Replay, full, read_journal
 from reconciler.state.ledger import attempts_alone, fold
 from reconciler.state.location import Claim, Taken

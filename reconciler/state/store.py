@@ -27,9 +27,8 @@ from reconciler.model.typed_json import (
     with_checksum,
 )
 from reconciler.model.value import Stored, Value, replace
-from reconciler.state.codec import check_version, decode_event, decode_state
+from reconciler.state.codec import StateSource, check_version, decode_event, decode_state
 from reconciler.state.engines import BlobRoom, Full, Missing, Version, check_size
-from reconciler.state.file import StateSource
 from reconciler.state.lock import Declared, Holder
 from reconciler.state.model import Event, State, room_in
 from reconciler.state.register import Register

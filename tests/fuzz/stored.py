@@ -15,8 +15,7 @@ from reconciler.messages import word
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.typed_json import ShapeError, with_checksum
 from reconciler.plan.codec import encode_saved_plan, read_saved_plan
-from reconciler.state.codec import decode_event, decode_state, encode_state
-from reconciler.state.file import StateSource
+from reconciler.state.codec import StateSource, decode_event, decode_state, encode_state
 from reconciler.state.journal import read_journal
 from reconciler.state.ledger import fold
 from reconciler.state.store import decode_head

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.diagnostics import Diagnostic, StateError
-from reconciler.state.codec import decode_state
-from reconciler.state.file import StateSource
+from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.ledger import fold
 from reconciler.state.model import Attempted, Recorded, State
 from tests.support.diagnostics import explanation

@@ -23,7 +23,7 @@ from reconciler.state.attempt import (
     RetiredTask,
     Run,
 )
-from reconciler.state.file import StateFile
+from reconciler.state.codec import StateFile
 from reconciler.state.model import Record
 from reconciler.system.resources import schema_text
 
