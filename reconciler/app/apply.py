@@ -28,9 +28,9 @@ from reconciler.apply.report import ApplyReport, of_both_waves
 from reconciler.manifest.digest import declared_digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
+from reconciler.model.options import flag_of
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.options import flag_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.replacement import exactly

@@ -14,9 +14,9 @@ from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planning import Planning, failures_of, open_workspace
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, has_errors, note
+from reconciler.model.options import PlanOptions
 from reconciler.model.value import replace
 from reconciler.plan.digest import short_digest
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 
 if TYPE_CHECKING:

@@ -22,12 +22,12 @@ from reconciler.model.diagnostics import (
     TaskctlError,
     error,
 )
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
 from reconciler.plan.hold import with_room
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan, needs_of
 from reconciler.plan.progress import TaskProgress

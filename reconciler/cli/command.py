@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.cli.console.output import Output
     from reconciler.cli.run_workflow import RunWorkflow
     from reconciler.cli.suggestions import Suggestions
-    from reconciler.plan.options import PlanOptions
+    from reconciler.model.options import PlanOptions
 
 Run = Callable[..., int | None]
 """A command function: takes a `Call` and its own options, returns the exit code (None: 0)."""

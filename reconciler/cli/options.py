@@ -19,7 +19,7 @@ from reconciler.model.options import parse_duration, parse_settle_time
 from reconciler.model.remarks import Arg, Remark, RemarkError
 
 if TYPE_CHECKING:
-    from reconciler.plan.options import PlanOptions
+    from reconciler.model.options import PlanOptions
 
 
 def option(*names: str, help: str, **attributes: Any) -> click.Option:  # noqa: A002 - as in click
@@ -246,7 +246,7 @@ def connection_of(ctx: click.Context) -> Connection:
 
 def plan_options_of(ctx: click.Context) -> PlanOptions:
     """The command's options for a plan."""
-    from reconciler.plan.options import PlanOptions
+    from reconciler.model.options import PlanOptions
 
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
     for name in ("allow_recreate", "target", "replace", "retry"):

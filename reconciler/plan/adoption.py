@@ -9,12 +9,12 @@ from datetime import UTC, timedelta
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
 from reconciler.model.fields import NOT_RETURNED
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Remark, remark, said
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.model.work import Work, compare_work, message_of
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.view import RemoteView

@@ -16,10 +16,10 @@ from typing import Any
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError, error
+from reconciler.model.options import PlanOptions, flag_of
 from reconciler.model.remarks import Arg
 from reconciler.model.service import Identity
 from reconciler.model.typed_json import builtins_of
-from reconciler.plan.options import PlanOptions, flag_of
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Effect, Plan, PlannedTask
 

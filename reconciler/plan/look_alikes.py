@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, natural, text_of
@@ -18,7 +19,6 @@ from reconciler.model.value import Value, field, replace
 from reconciler.model.work import REDACTED, Work, comparable_text, compare_work
 from reconciler.plan.adoption import adopt, described
 from reconciler.plan.lookup import adopt_baseline, is_comparable, settings_agree
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, plan_for
 from reconciler.plan.recovery import Found, Owners, Unresolved, Verdict, Wait

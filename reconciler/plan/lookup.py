@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
+from reconciler.model.options import PlanOptions
 from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, natural, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
 from reconciler.plan.age import AttemptAges, time_left
 from reconciler.plan.known import known_ids
-from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt, Baseline, KeyNotes, RetiredTask
 from reconciler.state.model import Record, State
 

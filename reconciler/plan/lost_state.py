@@ -25,8 +25,8 @@ from reconciler.state.model import Recovering, State
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from reconciler.model.options import PlanOptions
     from reconciler.model.task import DesiredTask
-    from reconciler.plan.options import PlanOptions
     from reconciler.plan.view import RemoteView
     from reconciler.state.model import Event, State
 

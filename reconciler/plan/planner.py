@@ -12,6 +12,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Due, Recurring
+from reconciler.model.options import PlanOptions
 from reconciler.model.service import Identity
 from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
 from reconciler.model.task_state import TaskState
@@ -23,7 +24,6 @@ from reconciler.plan.hold import HoldRules, User, merges, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
 from reconciler.plan.lost_state import LostState
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for

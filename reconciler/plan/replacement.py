@@ -17,13 +17,13 @@ from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error, note, warning
 from reconciler.model.fields import PATCHED
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Arg, remark
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.diff import differences
 from reconciler.plan.lookup import matches_key, record_of
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, is_left, plan_for
 from reconciler.plan.view import RemoteView

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef
@@ -14,7 +15,6 @@ from reconciler.model.value import replace
 from reconciler.plan.adoption import adopt, adopt_removed, gone
 from reconciler.plan.look_alikes import Claims
 from reconciler.plan.lookup import moved_ref, record_of
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import PlannedFields, is_left, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Owners, Unresolved, Verdict, Wait

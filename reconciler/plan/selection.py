@@ -7,10 +7,10 @@ from difflib import get_close_matches
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, TaskctlError, error, warning
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key, moved_ref
-from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 

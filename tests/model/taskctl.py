@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from reconciler.app import new_state
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.age import AttemptAges, waited_totals
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Effect, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
 from reconciler.state.ledger import fold

@@ -12,11 +12,11 @@ import pytest
 
 from reconciler.model.clock import Clocks
 from reconciler.model.generated import Generated, Recurring, TaskOrigin
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan.hold import HoldRules
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan, Reason
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
 from reconciler.plan.predecessors import Absence, Predecessors

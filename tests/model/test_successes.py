@@ -18,13 +18,12 @@ from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.task_reader import ReadPosition, TaskReader, event_cache
 from reconciler.model.clock import Clocks
 from reconciler.model.expectation import Expectation
-from reconciler.model.options import SETTLE_TIME
+from reconciler.model.options import SETTLE_TIME, PlanOptions
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskId
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan import progress
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Reason
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
 from reconciler.plan.progress import Standing, Success, TaskProgress

@@ -8,10 +8,10 @@ from typing import Any
 
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
+from reconciler.model.options import PlanOptions
 from reconciler.model.service import FirstMessage, Identity, RemoteTask
 from reconciler.model.task import DesiredTask, TaskId, TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView

@@ -15,7 +15,7 @@ from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.plan.options import PlanOptions
+from reconciler.model.options import PlanOptions
 from reconciler.plan.plan import Plan
 from tests.support.recording_ui import RecordingUi, context
 

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.app.survey import FEW, Survey, message_cache
 from reconciler.model.diagnostics import Diagnostic, RemoteError
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Arg, Remark
 from reconciler.model.service import (
     CreateOutcome,
@@ -24,7 +25,6 @@ from reconciler.model.task import DesiredTask, TaskId
 from reconciler.model.value import replace
 from reconciler.plan import lookup
 from reconciler.plan.lookup import BASELINE_SIZE
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.planner import PlanInputs, needs_of
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt, Baseline, ChangeKind, RecordChange

@@ -20,8 +20,8 @@ from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.options import PlanOptions
 from reconciler.model.task_state import TaskState
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.tasks.events import Approval, EventSummary
 from reconciler.tasks.status import TaskStatus

@@ -15,7 +15,7 @@ from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.plan.options import PlanOptions
+from reconciler.model.options import PlanOptions
 from tests.support.recording_ui import RecordingUi, context
 
 MANIFEST = {"version": 1, "orgName": "acme", "tasks": {"one": {"message": "do it"}}}

@@ -13,10 +13,10 @@ import pytest
 from reconciler.apply.creates import TRIES
 from reconciler.apply.report import Result
 from reconciler.manifest.expand.periods import Recurrence, Unit
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.value import replace
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Effect, Reason
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Forgotten, Recorded

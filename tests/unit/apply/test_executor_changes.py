@@ -11,11 +11,11 @@ from reconciler.apply.report import Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import RemoteError
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.service import Refused, RemoteTask
 from reconciler.model.task import Removal
 from reconciler.model.value import replace
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.state.ledger import fold
 from reconciler.state.model import Record, Recorded

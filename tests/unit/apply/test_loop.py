@@ -12,9 +12,9 @@ from reconciler.apply.loop import MAX_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import RemoteError
+from reconciler.model.options import PlanOptions
 from reconciler.model.service import Created, CreateOutcome, RemoteTask, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.state.model import Aged, Closed
 from tests.support.apply_world import World, lost

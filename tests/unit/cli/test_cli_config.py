@@ -18,7 +18,7 @@ from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
-from reconciler.plan.options import PlanOptions
+from reconciler.model.options import PlanOptions
 from tests.support.extra_commands import add_command
 
 ALL = """\

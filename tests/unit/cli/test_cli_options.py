@@ -16,7 +16,7 @@ from reconciler.cli.console.output import OutputOptions
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.embedded import scenarios
-from reconciler.plan.options import PlanOptions
+from reconciler.model.options import PlanOptions
 from tests.support.extra_commands import add_command
 
 

@@ -10,10 +10,10 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.expectation import Expectation
 from reconciler.model.generated import Rollout
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
 from reconciler.plan.planner import PlanInputs, followed_by, make_plan
 from reconciler.plan.progress import TaskProgress, records_to_check

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
+from reconciler.model.options import PlanOptions
 from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
 from reconciler.state.attempt import Baseline, KeyNotes
 from reconciler.state.edit import not_created

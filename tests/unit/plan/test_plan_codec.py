@@ -14,6 +14,7 @@ from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
@@ -25,7 +26,6 @@ from reconciler.plan.codec import (
     read_saved_plan,
 )
 from reconciler.plan.digest import plan_digest, refuse_unexpected
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import FORMATS, render, view_of
 from reconciler.render.document import dump

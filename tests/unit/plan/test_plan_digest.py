@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
@@ -27,7 +28,6 @@ from reconciler.plan.digest import (
     plan_digest,
     refuse_unexpected,
 )
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
 from reconciler.render import view_of
 from tests.support import plan_strategies as some

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, Reason
 from tests.support.diagnostics import summary
 from tests.support.plan_values import (

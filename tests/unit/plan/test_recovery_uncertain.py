@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.plan.options import PlanOptions
+from reconciler.model.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
 from reconciler.plan.recovery import Found, NotCreated, Owners, Verdict, recover
 from reconciler.plan.view import RemoteView

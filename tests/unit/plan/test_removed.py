@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import Removal, TaskRef
 from reconciler.plan.digest import plan_digest
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
 from reconciler.state.ledger import fold
 from reconciler.state.model import Retired, State

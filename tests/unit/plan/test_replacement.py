@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import replace
 from reconciler.plan.lookup import lookups
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.replacement import check_requests
 from reconciler.state.attempt import HistoryEntry

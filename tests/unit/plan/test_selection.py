@@ -9,8 +9,8 @@ import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import TaskRef
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.planner import PlanInputs, needs_of
 from reconciler.plan.selection import Selection, select

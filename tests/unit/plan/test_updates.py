@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.canonical import ABSENT
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.model import Record
 from tests.support.diagnostics import explanation, summary

@@ -12,10 +12,10 @@ from hypothesis import given
 from reconciler.app.ui import FailureReport
 from reconciler.app.validate import ValidateReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.model.options import PlanOptions
 from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render import Report, render, view_of
 from reconciler.render.style import Style

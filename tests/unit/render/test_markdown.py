@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from reconciler.app.ui import FailureReport
 from reconciler.app.validate import ValidateReport
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.digest import plan_digest
-from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render import Report, render, view_of
 from reconciler.render.formats.markdown import LIMIT
