@@ -15,8 +15,8 @@ from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef
 from reconciler.plan.adoption import duplicate_warning
-from reconciler.plan.known import known_ids
 from reconciler.plan.lookup import Depth
+from reconciler.plan.view import known_ids
 from reconciler.state.model import Record
 
 MAX_SECONDS = 60.0

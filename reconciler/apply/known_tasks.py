@@ -12,7 +12,7 @@ from reconciler.model.kept import Kept
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import RemoteTask, Service
 from reconciler.model.task import TaskId
-from reconciler.plan.known import is_between, unlisted_ids
+from reconciler.plan.view import is_between, unlisted_ids
 
 _AT_ONCE = 10
 
@@ -77,7 +77,7 @@ class KnownTasks:
         *,
         is_whole: bool,
     ) -> Unlisted | None:
-        """The first known task (`plan.known`) that contradicts the list of an organization. Only
+        """The first known task (`plan.view`) that contradicts the list of an organization. Only
         404 twice, right after the list, says that the service does not show a task."""
         lacking = unlisted_ids(known, listed, is_whole=is_whole)
         for start in range(0, len(lacking), _AT_ONCE):

@@ -1,16 +1,23 @@
-"""What was read from the service for one plan, as a value: planning needs no network."""
+"""What was read from the service for one plan, as a value: planning needs no network.
+
+A list can be valid and lack tasks, while its index is rebuilt. Known are the tasks that an identity
+has listed before, in a baseline, and those that it has created since: a list must show them before
+it proves that others are absent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from datetime import UTC, datetime, timedelta
 
 from reconciler.model.clock import Clocks
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.remarks import Arg
 from reconciler.model.service import FirstMessage, Identity, RemoteTask
-from reconciler.model.task import TaskId, TaskRef
+from reconciler.model.task import TaskId, TaskRef, instant
 from reconciler.model.value import Value, field
-from reconciler.state.attempt import Baseline
+from reconciler.state.attempt import Baseline, ChangeKind
+from reconciler.state.model import Record, State
 
 
 class RemoteView(Value, frozen=True):
@@ -53,3 +60,68 @@ class RemoteView(Value, frozen=True):
 
     def find(self, ref: TaskRef, task_id: str) -> RemoteTask | None:
         return self.tasks.get(TaskId(ref.org_name, task_id))
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(seconds=10)
+_CREATED = (ChangeKind.CREATED, ChangeKind.REPLACED)
+
+
+def known_ids(
+    org_name: str, baselines: Iterable[Baseline | None], state: State, identity: Identity
+) -> tuple[str, ...]:
+    """The IDs of the tasks that this identity must find in a list that is read down to these
+    baselines (None: to its end), newest first."""
+    read = list(baselines)
+    found = [*state.baselines.values(), *(each for each in read if each is not None)]
+    own = [b for b in found if b.org_name == org_name and identity.same_as(b.identity)]
+    if None not in read:
+        own = [baseline for baseline in own if baseline in read]
+    own.sort(key=_newest, reverse=True)
+    since = _LONG_AGO if None in read else min(map(_newest, own), default=_NEVER)
+    listed = dict.fromkeys(task_id for baseline in own for task_id in baseline.ids)
+    created = sorted(
+        (
+            (at, record.task_id)
+            for record in state.records.values()
+            if record.ref.org_name == org_name and _is_created_by(record, identity)
+            if (at := _created_at(record)) > since and record.task_id not in listed
+        ),
+        reverse=True,
+    )
+    return (*(task_id for _, task_id in created), *listed)
+
+
+def unlisted_ids(
+    known: Sequence[str], listed: Collection[str], *, is_whole: bool
+) -> tuple[str, ...]:
+    """The known IDs that a list lacks: of all, if it was read to its end, otherwise of those that
+    are newer than the oldest that it shows."""
+    last = max((n for n, task_id in enumerate(known) if task_id in listed), default=0)
+    return tuple(i for i in (known if is_whole else known[:last]) if i not in listed)
+
+
+def is_between(task_id: str, known: Sequence[str], listed: Collection[str]) -> bool:
+    """Whether a list shows both a newer and an older known task than this one."""
+    place = known.index(task_id)
+    newer, older = known[:place], known[place + 1 :]
+    return any(i in listed for i in newer) and any(i in listed for i in older)
+
+
+def _newest(baseline: Baseline) -> datetime:
+    """What was created later is not in the baseline."""
+    if not baseline.ids:
+        return _LONG_AGO
+    return baseline.newest_at or _NEVER
+
+
+def _is_created_by(record: Record, identity: Identity) -> bool:
+    is_created = bool(record.changes) and record.changes[0].what in _CREATED
+    return is_created and identity.same_as(record.identity)
+
+
+def _created_at(record: Record) -> datetime:
+    """As the service shows it, like baselines; until it was read, by the `Date` of a response."""
+    shown = instant(record.outputs.get("createdAt"))
+    return shown or (record.created_at or _LONG_AGO) + _CLOCKS_DIFFER
