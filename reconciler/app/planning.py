@@ -40,7 +40,7 @@ from reconciler.tasks.status import TaskStatus, open_requests
 if TYPE_CHECKING:
     from reconciler.manifest.loader import Manifests
     from reconciler.model.task import DesiredTask, TaskRef
-    from reconciler.plan.age import AttemptAges
+    from reconciler.plan.recovery import AttemptAges
     from reconciler.state.model import Record, State
 
 

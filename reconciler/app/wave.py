@@ -33,10 +33,10 @@ from reconciler.model.options import PlanOptions
 from reconciler.model.service import RemoteTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
-from reconciler.plan.age import AttemptAges, waited_totals
 from reconciler.plan.digest import plan_digest, refuse_unexpected
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
+from reconciler.plan.recovery import AttemptAges, waited_totals
 from reconciler.plan.replacement import exactly
 from reconciler.plan.selection import covers
 from reconciler.state.attempt import Baseline

@@ -14,8 +14,8 @@ from reconciler.model.remarks import Arg, Remark
 from reconciler.model.service import Identity, Service
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value, field
-from reconciler.plan.age import AttemptAges
 from reconciler.plan.plan import Action, PlannedTask
+from reconciler.plan.recovery import AttemptAges
 from reconciler.state.attempt import SEND_WINDOW, Baseline, KeyNotes
 from reconciler.state.model import Event, Record, State
 

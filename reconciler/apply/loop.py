@@ -18,9 +18,9 @@ from reconciler.model.service import RemoteTask
 from reconciler.model.task import TaskRef, natural
 from reconciler.model.value import replace
 from reconciler.plan.adoption import duplicate_warnings
-from reconciler.plan.age import time_left, waited_totals
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Effect, Plan, PlannedTask, Reason
+from reconciler.plan.recovery import time_left, waited_totals
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Aged
 

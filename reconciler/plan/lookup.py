@@ -16,7 +16,7 @@ from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.task import DesiredTask, Inputs, TaskRef, natural, text_of
 from reconciler.model.value import Value, replace
 from reconciler.model.work import comparable_text
-from reconciler.plan.age import AttemptAges, time_left
+from reconciler.plan.recovery import AttemptAges, time_left
 from reconciler.plan.view import known_ids
 from reconciler.state.attempt import Attempt, Baseline, KeyNotes, RetiredTask
 from reconciler.state.model import Record, State

@@ -19,7 +19,6 @@ from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import duplicate_warnings, open_questions
-from reconciler.plan.age import AttemptAges
 from reconciler.plan.hold import HoldRules, User, merges, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
@@ -29,7 +28,7 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.predecessors import Predecessors
 from reconciler.plan.progress import Standing, TaskProgress, is_elsewhere, records_to_check
-from reconciler.plan.recovery import NotCreated, Owners, Verdict, recover
+from reconciler.plan.recovery import AttemptAges, NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
 from reconciler.plan.selection import EVERYTHING, Selection, is_in, select
 from reconciler.plan.undeclared import Undeclared

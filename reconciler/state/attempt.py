@@ -46,7 +46,7 @@ class Attempt(Stored, frozen=True, kw_only=True):
 
     `mark` is the `message.timestamp` that was sent, unique among all attempts of a state. `task_id`
     is the task that the response named, if the record of the task was lost with its state. For
-    `waited`, see `plan/age.py`; for `baseline`, `State.baselines`; for `run`, `RecordChange`.
+    `waited`, see `plan/recovery.py`; for `baseline`, `State.baselines`; for `run`, `RecordChange`.
     """
 
     ref: TaskRef = field(name="task", default=NO_TASK)

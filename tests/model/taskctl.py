@@ -14,9 +14,9 @@ from reconciler.app import new_state
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.age import AttemptAges, waited_totals
 from reconciler.plan.plan import Action, Effect, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
+from reconciler.plan.recovery import AttemptAges, waited_totals
 from reconciler.state.ledger import fold
 from reconciler.state.model import Aged, Event, State
 from tests.model.service import BOOT, CLOCKS, IDENTITIES, Service, read

@@ -29,8 +29,8 @@ from reconciler.model.service import (
     Unknown,
 )
 from reconciler.model.task import TaskRef
-from reconciler.plan.age import AttemptAges
 from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.plan.recovery import AttemptAges
 from reconciler.state.attempt import Baseline, KeyNotes
 from reconciler.state.ledger import fold
 from reconciler.state.model import Event, Record, State

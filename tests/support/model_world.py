@@ -30,9 +30,9 @@ from reconciler.model.generated import Due
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.model.value import replace
-from reconciler.plan.age import AttemptAges, waited_totals
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of
+from reconciler.plan.recovery import AttemptAges, waited_totals
 from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport

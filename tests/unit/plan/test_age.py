@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.plan.age import AttemptAges, time_left, waited_totals
+from reconciler.plan.recovery import AttemptAges, time_left, waited_totals
 from reconciler.state.attempt import Attempt
 from tests.support.plan_values import NOW, attempt
 
