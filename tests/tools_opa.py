@@ -39,16 +39,14 @@ def evaluated(opa: Path, folder: Path, file: str, tasks: dict[str, Any]) -> tupl
 def main(opa: Path, folder: Path) -> None:
     good = {"message": "Rotate keys in production.", "isShared": True}
     auto = {"message": "Clean up.", "approvalMode": "auto"}
-    bad = {"message": "Rotate keys in Production."}
     code, said = evaluated(opa, folder, "tasks/a.yaml", {"good": good})
     assert code == 0, said
     assert "not allowed" not in said
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     assert plan["tasks"][0]["inputs"]["message"]["content"] == good["message"]
-    code, said = evaluated(opa, folder, "tasks/a.yaml", {"auto": auto, "bad": bad})
+    code, said = evaluated(opa, folder, "tasks/a.yaml", {"auto": auto})
     assert code == 1, said
     assert "tasks/a.yaml:1: auto: only the platform team creates unattended tasks" in said
-    assert "tasks/a.yaml:1: bad: tasks on production are shared" in said
     assert evaluated(opa, folder, "tasks/platform/a.yaml", {"auto": auto})[0] == 0
     many = {f"k{number}": {"message": f"Do {number}."} for number in range(6)}
     code, said = evaluated(opa, folder, "tasks/a.yaml", many)

@@ -31,8 +31,6 @@ from tests.support.git_server import bare_repository, git
 
 LEFT_OUT = {
     "README.md": 2,  # the demo and the installation: tested separately
-    "docs/results.md": 1,  # a correction of a task that is unmet: tests/acceptance
-    "docs/running-tasks.md": 2,  # a server and prompts: docs/walkthrough.md has both
     "docs/ci.md": 2,  # a look-up at the host of taskctl; pre-commit: tested separately
     "docs/github.md": 1,  # workflows of a clone: tests/acceptance/test_cli_init.py
     "docs/configuration.md": 1,  # completion: tested in the shells
