@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
@@ -12,13 +13,17 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.kept import Kept
 from reconciler.tasks.conversation import Conversation, ConversationEntry
-from reconciler.tasks.events import Event, time_of
+from reconciler.tasks.events import Event, EventSummary, advance, event_id, time_of
+from reconciler.tasks.status import state_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from reconciler.app.task_reader import TaskReader
     from reconciler.model.task import TaskRef
+    from reconciler.remote.client import Client
     from reconciler.state.model import Record
+
 
 Entries = Iterator[tuple[Event, tuple[ConversationEntry, ...]]]
 """Each event of a conversation, and what it shows to a reader."""
@@ -65,6 +70,38 @@ def _events(tasks: RecordedTasks, record: Record, *, follow: bool) -> Iterator[E
             events += page
         yield from events
         return
-    from reconciler.app.live_events import follow as follow_events
-
     yield from follow_events(ctx.client, ctx.reader, org_name, record.task_id, time.sleep)
+
+
+POLL_SECONDS = 2.0
+
+
+def follow_events(
+    client: Client,
+    reader: TaskReader,
+    org_name: str,
+    task_id: str,
+    sleep: Callable[[float], None],
+) -> Iterator[Event]:
+    """All events of a task until it has finished; `sleep` is in seconds. RemoteError, also for too
+    much that is open."""
+    seen: set[int] = set()
+    on_page: set[int] = set()
+    summary, token, kept, size = EventSummary(), None, Kept("open"), 0
+    while True:
+        remote = client.get_task(org_name, task_id)
+        # The events are read after the status, so that an idle task's last ones are included.
+        for page, at in reader.event_pages(org_name, task_id, token):
+            token, on_page = at, set()
+            for event in page:
+                known = hash(event_id(event) or json.dumps(event, sort_keys=True))
+                on_page.add(known)
+                if known not in seen:
+                    seen.add(known)
+                    summary = advance(summary, [event])
+                    yield event
+            size = kept.keep(summary, size)
+        seen = on_page  # only the last page is read again
+        if remote is None or state_of(remote.raw, summary).is_finished:
+            return
+        sleep(POLL_SECONDS)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.app import live_events
+from reconciler.app import logs
 from tests.support.live_tasks import LONGER, LiveTasks
 
 
 @pytest.fixture(autouse=True)
 def _polls_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_events, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(logs, "POLL_SECONDS", 0.05)
 
 
 def ids(out: str) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
-from reconciler.app.live_events import follow
+from reconciler.app.logs import follow_events
 from reconciler.app.task_reader import TaskReader, event_cache
 from reconciler.messages import word
 from reconciler.model.diagnostics import TaskctlError
@@ -66,7 +66,7 @@ def _follow(client: Client, folder: Path) -> list[object]:
     reader = TaskReader(client, cache, lambda: datetime.now(UTC), SETTLE_TIME)
     found: list[object] = []
     with suppress(EnoughError):
-        found.extend(follow(client, reader, "acme", "t1", sleep))
+        found.extend(follow_events(client, reader, "acme", "t1", sleep))
     return found
 
 

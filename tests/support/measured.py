@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from reconciler.app import live_events
+from reconciler.app import logs
 from reconciler.cli.main import run
 from reconciler.model import limits
 from tests.support.forked import Forked
@@ -85,7 +85,7 @@ def _measured(words: Sequence[str], lower: Mapping[str, float]) -> None:
     for name, value in {"POLICY_SECONDS": 0.2, **lower}.items():
         assert value < getattr(limits, name)
         setattr(limits, name, value)
-    live_events.POLL_SECONDS = 0.0
+    logs.POLL_SECONDS = 0.0
     before = _mib()
     with skipped_time():
         code = run(words)
