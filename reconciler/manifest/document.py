@@ -21,11 +21,23 @@ if TYPE_CHECKING:
 
     from reconciler.manifest.expand.expansion import Expansion
     from reconciler.manifest.parse.source import Source
-    from reconciler.manifest.prompt_file import PromptFile
     from reconciler.model.diagnostics import Path as DataPath
     from reconciler.model.expectation import Expectation
     from reconciler.model.generated import TaskOrigin
     from reconciler.model.task import DesiredTask, Removal
+
+
+class PromptFile:
+    """A prompt file. `text` is None if it cannot be used; `has_braces`: it contains `{{`.
+
+    `findings` are located in the file itself. `users` are manifests and their task keys.
+    """
+
+    def __init__(self, *, has_braces: bool) -> None:
+        self.has_braces = has_braces
+        self.text: str | None = None
+        self.findings: list[Finding] = []
+        self.users: set[tuple[str, str]] = set()
 
 
 def is_entry(task: object) -> bool:

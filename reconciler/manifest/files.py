@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 
 from reconciler.manifest.discovery import shown_name
-from reconciler.manifest.document import Document
+from reconciler.manifest.document import Document, PromptFile
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
-from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.repository import (
     clone_below,
     in_git,

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 
 from reconciler.manifest.build import inputs_of
-from reconciler.manifest.document import Document, has_entries, is_entry
+from reconciler.manifest.document import Document, PromptFile, has_entries, is_entry
 from reconciler.manifest.expand.entries import expand
 from reconciler.manifest.expand.expansion import Expansion
 from reconciler.manifest.expand.room import Room, too_large
@@ -20,7 +20,6 @@ from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.nodes import read_nodes
 from reconciler.manifest.parse.source import Source, read_json_source, read_source
 from reconciler.manifest.parse.spans import LineIndex
-from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model import limits
 from reconciler.model.codes import Code

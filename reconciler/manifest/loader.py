@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
-from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
+from reconciler.manifest.document import Document, PromptFile, at_entries, at_entry, has_entries
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.ignore_comments import IgnoreComments, read_ignore_comments
 from reconciler.manifest.parse.comments import cut_off_prompts
 from reconciler.manifest.parse.source import read_source
-from reconciler.manifest.prompt_file import PromptFile
 from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
