@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
 
-from reconciler.manifest.build import inputs_of
-from reconciler.manifest.document import Document, PromptFile, has_entries, is_entry
+from reconciler.manifest.document import Document, PromptFile, has_entries, inputs_of, is_entry
 from reconciler.manifest.expand.entries import expand
 from reconciler.manifest.expand.expansion import Expansion
 from reconciler.manifest.expand.room import Room, too_large

@@ -14,8 +14,7 @@ from typing import Any
 
 from ruamel.yaml.events import DocumentEndEvent
 
-from reconciler.manifest.build import build
-from reconciler.manifest.document import Document
+from reconciler.manifest.document import Document, build
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.layout import STEP

@@ -9,10 +9,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
-from reconciler.manifest.document import Document, PromptFile, at_entries, at_entry, has_entries
+from reconciler.manifest.document import (
+    Document,
+    PromptFile,
+    at_entries,
+    at_entry,
+    build,
+    has_entries,
+)
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.ignore_comments import IgnoreComments, read_ignore_comments
