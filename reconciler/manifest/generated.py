@@ -9,8 +9,7 @@ from functools import cache
 
 from reconciler.manifest.document import Document, PromptFile, has_entries, inputs_of, is_entry
 from reconciler.manifest.expand.entries import expand
-from reconciler.manifest.expand.expansion import Expansion
-from reconciler.manifest.expand.room import Room, too_large
+from reconciler.manifest.expand.expansion import Expansion, Room, too_large
 from reconciler.manifest.expand.rows import YAML_AND_JSON, Row, RowError, rows_of_file
 from reconciler.manifest.expand.template import names, stray_dollar, substitute, templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles

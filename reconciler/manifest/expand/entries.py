@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from reconciler.manifest.expand.expansion import Expansion
+from reconciler.manifest.expand.expansion import Expansion, Room, too_large
 from reconciler.manifest.expand.periods import Period, recurrence_of
 from reconciler.manifest.expand.product import (
     Combination,
@@ -23,7 +23,6 @@ from reconciler.manifest.expand.product import (
     default_names,
     matchers_of,
 )
-from reconciler.manifest.expand.room import Room, too_large
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
 from reconciler.manifest.expand.template import (
     Template,

@@ -1,4 +1,4 @@
-"""What the expansion of an entry returns."""
+"""What the expansion of an entry returns, and what all entries of a run may generate. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from reconciler.manifest.expand.periods import Period, Recurrence
 from reconciler.manifest.expand.product import Values
 from reconciler.manifest.expand.template import Vocabulary
 from reconciler.manifest.finding import Finding
+from reconciler.model import limits
+from reconciler.model.codes import Code
 from reconciler.model.generated import TaskOrigin
 
 
@@ -35,3 +37,22 @@ class Expansion:
     rows: dict[str, str | None] = field(default_factory=dict)
     recurrence: Recurrence | None = None
     written: object = None
+
+
+@dataclass(slots=True)
+class Room:
+    """The tasks that are left, and the bytes of their JSON and their prompts."""
+
+    tasks: int = limits.TASKS
+    bytes: int = limits.GENERATED_BYTES
+
+    def take(self, size: int) -> bool:
+        """Whether a task of this size fits."""
+        self.bytes -= size
+        return self.bytes >= 0
+
+
+def too_large(name: str) -> Finding:
+    """The tasks of the entry `name` are larger than what is left."""
+    facts = {"limit": limits.GENERATED_BYTES >> 20}
+    return Finding(Code.TOO_MANY_TASKS, ("tasks", name), "size", facts)

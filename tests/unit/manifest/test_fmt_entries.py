@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.manifest.expand.entries import expand
-from reconciler.manifest.expand.room import Room
+from reconciler.manifest.expand.expansion import Room
 from reconciler.manifest.expand.rows import Row, rows_of_file
 from reconciler.manifest.fmt import format_manifest
 from reconciler.manifest.parse.nodes import read_nodes

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.manifest.expand.entries import expand
-from reconciler.manifest.expand.expansion import Expansion
-from reconciler.manifest.expand.room import Room
+from reconciler.manifest.expand.expansion import Expansion, Room
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.nodes import read_nodes
