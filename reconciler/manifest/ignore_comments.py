@@ -1,5 +1,6 @@
-"""`# taskctl: ignore[CODE, CODE]` on the line of a key: suppresses these codes for its whole value.
+"""Comments in manifests that mean something, and those that cut off a prompt.
 
+`# taskctl: ignore[CODE, CODE]` on the line of a key suppresses these codes for its whole value.
 Warnings, notes and IGNORABLE_ERRORS can be ignored, other errors cannot.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
 
 from ruamel.yaml.events import (
     AliasEvent,
@@ -20,14 +23,14 @@ from ruamel.yaml.events import (
 
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.source import Source
-from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position
+from reconciler.manifest.parse.spans import PARSER_ERRORS, LineIndex, NextEvent, Position
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
 IGNORABLE_ERRORS = frozenset({Code.CREDENTIAL, Code.CUT_OFF_PROMPT, Code.DUPLICATE_WORK})
 """Mistakes that would start a paid agent, unless a comment says that they are none."""
 
-_COMMENT = (  # compiled on first use: few files need it
+_IGNORE = (  # compiled on first use: few files need it
     r"(?<!\S)#(?:"
     r"[^\r\n]*?\btaskctl:[ \t]*(?P<ignore>ignore)\b(?:[ \t]*\[(?P<codes>[^]#\r\n]*)\])?"
     r"|[^\r\n]*+)"  # a line without one is searched once, however often it has a `#`
@@ -102,7 +105,7 @@ def read_ignore_comments(source: Source) -> IgnoreComments:
     lines = LineIndex(text)
     found = [
         (lines.position(match.start()), match["codes"])
-        for match in re.finditer(_COMMENT, text)
+        for match in re.finditer(_IGNORE, text)
         if match["ignore"]
     ]
     paths = _paths_by_place(source.events(), [place for place, _ in found])
@@ -164,3 +167,52 @@ def _edges(scalar: ScalarEvent) -> Iterator[Position]:
     is_block = scalar.style in ("|", ">")
     yield (begin.line + 2, 1) if is_block else (begin.line + 1, begin.column + 1)
     yield end.line + 1, end.column + 1
+
+
+_PROMPTS = ("message", "content", "prompt")
+# Compiled on first use, which few files need. Possessive, so that no text causes backtracking; with
+# an optional end, so that a prompt with the names of many others is searched once.
+_CUT_OFF = (
+    rb"""(?:message|content|prompt)["']?[ \t]*+:[ \t\r\n]++(?![|>'"#])"""
+    rb"""(?:[^#\r\n:]|:[ \t\r\n]*+|(?<=[^ \t])\#)*+"""
+    rb"""((?=(?:[\r\n]++[ \t]++(?:[^#\r\n:]|(?<=[^ \t])\#)*+)*+(?<=[ \t])\#))?"""
+)
+_COMMENT = r"[ \t]+#|[ \t]*(?:\r\n|\r|\n)(?P<indent> +)#"
+_DIRECTIVE = r"#[ \t]*taskctl:"
+
+
+def cut_off_prompts(source: Source) -> Iterator[Finding]:
+    """An error for each comment that cuts off a prompt: `message: Fix issue #412` is the prompt
+    `Fix issue`. It follows an unquoted prompt on the same line, or on the next line and indented
+    more than the key. taskctl's own comments do not count."""
+    if not any(match[1] is not None for match in re.finditer(_CUT_OFF, source.body)):
+        return
+    text = source.text
+    lines = LineIndex(text)
+    with suppress(*PARSER_ERRORS):
+        for key, value in _unquoted_prompts(source.tokens()):
+            end = value.end_mark
+            match = re.compile(_COMMENT).match(text, end.index)
+            if match is None or re.compile(_DIRECTIVE).match(text, match.end() - 1):
+                continue
+            indent = match["indent"]
+            if indent is None or len(indent) > key.start_mark.column:
+                at = lines.position(match.end() - 1)
+                yield Finding(Code.CUT_OFF_PROMPT, ()).at_position(*at)
+
+
+def _unquoted_prompts(next_token: NextEvent) -> Iterator[tuple[Any, Any]]:
+    """The tokens of each key that names a prompt and its unquoted value."""
+    before, key = "", None
+    while (token := next_token()) is not None:
+        kind = type(token).__name__
+        if kind == "ScalarToken":
+            if before == "KeyToken":
+                key = token if token.value in _PROMPTS else None
+            elif (
+                before in ("ValueToken", "AnchorToken", "TagToken")
+                and key is not None
+                and not token.style
+            ):
+                yield key, token
+        before = kind

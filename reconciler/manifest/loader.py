@@ -21,8 +21,11 @@ from reconciler.manifest.document import (
 )
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
-from reconciler.manifest.ignore_comments import IgnoreComments, read_ignore_comments
-from reconciler.manifest.parse.comments import cut_off_prompts
+from reconciler.manifest.ignore_comments import (
+    IgnoreComments,
+    cut_off_prompts,
+    read_ignore_comments,
+)
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
