@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconciler.manifest.comments import IgnoreComments, blocks
 from reconciler.manifest.finding import Finding, too_many_errors
-from reconciler.manifest.ignore_comments import IgnoreComments, blocks
 from reconciler.manifest.parse.spans import Position
 from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import TaskChecks

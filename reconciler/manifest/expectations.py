@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
+from reconciler.manifest.comments import blocks
 from reconciler.manifest.discovery import unreadable_file
 from reconciler.manifest.document import Document
 from reconciler.manifest.expand.template import templates_in
 from reconciler.manifest.files import NamedFile, NamedFiles
 from reconciler.manifest.finding import Finding, warning_finding
-from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.keywords import ignored_keywords
 from reconciler.manifest.parse.source import read_json_source, read_source
 from reconciler.manifest.parse.spans import locate

@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
+from reconciler.manifest.comments import blocks
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document, PromptFile
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.repository import (

@@ -14,9 +14,9 @@ from typing import Any
 
 from ruamel.yaml.events import DocumentEndEvent
 
+from reconciler.manifest.comments import blocks
 from reconciler.manifest.document import Document, build
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.ignore_comments import blocks
 from reconciler.manifest.layout import STEP
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.source import Source, read_source

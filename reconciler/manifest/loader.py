@@ -9,6 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from reconciler.manifest.comments import (
+    IgnoreComments,
+    cut_off_prompts,
+    read_ignore_comments,
+)
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import (
@@ -21,11 +26,6 @@ from reconciler.manifest.document import (
 )
 from reconciler.manifest.files import NamedFiles
 from reconciler.manifest.finding import Finding, first_alike, located
-from reconciler.manifest.ignore_comments import (
-    IgnoreComments,
-    cut_off_prompts,
-    read_ignore_comments,
-)
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits

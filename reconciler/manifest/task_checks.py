@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from reconciler.manifest.comments import blocks
 from reconciler.manifest.finding import Facts, Finding, warning_finding
-from reconciler.manifest.ignore_comments import blocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path, Severity
 from reconciler.model.remarks import Arg
