@@ -17,7 +17,7 @@ from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.model import limits
 from reconciler.model.fields import NAMES
-from reconciler.model.task import DesiredTask, Removal
+from reconciler.model.task import DesiredTask, Removal, TaskOrigin
 from reconciler.model.value import replace
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from reconciler.manifest.parse.source import Source
     from reconciler.model.diagnostics import Path as DataPath
     from reconciler.model.expectation import Expectation
-    from reconciler.model.generated import TaskOrigin
 
 
 class PromptFile:

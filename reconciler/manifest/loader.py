@@ -31,8 +31,7 @@ from reconciler.manifest.tracked_files import TrackedFiles
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, in_order, more
-from reconciler.model.generated import Due, Recurring
-from reconciler.model.task import DesiredTask, Removal, TaskRef
+from reconciler.model.task import DesiredTask, Due, Recurring, Removal, TaskRef
 from reconciler.model.value import Value, replace
 from reconciler.system import disk, memory
 

@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, warning
-from reconciler.model.generated import Recurring
 from reconciler.model.remarks import remark
 from reconciler.model.service import Identity
-from reconciler.model.task import DesiredTask, Removal, TaskRef, natural
+from reconciler.model.task import DesiredTask, Recurring, Removal, TaskRef, natural
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace

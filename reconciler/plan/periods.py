@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from reconciler.model.generated import Due, Generated
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import DesiredTask, Due, Generated, TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 

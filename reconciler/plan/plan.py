@@ -12,11 +12,10 @@ from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.fields import PATCHED
-from reconciler.model.generated import Generated
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Identity, RemoteTask
-from reconciler.model.task import DesiredTask, TaskRef, is_unattended
+from reconciler.model.task import DesiredTask, Generated, TaskRef, is_unattended
 from reconciler.model.value import Stored, field
 from reconciler.state.attempt import Attempt, Recovery
 from reconciler.state.model import Record

@@ -7,8 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
 
-from reconciler.model.generated import Recurring
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import DesiredTask, Recurring, TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 

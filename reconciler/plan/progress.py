@@ -7,8 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reconciler.model.expectation import Expectation
-from reconciler.model.generated import Generated
-from reconciler.model.task import DesiredTask, Removal, TaskRef
+from reconciler.model.task import DesiredTask, Generated, Removal, TaskRef
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.periods import is_earlier

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from reconciler.model.generated import Rollout
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Rollout, TaskRef
 from reconciler.model.task_state import Progress
 from reconciler.plan.plan import HoldReason, Reason
 

@@ -10,9 +10,8 @@ from functools import lru_cache
 
 from reconciler.model import limits
 from reconciler.model.canonical import digest
-from reconciler.model.generated import Generated
 from reconciler.model.service import Identity
-from reconciler.model.task import NO_TASK, Inputs, TaskRef, rfc3339
+from reconciler.model.task import NO_TASK, Generated, Inputs, TaskRef, rfc3339
 from reconciler.model.typed_json import encode_json
 from reconciler.model.value import Moment, Stored, field
 

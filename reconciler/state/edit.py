@@ -16,12 +16,11 @@ from difflib import get_close_matches
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError
-from reconciler.model.generated import Generated
 from reconciler.model.mark import is_same
 from reconciler.model.remarks import Arg
 from reconciler.model.service import Identity, RemoteTask
 from reconciler.model.shell import is_key
-from reconciler.model.task import DesiredTask, Inputs, TaskRef, glob_pattern
+from reconciler.model.task import DesiredTask, Generated, Inputs, TaskRef, glob_pattern
 from reconciler.model.value import replace
 from reconciler.model.wire import patch_after_create
 from reconciler.state.attempt import (

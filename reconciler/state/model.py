@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from reconciler.model.canonical import digest
-from reconciler.model.generated import Generated
 from reconciler.model.service import Identity
-from reconciler.model.task import NO_TASK, DesiredTask, Inputs, TaskRef
+from reconciler.model.task import NO_TASK, DesiredTask, Generated, Inputs, TaskRef
 from reconciler.model.value import Moment, Stored, Value, field, replace
 from reconciler.state.attempt import (
     HISTORY,

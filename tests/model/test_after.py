@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from reconciler.model.clock import Clocks
-from reconciler.model.generated import Generated, Recurring, TaskOrigin
 from reconciler.model.options import PlanOptions
-from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.task import DesiredTask, Generated, Recurring, TaskOrigin, TaskRef
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan.hold import HoldRules

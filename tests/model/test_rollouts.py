@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from reconciler.model.generated import Rollout
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Rollout, TaskRef
 from reconciler.model.task_state import Progress
 from reconciler.model.value import replace
 from reconciler.plan import rollout as rules

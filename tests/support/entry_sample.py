@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.manifest.expand.template import compile_template
-from reconciler.model.generated import Generated, Rollout, TaskOrigin
-from reconciler.model.task import DesiredTask
+from reconciler.model.task import DesiredTask, Generated, Rollout, TaskOrigin
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from tests.support.plan_sample import PLAN, task

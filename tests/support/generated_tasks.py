@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.model.generated import Generated, Rollout, TaskOrigin
-from reconciler.model.task import DesiredTask
+from reconciler.model.task import DesiredTask, Generated, Rollout, TaskOrigin
 from reconciler.model.value import replace
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record

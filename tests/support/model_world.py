@@ -26,9 +26,8 @@ from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import StateError
-from reconciler.model.generated import Due
 from reconciler.model.options import PlanOptions
-from reconciler.model.task import DesiredTask, Removal, TaskRef
+from reconciler.model.task import DesiredTask, Due, Removal, TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan, needs_of

@@ -39,8 +39,8 @@ from reconciler.manifest.parse import nodes
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.generated import Generated, Rollout, TaskOrigin
 from reconciler.model.shell import MAX_KEY
+from reconciler.model.task import Generated, Rollout, TaskOrigin
 from reconciler.model.typed_json import encode_json
 
 AT_MOST = 1_000

@@ -10,7 +10,7 @@ from reconciler.manifest.expand.template import Vocabulary
 from reconciler.manifest.finding import Finding
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.generated import TaskOrigin
+from reconciler.model.task import TaskOrigin
 
 
 @dataclass(slots=True)

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.generated import Rollout
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Rollout, TaskRef
 from reconciler.model.task_state import Progress
 from reconciler.plan.plan import Reason
 from reconciler.plan.rollout import Member, held

@@ -8,8 +8,8 @@ import pytest
 from msgspec import NODEFAULT
 from msgspec.structs import fields
 
-from reconciler.model.generated import Generated
 from reconciler.model.service import Identity
+from reconciler.model.task import Generated
 from reconciler.model.value import Stored
 from reconciler.state.attempt import (
     OUTPUTS,

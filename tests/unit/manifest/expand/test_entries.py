@@ -16,7 +16,7 @@ from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.nodes import read_nodes
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.codes import Code
-from reconciler.model.generated import Rollout
+from reconciler.model.task import Rollout
 from reconciler.model.typed_json import encode_json
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
