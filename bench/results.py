@@ -16,8 +16,7 @@ from jsonschema import Draft202012Validator
 from bench.measure import PYTHON, Command, run
 from bench.table import Row
 from reconciler.app.expectations import Evaluation
-from reconciler.model.expectation import Expectation
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Expectation, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.tasks.events import EventSummary, Last
 from reconciler.tasks.status import TaskStatus

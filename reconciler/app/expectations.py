@@ -14,9 +14,8 @@ from reconciler.model import limits
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
-from reconciler.model.expectation import Expectation
 from reconciler.model.remarks import RemarkError
-from reconciler.model.task import TaskRef, natural
+from reconciler.model.task import Expectation, TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.state.model import Record

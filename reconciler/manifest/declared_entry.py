@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.manifest.expand.periods import Period, Recurrence
 from reconciler.manifest.schema_findings import similar
-from reconciler.model.expectation import Expectation
-from reconciler.model.task import Recurring, TaskRef
+from reconciler.model.task import Expectation, Recurring, TaskRef
 from reconciler.model.value import Value, replace
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from reconciler.model.typed_json import builtins_of
 
 if TYPE_CHECKING:
     from reconciler.manifest.loader import Manifests
-    from reconciler.model.expectation import Expectation
-    from reconciler.model.task import DesiredTask
+    from reconciler.model.task import DesiredTask, Expectation
 
 
 def declared_digest(manifests: Manifests, scope: Sequence[str]) -> str:

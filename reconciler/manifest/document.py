@@ -17,7 +17,7 @@ from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.model import limits
 from reconciler.model.fields import NAMES
-from reconciler.model.task import DesiredTask, Removal, TaskOrigin
+from reconciler.model.task import DesiredTask, Expectation, Removal, TaskOrigin
 from reconciler.model.value import replace
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from reconciler.manifest.expand.expansion import Expansion
     from reconciler.manifest.parse.source import Source
     from reconciler.model.diagnostics import Path as DataPath
-    from reconciler.model.expectation import Expectation
 
 
 class PromptFile:

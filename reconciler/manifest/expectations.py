@@ -26,8 +26,8 @@ from reconciler.model import limits
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, error
-from reconciler.model.expectation import Expectation
 from reconciler.model.remarks import RemarkError
+from reconciler.model.task import Expectation
 from reconciler.model.value import Value
 from reconciler.system import disk
 

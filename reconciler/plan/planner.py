@@ -10,10 +10,17 @@ from typing import NamedTuple, Self
 from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
-from reconciler.model.expectation import Expectation
 from reconciler.model.options import PlanOptions
 from reconciler.model.service import Identity
-from reconciler.model.task import DesiredTask, Due, Recurring, Removal, TaskRef, natural
+from reconciler.model.task import (
+    DesiredTask,
+    Due,
+    Expectation,
+    Recurring,
+    Removal,
+    TaskRef,
+    natural,
+)
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from reconciler.model.expectation import Expectation
-from reconciler.model.task import DesiredTask, Generated, Removal, TaskRef
+from reconciler.model.task import DesiredTask, Expectation, Generated, Removal, TaskRef
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.periods import is_earlier

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, Violation
-from reconciler.model.expectation import Expectation
+from reconciler.model.task import Expectation
 from reconciler.tasks.results import ListedPullRequest, NoData
 
 MAX_REASONS = 20

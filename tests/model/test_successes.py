@@ -17,10 +17,9 @@ from reconciler.app.expectations import Evaluation, Expectations
 from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.task_reader import ReadPosition, TaskReader, event_cache
 from reconciler.model.clock import Clocks
-from reconciler.model.expectation import Expectation
 from reconciler.model.options import SETTLE_TIME, PlanOptions
 from reconciler.model.service import RemoteTask
-from reconciler.model.task import TaskId
+from reconciler.model.task import Expectation, TaskId
 from reconciler.model.task_state import Progress, TaskState
 from reconciler.model.value import replace
 from reconciler.plan import progress

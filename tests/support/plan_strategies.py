@@ -10,10 +10,17 @@ from reconciler.model.budget import MAX_TOKENS, Budget, Outlook
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
-from reconciler.model.expectation import Expectation
 from reconciler.model.options import PlanOptions
 from reconciler.model.service import Identity, RemoteTask
-from reconciler.model.task import DesiredTask, Generated, Inputs, TaskOrigin, TaskRef, rfc3339
+from reconciler.model.task import (
+    DesiredTask,
+    Expectation,
+    Generated,
+    Inputs,
+    TaskOrigin,
+    TaskRef,
+    rfc3339,
+)
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State

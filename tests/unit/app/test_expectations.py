@@ -10,8 +10,7 @@ import pytest
 from reconciler.app.expectations import Evaluation
 from reconciler.manifest.schema import validator_of
 from reconciler.model import limits
-from reconciler.model.expectation import Expectation
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Expectation, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.tasks.events import EventSummary, Last
 from reconciler.tasks.status import TaskStatus

@@ -8,9 +8,8 @@ import pytest
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
-from reconciler.model.expectation import Expectation
 from reconciler.model.options import PlanOptions
-from reconciler.model.task import DesiredTask, Rollout, TaskRef
+from reconciler.model.task import DesiredTask, Expectation, Rollout, TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan
