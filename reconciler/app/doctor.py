@@ -61,7 +61,7 @@ def _token(ctx: Context) -> Remark:
 
 
 def _service(ctx: Context) -> Remark:
-    from reconciler.remote.session import proxy_for
+    from reconciler.remote.connections import proxy_for
 
     identity, theirs = ctx.client.identity(), ctx.client.service_clock()
     if theirs is not None:

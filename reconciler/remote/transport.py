@@ -23,6 +23,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.remarks import Arg
 from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import service_url
+from reconciler.remote.connections import AddressSession, proxy_for
 from reconciler.remote.exchange import (
     NOT_JSON,
     Exchange,
@@ -38,7 +39,6 @@ from reconciler.remote.exchange import (
 from reconciler.remote.responses import decode, reason
 from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
-from reconciler.remote.session import AddressSession, proxy_for
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
 
 HEADERS = {

@@ -9,8 +9,8 @@ import requests
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError
+from reconciler.remote.connections import AddressSession
 from reconciler.remote.exchange import Exchange
-from reconciler.remote.session import AddressSession
 from tests.support.client_tools import cause, make_client
 from tests.support.endless import endless_redirect
 from tests.support.fault_server import FaultServer
