@@ -1,19 +1,27 @@
-"""Requests and responses: pooled connections, timeouts, and retries of idempotent requests."""
+"""Requests and responses: pooled connections or a WSGI application, timeouts, and retries of
+idempotent requests."""
 
 from __future__ import annotations
 
 import http.client
+import io
 import itertools
 import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
+from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter
 from requests.exceptions import RequestException
 from requests.utils import get_auth_from_url
+from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import HTTPError
 
 from reconciler import __version__
@@ -23,7 +31,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.remarks import Arg
 from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import service_url
-from reconciler.remote.connections import AddressSession, proxy_for
+from reconciler.remote.connections import AddressSession, build_response, proxy_for
 from reconciler.remote.exchange import (
     NOT_JSON,
     Exchange,
@@ -35,11 +43,11 @@ from reconciler.remote.exchange import (
     Timeouts,
     TooLargeError,
     TooLateError,
+    current,
 )
 from reconciler.remote.responses import decode, reason
 from reconciler.remote.retries import RETRIED, RetryPolicy, is_transient, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
-from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
 
 HEADERS = {
     "Accept": "application/vnd.pulumi+8",
@@ -221,3 +229,62 @@ class Transport:
 
     def _why(self, outcome: ServiceResponse | NoResponseError) -> Arg:
         return reason(outcome, self.scrub) if isinstance(outcome, NoResponseError) else str(outcome)
+
+
+WSGIApp = Callable[..., Iterable[bytes]]
+
+
+class WSGIAdapter(BaseAdapter):
+    """Calls `app` in the calling thread, concurrently.
+
+    The app must not use WSGI's `write`, and its response must end: it is read as a whole. Adds the
+    `Date` header that a server would add. Does not catch exceptions of the app.
+    """
+
+    def __init__(self, app: WSGIApp) -> None:
+        super().__init__()
+        self._app = app
+
+    def send(self, request: PreparedRequest, *_args: Any, **_settings: Any) -> Response:
+        """The response with an unread body. The send window applies (TooLateError); timeouts, TLS
+        and proxies do not."""
+        exchange = current()
+        exchange.begun = False
+        exchange.begin_sending()
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        result = self._app(_environ(request), lambda status, h: started.append((status, h)))
+        try:
+            body = b"".join(result)
+        finally:
+            getattr(result, "close", lambda: None)()
+        status, headers = started[0]
+        code, _, reason = status.partition(" ")
+        fields = HTTPHeaderDict(headers)
+        fields.setdefault("Date", formatdate(usegmt=True))
+        raw = HTTPResponse(
+            body=io.BytesIO(body),
+            headers=fields,
+            status=int(code),
+            reason=reason,
+            preload_content=False,
+            request_method=request.method,
+        )
+        return build_response(request, raw)
+
+    def close(self) -> None:
+        """Nothing to close: the app belongs to the caller."""
+
+
+def _environ(request: PreparedRequest) -> dict[str, Any]:
+    """What the app reads of a request."""
+    parts = urlsplit(request.url or "")
+    body: Any = request.body or b""
+    headers = {name.upper().replace("-", "_"): value for name, value in request.headers.items()}
+    return {
+        "REQUEST_METHOD": request.method,
+        "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
+        "QUERY_STRING": parts.query,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        **{f"HTTP_{name}": value for name, value in headers.items()},
+    }

@@ -10,8 +10,7 @@ import requests
 from reconciler.model.service import Created, NotSent, Refused, Unknown
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import Exchange
-from reconciler.remote.transport import Transport
-from reconciler.remote.wsgi_adapter import WSGIAdapter
+from reconciler.remote.transport import Transport, WSGIAdapter
 from tests.support.client_tools import OPEN, TOKEN, Window, create_body
 from tests.support.diagnostics import worded
 
