@@ -15,8 +15,8 @@ from reconciler.model.value import replace
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.document import Document, budget_part, given, hint_items, json_document
-from reconciler.render.plan.document import plan_task
 from reconciler.render.plan.tasks import with_words
+from reconciler.render.plan.view import plan_task
 from reconciler.render.results import StatusesView, result_rows
 from reconciler.render.status import status_summary, status_task, statuses_part
 from reconciler.render.style import Style, listed

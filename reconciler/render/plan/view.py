@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import phrase
+from reconciler.messages.template import Words
+from reconciler.model.service import Identity
 from reconciler.plan.digest import plan_digest
-from reconciler.plan.plan import Action, Plan
+from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render import safe
-from reconciler.render.document import Document
+from reconciler.render.document import (
+    FORMAT_VERSION,
+    Document,
+    budget_part,
+    change_item,
+    diagnostic_items,
+    given,
+    hint_items,
+)
 from reconciler.render.markdown_text import span
-from reconciler.render.plan.document import plan_document
 from reconciler.render.plan.items import COUNTED, EntryView, fold_entries
 from reconciler.render.plan.summary import (
     budget_lines,
@@ -22,14 +31,11 @@ from reconciler.render.plan.summary import (
     service_of,
     who,
 )
-from reconciler.render.plan.tasks import meaning, order, planned_views
+from reconciler.render.plan.tasks import meaning, order, planned_views, with_words
 from reconciler.render.plan.text import plan_rows
 from reconciler.render.style import Style, labelled
 from reconciler.render.task_view import LABELS, UNATTENDED, TaskView
 from reconciler.render.view import Count, ReportView
-
-if TYPE_CHECKING:
-    from reconciler.messages.commands import Commands
 
 
 class PlanView(ReportView):
@@ -112,3 +118,60 @@ class PlanView(ReportView):
 
     def page_end(self) -> str:
         return outcome(self.plan)
+
+
+def plan_document(plan: Plan, commands: Commands) -> Document:
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "backend": plan.backend,
+        "organizations": list(plan.organizations()),
+        "identity": _identity(plan.identity) if plan.identity is not None else None,
+        "scope": list(plan.scope),
+        "complete": plan.complete,
+        "hasChanges": plan.has_changes(),
+        "applyWillFail": bool(plan.fail_reasons()),
+        "failReasons": [
+            {"code": code.value, "key": key, "blocking": blocking}
+            for code, key, blocking in plan.fail_reasons()
+        ],
+        "digest": plan_digest(plan),
+        "diagnostics": diagnostic_items(plan.diagnostics, commands),
+        "summary": plan.summary(),
+        **given(budget=budget_part(plan.budgets)),
+        "tasks": [plan_task(task, words) for task, words in with_words(plan.tasks, commands)],
+    }
+
+
+def plan_task(task: PlannedTask, words: Words) -> Document:
+    """A task of the plan document."""
+    generated = task.generated
+    document: Document = {"key": task.ref.key, "orgName": task.ref.org_name}
+    if generated is not None:
+        document["entry"] = generated.entry
+        document["values"] = dict(generated.values)
+        if generated.period is not None:
+            document["period"] = generated.period
+    document |= {
+        "action": task.action.value,
+        "reason": task.reason.value,
+        "taskId": task.task_id,
+        "file": task.file,
+        "line": task.line,
+        "diff": [change_item(change) for change in task.diff],
+        **given(unattended=task.unattended, update=list(task.updated)),
+    }
+    if task.may_create and task.desired is not None:
+        document["inputs"] = task.desired.inputs
+    return document | given(
+        waitsFor=[ref.seen_from(task.ref) for ref in task.waits_for],
+        movedFrom=task.moved_from.key if task.moved_from else None,
+        note=words.note,
+        hints=hint_items(words),
+    )
+
+
+def _identity(identity: Identity) -> Document:
+    return {
+        "id": identity.id,
+        **given(login=identity.login, organization=identity.organization, team=identity.team),
+    }
