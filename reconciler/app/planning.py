@@ -29,7 +29,8 @@ from reconciler.model.value import Value, replace
 from reconciler.plan import updates
 from reconciler.plan.hold import with_room
 from reconciler.plan.plan import Plan
-from reconciler.plan.planner import Followed, PlanInputs, followed_by, make_plan, needs_of
+from reconciler.plan.planner import PlanInputs, followed_by, make_plan, needs_of
+from reconciler.plan.predecessors import Followed
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.selection import Selection
 from reconciler.plan.view import RemoteView

@@ -12,15 +12,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.options import PlanOptions
 from reconciler.model.service import Identity
-from reconciler.model.task import (
-    DesiredTask,
-    Due,
-    Expectation,
-    Recurring,
-    Removal,
-    TaskRef,
-    natural,
-)
+from reconciler.model.task import DesiredTask, Due, Recurring, Removal, TaskRef, natural
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, field, replace
 from reconciler.plan import replacement, updates
@@ -32,7 +24,7 @@ from reconciler.plan.lost_state import LostState
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
-from reconciler.plan.predecessors import Predecessors
+from reconciler.plan.predecessors import Followed, Predecessors
 from reconciler.plan.progress import Standing, TaskProgress, is_elsewhere, records_to_check
 from reconciler.plan.recovery import AttemptAges, NotCreated, Owners, Verdict, recover
 from reconciler.plan.rules import Rules
@@ -40,7 +32,7 @@ from reconciler.plan.selection import EVERYTHING, Selection, is_in, select
 from reconciler.plan.undeclared import Undeclared
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Recovery
-from reconciler.state.model import Record, State
+from reconciler.state.model import State
 
 
 class PlanInputs(Value, frozen=True):
@@ -107,13 +99,6 @@ class PlanInputs(Value, frozen=True):
         return not scope or is_in(names.get(file, file), scope)
 
 
-class Followed(NamedTuple):
-    """A recorded task whose progress decides about others, and the result that is expected."""
-
-    record: Record
-    expect: Expectation | None
-
-
 class Needs(NamedTuple):
     """What must be read for a plan: one lookup for each organization, the progress of the tasks
     that a missing one may have to wait for, and the states of those that may be `left` running."""
@@ -170,19 +155,8 @@ def followed_by(inputs: PlanInputs) -> tuple[Followed, ...]:
         for task in (inputs.desired if records else ())
         if (record := record_of(task, state)) is not None
     }
-    return tuple(
-        Followed(record, expected.get(record.ref, _expected_of_entry(record, inputs.recurring)))
-        for record in records
-    )
-
-
-def _expected_of_entry(
-    record: Record, recurring: Mapping[TaskRef, Recurring]
-) -> Expectation | None:
-    """What the entry of a task of a past period expects."""
-    made = record.generated
-    entry = recurring.get(TaskRef(record.ref.org_name, made.entry)) if made is not None else None
-    return entry.expect if entry is not None else None
+    past = predecessors.expected_of
+    return tuple(Followed(r, expected.get(r.ref, past(r))) for r in records)
 
 
 def make_plan(

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
+from typing import NamedTuple
 
-from reconciler.model.task import DesiredTask, Recurring, TaskRef
+from reconciler.model.task import DesiredTask, Expectation, Recurring, TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
@@ -17,6 +18,13 @@ class Absence(StrEnum):
 
     NOT_DUE = "notDue"
     OVER = "over"
+
+
+class Followed(NamedTuple):
+    """A recorded task whose progress decides about others, and the result that is expected."""
+
+    record: Record
+    expect: Expectation | None
 
 
 Predecessor = DesiredTask | Record | Attempt | Absence
@@ -35,6 +43,12 @@ class Predecessors:
         self._recurring = recurring
         self._found: dict[tuple[str, tuple[str, ...], str | None], dict[TaskRef, Predecessor]] = {}
         self._desired, self._state = desired, state
+
+    def expected_of(self, record: Record) -> Expectation | None:
+        """What the entry of a task of a past period expects."""
+        made, org_name = record.generated, record.ref.org_name
+        entry = self._recurring.get(TaskRef(org_name, made.entry)) if made is not None else None
+        return entry.expect if entry is not None else None
 
     @cached_property
     def _known(self) -> dict[TaskRef, Record | Attempt]:
