@@ -35,15 +35,11 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.replacement import exactly
 from reconciler.state.edit import known_refs
-from reconciler.tasks.status import TaskStatus, exit_code
+from reconciler.tasks.status import TaskStatus
 
 if TYPE_CHECKING:
     from reconciler.model.remarks import Arg, Remark
     from reconciler.model.task import TaskRef
-
-
-_STUCK = (Reason.STOPPED, Reason.FULL)
-"""Why tasks are held that nothing but a person's change of something else can release."""
 
 
 class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
@@ -54,14 +50,6 @@ class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):
     end: End
     read_at: datetime
     held_tasks: tuple[PlannedTask, ...] = ()
-
-    @property
-    def code(self) -> int:
-        """1 if something failed, or tasks are held; 3 if they can only be created after a merge;
-        else that of `taskctl status --exit-code`."""
-        if self.end is not End.TO_MERGE or any(t.reason in _STUCK for t in self.held_tasks):
-            return 1 if self.held_tasks or self.failed() else exit_code(self.statuses)
-        return 1 if self.failed() else exit_code(self.statuses) or 3
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:

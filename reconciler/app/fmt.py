@@ -12,7 +12,7 @@ from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, has_errors
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError
 from reconciler.system import disk
 
 
@@ -32,11 +32,6 @@ class FmtReport:
     def unchanged(self) -> int:
         valid = sum(found.content is not None for found in self.files.values())
         return valid - len(self.changed)
-
-    @property
-    def code(self) -> int:
-        """1 after an error, or if `check` finds a file that would change."""
-        return int(has_errors(self.diagnostics) or (self.check and bool(self.changed)))
 
 
 def fmt(ctx: Context, paths: Sequence[str], *, check: bool) -> FmtReport:

@@ -8,14 +8,14 @@ from datetime import datetime
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, select_refs, with_retired
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Severity, has_errors
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.kept import Kept
 from reconciler.model.task import TaskId, TaskRef, natural
 from reconciler.model.value import Value, replace
 from reconciler.state.edit import known_refs
 from reconciler.state.model import State
 from reconciler.tasks.results import OtherTask, other_tasks, result_of
-from reconciler.tasks.status import TaskStatus, exit_code
+from reconciler.tasks.status import TaskStatus
 
 
 class ResultsReport(Value, frozen=True):
@@ -28,11 +28,6 @@ class ResultsReport(Value, frozen=True):
     missing: int | None = None
     others: tuple[OtherTask, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
-
-    @property
-    def code(self) -> int:
-        """The exit code of `taskctl status --exit-code`."""
-        return exit_code(self.statuses) or int(has_errors(self.diagnostics))
 
 
 def results(ctx: Context, selectors: Sequence[str], *, with_others: bool = False) -> ResultsReport:

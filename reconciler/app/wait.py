@@ -12,11 +12,11 @@ from reconciler.app.recorded_tasks import RecordedTasks
 from reconciler.app.results import declared_refs, in_manifest_order
 from reconciler.app.ui import FailureReport, Watch
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError, error, has_errors
+from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError, error
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.remote.retries import RETRIED
-from reconciler.tasks.status import TaskStatus, by_state, exit_code
+from reconciler.tasks.status import TaskStatus, by_state
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
@@ -42,11 +42,6 @@ class WaitReport(Value, frozen=True):
     end: End
     read_at: datetime
     diagnostics: tuple[Diagnostic, ...] = ()
-
-    @property
-    def code(self) -> int:
-        """The exit code of `taskctl status --exit-code`."""
-        return exit_code(self.statuses) or int(has_errors(self.diagnostics))
 
 
 def is_unavailable(problem: TaskctlError) -> bool:

@@ -81,13 +81,6 @@ class Applied(Value, frozen=True):
         """Whether no wave may follow: something failed, or a signal arrived."""
         return self.signal is not None or self.report.failed()
 
-    @property
-    def code(self) -> int:
-        """The exit code."""
-        if self.signal is not None:
-            return self.signal
-        return self.report.code
-
 
 class Wave:
     """One wave, from the plan to the saved state. `follows`: the keys of a later wave, which were

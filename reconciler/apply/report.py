@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Self
 
 from reconciler.model.budget import Outlook
-from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef, natural
@@ -82,13 +81,6 @@ class ApplyReport(Value, frozen=True):
         """Whether a task failed, is unresolved or was not started, or there is any other error."""
         severities = (task.result.severity for task in self.tasks if not task.awaits_answer)
         return any(s is not None for s in severities) or has_errors(self.diagnostics)
-
-    @property
-    def code(self) -> int:
-        """The exit code: 1 if it `failed`, a rollout has stopped, or the state is full."""
-        codes = (Code.ROLLOUT_STOPPED, Code.STATE_FULL)
-        stopped = any(d.code in codes for d in self.diagnostics)
-        return int((stopped and not self.only_new) or self.failed())
 
 
 def only_new(report: ApplyReport, unresolved: Collection[TaskRef]) -> ApplyReport:

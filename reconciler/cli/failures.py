@@ -1,5 +1,5 @@
-"""Why a command failed, as an exit code and diagnostics. Imported only when an error
-occurs, and before an apply sends."""
+"""Why a command failed, as diagnostics. Imported only when an error occurs, and before an apply
+sends."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from reconciler.render import safe
 
 def failure_of(
     error: BaseException, called: click.Context | None = None, *, verbose: bool = False
-) -> tuple[int, Sequence[Diagnostic]]:
-    """The exit code, and why the command `called` failed (None if it is not known). `verbose`: also
-    shows the traceback of an unexpected error."""
+) -> Sequence[Diagnostic]:
+    """Why the command `called` failed (None if it is not known). `verbose`: also shows the
+    traceback of an unexpected error."""
     match error:
         case KeyboardInterrupt():
-            return 130, [diagnostic(Code.INTERRUPTED)]
+            return [diagnostic(Code.INTERRUPTED)]
         case SystemExit():
-            return 143, [diagnostic(Code.INTERRUPTED, "terminated")]
+            return [diagnostic(Code.INTERRUPTED, "terminated")]
         case TaskctlError():
-            return 1, error.diagnostics
+            return error.diagnostics
         case click.ClickException():
-            return 1, [_usage_problem(error, called)]
+            return [_usage_problem(error, called)]
         case click.Abort() | EOFError():
-            return 1, [diagnostic(Code.INTERRUPTED, "noAnswer")]
+            return [diagnostic(Code.INTERRUPTED, "noAnswer")]
         case OSError():
             why, file = error.strerror or str(error) or type(error).__name__, error.filename
             place = Place(os.fsdecode(file)) if isinstance(file, str | bytes) else NOWHERE
-            return 1, [diagnostic(Code.OS_ERROR, at=place, why=why)]
+            return [diagnostic(Code.OS_ERROR, at=place, why=why)]
         case _:
             pass
     if verbose:
@@ -46,7 +46,7 @@ def failure_of(
         write_stderr(safe.block(_without_token(trace)))
     what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
     case = "verbose" if verbose else ""
-    return 1, [diagnostic(Code.INTERNAL_ERROR, case, what=what)]
+    return [diagnostic(Code.INTERNAL_ERROR, case, what=what)]
 
 
 def _usage_problem(error: click.ClickException, called: click.Context | None) -> Diagnostic:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from reconciler import __version__
+from reconciler.cli import exit_codes
 from reconciler.cli.help import WithExamples, printing_option
 from reconciler.render import ALL_FORMATS, FORMATS, WITHOUT_DIAGNOSTICS
 
@@ -69,14 +70,12 @@ EXAMPLES = (
     ("taskctl apply plan.taskctl", "apply exactly that plan, or nothing"),
 )
 
-SIGNALLED = 128  # a larger exit code is that of a signal
-
 
 class Terminated(SystemExit):
     """SIGTERM arrived."""
 
     def __init__(self) -> None:
-        super().__init__(143)
+        super().__init__(exit_codes.TERMINATED)
 
 
 class Commands(WithExamples, click.Group):
@@ -157,7 +156,7 @@ class ExitHandler:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if error is not None:
             code = self._handle(error)
-            self.code = self.code if self.code > SIGNALLED else code
+            self.code = self.code if self.code > exit_codes.SIGNALLED else code
         return True
 
     def end(self) -> None:
@@ -176,14 +175,15 @@ class ExitHandler:
             case click.exceptions.NoArgsIsHelpError():
                 click.echo(error.format_message())
                 return 0
-            case SystemExit() if not isinstance(error, Terminated):
-                return error.code if isinstance(error.code, int) else int(error.code is not None)
             case BrokenPipeError():
-                return 1
+                pass
+            case SystemExit() if not isinstance(error, Terminated):
+                pass
             case _:
-                return self._show(error)
+                self._show(error)
+        return exit_codes.of_exception(error)
 
-    def _show(self, error: BaseException) -> int:
+    def _show(self, error: BaseException) -> None:
         """Shows why the command failed: in a result for programs, unless that is written already,
         else on stderr."""
         from reconciler.cli.console.output import Output
@@ -193,7 +193,7 @@ class ExitHandler:
         out = self.context.obj if self.context is not None else None
         if not isinstance(out, Output):  # no command was called yet
             out = Output(_output_options(self.arguments, called))
-        code, diagnostics = failure_of(error, called, verbose=out.options.verbose)
+        diagnostics = failure_of(error, called, verbose=out.options.verbose)
         out.keep(diagnostics)
         if out.has_result or out.options.format in WITHOUT_DIAGNOSTICS:
             out.diagnostics(diagnostics)
@@ -204,7 +204,6 @@ class ExitHandler:
                 pass
             except OSError:  # the disk is full
                 out.diagnostics(diagnostics)
-        return code
 
 
 def _output_options(arguments: Sequence[str], called: click.Context | None) -> OutputOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.cli import exit_codes
 from reconciler.cli.options import UsageError, option
 from reconciler.model.diagnostics import Diagnostic
 
@@ -55,4 +56,4 @@ def show_responses(out: Output, sent: Responses) -> int:
     if not as_text:
         document = responses_document(responses, problems, out.commands)
         out.result(lambda: document, lambda _style: "")
-    return int(bool(problems) or not responses)
+    return exit_codes.of_responses(responses, problems)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from types import FrameType
 from typing import Any
 
+from reconciler.cli.exit_codes import SIGNALLED
 from reconciler.system.clock import Stop
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -60,8 +61,8 @@ class Interrupts(AbstractContextManager["Stop"]):
         if self._stop.exit_code is not None:
             with suppress(OSError):
                 os.write(1, self._result)
-            os._exit(128 + number)
-        self._stop.set(128 + number)
+            os._exit(SIGNALLED + number)
+        self._stop.set(SIGNALLED + number)
         with suppress(OSError):
             os.write(2, self._message)  # not sys.stderr, which the main thread may be writing to
 
@@ -74,7 +75,7 @@ def write_whole(text: str) -> None:
 
     def act_on(number: int, _frame: FrameType | None) -> None:
         if arrived:
-            os._exit(128 + number)
+            os._exit(SIGNALLED + number)
         arrived.append(number)
 
     before = {number: signal.signal(number, act_on) for number in _SIGNALS}
@@ -85,7 +86,7 @@ def write_whole(text: str) -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
     if arrived:
-        raise SystemExit(128 + arrived[0])
+        raise SystemExit(SIGNALLED + arrived[0])
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:

@@ -106,13 +106,6 @@ def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
     return {state: listed.count(state) for state in TaskState if state in listed}
 
 
-def exit_code(statuses: Iterable[TaskStatus]) -> int:
-    """1 if any task was unsuccessful; else 3 if any is waiting; 2 if any is running; 0
-    otherwise."""
-    codes = (status.state.traits.exit_code for status in statuses)
-    return max(codes, key=(0, 2, 3, 1).index, default=0)
-
-
 def count_in(outputs: Mapping[str, object], name: str) -> int | None:
     """A non-negative int64 (API document); None for anything else."""
     value = outputs.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.cli import completion
+from reconciler.cli import completion, exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import (
     CONNECTION,
@@ -104,4 +104,4 @@ def command(
         call.out.report(applied.report)
         if any(task.may_follow for task in applied.plan.tasks):
             call.out.note("held")
-    return applied.code
+    return exit_codes.of_apply(applied)

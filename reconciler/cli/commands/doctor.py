@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, STATE
 
@@ -32,4 +33,4 @@ def command(call: Call) -> int:
         lambda style: checks_text(checks, style),
         problems if call.out.options.quiet else (),
     )
-    return int(bool(problems))
+    return exit_codes.of_problems(problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import PATHS, option
 
@@ -34,4 +35,4 @@ def command(call: Call, paths: tuple[str, ...], check: bool) -> int:
     )
     if call.out.options.format == "text" and (summary := fmt_summary(report)):
         call.out.note("formatted", parts=summary)
-    return report.code
+    return exit_codes.of_fmt(report)

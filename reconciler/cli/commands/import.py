@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from reconciler.cli import completion
+from reconciler.cli import completion, exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import CONNECTION, UsageError, argument, option
-from reconciler.model.diagnostics import has_errors
 
 if TYPE_CHECKING:
     from reconciler.cli.console.output import Output
@@ -93,7 +92,7 @@ def command(
         selection = ImportSelection(task_ids, mine, since)
         report = import_tasks(call.ctx, target, selection, dry_run=dry_run)
     _show(call.out, report)
-    return int(has_errors(report.diagnostics))
+    return exit_codes.of_problems(report.diagnostics)
 
 
 def _show(out: Output, report: ImportReport) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, SELECTED, STATE, option
 
@@ -46,5 +47,5 @@ def command(call: Call, selectors: tuple[str, ...], follow: bool, since: str | N
     except KeyboardInterrupt:
         if not follow:
             raise
-        return 130  # the usual way to end it
+        return exit_codes.INTERRUPTED  # the usual way to end it
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconciler.cli import completion
+from reconciler.cli import completion, exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import (
     CONNECTION,
@@ -98,6 +98,4 @@ def command(
     call.out.report(made)
     if at is None:
         note_next_step(call.ctx, made, paths, out_file, over_budget=call.options.over_budget)
-    if made.fail_reasons() and "none" not in fail_on:
-        return 1
-    return 2 if detailed_exitcode and made.has_changes() else 0
+    return exit_codes.of_plan(made, may_fail="none" in fail_on, detailed=detailed_exitcode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import READS, SELECTION, option
 from reconciler.render import KEYS, TABLE_FORMATS
@@ -41,4 +42,4 @@ def command(call: Call, selectors: tuple[str, ...], exits: bool) -> int:
     with_others = call.out.options.format in TABLE_FORMATS
     report = results(call.ctx, selectors, with_others=with_others)
     call.out.report(report)
-    return report.code if exits else 0
+    return exit_codes.of_statuses(report.statuses, report.diagnostics) if exits else 0

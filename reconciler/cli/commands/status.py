@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import completion
+from reconciler.cli import completion, exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import READS, SELECTION, UsageError, option
-from reconciler.model.diagnostics import Severity
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.render import KEYS
@@ -83,19 +84,19 @@ def command(
     that is unmet, gone, stopped, cancelled or unresolved counts as failed.
     """
     from reconciler.app.status import status
-    from reconciler.tasks.status import exit_code
 
     out = call.out
     report = status(call.ctx, selectors, states=states)
-    _show(out, report, Severity.ERROR if exits else Severity.WARNING)
-    return exit_code(report.statuses) or int(bool(report.diagnostics)) if exits else 0
+    severity = Severity.ERROR if exits else Severity.WARNING
+    problems = [replace(each, severity=severity) for each in report.diagnostics]
+    _show(out, report, problems)
+    return exit_codes.of_statuses(report.statuses, problems) if exits else 0
 
 
-def _show(out: Output, report: StatusReport, severity: Severity) -> None:
+def _show(out: Output, report: StatusReport, problems: Sequence[Diagnostic]) -> None:
     from reconciler.render.formats.keys import key_lines
     from reconciler.render.status import status_document, status_rows
 
-    problems = [replace(each, severity=severity) for each in report.diagnostics]
     if out.options.format in KEYS:
         out.diagnostics(problems)
         out.document(key_lines([status.ref for status in report.statuses]))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import PATHS, option
-from reconciler.model.diagnostics import has_errors
 
 SKIP = option(
     "--skip-without-manifests",
@@ -37,4 +37,4 @@ def command(call: Call, paths: tuple[str, ...], strict: bool, skip_without_manif
 
     report = validate(call.ctx, paths, may_be_none=skip_without_manifests, strict=strict)
     call.out.report(report)
-    return int(has_errors(report.diagnostics))
+    return exit_codes.of_problems(report.diagnostics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from reconciler.cli import exit_codes
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import INTERVAL, READS, SELECTION, STOP_ON, TIMEOUT
 
@@ -38,4 +39,6 @@ def command(
 
     report, signal = wait(call.ctx, selectors, WaitOptions(timeout, interval, stop_on is not None))
     call.out.report(report)
-    return report.code if signal is None else signal
+    if signal is not None:
+        return signal
+    return exit_codes.of_statuses(report.statuses, report.diagnostics)

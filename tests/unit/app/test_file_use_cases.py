@@ -62,7 +62,7 @@ def test_fmt_formats_or_reports(tmp_path: Path) -> None:
         done = fmt(ctx, (), check=False)
         assert [each.code for each in done.diagnostics] == [Code.INVALID_YAML]
         assert path.read_text() == TIDY
-        assert fmt(ctx, [path.name], check=True).code == 0
+        assert not fmt(ctx, [path.name], check=True).changed
 
 
 def test_show_reads_a_saved_plan_or_a_task(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from reconciler.app.state import read_tasks, remove_records
 from reconciler.app.status import status
 from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
+from reconciler.cli import exit_codes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import PlanOptions
@@ -35,7 +36,7 @@ def test_a_task_from_manifest_to_state(folder: Path) -> None:
         made = plan(ctx, (), PlanOptions())
         assert [task.ref.key for task in made.tasks if task.creates] == ["one"]
         applied = apply(ctx, ApplyRequest())
-        assert (applied.code, applied.report.summary()["created"]) == (0, 1)
+        assert (exit_codes.of_apply(applied), applied.report.summary()["created"]) == (0, 1)
         assert "confirm" in ui.notes
         report = status(ctx, ("o*",))
         assert [one.ref.key for one in report.statuses] == ["one"]
@@ -46,7 +47,7 @@ def test_a_task_from_manifest_to_state(folder: Path) -> None:
 def test_a_declined_apply_creates_nothing(folder: Path) -> None:
     with context(folder, RecordingUi(answer=False)) as ctx:
         applied = apply(ctx, ApplyRequest())
-        assert (applied.code, applied.plan) == (1, None)
+        assert (exit_codes.of_apply(applied), applied.plan) == (1, None)
         assert [each.code for each in applied.report.diagnostics] == [Code.DECLINED]
         assert read_tasks(ctx)[1] == ()
 
@@ -56,4 +57,4 @@ def test_without_a_terminal_yes_is_required(folder: Path) -> None:
         with pytest.raises(TaskctlError) as caught:
             apply(ctx, ApplyRequest())
         assert [each.code for each in caught.value.diagnostics] == [Code.CONFIRMATION_REQUIRED]
-        assert apply(ctx, ApplyRequest(yes=True)).code == 0
+        assert exit_codes.of_apply(apply(ctx, ApplyRequest(yes=True))) == 0

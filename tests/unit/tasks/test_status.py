@@ -14,7 +14,7 @@ from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.typed_json import ShapeError, decode_as, encode_json
 from reconciler.tasks.events import EventSummary, Last, advance, approval_in
-from reconciler.tasks.status import TaskStatus, by_state, counts, exit_code, state_of
+from reconciler.tasks.status import TaskStatus, by_state, counts, state_of
 from tests.support.agent_events import (
     agent_event,
     agent_message,
@@ -186,23 +186,6 @@ def test_tasks_that_need_a_person_are_first() -> None:
 def test_numbers_in_keys_are_sorted_as_numbers() -> None:
     listed = [of(TaskState.DONE, f"repo{number}") for number in (10, 2, 1)]
     assert [status.ref.key for status in by_state(listed)] == ["repo1", "repo2", "repo10"]
-
-
-@pytest.mark.parametrize(
-    ("states", "code"),
-    [
-        ([], 0),
-        ([TaskState.DONE], 0),
-        ([TaskState.DONE, TaskState.RUNNING], 2),
-        ([TaskState.RUNNING, TaskState.WAITING], 3),
-        ([TaskState.WAITING, TaskState.FAILED], 1),
-        ([TaskState.CANCELLED], 1),
-        ([TaskState.GONE], 1),
-        ([TaskState.STOPPED, TaskState.RUNNING], 1),
-    ],
-)
-def test_the_worst_status_determines_the_exit_code(states: list[TaskState], code: int) -> None:
-    assert exit_code([of(state) for state in states]) == code
 
 
 def test_context_is_shown_in_percent() -> None:

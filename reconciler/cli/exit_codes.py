@@ -1,0 +1,95 @@
+"""The exit code of every command, decided from what its use case returned.
+
+0 is success and 1 a problem; 2 and 3 say what is left to do, where a command documents them. A
+signal has 128 and its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.app.apply import ApplyWaitReport
+    from reconciler.app.fmt import FmtReport
+    from reconciler.app.wave import Applied
+    from reconciler.model.diagnostics import Diagnostic
+    from reconciler.plan.plan import Plan
+    from reconciler.tasks.status import TaskStatus
+
+SIGNALLED = 128
+INTERRUPTED, TERMINATED = SIGNALLED + 2, SIGNALLED + 15
+
+
+def of_exception(error: BaseException) -> int:
+    """That of an exception that ends a command."""
+    match error:
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case SystemExit(code=int(code)):
+            return code
+        case SystemExit(code=None):
+            return 0
+        case _:
+            return 1
+
+
+def of_problems(diagnostics: Iterable[Diagnostic]) -> int:
+    """1 if there is an error."""
+    from reconciler.model.diagnostics import has_errors
+
+    return int(has_errors(diagnostics))
+
+
+def of_plan(plan: Plan, *, may_fail: bool, detailed: bool) -> int:
+    """1 if apply would fail, unless it `may_fail`; `detailed`: 2 if it would make changes."""
+    if plan.fail_reasons() and not may_fail:
+        return 1
+    return 2 if detailed and plan.has_changes() else 0
+
+
+def of_statuses(statuses: Iterable[TaskStatus], diagnostics: Iterable[Diagnostic] = ()) -> int:
+    """1 if any task was unsuccessful; else 3 if any is waiting; 2 if any is running; else 0,
+    unless there is an error."""
+    codes = (status.state.traits.exit_code for status in statuses)
+    return max(codes, key=(0, 2, 3, 1).index, default=0) or of_problems(diagnostics)
+
+
+def of_apply(applied: Applied) -> int:
+    """That of a signal that arrived, or of the wait; else 1 if something failed, a rollout has
+    stopped, or the state is full."""
+    from reconciler.app.apply import ApplyWaitReport
+    from reconciler.model.codes import Code
+
+    report = applied.report
+    if applied.signal is not None:
+        return applied.signal
+    if isinstance(report, ApplyWaitReport):
+        return _of_wait(report)
+    codes = (Code.ROLLOUT_STOPPED, Code.STATE_FULL)
+    has_stopped = not report.only_new and any(d.code in codes for d in report.diagnostics)
+    return int(has_stopped or report.failed())
+
+
+def _of_wait(report: ApplyWaitReport) -> int:
+    """1 if something failed, or tasks are held; 3 if they can only be created after a merge; else
+    that of the statuses."""
+    from reconciler.app.wait import End
+    from reconciler.plan.plan import Reason
+
+    stuck = (Reason.STOPPED, Reason.FULL)  # only a change of something else releases these
+    is_to_merge = report.end is End.TO_MERGE
+    is_stuck = any(task.reason in stuck for task in report.held_tasks)
+    if report.failed() or is_stuck or (report.held_tasks and not is_to_merge):
+        return 1
+    return of_statuses(report.statuses) or (3 if is_to_merge else 0)
+
+
+def of_fmt(report: FmtReport) -> int:
+    """1 after an error, or if `--check` finds a file that would change."""
+    return of_problems(report.diagnostics) or int(report.check and bool(report.changed))
+
+
+def of_responses(sent: Sequence[object], problems: Sequence[Diagnostic]) -> int:
+    """1 if there is a problem, or if nothing was sent."""
+    return int(bool(problems) or not sent)
