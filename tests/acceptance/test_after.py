@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
 
 from reconciler.cli.main import run
+from tests.support.embedded_client import lose_tasks
 from tests.support.live_tasks import LiveTasks
 
 
@@ -152,8 +151,7 @@ def test_explicit_creates_are_not_held_and_filters_release_nothing(place: LiveTa
 
 def forget(place: LiveTasks, key: str) -> None:
     """The service loses the task."""
-    with closing(sqlite3.connect(place.folder / "service.db")) as database, database:
-        database.execute("DELETE FROM tasks WHERE id = ?", (place.task_id(key),))
+    lose_tasks(place.folder / "service.db", place.task_id(key))
 
 
 def test_an_unmet_predecessor_holds_until_it_is_corrected(place: LiveTasks) -> None:

@@ -6,14 +6,14 @@ import json
 import re
 import shlex
 import shutil
-import sqlite3
-from contextlib import chdir, closing
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.cli.main import run
+from tests.support.embedded_client import lose_tasks
 from tests.support.live_tasks import LiveTasks
 
 COMMAND = re.compile(r"(?:^ +|more lines: )(taskctl .*)$|`(taskctl .*?)`", re.MULTILINE)
@@ -174,8 +174,7 @@ def test_commands_name_the_organization_of_a_key_that_two_have(place: LiveTasks)
     for org in ("acme", "moon"):
         assert f"taskctl plan -v --target {org}/one " in planned
     assert place.run("apply", "--yes")[0] == 0
-    with closing(sqlite3.connect(place.folder / "service.db")) as database, database:
-        database.execute("DELETE FROM tasks")
+    lose_tasks(place.folder / "service.db")
     place.time.advance(500)
     _, planned, _ = place.run("plan")
     command = next(line for line in printed_in(planned) if "moon" in line)

@@ -4,15 +4,14 @@ workflow of the examples, which does just that. The plan that reviewers see is w
 from __future__ import annotations
 
 import re
-import sqlite3
 import subprocess
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.action_runner import Runner, Step
+from tests.support.embedded_client import lose_tasks
 from tests.support.live_tasks import LONGER, LiveTasks
 from tests.support.run_workflow import fields_of, start
 from tests.support.sandbox import TOKEN
@@ -89,8 +88,7 @@ def team(place: LiveTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> T
 
 def forget(place: LiveTasks, key: str) -> None:
     """The service loses the task."""
-    with closing(sqlite3.connect(place.folder / "service.db")) as database, database:
-        database.execute("DELETE FROM tasks WHERE id = ?", (task_id(place, key),))
+    lose_tasks(place.folder / "service.db", task_id(place, key))
     place.time.advance(500)
 
 

@@ -20,6 +20,7 @@ from tests.pairs.features import (
     examples_of,
     pairs_of,
     possible_pairs,
+    row_of,
 )
 from tests.pairs.story import Network, Story
 from tests.support.embedded_server import running_app
@@ -96,6 +97,20 @@ def test_each_triple(tmp_path: Path, servers: Servers) -> None:
     for number, row in enumerate(covering_rows(3)):
         with story_of(row, tmp_path / str(number), servers) as story:
             story.tell()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        # A task that is lost, and created again while its response is lost.
+        {"--adopt": "given", "--allow-recreate": "all", "--replace": "key", "response": "lost"},
+        # A key that moves has a task, so that `--adopt` does not ask about its look-alike.
+        {"--adopt": "given", "--allow-recreate": "all", "movedFrom": "recorded"},
+    ],
+)
+def test_combinations_of_more_features(row: Row, tmp_path: Path, servers: Servers) -> None:
+    with story_of({**row_of(), **row, "look-alike": "exists"}, tmp_path, servers) as story:
+        story.tell()
 
 
 @pytest.mark.parametrize("impossible", IMPOSSIBLE, ids=lambda row: row.feature)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode
 from wsgiref.types import WSGIApplication
@@ -145,6 +148,17 @@ class Api:
 
 def message(content: str = "Do the work.", **fields: object) -> dict[str, object]:
     return {"type": "user_message", "timestamp": MARK, "content": content, **fields}
+
+
+def lose_tasks(db: Path, *ids: str) -> None:
+    """The service loses these tasks (default: all), and their events, which the next tasks would
+    have otherwise."""
+    where = f"id IN ({', '.join('?' * len(ids))})" if ids else "1"
+    with closing(sqlite3.connect(db)) as database, database:
+        database.execute(
+            f"DELETE FROM events WHERE task IN (SELECT seq FROM tasks WHERE {where})", ids
+        )
+        database.execute(f"DELETE FROM tasks WHERE {where}", ids)
 
 
 def _encode(body: object) -> bytes:
