@@ -23,7 +23,7 @@ from reconciler.model.typed_json import builtins_of
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Effect, Plan, PlannedTask
 
-VERSION = 1
+VERSION = 2
 """To be increased when equal plans get a different digest."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16,64}")
