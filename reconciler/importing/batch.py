@@ -17,8 +17,8 @@ from reconciler.importing.declaration import (
 )
 from reconciler.importing.pulumi import Resource
 from reconciler.importing.report import ImportedTask, ImportResult, SkipReason
+from reconciler.manifest.credentials import credentials
 from reconciler.manifest.insertion import NewTask
-from reconciler.manifest.task_checks import credentials
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.service import Identity, RemoteTask

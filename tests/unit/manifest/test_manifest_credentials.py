@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.manifest.task_checks import credentials
+from reconciler.manifest.credentials import credentials
 from reconciler.messages import word
 from tests.support.manifest_cases import CASES, loaded
 

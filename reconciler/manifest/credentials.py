@@ -1,0 +1,93 @@
+"""Credentials in texts, which a service stores, a model reads, and a whole organization may see.
+
+High confidence only: users learn to ignore false positives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# A required character, and for each kind: a required text, the pattern, and its description. Most
+# prompts contain none of these texts, and ten searches for short texts are faster than one regular
+# expression. Patterns are compiled when first needed, which is rare.
+_FORMS = (
+    (
+        "_",
+        (
+            ("gh", r"\bgh[pousr]_[0-9A-Za-z]{36,}", "a GitHub token"),
+            ("github_pat_", r"\bgithub_pat_[0-9A-Za-z_]{40,}", "a GitHub token"),
+            ("sk_live_", r"\bsk_live_[0-9A-Za-z]{20,}", "a Stripe key"),
+            ("npm_", r"\bnpm_[0-9A-Za-z]{36}\b", "an npm token"),
+        ),
+    ),
+    (
+        "-",
+        (
+            ("glpat-", r"\bglpat-[0-9A-Za-z_-]{20,}", "a GitLab token"),
+            ("xox", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}", "a Slack token"),
+            ("xapp-", r"\bxapp-[0-9A-Za-z-]{10,}", "a Slack token"),
+            ("pul-", r"\bpul-[0-9a-f]{40}\b", "a Pulumi access token"),
+            ("sk-ant-", r"\bsk-ant-[0-9A-Za-z_-]{20,}", "an Anthropic key"),
+            ("PRIVATE KEY", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-", "a private key"),
+        ),
+    ),
+    (
+        "/",
+        (
+            ("://", r"://[^\s/:@]+:(?P<value>[^\s/@<>${}*]{6,})@", "a password in a URL"),
+            ("slack.com/", r"hooks\.slack\.com/services/T\w+/B\w+/\w{16,}", "a Slack web hook"),
+        ),
+    ),
+    (
+        "IA",
+        (
+            ("AKIA", r"\bAKIA[0-9A-Z]{16}\b", "an AWS access key"),
+            ("ASIA", r"\bASIA[0-9A-Z]{16}\b", "an AWS access key"),
+        ),
+    ),
+    ("AIza", (("AIza", r"\bAIza[0-9A-Za-z_-]{35}", "a Google API key"),)),
+    (
+        "eyJ",
+        (("eyJ", r"(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]{10,}", "a signed token (JWT)"),),
+    ),
+)
+_ASSIGNED = r"""(?ix)
+    (?:(?P<password>passw(?:d|ord))
+      |secret|token|api[_-]?key|secret[_-]?(?:access[_-]?)?key|access[_-]?key)
+    ["']?\s{0,2}[:=]\s{0,2}["']?
+    (?P<value>[0-9A-Za-z+/!@#%^&_.~=-]{8,})
+    """
+_SHORTEST_SECRET = 16
+# Values that are obviously placeholders. Not checked for patterns with a prefix of their own.
+_DUMMY = "(?i)example|changeme|redacted|placeholder|x{6}|0{8}|12345678"
+
+
+def credentials(text: str) -> Iterator[tuple[str, str]]:
+    """The kind of each credential ("a GitHub token") and its text, which must not be shown."""
+    possible = [
+        (form, kind)
+        for mark, forms in _FORMS
+        if mark in text
+        for needle, form, kind in forms
+        if needle in text
+    ]
+    for form, kind in possible:
+        for match in re.finditer(form, text):
+            value = match.groupdict().get("value")
+            if value is None or not re.search(_DUMMY, value):
+                yield kind, value or match[0]
+    if ":" in text or "=" in text:
+        lower = text.lower()
+        if "passw" in lower or "secret" in lower or "token" in lower or "key" in lower:
+            yield from _assigned(text)
+
+
+def _assigned(text: str) -> Iterator[tuple[str, str]]:
+    for match in re.finditer(_ASSIGNED, text):
+        value, is_password = match["value"], match["password"] is not None
+        letters = any(c.isalpha() for c in value)
+        digits = any(c.isdigit() for c in value)
+        long_enough = is_password or len(value) >= _SHORTEST_SECRET
+        if letters and digits and long_enough and not re.search(_DUMMY, value):
+            yield ("a password" if is_password else "a secret"), value
