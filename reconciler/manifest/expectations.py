@@ -217,5 +217,5 @@ def declared_in(file: str, root: FilePath, files: NamedFiles, schemas: Schemas) 
     if data is not None:
         read_expectations(document, files, schemas)
     errors = [found for found in document.findings if blocks(found)]
-    problems = tuple(source.diagnostics(errors, file))
+    problems = tuple(source.diagnostics(errors, file, excerpts=True))
     return Declared(document.expectations, problems)

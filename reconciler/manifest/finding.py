@@ -6,13 +6,22 @@ once more for the positions of these paths.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model import limits
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import MAX_ALIKE, DataRow, Diagnostic, Path, Place, Severity
+from reconciler.model.diagnostics import (
+    MAX_ALIKE,
+    DataRow,
+    Diagnostic,
+    Excerpt,
+    Path,
+    Place,
+    Severity,
+)
 from reconciler.model.remarks import Arg, RemarkError
 from reconciler.model.value import Value, replace
 
@@ -137,35 +146,96 @@ def _start_of_task(found: Finding, keys: Mapping[str, Position]) -> Position:
     return found.position or (0, 0)
 
 
+class _Location(Value, frozen=True):
+    """Where a finding is: `width` is 0 if its part does not end on this line. `is_certain`: the
+    part was found. `last_line` is that of the value."""
+
+    line: int
+    column: int
+    width: int = 0
+    last_line: int = 0
+    is_certain: bool = True
+
+
 def located(
     findings: Iterable[Finding],
     *,
     file: str,
     text: str = "",
     events: Callable[[], NextEvent] | None = None,
+    excerpts: bool = False,
 ) -> list[Diagnostic]:
-    """The diagnostics of `findings`, each with its line and column.
+    """The diagnostics of `findings`, each with its line and column, and with `excerpts` of `text`.
 
     `events` starts reading the file again; it is only called for findings without a position.
     """
     every = list(findings)
+    if not every:
+        return []
     unknown = [f.path for f in every if f.position is None]
     spans = locate(events(), unknown) if unknown and events is not None else {}
-    lines = LineIndex(text if any(f.secret is not None for f in every) else "")
-    return [f.in_file(file, *_position(f, spans, text, lines)) for f in every]
+    lines = LineIndex(text)
+    found = [(f, _location(f, spans, text, lines)) for f in every]
+    hidden = [  # the lines of credentials that are written with escapes
+        range(at.line, at.last_line + 1) for f, at in found if f.secret and not at.is_certain
+    ]
+    diagnostics = []
+    for finding, at in found:
+        diagnostic = finding.in_file(file, at.line, at.column)
+        is_whole_file = not finding.path and (at.line, at.column) == (1, 1)
+        if excerpts and not is_whole_file and not any(at.line in part for part in hidden):
+            diagnostic = replace(diagnostic, excerpt=_excerpt(at, text, lines))
+        diagnostics.append(diagnostic)
+    return diagnostics
 
 
-def _position(
+def _location(
     finding: Finding, spans: dict[Path, SourceSpan], text: str, lines: LineIndex
-) -> Position:
+) -> _Location:
     if finding.position is not None:
-        return finding.position
+        line, column = finding.position
+        begin = lines.offset(line, column)
+        word = re.compile(r"[\w./-]+").match(text, begin)
+        return _Location(line, column, word.end() - begin if word else 1)
     span = spans[finding.path]
     if finding.on_key:
-        return span.key_line, span.key_column
-    if finding.secret is not None:  # not found if it is written with escapes
-        begin, end = lines.offset(span.line, span.column), lines.offset(span.last_line + 1, 1)
-        offset = text.find(finding.secret, begin, end)
-        if offset >= 0:
-            return lines.position(offset)
-    return span.line, span.column
+        return _Location(span.key_line, span.key_column, span.key_width)
+    part = finding.secret or (str(finding.facts["text"]) if finding.code in _QUOTING else "")
+    begin, end = lines.offset(span.line, span.column), lines.offset(span.last_line + 1, 1)
+    if part:
+        pattern = re.escape(part)
+        if finding.code is Code.INVALID_TEMPLATE and not part.startswith("{{"):
+            pattern = rf"\{{\{{[ \t]*+{pattern}"
+        if (match := re.compile(pattern).search(text, begin, end)) is not None:
+            return _Location(*lines.position(match.start()), len(match[0]))
+    return _Location(span.line, span.column, span.width, span.last_line, is_certain=not part)
+
+
+_QUOTING = (Code.PLACEHOLDER, Code.INVALID_TEMPLATE)
+"""The codes whose fact `text` is a part of the value."""
+
+_SHOWN, _SEARCHED = 200, 4000
+"""Characters of a line on each side: those kept, and those in which credentials are looked for."""
+
+
+def _excerpt(at: _Location, text: str, lines: LineIndex) -> Excerpt | None:
+    """The line, with asterisks for credentials, which may begin on the lines before it. None if it
+    may be part of a private key."""
+    from reconciler.manifest.credentials import credentials
+
+    begin = lines.offset(at.line, 1)
+    start = lines.offset(at.line, at.column)
+    first = max(begin, start - _SEARCHED)
+    line = text[first : min(lines.offset(at.line + 1, 1), start + _SEARCHED)].rstrip("\r\n")
+    around = f"{text[max(0, first - _SEARCHED) : first]}{line}"
+    if not line.strip() or "PRIVATE KEY" in around:
+        return None
+    for _, secret in credentials(" ".join(around.split())):
+        line = line.replace(secret, "*" * len(secret))
+    column = start - first
+    end = column + at.width if at.width else len(line)
+    return Excerpt(
+        line[max(0, column - _SHOWN) : column],
+        line[column : min(end, column + _SHOWN)],
+        line[end : end + _SHOWN],
+    )

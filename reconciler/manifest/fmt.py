@@ -43,7 +43,7 @@ def format_manifest(content: bytes, file: str) -> Formatted:
         if made != content:
             findings += _differences(source, made)
     if findings:
-        return Formatted(None, diagnostics=tuple(source.diagnostics(findings, file)))
+        return Formatted(None, diagnostics=tuple(source.diagnostics(findings, file, excerpts=True)))
     return Formatted(made, made != content)
 
 

@@ -85,7 +85,7 @@ def insert(before: bytes | None, file: str, tasks: Sequence[NewTask]) -> Added:
 def _insert_into(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
     wrong = source.findings or list(check(source.data))
     if wrong:
-        raise ManifestError(source.diagnostics(wrong, file))
+        raise ManifestError(source.diagnostics(wrong, file, excerpts=True))
     made = _with_defaults(source.data, tasks)
     for point in _insertion_points(source):
         text = "".join(f"{line}{point.line_end}" for line in _task_lines(made, point.indent))

@@ -284,7 +284,7 @@ class _Loading:
         if not self._all_problems:
             findings, counts = first_alike(findings, source.keys.get("tasks", {}))
             self._diagnostics += [more(file, *counted) for counted in counts]
-        self._diagnostics += source.diagnostics(findings, file)
+        self._diagnostics += source.diagnostics(findings, file, excerpts=True)
 
 
 def _too_many(tasks: Sequence[DesiredTask], removed: Sequence[Removal]) -> Iterator[Diagnostic]:

@@ -50,14 +50,25 @@ class Place(Stored, frozen=True):
 NOWHERE = Place()
 
 
+class Excerpt(Stored, frozen=True):
+    """The part of a manifest's line that a diagnostic is about, `marked`, and what is around it;
+    without credentials."""
+
+    before: str
+    marked: str
+    after: str
+
+
 class Diagnostic(Stored, frozen=True):
-    """A problem: `case` selects one of the wordings of `code`, `args` are the facts."""
+    """A problem: `case` selects one of the wordings of `code`, `args` are the facts. Only text for
+    a person shows the `excerpt`."""
 
     code: Code
     severity: Severity
     case: str = ""
     args: Mapping[str, Arg] = field(default_factory=dict)
     at: Place = NOWHERE
+    excerpt: Excerpt | None = None
 
     def __hash__(self) -> int:
         facts = frozenset(self.args.items())  # a place may have very many diagnostics

@@ -42,7 +42,9 @@ def encode_saved_plan(plan: Plan) -> bytes:
     """The file of a saved plan. Its first key tells it from a manifest."""
     known = (encode_json(value) for value in (FORMAT_VERSION, SAVED_KIND, __version__))
     followers = frozenset(plan.followers)
-    saved = replace(plan, tasks=tuple(_saved(task, followers) for task in plan.tasks))
+    tasks = tuple(_saved(task, followers) for task in plan.tasks)
+    diagnostics = tuple(replace(found, excerpt=None) for found in plan.diagnostics)
+    saved = replace(plan, tasks=tasks, diagnostics=diagnostics)
     text = b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": %b}'
     return with_checksum(text % (*known, encode_json(saved)))
 

@@ -79,16 +79,16 @@ def hanging_indent(line: str) -> int:
 _WORD = re.compile(r"[^\s`]*`[^`]+`[^\s`]*|\S+")
 
 
-def wrap_words(text: str, columns: int) -> list[str]:
-    """Wraps a sentence; neither code between backticks nor words that are too long, such as links,
-    are broken."""
-    rows = [""]
+def wrap_words(text: str, columns: int, hang: int = 0) -> list[str]:
+    """Wraps a sentence, all rows but the first indented by `hang`; neither code between backticks
+    nor words that are too long, such as links, are broken."""
+    rows, indent = [""], " " * hang
     found = (" ".join(word.split()) for word in _WORD.findall(text))
     for word in (w for part in found for w in ([part] if width(part) <= columns else part.split())):
         if rows[-1] and width(rows[-1]) + 1 + width(word) > columns:
-            rows.append(word)
+            rows.append(indent + word)
         else:
-            rows[-1] = f"{rows[-1]} {word}".lstrip()
+            rows[-1] = f"{rows[-1]} {word}" if rows[-1] else word
     return rows
 
 

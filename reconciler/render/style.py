@@ -43,7 +43,8 @@ class Style(Value, frozen=True):
 
     `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
     `links`: a terminal with hyperlinks.
-    `diagnostics`: text includes them (other formats always do). `locate` turns a file name into a
+    `diagnostics`: text includes them (other formats always do). `excerpts`: with lines of their
+    manifests. `locate` turns a file name into a
     path relative to the repository. `commands`: how to print those that are suggested.
     """
 
@@ -55,6 +56,7 @@ class Style(Value, frozen=True):
     quiet: bool = False
     verbose: bool = False
     diagnostics: bool = True
+    excerpts: bool = False
     locate: Locate = str
     commands: Commands = AS_WRITTEN
 

@@ -152,11 +152,11 @@ def test_strict_fails_on_warnings(folder: Path, capsys: pytest.CaptureFixture[st
     (folder / "tasks" / "iam.yaml").write_text(ADVICE.replace("issue #412", "TODO 412"))
     assert run(["validate", "-C", str(folder)]) == 0
     said = capsys.readouterr()
-    assert said.err.startswith("tasks/iam.yaml:6:14: warning: ")
+    assert said.err.startswith("tasks/iam.yaml:6:18: warning: ")
     assert said.out == "1 task in 1 file: valid, 1 warning.\n"
     assert run(["validate", "-C", str(folder), "--strict"]) == 1
     said = capsys.readouterr()
-    assert said.err.startswith("tasks/iam.yaml:6:14: error: ")
+    assert said.err.startswith("tasks/iam.yaml:6:18: error: ")
     assert said.out == "1 error in 1 file.\n"
 
 

@@ -42,7 +42,9 @@ def test_all_commands_report_the_violation_and_nothing_is_created(
 ) -> None:
     for command in (["validate"], ["plan", *LOCAL], ["apply", "--yes", *LOCAL]):
         assert run(command) == 1
-        assert capsys.readouterr().err == f"{LINE}::error::name a\\trole [TC501]\n"
+        said = capsys.readouterr().err.splitlines()
+        assert said[0] == f"{LINE}::error::name a\\trole [TC501]"
+        assert said[1:] == ["    4 |   one:", "      |   ^^^"]
     assert not (repository / ".taskctl").exists()
     role = TASK.replace("Do it.", "Do it.\n    role: r")
     (repository / "tasks/a.yaml").write_text(role)

@@ -185,7 +185,8 @@ class Output:
             return
         from reconciler.render.diagnostics import render_all
 
-        write_stderr(self._wrapped(render_all(new, self.style(sys.stderr))))
+        excerpts = self.options.format in WITHOUT_DIAGNOSTICS
+        write_stderr(render_all(new, replace(self.style(sys.stderr), excerpts=excerpts)))
 
     def note(self, note: str, **facts: Arg) -> None:
         if not self.options.quiet:

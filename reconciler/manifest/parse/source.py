@@ -50,9 +50,12 @@ class Source:
         """The parser's events from the start."""
         return self._reader("event")
 
-    def diagnostics(self, findings: Iterable[Finding], file: str) -> list[Diagnostic]:
-        """The diagnostics of findings in this file, each with its line and column."""
-        return located(findings, file=file, text=self.text, events=self.events)
+    def diagnostics(
+        self, findings: Iterable[Finding], file: str, *, excerpts: bool = False
+    ) -> list[Diagnostic]:
+        """The diagnostics of findings in this file, each with its line and column; with `excerpts`,
+        if it is a manifest."""
+        return located(findings, file=file, text=self.text, events=self.events, excerpts=excerpts)
 
     def tokens(self) -> NextEvent:
         """The scanner's tokens from the start."""

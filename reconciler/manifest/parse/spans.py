@@ -37,7 +37,8 @@ Position = tuple[int, int]
 class SourceSpan(Value, frozen=True):
     """The start of a value's key (of the value itself in a list), and its own first and last line.
 
-    Lines and columns count from 1, columns in characters.
+    Lines and columns count from 1, columns in characters. `key_width` and `width` are the lengths
+    of the key and the value, 0 for one that does not end on its first line.
     """
 
     key_line: int
@@ -45,6 +46,8 @@ class SourceSpan(Value, frozen=True):
     line: int
     column: int
     last_line: int
+    key_width: int = 0
+    width: int = 0
 
 
 class LineIndex:
@@ -113,7 +116,7 @@ class _Locator:
         """Reads the first document that is not empty."""
         while (event := self._next()) is not None:
             if isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent):
-                self._value(event, root, event.start_mark)
+                self._value(event, root, event)
                 if not isinstance(event, ScalarEvent):
                     return
 
@@ -121,21 +124,22 @@ class _Locator:
         if node is None or node.span is not None:  # the first of duplicate keys counts
             self._skip(event)
             return
-        begin = event.start_mark
+        first = last = event
         if isinstance(event, ScalarEvent) and not event.value and not event.style:
-            begin = key  # the parsers differ on where an empty value is
-        last = event
+            first = last = key  # the parsers differ on where an empty value is
         if isinstance(event, MappingStartEvent):
             last = self._mapping(node)
         elif isinstance(event, SequenceStartEvent):
             last = self._sequence(node)
-        end = last.end_mark
+        begin, end = first.start_mark, last.end_mark
         node.span = SourceSpan(
-            key_line=key.line + 1,
-            key_column=key.column + 1,
+            key_line=key.start_mark.line + 1,
+            key_column=key.start_mark.column + 1,
             line=begin.line + 1,
             column=begin.column + 1,
             last_line=end.line + (end.column > 0),
+            key_width=_width(key.start_mark, key.end_mark),
+            width=_width(begin, end),
         )
         self._missing -= node.is_requested
         if self._missing == 0:
@@ -146,13 +150,13 @@ class _Locator:
             below = node.below.get(event.value) if isinstance(event, ScalarEvent) else None
             if below is None:
                 self._skip(event)
-            self._value(self._next(), below, event.start_mark)
+            self._value(self._next(), below, event)
         return event
 
     def _sequence(self, node: _Node) -> Any:
         index = 0
         while not isinstance(event := self._next(), SequenceEndEvent):
-            self._value(event, node.below.get(index), event.start_mark)
+            self._value(event, node.below.get(index), event)
             index += 1
         return event
 
@@ -166,3 +170,7 @@ class _Locator:
             if depth == 0:
                 return
             event = self._next()
+
+
+def _width(begin: Any, end: Any) -> int:
+    return end.column - begin.column if begin.line == end.line else 0

@@ -236,12 +236,12 @@ def test_spots() -> None:
         [("t", "a", 1, "k"), ("t", "b", 0), ("t", "e"), ("t", "g"), ("u",), ("t", "a", 1)],
     )
     assert spots == {
-        ("t", "a", 1, "k"): SourceSpan(4, 8, 4, 11, 4),
-        ("t", "b", 0): SourceSpan(5, 3, 5, 6, 5),
-        ("t", "e"): SourceSpan(8, 3, 8, 6, 10),
-        ("t", "g"): SourceSpan(11, 3, 11, 6, 11),
+        ("t", "a", 1, "k"): SourceSpan(4, 8, 4, 11, 4, 1, 1),
+        ("t", "b", 0): SourceSpan(5, 3, 5, 6, 5, 1, 2),
+        ("t", "e"): SourceSpan(8, 3, 8, 6, 10, 1),
+        ("t", "g"): SourceSpan(11, 3, 11, 6, 11, 1, 1),
         ("u",): SourceSpan(1, 1, 1, 1, 11),
-        ("t", "a", 1): SourceSpan(4, 7, 4, 7, 4),
+        ("t", "a", 1): SourceSpan(4, 7, 4, 7, 4, 1, 6),
     }
     assert locate(Source(b"").events(), [()]) == {(): SourceSpan(1, 1, 1, 1, 1)}
 

@@ -1,0 +1,161 @@
+"""The lines of manifests below diagnostics: what is marked, and what is never shown."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.cli.main import run
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Excerpt, Place, error
+from reconciler.model.value import replace
+from reconciler.render import cells
+from reconciler.render.diagnostics import render_one
+from reconciler.render.style import Style
+from tests.support.escaping import commands_in, invisible_in
+
+TOKEN = "ghp_aB3dE5fG7hI9jK1lM2nO4pQ6rS8tU0vW2xY4"
+
+
+def excerpts(
+    text: str, folder: Path, capture: pytest.CaptureFixture[str], *options: str
+) -> list[tuple[str, str]]:
+    """Each source line of stderr, and what is marked in it."""
+    (folder / "a.yaml").write_text(text, encoding="utf-8")
+    run(["-C", str(folder), "--color", "never", "validate", "a.yaml", *options])
+    lines = capture.readouterr().err.splitlines()
+    found = []
+    for line, below in pairwise(lines):
+        if below.strip(" |^") == "" and "^" in below:
+            begin, end = below.index("^"), len(below)
+            found.append((line.partition(" | ")[2], line[begin:end]))
+    return found
+
+
+def task(body: str) -> str:
+    return f"version: 1\ntasks:\n  a:\n{body}"
+
+
+def test_the_key_or_the_value_is_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = task('    mesage: Do it.\n    isShared: "true"  # all\n    permissionMode: readonly\n')
+    assert excerpts(text, tmp_path, capsys) == [
+        ("    mesage: Do it.", "mesage"),
+        ('    isShared: "true"  # all', '"true"'),
+        ("    permissionMode: readonly", "readonly"),
+    ]
+
+
+def test_the_line_of_a_block_scalar_is_that_of_the_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "    forEach: {region: [eu, us]}\n    message: |\n      In regon\n      {{ regon }}.\n"
+    assert excerpts(task(entry), tmp_path, capsys) == [("      {{ regon }}.", "{{ regon")]
+    todo = task("    message: >\n      Fix it.\n      TODO: how?\n")
+    assert excerpts(todo, tmp_path, capsys) == [("      TODO: how?", "TODO")]
+
+
+def test_a_generated_task_has_the_line_of_its_entry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "    forEach: {s: [x, TODO]}\n    message: Do {{ s }}.\n"
+    assert excerpts(task(entry), tmp_path, capsys) == [
+        ("    message: Do {{ s }}.", "Do {{ s }}."),
+    ]
+
+
+def test_no_credential_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = task(
+        f"    message: |\n      Use {TOKEN}, TODO why.\n    token: {TOKEN}\n"
+        f"    password:\n           hunter2horse: {{}}\n"
+    )
+    found = excerpts(text, tmp_path, capsys)
+    hidden = "*" * len(TOKEN)
+    assert [line for line, _ in found] == [
+        *[f"      Use {hidden}, TODO why."] * 2,
+        f"    token: {hidden}",
+        "    password:",
+    ]
+    assert found[0][1] == hidden
+    wrong = task("    message: x\n    name:\n      password:\n             hunter2horse\n")
+    (_, marked), *_ = excerpts(wrong, tmp_path, capsys)
+    assert "hunter2horse" not in marked
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'    message: "Use \\x67{TOKEN[1:]}. TODO why."\n',
+        f'    message: "Use {TOKEN[:20]}\\\n      {TOKEN[20:]}. TODO why."\n',
+        '    message: "-----BEGIN RSA PRIVATE KEY-----\\nMIIEow0aB3dE5fG7 TODO"\n',
+        "    message: |\n      -----BEGIN PRIVATE KEY-----\n      MIIEow0aB3 TODO\n",
+    ],
+)
+def test_no_line_shows_a_part_of_a_credential(
+    body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert excerpts(task(body), tmp_path, capsys) == []
+
+
+def test_text_is_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = task('    "##[error]a\u202eb": x\n    message: "::error::"\n    mesage: ##[x]\n')
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    assert run(["-C", str(tmp_path), "validate", "a.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert "| " in said
+    assert commands_in(said) == []
+    assert invisible_in(said) <= {"\n"}
+
+
+def test_only_text_has_excerpts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = task("    message: Do it.\n    unknown: lines-of-the-file\n")
+    reports = ["text", "json", "markdown", "github", "sarif", "junit", "html"]
+    options = [word for name in reports for word in ("--report", f"{name}={tmp_path}/{name}")]
+    assert excerpts(text, tmp_path, capsys, *options)
+    for name in reports:
+        assert "lines-of-the-file" not in (tmp_path / name).read_text(encoding="utf-8")
+        if name != "text":
+            assert excerpts(text, tmp_path, capsys, "--format", name) == []
+
+
+def test_a_saved_plan_has_no_excerpts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.yaml").write_text(task("    message: TODO it.\n"), encoding="utf-8")
+    run(["-C", str(tmp_path), "plan", "a.yaml", "--backend", "local", "--org", "o", "-o", "p"])
+    assert "^^^^" in capsys.readouterr().err
+    (warning,) = json.loads((tmp_path / "p").read_text())["plan"]["diagnostics"]
+    assert warning["code"] == "TC403"
+    assert "excerpt" not in warning
+
+
+def test_other_files_are_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rows.json").write_text('["a",, "b"]')
+    text = task("    forEach: {s: {file: rows.json}}\n    message: '{{ s }}'\n")
+    (shown, _), *more = excerpts(text, tmp_path, capsys)
+    assert (shown, more) == ("    forEach: {s: {file: rows.json}}", [])
+    (tmp_path / "taskctl.toml").write_text("parallelism = 'x'\n")
+    assert excerpts(task("    message: x\n"), tmp_path, capsys) == []
+
+
+TEXT = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=150)
+
+
+@given(TEXT, TEXT, TEXT, st.integers(40, 120), st.integers(1, 9_999_999))
+def test_the_mark_is_below_the_part_at_any_width(
+    before: str, marked: str, after: str, width: int, line: int
+) -> None:
+    found = replace(
+        error(Code.UNKNOWN_PROPERTY, "top", at=Place("a.yaml", line, 1)),
+        excerpt=Excerpt(before, marked, after),
+    )
+    shown = render_one(found, Style(terminal=True, excerpts=True, width=width))
+    source, mark = shown.removesuffix("\n").split("\n")[-2:]
+    assert cells.width(source) <= width
+    assert cells.width(mark) <= width
+    assert set(mark) <= set(" |^")
+    if "\u2026" not in source and not commands_in(before + marked + after):
+        padded, begin = f"{source}  ", mark.index("^")
+        assert begin in {cells.width(padded[:end]) for end in range(len(padded))}
