@@ -67,7 +67,8 @@ def _tag(view: TaskView) -> str:
 
 
 def _task_body(view: TaskView) -> Iterator[str]:
-    yield from _reason(view.why, view.hints)
+    if view.why:
+        yield f"<p>{prose(view.why)}</p>"
     if view.task_id:
         yield f"<p>Task {_link(view)}</p>"
     if view.answer:
@@ -76,6 +77,7 @@ def _task_body(view: TaskView) -> Iterator[str]:
     if view.inputs is not None:
         yield from _settings(view.inputs)
     yield from _changes(view.diff)
+    yield from _hints(view.hints)
 
 
 def _entry_body(entry: EntryView) -> Iterator[str]:
@@ -91,13 +93,15 @@ def _entry_body(entry: EntryView) -> Iterator[str]:
     yield from (_entry_row(task, names) for task in entry.tasks)
     yield "</tbody></table>"
     for part in entry.parts():
-        yield from _reason(entry.sentence(part), part.first.hints)
-        if part.hints_differ:
-            yield "<p>And the same for the other keys.</p>"
+        if why := entry.sentence(part):
+            yield f"<p>{prose(why)}</p>"
         if part.first.diff:
             example = f"as in <code>{safe.inline(part.first.key)}</code>:"
             yield f"<p>{safe.html(entry.subject(part))}, {example}</p>"
             yield from _changes(part.first.diff)
+        yield from _hints(part.first.hints)
+        if part.hints_differ:
+            yield "<p>And the same for the other keys.</p>"
 
 
 def _entry_row(task: PlannedView, names: Iterable[str]) -> str:
@@ -114,9 +118,7 @@ def _entry_row(task: PlannedView, names: Iterable[str]) -> str:
     )
 
 
-def _reason(why: str, hints: Iterable[Hint]) -> Iterator[str]:
-    if why:
-        yield f"<p>{prose(why)}</p>"
+def _hints(hints: Iterable[Hint]) -> Iterator[str]:
     for hint in hints:
         if hint.text:
             yield f"<p>{prose(hint.text)}</p>"

@@ -133,10 +133,11 @@ def _foldable(item: TaskView | EntryView, most: int) -> str:
         title = f"<code>{code(item.ref.key)}</code> {item.summary()}"
         sign = item.first.sign
     else:
-        blocks = list(_reason(item.why, item.hints, most))
+        blocks = [paragraph(cut(item.why, most // 4))] if item.why else []
         settings = _settings(item.inputs) if item.inputs is not None else []
         if rows := [*settings, *_changes(item.diff)]:
             blocks.append(_diff_fence(rows, most))
+        blocks += _hints(item.hints, most)
         if item.answer:
             blocks.append(fence(cut(item.answer.strip("\n"), most)))
         title, sign = f"{item.label} <code>{code(item.key)}</code>", item.sign
@@ -166,17 +167,17 @@ def _entry_blocks(entry: EntryView, most: int) -> Iterator[str]:
         yield _diff_fence(_settings(entry.template), most)
     yield _values(entry, most)
     for part in entry.parts():
-        yield from _reason(entry.sentence(part), part.first.hints, most)
-        if part.hints_differ:
-            yield paragraph("And the same for the other keys.")
+        if why := entry.sentence(part):
+            yield paragraph(cut(why, most // 4))
         if part.first.diff:
             yield paragraph(f"{entry.subject(part)}, as in {part.first.key}:")
             yield _diff_fence(_changes(part.first.diff), most)
+        yield from _hints(part.first.hints, most)
+        if part.hints_differ:
+            yield paragraph("And the same for the other keys.")
 
 
-def _reason(why: str, hints: Iterable[Hint], most: int) -> Iterator[str]:
-    if why:
-        yield paragraph(cut(why, most // 4))
+def _hints(hints: Iterable[Hint], most: int) -> Iterator[str]:
     for hint in hints:
         if hint.text:
             yield paragraph(cut(hint.text, most // 4))

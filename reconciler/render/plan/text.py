@@ -185,14 +185,14 @@ class _Writer(Value, frozen=True):
         rows: list[str] = []
         if first.note and not group.notes_differ:
             rows += cells.wrap_words(safe.line(first.note), self.inner.width)
-        rows += hint_rows(first.hints, self.inner)
-        if group.hints_differ:
-            rows.append(palette.dim("(and the same for the other keys)"))
         is_unchanged, task_id = first.task.action is Action.UNCHANGED, first.task_id
         if is_one and task_id and not is_unchanged and not mention(first.task.remarks, task_id):
             rows.append(palette.dim(f"task ID {safe.line(task_id)}"))
         if is_one or group.is_one_diff:
             rows += change_rows(first.diff, self.inner)
+        rows += hint_rows(first.hints, self.inner)
+        if group.hints_differ:
+            rows.append(palette.dim("(and the same for the other keys)"))
         if group.inputs is not None:
             see_all = partial(self.style.commands.see_whole_prompt, self._plain(first.ref))
             rows += setting_rows(group.inputs, self.inner, excerpt, see_all)
