@@ -52,6 +52,8 @@ def failure_of(
 def _usage_problem(error: click.ClickException, called: click.Context | None) -> Diagnostic:
     path = called.command_path if called is not None else "taskctl"
     command = (*path.split()[1:], "--help")
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--dry-run":
+        return diagnostic(Code.USAGE, "dryRun")
     if not isinstance(error, UsageError):
         return diagnostic(Code.USAGE, what=_click_message(error), command=command)
     if error.param is None:

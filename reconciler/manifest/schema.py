@@ -38,7 +38,7 @@ def check(data: object, *, generated: bool = False) -> Iterator[Finding]:
     if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
         yield Finding(Code.NOT_A_MANIFEST, ())
         return
-    from reconciler.manifest.schema_findings import findings
+    from reconciler.manifest.schema_findings import findings, without_consequences
 
     memory.resume_collection()  # jsonschema leaves reference cycles behind
     schema, validator = _schema(), manifest_validator(generated=generated)
@@ -47,7 +47,8 @@ def check(data: object, *, generated: bool = False) -> Iterator[Finding]:
             every = (
                 f for e in validator.iter_errors(part) for f in findings(_violation(e), schema)
             )
-            yield from dict.fromkeys(islice(every, limits.TASK_FINDINGS))
+            found = list(dict.fromkeys(islice(every, limits.TASK_FINDINGS)))
+            yield from without_consequences(found)
 
 
 def _parts(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:

@@ -55,6 +55,16 @@ def findings(violation: Violation, schema: Mapping[str, object]) -> Iterator[Fin
         yield Finding(code, path, case, facts)
 
 
+def without_consequences(found: Sequence[Finding]) -> Iterator[Finding]:
+    """The findings without a required property that another finding says is misspelled."""
+    misspelled = {
+        (*f.path[:-1], str(f.facts["near"])) for f in found if "near" in f.facts and f.on_key
+    }
+    return (
+        f for f in found if f.code is not Code.MISSING_PROPERTY or f.shown_path not in misspelled
+    )
+
+
 _Facts = tuple[Code, str, dict[str, Arg]]
 
 
@@ -125,6 +135,11 @@ def _wrong_type(
         return Code.WRONG_TYPE, "yaml-1.1", {**facts, "boolean": boolean}
     if is_item and "object" in types and (item := as_item(value, schema)):
         return Code.WRONG_TYPE, "item", {**facts, "item": item}
+    if isinstance(value, str) and (
+        ("boolean" in types and value in ("true", "false"))
+        or ("integer" in types and value.isdecimal())
+    ):
+        return Code.WRONG_TYPE, "quoted", facts
     unquoted = "string" in types and isinstance(value, bool | int | float)
     return Code.WRONG_TYPE, "unquoted" if unquoted else "", facts
 

@@ -47,8 +47,10 @@ def _rows(check: Check, style: Style) -> Iterator[str]:
     for problem in check.diagnostics:
         message = word(problem, style.commands)
         at = place_of(problem.file, problem.line, problem.column)
-        yield f"{start}{at}{': ' * bool(at)}{safe.line(message.summary)} [{problem.code}]"
-        start = " " * cells.width(start)
+        row = f"{start}{at}{': ' * bool(at)}{safe.line(message.summary)} [{problem.code}]"
+        indent = cells.width(start)
+        yield from cells.wrap_words(row, style.width, indent) if style.terminal else [row]
+        start = " " * indent
         text = cells.wrap_sentences(safe.block(message.explanation), style.width - len(_INDENT))
         yield from (f"{_INDENT}{row}" for row in text.split("\n") if row)
 

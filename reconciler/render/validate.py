@@ -48,9 +48,10 @@ class ValidateView(ReportView):
     def summary(self) -> str:
         """`9 tasks in 6 files: valid`, or `3 errors, 1 warning in 6 files`"""
         files = counted(self.report.files, "file")
+        errors = counted(self.errors, "error")
         odd = f", {counted(self.warnings, 'warning')}" if self.warnings else ""
         if self.errors:
-            return f"{counted(self.errors, 'error')}{odd} in {files}"
+            return f"{errors}{odd} in {files}" if self.report.files else f"{errors}{odd}"
         return f"{counted(self.report.tasks, 'task')} in {files}: valid{odd}"
 
     def checked(self) -> Sequence[DesiredTask]:

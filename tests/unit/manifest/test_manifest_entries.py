@@ -251,7 +251,6 @@ def test_an_entry_with_an_error_does_not_hide_other_problems(tmp_path: Path) -> 
     )
     assert [d.code for d in found.diagnostics] == [
         Code.UNREADABLE_FILE,
-        Code.MISSING_PROPERTY,
         Code.UNKNOWN_PROPERTY,
     ]
 

@@ -101,8 +101,8 @@ def test_data_files_are_not_manifests(tmp_path: Path) -> None:
     assert files(tmp_path, "tasks/a.yaml", "tasks/stacks.data.yaml") == ["tasks/a.yaml"]
     assert problem(load(["x.data.yaml"], root=tmp_path)) == "x.data.yaml: TC802/data"
     assert problem(load(["t"], root=tmp_path)) == "None: TC802/directory t"
-    missing = load(["y.data.yaml"], root=tmp_path)
-    assert problem(missing) == "y.data.yaml: TC101 No such file or directory"
+    missing = load(["missing.data.yaml"], root=tmp_path)
+    assert problem(missing) == "missing.data.yaml: TC101 No such file or directory"
 
 
 def test_a_missing_path_is_an_error(tmp_path: Path) -> None:
