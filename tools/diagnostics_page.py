@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from itertools import groupby
 
-from reconciler.messages.catalog import AREAS, codes, entry, section, title
+from reconciler.messages.catalog import AREAS, codes, entry, messages_of, title
 
 HEAD = """\
 # Diagnostic codes
@@ -14,8 +14,10 @@ HEAD = """\
 
 Every diagnostic has a code, one per cause: at the end of the line in text, as `code` in JSON, as the
 rule ID in SARIF, and at the end of a GitHub annotation. Codes are stable; wording is not.
-`taskctl explain CODE` prints a section of this page.
+`taskctl explain CODE` prints a section of this page, with all of the messages.
 """
+LISTED = 6
+"""The number of messages of a code on the page: some have dozens, which differ in a few words."""
 
 
 def diagnostics_page() -> str:
@@ -24,6 +26,10 @@ def diagnostics_page() -> str:
         parts.append(f"## {title(AREAS[area][0])}\n")
         for code in members:
             anchor = f'<a id="{code.value.lower()}"></a>'
-            text = escape(section(code), quote=False)
-            parts.append(f"{anchor}\n\n### {code.value}: {entry(code).title}\n\n{text}")
+            found, messages = entry(code), messages_of(code)
+            rows = [f"- {message}" for message in messages[:LISTED]]
+            rows += ["- ..."] * (len(messages) > LISTED)
+            text = "\n\n".join((found.why, f"Fix: {found.fix}", "\n".join(rows)))
+            head = f"### {anchor}{code.value}: {found.title}"
+            parts.append(f"{head}\n\n{escape(text, quote=False)}\n")
     return "\n".join(parts)
