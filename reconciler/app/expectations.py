@@ -77,7 +77,7 @@ class Evaluation:
 
     def __init__(self) -> None:
         self._checkers: dict[str, _Checker] = {}
-        self._by_id: dict[int, tuple[Mapping[str, object], _Checker]] = {}
+        self._last: tuple[Mapping[str, object], _Checker] | None = None
         self._verdicts: dict[tuple[TaskRef, str | None, str, _Checker], Verdict] = {}
 
     def of_all(
@@ -123,11 +123,12 @@ class Evaluation:
         return self._verdicts[key]
 
     def _checker(self, schema: Mapping[str, object]) -> _Checker:
-        """The checker of a schema, however many tasks have an equal one."""
-        if id(schema) not in self._by_id:
+        """The checker of a schema, however many tasks have an equal one. Those of an entry, which
+        share it, follow each other."""
+        if self._last is None or self._last[0] is not schema:
             checker = self._checkers.setdefault(digest(schema), _Checker(schema))
-            self._by_id[id(schema)] = schema, checker
-        return self._by_id[id(schema)][1]
+            self._last = schema, checker
+        return self._last[1]
 
 
 _WORDS = (b"expect", b"\\", b"\0")

@@ -118,10 +118,10 @@ def at_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -
         return list(findings)
     groups: dict[object, list[Finding]] = {}
     sizes = Counter(origin.generated.entry for origin in origins.values())
-    for finding in findings:
+    for number, finding in enumerate(findings):
         moved = at_entry(finding, origins.get(finding.task or ""))
         if moved is finding:
-            groups[id(finding)] = [finding]
+            groups[number] = [finding]
             continue
         facts = tuple(sorted(moved.facts.items()))
         alike = (moved.code, moved.severity, moved.case, facts, moved.path)

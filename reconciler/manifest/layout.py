@@ -240,8 +240,7 @@ class _Layout:
         if self._flow:
             return self._flow_indent()
         found = following
-        open_still = set(map(id, self._levels))
-        ended = [level for level in self._before if id(level) not in open_still]
+        ended = [old for old in self._before if not any(old is level for level in self._levels)]
         if self._last is not None and self._last.kind in _BEFORE_A_NODE and self._before:
             ended.append(Level(self._before[-1].was + 1, self._before[-1].now + STEP))
         for level in ended:

@@ -21,7 +21,7 @@ from reconciler.model.typed_json import encode_json
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Effect, HoldReason, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
-from reconciler.plan.predecessors import Absence, Predecessor, Predecessors
+from reconciler.plan.predecessors import Absence, Predecessor, Predecessors, waiting_key
 from reconciler.plan.progress import Rollouts, Series, Standing, TaskProgress
 from reconciler.plan.rollout import Member, held
 from reconciler.state.attempt import Attempt
@@ -89,12 +89,12 @@ class HoldRules:
         """Holds tasks until all tasks that their `after` names are done."""
         waiting = [task for task in tasks if task.after]
         predecessors = Predecessors(self._desired if waiting else (), self._state, self._recurring)
-        why: dict[int, tuple[HoldReason, tuple[TaskRef, ...]]] = {}
+        why: dict[object, tuple[HoldReason, tuple[TaskRef, ...]]] = {}
         for task in waiting:
-            named = predecessors.of(task)
-            if id(named) not in why:
-                why[id(named)] = self._unfinished(named)
-            reason, refs = why[id(named)]
+            same = waiting_key(task)
+            if same not in why:
+                why[same] = self._unfinished(predecessors.of(task))
+            reason, refs = why[same]
             if refs:
                 yield task.ref, self._held(task, reason, refs)
 
@@ -124,20 +124,23 @@ class HoldRules:
 
     def _with_stopped(self, found: dict[TaskRef, PlannedTask]) -> dict[TaskRef, PlannedTask]:
         """The held tasks; those whose `after` names one that has stopped have stopped as well."""
-        waiting = {ref: task for ref, task in found.items() if task.reason is Reason.AFTER}
+        waiting = {
+            ref: (task.desired, task.waits_for)
+            for ref, task in found.items()
+            if task.reason is Reason.AFTER and task.desired is not None
+        }
         while True:
-            names = {id(task.waits_for): task.waits_for for task in waiting.values()}
+            names = {waiting_key(task): refs for task, refs in waiting.values()}
             over = {
                 same: tuple(ref for ref in refs if _has_stopped(found.get(ref)))
                 for same, refs in names.items()
             }
-            more = {r: over[id(t.waits_for)] for r, t in waiting.items() if over[id(t.waits_for)]}
+            more = {ref: task for ref, (task, _) in waiting.items() if over[waiting_key(task)]}
             if not more:
                 return found
-            for ref, ahead in more.items():
-                task = waiting.pop(ref)
-                if task.desired is not None:
-                    found[ref] = self._held(task.desired, Reason.STOPPED, ahead)
+            for ref, task in more.items():
+                del waiting[ref]
+                found[ref] = self._held(task, Reason.STOPPED, over[waiting_key(task)])
 
     def _rolled_out(
         self, missing: Mapping[TaskRef, DesiredTask], by_others: Mapping[TaskRef, PlannedTask]

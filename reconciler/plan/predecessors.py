@@ -27,6 +27,12 @@ class Followed(NamedTuple):
     expect: Expectation | None
 
 
+def waiting_key(task: DesiredTask) -> tuple[str, tuple[str, ...], str | None]:
+    """What is the same for tasks that wait for the same ones."""
+    period = task.generated.period if task.generated is not None else None
+    return task.ref.org_name, task.after, period
+
+
 Predecessor = DesiredTask | Record | Attempt | Absence
 
 
@@ -71,8 +77,7 @@ class Predecessors:
     def of(self, task: DesiredTask) -> dict[TaskRef, Predecessor]:
         """The tasks that must be done before this one is created, by key. Tasks that wait for the
         same names share one value: an entry that waits for another would take its square."""
-        period = task.generated.period if task.generated is not None else None
-        same = (task.ref.org_name, task.after, period)
+        same = waiting_key(task)
         if same not in self._found:
             named = (pair for name in task.after for pair in self._named(task, name))
             self._found[same] = dict(named)

@@ -11,7 +11,7 @@ from reconciler.model.task_state import Progress, TaskState
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.periods import is_earlier
 from reconciler.plan.plan import Action, PlannedTask
-from reconciler.plan.predecessors import Predecessors
+from reconciler.plan.predecessors import Predecessors, waiting_key
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
@@ -213,7 +213,7 @@ def records_to_check(
     waiting = [task for task in desired if task.ref in missing]
     records: list[Record | None] = []
     predecessors = predecessors or Predecessors(desired, state)
-    named = {id(group): group for group in (predecessors.of(t) for t in waiting if t.after)}
+    named = {waiting_key(task): predecessors.of(task) for task in waiting if task.after}
     for other in (other for group in named.values() for other in group.values()):
         if isinstance(other, DesiredTask):
             records.append(_unsure(other, state))

@@ -74,11 +74,11 @@ def http_date(text: str) -> datetime | None:
 def causes(exc: BaseException) -> Iterator[BaseException]:
     """The exception and all its causes, including those wrapped by requests and urllib3."""
     queue: list[object] = [exc]
-    seen: set[int] = set()
+    seen: set[BaseException] = set()
     while queue:
         cause = queue.pop(0)
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
+        if isinstance(cause, BaseException) and cause not in seen:
+            seen.add(cause)
             yield cause
             queue += [getattr(cause, "reason", None), getattr(cause, "original_error", None)]
             queue += [*cause.args, cause.__cause__, cause.__context__]

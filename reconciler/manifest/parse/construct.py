@@ -76,7 +76,7 @@ class Construction:
         self._expansion = limits.ALIAS_VALUES
         self._stack: list[Frame] = []
         self._anchors: dict[str, object] = {}
-        self._sizes: dict[int, tuple[int, int]] = {}
+        self._sizes: dict[str, tuple[int, int]] = {}
         self._known: dict[str, scalars.Scalar] = {}
         self._duplicates: list[tuple[dict[str, object], str]] = []
 
@@ -178,6 +178,7 @@ class Construction:
 
     def _anchor(self, event: Any, value: object) -> None:
         self._anchors[event.anchor] = value
+        self._sizes.pop(event.anchor, None)
 
     @cached_property
     def _text(self) -> str:
@@ -204,30 +205,15 @@ class Construction:
         inside = [*self._stack[1:], frame]
         if any(value is (f.items if f.mapping is None else f.mapping) for f in inside):
             self._refuse(event, frame, Code.INVALID_ALIAS, "recursive", {"alias": name})
-        size, height = self._measure(value)
+        if name not in self._sizes:
+            self._sizes[name] = _measure(value)
+        size, height = self._sizes[name]
         self._expansion -= size
         if self._expansion < 0:
             self._refuse(event, frame, Code.EXCESSIVE_ALIASES)
         if len(self._stack) + height > limits.YAML_DEPTH:
             self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": limits.YAML_DEPTH})
         return value
-
-    def _measure(self, value: object) -> tuple[int, int]:
-        """The number of nodes and characters of an aliased value, and its depth."""
-        if isinstance(value, str):
-            return 1 + len(value), 0
-        if not isinstance(value, dict | list):
-            return 1, 0
-        known = self._sizes.get(id(value))
-        if known is None:
-            size, height = 1, 0
-            for name in value if isinstance(value, dict) else ():
-                size += 1 + len(name)
-            for child in value.values() if isinstance(value, dict) else value:
-                child_size, child_height = self._measure(child)
-                size, height = size + child_size, max(height, child_height)
-            known = self._sizes[id(value)] = (size, height + 1)
-        return known
 
     def _key(self, event: Any, key: str, frame: Frame) -> str:
         """Records the position of a key; returns another name for a duplicate, so that the first
@@ -310,3 +296,19 @@ class Construction:
 
 def _position(mark: Any) -> Position:
     return mark.line + 1, mark.column + 1
+
+
+def _measure(value: object) -> tuple[int, int]:
+    """The number of nodes and characters of an aliased value, and its depth. It takes as long as
+    what is in it; that of aliases inside has been subtracted from `limits.ALIAS_VALUES`."""
+    if isinstance(value, str):
+        return 1 + len(value), 0
+    if not isinstance(value, dict | list):
+        return 1, 0
+    size, height = 1, 0
+    for name in value if isinstance(value, dict) else ():
+        size += 1 + len(name)
+    for child in value.values() if isinstance(value, dict) else value:
+        child_size, child_height = _measure(child)
+        size, height = size + child_size, max(height, child_height)
+    return size, height + 1

@@ -290,16 +290,16 @@ def _grouped(
             settings = [] if is_many else [_common(inputs), inputs.get("message")]
             key = digest([*item.similarity_key(), item.unattended, *settings])
             alike.setdefault(key, []).append(item)
-    group_of: dict[int, TaskGroup] = {}
+    group_of: dict[TaskRef, TaskGroup] = {}
     for tasks in alike.values():
         first = tasks[0].task
         is_listed = first.action is Action.UNCHANGED or first.look_alike is not None
         least = 2 if is_listed else SIMILAR
         is_table = has_many and first.action is Action.CREATE and len(tasks) >= least
         for group in [tasks] if len(tasks) >= least else [[task] for task in tasks]:
-            group_of |= dict.fromkeys(map(id, group), TaskGroup(_with_all_ids(group), is_table))
-    grouped = (group_of[id(item)] if isinstance(item, PlannedView) else item for item in items)
-    return list({id(item): item for item in grouped}.values())
+            group_of[group[0].ref] = TaskGroup(_with_all_ids(group), is_table)
+    places = (group_of.get(i.ref) if isinstance(i, PlannedView) else i for i in items)
+    return [item for item in places if item is not None]
 
 
 def _common(inputs: Inputs) -> dict[str, object]:
