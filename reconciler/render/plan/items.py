@@ -97,8 +97,8 @@ class TaskGroup(Value, frozen=True):
 
 
 class EntryView(Value, frozen=True):
-    """`tasks` are those that are shown, the most urgent first; `counts` has all tasks of the entry
-    by action."""
+    """`tasks` are those that are shown, by action, period and position; `counts` has all tasks of
+    the entry by action."""
 
     ref: TaskRef
     tasks: tuple[PlannedView, ...]
