@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.shell import shell_word
 from tests.support.action_runner import Runner, Step
 from tests.support.embedded_client import lose_tasks
 from tests.support.live_tasks import LONGER, LiveTasks
-from tests.support.run_workflow import fields_of, start
+from tests.support.run_workflow import fields_of, start, workflow
 from tests.support.sandbox import TOKEN
 
 CONFIG = 'run-workflow = "taskctl-run.yml"\nstate = "git:origin"\n'
@@ -28,6 +29,7 @@ class Team:
         env = {"TASKCTL_BACKEND": place.url, "GITHUB_SERVER_URL": "https://github.com"}
         self.runner = Runner(tmp_path / "runner", place.folder, pull_request=None, env=env)
         self.printed: dict[str, None] = {}
+        self.pasted: set[str] = set()
 
     def colleague(self, *words: str, code: int | None = None) -> str:
         """What a command says to her, on a terminal and in a comment."""
@@ -53,13 +55,22 @@ class Team:
         self.printed |= dict.fromkeys(LINE.findall(said))
         return said
 
-    def paste(self, command: str, code: int = 0, **fields: str) -> tuple[Step, Step]:
-        """The jobs of the only line that was printed for a command; the second ends with `code`."""
+    def paste(
+        self, command: str, code: int = 0, instead: str = "", **fields: str
+    ) -> tuple[Step, Step]:
+        """The jobs of the only line that was printed for a command; the second ends with `code`.
+        `instead`: what a person writes for the last of the `fields`."""
         (line,) = (
             line
             for line in self.printed
             if fields_of(line)["command"] == command and fields.items() <= fields_of(line).items()
         )
+        if instead:
+            name = list(fields)[-1]
+            line = line.replace(
+                shell_word(f"{name}={fields[name]}"), shell_word(f"{name}={instead}")
+            )
+        self.pasted.add(command)
         shown, ran = start(self.runner, line)
         assert shown.code == 0, shown.said
         assert ran is not None, shown.said
@@ -98,46 +109,93 @@ def task_id(place: LiveTasks, key: str) -> str:
 
 
 def test_everything_that_a_month_prints_can_be_run(team: Team) -> None:
-    place = team.place
-    place.write({"one": "finishing"}, isShared=True)
+    for week in (begin, answer, correct, edit, start_again, clean_up):
+        week(team)
+    options = workflow()["on"]["workflow_dispatch"]["inputs"]["command"]["options"]
+    assert sorted(team.pasted) == sorted(options)
+
+
+def begin(team: Team) -> None:
+    """The state was lost: a key gets its task back, one gets one of two, and one had none."""
+    place, api = team.place, replace(team.place.api, token=TOKEN)
+    ids = [api.create(f"finishing {name}") for name in ("found", "twice", "twice")]
+    place.write({n: f"finishing {n}" for n in ("found", "twice", "new")}, isShared=True)
+    team.ci("plan")
+    _, ran = team.paste("adopt")
+    assert "1 adopted" in ran.summary
+    team.ci("plan")
+    _, ran = team.paste("resolve", id="TASK_ID", instead=ids[2])
+    assert "acme/twice: resolved" in ran.said
+    team.ci("plan")
+    _, ran = team.paste("not-created")
+    assert "acme/new: notCreated" in ran.said
     team.colleague("apply", "--yes", code=1)
     _, ran = team.paste("apply")
     assert "1 created" in ran.summary
-    place.apply({"one": "finishing", "two": "approving"}, isShared=True)
-    place.finish(one="done", two="waiting")
+
+
+def answer(team: Team) -> None:
+    place = team.place
+    place.apply({"one": "finishing", "two": "approving", "three": "approving it"}, isShared=True)
+    place.time.advance(LONGER)
     team.colleague("status")
     team.paste("approve", tasks="acme/two")
-    place.finish(one="done", two="done")
-    place.write({"one": "finishing well", "two": "approving"}, isShared=True)
+    team.ci("wait", "three", "--stop-on", "waiting")
+    team.paste("reject", tasks="acme/three", text="TEXT", instead="No.")
+    found = place.statuses()
+    assert (found["two"], found["three"]) == ("done", "done")
+
+
+def correct(team: Team) -> None:
+    """The second answer has the data that is expected."""
+    place, block = team.place, 'JSON: ```json {"n": 1} ```'
+    expected = {"isShared": True, "expect": {"data": {"required": ["n"]}}}
+    place.apply({"data": "answering in JSON"}, **expected)
+    place.finish(**{**place.statuses(), "data": "unmet"})
+    team.ci("results", "data")
+    (line,) = team.printed
+    team.paste("say", instead=block, text=fields_of(line)["text"])
+    place.finish(**{**place.statuses(), "data": "done"})
+
+
+def edit(team: Team) -> None:
+    place = team.place
+    place.write({"one": "finishing well"}, isShared=True)
     team.colleague("plan", code=0)
     _, ran = team.paste("accept")
     assert "acme/one: accepted" in ran.said
-    place.write({"one": "finishing again", "two": "approving"}, isShared=True)
+    place.write({"one": "finishing again"}, isShared=True)
     before = task_id(place, "one")
     team.colleague("plan", "--target", "one")
     team.paste("replace", tasks="acme/one")
     assert task_id(place, "one") != before
-    place.write({"one": "finishing again", "two": "approving"}, isShared=True, name="Jobs")
-    team.ci("plan")
+    place.write({"one": "finishing again"}, isShared=True, name="Jobs")
+    team.ci("plan", "--target", "one")
     _, ran = team.paste("update")
-    assert "2 updated" in ran.summary
-    place.write({"one": "finishing again", "two": "approving", "three": "failing"}, isShared=True)
-    place.run("apply", "--yes")
+    assert "1 updated" in ran.summary
+
+
+def start_again(team: Team) -> None:
+    place = team.place
+    place.apply({"one": "finishing again", "four": "failing"}, isShared=True, name="Jobs")
     place.time.advance(LONGER)
-    failed = task_id(place, "three")
-    team.ci("plan", "--retry", "three")
-    _, ran = team.paste("retry", code=1)  # its agent fails again
-    assert task_id(place, "three") != failed
+    failed = task_id(place, "four")
+    team.ci("plan", "--retry", "four")
+    team.paste("retry", code=1)  # its agent fails again
+    assert task_id(place, "four") != failed
     forget(place, "one")
     team.ci("plan")
     _, ran = team.paste("recreate", tasks="acme/one")
     assert "1 created" in ran.summary
-    replace(place.api, token=TOKEN).create("finishing early")
-    place.write({"early": "finishing early"}, isShared=True)
-    team.ci("plan", "--target", "early")
-    assert {fields_of(line)["command"] for line in team.printed} == {"adopt", "not-created"}
-    _, ran = team.paste("not-created")
-    assert "acme/early: notCreated" in ran.said
+
+
+def clean_up(team: Team) -> None:
+    place = team.place
+    place.apply({"five": "endless"}, isShared=True)
+    place.write({}, isShared=True)
+    team.ci("plan")
+    team.paste("cancel", tasks="acme/five")
+    assert place.statuses()["five"] == "cancelled"
 
 
 def test_what_no_machine_user_is_needed_for_stays_as_it_is(team: Team) -> None:
