@@ -87,7 +87,7 @@ class Action:
     def _request(self) -> Requested:
         """What a person requests; its plan is what `preview` shows, and what is then applied."""
         found = Requested.of(self._github.event(), self._env)
-        if self._is_preview and (found.has_plan or found.command == "accept"):
+        if self._is_preview and found.preview_words:
             self._command = "plan"
         elif found.has_plan:
             self._command = "apply"
@@ -229,15 +229,10 @@ class Action:
             made += ["--expect-plan", given("INPUT_EXPECT_PLAN", "")]
         made += shlex.split(given("INPUT_ARGS", ""))
         if self._requested is not None:
-            made += self._requested_options(self._requested)
+            is_plan = self._command == "plan"
+            asked = self._requested
+            made += asked.preview_words[1:] if is_plan else asked.apply_words
         return [*made, "--", *self._paths]
-
-    def _requested_options(self, requested: Requested) -> list[str]:
-        if not requested.has_plan:
-            return ["--fail-on=none", *(f"--target={name}" for name in requested.tasks)]
-        if self._command == "plan":
-            return ["--fail-on=none", *requested.plan_words]
-        return ["--lock-timeout=10m", *requested.apply_words]
 
     def _environment(self) -> dict[str, str]:
         """Without the inputs, which include a GitHub token."""

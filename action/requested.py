@@ -89,6 +89,8 @@ class Requested:
             raise InputError(f"the input id is required for {command}")
         if command in ("reject", "say") and not self.text.strip():
             raise InputError(f"the input text is required for {command}")
+        if self.text == "TEXT" or self.id == "TASK_ID":
+            raise InputError("replace TEXT and TASK_ID in the printed command")
         if self.id and not _ID.fullmatch(self.id):
             raise InputError("the input id is invalid")
         if self.max_creates and not _NUMBER.fullmatch(self.max_creates):
@@ -121,14 +123,24 @@ class Requested:
         return self.command in OPTIONS
 
     @property
-    def plan_words(self) -> list[str]:
-        """The options of its plan, which are those of the apply."""
-        return [*self._options(), *(["--wait"] if self.command in WAITS else [])]
+    def preview_words(self) -> list[str]:
+        """The command line of `taskctl` that shows what it will do; empty if there is none."""
+        if self.has_plan:
+            return ["plan", "--fail-on=none", *self._plan_words]
+        if self.command != "accept":
+            return []
+        return ["plan", "--fail-on=none", *(f"--target={name}" for name in self.tasks)]
 
     @property
     def apply_words(self) -> list[str]:
         """The options of its apply."""
-        return [*self.plan_words, *(["--timeout=5h"] if self.command in WAITS else [])]
+        wait = ["--timeout=5h"] if self.command in WAITS else []
+        return ["--lock-timeout=10m", *self._plan_words, *wait]
+
+    @property
+    def _plan_words(self) -> list[str]:
+        """The options of both."""
+        return [*self._options(), *(["--wait"] if self.command in WAITS else [])]
 
     def _options(self) -> Iterator[str]:
         """Each task is the argument of its option, and limits the run to it."""
@@ -147,7 +159,7 @@ class Requested:
     def words(self) -> list[str]:
         """The command line of `taskctl`."""
         if self.has_plan:
-            return ["apply", "--yes", "--lock-timeout=10m", *self.apply_words]
+            return ["apply", "--yes", *self.apply_words]
         return self.answer_words(*self.tasks) if self.command in ANSWERS else self.state_words
 
     @property

@@ -1,15 +1,20 @@
-"""Runs the command that a person requests with the variables of a GitLab pipeline: TASKCTL_COMMAND,
-TASKCTL_TASKS, TASKCTL_ID, TASKCTL_TEXT and TASKCTL_MAX_CREATES.
+"""Runs the command that a person requests with the inputs of a GitLab pipeline, which are in
+RUN_COMMAND, RUN_TASKS, RUN_ID, RUN_TEXT and RUN_MAX_CREATES.
 
-They are data: none is an option, a PATH or part of a script. Runs isolated (`python3 -I`).
+    python3 -I script/run_requested.py [--preview FILE]
+
+A preview shows the plan, whose digest goes to FILE as PLAN_DIGEST, or what is to be sent. Then
+exactly that plan is applied. The inputs are data: none is an option, a PATH or part of a script.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,33 +23,59 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "action"))
 from requested import ANSWERS, InputError, Requested
 
 NAMES = ("command", "tasks", "id", "text", "max-creates")
+BOT = re.compile(r"(project|group)_\d+_bot|service_account_")
 
 
-def main(env: Mapping[str, str]) -> int:
+def main(arguments: list[str], env: Mapping[str, str]) -> int:
     """The exit code."""
-    given = {name: env.get(f"TASKCTL_{name.upper().replace('-', '_')}", "") for name in NAMES}
-    inner = {name: value for name, value in env.items() if name != "TASKCTL_MAX_CREATES"}
+    given = {name: env.get(f"RUN_{name.upper().replace('-', '_')}", "") for name in NAMES}
     try:
+        if BOT.match(env.get("GITLAB_USER_LOGIN", "")):
+            raise InputError("only a person may start this job, not a bot")
         requested = Requested.of_inputs(given)
         for name in requested.recorded:
-            _check_recorded(name, inner)
+            _check_recorded(name)
+        if arguments:
+            return _preview(requested, Path(arguments[-1]), env)
+        digest = env.get("PLAN_DIGEST", "")
+        if requested.has_plan and not digest:
+            raise InputError("the job show has no plan")
     except InputError as problem:
-        print(str(problem).replace("the input ", "the variable for "), file=sys.stderr)
+        print(problem, file=sys.stderr)
         return 1
     text = requested.text if requested.command == "say" else ""
     quiet = ["-q"] if requested.command in ANSWERS else []  # keeps what agents wrote out of the log
-    words = ["taskctl", *quiet, *requested.words]
-    return subprocess.run(words, env=inner, input=text.encode(), check=False).returncode
+    expected = [f"--expect-plan={digest}"] if requested.has_plan else []
+    words = ["taskctl", *quiet, *requested.words, *expected]
+    return subprocess.run(words, input=text.encode(), check=False).returncode
 
 
-def _check_recorded(name: str, env: Mapping[str, str]) -> None:
+def _preview(requested: Requested, path: Path, env: Mapping[str, str]) -> int:
+    """Shows what the command will do. Writes the digest of its plan, or nothing, to `path`."""
+    print(" ".join([requested.command, *requested.tasks, requested.id]).strip(), flush=True)
+    path.touch()
+    if requested.text:
+        is_shown = env.get("RUN_SHOW_TEXT") == "true"
+        print(requested.text if is_shown else f"({len(requested.text):,} characters of text)")
+    if not requested.preview_words:
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "plan.json")
+        words = ["taskctl", *requested.preview_words, f"--report=json={report}"]
+        code = subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
+        if not code:
+            path.write_text(f"PLAN_DIGEST={json.loads(report.read_text())['digest']}\n")
+    return code
+
+
+def _check_recorded(name: str) -> None:
     """InputError unless it names a recorded task: a file would select more of them."""
     command = ["taskctl", "state", "list", "--format=json", "--", name]
-    listed = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=False)
+    listed = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     tasks = json.loads(listed.stdout)["tasks"] if not listed.returncode else ()
     if name not in [f"{task['orgName']}/{task['key']}" for task in tasks]:
         raise InputError(f"no task in the state has the key {name}")
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from reconciler.app.ci import ci_system
 from reconciler.app.context import Context
@@ -24,6 +23,7 @@ from reconciler.state.model import Record
 from reconciler.system.git import project_of, run_git
 
 GITLAB = ".gitlab-ci.yml"
+QUOTE = "'"
 _ANSWERS = ("approve", "reject", "say", "cancel")
 _COMMANDS = tuple(f"taskctl {c}" for c in ("apply", "state accept", "state resolve", *_ANSWERS))
 _MODES = {name: name for name in ("update", "replace", "retry", "adopt")} | {
@@ -138,21 +138,18 @@ class RunWorkflow:
         return settings.applies_as(creator) or not is_known
 
     def _started(self, workflow: str, fields: Mapping[str, str]) -> list[str]:
-        """The command, or on GitLab the address of the page, that starts the workflow."""
+        """The command that starts the workflow."""
         if workflow == GITLAB:
-            return [self._pipeline(fields)]
+            words = ["glab", "ci", "run", "-R", f"https://{self._project or 'HOST/PROJECT'}"]
+            words += ["-b", os.environ.get("CI_DEFAULT_BRANCH") or self._branch]
+            for name, value in fields.items():  # whose text becomes part of a quoted YAML string
+                words += ["-i", f"{name}:{value.replace(QUOTE, QUOTE * 2)}"]
+            return [" ".join(map(shell_word, words))]
         words = ["gh", "workflow", "run", workflow]
         words += ["-R", self._project] if self._project else []
         for name, value in fields.items():
             words += ["-f", f"{name}={value}"]
         return [" ".join(map(shell_word, words))]
-
-    def _pipeline(self, fields: Mapping[str, str]) -> str:
-        names = {name: f"TASKCTL_{name.upper().replace('-', '_')}" for name in fields}
-        variables = {f"var[{names[name]}]": value for name, value in fields.items()}
-        query = {"ref": os.environ.get("CI_DEFAULT_BRANCH") or self._branch, **variables}
-        text = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
-        return f"https://{self._project or 'HOST/PROJECT'}/-/pipelines/new?{text}"
 
     @cached_property
     def _project(self) -> str:

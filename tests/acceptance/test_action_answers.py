@@ -86,6 +86,8 @@ def test_a_task_is_cancelled(runner: Runner) -> None:
         (request("approve", id="odd"), "TC820"),
         (request("reject", id="odd"), "the input text is required"),
         (request("say", text=" "), "the input text is required"),
+        (request("say", text="TEXT"), "replace TEXT"),
+        (request("resolve", id="TASK_ID"), "replace TEXT and TASK_ID"),
         (request("say", id="odd", text="x"), "the input id must be empty for say"),
         (request("cancel", **{"max-creates": "3"}), "must be empty for cancel"),
         (request("apply", "--adopt"), "the input tasks must be"),

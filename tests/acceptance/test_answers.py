@@ -8,10 +8,8 @@ import re
 import stat
 import subprocess
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from ruamel.yaml import YAML
 
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import ServiceResponse
@@ -19,6 +17,7 @@ from reconciler.system.git import project_of
 from tests.support.action_runner import Runner
 from tests.support.doc_blocks import ROOT, environment, shell
 from tests.support.live_tasks import LiveTasks
+from tests.support.run_workflow import RejectedInputError, gitlab_inputs, gitlab_jobs
 from tests.support.sandbox import TOKEN
 
 CI = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "CI_PROJECT_URL", "CI_DEFAULT_BRANCH")
@@ -204,54 +203,96 @@ def test_a_task_that_the_workflows_user_did_not_create_needs_its_creator(
             assert "set `run-workflow`" not in text
 
 
-def test_gitlab_has_a_page_for_it(colleague: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gitlab_has_a_pipeline_for_it(
+    colleague: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure(colleague, 'run-workflow = ".gitlab-ci.yml"\n')
     request = colleague.request("asks")
-    line = next(row for row in colleague.run("status")[1].splitlines() if "/-/pipelines" in row)
-    parts = urlsplit(line.strip())
-    assert (parts.netloc, parts.path) == ("github.example", "/acme/infra/-/pipelines/new")
-    assert parse_qs(parts.query) == {
-        "ref": ["main"],
-        "var[TASKCTL_COMMAND]": ["approve"],
-        "var[TASKCTL_TASKS]": ["acme/asks"],
-        "var[TASKCTL_ID]": [request],
-    }
-    assert "acme%2Fasks" in parts.query
+    rows = colleague.run("status")[1].splitlines()
+    line = next(row.strip() for row in rows if "glab ci run" in row)
+    assert "-R https://github.example/acme/infra -b main -i " in line
+    assert gitlab_inputs(line) == {"command": "approve", "tasks": "acme/asks", "id": request}
+    _, _, err = colleague.run("say", "asks", "It's on", "-y")
+    line = [row.strip() for row in err.splitlines() if "glab ci run" in row][-1]
+    jobs = gitlab_jobs(**gitlab_inputs(line))
+    assert jobs[".requested"]["variables"]["RUN_TEXT"]["value"] == "It's on"
     monkeypatch.setenv("CI_PROJECT_URL", "https://gitlab.example:8443/group/sub/project")
     monkeypatch.setenv("CI_DEFAULT_BRANCH", "trunk & x")
     shown = colleague.run("status")[1]
-    assert "/project/-/pipelines/new?ref=trunk%20%26%20x&var" in shown
+    assert "-R https://gitlab.example:8443/group/sub/project -b 'trunk & x' -i" in shown
 
 
-def test_the_job_of_gitlab_runs_one_command(asked: LiveTasks, tmp_path: Path) -> None:
-    """Never for all tasks below a path, and never a request that its author did not see."""
-    text = (ROOT / "examples/ci/gitlab-ci.yml").read_text(encoding="utf-8")
-    script = YAML(typ="safe", pure=True).load(text)["run"]["script"][-1]
-    script = script.replace("/opt/taskctl", str(ROOT))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("command", "other"),
+        ("tasks", "a'\nscript: [x]"),
+        ("tasks", "a'"),
+        ("id", "a b"),
+        ("text", "it's"),
+        ("text", "a\nb"),
+        ("text", "a'''b"),
+        ("max-creates", "1x"),
+        ("max-creates", "1\n"),
+        ("args", "x"),
+    ],
+)
+def test_no_input_of_gitlab_changes_the_pipeline(name: str, value: str) -> None:
+    """GitLab inserts it into the text of the file."""
+    with pytest.raises(RejectedInputError):
+        gitlab_jobs(**{"command": "say", name: value})
+
+
+def test_the_jobs_of_gitlab_run_one_command(asked: LiveTasks, tmp_path: Path) -> None:
+    """Never for all tasks below a path, never a request that its author did not see, and exactly
+    the plan that was shown."""
     env = environment(tmp_path, TASKCTL_BACKEND=asked.url, PULUMI_ACCESS_TOKEN=TOKEN)
+    said = ""
 
-    def ask(command: str, tasks: str, **variables: str) -> int:
-        given = {"command": command, "tasks": tasks, **variables}
-        named = {f"TASKCTL_{name.upper()}": value for name, value in given.items()}
-        return shell(script, asked.folder, {**env, **named}, "/bin/sh").returncode
+    def job(name: str, more: dict[str, str], **inputs: str) -> int:
+        nonlocal said
+        jobs = gitlab_jobs(**inputs)
+        values = jobs[".requested"]["variables"]
+        given = {n: v["value"] if isinstance(v, dict) else v for n, v in values.items()}
+        script = jobs[name]["script"][-1].replace("/opt/taskctl", str(ROOT))
+        ended = shell(script, asked.folder, {**env, **given, **more}, "/bin/sh")
+        said = ended.stdout + ended.stderr
+        return ended.returncode
+
+    def ask(
+        command: str, tasks: str = "", most: str = "", *, meanwhile: bool = False, **more: str
+    ) -> int:
+        inputs = {"command": command, "tasks": tasks, "max-creates": most, **more}
+        user = {"GITLAB_USER_LOGIN": "ana"}
+        if code := job("show", user, **inputs):
+            return code
+        shown = dict(re.findall("(.*)=(.*)", (asked.folder / "plan.env").read_text()))
+        if meanwhile:
+            asked.write({"asks": "approving", "new": "finishing anew"}, isShared=True)
+        return job("run", {**user, **shown}, **inputs)
 
     asked.apply({"asks": "approving", "also": "approving too"}, isShared=True)
     asked.finish(asks="waiting", also="waiting")
     request = asked.request("asks")
-    lines = "acme/asks\n/../../tasks"  # as a path, the directory of all tasks
-    for key in ("tasks/all.yaml", "*", "acme/*", "asks", "acme/none", "--force", "", lines):
+    for key in ("tasks/all.yaml", "*", "acme/*", "asks", "acme/none", "--force", ""):
         assert ask("cancel", key) == 1
     assert ask("accept", "tasks/all.yaml") == 1
     assert ask("say", "*", text="Go on.") == 1
     assert ask("approve", "tasks", id=request) == 1
     assert ask("approve", "acme/asks", id="odd") == 1
+    bot = {"GITLAB_USER_LOGIN": "project_7_bot_1a2b"}
+    inputs = {"command": "approve", "tasks": "acme/asks", "id": request}
+    assert [job(name, bot, **inputs) for name in ("show", "run")] == [1, 1]
     assert asked.statuses() == {"asks": "waiting", "also": "waiting"}
     assert ask("approve", "acme/asks", id=request) == 0
     asked.finish(asks="done", also="waiting")
     assert ask("cancel", "acme/also") == 0
     asked.write({"asks": "approving", "new": "finishing"}, isShared=True)
-    assert ask("apply", "acme/new", max_creates="0") == 1
-    assert ask("apply", "acme/new", max_creates="1") == 0
+    assert ask("apply", "acme/new", meanwhile=True) == 1
+    assert "[TC854]" in said
+    assert ask("apply", "acme/new", "0") == 1
+    assert job("run", {}, command="apply", tasks="acme/new") == 1  # without a plan
+    assert ask("apply", "acme/new", "1") == 0
 
 
 @pytest.mark.parametrize(

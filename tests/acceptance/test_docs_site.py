@@ -20,6 +20,7 @@ from tests.support.checkout import checkout, git
 from tests.support.doc_blocks import ROOT, blocks, environment, shell
 from tests.support.embedded_server import running_server
 from tests.support.git_server import bare_repository
+from tests.support.run_workflow import pipeline_of, with_inputs
 from tests.support.token_exchange import ID_TOKEN, token_exchange
 from tools.commands_page import commands_pages
 from tools.manifest_page import manifest_page
@@ -232,7 +233,7 @@ def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_
         trap = f"open({str(traps / name)!r}, 'w').close()\n"
         (tmp_path / "work" / f"{name}.py").write_text(trap)
     commit = git(source, "rev-parse", "HEAD").strip()
-    jobs = YAML(typ="safe", pure=True).load(text.replace("/opt/taskctl", str(target)))
+    jobs = pipeline_of(text.replace("/opt/taskctl", str(target)))
     script = "\n".join(jobs[".taskctl"]["before_script"]).replace("/usr/local", f"{tmp_path}/usr")
     env = environment(tmp_path, TASKCTL_REPOSITORY=str(source), TASKCTL_COMMIT=commit)
     (tmp_path / "usr").mkdir()
@@ -265,13 +266,17 @@ def test_no_page_installs_taskctl_from_a_package_index() -> None:
 
 
 @pytest.mark.tools
-def test_the_other_ci_files_are_valid() -> None:
+def test_the_other_ci_files_are_valid(tmp_path: Path) -> None:
+    header, pipeline = tmp_path / "header.yml", tmp_path / "pipeline.yml"
+    text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
+    header.write_text(text.partition("\n---\n")[0])
+    pipeline.write_text(with_inputs(text))
+    gitlab = ["--data-transform", "gitlab-ci"]
     for schema, path, more in (
         ("vendor.github-actions", "action.yml", []),
-        *(
-            ("vendor.gitlab-ci", f"examples/ci/{name}.yml", ["--data-transform", "gitlab-ci"])
-            for name in ("gitlab-ci", "gitlab-organizations")
-        ),
+        ("vendor.gitlab-ci", str(header), gitlab),
+        ("vendor.gitlab-ci", str(pipeline), gitlab),
+        ("vendor.gitlab-ci", "examples/ci/gitlab-organizations.yml", gitlab),
     ):
         ended = run("check-jsonschema", "--builtin-schema", schema, *more, path)
         assert ended.returncode == 0, ended.stdout
@@ -281,9 +286,10 @@ def test_the_other_ci_files_are_valid() -> None:
 def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
     """The scripts of all jobs in order, each in a new clone."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
-    jobs = YAML(typ="safe", pure=True).load(text.replace("/opt/taskctl", str(ROOT)))
+    jobs = pipeline_of(text.replace("/opt/taskctl", str(ROOT)))
+    extended = {"validate": ".taskctl", "show": ".requested", "run": ".requested"}
     for name in jobs["stages"]:
-        assert jobs[name]["extends"] == (".taskctl" if name == "validate" else ".token")
+        assert jobs[name]["extends"] == extended.get(name, ".token")
     assert jobs[".token"]["id_tokens"]["PULUMI_ID_TOKEN"] == {"aud": "urn:pulumi:org:acme"}
     with token_exchange(tmp_path / "cloud.db") as (url, _):
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ID_TOKEN=ID_TOKEN)
@@ -291,7 +297,7 @@ def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
         shell("taskctl state init", clone, {**env, "PULUMI_ACCESS_TOKEN": "any"})
         kept: dict[str, bytes] = {}
         said = {}
-        for name in (name for name in jobs["stages"] if name != "run"):
+        for name in (name for name in jobs["stages"] if name not in ("show", "run")):
             if name == "apply":
                 clone = cloned(tmp_path, MANIFEST)
                 for path, data in kept.items():

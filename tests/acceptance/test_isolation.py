@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from tests.support.action_runner import Runner, quick_python
 from tests.support.checkout import ROOT, checkout, git
 from tests.support.doc_blocks import environment, shell
 from tests.support.fault_server import FaultServer, Habits
+from tests.support.run_workflow import pipeline_of
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
 MODULES = ("sitecustomize", "usercustomize", "click", "json", "subprocess", "pip", "venv")
@@ -128,7 +128,7 @@ def test_gitlab_jobs_run_nothing_of_the_checkout(
     """The image is one whose programs are in DIRECTORY/usr/bin, too."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
     text = text.replace("/opt/taskctl", f"{tmp_path}/opt").replace("/usr/local", f"{tmp_path}/usr")
-    jobs = YAML(typ="safe", pure=True).load(text)
+    jobs = pipeline_of(text)
     (tmp_path / "usr").mkdir()
     quick_python(tmp_path / "usr" / "bin")
     commit = git(action, "rev-parse", "HEAD").strip()

@@ -1,8 +1,11 @@
-"""Runs a printed `gh workflow run` line as GitHub does: with the workflow of the examples."""
+"""Runs a printed `gh workflow run` or `glab ci run` line as GitHub and GitLab do: with the files of
+the examples."""
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -11,6 +14,7 @@ from tests.support.action_runner import Runner, Step
 from tests.support.doc_blocks import ROOT
 
 PATH = ROOT / "examples" / "ci" / "github-run.yml"
+GITLAB = ROOT / "examples" / "ci" / "gitlab-ci.yml"
 
 
 def workflow() -> dict[str, Any]:
@@ -47,3 +51,44 @@ def _step(job: str) -> dict[str, str]:
     given: dict[str, str] = step["with"]
     assert given["command"] == "run"
     return given
+
+
+class RejectedInputError(Exception):
+    """GitLab starts no pipeline."""
+
+
+def gitlab_jobs(**inputs: str) -> dict[str, Any]:
+    """The pipeline with these inputs, which GitLab inserts into the text of the file.
+    RejectedInputError."""
+    return pipeline_of(GITLAB.read_text(encoding="utf-8"), inputs)
+
+
+def pipeline_of(text: str, inputs: Mapping[str, str] = {}) -> dict[str, Any]:
+    jobs: dict[str, Any] = YAML(typ="safe", pure=True).load(with_inputs(text, inputs))
+    return jobs
+
+
+def with_inputs(text: str, inputs: Mapping[str, str] = {}) -> str:
+    """The file without its header."""
+    header, _, content = text.partition("\n---\n")
+    declared = YAML(typ="safe", pure=True).load(header)["spec"]["inputs"]
+    if not inputs.keys() <= declared.keys():
+        raise RejectedInputError(inputs)
+
+    def value(found: re.Match[str]) -> str:
+        about = declared[found[1]]
+        given = inputs.get(found[1], about["default"])
+        pattern = about.get("regex", "").replace("$", r"\Z")
+        if given not in about.get("options", [given]) or not re.search(pattern, given):
+            raise RejectedInputError(given)
+        return str(given)
+
+    return re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", value, content)
+
+
+def gitlab_inputs(line: str) -> dict[str, str]:
+    """The inputs that a line gives to the pipeline."""
+    words = shlex.split(line)
+    assert words[:3] == ["glab", "ci", "run"], line
+    assert (words[3], words[5], set(words[7::2])) == ("-R", "-b", {"-i"}), line
+    return dict(word.split(":", 1) for word in words[8::2])
