@@ -275,6 +275,15 @@ def test_a_server_that_ignores_conditions_is_detected(monkeypatch: pytest.Monkey
         open_engine(f"s3://states/x?endpoint={endpoint}", os.environ).probe()
 
 
+def test_an_endpoint_of_azure_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("obstore.store.AzureStore", lambda *_, config, **more: asked.append(config))
+    for end in ("", "?endpoint=https://blobs.example"):
+        open_engine(f"az://team/states/x{end}", os.environ)
+    named = {"account_name": "team", "endpoint": "https://blobs.example"}
+    assert asked == [{"account_name": "team"}, named]
+
+
 def test_no_address_with_a_password_is_accepted_or_shown() -> None:
     with pytest.raises(Denied) as caught:
         open_engine("postgresql://me:hunter2@127.0.0.1/db", os.environ)

@@ -20,6 +20,7 @@ from reconciler.state.model import Aged, Closed
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import failed, in_words, summary
 from tests.support.plan_values import (
+    NOW,
     ago,
     attempt,
     desired,
@@ -239,6 +240,7 @@ def test_a_failed_lookup_is_retried() -> None:
     scenario.fails_until = 30.0
     assert results(scenario.apply()) == {"a": Result.CREATED}
     assert any(in_words(waiting.problem) == "HTTP 503" for waiting in world.awaited)
+    assert world.awaited[0].until == NOW + timedelta(seconds=20)  # with the send window
 
 
 def test_lookups_go_on_until_each_task_of_this_apply_must_be_listed() -> None:

@@ -58,6 +58,15 @@ def test_after_an_unknown_outcome_one_create_probes_then_half_the_slots_open() -
     assert throttle.slots == 5
 
 
+def test_there_are_never_more_slots_than_at_first() -> None:
+    time = Time()
+    throttle = Throttle(1, lambda: time.now, time.wait)
+    throttle.unknown(entered(throttle), None, "503")
+    throttle.leave()
+    throttle.known(entered(throttle))
+    assert throttle.slots == 1
+
+
 def test_an_outcome_from_before_the_failure_does_not_end_the_pause() -> None:
     time = Time()
     throttle = Throttle(4, lambda: time.now, time.wait)

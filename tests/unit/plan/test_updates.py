@@ -13,10 +13,12 @@ from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask
+from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.plan.updates import careless, less_careful
 from reconciler.state.model import Record
 from tests.support.diagnostics import explanation, summary
-from tests.support.plan_values import SOMEONE, desired, only, plan, record, remote, state, view
+from tests.support.plan_values import ME, SOMEONE, desired, only, plan, record, remote, state, view
 from tests.support.remark_cases import commands
 
 UPDATE = PlanOptions(update=True)
@@ -165,6 +167,14 @@ def test_a_task_that_is_not_visible_is_not_patched() -> None:
     task = only(made(known, desired("a", approvalMode="auto"), None))
     assert task.action is Action.CHANGED
     assert not task.updated
+
+
+def test_a_setting_that_the_service_leaves_out_has_its_default() -> None:
+    task = updated(record("a", "t"), desired("a", permissionMode="read-only"), remote("t"))
+    (change,) = less_careful(replace(task, patch={}))
+    assert (change.path, change.before) == ("permissionMode", ABSENT)
+    warned = careless(replace(task, patch={}), ME)
+    assert warned.args["settings"] == ("permissionMode=default",)
 
 
 def test_a_move_without_update_patches_nothing() -> None:
