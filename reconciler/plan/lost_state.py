@@ -7,29 +7,23 @@ Only a person knows whether a state is new or replaces a lost one, and `--adopt`
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, note, warning
+from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.shell import is_key
-from reconciler.model.task import TaskId, TaskRef, natural
+from reconciler.model.task import DesiredTask, TaskId, TaskRef, natural
 from reconciler.model.value import replace
 from reconciler.plan.lookup import is_answered, is_comparable, moved_ref, record_of
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
 from reconciler.plan.selection import covers
+from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Recovery
-from reconciler.state.model import Recovering, State
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from reconciler.model.options import PlanOptions
-    from reconciler.model.task import DesiredTask
-    from reconciler.plan.view import RemoteView
-    from reconciler.state.model import Event, State
-
+from reconciler.state.model import Event, Recovering, State
 
 _LISTED = 20
 """How many unrecorded tasks are listed beside the keys that have none."""

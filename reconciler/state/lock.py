@@ -13,6 +13,7 @@ the new one. It names the holder, for messages only: a dead process does not blo
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -105,8 +106,6 @@ def _pid_namespace() -> str:
 
 
 def host_name() -> str:
-    import socket  # not needed by `taskctl plan`
-
     return socket.gethostname()
 
 
