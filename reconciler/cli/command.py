@@ -116,7 +116,7 @@ class Group(WithExamples, click.Group):
 
 
 class RunCommands(Commands):
-    """Suggested commands with the options of a call, or what others can run instead."""
+    """Suggested commands, with the options of a call or as others can run them."""
 
     def __init__(self, call: Call, *, shared: bool = False) -> None:
         self._call, self._shared = call, shared
@@ -142,7 +142,7 @@ def make_command(
     text_only: bool = False,
 ) -> Callable[[Run], Command]:
     """Turns a function into a command. `reports`: its result is a report, available in every
-    format; `formats` are additional formats. `text_only`: its result is no document."""
+    format; `formats` are additional formats. `text_only`: its result is not a document."""
     basic = FORMATS if reports else BASIC_FORMATS
 
     def decorate(function: Run) -> Command:

@@ -111,7 +111,7 @@ def _content(path: Path) -> bytes:
 
 
 keys = _completion(_desired, _recorded)
-"""Of the manifests, which also have those of a shared state, and of the state files here."""
+"""Keys of the manifests (also those of a shared state) and of the state files here."""
 keys_or_files = _completion(_desired, _recorded, with_files=True)
 desired_keys = _completion(_desired)
 
@@ -119,7 +119,7 @@ desired_keys = _completion(_desired)
 def task_statuses(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[object]]:
-    """Statuses of tasks; the last one of a list."""
+    """Statuses of tasks; completes the last item of a list."""
     from click.shell_completion import CompletionItem
 
     from reconciler.model.task_state import TaskState

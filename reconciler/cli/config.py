@@ -12,7 +12,7 @@ from reconciler.model.diagnostics import TaskctlError
 
 
 def config_of(ctx: click.Context) -> Config:
-    """The configuration of a command, read once. TaskctlError for an invalid file."""
+    """The configuration of a command, read once. Raises TaskctlError if the file is invalid."""
     read = ctx.meta.get(__name__)
     if isinstance(read, Config):
         return read
@@ -20,7 +20,7 @@ def config_of(ctx: click.Context) -> Config:
         config = find_config(folder_of(ctx))
     except TaskctlError as problem:
         is_refused = problem.diagnostics[0].code is Code.UNTRUSTED_OWNER
-        if not (is_refused and ctx.command.name == "init"):  # which is the way out
+        if not (is_refused and ctx.command.name == "init"):  # the suggested fix
             raise
         config = NO_CONFIG
     ctx.meta[__name__] = config

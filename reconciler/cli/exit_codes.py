@@ -1,7 +1,7 @@
-"""The exit code of every command, decided from what its use case returned.
+"""The exit code of every command, derived from the result of its use case.
 
-0 is success and 1 a problem; 2 and 3 say what is left to do, where a command documents them. A
-signal has 128 and its number.
+0 is success and 1 a problem; some commands use 2 and 3 for unfinished work. A signal has 128 and
+its number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INTERRUPTED, TERMINATED = SIGNALLED + 2, SIGNALLED + 15
 
 
 def of_exception(error: BaseException) -> int:
-    """That of an exception that ends a command."""
+    """The exit code for an exception that ends a command."""
     match error:
         case KeyboardInterrupt():
             return INTERRUPTED
@@ -56,7 +56,7 @@ def of_statuses(statuses: Iterable[TaskStatus], diagnostics: Iterable[Diagnostic
 
 
 def of_apply(applied: Applied) -> int:
-    """That of a signal that arrived, or of the wait; else 1 if something failed, a rollout has
+    """The code of a signal that arrived, or of the wait; else 1 if something failed, a rollout has
     stopped, or the state is full."""
     from reconciler.app.apply import ApplyWaitReport
     from reconciler.model.codes import Code
@@ -73,11 +73,11 @@ def of_apply(applied: Applied) -> int:
 
 def _of_wait(report: ApplyWaitReport) -> int:
     """1 if something failed, or tasks are held; 3 if they can only be created after a merge; else
-    that of the statuses."""
+    the code of the statuses."""
     from reconciler.app.wait import End
     from reconciler.plan.plan import Reason
 
-    stuck = (Reason.STOPPED, Reason.FULL)  # only a change of something else releases these
+    stuck = (Reason.STOPPED, Reason.FULL)  # waiting does not release these
     is_to_merge = report.end is End.TO_MERGE
     is_stuck = any(task.reason in stuck for task in report.held_tasks)
     if report.failed() or is_stuck or (report.held_tasks and not is_to_merge):

@@ -1,5 +1,5 @@
-"""Why a command failed, as diagnostics. Imported only when an error occurs, and before an apply
-sends."""
+"""The reason why a command failed, as diagnostics. Imported when an error occurs, and before an
+apply sends requests."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from reconciler.render import safe
 def failure_of(
     error: BaseException, called: click.Context | None = None, *, verbose: bool = False
 ) -> Sequence[Diagnostic]:
-    """Why the command `called` failed (None if it is not known). `verbose`: also shows the
-    traceback of an unexpected error."""
+    """The reason why a command failed; `called` is None if the command is unknown. `verbose`: also
+    shows the traceback of an unexpected error."""
     match error:
         case KeyboardInterrupt():
             return [diagnostic(Code.INTERRUPTED)]
@@ -75,7 +75,7 @@ def _click_message(error: click.ClickException) -> str:
 
 
 CLOSE = 0.75
-"""How similar a suggestion is, at least: click suggests --adopt for --nope."""
+"""The minimum similarity of suggestions: click suggests --adopt for --nope."""
 
 _QUOTED = re.compile(r"(?<!\w)'((?:[^'\\]|\\.)*)'")
 """A word in click's messages."""

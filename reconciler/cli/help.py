@@ -116,12 +116,12 @@ class WithExamples(click.Command):
 
 
 class PrintingCommand(WithExamples):
-    """A command that prints a text of taskctl's own, which its function returns. It works beside an
-    invalid configuration."""
+    """A command that prints the text that its function returns. It works despite an invalid
+    configuration."""
 
     def invoke(self, ctx: click.Context) -> None:
         own = {name: value for name, value in ctx.params.items() if name not in NAMES}
-        format_of(ctx, self.formats)  # the only one is text
+        format_of(ctx, self.formats)  # only text
         if self.callback is not None:
             click.echo(self.callback(**own), nl=False)
 
@@ -129,7 +129,7 @@ class PrintingCommand(WithExamples):
 def printing_command(
     name: str, *params: click.Parameter, examples: Examples
 ) -> Callable[[Callable[..., str]], PrintingCommand]:
-    """Turns a function of its own options into a command."""
+    """Turns a function of the command's options into a command."""
 
     def decorate(function: Callable[..., str]) -> PrintingCommand:
         return PrintingCommand(

@@ -160,7 +160,7 @@ class ExitHandler:
         return True
 
     def end(self) -> None:
-        """Writes the report files, and then a result for programs, which also says what failed."""
+        """Writes the report files, and then a result for programs that includes their errors."""
         out: Output | None = self.context.obj if self.context is not None else None
         if out is not None:  # else no command was called, and nothing else is imported
             with self:
@@ -184,7 +184,7 @@ class ExitHandler:
         return exit_codes.of_exception(error)
 
     def _show(self, error: BaseException) -> None:
-        """Shows why the command failed: in a result for programs, unless that is written already,
+        """Shows why the command failed: in a result for programs, unless it is already written,
         else on stderr."""
         from reconciler.cli.console.output import Output
         from reconciler.cli.failures import failure_of

@@ -233,7 +233,7 @@ FAIL_ON = option(
 
 def connection_of(ctx: click.Context) -> Connection:
     """The command's connection. A backend or organization from the environment is resolved later,
-    with its source. A command without `--settle-time` takes it from where others do."""
+    with its source. A command without `--settle-time` uses the same sources as others."""
     own = {name: ctx.params[name] for name in Connection.__struct_fields__ if name in ctx.params}
     if "parallelism" in own:  # it reads tasks
         configured, _ = SETTLE_TIME.consume_value(ctx, own)
@@ -259,14 +259,14 @@ def plan_options_of(ctx: click.Context) -> PlanOptions:
 
 
 def plan_options_given(ctx: click.Context) -> frozenset[str]:
-    """The names of the options for a plan that were given for this run, rather than by the
-    configuration file."""
+    """The names of the options for a plan that were given for this run, not in the configuration
+    file."""
     given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     return frozenset(name for name in PLAN_NAMES if ctx.get_parameter_source(name) in given)
 
 
 def first_given(ctx: click.Context, names: Sequence[str]) -> str | None:
-    """The first of these options that is on the command line."""
+    """The first of these options on the command line."""
     given = ParameterSource.COMMANDLINE
     return next((name for name in names if ctx.get_parameter_source(name) is given), None)
 

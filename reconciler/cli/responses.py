@@ -16,14 +16,14 @@ REQUEST = option("--request", metavar="ID", help="The request to answer; require
 
 
 def check_request(request: str | None, *, yes: bool) -> None:
-    """UsageError if a request would be answered that nobody has seen."""
+    """Raises UsageError if nobody has seen the request that would be answered."""
     if yes and request is None:
         raise UsageError("requires", option="--yes", needed="--request ID")
 
 
 def message_text(text: str, name: str) -> str:
-    """The text of a message. UsageError if it is empty, not valid UTF-8, or the placeholder of a
-    command that taskctl has printed."""
+    """The text of a message. Raises UsageError if it is empty, not valid UTF-8, or the placeholder
+    of a command that taskctl has printed."""
     if not text.strip():
         raise UsageError("empty", name=name)
     if text == "TEXT":

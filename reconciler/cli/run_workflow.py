@@ -1,5 +1,5 @@
-"""How others run a suggested command: the machine user of CI owns the tasks, so only it may change
-them. The setting `run-workflow` names the workflow that runs commands as it."""
+"""Replaces suggested commands that only the machine user of CI may run, because it owns the tasks.
+The setting `run-workflow` names the workflow that runs commands as the machine user."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MODES = {name: name for name in ("update", "replace", "retry", "adopt")} | {
 """The options of apply that are commands of the workflow."""
 
 _NO_INPUT = {"org", "state", "over_budget", "settle_time", "force"}
-"""The options that no input of the workflow stands for."""
+"""The options without an input of the workflow."""
 
 _AFTER_MERGING = ("apply", "accept")
 _PROJECT = re.compile(r"[\w-][\w.-]*(?::\d+)?(?:/[\w-][\w.-]*){2,20}", re.ASCII)
@@ -46,8 +46,8 @@ class RunWorkflow:
 
     def instead(self, command: str, *, shared: bool) -> Sequence[str] | None:
         """The lines to suggest instead of a command; None if the user may run it, unless the text
-        is `shared`, such as a comment. They are safe; what is not a command is a comment of the
-        shell, because it stands where users copy commands."""
+        is `shared`, such as a comment. They are safe to copy: everything but commands is a comment
+        of the shell."""
         if not command.startswith(_COMMANDS):  # a plan may suggest a command for each task
             return None
         completed = self._suggestions.complete(command)
@@ -87,7 +87,7 @@ class RunWorkflow:
         return self._started(workflow, fields | ({"text": text} if text else {}))
 
     def _inputs(self, name: str, own: Mapping[str, Any]) -> dict[str, str] | None:
-        """The inputs for a command; None if the workflow cannot do just that."""
+        """The inputs for a command; None if the workflow cannot do exactly that."""
         if own.keys() & _NO_INPUT:
             return None
         if name == "accept":
@@ -116,7 +116,7 @@ class RunWorkflow:
         return is_plan and os.environ.get("GITHUB_EVENT_NAME") == "pull_request"
 
     def _record(self, key: str) -> Record | None:
-        """The only record of a `KEY`, `ORG/KEY` or ID. An unknown ID is that of a duplicate, which
+        """The only record of a `KEY`, `ORG/KEY` or ID. An unknown ID belongs to a duplicate that
         this run has created."""
         records = self._ctx.known_state.named(key)
         org_name, slash, task_id = key.partition("/")
@@ -125,14 +125,15 @@ class RunWorkflow:
         return records[0] if len(records) == 1 else None
 
     def _is_of_other(self, record: Record) -> bool:
-        """False if this run has not asked who the user is."""
+        """False if this run has not read who the user is."""
         try:
             return self._ctx.has_client and self._ctx.client.identity().id != record.identity.id
         except TaskctlError:
             return False
 
     def _may_be_of_ci(self, creator: Identity) -> bool:
-        """Whether the workflow may answer as the creator; of some, only the login is known."""
+        """Whether the workflow may answer as the creator. Of some creators, only the login is
+        known."""
         settings = self._ctx.settings
         is_known = not creator.id.startswith("login:") or (settings.apply_as or "")[:6] == "login:"
         return settings.applies_as(creator) or not is_known
@@ -179,8 +180,8 @@ class RunWorkflow:
 
 
 def _apply_inputs(own: Mapping[str, Any]) -> dict[str, str] | None:
-    """The inputs for an apply with these options and PATHs. `tasks` limits it to the tasks that its
-    option names."""
+    """The inputs for an apply with these options and PATHs. `tasks` limits it to the tasks of its
+    option."""
     modes = [name for name in _MODES if own.get(name)]
     if len(modes) > 1:
         return None

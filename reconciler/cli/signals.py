@@ -20,8 +20,8 @@ class Interrupts(AbstractContextManager["Stop"]):
     """Handles signals while entered, from the main thread. The first signal writes `message` to
     stderr.
 
-    A second one writes `result` to stdout and exits with code 130 or 143; attempts in flight stay
-    open in the journal.
+    A second signal writes `result` to stdout and exits with code 130 or 143; attempts in flight
+    stay open in the journal.
 
     A separate thread acts on the signals. Python runs handlers in the main thread, once that thread
     executes Python code again: a signal that arrives just as it starts to wait for a response would
@@ -68,9 +68,9 @@ class Interrupts(AbstractContextManager["Stop"]):
 
 
 def write_whole(text: str) -> None:
-    """Writes a text to stdout that would mean nothing if it were cut off: the first signal ends the
-    program only after it, a second one at once. Opens no file, not even a pipe: what was created
-    must be reported even if that is impossible."""
+    """Writes a text to stdout that must not be cut off: the first signal ends the program only
+    after it, a second signal immediately. Opens no file, not even a pipe, so that created tasks are
+    reported even if no file can be opened."""
     arrived: list[int] = []
 
     def act_on(number: int, _frame: FrameType | None) -> None:

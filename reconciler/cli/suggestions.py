@@ -18,10 +18,10 @@ from reconciler.cli.options import PLAN_NAMES
 from reconciler.model.shell import shell_word
 
 CARRIED = frozenset({"directory", "backend", "state", "org", "target"})
-"""The parameters that decide what a command is about."""
+"""The parameters that select the tasks and the state of a command."""
 
 _OF_PLANS = CARRIED | PLAN_NAMES | {"at"}
-"""The parameters that decide what a plan contains."""
+"""The parameters that determine the content of a plan."""
 
 _TRY_AGAIN = frozenset({"expect_plan", "over_budget", "lock_timeout"})
 """The parameters of suggested commands that apply the plan of this run."""
@@ -45,7 +45,7 @@ class Suggestions:
         return str(self.given.get("out_file") or name)
 
     def complete(self, line: str) -> str:
-        """The command, with what this run was given and it does not have."""
+        """The command, with this run's parameters that it lacks."""
         parsed = None if "--help" in line else self.parsed(line)
         if parsed is None:
             return line
@@ -64,8 +64,8 @@ class Suggestions:
             return None
 
     def options_of_apply(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """The options and PATHs of an apply with these texts; for a saved plan, the options of this
-        run, which made it."""
+        """The options and PATHs of an apply with these texts; for a saved plan, the options of the
+        run that saved it."""
         paths = list(self._manifests(own.get("paths") or ()))
         made = {} if paths else {n: v for n, v in self.given.items() if n in _OF_PLANS}
         is_saved = bool(own.get("paths")) and not paths
@@ -97,9 +97,9 @@ class Suggestions:
 
 
 def _typed(command: click.Command, root: click.Context, args: Sequence[str]) -> dict[str, Any]:
-    """The texts of a command's parameters, of those that `args` has."""
+    """The texts of a command's parameters that `args` has."""
     found, _, _ = _parser(command, root).parse_args(list(args))
-    kinds = (str, list, tuple, bool)  # not what click uses for a value that is not set
+    kinds = (str, list, tuple, bool)  # not click's marker for unset values
     return {name: value for name, value in found.items() if value and isinstance(value, kinds)}
 
 

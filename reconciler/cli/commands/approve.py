@@ -1,4 +1,4 @@
-"""`taskctl approve`: approves what tasks ask for, or answers a question."""
+"""`taskctl approve`: approves requests of tasks, or answers a question."""
 
 from __future__ import annotations
 

@@ -66,5 +66,5 @@ SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": ZshComplete, "fis
 
 
 def register() -> None:
-    """Makes click use what replaces a class of its own."""
+    """Replaces click's class for bash."""
     add_completion_class(Bash)

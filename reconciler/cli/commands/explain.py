@@ -30,7 +30,7 @@ def command(code: str | None) -> str:
 
 
 def _code(text: str) -> Code:
-    """The code, in either case. TaskctlError if it does not exist."""
+    """Finds a code, in upper or lower case. Raises TaskctlError if it does not exist."""
     known = {code.value: code for code in codes()}
     if text.upper() in known:
         return known[text.upper()]

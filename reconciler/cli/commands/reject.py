@@ -1,4 +1,4 @@
-"""`taskctl reject`: rejects what tasks ask for."""
+"""`taskctl reject`: rejects requests of tasks."""
 
 from __future__ import annotations
 

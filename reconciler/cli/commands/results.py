@@ -1,4 +1,4 @@
-"""`taskctl results`: shows what came out of tasks."""
+"""`taskctl results`: shows the results of tasks."""
 
 from __future__ import annotations
 

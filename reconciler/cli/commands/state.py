@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     """List the recorded tasks, and the unresolved attempts.
 
-    STATUS is what the state last recorded; `taskctl status` asks the service.
+    LAST STATUS is the last status in the state; `taskctl status` asks the service.
     """
     from reconciler.app.state import read_tasks
     from reconciler.render.formats.keys import key_lines

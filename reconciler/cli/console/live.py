@@ -1,5 +1,4 @@
-"""Rows of a terminal that are updated in place, and what is waited for while the service does not
-answer."""
+"""Rows of a terminal that are updated in place, and notes about slow requests."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ class Screen:
 
     @property
     def lines(self) -> int | None:
-        """How many rows fit; None if unknown."""
+        """The number of rows that fit; None if unknown."""
         size = size_of(self._stream)
         return size[1] - 1 if size is not None else None
 
@@ -127,7 +126,7 @@ class WaitNotes:
             self.tick()
 
     def tick(self) -> None:
-        """Shows what is waited for now."""
+        """Shows the request that is waited for now."""
         waiting = self._longest(PATIENCE)
         if waiting is None:
             FOOT.remove()

@@ -50,8 +50,8 @@ class OutputOptions(Value, frozen=True):
 class Output:
     """The stdout and stderr of a command.
 
-    `has_result`: the result was written. `kept` is the content of the report files.
-    `commands` prints those that are suggested.
+    `has_result`: the result was written. `kept` is the content of the report files. `commands`
+    prints suggested commands.
     """
 
     def __init__(
@@ -78,7 +78,8 @@ class Output:
         return replace(report, diagnostics=limited(report.diagnostics))
 
     def report(self, report: Report) -> None:
-        """The result, in the requested format. `end` writes one that contains diagnostics."""
+        """Writes the result in the requested format. A result with diagnostics is written by
+        `end`."""
         self.kept = self._limited(report)
         if self.options.format in WITHOUT_DIAGNOSTICS:
             self._write(self.kept)
@@ -121,7 +122,7 @@ class Output:
             write_whole(render(self.options.format, self.kept, self._style_of_report()))
 
     def write_files(self) -> None:
-        """Writes the report files. TaskctlError for those that failed."""
+        """Writes the report files. Raises TaskctlError if any failed."""
         if self.options.reports and self.kept is not None:
             from reconciler.app.files import locator
             from reconciler.cli.console.report_files import write_reports

@@ -1,5 +1,5 @@
-"""Progress on stderr: of an apply, as a bar or a line per task; of tasks that are waited for, as a
-line per change and a table."""
+"""Progress on stderr: of an apply, as a bar or a line per task; of a wait, as a line per change and
+a table."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ BETWEEN_LINES = timedelta(seconds=30)
 
 
 def load_early(shown: Callable[[ApplyReport], object]) -> None:
-    """Loads whatever words and renders results (`shown`): an apply that later can open no file must
-    still report what it has done."""
+    """Loads the modules that render results (`shown`), so that an apply that can no longer open
+    files still reports what it did."""
     from reconciler.cli.failures import failure_of
 
     load_all()

@@ -16,7 +16,7 @@ from reconciler.render.style import Style
 def write_reports(
     report: Report, files: tuple[ReportFile, ...], settings: Settings, style: Style
 ) -> None:
-    """Writes each report. TaskctlError for those that failed, after all others are written."""
+    """Writes each report. Raises TaskctlError for those that failed, after writing the others."""
     problems: list[Diagnostic] = []
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""The terminal: what it can show (colors, hyperlinks, columns), and what is written to stderr."""
+"""The terminal: its features (colors, hyperlinks, columns), and writing to stderr."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MIN_VTE = 5000  # 0.50: the library of GNOME Terminal and many others
 
 
 def wants_links(env: Mapping[str, str], *, terminal: bool) -> bool:
-    """Whether to write hyperlinks: only to a terminal that is known to have them, because another
-    one would show a text without its address. `FORCE_HYPERLINK` decides for terminals that are not
-    known here; 0 turns hyperlinks off. Colors do not matter."""
+    """Whether to write hyperlinks: only to a terminal that is known to support them, because others
+    would show a text without its address. `FORCE_HYPERLINK` decides for unknown terminals; 0 turns
+    hyperlinks off. Independent of colors."""
     term = env.get("TERM", "")
     if not terminal or term == "dumb":
         return False
@@ -38,8 +38,8 @@ def wants_links(env: Mapping[str, str], *, terminal: bool) -> bool:
 
 
 def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
-    """The meaning of `--color`. auto: `NO_COLOR` takes precedence over `FORCE_COLOR` (no-color.org,
-    force-color.org), and both over a terminal that is not dumb."""
+    """Whether `--color` enables colors. auto: `NO_COLOR` takes precedence over `FORCE_COLOR`
+    (no-color.org, force-color.org), and both over a terminal that is not dumb."""
     if choice != "auto":
         return choice == "always"
     if env.get("NO_COLOR"):
@@ -65,7 +65,7 @@ def columns(most: int = 120) -> int:
 
 class _Foot:
     """A row below everything else on the terminal, until anything is written. The cursor stays in
-    it, so that it takes no line of what others rewrite. Thread-safe."""
+    it, so that it does not move rows that others rewrite. Thread-safe."""
 
     def __init__(self) -> None:
         self.guard = threading.RLock()
