@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 from reconciler.embedded.wsgi import JsonObject
 from reconciler.model.task import rfc3339
@@ -19,6 +20,7 @@ from reconciler.model.task import rfc3339
 CONTEXT_WINDOW = 200_000
 COMPACTION_PERCENT = 80
 TITLE_LIMIT = 60
+SIMULATED = "This is a simulated answer of the embedded service: no agent was started."
 _MODEL = "embedded"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,7 +85,7 @@ def finishing(turn: Turn, work_seconds: float) -> Script:
     timed: list[tuple[float, JsonObject]] = [
         (0.3, message(f"Looking at {found}.", _usage(read, 80), is_final=False, tool_calls=[tool])),
         (0.6, response),
-        (1.0, message(_closing(turn, title), _usage(read + 400, 220))),
+        (1.0, message(_closing(turn), _usage(read + 400, 220))),
     ]
     if title:
         timed.insert(0, (0.1, {"type": "set_task_name", "name": title}))
@@ -145,14 +147,17 @@ def _usage(read: int, written: int) -> JsonObject:
     return {_MODEL: {"input_tokens": read, "output_tokens": written}}
 
 
-def _closing(turn: Turn, title: str) -> str:
+def _closing(turn: Turn) -> str:
+    prompt = str(turn.event.get("content") or "")
+    seed = crc32(prompt.encode("utf-8", "replace"))
+    checked, odd = 20 + seed % 60, 2 + seed % 4
     if turn.number > 1:
-        return "Done. This is the embedded service: no agent was started."
-    proposal = "Here is a plan" if turn.plan_mode else "Done"
-    return (
-        f"**{title}**\n\n{proposal}. This is the embedded service, which stands in for Pulumi"
-        " Cloud: no agent was started."
-    )
+        answer = "Done as you asked."
+    elif turn.plan_mode:
+        answer = f"Proposed a plan in {odd} steps."
+    else:
+        answer = f"Checked {checked} resources; {odd} need attention."
+    return f"{answer}\n\n{SIMULATED}"
 
 
 def _label(entity: JsonObject) -> str:

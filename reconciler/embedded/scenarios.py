@@ -12,6 +12,7 @@ from dataclasses import replace
 from zlib import crc32
 
 from reconciler.embedded.lifecycle import (
+    SIMULATED,
     Scenario,
     Script,
     Step,
@@ -24,6 +25,8 @@ from reconciler.embedded.lifecycle import (
 from reconciler.embedded.wsgi import JsonObject
 
 _JSON_BLOCK = re.compile(r"```json\s(.*?)```", re.DOTALL)
+_PULL_REQUEST = r"(?i)\bopen (?:a|one)\s+pull\s+request\b"
+_REPOSITORY = r"\b(?:in|of) ([a-z][\w-]*)/([a-z][\w-]*)"
 _CENTURY_MS = 36_525 * 24 * 3600 * 1000
 
 
@@ -76,24 +79,26 @@ def _failing(turn: Turn, seconds: float) -> Script:
 
 
 def _answering(turn: Turn, seconds: float) -> Script:
-    """Every turn ends with the last JSON block of the message that it answers, below its title, and
-    the first one lists a pull request: a message with another block corrects the result."""
+    """Every turn ends with the last JSON block of the message that it answers, and the first one
+    opens a pull request: a message with another block corrects the result."""
     text = str(turn.event.get("content") or "")
-    blocks = _JSON_BLOCK.findall(text)
-    title = title_of(_JSON_BLOCK.sub("", text)) or "Done"
-    answer = f"**{title}**\n\n```json\n{blocks[-1].strip()}\n```" if blocks else "Done."
+    data = "".join(f"\n\n```json\n{block.strip()}\n```" for block in _JSON_BLOCK.findall(text)[-1:])
     if turn.number > 1:
+        answer = f"Here is the corrected result.{data}" if data else "Done as you asked."
         return _ending(turn, seconds, message(answer))
     known = [entity for entity in turn.entities if entity.get("type") == "repository"]
-    repository = known[0] if known else {"type": "repository", "org": "acme", "name": "network"}
+    org, name = (re.findall(_REPOSITORY, text) or [("acme", "network")])[-1]
+    repository = known[0] if known else {"type": "repository", "org": org, "name": name}
+    number = crc32(text.encode("utf-8", "replace")) % 900 + 1
     added: JsonObject = {
         "type": "pull_request",
-        "number": crc32(text.encode("utf-8", "replace")) % 900 + 1,
+        "number": number,
         "merged": False,
         "repo": {"forge": "github", **repository},
     }
     opened = step(turn.started_ms, {"type": "change_entities", "changes": {"add": [added]}})
-    return _ending(turn, seconds, message(answer), opened)
+    answer = f"Opened #{number}; all checks pass."
+    return _ending(turn, seconds, message(f"{answer}{data}\n\n{SIMULATED}"), opened)
 
 
 def _slow(turn: Turn, seconds: float) -> Script:
@@ -107,8 +112,9 @@ def _endless(turn: Turn, seconds: float) -> Script:
 
 
 def usual(turn: Turn, seconds: float) -> Script:
-    """The turn succeeds: a message with a JSON block is answered with it."""
-    is_asked = _JSON_BLOCK.search(str(turn.event.get("content") or "")) is not None
+    """The turn succeeds, with the pull request and the JSON block that the message asks for."""
+    text = str(turn.event.get("content") or "")
+    is_asked = _JSON_BLOCK.search(text) or re.search(_PULL_REQUEST, text)
     return (_answering if is_asked else finishing)(turn, seconds)
 
 

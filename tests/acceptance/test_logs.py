@@ -51,7 +51,7 @@ def test_follow_on_the_embedded_service(
     code, out, _ = place.run("logs", "good", "--follow")
     assert code == 0
     assert "tool       look done after" in out
-    assert "**Just do it**" in out
+    assert "need attention." in out
 
 
 def test_a_task_that_is_gone_or_not_visible_is_an_error(
