@@ -19,7 +19,7 @@ from cmarkgfm.cmark import Options
 
 from tests.support.browser import Page, chromium, page
 from tests.support.doc_blocks import ROOT
-from tools.picture import manifest_of_the_readme
+from tools.picture import manifest_of
 
 IMAGES = ROOT / "docs/images"
 DIGESTS = IMAGES / "screenshots.txt"
@@ -55,7 +55,7 @@ def _report(kind: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tasks").mkdir()
         manifest = Path(folder) / "tasks" / "buckets.yaml"
-        manifest.write_text(manifest_of_the_readme(), encoding="utf-8")
+        manifest.write_text(manifest_of("README.md"), encoding="utf-8")
         words = ["plan", "--backend", "local", "--report", f"{kind}=plan"]
         subprocess.run(
             [sys.executable, "-m", "reconciler", *words],

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from io import StringIO
 from itertools import count
 from pathlib import Path
@@ -20,39 +21,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 WIDTH = 80
-README = Path(__file__).parents[1] / "README.md"
-UPGRADE = """\
-version: 1
-orgName: acme
-tasks:
-  upgrade:
-    forEach:
-      repo:
-        - {name: network, result: '{"upgraded": ["aws", "tls"], "skipped": []}'}
-        - {name: cluster, result: '{"upgraded": ["kubernetes"], "skipped": []}'}
-        - {name: databases, result: '{"upgraded": "aws", "skipped": []}'}
-        - {name: docs-site, result: '{"upgraded": [], "skipped": ["cloudflare"]}'}
-    message:
-      content: |
-        Upgrade providers of {{ repo.name }}.
-
-        Open a pull request, and end your last message with a JSON block:
-
-        ```json
-        {{ repo.result }}
-        ```
-      entity_diff:
-        add: [{type: repository, org: acme, name: "{{ repo.name }}", forge: github}]
-    expect:
-      pullRequests: 1
-      data:
-        type: object
-        required: [upgraded, skipped]
-        properties: {upgraded: {type: array}, skipped: {type: array}}
-  report:
-    after: [upgrade]
-    message: Compare the pull requests that upgrade the providers of acme. Change nothing.
-"""
+ROOT = Path(__file__).parents[1]
 THEME = TerminalTheme(
     (22, 27, 34),
     (214, 220, 228),
@@ -94,36 +63,36 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def plan_and_apply() -> str:
-    """The SVG of a plan and an apply."""
+    """The SVG of an apply, which shows its plan, and a second apply."""
     return _picture(
-        ("buckets.yaml", manifest_of_the_readme()),
-        ("plan --backend local", *["apply --yes --backend local"] * 2),
-        "taskctl plan shows two tasks to create; apply creates them; a second apply does nothing",
+        manifest_of("README.md"),
+        ["apply --yes --backend local"] * 2,
+        "taskctl apply shows two tasks to create, and creates them; a second apply does nothing",
     )
 
 
 def results() -> str:
     """The SVG of a table of results."""
     return _picture(
-        ("upgrade.yaml", UPGRADE),
-        ("results --backend local",),
-        "taskctl results shows pull requests and answers, and why one task is unmet",
+        manifest_of("docs/results.md"),
+        ["results --backend local"],
+        "taskctl results shows the pull request and the answer of each task",
         before="apply --yes --wait --interval 100ms --backend local",
     )
 
 
-def manifest_of_the_readme() -> str:
-    _, rest = README.read_text(encoding="utf-8").split("```yaml\n# tasks/buckets.yaml\n")
-    return rest.partition("```")[0]
+def manifest_of(page: str) -> str:
+    """The first manifest of a page, as a reader pastes it."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return text.partition("```yaml\n")[2].partition("```")[0]
 
 
-def _picture(
-    manifest: tuple[str, str], commands: tuple[str, ...], about: str, before: str = ""
-) -> str:
+def _picture(manifest: str, commands: Sequence[str], about: str, before: str = "") -> str:
     """Commands in a directory of its own, after one that is not shown."""
     with TemporaryDirectory() as folder:
         (Path(folder) / "tasks").mkdir()
-        (Path(folder) / "tasks" / manifest[0]).write_text(manifest[1], encoding="utf-8")
+        name = manifest.partition("\n")[0].removeprefix("# ")
+        (Path(folder) / name).write_text(manifest, encoding="utf-8")
         if before:
             _taskctl(before, folder)
         printed = "\n".join(_run(command, folder) for command in commands)
@@ -148,10 +117,8 @@ def _picture(
 
 def _run(command: str, folder: str) -> str:
     """A command line and its stdout, in color."""
-    shown = _taskctl(command, folder)
-    if command.startswith("apply") and "\ncreated " in _plain(shown):
-        shown = shown[_start_of_results(shown) :]  # apply prints the plan again before this
-    return f"\033[1;34m$\033[0m \033[1mtaskctl {command}\033[0m\n{shown}"
+    prompt = f"\033[1;34m$\033[0m \033[1mtaskctl {command}\033[0m\n"
+    return prompt + _taskctl(command, folder)
 
 
 def _taskctl(command: str, folder: str) -> str:
@@ -168,13 +135,3 @@ def _taskctl(command: str, folder: str) -> str:
     if not ended.stdout:
         raise RuntimeError(ended.stderr)
     return ended.stdout
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\033\[[\d;]*m", "", text)
-
-
-def _start_of_results(shown: str) -> int:
-    lines = shown.splitlines(keepends=True)
-    first = next(n for n, line in enumerate(lines) if _plain(line).startswith("created "))
-    return sum(map(len, lines[:first]))
