@@ -83,12 +83,12 @@ class App:
         work_seconds: float = WORK_SECONDS,
         scenario: Scenario | None = None,
     ) -> None:
-        """Serves the tasks in the file `db`, which is created if needed. Raises TaskctlError if
-        the file is not such a database.
+        """Serves the tasks in the file `db`, which is created if needed. Raises TaskctlError if the
+        file is not such a database.
 
-        `token` is the only valid token; with None, every token is valid and is a user of its own.
-        It stands for the user that `identity` would be as a token. `now` is the service's clock
-        (aware datetimes). Tasks succeed after `work_seconds`, unless a `scenario` is given.
+        `token` is the only valid token; with None, every token is valid and stands for a separate
+        user. It stands for the user that `identity` would be as a token. `now` is the service's
+        clock (aware datetimes). Tasks succeed after `work_seconds`, unless a `scenario` is given.
         """
         self._token, self._identity = token, identity
         self._ctx = handlers.ServiceContext(

@@ -1,7 +1,7 @@
-"""An optional Neo token budget, for testing what depends on it.
+"""An optional Neo token budget, for tests of budgets.
 
-The database stores it, so it applies to every process that opens the file, including
-`--backend local`. Tokens count once the turn that used them has ended.
+The database stores it, so it applies to every process that opens the file, including `--backend
+local`. Tokens count once the turn that used them has ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _USED = (
 
 @dataclass(frozen=True, slots=True)
 class TokenBudget:
-    """How many Neo tokens an organization may use until `window_end` (Unix time; 0: no end)."""
+    """The number of Neo tokens that an organization may use until `window_end` (Unix time; 0: no
+    end)."""
 
     allowance: int
     window_end: int = 0

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ServiceContext:
-    """What the handlers of a service share."""
+    """Values that the handlers of a service share."""
 
     storage: Storage
     now: Callable[[], datetime]

@@ -1,4 +1,4 @@
-"""What an agent does in one turn, as a script of timed events. Pure.
+"""The actions of an agent in one turn, as a script of timed events. Pure.
 
 A *turn* starts with a user event and ends when the agent is idle. The complete script is stored
 when the turn starts, and every event becomes visible at its own time. The clock alone therefore
@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A user event that starts the agent: the first one (`number` 1) or a later one."""
+    """A user event that starts the agent: the first (`number` 1) or a later event."""
 
     number: int
     event: JsonObject

@@ -126,7 +126,7 @@ class TaskWriter:
     def _add_events(
         self, seq: int, event: JsonObject | None, at_ms: int, steps: Sequence[Step]
     ) -> None:
-        """Appends a user event of this moment and the agent's events."""
+        """Appends a user event with the current time, and the agent's events."""
         timed: list[tuple[int, JsonObject]] = []
         if event is not None:
             actor = self.user.info()
@@ -144,7 +144,7 @@ class TaskWriter:
 
 def merge_pull_requests(connection: sqlite3.Connection, pattern: str) -> int:
     """Marks the open pull requests that match `ORG/REPOSITORY#NUMBER` or a glob as merged, as if
-    somebody had merged them at the forge. Returns their number."""
+    somebody had merged them. Returns their number."""
     count = 0
     rows = connection.execute("SELECT seq, entities FROM tasks").fetchall()
     for seq, text in rows:
@@ -179,7 +179,7 @@ def merge_entities(entities: Sequence[JsonObject], event: JsonObject) -> list[Js
 
 
 def _with_changes(entities: Sequence[JsonObject], script: Script) -> list[JsonObject]:
-    """The entities after those changes that the agent makes in its turn."""
+    """The entities after the changes that the agent makes in its turn."""
     merged = list(entities)
     for done in script.steps:
         if done.body.get("type") == "change_entities":

@@ -23,7 +23,7 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 T = TypeVar("T")
 Required = Annotated[str, Meta(pattern=r"\S")]
 Optional = str | UnsetType
-"""Text that is left out of `event_document` if it is absent."""
+"""Text that `event_document` omits if it is absent."""
 
 
 class Stack(Struct, tag_field="type", tag="stack"):
@@ -76,7 +76,7 @@ class SlashCommand(Struct, rename="camel"):
 
 
 class _Event(Struct, tag_field="type", kw_only=True):
-    """The timestamp is kept exactly as it was sent; an event without one gets the service's
+    """The timestamp is kept exactly as it was sent; an event without a timestamp gets the service's
     time."""
 
     timestamp: Optional = UNSET
@@ -208,7 +208,7 @@ def converted(body: object, kind: type[T]) -> T:
 
 
 def _without_unset(value: object) -> object:
-    """Without nulls, and without empty enums, which is how some SDKs send unset ones."""
+    """Without nulls, and without empty enums, which some SDKs send for unset fields."""
     if isinstance(value, list):
         return [_without_unset(item) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Scenarios other than success, for testing what follows a create. Pure.
+"""Scenarios other than success, for tests of the steps after creation. Pure.
 
 `serve --scenario NAME` selects one for all tasks. With `by-prompt`, the first word of a task's
 prompt selects it, so that tasks of one manifest can behave differently.
@@ -55,7 +55,7 @@ def _approving(turn: Turn, seconds: float) -> Script:
 
 
 def _asking(turn: Turn, seconds: float) -> Script:
-    """The first turn ends with a question (the tool `ask_user`), which needs an answer in words.
+    """The first turn ends with a question (the tool `ask_user`), which needs a text as its answer.
 
     The answer is a confirmation with `ok` false, and the text is in `instructions`.
     """
@@ -79,7 +79,7 @@ def _failing(turn: Turn, seconds: float) -> Script:
 
 
 def _answering(turn: Turn, seconds: float) -> Script:
-    """Every turn ends with the last JSON block of the message that it answers, and the first one
+    """Every turn ends with the last JSON block of the message that it answers, and the first turn
     opens a pull request: a message with another block corrects the result."""
     text = str(turn.event.get("content") or "")
     data = "".join(f"\n\n```json\n{block.strip()}\n```" for block in _JSON_BLOCK.findall(text)[-1:])

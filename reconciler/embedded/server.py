@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 
 REQUEST_THREADS = 16
 MAX_IDLE = 256
-"""How many connections may be open without a complete request. More close the oldest ones."""
+"""The number of connections that may be open without a complete request. Further connections close
+the oldest."""
 
 CONNECTIONS = MAX_IDLE + 2 * REQUEST_THREADS
 """Below the usual limit of 1,024 open files."""
 
 HEADER_LIMIT = 64 * 1024
 GRACE_SECONDS = 5.0
-"""How long `run` waits for responses in progress after `stop`."""
+"""The time that `run` waits for responses in progress after `stop`."""
 
 
 class Guard:
@@ -74,7 +75,7 @@ class Guard:
         try:
             name = urlsplit(f"//{host}").hostname
             return name is not None and (name.rstrip(".") in self._hosts or bool(ip_address(name)))
-        except ValueError:  # an invalid Host, or neither of the two
+        except ValueError:  # an invalid Host
             return False
 
 
@@ -84,7 +85,7 @@ class Server:
     def __init__(
         self, app: App, host: str, port: int, *, allow_hosts: Collection[str] = ()
     ) -> None:
-        """Listens immediately; port 0 selects a free one. Raises TaskctlError if it cannot listen.
+        """Listens immediately; port 0 selects a free port. Raises TaskctlError if it cannot listen.
 
         `allow_hosts`: host names that clients may use, besides localhost and IP addresses.
         """
@@ -98,7 +99,7 @@ class Server:
             sockets=[self._socket],
             threads=REQUEST_THREADS,
             connection_limit=CONNECTIONS,
-            max_request_body_size=BODY_LIMIT + 1,  # declared: refused before it is read
+            max_request_body_size=BODY_LIMIT + 1,  # rejected before it is read, if declared
             max_request_header_size=HEADER_LIMIT,
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
@@ -137,8 +138,9 @@ class Server:
         self._server.asyncore.loop(timeout=seconds, use_poll=True, map=self._channels, count=1)
 
     def _limit_idle(self) -> None:
-        """Closes connections if too many have no complete request; otherwise such connections alone
-        could use up all of them. Those that never had a response go first, then the oldest ones."""
+        """Closes connections without a complete request if there are too many of them; otherwise,
+        they could use up all connections. Those that never had a response are closed first, then
+        the oldest."""
         channels = self._server.active_channels.values()
         if len(channels) <= MAX_IDLE:
             return

@@ -25,8 +25,8 @@ APPLICATION_ID = 0x7461736B
 """`task` in the header identifies the file as ours."""
 
 _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
-"""The end of a journal that belongs to a transaction of several databases, which ours never does:
-https://www.sqlite.org/fileformat.html#the_rollback_journal."""
+"""The end of a journal that belongs to a transaction of several databases, which this file never
+has: https://www.sqlite.org/fileformat.html#the_rollback_journal."""
 
 BUSY_SECONDS = 30.0
 """The maximum time that a statement waits for a write of another process."""
@@ -130,8 +130,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """A connection to `path` with the current schema. Raises TaskctlError and leaves the file
-    untouched if it is not such a database."""
+    """A connection to `path` with the current schema. Raises TaskctlError, and leaves the file
+    untouched, if it is not such a database."""
     _prepare(path)
     _check_journal(path)
     deadline = time.monotonic() + BUSY_SECONDS
@@ -167,7 +167,7 @@ def _database_error(case: str, path: Path, *, problem: str = "", found: int = 0)
 
 def _prepare(path: Path) -> None:
     """Creates the directory and an empty file with mode 0600, because it will contain prompts.
-    Refuses pipes and devices, here and beside it, which SQLite or `_check_journal` would open."""
+    Rejects pipes and devices, also next to it, which SQLite or `_check_journal` would open."""
     for suffix in ("", "-journal", "-wal", "-shm"):
         file = Path(f"{os.path.realpath(path)}{suffix}")
         if file.exists() and not file.is_file():
@@ -182,8 +182,8 @@ def _prepare(path: Path) -> None:
 
 
 def _check_journal(path: Path) -> None:
-    """Raises TaskctlError for a journal that names another one: SQLite would remove that file,
-    wherever it is."""
+    """Raises TaskctlError for a journal that refers to another journal: SQLite would remove that
+    file, wherever it is."""
     real = os.path.realpath(path)
     try:
         with Path(f"{real}-journal").open("rb") as file:
@@ -207,7 +207,7 @@ def _make_folder(folder: Path) -> None:
 def _initialize(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     # The version is read in a transaction, so that all values are of one moment. Two processes may
-    # find the file empty at once; the second one then finds the schema of the first.
+    # find the file empty at once; the second then finds the schema of the first.
     connection.execute("BEGIN")
     version = _version(connection, path)
     if version == SCHEMA_VERSION and _schema(connection) != set(_statements()):

@@ -110,7 +110,7 @@ COLUMNS = ", ".join(field.name for field in fields(StoredTask))
 def find_task(
     connection: sqlite3.Connection, org_name: str, task_id: str, user: User
 ) -> StoredTask | None:
-    """The task, if it exists and is visible to the user: the user's own, or shared."""
+    """The task, if it exists and is visible to the user, as its creator or because it is shared."""
     row = connection.execute(
         f"SELECT {COLUMNS} FROM tasks WHERE id = ? AND org = ? AND (creator = ? OR shared = 1)",
         (task_id, org_name, user.id),

@@ -1,6 +1,6 @@
 """Requests, their callers, and responses of the embedded service, between WSGI and plain values.
 
-Every token is a user of its own. Only a digest of a token is ever stored or shown.
+Every token stands for a separate user. Only a digest of a token is ever stored or shown.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class ApiError(Exception):
-    """A refused request: the status and message of the response."""
+    """A rejected request: the status and message of the response."""
 
     def __init__(self, status: int, message: str, headers: Headers = ()) -> None:
         super().__init__(message)
@@ -153,8 +153,8 @@ def user_of(token: str) -> User:
 def authenticate(header: str | None, expected: str | None, identity: str | None = None) -> User:
     """The caller named by an `Authorization` header (`token X` or `Bearer X`).
 
-    `expected` is the only valid token; with None, every token is valid. A token is its own user,
-    unless `identity` is that of all. Raises ApiError 401.
+    `expected` is the only valid token; with None, every token is valid. Each token is a separate
+    user, unless `identity` is given for all. Raises ApiError 401.
     """
     scheme, _, token = (header or "").strip().partition(" ")
     token = token.strip()

@@ -1,4 +1,4 @@
-"""What an import writes: new manifest entries with unique keys, and records. Pure."""
+"""The output of an import: new manifest entries with unique keys, and records. Pure."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def adoptions(
 
 
 def _without_credentials(text: str) -> str:
-    """Keys are shown even where prompts are not."""
+    """Keys are shown even if prompts are not."""
     for _, secret in credentials(text):
         text = text.replace(secret, " ")
     return text

@@ -1,4 +1,5 @@
-"""The manifest entry for an existing task. What a manifest cannot contain is omitted and reported.
+"""The manifest entry for an existing task. Members that a manifest cannot contain are omitted and
+reported.
 
 A task with a `taskID` needs no message.
 """
@@ -72,8 +73,8 @@ def read_opening(events: Iterable[object]) -> Opening:
 def declare(
     task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None = None
 ) -> Declaration:
-    """The entry for a task; `more` are members that the service does not return. A name is
-    included only if a person chose it. `remove_rejected` removes what a manifest cannot contain."""
+    """The entry for a task; `more` are members that the service does not return. A name is included
+    only if a person chose it. `remove_rejected` removes members that a manifest cannot contain."""
     more = more or {}
     declaration = Declaration({"taskID": task.id})
     members, omissions = declaration.members, declaration.omissions
@@ -97,8 +98,8 @@ def declare(
 
 
 def remove_rejected(declarations: Sequence[Declaration]) -> None:
-    """Removes what a manifest would reject. They are checked together, and only if that fails, each
-    half by itself."""
+    """Removes members that a manifest would reject. All are checked together and, only if that
+    fails, each half by itself."""
     tasks = [NewTask(f"task-{n}", None, each.members) for n, each in enumerate(declarations)]
     while faults := task_faults(*tasks):
         if len(declarations) > 1:
@@ -122,8 +123,8 @@ def has_other_prompt(resource: Resource, opening: Opening) -> bool:
 
 
 def _remove(declaration: Declaration, fault: Finding) -> None:
-    """Removes what a manifest would reject: the member itself if it is unknown, or else the
-    setting that contains it."""
+    """Removes the cause of an error: the member itself if it is unknown, or else the setting that
+    contains it."""
     path: Path = fault.path[2:]
     holder: Any = declaration.members
     deep = fault.on_key and len(path) > 1

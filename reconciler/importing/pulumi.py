@@ -199,8 +199,8 @@ class _Reader:
         path: Path,
         before: int,
     ) -> None:
-        """Adds what a manifest would reject. Errors about the whole task are omitted if there is
-        an error since `before`, which may be their cause."""
+        """Adds the errors that a manifest with this task would have. Errors about the whole task
+        are omitted if there is an error since `before`, which may be their cause."""
         has_errors = any(p.is_error for p in self.findings[before:])
         own_id = {"taskID": task_id} if task_id is not None else {}
         for finding in task_faults(NewTask("task", org_name, {**members, **own_id})):

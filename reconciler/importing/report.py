@@ -19,7 +19,7 @@ class ImportResult(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a task was skipped."""
+    """The reason why a task was skipped."""
 
     RECORDED = "recorded"
     REPLACED = "replaced"

@@ -39,14 +39,14 @@ class Message(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """Everything but the summary; each command is on a line of its own, indented."""
+        """Everything but the summary; each command is on a separate line, indented."""
         commands = [f"    {line}" for line in self.command.split("\n") if line]
         return "\n".join([*([self.detail] if self.detail else []), *commands])
 
 
 class Entry(NamedTuple):
-    """`cases` are the wordings of a code, by name; most codes have one, named "". `title`, `why`
-    and `fix` are its section of the page that explains the codes, in Markdown."""
+    """`cases` are the wordings of a code, by name; most codes have one case, named "". `title`,
+    `why` and `fix` are its section of the page that explains the codes, in Markdown."""
 
     title: str
     why: str

@@ -22,7 +22,7 @@ class Commands:
         return (command,)
 
     def for_everybody(self) -> Commands:
-        """The same for a text that others read, such as a comment."""
+        """The same lines for a text that others read, such as a comment."""
         return self
 
     def completed(self, text: str) -> str:
@@ -44,7 +44,7 @@ class Commands:
         yield from (f"{indent}{row}" for row in self.lines(command))
 
     def see_whole_plan(self, *target: str) -> str:
-        """The command that shows a plan with everything in it."""
+        """The command that shows a complete plan."""
         from reconciler.model.shell import command_line  # most runs suggest no command
 
         if self.plan_file:

@@ -1,4 +1,4 @@
-"""The wording of remarks: a note, and hints that say how to proceed. Also that of notes and
+"""The wording of remarks: a note, and hints that say how to proceed. Also the wording of notes and
 questions on stderr."""
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def _commands(template: str, facts: Mapping[str, Arg], commands: Commands) -> tu
 
 
 def fill_in(template: str, facts: Mapping[str, Arg]) -> str:
-    """The template with the `facts` in its placeholders; remarks among them in words. KeyError for
-    a missing fact."""
+    """The template with the `facts` in its placeholders; also with remarks among them. Raises
+    KeyError if a fact is missing."""
     if not any(map(_is_remark, facts.values())):
         return fill(template, facts)
     return fill(template, {name: _in_words(fact) for name, fact in facts.items()})
@@ -61,7 +61,7 @@ def _in_words(fact: Arg) -> Fact:
 
 
 def note_text(case: str, facts: Mapping[str, Arg]) -> str:
-    """A note or a question in words: a sentence, and commands on lines of their own."""
+    """A note or a question in words: a sentence, and commands on separate lines."""
     template = templates("notes", "questions")[case]
     commands = (f"    {line}" for line in template.command.split("\n") if line)
     return fill_in("\n".join((template.summary, *commands)), facts)

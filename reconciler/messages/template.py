@@ -1,6 +1,6 @@
-"""Templates of messages: `{name}`, with a format for what the value is.
+"""Templates of messages: `{name}`, with a format for the kind of value.
 
-- `{name}`: the text, on one line, so that no value looks like text of taskctl's own; `lines`: with
+- `{name}`: the text, on one line, so that no value looks like taskctl's text; `lines`: with
   its line breaks, for texts that taskctl made; `q`: text of a user, quoted and shortened
 - `{name:key}`, `glob`, `org`, `id`, `number`, `file`, `address`, `url`, `request`: a word of a
   shell command, or a placeholder if the value is not valid as one (`model/shell.py`);
@@ -30,8 +30,7 @@ from reconciler.model.task_state import TaskState
 
 
 class Hint(NamedTuple):
-    """`text` says what the `commands` are for, which are ready to paste. One of the two may be
-    empty."""
+    """`text` says what the `commands` do, which are ready to paste. One of the two may be empty."""
 
     text: str
     commands: tuple[str, ...]
@@ -42,7 +41,7 @@ class Hint(NamedTuple):
 
 
 class Words(NamedTuple):
-    """What remarks say. `note` is one line, without a full stop."""
+    """The wording of remarks. `note` is one line, without a full stop."""
 
     note: str
     hints: tuple[Hint, ...]
@@ -101,7 +100,7 @@ _STANDING = {
     "waiting": "waiting for an answer",
     "toMerge": "waiting for a merge",
 }
-"""What is said of tasks that others wait for, instead of the label of their status."""
+"""The wording for tasks that others wait for, instead of the label of their status."""
 
 
 def _tasks(facts: tuple[str, ...]) -> str:
@@ -150,5 +149,5 @@ _TEMPLATE = _Template()
 
 
 def fill(template: str, args: Mapping[str, Fact]) -> str:
-    """The template with `args` in its placeholders. KeyError for a missing argument."""
+    """The template with `args` in its placeholders. Raises KeyError if an argument is missing."""
     return _TEMPLATE.vformat(template, (), args) if "{" in template else template

@@ -25,7 +25,7 @@ class UserCache(Value, frozen=True):
     folder: Path | None = None
 
     def read(self, name: str, most: int = limits.CACHED_FILE_BYTES) -> bytes | None:
-        """The content of a file; None if there is none, if it has more than `most` bytes, or if
+        """The content of a file; None if the file does not exist, has more than `most` bytes, or if
         another user could have written it. Links are not followed."""
         if self.folder is None or not _is_private(self.folder, stat.S_IFDIR):
             return None
@@ -71,7 +71,7 @@ def _base(env: Mapping[str, str]) -> Path:
     if chosen := env.get("TASKCTL_CACHE_DIR"):
         return Path(chosen)
     base = Path(env.get("XDG_CACHE_HOME", ""))
-    if base.is_absolute():  # otherwise, the XDG specification says to ignore it
+    if base.is_absolute():  # the XDG specification requires it
         return base
     try:
         return Path.home() / ".cache"
@@ -80,8 +80,8 @@ def _base(env: Mapping[str, str]) -> Path:
 
 
 def _is_private(path: Path, kind: int) -> bool:
-    """Whether this is a file of that `kind` (of `stat`), not a link to one, which belongs to this
-    user and grants no access to others. On Windows, the access rights of its directory decide."""
+    """Whether this is a file of that `kind` (of `stat`), not a link, which belongs to this user and
+    grants no access to others. On Windows, the access rights of its directory decide."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -20,12 +20,12 @@ MAX_BYTES = 1 << 31
 """The maximum number of bytes read from one file."""
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer would wait for one
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for a writer
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
 class NotRegularError(OSError):
-    """A directory, device, pipe or socket where a file is expected."""
+    """A directory, device, pipe or socket instead of a file."""
 
 
 class FileTooLargeError(OSError):
@@ -66,7 +66,8 @@ def replace_file(
 
 
 def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> bytes | None:
-    """The content of a regular file; None only if there is none. Never blocks on a pipe or device.
+    """The content of a regular file; None only if it does not exist. Never blocks on a pipe or
+    device.
 
     Raises OSError for anything else: NotRegularError, FileTooLargeError, or a link without
     `follow`.
@@ -83,7 +84,7 @@ def read_file(path: Path, *, most: int = MAX_BYTES, follow: bool = False) -> byt
 
 def read_start(path: Path, limit: int) -> bytes:
     """The first `limit` + 1 bytes of a regular file; links are followed. Never blocks on a pipe or
-    device. Raises OSError, also if there is none."""
+    device. Raises OSError, also if it does not exist."""
     with os.fdopen(_open_regular(path, follow=True), "rb") as file:
         return file.read(limit + 1)
 
@@ -134,7 +135,7 @@ def sync(fd: int) -> None:
 def sync_folder(folder: Path) -> None:
     """Makes the creation, renaming and removal of files in `folder` durable.
 
-    Windows has no such call, and some network file systems refuse it: there, the file system alone
+    Windows has no such call, and some network file systems reject it: there, the file system
     decides when a rename is durable.
     """
     if sys.platform == "win32":

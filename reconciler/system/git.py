@@ -1,6 +1,6 @@
-"""Runs git in repositories that anyone may change: nothing in one of them can name a program that
-git runs, and no program that git runs gets taskctl's secrets. Also whether a file above the working
-directory may be used: another user may have put it there."""
+"""Runs git in repositories that anyone may change: no file in them can specify a program that git
+runs, and no program that git runs gets taskctl's secrets. Also checks whether a file above the
+working directory may be used, because another user may have written it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ configuration can name programs to run; anyone can commit such a directory."""
 
 _OWNER = re.compile(r"dubious ownership in repository at '(.*)'")
 _SECRETS = ("PULUMI_", "TASKCTL_")
-"""The beginnings of the names of variables that no other program gets."""
+"""Prefixes of variables that no other program gets."""
 
 _ELSEWHERE = frozenset({
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE"),
@@ -56,8 +56,8 @@ def run_git(
     own: Mapping[str, str] | None = None,
     **how: Unpack[Running],
 ) -> subprocess.CompletedProcess[bytes]:
-    """The ended process. Raises FileNotFoundError without git, TimeoutExpired, and what `watch`
-    raises.
+    """Runs git to its end. Raises FileNotFoundError without git, TimeoutExpired, and exceptions of
+    `watch`.
 
     `env` is the user's environment. Credential helpers and ssh inherit it, so the access token and
     the keys of states are removed from it; `own` are variables to add.
@@ -82,8 +82,8 @@ def run_git(
 
 
 class _Start:
-    """Reads a process's stderr to its end and keeps the start of it: a hook of a host may print
-    any amount."""
+    """Reads a process's stderr to its end, and keeps the start: a hook of a host may print any
+    amount."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         stream, process.stderr = process.stderr, None
@@ -113,7 +113,7 @@ def _communicate(process: subprocess.Popen[bytes], watch: Callable[[], object]) 
 def start_git(
     folder: Path, *words: str, env: Mapping[str, str], own: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """A process that answers what is written to it. Raises FileNotFoundError without git."""
+    """A process that responds to its input. Raises FileNotFoundError without git."""
     command = ["git", *_OPTIONS, *words]
     return subprocess.Popen(  # noqa: S603 - git, without a shell
         command,
@@ -135,7 +135,7 @@ def _environment(env: Mapping[str, str], own: Mapping[str, str] | None) -> dict[
 
 
 def safe_directories(env: Mapping[str, str]) -> list[str]:
-    """The values of `safe.directory`, which git takes from no repository; none without git."""
+    """The values of `safe.directory`, which git never reads from a repository; none without git."""
     words = ("config", "--null", "--path", "--get-all", "safe.directory")
     try:
         done = run_git(Path("/"), *words, env=env, own={"GIT_DIR": os.devnull})
@@ -146,7 +146,7 @@ def safe_directories(env: Mapping[str, str]) -> list[str]:
 
 def refusal_facts(reason: str) -> tuple[str, dict[str, str]]:
     """The case and the facts of TC875 for git's message: if the repository belongs to another user,
-    with the directory that git would have to trust."""
+    also the directory that git does not trust."""
     if found := _OWNER.search(reason):
         return "owner", {"directory": found[1]}
     return "", {"reason": reason}
@@ -157,8 +157,8 @@ _GITDIR_BYTES = 16_384
 
 def untrusted(path: Path, folder: Path) -> tuple[Path, str, str] | None:
     """None if `path` belongs to the owner of `folder`, to this user or to root, or if git's
-    `safe.directory` lists its directory. Otherwise the path (or what it leads to), its owner, and
-    the owner of `folder`. OSError.
+    `safe.directory` lists its directory. Otherwise the path (or its target), its owner, and the
+    owner of `folder`. Raises OSError.
 
     Modes do not count: some CI systems clone with umask 0.
     """
@@ -176,7 +176,7 @@ def untrusted(path: Path, folder: Path) -> tuple[Path, str, str] | None:
 
 
 def is_safe(folder: Path, listed: list[str]) -> bool:
-    """As git compares a directory with `safe.directory`; an empty value forgets those before it."""
+    """Compares a directory with `safe.directory` as git does: an empty value resets the list."""
     if "" in listed:
         listed = listed[len(listed) - listed[::-1].index("") :]
     paths = {str(folder), *(f"{up}/*" for up in folder.parents)}
@@ -184,7 +184,7 @@ def is_safe(folder: Path, listed: list[str]) -> bool:
 
 
 def _parts(path: Path) -> Iterator[Path]:
-    """The path, what it links to, and the directory that a `.git` file names."""
+    """The path, its target, and the directory in a `.git` file."""
     yield path
     if path.is_symlink():
         yield (path := Path(os.path.realpath(path)))

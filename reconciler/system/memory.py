@@ -1,5 +1,5 @@
 """Fewer garbage collections: each visits every live value, so with 10,000 tasks they would take a
-sixth of a plan's time. `__main__` disables them; a command resumes them when its work leaves
+sixth of a plan's time. `__main__` disables them; a command resumes them when its values form
 cycles.
 """
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """No garbage collection in this context; nested pauses end with the outermost."""
+    """Pauses garbage collection; nested pauses end with the outermost pause."""
     was_on = gc.isenabled()
     gc.disable()
     try:

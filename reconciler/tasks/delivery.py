@@ -1,4 +1,4 @@
-"""Why a task did not accept a message, or may not have. Pure."""
+"""Reasons why a task did not, or may not, accept a message. Pure."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Refusal(Value, frozen=True):
 
 
 class Lost(Value, frozen=True):
-    """No response, or one that proves nothing: the task may have received it."""
+    """No response, or a response that proves nothing: the task may have received the message."""
 
     why: Arg
 
 
 def may_send(caller: Identity, record: Record, status: TaskStatus) -> bool:
-    """Whether the service may accept what this user sends to the task of a record: it is visible,
-    and was created by this user or by somebody unknown."""
+    """Whether the service may accept a message of this user to the task of a record: the task is
+    visible, and its creator is this user or unknown."""
     task = RemoteTask(record.ref.org_name, record.task_id, status.raw)
     is_visible = status.state is not TaskState.NOT_VISIBLE
     return caller.same_as(record.identity) or (is_visible and task.may_be_of(caller))
@@ -44,7 +44,8 @@ def delivery_error(
     cancels: bool = False,
 ) -> Diagnostic:
     """`what` was sent by `caller`: "the message", "the cancellation"; empty if the task was only
-    requested. `command` is what sent it, for its creator; `cancels`: it asks the agent to stop."""
+    requested. `command` is the command that sent it, for the creator; `cancels`: it asks the agent
+    to stop."""
     place = Place(key=record.ref.key)
     facts: dict[str, Arg] = {"ref": str(record.ref), "what": what}
     if isinstance(failed, Lost):

@@ -17,7 +17,7 @@ from reconciler.model.value import Moment, Stored, replace
 from reconciler.model.wire import USER_EVENT_TYPES, pull_request_id
 
 MAX_WORDS = 1 << 20
-"""A longer answer is cut; it is one character longer then."""
+"""A longer answer is cut, and then has one more character than this."""
 
 Event = Mapping[str, Any]
 """An `AgentConsoleEvent` of the API document, as the service sent it."""
@@ -35,7 +35,7 @@ def body_of(event: Event) -> Mapping[str, Any]:
 
 
 def is_user_event(event: Event) -> bool:
-    """Whether it was sent by a user or on a user's behalf; otherwise it is the agent's."""
+    """Whether it was sent by a user or on a user's behalf; otherwise, the agent sent it."""
     return event.get("type") in USER_EVENT_TYPES
 
 
@@ -100,7 +100,7 @@ class Approval(Stored, frozen=True):
 
 
 def approval_in(event: Event) -> Approval | None:
-    """The approval request in an event; None if there is none, or none that can be answered."""
+    """The approval request in an event; None if there is no request that can be answered."""
     body = body_of(event)
     request_id = text_in(body, "id")
     if is_user_event(event) or kind_of(event) != "user_approval_request" or not request_id:
@@ -109,7 +109,7 @@ def approval_in(event: Event) -> Approval | None:
 
 
 class ToolCall(Stored, frozen=True):
-    """A tool call that pauses the agent until something outside the service runs it.
+    """A tool call that pauses the agent until a program outside the service runs it.
 
     `mode` is its `execution_mode`: `cli`, `worker`, or empty for the task's default.
     """
@@ -144,7 +144,7 @@ def answered_calls_in(event: Event) -> frozenset[str]:
 
 
 class Last(StrEnum):
-    """What the last relevant event says about a task."""
+    """The meaning of the last relevant event of a task."""
 
     NOTHING = "nothing"
     ASKED = "asked"
@@ -158,9 +158,9 @@ class EventSummary(Stored, frozen=True):
     """All events up to `event_id` (empty: none yet).
 
     `words` are the text of the last error or final message, `approvals` the unanswered requests,
-    `parked` the tool calls that something outside the service has to run. `attached` are the IDs of
-    the pull requests that users' messages added (`model.wire.pull_request_id`). Only the last of
-    very many are known.
+    `parked` the tool calls that run outside the service. `attached` are the IDs of the pull
+    requests that users' messages added (`model.wire.pull_request_id`). If there are very many, only
+    the last are kept.
     """
 
     event_id: str = ""

@@ -1,4 +1,4 @@
-"""Why the result of a task is not what is expected. Pure.
+"""Reasons why the result of a task is not as expected. Pure.
 
 The data comes from an agent, so reasons contain types, paths and parts of the schema, but never a
 value of the data.
@@ -45,7 +45,7 @@ def without_data(why: NoData | None) -> Reason:
 
 
 def mismatches(violations: Iterable[Violation], names: Collection[str]) -> list[Reason]:
-    """The first reasons why data does not satisfy a schema, which has these property `names`."""
+    """The first reasons why data does not satisfy a schema; `names` are the properties in it."""
     return [
         (Code.INVALID_RESULT, *_mismatch(violation, names))
         for violation in islice(violations, MAX_REASONS)

@@ -1,8 +1,8 @@
-"""What came out of a task: its answer, the data in it, and its pull requests; and the tasks of keys
-besides their current ones. Pure.
+"""The result of a task: its answer, the data in it, and its pull requests; and the tasks of keys
+other than their current task. Pure.
 
-They are what the agent says and what the service lists; no forge is asked. An agent may write
-anything, so nothing is guessed: data that is not plain JSON is an error.
+They come from the agent and the service; no forge is read. An agent may write anything, so nothing
+is guessed: data that is not plain JSON is an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.state.model import State
 from reconciler.tasks.events import MAX_WORDS, Last
 from reconciler.tasks.status import TaskStatus
 
-# Agents write what these patterns search: none of them may go back over a long text.
+# Agents write the searched text, so no pattern may backtrack over a long text.
 _FENCE = re.compile(
     r"(?P<prefix>(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])[ \t])*+)"
     r"(?P<marks>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\s`]*+)[^`\n]*+"
@@ -49,7 +49,7 @@ class ListedPullRequest(NamedTuple):
 
     @property
     def text(self) -> str:
-        """`acme/net#12`, after the host unless it is the forge's public one."""
+        """`acme/net#12`, after the host unless that is the forge's public host."""
         org, name = self.repo["org"], self.repo["name"]
         host = self._host
         public = _PUBLIC.get(self._forge)
@@ -57,7 +57,7 @@ class ListedPullRequest(NamedTuple):
 
     @property
     def url(self) -> str | None:
-        """Its page, made only of plain parts; None for other forges."""
+        """The address of its page, made only of plain parts; None for other forges."""
         forge, org, name = self._forge, str(self.repo["org"]), str(self.repo["name"])
         host = self._host or _PUBLIC.get(forge, "")
         groups = _GROUPS if forge == "gitlab" else _PART
@@ -77,7 +77,7 @@ class ListedPullRequest(NamedTuple):
 
 
 class NoData(StrEnum):
-    """Why an answer has no data."""
+    """The reason why an answer has no data."""
 
     MISSING = "missing"
     CUT = "cut"
@@ -97,7 +97,7 @@ _NO_DATA = {
 
 class WorkResult(Value, frozen=True):
     """The result of a task; everything is empty while it works. `data` is ABSENT without data, and
-    `no_data` says why. `error` is what the agent said when it failed."""
+    `no_data` is the reason. `error` is the agent's message when it failed."""
 
     answer: str = ""
     data: Any = ABSENT
@@ -155,8 +155,8 @@ def first_line(answer: str) -> str:
 
 
 class _Fence:
-    """A fence of Markdown, wherever a list or a quotation puts it, with its content. Within
-    quotations, it ends unclosed at a line that is quoted less often."""
+    """A fence of Markdown, also in a list or a quotation, with its content. Within quotations, it
+    ends unclosed at a line that is quoted less often."""
 
     def __init__(self, begin: re.Match[str]) -> None:
         self.info, self._marks = begin["info"], begin["marks"]
@@ -204,7 +204,7 @@ def _parsed(text: str) -> Any:
 
 
 class Former(StrEnum):
-    """Why a task is not the current one of its key."""
+    """The reason why a task is not the current task of its key."""
 
     REPLACED = "replaced"
     REMOVED = "removed"

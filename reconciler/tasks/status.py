@@ -1,4 +1,4 @@
-"""The state of a task, derived from its outputs and its events, and what it waits for. Pure.
+"""The state of a task, derived from its outputs and its events, and its open requests. Pure.
 
 The service itself only reports running or idle.
 """
@@ -20,8 +20,8 @@ _MAX_INT64 = 2**63 - 1
 
 
 class TaskStatus(Value, frozen=True):
-    """One task. `raw` are its outputs, empty if it is not visible. `unmet` says what is missing of
-    what a task that has finished was expected to deliver."""
+    """One task. `raw` are its outputs, empty if it is not visible. `unmet` lists the expected
+    results that a finished task lacks."""
 
     ref: TaskRef
     state: TaskState
@@ -82,7 +82,7 @@ def state_of(raw: Mapping[str, object], summary: EventSummary) -> TaskState:
             return TaskState.DONE
         case Last.WORKING:
             return TaskState.STOPPED
-        case Last.NOTHING | Last.ASKED:  # it has not started on its message yet
+        case Last.NOTHING | Last.ASKED:  # it has not processed its message yet
             return TaskState.RUNNING
 
 
@@ -113,7 +113,7 @@ def count_in(outputs: Mapping[str, object], name: str) -> int | None:
 
 
 class RequestKind(StrEnum):
-    """What a request asks for."""
+    """The kind of response that a request needs."""
 
     APPROVAL = "approval"
     ANSWER = "answer"
