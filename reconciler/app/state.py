@@ -148,16 +148,13 @@ def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[E
         others: list[Event] = []
         for name in names:
             ended = [org for org in state.recovering if name == f"{org}/*"]
-            is_glob = bool(set(name) & set("*?["))
-            if ended:
-                refs: Iterable[TaskRef] = waiting_keys(state, ended)
-                others += map(Recovering, ended)
-            elif is_glob:
-                refs = _new_keys(ctx, state, name)
-                others += answer_entries(state, name)
-            else:
-                refs = (_find_unresolved(ctx, state, name),)
-            answers |= {ref: _without_task(state, ref, now) for ref in sorted(refs, key=natural)}
+            if not ended and not set(name) & set("*?["):
+                ref = _find_unresolved(ctx, state, name)
+                answers[ref] = _without_task(state, ref, now)
+                continue
+            refs = waiting_keys(state, ended) if ended else _new_keys(ctx, state, name)
+            others += map(Recovering, ended) if ended else answer_entries(state, name)
+            answers |= {ref: edit.not_created(state, ref) for ref in sorted(refs, key=natural)}
         again = ("state", "resolve", *names, "--not-created", "-y")
         if not _confirm(ctx, "ask.not_created", [*answers], yes=yes, again=again):
             return ()

@@ -246,12 +246,10 @@ def _date(moment: datetime | None) -> str:
 
 
 def waiting_keys(state: State, organizations: Iterable[str]) -> set[TaskRef]:
-    """The keys that were noted when the recovery began, and that have no task since."""
-    return {
-        TaskRef(org_name, key)
-        for org_name in organizations
-        for key in state.recovering[org_name].keys
-    }
+    """The keys that were noted when the recovery began, and that have neither a task nor an open
+    attempt since."""
+    noted = {TaskRef(org, key) for org in organizations for key in state.recovering[org].keys}
+    return noted - {attempt.ref for attempt in state.attempts.values()}
 
 
 def answer_entries(state: State, glob: str) -> list[Recovering]:
