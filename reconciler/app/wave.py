@@ -33,7 +33,7 @@ from reconciler.model.options import PlanOptions
 from reconciler.model.service import RemoteTask
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
-from reconciler.plan.digest import plan_digest, refuse_unexpected
+from reconciler.plan.digest import refuse_stale, refuse_unexpected
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.recovery import AttemptAges, waited_totals
@@ -199,7 +199,7 @@ class Wave:
         state, options, request = self._session.state, self._space.options, self._request
         plan = self._planning.plan(state, options)
         if (reviewed := request.reviewed) is not None:
-            refuse_unexpected(plan, plan_digest(reviewed), reviewed, request.paths[0])
+            refuse_stale(plan, reviewed, request.paths[0])
         if request.expected is not None:
             refuse_unexpected(plan, request.expected)
         if not self._may_ask:
@@ -308,10 +308,7 @@ class Wave:
         """Whether a person says that an attempt has created the planned task's candidate."""
         if not self._may_ask or task.candidate is None:
             return False
-        view = self._planning.view
-        explanation = (
-            tuple(described(task.candidate, self.state.backend, view)) if view is not None else ()
-        )
+        explanation = tuple(described(task.candidate, self.state.backend))
         progress.close()
         return self._ctx.ui.ask("ask.created", strict=True, ref=str(task.ref), note=explanation)
 

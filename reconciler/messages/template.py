@@ -9,7 +9,7 @@
 - `{name:list}`: the items of a tuple, separated by commas; `and`, `or`: with that word before the
   last item; `rows`: a line for each, after `- `
 - `{name:n}`: a number with separators; `{name:s}`: the letter s unless the number is 1
-- `{name:age}`: seconds as `3 d`; `{name:tokens}`: tokens as `1.2M`
+- `{name:tokens}`: tokens as `1.2M`
 - `{name:tasks}`: tasks that others wait for, a tuple with the key, the state and the seconds of
   each; state and seconds may be empty
 - `{name:hints}`: how to proceed after remarks, in several lines
@@ -86,7 +86,6 @@ _FORMATS: dict[str, Callable[[Fact], str]] = {
     "tasks": lambda value: _tasks(_items(value)),
     "more": lambda value: f", {_line(value)} more" if value else "",
     "n": lambda value: f"{value:,}",
-    "age": lambda value: _age(int(str(value))),
     "tokens": lambda value: amount(int(str(value))),
     "at": lambda value: f"{_line(value)}: " if value else "",
     "until": lambda value: f", until {_line(value)}" if value else "",

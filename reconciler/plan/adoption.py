@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
@@ -70,7 +70,7 @@ def adopt_removed(
     if any(compare_work(task.inputs, version) is Work.SAME for version in versions):
         explanation = remark("removed.adopt")
         kept = RemoteTask(*task_id, {"id": removed.task_id})
-        return adopt(task, remote or kept, Reason.RECORD_REMOVED, state.backend, view, explanation)
+        return adopt(task, remote or kept, Reason.RECORD_REMOVED, state.backend, explanation)
     facts = {"task_id": removed.task_id, "ref": str(task.ref)}
     explanation = remark("removed.differs", **facts)
     return plan_for(
@@ -83,11 +83,10 @@ def adopt(
     remote: RemoteTask,
     reason: Reason,
     backend: str,
-    view: RemoteView,
     *remarks: Remark,
 ) -> PlannedTask:
-    """An adoption, with remarks on which task it is, how old, and who created it."""
-    explanation = [*remarks, *described(remote, backend, view)]
+    """An adoption, with remarks on which task it is, when it was created, and by whom."""
+    explanation = [*remarks, *described(remote, backend)]
     if reason is Reason.LOOK_ALIKE:
         explanation.insert(0, remark("lookAlike"))
         if hidden := tuple(name for name in NOT_RETURNED if name in task.inputs):
@@ -96,23 +95,20 @@ def adopt(
 
 
 DESCRIPTIONS = frozenset(
-    {"adopt.named", "adopt.unnamed", "adopt.local", "adopt.age", "adopt.age_by", "adopt.by"}
+    {"adopt.named", "adopt.unnamed", "adopt.local", "adopt.date", "adopt.date_by", "adopt.by"}
 )
 """The cases of the remarks of `described`."""
 
 
-def described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Remark]:
-    """Which task it is, how old, and who created it."""
+def described(remote: RemoteTask, backend: str) -> Iterator[Remark]:
+    """Which task it is, when it was created, and by whom."""
     url = console_url(backend, remote.org_name, remote.id)
     case = "adopt.local" if url is None else "adopt.named" if remote.name else "adopt.unnamed"
     yield remark(case, name=said(remote.name), task_id=remote.id, url=url)
     login = remote.creator_login
     if remote.created_at is not None:
-        age = view.clocks.moment - remote.created_at
-        seconds = max(0, int(age / timedelta(seconds=1)))
         date = f"{remote.created_at.astimezone(UTC):%Y-%m-%d}"
-        case = "adopt.age_by" if login else "adopt.age"
-        yield remark(case, date=date, seconds=seconds, login=login)
+        yield remark("adopt.date_by" if login else "adopt.date", date=date, login=login)
     elif login:
         yield remark("adopt.by", login=login)
 

@@ -1,5 +1,5 @@
-"""The saved plan: what reports show, in every format, and what its digest covers, which decides
-whether it is stale (`plan/digest.py`).
+"""The saved plan: what reports show of it, in every format. Apply compares all of it with the plan
+that it makes (`plan/digest.py`), so it has nothing that changes by itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from reconciler import __version__
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, TaskctlError
+from reconciler.model.diagnostics import Place, Severity, TaskctlError
 from reconciler.model.remarks import Arg
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.typed_json import (
@@ -24,7 +24,7 @@ from reconciler.model.typed_json import (
     with_checksum,
 )
 from reconciler.model.value import replace
-from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
@@ -32,8 +32,14 @@ T = TypeVar("T", DesiredTask, Record, Attempt)
 FORMAT_VERSION = 2
 SAVED_KIND = "taskctl-saved-plan"
 
-_SHOWN = ("approvalMode", "createdAt", "createdBy", "name", "permissionMode")
+_SHOWN = ("approvalMode", "createdAt", "createdBy", "permissionMode")
 """The settings and outputs of existing tasks that reports read."""
+
+_PASSING = {Code.BUDGET_EXHAUSTED, Code.CLOCK_SKEW, Code.IMPLAUSIBLE_DATE}
+"""Problems that, like notes, are about this moment."""
+
+_ABOUT_OTHERS = {Action.HELD, Action.UNRESOLVED, Action.UNCHANGED, Action.FORGET}
+"""The actions whose remarks are about the service, other tasks, or what apply leaves alone."""
 
 _FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 
@@ -41,12 +47,19 @@ _FIRST_KEY = re.compile(rb"\s*+\{?\s*+([\"']?)(checksum|formatVersion)\1\s*:")
 def encode_saved_plan(plan: Plan) -> bytes:
     """The file of a saved plan. Its first key tells it from a manifest."""
     known = (encode_json(value) for value in (FORMAT_VERSION, SAVED_KIND, __version__))
+    text = b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": %b}'
+    return with_checksum(text % (*known, encode_json(as_saved(plan))))
+
+
+def as_saved(plan: Plan) -> Plan:
+    """The plan without what changes while nothing does that apply would do."""
     followers = frozenset(plan.followers)
     tasks = tuple(_saved(task, followers) for task in plan.tasks)
-    diagnostics = tuple(replace(found, excerpt=None) for found in plan.diagnostics)
-    saved = replace(plan, tasks=tasks, diagnostics=diagnostics)
-    text = b'{\n "formatVersion": %b,\n "kind": %b,\n "taskctl": %b,\n "plan": %b}'
-    return with_checksum(text % (*known, encode_json(saved)))
+    acts = followers or any(task.applies for task in tasks)
+    problems = (d for d in plan.diagnostics if d.severity is not Severity.NOTE)
+    lasting = tuple(replace(d, excerpt=None) for d in problems if d.code not in _PASSING)
+    succeeded = () if acts else plan.succeeded
+    return replace(plan, tasks=tasks, diagnostics=lasting, budgets=(), succeeded=succeeded)
 
 
 def _saved(task: PlannedTask, followers: Collection[TaskRef]) -> PlannedTask:
@@ -54,6 +67,9 @@ def _saved(task: PlannedTask, followers: Collection[TaskRef]) -> PlannedTask:
     them, and without what the service returned. A plan without changes would be larger than its
     state otherwise."""
     desired, record = task.desired, task.record
+    if task.action in _ABOUT_OTHERS:
+        reason = Reason.SAME if task.reason is Reason.FRESH else task.reason
+        task = replace(task, reason=reason, remarks=(), waits_for=(), unfinished=False)
     if desired and task.task_id and not (task.applies or task.ref in followers):
         origin = desired.origin and replace(desired.origin, template={})
         desired = _brief(desired, origin=origin, expect=None)

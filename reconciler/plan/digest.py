@@ -1,10 +1,9 @@
 """Is this the plan that was confirmed? Pure.
 
-A plan's digest decides, for saved plans and `apply --expect-plan` alike: equal digests mean that
-apply would do the same, in the same circumstances, and that a saved plan shows the same about it:
-somebody who changes what it shows makes it stale. What is only informative (ages, notes, files and
+A plan's digest decides for `apply --expect-plan`: equal digests mean that
+apply would do the same, in the same circumstances. What is only informative (notes, files and
 lines, tasks without changes, the state's serial) does not count, so the digest is the same on every
-machine.
+machine. It does count for a saved plan: whoever changes what that shows makes it stale.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from reconciler.model.diagnostics import Place, TaskctlError, error
 from reconciler.model.options import PlanOptions, flag_of
 from reconciler.model.remarks import Arg
 from reconciler.model.service import Identity
-from reconciler.model.typed_json import builtins_of
+from reconciler.model.typed_json import builtins_of, encode_json
+from reconciler.plan.codec import as_saved
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Effect, Plan, PlannedTask
 
@@ -100,20 +100,23 @@ def _done(task: PlannedTask) -> dict[str, object]:
     return {"does": does, **{name: value for name, value in done.items() if value}}
 
 
-def refuse_unexpected(
-    plan: Plan, expected: str, reviewed: Plan | None = None, file: str = ""
-) -> None:
-    """Raises TaskctlError unless the plan's digest is this one, or begins with it. If the plan that
-    has it is known (`reviewed`, from the saved plan `file`), the error says what is different."""
-    found = plan_digest(plan)
-    if found.startswith(expected):
-        return
-    if reviewed is not None:
-        cases = list(_differences(reviewed, plan)) or [("", {})]
+def refuse_stale(plan: Plan, reviewed: Plan, file: str) -> None:
+    """Raises TaskctlError unless the plan, when saved, is exactly the `reviewed` one, which was
+    read from `file`."""
+    now = as_saved(plan)
+    if encode_json(now) != encode_json(reviewed):
+        cases = list(_differences(reviewed, now)) or [("", {})]
         at = Place(file=file)
         raise TaskctlError(
             [error(Code.SAVED_PLAN_STALE, case, at=at, **facts) for case, facts in cases]
         )
+
+
+def refuse_unexpected(plan: Plan, expected: str) -> None:
+    """Raises TaskctlError unless the plan's digest is this one, or begins with it."""
+    found = plan_digest(plan)
+    if found.startswith(expected):
+        return
     periods = _periods(plan)
     of = tuple(f"{entry} {name}" for entry, names in periods.items() for name in names)
     case = "period" if of else ""
@@ -125,7 +128,7 @@ def refuse_unexpected(
 
 def _differences(then: Plan, now: Plan) -> Iterator[tuple[str, dict[str, Arg]]]:
     """How the plan differs from the reviewed one, as cases of SAVED_PLAN_STALE with their facts."""
-    old, new = confirmed_content(then), confirmed_content(now)
+    old, new = _circumstances(then), _circumstances(now)
     if old["backend"] != new["backend"]:
         yield "backend", {"then": then.backend, "now": now.backend}
     if (
@@ -144,7 +147,7 @@ def _differences(then: Plan, now: Plan) -> Iterator[tuple[str, dict[str, Arg]]]:
     for entry in recurring:
         facts = {"then": ", ".join(before[entry]), "now": ", ".join(after[entry])}
         yield "period", {"entry": entry, **facts}
-    tasks, due = old["tasks"], new["tasks"]
+    tasks, due = _texts(then), _texts(now)
     sides = {
         "more": due.keys() - tasks.keys(),
         "less": tasks.keys() - due.keys(),
@@ -155,6 +158,10 @@ def _differences(then: Plan, now: Plan) -> Iterator[tuple[str, dict[str, Arg]]]:
             yield case, {"keys": tuple(sorted(refs))}
     if old["closes"] != new["closes"] and not any(sides.values()):
         yield "attempts", {}
+
+
+def _texts(plan: Plan) -> dict[str, bytes]:
+    return {str(task.ref): encode_json(task) for task in plan.tasks}
 
 
 def _periods(plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -97,7 +97,7 @@ def look_alikes(
             decided[create.ref] = _beside(create.record, decided[create.ref])
         found, task = chosen.get(create.ref), create.desired
         if found is not None and task is not None:
-            adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
+            adopted_task = adopt(task, found, Reason.LOOK_ALIKE, state.backend)
             decided[create.ref] = _in_place_of(create, adopted_task)
     return decided
 
@@ -297,7 +297,7 @@ class _Open(NamedTuple):
         why: Remark,
         pair: RemoteTask | None = None,
     ) -> PlannedTask:
-        explanation = (why, *described(found, self.backend, self.view))
+        explanation = (why, *described(found, self.backend))
         fields: PlannedFields = {"task_id": found.id, "candidate": pair}
         fields["remote"] = None if pair is not None else found
         return plan_for(task, Action.UNRESOLVED, reason, *explanation, **fields)

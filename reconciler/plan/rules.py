@@ -147,7 +147,7 @@ class Rules:
         remote = self._view.find(task.ref, task.task_id)
         if remote is None:
             return _conflict(task, "taskID.not_found")
-        return adopt(task, remote, Reason.TASK_ID, self._state.backend, self._view)
+        return adopt(task, remote, Reason.TASK_ID, self._state.backend)
 
     def _attempted(self, task: DesiredTask) -> PlannedTask | None:
         """The outcome of its open attempts; None if none of them created a task."""

@@ -143,5 +143,5 @@ def test_a_saved_plan_never_creates_instead_of_adopting(
     server.habits.list_lag = 1e6
     ended = sandbox.run("apply", PLAN)
     assert ended.code == 1
-    assert "no longer act on acme/k0, acme/k1" in summaries(ended)
+    assert "different for acme/k0, acme/k1" in summaries(ended)
     assert len(server.posts) == 2

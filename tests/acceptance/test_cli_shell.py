@@ -19,6 +19,7 @@ from reconciler.cli.main import COMMANDS
 from reconciler.messages.commands import AS_WRITTEN
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.value import replace
+from reconciler.plan.codec import as_saved
 from reconciler.render import view_of
 from reconciler.render.document import dump
 from tests.support.diagnostics import raises_with
@@ -141,7 +142,7 @@ def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
     assert commands_in(text) == []
     ran = taskctl("show", "-C", str(plan_file.parent), plan_file.name, "--format=json")
     assert without_hints(ran.stdout) == without_hints(
-        dump(view_of(PLAN).document(AS_WRITTEN)).encode()
+        dump(view_of(as_saved(PLAN)).document(AS_WRITTEN)).encode()
     )
     assert taskctl("show", "-q", str(plan_file)).stdout == b""
     painted = taskctl("show", "--color=always", str(plan_file), env={"NO_COLOR": "1"})
@@ -166,7 +167,7 @@ def test_show_of_another_file_is_an_error(tmp_path: Path, form: str) -> None:
 
 def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Path) -> None:
     assert is_plan_file(plan_file)
-    assert read_plan_file(plan_file, "p") == PLAN
+    assert read_plan_file(plan_file, "p") == as_saved(PLAN)
     plan_file.chmod(0o644)
     before = plan_file.read_bytes()
     write_plan_file(tmp_path, plan_file.name, PLAN)

@@ -66,6 +66,35 @@ def test_a_create_that_is_shown_differently_is_refused(
     assert place.run("plan", "--detailed-exitcode")[0] == 2  # nothing was created
 
 
+REMARK = {"case": "said", "facts": {"text": "approved by security"}}
+WARNED = {"entry": "x", "count": 1, "failed": ["y"]}
+WARNING = {"code": "TC318", "severity": "warning", "args": WARNED}
+ROW = {"ref": ["acme", "b"], "action": "gone", "reason": "notFound", "file": "", "taskId": "t"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plan: plan["tasks"][0].update(remarks=[REMARK]),
+        lambda plan: plan["tasks"][0].update(file="reviewed.yaml"),
+        lambda plan: plan["tasks"][0].update(line=9),
+        lambda plan: plan["tasks"].append(ROW),
+        lambda plan: plan["identity"].update(login="somebody-else"),
+        lambda plan: plan.update(complete=False),
+        lambda plan: plan.update(diagnostics=[WARNING]),
+        lambda plan: plan.update(succeeded=[["acme", "b"]]),
+    ],
+)
+def test_notes_and_other_tasks_that_are_not_in_the_plan_are_refused(
+    place: LiveTasks, change: Callable[[dict[str, Any]], object]
+) -> None:
+    place.write({"a": "finishing"})
+    assert place.run("plan", "--out", FILE)[0] == 0
+    forge(place, change)
+    assert place.run("show", FILE)[0] == 0
+    assert refused(place) == "TC653"
+
+
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_an_update_that_shows_another_value_is_refused(place: LiveTasks, side: str) -> None:
     place.apply({"a": "finishing"}, approvalMode="balanced")

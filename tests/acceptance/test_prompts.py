@@ -86,7 +86,7 @@ def test_a_saved_plan_is_refused_once_the_file_changed(sandbox: Desk) -> None:
     assert refused.code == 1
     (problem,) = refused.document["diagnostics"]
     assert problem["code"] == "TC653"
-    assert "act differently on acme/offer" in problem["summary"]
+    assert "different for acme/offer" in problem["summary"]
     assert sandbox.server.tasks_by_work() == {}
 
 

