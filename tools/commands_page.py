@@ -73,6 +73,10 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
     if any(isinstance(parameter, click.Option) for parameter in own):
         yield f"{'#' * (level + 1)} Options\n"
         yield _options(own, context) + "\n"
+    if isinstance(command, WithExamples) and command.exit_codes:
+        yield f"{'#' * (level + 1)} Exit codes\n"
+        rows = [f"| {code} | {meaning} |" for code, meaning in command.exit_codes]
+        yield "\n".join(["| code | meaning |", "| --- | --- |", *rows]) + "\n"
     if isinstance(command, WithExamples) and command.examples:
         yield f"{'#' * (level + 1)} Examples\n"
         lines = [f"{line}\n    {why}" for line, why in command.examples]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -140,6 +140,8 @@ def make_command(
     reports: bool = False,
     formats: Sequence[str] = (),
     text_only: bool = False,
+    everyday: Collection[str] = (),
+    exit_codes: Examples = (),
 ) -> Callable[[Run], Command]:
     """Turns a function into a command. `reports`: its result is a report, available in every
     format; `formats` are additional formats. `text_only`: its result is not a document."""
@@ -153,6 +155,8 @@ def make_command(
             help=function.__doc__,
             examples=examples,
             formats=("text",) if text_only else (*basic, *formats),
+            everyday=everyday,
+            exit_codes=exit_codes,
         )
 
     return decorate

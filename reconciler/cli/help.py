@@ -5,7 +5,7 @@ Imports nothing heavier than click, to keep `taskctl --help` fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Examples = Sequence[tuple[str, str]]
-"""Pairs of a command line and its purpose."""
+"""Pairs of a command line and its purpose, or of an exit code and its meaning."""
 
 
 NAMES = ("directory", "format_name", "color", "quiet", "verbose")
@@ -35,7 +35,9 @@ SECTIONS = {
         ("backend", "org", "state", "parallelism", "lock_timeout"), "Service and state"
     ),
     **dict.fromkeys(("reports", "format_name", "all_problems"), "Output"),
-    **dict.fromkeys(("directory", "color", "quiet", "verbose", "version", "show_help"), "General"),
+    **dict.fromkeys(
+        ("directory", "color", "quiet", "verbose", "version", "show_help", "show_all"), "General"
+    ),
 }
 """The section of an option in the help, by its parameter. Any other option belongs to its command,
 and comes first."""
@@ -67,9 +69,23 @@ _HELP = printing_option(
 )
 
 
+_ALL = "reconciler.cli.help.all"
+
+
+def _whole_help(ctx: click.Context) -> str:
+    ctx.meta[_ALL] = True
+    return ctx.get_help()
+
+
+_HELP_ALL = printing_option(
+    *("--help-all", "show_all"), text=_whole_help, purpose="Show all options, and exit."
+)
+
+
 class WithExamples(click.Command):
-    """A command whose help ends with examples. With `formats`, the output formats of its result, it
-    also has the shared options."""
+    """A command whose help ends with its `exit_codes`, if they are given, and examples. With
+    `formats`, the output formats of its result, it also has the shared options. If `everyday`
+    parameters are given, `--help` lists only these, and `--help-all` lists all."""
 
     reads_config = False
 
@@ -80,11 +96,16 @@ class WithExamples(click.Command):
         params: Iterable[click.Parameter] = (),
         examples: Examples = (),
         formats: Iterable[str] = (),
+        everyday: Collection[str] = (),
+        exit_codes: Examples = (),
         **kwargs: Any,
     ) -> None:
         self.examples, self.formats = examples, tuple(formats)
+        self.exit_codes = exit_codes
+        self._everyday = {*everyday, "show_help", "show_all"} if everyday else None
         shared = _shared_options(self.formats, self) if self.formats else []
-        super().__init__(name, params=[*params, *shared], **kwargs)
+        more = [_HELP_ALL] if everyday else []
+        super().__init__(name, params=[*params, *shared, *more], **kwargs)
 
     def get_help_option(self, ctx: click.Context) -> click.Option:
         del ctx
@@ -95,7 +116,10 @@ class WithExamples(click.Command):
         if isinstance(self, click.Group):
             self.format_commands(ctx, formatter)
         sections: dict[str, list[tuple[str, str]]] = {OWN: [], **{t: [] for t in SECTIONS.values()}}
+        shown = None if ctx.meta.get(_ALL) else self._everyday
         for param in self.get_params(ctx):
+            if shown is not None and param.name not in shown:
+                continue
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 sections[SECTIONS.get(param.name or "", OWN)].append(record)
@@ -106,6 +130,9 @@ class WithExamples(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
+        if self.exit_codes:
+            with formatter.section("Exit codes"):
+                formatter.write_dl(self.exit_codes)
         with formatter.section("Examples"):
             for line, why in self.examples:
                 indent = " " * formatter.current_indent

@@ -50,6 +50,17 @@ def _digest(value: str) -> str:
     ),
     *(INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
     reports=True,
+    everyday=(
+        *("yes", "wait", "timeout", "target", "update", "replace", "retry"),
+        *("backend", "org", "state", "quiet", "verbose"),
+    ),
+    exit_codes=[
+        ("0", "success, also if there was nothing to do; with --wait, all tasks are done"),
+        ("1", "an error; declined at the prompt; a task failed or stayed unresolved"),
+        ("2", "only with --wait: tasks are still running"),
+        ("3", "only with --wait: tasks wait for a person, or for a merge"),
+        ("130, 143", "interrupted, terminated: requests in flight finished, the state was saved"),
+    ],
     examples=[
         ("taskctl apply", "show the plan, ask for confirmation, create the tasks"),
         ("taskctl apply --yes", "do not ask for confirmation, for CI"),
@@ -80,8 +91,7 @@ def command(
     --expect-plan does the same check for a plan whose file is not available.
 
     With --wait, a successful apply then waits until all tasks of the manifests are done, creating
-    held tasks as soon as possible, and exits like `taskctl wait`: also 3 if all that is left to do
-    is to merge pull requests. Ctrl-C stops waiting; the tasks
+    held tasks as soon as possible, and exits like `taskctl wait`. Ctrl-C stops waiting; the tasks
     keep running.
     """
     from reconciler.app.apply import ApplyWaitReport, apply

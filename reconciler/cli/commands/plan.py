@@ -49,6 +49,15 @@ AT = option(
     *(PATHS, DETAILED, OUT, FAIL_ON, SKIP, AT, PLAN_WAIT, *PLAN, *CONNECTION),
     reports=True,
     formats=KEYS,
+    everyday=(
+        *("detailed_exitcode", "out_file", "fail_on", "target", "update", "replace"),
+        *("backend", "org", "state", "format_name", "quiet", "verbose"),
+    ),
+    exit_codes=[
+        ("0", "success; with --detailed-exitcode, apply would make no changes"),
+        ("1", "an error, or apply would exit 1; the last line says why"),
+        ("2", "only with --detailed-exitcode: apply would make changes"),
+    ],
     examples=[
         ("taskctl plan", "plan tasks/ and *.tasks.yaml in this directory"),
         ("taskctl plan --backend local", "use the embedded service, which needs no account"),
@@ -69,8 +78,7 @@ def command(
 ) -> int:
     """Show what apply would do. Changes no task and no state.
 
-    A PATH is a file, or a directory whose *.yaml and *.yml files are read. Exits 1 if apply would
-    exit 1; the last line says why. With --fail-on none, exits 1 only if no plan can be created.
+    A PATH is a file, or a directory whose *.yaml and *.yml files are read.
     """
     from reconciler.app.plan import note_next_step, plan
 
