@@ -14,7 +14,8 @@ HEAD = """\
 
 Every diagnostic has a code, one per cause: at the end of the line in text, as `code` in JSON, as the
 rule ID in SARIF, and at the end of a GitHub annotation. Codes are stable; wording is not.
-`taskctl explain CODE` prints a section of this page, with all of the messages.
+`taskctl explain CODE` prints a section of this page with all messages and, for the most frequent codes, a wrong and a
+right manifest.
 """
 LISTED = 6
 """The number of messages of a code on the page: some have dozens, which differ in a few words."""

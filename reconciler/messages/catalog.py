@@ -145,6 +145,12 @@ def section(code: Code) -> str:
     return f"{found.why}\n\nHow to fix it: {found.fix}\n\nMessages:\n\n{messages}\n"
 
 
+def examples(code: Code) -> list[str]:
+    """A manifest with this problem and the right one, for the most frequent codes."""
+    found = text_of("examples").partition(f"\n## {code.value}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```yaml\n(.*?)```", found, re.DOTALL)
+
+
 def messages_of(code: Code) -> list[str]:
     """The summaries of a code; the names of facts are in upper case in place of their values."""
     return list(dict.fromkeys(_outline(case.summary) for case in entry(code).cases.values()))

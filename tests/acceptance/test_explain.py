@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.messages.catalog import codes
+from reconciler.manifest.loader import load
+from reconciler.messages.catalog import codes, examples
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Severity
 
 
 @pytest.mark.parametrize("given", ["TC201", "tc201"])
@@ -33,3 +39,43 @@ def test_an_unknown_code_is_an_error(
     assert first.endswith("[TC803]")
     assert (near or "mean") in first or near is None
     assert said.out == ""
+
+
+WITH_EXAMPLES = [code for code in codes() if examples(code)]
+
+
+def test_the_most_frequent_codes_have_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(WITH_EXAMPLES) == 20
+    assert run(["explain", "TC201"]) == 0
+    said = capsys.readouterr().out
+    assert "\nWrong:\n\n    version: 1\n" in said
+    assert "\nRight:\n\n    version: 1\n" in said
+
+
+@pytest.mark.parametrize("code", WITH_EXAMPLES)
+def test_the_wrong_manifest_has_this_problem_and_the_right_one_has_none(
+    code: Code, tmp_path: Path
+) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts/review-costs.md").write_text("Which stacks cost the most?\n")
+    wrong, right = examples(code)
+    assert found(wrong, tmp_path) == [code]
+    assert found(right, tmp_path) == []
+
+
+def found(manifest: str, folder: Path) -> list[Code]:
+    (folder / "a.yaml").write_text(manifest)
+    problems = load(["a.yaml"], root=folder).diagnostics
+    return [problem.code for problem in problems if problem.severity is not Severity.NOTE]
+
+
+def test_a_terminal_shows_wrapped_lines_without_marks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    assert run(["explain", "TC203"]) == 0
+    said = capsys.readouterr().out
+    assert "`" not in said
+    assert max(map(len, said.splitlines())) <= 50
+    assert "\n  " in said

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from textwrap import indent
+
 import click
 
 from reconciler.cli.help import printing_command
-from reconciler.messages.catalog import codes, entry, section
+from reconciler.messages.catalog import codes, entry, examples, section
 from reconciler.model.codes import Code
 
 
@@ -26,7 +29,23 @@ def command(code: str | None) -> str:
     if code is None:
         return "".join(f"{each.value}  {entry(each).title}\n" for each in codes())
     chosen = _code(code)
-    return f"{chosen.value}: {entry(chosen).title}\n\n{section(chosen)}"
+    text = f"{chosen.value}: {entry(chosen).title}\n\n{section(chosen)}"
+    for title, example in zip(("Wrong", "Right"), examples(chosen), strict=False):
+        text += f"\n{title}:\n\n{indent(example, '    ')}"
+    return _wrapped(text) if sys.stdout.isatty() else text
+
+
+def _wrapped(text: str) -> str:
+    """For a terminal: without the marks of Markdown, and with wrapped lines."""
+    from reconciler.cli.console.terminal import columns
+    from reconciler.render.cells import wrap_words
+
+    rows = []
+    for line in text.replace("`", "").splitlines():
+        is_code = line.startswith("    ")
+        hang = 2 * line.startswith("- ")
+        rows += [line] if is_code else wrap_words(line, columns(), hang)
+    return "".join(f"{row}\n" for row in rows)
 
 
 def _code(text: str) -> Code:

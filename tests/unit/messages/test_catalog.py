@@ -81,7 +81,7 @@ def test_every_code_and_case_is_reported() -> None:
 def test_each_code_has_one_section_and_each_remark_a_wording() -> None:
     files = [name for names in AREAS.values() for name in names]
     folder = PACKAGE / "messages"
-    others = ["remarks", "notes", "questions"]
+    others = ["examples", "remarks", "notes", "questions"]
     assert sorted([*files, *others]) == sorted(path.stem for path in folder.glob("*.md"))
     headings = [
         line
