@@ -74,9 +74,9 @@ INVISIBLE = (
     r"\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f"
     r"\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""For a character class: what is invisible or reorders text, that is controls (all but line feed),
-surrogates, format characters, line and paragraph separators, and what Unicode calls default
-ignorable. U+FE0F stays: it only turns a sign into an emoji."""
+"""For a character class: characters that are invisible or reorder text: controls (all but line
+feed), surrogates, format characters, line and paragraph separators, and Unicode's default ignorable
+characters. U+FE0F stays: it only turns a sign into an emoji."""
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 

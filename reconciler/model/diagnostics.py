@@ -1,7 +1,6 @@
-"""Diagnostics as values (a code, a place, and facts), and the exceptions that carry them.
+"""Diagnostics as values (a code, a location, and facts), and the exceptions that carry them.
 
-Only `reconciler.messages` turns them into text, and no code decides anything by inspecting that
-text.
+Only `reconciler.messages` turns them into text, and no code inspects that text.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ class DataRow(Stored, frozen=True):
 
 
 class Place(Stored, frozen=True):
-    """The place of a problem. Lines and columns count from 1; `path` is the key path in the file,
-    and `row` the row of a generated task."""
+    """The location of a problem. Lines and columns count from 1; `path` is the key path in the
+    file, and `row` the row of a generated task."""
 
     file: str | None = None
     line: int | None = None
@@ -51,7 +50,7 @@ NOWHERE = Place()
 
 
 class Excerpt(Stored, frozen=True):
-    """The part of a manifest's line that a diagnostic is about, `marked`, and what is around it;
+    """The part of a manifest's line that a diagnostic is about (`marked`), and the text around it,
     without credentials."""
 
     before: str
@@ -71,7 +70,7 @@ class Diagnostic(Stored, frozen=True):
     excerpt: Excerpt | None = None
 
     def __hash__(self) -> int:
-        facts = frozenset(self.args.items())  # a place may have very many diagnostics
+        facts = frozenset(self.args.items())  # a location may have very many diagnostics
         return hash((self.code, self.severity, self.case, facts, self.at))
 
     def __str__(self) -> str:
@@ -196,7 +195,7 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 class TaskctlError(Exception):
-    """The operation failed; `diagnostics` contains at least one error."""
+    """The operation failed. `diagnostics` contains at least one error."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__(diagnostics)

@@ -18,12 +18,12 @@ class Field(Value, frozen=True):
     """One setting, by Pulumi's own name.
 
     - `choices`: all its values, if it is an enumeration.
-    - `default`: the service's value if a create omits it; None if that is not documented.
-    - `sent`: part of the create request; otherwise a PATCH right after the create sets it.
+    - `default`: the service's value if the create request omits it; None if that is not documented.
+    - `sent`: part of the create request; otherwise a PATCH right after creation sets it.
     - `patched`: its creator can change it later, so the plan shows remote changes of it; otherwise
       it is fixed at creation.
     - `returned`: the API returns it; otherwise it cannot be compared.
-    - `careful`: its values from the least to the most careful, if it says what the agent may do.
+    - `careful`: its values from the least to the most careful, if it restricts the agent.
     - `identifies`: a task with another value is never adopted as a look-alike.
     - `imported`: import writes the service's value as is; message and name need special handling.
     """

@@ -1,4 +1,4 @@
-"""The room for what is kept of responses."""
+"""The limit on data that is kept from responses."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _VALUE = 50
 
 
 class Kept:
-    """Counts what is kept, beyond what each task may need. Thread-safe."""
+    """Counts kept data, beyond an allowance for each task. Thread-safe."""
 
     def __init__(self, case: str = "kept") -> None:
-        """`case` is that of the message."""
+        """`case` selects the message."""
         self._case, self._size = case, 0
         self._lock = threading.Lock()
 

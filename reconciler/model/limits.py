@@ -1,8 +1,8 @@
 """All limits on input that taskctl does not trust. `tools/limits_page.py` has the table of them.
 
-Each is per run unless its row says otherwise, and admits the largest input that makes sense. A
-count decides wherever it can, never a time: a busy machine must not change a verdict. Where only a
-time can stop a check, the verdict is that there is none.
+Each is per run unless its row says otherwise, and admits the largest input that makes sense. Limits
+are counts wherever possible, never times: a busy machine must not change a result. If only a time
+can stop a check, it ends without a result.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SCHEMA_SECONDS = 10.0
 RESULT_SECONDS = 2.0
 RESULT_TIMEOUTS = 3
 
-POLICY_STEPS = 200_000  # and one for each byte of a manifest
+POLICY_STEPS = 200_000  # plus one for each byte of a manifest
 POLICY_STEPS_PER_TASK = 100  # that an entry generates
 POLICY_SECONDS = 3.0
 POLICY_SECONDS_PER_STEP = 0.000_004  # of these

@@ -1,7 +1,7 @@
 """Marks: the `message.timestamp` by which an attempt to create a task is recognized.
 
 A mark is an RFC 3339 time in UTC with six fractional digits, all of them random, so nobody can
-guess it. Nothing depends on the order of marks.
+guess it. Marks are not ordered.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def is_mark(text: object) -> bool:
 
 
 class Kept(StrEnum):
-    """What a service did to a mark."""
+    """How a service returns a mark."""
 
     KEPT = "kept"
     CUT_OFF = "cutOff"  # returned with fewer digits
@@ -90,7 +90,7 @@ class Kept(StrEnum):
 
 
 def kept(mark: str, shown: object) -> Kept:
-    """What became of `mark`, which the service returns as `shown`."""
+    """How the service kept `mark`, which it returns as `shown`."""
     if is_same(mark, shown):
         return Kept.KEPT
     ours, theirs = microseconds(mark), microseconds(shown)

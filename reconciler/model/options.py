@@ -51,11 +51,10 @@ class PlanOptions(Stored, frozen=True):
 
     `adopt`: adopt look-alikes of this user, and tasks that an attempt may have created.
     `allow_recreate`: KEY or ORG/KEY each, or `*` for all. `max_creates` None: no limit. `target`:
-    keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the
-    Neo token budget is exhausted.
-    `update`: patch what can be changed in place. `replace`: a key, a glob or `KEY=TASK_ID` each,
-    and `retry`: a key or a glob each (in later waves `KEY=TASK_ID`), see `plan/replacement.py`.
-    `wait`: also create held tasks once the tasks that they wait for are
+    keys or globs, see `plan/selection.py`. `over_budget`: create tasks even if the Neo token budget
+    is exhausted. `update`: patch settings that can be changed in place. `replace`: a key, a glob or
+    `KEY=TASK_ID` each, and `retry`: a key or a glob each (in later waves `KEY=TASK_ID`), see
+    `plan/replacement.py`. `wait`: also create held tasks once the tasks that they wait for are
     done.
     """
 

@@ -1,4 +1,4 @@
-"""Remarks, as values: what there is to say about something, for `reconciler.messages` to word."""
+"""Remarks as values: facts about a task or problem, which `reconciler.messages` words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.model.value import Stored, field
 
 
 class Remark(Stored, frozen=True):
-    """`case` selects the wording: one of those of `code`, or without a code, one of
+    """`case` selects the wording, from those of `code` or, without a code, from
     `messages/remarks.md`. `facts` may be external text, which renderers escape."""
 
     case: str
@@ -30,7 +30,7 @@ def remark(case: str, /, **facts: Arg) -> Remark:
 
 
 class RemarkError(ValueError):
-    """A problem whose place its caller knows, and reports it there."""
+    """A problem whose location only the caller knows, who reports it."""
 
     def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
         super().__init__(code.value, case)
@@ -39,7 +39,7 @@ class RemarkError(ValueError):
 
 
 def said(text: str) -> Remark:
-    """The service's own words in an error."""
+    """The service's error message."""
     return Remark("said", {"text": text})
 
 

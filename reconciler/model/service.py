@@ -1,4 +1,4 @@
-"""What taskctl needs from a service, implemented by `remote/client.py`; the values it returns."""
+"""The interface of a service, implemented by `remote/client.py`, and the values that it returns."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Identity(Stored, frozen=True):
 
 
 class SendWindow(Protocol):
-    """How long a journaled attempt may be sent; checked before the first byte is sent."""
+    """The time within which a journaled attempt may be sent; checked before the first byte."""
 
     def is_open(self) -> bool:
         """Whether the request may still be sent. May take long: a shared state may have to prove
@@ -104,7 +104,7 @@ class NotSent(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The service itself rejected the create and created nothing. `why` is its message."""
+    """The service itself rejected the request, and created nothing. `why` is its message."""
 
     why: Arg
     status: int
@@ -164,14 +164,14 @@ class Service(Protocol):
         """The task, or None for a 404 of the service itself."""
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
-        """What the task was created with; None if there are no such events yet, or for 404.
+        """The message that the task was created with; None if it is not shown yet, or for 404.
         Raises RemoteError for unreadable events, or events that are not in ascending order."""
 
     def create_task(
         self, org_name: str, body: Mapping[str, object], window: SendWindow
     ) -> CreateOutcome:
-        """Sends one create once, if `window` is still open when the connection is ready; otherwise,
-        returns NotSent. Network and service failures are outcomes, never exceptions."""
+        """Sends a create request once, if `window` is still open when the connection is ready;
+        otherwise, returns NotSent. Network and service failures are outcomes, never exceptions."""
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, object]) -> RemoteTask:
         """Changes settings; returns the task afterwards."""

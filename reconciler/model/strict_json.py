@@ -1,7 +1,6 @@
 """JSON as RFC 8259 defines it, without what Python's reader also accepts. Pure.
 
-Schemas decide what is allowed, and agents write the answers that they decide about: nothing in
-either is guessed.
+Schemas and the answers of agents must have one meaning, so nothing in them is guessed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from reconciler.model.remarks import Arg, RemarkError
 
 MAX_DIGITS = 100  # characters of a number
 
-# It may not go back over a long text: agents write what it searches.
+# It must not backtrack over a long text, because agents write the text.
 _TOKEN = re.compile(
     r'(?P<text>"[^"\\]*+(?:\\.[^"\\]*+)*+"?)(?P<name>[ \t\r\n]*+:)?|[\[{]|[\]}]|[-+.\w]++',
     re.DOTALL,
@@ -28,7 +27,7 @@ _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 
 
 class JsonError(RemarkError):
-    """A text is not JSON: why, and at which offset."""
+    """A text is not JSON: the reason, and the offset."""
 
     def __init__(self, code: Code, offset: int, case: str = "", /, **facts: Arg) -> None:
         super().__init__(code, case, **facts)
@@ -39,7 +38,7 @@ def read_strict_json(text: str) -> Any:
     """The value of a JSON text. Raises JsonError, also for a duplicate name, for a number that is
     infinite or too long, and for too many levels, before anything is built."""
     if text.count("[") + text.count("{") <= limits.YAML_DEPTH and _LONG.search(text) is None:
-        with suppress(ValueError):  # if something is wrong, the search below says where
+        with suppress(ValueError):  # on an error, the search below finds its location
             return json.loads(
                 text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite
             )
@@ -82,7 +81,7 @@ def _add_name(names: dict[str, int], token: str, at: int, text: str) -> None:
     try:
         name = json.loads(token) if "\\" in token else token[1:-1]
     except ValueError:
-        return  # it is found again when the text is read
+        return  # reading the text finds it again
     if name in names:
         first = text.count("\n", 0, names[name]) + 1
         raise JsonError(Code.DUPLICATE_KEY, at, first_line=first)

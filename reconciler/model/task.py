@@ -1,4 +1,4 @@
-"""The tasks of manifests, and what names a task.
+"""The tasks of manifests, and references to tasks.
 
 `taskctl validate` imports this module, so values that it does not need have their own modules.
 """
@@ -20,7 +20,7 @@ from reconciler.model.value import Moment, Stored, Value, field
 class Expectation(Stored, frozen=True):
     """What a task must deliver: at least that many pull requests (`merged`: that are merged), and
     data in its answer that satisfies the JSON Schema `data` (None: no data is needed). `at` is its
-    place in a manifest."""
+    location in a manifest."""
 
     pull_requests: int = 0
     data: Mapping[str, object] | None = None
@@ -34,12 +34,12 @@ class Expectation(Stored, frozen=True):
         return hash(self.digest)
 
     def _asks(self) -> tuple[object, ...]:
-        """Everything but its place."""
+        """Everything but its location."""
         return self.pull_requests, self.data, self.merged
 
     @property
     def digest(self) -> str:
-        """The digest that a recorded success has."""
+        """The digest in a recorded success."""
         return digest(list(self._asks()))
 
 
@@ -50,8 +50,8 @@ entry."""
 
 class Recurring(Value, frozen=True):
     """An entry that recurs: the names of its next periods, which are not due yet, and of the first
-    and the last one that `from` and `until` allow (empty: no limit; names sort by date). `expect`
-    is what its tasks must deliver."""
+    and the last period that `from` and `until` allow (empty: no limit; names sort by date).
+    `expect` is what its tasks must deliver."""
 
     upcoming: frozenset[str] = frozenset()
     first: str = ""
@@ -63,7 +63,7 @@ class Recurring(Value, frozen=True):
 
 
 class Rollout(Stored, frozen=True):
-    """How fast the tasks of an entry may be created.
+    """The limits on creating the tasks of an entry.
 
     - `pilot`: all others wait until that many tasks are done; 0: no number.
     - `picks_pilot`: all others wait until each task with `is_pilot` is done.
@@ -93,9 +93,9 @@ class Generated(Stored, frozen=True):
 class TaskOrigin(Stored, frozen=True):
     """The origin of a generated task, and its entry's rules for it.
 
-    - `key`: what its key adds to its entry's, as a template: `@{{ repo.name }}`.
+    - `key`: the part of its key after its entry's key, as a template: `@{{ repo.name }}`.
     - `template`: the entry's settings before expansion, in the form of a task's inputs.
-    - `row_file` and `row_line`: the place of the row of its first axis. Both are None without
+    - `row_file` and `row_line`: the location of the row of its first axis. Both are None without
       `forEach`; `row_file` is None for a row in the manifest itself.
     - `position`: its index among the tasks of the entry.
     - `is_pilot`: a matcher of `pilot` matches it.
@@ -135,7 +135,7 @@ class TaskRef(NamedTuple):
         return f"{self.org_name}/{self.key}"
 
     def seen_from(self, other: TaskRef) -> str:
-        """Its name where another task is in question: with its organization if that differs."""
+        """Its name in a message about another task: with its organization if that differs."""
         return self.key if self.org_name == other.org_name else str(self)
 
     @staticmethod
@@ -152,8 +152,8 @@ class TaskRef(NamedTuple):
 
 
 def natural(ref: TaskRef) -> tuple[str, str, str]:
-    """For sorting what people read: numbers in keys as numbers, `repo2` before `repo10`. Files keep
-    the order of texts."""
+    """The sort key for people: numbers in keys as numbers, `repo2` before `repo10`. Files keep the
+    order of texts."""
     return ref.org_name, re.sub("[0-9]+", _sortable, ref.key), ref.key
 
 
@@ -176,7 +176,7 @@ class DesiredTask(Stored, frozen=True):
     """One task of a manifest, with defaults applied.
 
     `org_name` is None until the default organization is known; `org_from_manifest` is False then.
-    `line` and `column` are the place of its key, from 1. `inputs` has no `message` only if
+    `line` and `column` are the location of its key, from 1. `inputs` has no `message` only if
     `task_id` is given. `origin` is set if an entry generated it. `expect` is what it must deliver,
     and `after` the names of the tasks before it; neither is sent.
     """
@@ -226,7 +226,7 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
 
 class Removal(Value, frozen=True):
     """An item of `removed` in a manifest: a key, or a glob of keys, in one organization (None: the
-    default one)."""
+    default)."""
 
     pattern: str
     org_name: str | None

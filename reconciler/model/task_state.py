@@ -21,7 +21,7 @@ class Progress(StrEnum):
 
 
 class Traits(NamedTuple):
-    """What a status means.
+    """The meaning of a status.
 
     - `exit_code`: of `--exit-code` for such a task: 0 done, 1 unsuccessful, 2 running, 3 waiting
     - `progress`: for the tasks that wait for it
@@ -61,7 +61,7 @@ class TaskState(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether it does not change without user input."""
+        """Whether only user input can change it."""
         return self.traits.exit_code not in (2, 3)
 
     @property

@@ -5,7 +5,7 @@ offset, a duration is ISO 8601, and a named tuple is an array. Decoding is stric
 missing fields and other types are errors with a path.
 
 An object may begin with a checksum: the CRC-32 of everything after it. It detects accidental
-damage: nothing keeps a person from computing another one.
+damage: a person can compute another checksum.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) fiel
 
 class ShapeError(ValueError):
     """JSON of an unexpected shape. `path` is the location, such as `tasks[0].file`, and `what` the
-    problem there: a remark `shape.CASE`."""
+    problem: a remark `shape.CASE`."""
 
     def __init__(self, path: str, case: str, /, **facts: Arg) -> None:
         super().__init__(path, case)
@@ -80,8 +80,7 @@ def items(data: bytes | Raw) -> list[Raw]:
 
 
 def decode_outline(kind: type[T], data: bytes | bytearray | Raw) -> T:
-    """A JSON value of exactly that type, with `Raw` parts for what may be nested. Raises
-    ShapeError."""
+    """A JSON value of exactly that type, with `Raw` parts for nested values. Raises ShapeError."""
     try:
         found: T = _decoder(cast("Any", kind)).decode(data)
     except (ValueError, RecursionError) as problem:

@@ -18,7 +18,7 @@ from reconciler.model.task import Inputs, instant
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
-"""How Go sends an unset time."""
+"""Go's form of an unset time."""
 
 
 def create_body(inputs: Inputs, mark: str) -> dict[str, object]:
@@ -53,7 +53,7 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
 
 
 def created_task_id(response: object) -> str | None:
-    """The `taskId` in the response to a create, if it is well-formed, and no similar field: a
+    """The `taskId` in the response to a create request, if it is well-formed; no similar field: a
     gateway's `{"id": "req-123"}` is not a task."""
     value = response.get("taskId") if isinstance(response, Mapping) else None
     return value if isinstance(value, str) and is_task_id(value) else None
@@ -74,11 +74,11 @@ def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:
 
 
 class UnreadableEventsError(ValueError):
-    """Events that do not show what a task was created with."""
+    """Events that do not show the first message of a task."""
 
 
 class FirstMessageSearch:
-    """Looks for what a task was created with, in one page of its first events after another."""
+    """Looks for the message that a task was created with, page by page of its first events."""
 
     def __init__(self) -> None:
         self._agent, self._users = list[datetime](), list[datetime]()
@@ -130,8 +130,8 @@ def _times(events: Iterable[object], types: Sequence[str]) -> list[datetime]:
 
 
 def identity(user: object) -> Identity | None:
-    """The identity in the response of `GET /api/user`; None without an ID, and if it is not
-    readable whose token it is."""
+    """The identity in the response of `GET /api/user`; None without an ID, or if the token's owner
+    is unreadable."""
     if not isinstance(user, Mapping) or not isinstance(user.get("id"), str) or not user["id"]:
         return None
     token = user.get("tokenInfo")

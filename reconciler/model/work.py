@@ -20,7 +20,7 @@ REDACTED = "[REDACTED]"
 
 
 class Work(StrEnum):
-    """How the work that a task shows compares with some inputs."""
+    """The result of comparing the work of a task with inputs."""
 
     SAME = "same"
     SIMILAR = "similar"  # may be the same: redacted, with fewer entities, or without a message
@@ -32,8 +32,8 @@ class Work(StrEnum):
 
 
 def compare_work(inputs: Inputs, message: FirstMessage | None) -> Work:
-    """Compares what a task was, or would be, created with and the first message that a task shows
-    (None: it shows none)."""
+    """Compares the message that a task was, or would be, created with and the first message that a
+    task shows (None: it shows none)."""
     if message is None:
         return Work.SIMILAR
     theirs, ours = comparable_text(message.text), comparable_text(text_of(inputs) or "")
@@ -48,7 +48,7 @@ def compare_work(inputs: Inputs, message: FirstMessage | None) -> Work:
 
 def message_of(inputs: Inputs) -> FirstMessage:
     """The first message of a task that is created with these inputs, without a mark."""
-    from reconciler.model.service import FirstMessage  # `validate` rarely needs one
+    from reconciler.model.service import FirstMessage  # `validate` rarely needs it
 
     return FirstMessage("", text_of(inputs) or "", entities_of(inputs))
 
@@ -82,10 +82,10 @@ def is_redaction_of(theirs: str, ours: str) -> bool:
 def _missing_entities(
     shown: Collection[Mapping[str, object]], sent: Collection[Mapping[str, object]]
 ) -> int | None:
-    """How many of the entities that were sent are not shown; None if others are."""
+    """The number of sent entities that are not shown; None if others are shown."""
     left = sorted(shown, key=_extent)
     missing = 0
-    # One entity may have all that another has: each takes the one with the fewest further fields.
+    # An entity may contain another: each matches the entity with the fewest further fields.
     for entity in sorted(sent, key=_extent, reverse=True):
         same = next((other for other in left if _has(other, entity)), None)
         if same is None:
@@ -96,12 +96,12 @@ def _missing_entities(
 
 
 def _extent(value: object) -> int:
-    """How many fields a value has, all levels together."""
+    """The number of fields of a value, on all levels."""
     return sum(map(_extent, value.values())) if isinstance(value, Mapping) else 1
 
 
 def _has(shown: object, sent: object) -> bool:
-    """Whether an entity has all that was sent: the service may add fields."""
+    """Whether an entity has all fields that were sent: the service may add some."""
     if isinstance(sent, Mapping):
         return isinstance(shown, Mapping) and all(
             _has(shown.get(name), value)

@@ -25,18 +25,18 @@ from reconciler.system.cache import UserCache
 T = TypeVar("T")
 _VERSION = 1
 _MAX_ENTRY = 1 << 16
-"""In bytes. What is larger is read again each time, so that the cache stays small."""
+"""In bytes. Larger values are read again each time, so that the cache stays small."""
 _MAX_FILE = 64 << 20
 """In bytes. The oldest entries are dropped."""
 
 
 class TaskCache(Generic[T]):
-    """Values of one kind by task, in a JSON file in the user's cache for each `kind`, `service`
-    and `caller`.
+    """Values of one kind by task, in a JSON file in the user's cache for each `kind`, `service` and
+    `caller`.
 
-    `service` is the address that tells the service from all others. A file or an entry that cannot
-    be read or written is ignored, and so is a value with a text that `scrub` changes, because it
-    contains the token.
+    `service` is the address that identifies the service. A file or an entry that cannot be read or
+    written is ignored, and so is a value with a text that `scrub` changes, because it contains the
+    token.
     """
 
     def __init__(

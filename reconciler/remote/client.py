@@ -86,7 +86,7 @@ class Client:
 
     def default_org(self) -> str | None:
         """The service's default organization, or None. Raises RemoteError, also for an invalid
-        name, because it would become part of addresses and commands."""
+        name, which would become part of addresses and commands."""
         request = Request("GET", "/api/user/organizations/default")
         response = self._send(request)
         if responses.service_sent(response, 400, 404):
@@ -100,7 +100,8 @@ class Client:
         return name
 
     def token_budget(self, org_name: str) -> Budget | Remark:
-        """The Neo token budget of the token's user, or why there is none (without secrets)."""
+        """The Neo token budget of the token's user, or the reason why there is none (without
+        secrets)."""
         path = f"/api/orgs/{_segment(org_name)}/neo/token-budget"
         try:
             response = self._transport.send_once(Request("GET", path), BUDGET_TIMEOUT)
@@ -261,7 +262,7 @@ class Client:
         return data
 
     def _unreadable(self, request: Request, case: str, **facts: Any) -> RemoteError:
-        """For a 2xx that violates the API."""
+        """The error for a 2xx response that violates the API."""
         where = self._transport.address(request)
         return RemoteError.of(Code.UNREADABLE_RESPONSE, case, where=where, **facts)
 

@@ -1,7 +1,8 @@
 """Pooled connections that record whether a request was sent, and limit the time of its response.
 
-urllib3 and http.client do neither. A create may be sent again only if it cannot have reached the
-service, and its settle time starts when it can no longer arrive. A session has those of an address.
+urllib3 and http.client do neither. A create request may be sent again only if it cannot have
+reached the service, and its settle time starts when it can no longer arrive. A session has the
+connections of one address.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ MAX_INTERIM = 100
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads the bytes of a response within the time limits of its exchange, to one percent of what
-    is left: setting the timeout takes a system call, which lets other threads run."""
+    """Reads the bytes of a response within the time limits of its exchange, to one percent of the
+    remaining time: setting the timeout takes a system call, which lets other threads run."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
         self._raw, self._sock, self._exchange = raw, sock, exchange
@@ -66,7 +67,7 @@ class _TimedReader(io.RawIOBase):
 
 class _Response(http.client.HTTPResponse):
     """Skips every 1xx (RFC 9110, section 15.2). http.client skips only 100, and would return a 103
-    as the response, and the real one for the next request."""
+    as the response, and the real response for the next request."""
 
     def __init__(self, sock: socket.socket, *args: Any, **settings: Any) -> None:
         super().__init__(sock, *args, **settings)
@@ -81,7 +82,7 @@ class _Response(http.client.HTTPResponse):
         raise http.client.HTTPException(f"more than {MAX_INTERIM} interim responses")
 
     def begin(self) -> None:
-        """Refuses contradictory lengths (RFC 9112, section 6.3). urllib3 would do so later, and
+        """Rejects contradictory lengths (RFC 9112, section 6.3). urllib3 would do so later, and
         leave the socket open."""
         super().begin()
         headers = self.headers.get_all("Content-Length", ())
@@ -148,7 +149,7 @@ class _Connection(HTTPConnection):
 
 
 class PlainConnection(_Connection):
-    """Plain HTTP, to loopback only: a `localhost` that resolves to another machine is refused."""
+    """Plain HTTP, to loopback only: a `localhost` that resolves to another machine is rejected."""
 
     def connect(self) -> None:
         super().connect()
@@ -169,7 +170,7 @@ class _Pool(HTTPConnectionPool):
         exchange.begun = False
         idle = exchange.clock() - connection.idle_since
         if not connection.is_closed and idle > exchange.max_idle:
-            connection.close()  # the other side may be about to drop it
+            connection.close()  # the service may be closing it
         return connection
 
     def _put_conn(self, conn: Any) -> None:
@@ -217,7 +218,7 @@ class PooledAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """Raises InvalidURL for any other origin: the pool is that of the first one."""
+        """Raises InvalidURL for any other origin, because the pool belongs to one origin."""
         if not (request.url or "").startswith(f"{self._origin}/"):
             raise InvalidURL("not the address of this session")
         return super().send(request, *args, **kwargs)
@@ -235,7 +236,7 @@ class PooledAdapter(HTTPAdapter):
         return build_response(req, resp)
 
     def close(self) -> None:
-        """Closes the connections. A page that is still read ahead then opens no new one."""
+        """Closes the connections. A page that is still read ahead then opens no new connection."""
         if self._pool is not None:
             self._pool.close()  # urllib3 leaves it to the garbage collector
         super().close()
@@ -286,8 +287,8 @@ def ca_bundle() -> bool | str:
 
 
 class AddressSession(requests.Session):
-    """Sends requests to the origin of the URL `base`, and nowhere else: two addresses never share
-    a session, so nothing that belongs to one can follow to the other.
+    """Sends requests to the origin of the URL `base`, and nowhere else: two addresses never share a
+    session, so nothing of one can be sent to the other.
 
     It has no credentials: a token is a header of each request. It accepts no cookies, reads neither
     `.netrc` nor proxies by itself, and follows no redirects. Thread-safe. `adapter` replaces the

@@ -1,7 +1,7 @@
 """Backend, token and organization, from options, the environment and Pulumi's files.
 
 The order of precedence is in docs/configuration.md. No file in the repository is used: `repository`
-is the root of the one that this process works in, and HOME may be a directory in it.
+is the root of the current repository, and HOME may be a directory in it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class AccessToken:
 
 
 def home() -> Path:
-    """The user's home directory; the root for a user without one, as containers set it."""
+    """The user's home directory; `/` for a user without a home directory, as in containers."""
     try:
         return Path.home()
     except RuntimeError:
@@ -113,7 +113,7 @@ def resolve_org(
 
     From `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in
     config.json, or `service_default()`. Raises TaskctlError if config.json is needed and
-    unreadable, and what `service_default` raises.
+    unreadable, and the errors of `service_default`.
     """
     trace: list[str] = []
     path = _folder(env, home) / "config.json"

@@ -21,8 +21,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
 class Timeouts(Value, frozen=True):
     """In seconds. `connect` limits each step of opening a connection, `read` the time without a
-    byte of the response, `whole` the whole response, and `create` the whole response to a
-    create."""
+    byte of the response, `whole` the whole response, and `create` the whole response to a create
+    request."""
 
     connect: float = 10.0
     read: float = 30.0
@@ -52,8 +52,8 @@ NOT_JSON = object()
 
 class ServiceResponse(Value, frozen=True):
     """A complete response. `headers` are case-insensitive; `data` is the JSON of its body without
-    secrets, or NOT_JSON; `received` is a time of the transport's clock; `beginning` is that of the
-    body."""
+    secrets, or NOT_JSON; `received` is a time of the transport's clock; `beginning` is the start of
+    the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -114,7 +114,7 @@ class Exchange:
     _token: Token[Exchange] = field(init=False, repr=False, compare=False)
 
     def __enter__(self) -> None:
-        """Applies the limits to what this thread sends in the context."""
+        """Applies the limits to the requests of this thread in the context."""
         self._token = _CURRENT.set(self)
 
     def __exit__(self, *_: object) -> None:
@@ -149,8 +149,8 @@ def current() -> Exchange:
 
 @dataclass(slots=True, eq=False)
 class RequestInFlight:
-    """A request since its first try, which is in flight in its context; `why` is how the try before
-    this one failed, and `named` makes its name, which few requests wait long enough to need."""
+    """A request since its first try, which is in flight in its context; `why` is the failure of the
+    previous try, and `named` computes its name, which is shown only after a long wait."""
 
     among: InFlight
     named: Callable[[], str]
@@ -190,7 +190,7 @@ class InFlight:
         return RequestInFlight(self, named, self._clock())
 
     def longest(self, patience: float) -> tuple[RequestInFlight, float] | None:
-        """The request that waits longest, and its seconds; None if none waits for that many."""
+        """The request that waits longest, and its seconds; None if none waits that long."""
         with self.guard:
             first = next(iter(self.open), None)
         seconds = self._clock() - first.since if first is not None else 0.0

@@ -57,8 +57,8 @@ def event_pages(
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Page, None, None]:
     """The pages of a task's events from the one with token `first` on, read as needed; `where` is
-    for messages. Raises what `read` raises, and RemoteError for a list that does not end. Only the
-    time of reading counts, not that of whoever uses the pages."""
+    for messages. Raises the errors of `read`, and RemoteError for a list that does not end. Only
+    the time of reading counts, not the time in which the pages are used."""
     guard, token, spent = _Guard(where, limits.EVENT_PAGES), first, 0.0
     while True:
         guard.check_time(spent, limits.EVENT_SECONDS)

@@ -1,5 +1,5 @@
-"""Interprets responses, and exceptions without a response: data, the outcome of a create, or a
-diagnostic."""
+"""Interprets responses, and exceptions without a response: data, the outcome of a create request,
+or a diagnostic."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class LargeResponseError(RemoteError):
 
 
 def decode(body: bytes | bytearray) -> object:
-    """JSON. Raises TooLargeError for more values than any response has, which would take fifty
-    times its size, and ValueError for anything else, including NaN, infinities, and extreme
+    """Decodes JSON. Raises TooLargeError for more values than any response has, which would take
+    fifty times its size, and ValueError for anything else, including NaN, infinities, and extreme
     nesting."""
     most = limits.RESPONSE_VALUES
     if len(body) > most and _marks(body) > most and _marks(_TEXT.sub(b"", body)) > most:
@@ -165,7 +165,7 @@ def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, Remark]:
 
 
 def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
-    """The outcome of a create with a complete response. Unknown if it is not certain."""
+    """The outcome of a create request with a complete response; Unknown unless it is certain."""
     status, data = response.status, _object(response)
     task_id = wire.created_task_id(data) if 200 <= status < 300 else None
     if task_id is not None:
@@ -180,12 +180,12 @@ def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
 
 
 def _object(response: ServiceResponse) -> Mapping[str, Any]:
-    """The body if it is a JSON object, or else an empty one."""
+    """The body if it is a JSON object, or else an empty object."""
     return response.data if isinstance(response.data, Mapping) else {}
 
 
 def _message(response: ServiceResponse) -> str | None:
-    """The `message` of the service's error response, or None if it is not one."""
+    """The `message` of the service's error response, or None for another response."""
     data = _object(response)
     if not ("message" in data or "code" in data):
         return None
@@ -208,13 +208,13 @@ def answer(response: ServiceResponse, scrub: Scrubber) -> Remark:
 
 
 def failed(lost: NoResponseError, scrub: Scrubber, where: str) -> RemoteError:
-    """There is no usable response; `where` is the address."""
+    """The error for a request without a usable response; `where` is the address."""
     kind = LargeResponseError if isinstance(lost.cause, TooLargeError) else RemoteError
     return kind([_diagnostic(_classified_failure(lost), scrub, where=where)])
 
 
 def reason(lost: NoResponseError, scrub: Scrubber) -> Remark:
-    """Why there is no complete response, without the address."""
+    """The reason why there is no complete response, without the address."""
     return failed(lost, scrub, "").diagnostics[0].cause
 
 

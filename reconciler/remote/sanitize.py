@@ -35,7 +35,7 @@ def bare_url(url: str) -> str:
 
 
 class Scrubber:
-    """Replaces secrets in texts, also percent-encoded ones.
+    """Replaces secrets in texts, also percent-encoded.
 
     Anything shorter than six characters is not treated as a secret, because every message would be
     garbled.

@@ -140,7 +140,7 @@ class Transport:
         self, request: Request, stopped: Callable[[], bool] = lambda: False
     ) -> ServiceResponse:
         """Sends an idempotent request, with retries until `stopped`; returns the last response.
-        Raises NoResponseError if the last try got none."""
+        Raises NoResponseError if the last try got no response."""
         with self.in_flight.request(lambda: self._name(request)) as pending:
             return self._send_again(request, stopped, pending)
 
@@ -203,7 +203,7 @@ class Transport:
         """The beginning of the body, and its data. Values take up to fifty times their size, so
         threads read and decode large bodies one after the other."""
         if 300 <= response.status_code < 400:
-            return b"", NOT_JSON  # nothing of a redirect is used
+            return b"", NOT_JSON  # a redirect is not used
         body, is_large = bytearray(), False
         try:
             for chunk in response.raw.stream(_CHUNK, decode_content=True):
@@ -276,7 +276,7 @@ class WSGIAdapter(BaseAdapter):
 
 
 def _environ(request: PreparedRequest) -> dict[str, Any]:
-    """What the app reads of a request."""
+    """The environment of a request for the app."""
     parts = urlsplit(request.url or "")
     body: Any = request.body or b""
     headers = {name.upper().replace("-", "_"): value for name, value in request.headers.items()}

@@ -1,7 +1,7 @@
 """Reports in every format.
 
-All outputs of a command are in one module (`plan/` is a package). What reports have in common in a
-format is in `formats/`. Modules are imported when they are used.
+All outputs of a command are in one module (`plan/` is a package). Parts of a format that all
+reports share are in `formats/`. Modules are imported when they are used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Report: TypeAlias = (
     "ValidateReport | Plan | ApplyReport | ApplyWaitReport | WaitReport | ResultsReport"
     " | FailureReport"
 )
-"""What formats show."""
+"""The reports that formats show."""
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
 """The formats of reports; the module of that name has `render(view, style) -> str`."""
@@ -48,7 +48,8 @@ WITHOUT_DIAGNOSTICS = ("text", *TABLE_FORMATS, *KEYS)
 
 
 def render(name: str, report: Report, style: Style) -> str:
-    """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
+    """The whole report; ends with a line feed unless empty. Raises KeyError for an unknown
+    format."""
     if name not in ALL_FORMATS:
         raise KeyError(name)
     if name in SHARED_FORMATS:
@@ -68,7 +69,7 @@ VIEWS = {
     "ResultsReport": "results:ResultsView",
     "FailureReport": "diagnostics:FailureView",
 }
-"""The view of each kind of report, by name, so that only the one that is used is imported."""
+"""The view of each kind of report, by name, so that only the view that is used is imported."""
 
 
 def view_of(report: Report) -> ReportView:

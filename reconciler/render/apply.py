@@ -1,4 +1,4 @@
-"""The result of an apply for all formats, with `--wait` also that of the wait after it."""
+"""The result of an apply for all formats, and with `--wait` the result of the wait."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class ApplyWaitView(StatusesView):
             yield from waited_rows(self.report, style)
 
     def document(self, commands: Commands) -> Document:
-        """That of the apply, with the end of the wait after it."""
+        """The document of the apply, with the end of the wait."""
         wait = {
             "end": self.report.end.value,
             **statuses_part(self.statuses, self.report.read_at, commands),
@@ -160,7 +160,7 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     named = task.url or (f"task ID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)
     if linked != key and not style.verbose:
-        where = ""  # one click away
+        where = ""  # the key links to it
     yield f"{label} {palette.bold(linked)}  {where}".rstrip()
     if task.replaced:
         yield palette.dim(f"    replaces {safe.line(task.replaced)}")

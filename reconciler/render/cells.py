@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 Paint = Callable[[str], str]
 
 GAP = "  "
-"""What separates the columns of a table."""
+"""The separator of columns in a table."""
 
 _LONG = 48  # columns of a cell that may be far wider than the others
 _WIDEST = 2
@@ -152,7 +152,7 @@ def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
 
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The widths of the columns, that of the first as tables pad it."""
+    """The widths of the columns; the width of the first column is as tables pad it."""
     first, *others = zip(*rows, strict=True)
     return [_column_width(first), *(max(map(width, column)) for column in others)]
 
@@ -165,7 +165,7 @@ def _column_width(column: Sequence[str]) -> int:
 
 
 def fit(table: list[list[str]], columns: int) -> list[list[str]]:
-    """Shortens cells: the widest values first, then the last ones are left out; a key only if it
+    """Shortens cells: the widest values first, then the last cells are left out; a key only if it
     is wider than all columns."""
     own, *widths = [max(map(width, column)) for column in zip(*table, strict=True)]
     gap = len(GAP)

@@ -38,7 +38,7 @@ def checks_text(checks: Sequence[Check], style: Style) -> str:
 
 
 def _rows(check: Check, style: Style) -> Iterator[str]:
-    """The check and what it found, or why it failed and what to do."""
+    """The check with its finding, or the reason why it failed and how to fix it."""
     title = f"{phrase(f'check.{check.name}'):<8} "
     if not check.diagnostics:
         yield f"{style.palette.green('ok'.ljust(7))} {title}{safe.line(_found(check))}"

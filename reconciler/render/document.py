@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 
 Document = dict[str, Any]
-"""An object of JSON. Members without a value are null; those that `given` leaves out are absent."""
+"""An object of JSON. Members without a value are null, or absent if `given` omits them."""
 
 # A runner looks for its commands anywhere in a line; in JSON `##` occurs in strings only.
 _COMMAND = r"##(?=\w*\[)"
@@ -93,7 +93,7 @@ def change_item(change: Change) -> Document:
 
 
 def budget_part(outlooks: Iterable[Outlook]) -> Document | None:
-    """The token budgets; None without any."""
+    """The token budgets; None if there are none."""
     items = [_budget_item(outlook) for outlook in outlooks]
     return {"organizations": items} if items else None
 
@@ -123,7 +123,7 @@ def json_line(value: Mapping[str, object]) -> str:
 
 
 def inert(text: str) -> str:
-    """ASCII JSON without anything that a workflow runner interprets as a command."""
+    """ASCII JSON without texts that a workflow runner interprets as commands."""
     return re.sub(_COMMAND, r"\\u0023#", text)
 
 

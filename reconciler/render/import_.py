@@ -52,7 +52,7 @@ def import_text(report: ImportReport, style: Style) -> str:
 
 
 def import_summary(report: ImportReport) -> str:
-    """`2 imported into tasks/imported.yaml, 1 skipped.`; of a dry run, what would be done."""
+    """`2 imported into tasks/imported.yaml, 1 skipped.`; for a dry run, what would be imported."""
     file = safe.line(report.file)
     imported = {task.file for task in report.tasks if task.result is ImportResult.IMPORTED}
     done, written = ("to import", "to write") if report.dry_run else ("imported", "written")

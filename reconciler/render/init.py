@@ -1,4 +1,4 @@
-"""What `init` wrote, and what is to be copied."""
+"""The files that `init` wrote, and the texts to copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def init_document(report: InitReport) -> dict[str, object]:
 
 
 def init_text(report: InitReport, commands: Commands) -> str:
-    """What was done, what to copy into existing files, and the next steps."""
+    """The written files, texts to copy into existing files, and the next steps."""
     done = [f"wrote  {safe.line(name)}\n" for name in report.written]
     done += [f"kept   {safe.line(name)}\n" for name in report.kept[:MAX_KEPT]]
     if len(report.kept) > MAX_KEPT:

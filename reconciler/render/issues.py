@@ -1,4 +1,4 @@
-"""The diagnostics of a report, and with them the tasks that someone should look at."""
+"""The diagnostics of a report, and the tasks that need attention."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from reconciler.render.view import ReportView
 
 
 class Issue(NamedTuple):
-    """A diagnostic, or a task that someone should look at, for formats that list both. `number` is
-    how many problems it stands for."""
+    """A diagnostic, or a task that needs attention, for formats that list both. `number` is the
+    number of problems that it stands for."""
 
     rule: str
     level: Severity

@@ -62,12 +62,12 @@ def _words(line: str) -> Iterator[str]:
 
 
 def prose(text: str) -> str:
-    """A text as HTML, for a page: what the catalog marks with backticks is code there."""
+    """A text as HTML, for a page; texts in the catalog's backticks become code."""
     return _CODE.sub(r"<code>\1</code>", safe.html(text))
 
 
 def link(url: str, text: str) -> str:
-    """A link, or only the text if the URL is not a plain one."""
+    """A link, or only the text if the URL has special characters."""
     return f"[{span(text)}]({url})" if _LINK.fullmatch(url) and len(url) <= SPAN else span(text)
 
 

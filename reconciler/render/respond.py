@@ -1,4 +1,4 @@
-"""What `approve`, `reject`, `say` and `cancel` sent to tasks."""
+"""The responses that `approve`, `reject`, `say` and `cancel` sent to tasks."""
 
 from __future__ import annotations
 

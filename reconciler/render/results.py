@@ -1,4 +1,4 @@
-"""What came out of each task. The table also ends `wait` and `apply --wait`."""
+"""The result of each task. The table is also the output of `wait` and `apply --wait`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class StatusesView(ReportView):
         return [_status_view(status, style) for status in self.statuses]
 
     def items(self, shown: Sequence[TaskView]) -> Sequence[TaskView]:
-        """The tasks in the order of `status`: those that need attention first."""
+        """The tasks in the order of `status`: tasks that need attention first."""
         order = {status.ref: place for place, status in enumerate(by_state(self.statuses))}
         return sorted(shown, key=lambda task: order.get(task.ref, -1))
 
@@ -76,7 +76,7 @@ class ResultsView(StatusesView):
         )
 
     def table(self) -> Iterable[Sequence[object]]:
-        """A row per task, also for those that keys had before."""
+        """A row per task, also for former tasks of keys."""
         rows = [*map(_csv_row, self.statuses), *map(_csv_row_of_other, self.report.others)]
         return [_CSV_COLUMNS, *([row.get(name, "") for name in _CSV_COLUMNS] for row in rows)]
 
@@ -109,9 +109,9 @@ _MIN_ANSWER = 24  # columns
 def result_rows(
     statuses: Sequence[TaskStatus], style: Style, now: datetime, missing: int | None = None
 ) -> list[str]:
-    """A row per task in the given order, and below it what a person should know or do; with
-    `verbose`, its address and the whole answer. The last row counts the tasks, also the `missing`
-    tasks, which are not created yet."""
+    """A row per task in the given order, and below it remarks and hints; with `verbose`, its
+    address and the whole answer. The last row counts the tasks, also the `missing` tasks, which are
+    not created yet."""
     end = f" {missing:,} not created yet." if missing else ""
     if not statuses:
         return [f"No tasks are recorded.{end}"]
@@ -144,8 +144,8 @@ def _row(status: TaskStatus, style: Style, *, with_org: bool) -> tuple[str, ...]
 
 
 def _fitted(table: list[tuple[str, ...]], style: Style) -> list[tuple[str, list[str]]]:
-    """Each row without the columns that are empty, with answers cut. On a terminal that is too
-    narrow, pull requests are below the row, and answers are left out."""
+    """Each row without empty columns, with answers cut. On a narrow terminal, pull requests are
+    below the row, and answers are omitted."""
     columns, gap = list(zip(*table, strict=True)), len(cells.GAP)
     widths = cells.widths_of(table)
     has_requests, has_answers = (any(column[1:]) for column in columns[2:])
@@ -239,5 +239,5 @@ def _usage(outputs: Mapping[str, object]) -> dict[str, object]:
 
 
 def _addresses(requests: Iterable[ListedPullRequest]) -> str:
-    """The addresses of pull requests; the name of one that has none."""
+    """The addresses of pull requests; the name if it has none."""
     return ", ".join(f"{each.url or each.text}{merged(each)}" for each in requests)

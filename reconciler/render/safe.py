@@ -17,8 +17,8 @@ _ADDRESS = (
     r"(?s)(?P<start>https?://(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)"
     r"(?P<rest>(?:[/?#].*)?)"
 )
-_KEPT = "/?#%:@!$&'()*+,;=~"  # besides letters, digits and -._
-_MAX_LENGTH = 2000  # some terminals ignore longer ones
+_KEPT = "/?#%:@!$&'()*+,;=~"  # and letters, digits, -._
+_MAX_LENGTH = 2000  # some terminals ignore longer addresses
 
 
 def line(text: str) -> str:
@@ -53,8 +53,8 @@ def inline(text: str) -> str:
 
 
 def web_address(url: str | None) -> str:
-    """`url` in printable ASCII, percent-encoded; empty for anything but the address of a web page,
-    and for one that shows another host than it opens (`https://github.com@other.example`)."""
+    """`url` in printable ASCII, percent-encoded; empty if it is not the address of a web page, or
+    shows another host than it opens (`https://github.com@other.example`)."""
     found = re.fullmatch(_ADDRESS, url or "")
     if found is None:
         return ""
@@ -65,8 +65,8 @@ def web_address(url: str | None) -> str:
 
 
 def linked(text: str, url: str | None) -> str:
-    """A text, which was escaped, that opens `url` in a terminal (OSC 8); unchanged if that is no
-    web address. An address may come from a service: a control character would end the sequence."""
+    """An escaped text that opens `url` in a terminal (OSC 8); unchanged if that is no web address.
+    An address may come from a service: a control character would end the sequence."""
     address = web_address(url) if text else ""
     return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\" if address else text
 

@@ -42,7 +42,7 @@ def report_document(report: TaskReport, now: datetime, commands: Commands) -> Do
 
 
 def _manifest_rows(report: TaskReport, style: Style) -> Iterator[str]:
-    """What the manifest says, as far as it differs from the record."""
+    """The settings of the manifest that differ from the record."""
     if report.desired is None:
         yield "  in its manifest: not in any manifest that could be read"
         return

@@ -85,15 +85,15 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
 
 
 def _changes(state: State, record: Record) -> Mapping[str, str]:
-    """How the key got its task, and the last change since then, each with the run that did it."""
+    """The first and the last change of the record, each with the run that made it."""
     runs = [(change.what, state.runs.get(change.run)) for change in record.changes]
     texts = (f"{what} by {run}" if run is not None else what for what, run in runs)
     return dict(zip(("recorded", "last change"), texts, strict=False))
 
 
 def created_at(record: Record) -> datetime | None:
-    """When the service created the task. Until its outputs are read, that is the time of the
-    response; for a task that was adopted, it is unknown."""
+    """The time when the service created the task: until its outputs are read, the time of the
+    response; unknown for an adopted task."""
     return instant(record.outputs.get("createdAt")) or (record.created_at if record.marks else None)
 
 
@@ -156,7 +156,7 @@ def _state_task(state: State, ref: TaskRef) -> Document:
 
 
 def state_part(state: State, ref: TaskRef) -> Document:
-    """What the state knows about a key."""
+    """The state's data about a key."""
     record = state.records.get(ref)
     return {
         "recorded": _record(state, record) if record is not None else None,
@@ -235,7 +235,7 @@ def location_text(change: LocationChange) -> str:
 
 
 def _may_be_in_file(place: str) -> bool:
-    """Whether a file in the repository may name it: a remote of the clone."""
+    """Whether a file in the repository may refer to it, because it is a remote of the clone."""
     return place.startswith("git:")
 
 

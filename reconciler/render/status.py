@@ -20,7 +20,7 @@ from reconciler.tasks.status import OpenRequest, RequestKind, TaskStatus, counts
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT")
 _RIGHT = frozenset({3, 4, 5})
 _MIN_COLUMNS = 2  # the key and the status are always shown
-_MAX_PHASE = 16  # columns: the service chooses the word
+_MAX_PHASE = 16  # columns; the word is the service's
 _ASKS = {
     RequestKind.APPROVAL: "asks for approval",
     RequestKind.ANSWER: "asks a question",
@@ -59,7 +59,7 @@ def status_rows(
 
 
 def _fitting(table: list[tuple[str, ...]], style: Style) -> list[str]:
-    """The rows of the table; on a terminal that is too narrow, without the last columns."""
+    """The rows of the table; on a narrow terminal, without the last columns."""
     rows = cells.table_rows(table, _RIGHT)
     if not style.terminal or len(table[0]) == _MIN_COLUMNS:
         return rows
@@ -104,8 +104,8 @@ def address_rows(status: TaskStatus, style: Style) -> Iterator[str]:
 
 
 def request_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
-    """Each open request on one row, with `verbose` followed by all that it contains, and the
-    command that answers it."""
+    """Each open request on one row, with `verbose` followed by its content, and the command that
+    answers it."""
     for request in open_requests(status):
         is_shown = style.verbose and request.approval is not None
         line = safe.line(request_line(request, now, message=not is_shown))

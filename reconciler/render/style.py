@@ -42,10 +42,9 @@ class Style(Value, frozen=True):
     """The appearance of a report; formats for programs ignore most of it.
 
     `terminal`: nothing is wider than `width` (in columns); tables may use the `full_width`.
-    `links`: a terminal with hyperlinks.
-    `diagnostics`: text includes them (other formats always do). `excerpts`: with lines of their
-    manifests. `locate` turns a file name into a
-    path relative to the repository. `commands`: how to print those that are suggested.
+    `links`: a terminal with hyperlinks. `diagnostics`: text includes them (other formats always
+    do). `excerpts`: with lines of their manifests. `locate` turns a file name into a path relative
+    to the repository. `commands`: prints suggested commands.
     """
 
     color: bool = False
@@ -87,5 +86,5 @@ def listed(numbers: Iterable[tuple[str, int]], labels: Mapping[str, str]) -> str
 
 
 def labelled(word: str, number: int, labels: Mapping[str, str]) -> str:
-    """What a count is called: `to create`, `differs`."""
+    """The label of a count: `to create`, `differs`."""
     return labels.get(word, word).replace("{s}", "s" if number == 1 else "")

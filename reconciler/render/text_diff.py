@@ -17,7 +17,7 @@ RUN = 8  # rows shown of consecutive added lines, or removed lines
 DIFF_ROWS = 40  # of one field's difference, unless -v
 
 SeeAll = Callable[[], str]
-"""Returns how to see all of a prompt. Only called for an excerpt: completing a command is slow."""
+"""Returns the command that shows a whole prompt. Called only for an excerpt, because it is slow."""
 
 
 def with_verbose() -> str:
@@ -25,14 +25,14 @@ def with_verbose() -> str:
 
 
 class Excerpt(NamedTuple):
-    """Of a prompt with more than `most` lines, only the first `kept` are shown, and how to see the
-    others."""
+    """Shows only the first `kept` lines of a prompt with more than `most` lines, and the command
+    that shows the others."""
 
     most: int
     kept: int
 
     def lines_left(self, text: str) -> int:
-        """How many lines of a prompt are not shown."""
+        """The number of lines of a prompt that are not shown."""
         lines = text.strip("\n").count("\n") + 1
         return lines - self.kept if lines > self.most else 0
 
@@ -105,8 +105,8 @@ def _marked(
 
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
 PAIRABLE = 30  # if a change has more lines than this, none of them are paired
-STEPS = 20_000_000  # comparisons in the worst case: what takes more differs as a whole
-LONG = 600  # an exact difference of more elements than this takes too long
+STEPS = 20_000_000  # comparisons; if more are needed, the whole text counts as changed
+LONG = 600  # an exact difference of more elements takes too long
 ALIKE = 0.5  # the least share of equal words of two versions of a line
 
 Piece = tuple[str, bool]
@@ -175,8 +175,7 @@ def side_by_side(before: str | None, after: str | None, context: int) -> list[Di
 def _replaced(
     old: Sequence[str], new: Sequence[str], before: tuple[int, int], after: tuple[int, int]
 ) -> Iterator[DiffRow]:
-    """The lines of a change. Those that are other versions of the lines in their places come first,
-    as pairs."""
+    """The lines of a change: first the pairs of similar lines at the same positions."""
     i, j = before[0], after[0]
     for left, right in _versions(old[i : before[1]], new[j : after[1]]):
         i, j = i + 1, j + 1
@@ -194,7 +193,7 @@ def _same(old: Sequence[str], new: Sequence[str], i: int, j: int) -> DiffRow:
 def _versions(
     old: Sequence[str], new: Sequence[str]
 ) -> Iterator[tuple[Sequence[Piece], Sequence[Piece]]]:
-    """The pieces of each line and of the line in its place, as long as these are alike."""
+    """The pieces of each line and of its counterpart, as long as they are similar."""
     if max(len(old), len(new)) <= PAIRABLE:
         for before, after in zip(old, new, strict=False):
             pieces = _pieces(before, after, STEPS // len(old))

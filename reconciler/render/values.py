@@ -48,7 +48,7 @@ def flow(value: object) -> str:
 
 
 def settings_of(inputs: Inputs) -> tuple[dict[str, object], str | None]:
-    """The settings by name, in the order of the field table and with entities last, and the
+    """The settings by name, in the order of the field table and with entities last; and the
     prompt."""
     names = (*NAMES, *sorted(inputs.keys() - set(NAMES)))
     settings = {name: inputs[name] for name in names if name in inputs and name != "message"}
@@ -66,8 +66,7 @@ def settings_of(inputs: Inputs) -> tuple[dict[str, object], str | None]:
 def setting_rows(
     inputs: Inputs, style: Style, excerpt: Excerpt = USUAL, see_all: SeeAll = with_verbose
 ) -> list[str]:
-    """The inputs of a new task: settings, entities, and the prompt last, of which this may show an
-    `excerpt`."""
+    """The inputs of a new task: settings, entities, and the prompt or an `excerpt` of it."""
     settings, prompt = settings_of(inputs)
     rows = table_of(settings, style)
     if prompt is not None:
@@ -118,7 +117,7 @@ def hint_rows(hints: Iterable[Hint], style: Style) -> Iterator[str]:
 
 
 def origin_of(change: Change) -> str:
-    """Where a change comes from, and how to apply it: `changed in the manifest, in place`."""
+    """The origin of a change, and how to apply it: `changed in the manifest, in place`."""
     if change.is_undeclared:
         return "no longer in the manifest"
     return f"{_ORIGINS[change.origin]}, {'in place' if change.in_place else 'needs a new task'}"

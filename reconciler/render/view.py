@@ -1,4 +1,4 @@
-"""What each format can ask of a report. The class of each kind of report is with its outputs."""
+"""The interface between formats and reports. The view of each kind of report is in its module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class Count(Value, frozen=True):
     """The number of tasks with an action, result or status: `word` is its name in documents, and
-    `done` what it is in a headline (`3 to create`)."""
+    `done` its label in a headline (`3 to create`)."""
 
     word: str
     number: int
@@ -27,14 +27,14 @@ class Count(Value, frozen=True):
 
 
 class ReportView:
-    """A report for all formats. `command` is the one that it is about, empty if it failed early;
-    `target` follows it in titles."""
+    """A report for all formats. `command` is its command, empty if it failed early; `target`
+    follows it in titles."""
 
     command: str
     target = ""
     diagnostics: Sequence[Diagnostic]
 
-    # Each format for programs or terminals has its own part.
+    # For formats for programs and terminals.
 
     def rows(self, style: Style) -> Iterable[str]:
         """The text, without diagnostics."""
@@ -48,7 +48,7 @@ class ReportView:
         """The rows of CSV, the first of which has the names of the columns."""
         raise NotImplementedError
 
-    # What the formats for reports about tasks share.
+    # For formats for reports about tasks.
 
     def summary(self) -> str:
         """The last line of the text, without its period."""
@@ -83,7 +83,7 @@ class ReportView:
         yield f"### {self.summary()}"
 
     def page_head(self) -> tuple[str, list[str]]:
-        """What follows the command in the page's first line, and further paragraphs, as HTML."""
+        """The rest of the page's first line after the command, and further paragraphs, as HTML."""
         return "", []
 
     def page_end(self) -> str:

@@ -29,7 +29,7 @@ from reconciler.render.task_view import UNATTENDED, TaskView
 from reconciler.render.view import ReportView
 
 MANY = 100
-"""From this number of tasks on, those out of sight are not laid out."""
+"""From this number of tasks on, tasks out of sight are not laid out."""
 
 UNFOLDED = 10
 """Up to this number of tasks, details are unfolded."""
@@ -129,8 +129,8 @@ def _list(items: Sequence[TaskView | EntryView], *, several: bool, unfolded: boo
 
 
 def _filters(view: ReportView, words: Collection[str]) -> Iterator[str]:
-    """The counts, next to a text filter. The script turns those of the listed tasks, which have one
-    of `words`, into a filter."""
+    """The counts, next to a text filter. The script turns the counts of the listed tasks, which
+    have one of `words`, into a filter."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
     for count in view.counts():

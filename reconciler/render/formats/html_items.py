@@ -54,7 +54,7 @@ def item(view: TaskView | EntryView, *, several: bool, unfolded: bool) -> str:
 
 
 def _result(view: TaskView) -> Iterator[str]:
-    """What came out of the task: its pull requests, and how its answer begins."""
+    """The result of the task: its pull requests, and the beginning of its answer."""
     if view.pull_requests:
         yield f'<p class="result">{", ".join(map(_pull_request, view.pull_requests))}</p>'
     if begin := first_line(view.answer):

@@ -1,9 +1,9 @@
 """Reports as JUnit XML: a suite per manifest file, a case per task.
 
-A case fails if someone has to act before `apply` can succeed: an error in a manifest, or a task
-that failed or is unresolved. A task that was waited for and did not succeed is an error, unless it
-only did not deliver what was expected. Tasks that apply does not modify (gone), waits for or must
-not create yet (held) are skipped. All others pass, with apply's action in `system-out`.
+A case fails if a person has to act before `apply` can succeed: an error in a manifest, or a task
+that failed or is unresolved. A task that did not succeed during a wait is an error, or a failure if
+it is only unmet. Tasks that apply does not modify (gone), waits for, or must not create yet (held),
+are skipped. All others pass, with apply's action in `system-out`.
 """
 
 from __future__ import annotations

@@ -18,6 +18,6 @@ def render(view: ReportView, style: Style) -> str:
 
 def key_lines(refs: Sequence[TaskRef]) -> str:
     """`KEY`; `ORG/KEY` if there are several organizations. Scripts pass them to commands, so a
-    hostile state must not make one of them an option or a glob."""
+    hostile state must not turn a key into an option or a glob."""
     several = len({ref.org_name for ref in refs}) > 1
     return "".join(f"{key_word(str(ref) if several else ref.key)}\n" for ref in refs)

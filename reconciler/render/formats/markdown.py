@@ -22,8 +22,8 @@ from reconciler.render.view import ReportView
 LIMIT = 64_000
 """The maximum length of a report: GitHub accepts 65,536 characters, and posters add a marker."""
 
-PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # characters of each if not everything fits
-NOTE = 400  # characters for the note about what was omitted
+PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # characters of each if the report is too long
+NOTE = 400  # characters for the note about omitted parts
 COLUMNS = 100  # of settings and changes
 CONTEXT = 3  # unchanged lines around a change
 
@@ -65,7 +65,7 @@ def _without_agents_text(task: TaskView) -> TaskView:
 
 
 def _shorten(head: str, problems: list[str], rows: list[str], items: Items, see_all: str) -> str:
-    """The beginning of each part, and what was omitted."""
+    """The beginning of each part, and a note about omitted parts."""
     some, _ = _fit(problems, PROBLEMS)
     some = some or [cut(problem, PROBLEMS) for problem in problems[:1]]
     listed, _ = _fit(rows, ROWS)

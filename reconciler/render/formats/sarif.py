@@ -69,7 +69,7 @@ def _results(found: Iterable[Issue], index: Mapping[str, int]) -> list[dict[str,
     for problem in found:
         at = problem.at
         same = digest([problem.rule, at.file, at.key, list(at.path)])
-        seen[same] += 1  # distinguishes equal ones
+        seen[same] += 1  # distinguishes equal results
         place = _location(at.file or "", at.line, at.column)
         result = {
             "ruleId": problem.rule,

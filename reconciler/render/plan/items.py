@@ -1,5 +1,5 @@
-"""The tasks of a plan as items: those of an entry, and similar ones, are one item, so that forty of
-them fit on one screen."""
+"""The tasks of a plan as items: the tasks of an entry, and similar tasks, are one item, so that
+forty tasks fit on one screen."""
 
 from __future__ import annotations
 
@@ -31,20 +31,21 @@ COUNTED = {
     "changed": "differ{s}",
     "forget": "to forget",
 }
-"""How counts name an action, if not by its own name; `{s}` is an s if there is one."""
+"""The name of an action in counts, if it differs from the action; `{s}` is an s for a single
+task."""
 
 SIMILAR = 4
-"""From this number on, similar tasks are one group with one line each."""
+"""From this number on, similar tasks are a group with a line for each."""
 
 _REMOVED = ({"orphaned"}, {"orphaned.renamed"})
 _INDIVIDUAL = ("message", "name")
-_KEYS, _IDS = 3, 20  # named before the others are counted
+_KEYS, _IDS = 3, 20  # listed; the others are counted
 _OF_ALL = {f"replace.{what}": f"replace.{what}_all" for what in ("ended", "gone", "hidden", "keep")}
 
 
 class TaskGroup(Value, frozen=True):
-    """Tasks that have the same remarks, except for names and values. `is_table`: many creates, each
-    of which is one line."""
+    """Tasks that have the same remarks, except for names and values. `is_table`: many tasks to
+    create, with one line each."""
 
     tasks: tuple[PlannedView, ...]
     is_table: bool = False
@@ -63,7 +64,7 @@ class TaskGroup(Value, frozen=True):
 
     @property
     def notes_differ(self) -> bool:
-        """Whether the notes name other keys, or differ in some other way."""
+        """Whether the notes differ, for example in the keys that they mention."""
         return len({task.why for task in self.tasks}) > 1
 
     @property
@@ -97,8 +98,8 @@ class TaskGroup(Value, frozen=True):
 
 
 class EntryView(Value, frozen=True):
-    """`tasks` are those that are shown, by action, period and position; `counts` has all tasks of
-    the entry by action."""
+    """`tasks` are the shown tasks, by action, period and position; `counts` has all tasks of the
+    entry by action."""
 
     ref: TaskRef
     tasks: tuple[PlannedView, ...]
@@ -114,7 +115,7 @@ class EntryView(Value, frozen=True):
 
     @property
     def is_removed(self) -> bool:
-        """Whether no manifest has the entry any more, so that all of its tasks are orphaned."""
+        """Whether the entry is no longer in any manifest, so that all of its tasks are orphaned."""
         return set(self.counts) == {Action.ORPHANED} and self._cases in _REMOVED
 
     @property
@@ -145,11 +146,12 @@ class EntryView(Value, frozen=True):
     # Values
 
     def label(self, task: PlannedView) -> str:
-        """What the task's key adds to the entry's: `@network-eu@2026-11`."""
+        """The part of the task's key after the entry's key: `@network-eu@2026-11`."""
         return task.key.removeprefix(self.ref.key)
 
     def value_names(self) -> list[str]:
-        """The names of the values that need a column: neither in every key nor all the same."""
+        """The names of the values that need a column: neither part of every key nor equal for all
+        tasks."""
         names = dict.fromkeys(name for task in self.tasks for name in task.values)
         shared = self._shared_values()
         return [
@@ -185,7 +187,7 @@ class EntryView(Value, frozen=True):
         return [TaskGroup(_with_all_ids(alike)) for alike in found.values()]
 
     def subject(self, part: TaskGroup) -> str:
-        """The part's action, and which tasks these are unless they are all with this action."""
+        """The part's action, and its tasks, unless they are all tasks with this action."""
         action = part.first.task.action
         if len(part.tasks) == self.counts[action]:
             return part.first.label
@@ -201,7 +203,7 @@ class EntryView(Value, frozen=True):
 
 
 def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
-    """The note of tasks that are forgotten or replaced names up to 20 of them and counts the
+    """For forgotten or replaced tasks, the note with up to 20 of their IDs and the number of the
     others."""
     first = tasks[0].task
     if first.action not in (Action.FORGET, Action.REPLACE) or len(tasks) == 1:
@@ -218,7 +220,7 @@ def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
 
 
 def fold_entries(plan: Plan, shown: Iterable[V]) -> list[V | EntryView]:
-    """The tasks in their order; if several come from one entry, that is one item instead."""
+    """The tasks in their order; several tasks of one entry are one item."""
     counts: dict[TaskRef, Counter[Action]] = {}
     for task in plan.tasks:
         if (entry := _entry_of(task)) is not None:
@@ -238,8 +240,8 @@ def fold_entries(plan: Plan, shown: Iterable[V]) -> list[V | EntryView]:
 
 
 def _entry_of(task: PlannedTask) -> TaskRef | None:
-    """The entry that a task comes from; None for a task that is written out, and for one that is
-    shown with the task that does the same work."""
+    """The entry that a task comes from; None for a task that is not generated, or is shown with the
+    task that does the same work."""
     generated = task.generated if task.look_alike is None else None
     return TaskRef(task.ref.org_name, generated.entry) if generated is not None else None
 
@@ -263,7 +265,7 @@ class PlanItems(NamedTuple):
     excerpt: Excerpt
 
     def shortened(self) -> int:
-        """The number of prompts that are not shown in full."""
+        """The number of prompts that are not shown completely."""
         tables = [item for item in self.items if isinstance(item, TaskGroup) and item.is_table]
         prompts = (p for item in self.items if item not in tables for p in item.prompts())
         left = sum(self.excerpt.lines_left(prompt) > 0 for prompt in prompts)
@@ -281,7 +283,8 @@ def items_of(plan: Plan, shown: Iterable[PlannedView]) -> PlanItems:
 def _grouped(
     items: Sequence[PlannedView | EntryView], *, has_many: bool
 ) -> list[TaskGroup | EntryView]:
-    """Similar tasks as one item in the place of the first. If there are many, the creates are."""
+    """Similar tasks as one item at the position of the first. If there are many tasks to create,
+    these are one item, too."""
     alike: dict[str, list[PlannedView]] = {}
     for item in items:
         if isinstance(item, PlannedView):

@@ -29,7 +29,8 @@ def plan_summary(plan: Plan) -> str:
 
 
 def fail_sentence(plan: Plan) -> str:
-    """Why apply would exit 1, and whether it would still do the rest; empty if it would not."""
+    """The reason why apply would exit 1, and whether it would still do the rest; empty if it would
+    succeed."""
     reasons = plan.fail_reasons()
     if not reasons:
         return ""
@@ -73,7 +74,7 @@ def who(identity: Identity) -> str:
 
 
 def outcome(plan: Plan) -> str:
-    """What apply would do if it acts on no task: nothing, or only resolve attempts or record
+    """The effect of an apply that acts on no task: nothing, or only resolving attempts or recording
     successes; empty otherwise."""
     if plan.has_changes():
         if plan.followers or any(task.applies for task in plan.tasks):
@@ -100,7 +101,8 @@ def outcome(plan: Plan) -> str:
 
 
 def shortened_count(plan: Plan, *, verbose: bool) -> str:
-    """` 12 prompts are shortened; -v shows them.`, of the plan as text; empty if all are whole."""
+    """` 12 prompts are shortened; -v shows them.`, for the plan as text; empty if all are
+    complete."""
     if verbose:
         return ""
     number = items_of(plan, planned_views(plan, plan.tasks)).shortened()
@@ -121,8 +123,8 @@ def confirmation(plan: Plan, *, verbose: bool, is_shown: bool) -> tuple[str, dic
 
 
 def _to_confirm(plan: Plan, *, is_shown: bool) -> str:
-    """What is confirmed: the summary, unless the plan `is_shown` with it, then how many tasks are
-    unattended or are created later."""
+    """The text to confirm: the summary, unless the plan `is_shown` with it, and the numbers of
+    tasks that are unattended or are created later."""
     unattended = sum(task.applies and task.unattended for task in plan.tasks)
     are = "is" if unattended == 1 else "are"
     line = f"{unattended} of these tasks {are} unattended. " if unattended else ""

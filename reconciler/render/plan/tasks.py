@@ -54,7 +54,7 @@ class PlannedView(TaskView, frozen=True, kw_only=True):
 
 
 def meaning(action: Action) -> str:
-    """What an action means, for the legend; empty for `unchanged`."""
+    """The meaning of an action, for the legend; empty for `unchanged`."""
     known = templates("remarks").get(f"action.{action}")
     return known.summary if known is not None else ""
 
@@ -66,8 +66,8 @@ def order(task: PlannedTask) -> int:
 def with_words(
     tasks: Iterable[PlannedTask], commands: Commands
 ) -> Iterator[tuple[PlannedTask, Words]]:
-    """Each task with its remarks in words, which it shares with the next ones if these have the
-    same remarks, as those of an entry often do."""
+    """Each task with its remarks in words, which it shares with the next tasks if these have the
+    same remarks, as often within an entry."""
     for explanation, alike in groupby(tasks, attrgetter("explanation")):
         words = word_remarks(explanation, commands)
         yield from ((task, words) for task in alike)
@@ -116,9 +116,8 @@ def _planned_view(
 
 
 def look_alike_rows(tasks: Iterable[PlannedTask], *, several: bool) -> list[str]:
-    """A header, and for each task that adopts a look-alike, or could, its key, the ID of the
-    look-alike, when that was created and by whom. `several`: keys are shown with their
-    organization."""
+    """A header, and for each task that adopts or could adopt a look-alike, its key, and the ID,
+    date and creator of the look-alike. `several`: keys are shown with their organization."""
     rows = [("key", "task ID", "created", "by")]
     for task in tasks:
         remote = task.look_alike

@@ -76,7 +76,7 @@ class _Writer(Value, frozen=True):
     def _items(
         self, shown: Iterator[PlannedView]
     ) -> tuple[Iterable[TaskGroup | EntryView], Excerpt]:
-        """The items, and how much of each prompt is shown. With -v, each task is an item."""
+        """The items, and the shown length of prompts. With -v, each task is an item."""
         if self.style.verbose:
             return (TaskGroup((task,)) for task in shown), USUAL
         return items_of(self.plan, shown)
@@ -138,7 +138,7 @@ class _Writer(Value, frozen=True):
         yield from (f"{_INDENT}{row}".rstrip() for row in rows)
 
     def _remarks(self, entry: EntryView, part: TaskGroup) -> Iterator[str]:
-        """The note, what differs, and how to proceed."""
+        """The note, the differences, and how to proceed."""
         first, style = part.first, self.inner.indented(2)
         if not (first.note or first.hints or first.diff):
             return
@@ -155,7 +155,7 @@ class _Writer(Value, frozen=True):
             yield self.palette.dim("  (and the same for the other keys)")
 
     def _values(self, entry: EntryView, style: Style) -> list[str]:
-        """A header and a row for each task; those that do not fit are counted."""
+        """A header and a row for each task; tasks that do not fit are counted."""
         tasks, names = entry.tasks, entry.value_names()
         signs = [self._sign(view.task.action) for view in tasks]
         gutter = max(map(cells.width, signs)) + 1
@@ -177,7 +177,7 @@ class _Writer(Value, frozen=True):
         return [*rows, *map(self.palette.dim, filter(None, (parts, more)))]
 
     def _group(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
-        """A task, or what several tasks share and then one line each."""
+        """A task, or the common parts of several tasks and a line for each."""
         first, palette, is_one = group.first, self.palette, len(group.tasks) == 1
         title = self._name(first.ref) if is_one else palette.bold(f"{len(group.tasks)} tasks")
         place = place_of(first.file, first.line) if is_one else ""
@@ -203,7 +203,7 @@ class _Writer(Value, frozen=True):
         yield from (f"{_INDENT}{row}" for row in rows)
 
     def _look_alikes(self, group: TaskGroup) -> Iterator[str]:
-        """What several keys adopt or could adopt, as a table."""
+        """The tasks that several keys adopt or could adopt, as a table."""
         yield self._head(group.first, self.palette.bold(f"{len(group.tasks)} tasks"), "")
         note = word_remarks(group.first.shared_remarks).note
         head, *rows = look_alike_rows((v.task for v in group.tasks), several=self.several)
@@ -211,7 +211,8 @@ class _Writer(Value, frozen=True):
         yield from (f"{_INDENT}{row}" for row in rows)
 
     def _table(self, group: TaskGroup) -> Iterator[str]:
-        """What most tasks share, and one line for each: what differs, and how its prompt begins."""
+        """The settings that most tasks share, and a line for each: its other settings, and the
+        beginning of its prompt."""
         first, palette, style = group.first, self.palette, self.inner
         title = palette.bold(f"{len(group.tasks):,} tasks")
         yield self._head(first, title, "", unattended=first.unattended)
@@ -236,8 +237,8 @@ class _Writer(Value, frozen=True):
         yield from (f"{_INDENT}{row}".rstrip() for row in rows)
 
     def _fitted(self, table: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """The rows with prompts cut to the room that the other columns leave, and settings if not
-        even the beginning of a prompt would fit; without settings if there are none."""
+        """The rows with prompts cut to the room that the other columns leave; settings are cut if
+        not even the beginning of a prompt would fit, and omitted if there are none."""
         widths = cells.widths_of(table[1:])
         room = self.inner.width - sum(widths[:2]) - 2 * len(cells.GAP)
         if not widths[3]:
@@ -251,7 +252,7 @@ class _Writer(Value, frozen=True):
         ]
 
     def _prompts(self, group: TaskGroup, excerpt: Excerpt) -> Iterator[str]:
-        """Each task with its prompt, and its name if it has one of its own."""
+        """Each task with its prompt, and its name if it is set."""
         shares_name, style = group.shares("name"), self.inner.indented(2)
         for view in group.tasks:
             yield f"{self._name(view.ref)}  {self.palette.dim(place_of(view.file, view.line))}"
@@ -263,7 +264,7 @@ class _Writer(Value, frozen=True):
             yield from (f"  {row}" for row in rows)
 
     def _listed(self, group: TaskGroup) -> list[str]:
-        """Key, location, and what is specific to each task: its note, name or changes."""
+        """Key, location, and the note, name or changes of each task."""
         rows = []
         notes_differ, is_one_diff = group.notes_differ, group.is_one_diff
         shares_name = group.shares("name")
@@ -297,7 +298,7 @@ class _Writer(Value, frozen=True):
         return f"  {sign} {title}{mark}  {self.palette.dim(place)}".rstrip()
 
     def _plain(self, ref: TaskRef) -> str:
-        """As the command line accepts it."""
+        """The form that the command line accepts."""
         return str(ref) if self.several else ref.key
 
     def _name(self, ref: TaskRef) -> str:
