@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.expectations import Expectations
@@ -29,6 +28,8 @@ from reconciler.manifest.digest import declared_digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.options import flag_of
+from reconciler.model.remarks import Arg, Remark
+from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import replace
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
@@ -36,10 +37,6 @@ from reconciler.plan.progress import TaskProgress
 from reconciler.plan.replacement import exactly
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import TaskStatus
-
-if TYPE_CHECKING:
-    from reconciler.model.remarks import Arg, Remark
-    from reconciler.model.task import TaskRef
 
 
 class ApplyWaitReport(ApplyReport, frozen=True, kw_only=True):

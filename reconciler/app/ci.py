@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconciler.manifest.repository import is_inside
 from reconciler.model import limits
 from reconciler.model.canonical import INVISIBLE, visible
+from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.state.attempt import Run
@@ -20,7 +21,6 @@ from reconciler.state.lock import user_name
 from reconciler.system import disk
 
 if TYPE_CHECKING:
-    from reconciler.model.clock import Clock
     from reconciler.remote.client import Client
 
 

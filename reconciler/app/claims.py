@@ -13,6 +13,7 @@ from reconciler.app.settings import Settings
 from reconciler.manifest.repository import repository_root, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError, error
+from reconciler.system.git import run_git
 
 
 def refuse_other_claims(settings: Settings, files: Sequence[str]) -> None:
@@ -40,8 +41,6 @@ def _above(folders: set[Path], top: Path) -> Iterator[Path]:
 
 def _tracked(top: Path) -> Iterator[Path]:
     """The directories of the configurations that git tracks; none if git does not run."""
-    from reconciler.system.git import run_git
-
     names = [f":(glob)**/{name}" for name in (NAME, PYPROJECT)]
     with suppress(OSError):
         listed = run_git(top, "ls-files", "-z", "--", *names, env=os.environ).stdout

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.app.known_state import KnownState
 from reconciler.app.settings import Connection, Settings
+from reconciler.app.ui import Ui
 from reconciler.manifest.repository import outer_repository, refuse_link_out, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has_errors
@@ -20,7 +21,6 @@ from reconciler.system.clock import SystemClock
 if TYPE_CHECKING:
     from reconciler.app.survey import Survey
     from reconciler.app.task_reader import TaskReader
-    from reconciler.app.ui import Ui
     from reconciler.manifest.loader import Manifests
     from reconciler.manifest.policy import Policy
     from reconciler.manifest.tracked_files import TrackedFiles

@@ -17,6 +17,7 @@ from reconciler.model.diagnostics import NOWHERE, Diagnostic, TaskctlError, limi
 from reconciler.model.mark import kept
 from reconciler.model.remarks import Arg, Remark, remark
 from reconciler.model.value import Value
+from reconciler.remote.credentials import home, resolve_token
 from reconciler.state.attempt import HistoryKind
 from reconciler.system.git import refusal_facts, run_git
 
@@ -54,8 +55,6 @@ def doctor(ctx: Context) -> list[Check]:
 
 
 def _token(ctx: Context) -> Remark:
-    from reconciler.remote.credentials import home, resolve_token
-
     token = resolve_token(ctx.backend, os.environ, home(), ctx.repository)
     return remark("found.token", source=token.source)
 

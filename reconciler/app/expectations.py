@@ -5,15 +5,17 @@ Runs on the main thread, where a signal can stop a schema that would take foreve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from reconciler.manifest.discovery import Finder
+from reconciler.manifest.repository import is_inside
 from reconciler.model import limits
 from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.model.diagnostics import Diagnostic, Violation, error
 from reconciler.model.remarks import RemarkError
 from reconciler.model.task import Expectation, TaskRef, natural
 from reconciler.model.task_state import TaskState
@@ -25,11 +27,8 @@ from reconciler.tasks.results import pull_requests, result_of
 from reconciler.tasks.status import TaskStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reconciler.manifest.expectations import Declared, Schemas
     from reconciler.manifest.files import NamedFiles
-    from reconciler.model.diagnostics import Violation
 
 
 class Verdict(NamedTuple):
@@ -204,8 +203,6 @@ class Expectations:
     def _is_irrelevant(self, file: str) -> bool:
         """Whether a manifest says nothing about any task; False if it cannot be read."""
         if file not in self._irrelevant:
-            from reconciler.manifest.repository import is_inside
-
             content = _WORDS[-1]
             if file and is_inside(self._root, file):
                 with suppress(OSError):
@@ -227,8 +224,6 @@ class Expectations:
     def _default_files(self) -> Sequence[str]:
         """The manifests that are read without a PATH, also those that cannot be read."""
         if self._others is None:
-            from reconciler.manifest.discovery import Finder
-
             finder = Finder(self._root)
             finder.find(self._paths)
             unreadable = (problem.file for problem in finder.diagnostics)

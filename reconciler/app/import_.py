@@ -29,12 +29,12 @@ from reconciler.model.service import RemoteTask
 from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.model.value import Value
+from reconciler.state.attempt import Attempt
 from reconciler.state.edit import known_refs, with_marks
 from reconciler.state.model import Recorded, State
 
 if TYPE_CHECKING:
     from reconciler.remote.client import Client
-    from reconciler.state.attempt import Attempt
     from reconciler.state.session import Session
 
 

@@ -5,25 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, since_when
+from reconciler.app.task_reader import TaskReader
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.kept import Kept
+from reconciler.model.task import TaskRef
+from reconciler.remote.client import Client
+from reconciler.state.model import Record
 from reconciler.tasks.conversation import Conversation, ConversationEntry
 from reconciler.tasks.events import Event, EventSummary, advance, event_id, time_of
 from reconciler.tasks.status import state_of
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from reconciler.app.task_reader import TaskReader
-    from reconciler.model.task import TaskRef
-    from reconciler.remote.client import Client
-    from reconciler.state.model import Record
-
 
 Entries = Iterator[tuple[Event, tuple[ConversationEntry, ...]]]
 """Each event of a conversation, and what it shows to a reader."""

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.plan.plan import Reason
+from reconciler.app.planning import Workspace
+from reconciler.model.remarks import Arg
+from reconciler.plan.plan import Plan, Reason
 from reconciler.state.attempt import Recovery
 from reconciler.state.edit import not_created
 from reconciler.state.local import LocalState
-from reconciler.state.model import Recovering, State
+from reconciler.state.model import Event, Recovering, State
 from reconciler.state.shared import SharedState
-
-if TYPE_CHECKING:
-    from reconciler.app.planning import Workspace
-    from reconciler.model.remarks import Arg
-    from reconciler.plan.plan import Plan
-    from reconciler.state.model import Event
 
 
 def read_state(ctx: Context, *, adopts: bool) -> State:

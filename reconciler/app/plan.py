@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from reconciler.app.ci import ci_system
 from reconciler.app.context import Context
@@ -18,9 +17,7 @@ from reconciler.model.options import PlanOptions
 from reconciler.model.value import replace
 from reconciler.plan.digest import short_digest
 from reconciler.plan.plan import Plan
-
-if TYPE_CHECKING:
-    from reconciler.state.model import State
+from reconciler.state.model import State
 
 
 def plan(

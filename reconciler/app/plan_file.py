@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 
+from reconciler.app.files import write_file
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
@@ -43,8 +44,6 @@ def _unreadable(name: str, reason: str) -> TaskctlError:
 def write_plan_file(root: Path, name: str, plan: Plan) -> None:
     """Writes the plan with mode 0600, because it contains prompts; `name` is relative to `root`.
     TaskctlError."""
-    from reconciler.app.files import write_file
-
     data, most = encode_saved_plan(plan), limits.SAVED_PLAN_BYTES
     if len(data) > most:  # it could not be read again
         facts = {"size": f"{(len(data) >> 20) + 1}", "limit": f"{most >> 20}"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.expectations import Evaluation
 from reconciler.app.task_reader import REFUSED
 from reconciler.manifest.discovery import normalized, real_names
+from reconciler.manifest.loader import Manifests
 from reconciler.model.budget import Budget, Outlook, budget_problems
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
@@ -23,7 +23,7 @@ from reconciler.model.diagnostics import (
     error,
 )
 from reconciler.model.options import PlanOptions
-from reconciler.model.task import rfc3339
+from reconciler.model.task import DesiredTask, TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
@@ -32,17 +32,13 @@ from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, followed_by, make_plan, needs_of
 from reconciler.plan.predecessors import Followed
 from reconciler.plan.progress import TaskProgress
+from reconciler.plan.recovery import AttemptAges
 from reconciler.plan.selection import Selection
 from reconciler.plan.view import RemoteView
 from reconciler.state.edit import mark_done
+from reconciler.state.model import Record, State
 from reconciler.system import memory
 from reconciler.tasks.status import TaskStatus, open_requests
-
-if TYPE_CHECKING:
-    from reconciler.manifest.loader import Manifests
-    from reconciler.model.task import DesiredTask, TaskRef
-    from reconciler.plan.recovery import AttemptAges
-    from reconciler.state.model import Record, State
 
 
 class Workspace(Value, frozen=True):

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, confirm
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.model.task import rfc3339
+from reconciler.model.task import TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
+from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal, delivery_error, may_send
 from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import TaskStatus
-
-if TYPE_CHECKING:
-    from reconciler.model.task import TaskRef
-    from reconciler.state.model import Record
 
 
 class Response(Value, frozen=True):

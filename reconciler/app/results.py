@@ -7,6 +7,7 @@ from datetime import datetime
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks, select_refs, with_retired
+from reconciler.manifest.loader import load
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.kept import Kept
@@ -73,8 +74,6 @@ def declared_refs(ctx: Context, state: State) -> tuple[TaskRef, ...] | None:
     """The tasks of the manifests that are read without a PATH; None if these have errors. The
     policy does not matter. If a manifest names no organization, its tasks are those with their keys
     in the state: only apply needs to know which organization it is."""
-    from reconciler.manifest.loader import load
-
     manifests = load(ctx.settings.paths, root=ctx.settings.root, now=ctx.clock.now)
     errors = {d.code for d in manifests.diagnostics if d.severity is Severity.ERROR}
     if errors - {Code.NO_MANIFESTS}:

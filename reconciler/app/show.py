@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import read_plan_file
@@ -15,11 +14,9 @@ from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error,
 from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.value import Value
-
-if TYPE_CHECKING:
-    from reconciler.plan.plan import Change, Plan
-    from reconciler.state.model import Record, State
-    from reconciler.tasks.status import TaskStatus
+from reconciler.plan.plan import Change, Plan
+from reconciler.state.model import Record, State
+from reconciler.tasks.status import TaskStatus
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./@][a-z0-9._@-]++)*+", re.IGNORECASE)
 _PLAN = (".taskctl", ".plan", ".json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
@@ -14,25 +14,18 @@ from reconciler.app.recorded_tasks import confirm, select_keys, select_refs
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, RemoteError, StateError, TaskctlError
 from reconciler.model.remarks import Arg
-from reconciler.model.task import TaskRef, natural
+from reconciler.model.service import RemoteTask
+from reconciler.model.task import DesiredTask, TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
 from reconciler.plan.lost_state import answer_entries, noted_beside, waiting_keys
 from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
-from reconciler.state.model import Recovering, State
+from reconciler.state.model import Event, Recovering, State
 from reconciler.state.session import read_any_state, read_state
 from reconciler.state.shared import SharedState
 from reconciler.system import disk
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from reconciler.model.service import RemoteTask
-    from reconciler.model.task import DesiredTask
-    from reconciler.state.model import Event
-
 
 # Records
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from reconciler.app.ci import run_link
+from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.state.engines import Denied, Unsure, open_engine, scheme_of
 
 if TYPE_CHECKING:
-    from reconciler.model.clock import Clock
     from reconciler.state.shared import SharedState
 
 _ADDRESS = re.compile(r"\s*\w[\w+.-]*:")

@@ -12,16 +12,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.remarks import Arg
+from reconciler.model.task import TaskRef
 from reconciler.model.value import Value
+from reconciler.system.clock import Stop
 
 if TYPE_CHECKING:
     from reconciler.apply.loop import Waiting
     from reconciler.apply.report import ApplyReport, TaskResult
-    from reconciler.model.remarks import Arg
-    from reconciler.model.task import TaskRef
     from reconciler.plan.plan import Plan
     from reconciler.remote.exchange import InFlight
-    from reconciler.system.clock import Stop
     from reconciler.tasks.events import Approval
     from reconciler.tasks.status import TaskStatus
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.recorded_tasks import RecordedTasks
@@ -13,14 +12,12 @@ from reconciler.app.results import declared_refs, in_manifest_order
 from reconciler.app.ui import FailureReport, Watch
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError, error
+from reconciler.model.task import TaskRef
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value
 from reconciler.remote.retries import RETRIED
+from reconciler.system.clock import Stop
 from reconciler.tasks.status import TaskStatus, by_state
-
-if TYPE_CHECKING:
-    from reconciler.model.task import TaskRef
-    from reconciler.system.clock import Stop
 
 SHORTEST_PAUSE = 0.1  # seconds
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
@@ -31,6 +30,7 @@ from reconciler.model.diagnostics import (
 )
 from reconciler.model.options import PlanOptions
 from reconciler.model.service import RemoteTask
+from reconciler.model.task import TaskRef
 from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
 from reconciler.plan.digest import refuse_stale, refuse_unexpected
@@ -42,14 +42,11 @@ from reconciler.plan.selection import covers
 from reconciler.state.attempt import Baseline
 from reconciler.state.edit import mark_done, update_declared
 from reconciler.state.ledger import fold
+from reconciler.state.lock import Declared
 from reconciler.state.model import Aged, Event, State
 from reconciler.state.session import Outcome, Session
 from reconciler.system import memory
-
-if TYPE_CHECKING:
-    from reconciler.model.task import TaskRef
-    from reconciler.state.lock import Declared
-    from reconciler.system.clock import Stop
+from reconciler.system.clock import Stop
 
 
 class ApplyRequest(Value, frozen=True):

@@ -16,6 +16,7 @@ from reconciler.cli.help import NAMES, Examples, WithExamples, format_of
 from reconciler.cli.options import UsageError
 from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import MAX_ALIKE
+from reconciler.model.options import PlanOptions
 from reconciler.model.value import replace
 from reconciler.render import BASIC_FORMATS, FORMATS
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from reconciler.cli.console.output import Output
     from reconciler.cli.run_workflow import RunWorkflow
     from reconciler.cli.suggestions import Suggestions
-    from reconciler.model.options import PlanOptions
 
 Run = Callable[..., int | None]
 """A command function: takes a `Call` and its own options, returns the exit code (None: 0)."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import click
 
@@ -64,8 +65,6 @@ def _usage_problem(error: click.ClickException, called: click.Context | None) ->
 
 def _click_message(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption) and error.possibilities:
-        from difflib import get_close_matches
-
         near = get_close_matches(error.option_name, error.possibilities, n=1, cutoff=CLOSE)
         error = click.NoSuchOption(error.option_name, possibilities=near)
     message = " ".join(error.format_message().split()).rstrip(".")

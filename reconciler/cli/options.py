@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -15,11 +15,8 @@ from reconciler.cli.completion import Complete
 from reconciler.model import limits
 from reconciler.model.codes import Code
 from reconciler.model.fields import PATCHED
-from reconciler.model.options import parse_duration, parse_settle_time
+from reconciler.model.options import PlanOptions, parse_duration, parse_settle_time
 from reconciler.model.remarks import Arg, Remark, RemarkError
-
-if TYPE_CHECKING:
-    from reconciler.model.options import PlanOptions
 
 
 def option(*names: str, help: str, **attributes: Any) -> click.Option:  # noqa: A002 - as in click
@@ -246,8 +243,6 @@ def connection_of(ctx: click.Context) -> Connection:
 
 def plan_options_of(ctx: click.Context) -> PlanOptions:
     """The command's options for a plan."""
-    from reconciler.model.options import PlanOptions
-
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
     for name in ("allow_recreate", "target", "replace", "retry"):
         own[name] = tuple(sorted(set(own[name])))

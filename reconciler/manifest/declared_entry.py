@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
+from reconciler.manifest.document import Document
 from reconciler.manifest.expand.periods import Period, Recurrence
 from reconciler.manifest.schema_findings import similar
 from reconciler.model.task import Expectation, Recurring, TaskRef
 from reconciler.model.value import Value, replace
-
-if TYPE_CHECKING:
-    from reconciler.manifest.document import Document
 
 
 class DeclaredEntry(Value, frozen=True):

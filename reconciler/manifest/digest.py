@@ -7,14 +7,11 @@ recur count as they are written, so that a new period changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from reconciler.manifest.loader import Manifests
 from reconciler.model.canonical import digest
+from reconciler.model.task import DesiredTask, Expectation
 from reconciler.model.typed_json import builtins_of
-
-if TYPE_CHECKING:
-    from reconciler.manifest.loader import Manifests
-    from reconciler.model.task import DesiredTask, Expectation
 
 
 def declared_digest(manifests: Manifests, scope: Sequence[str]) -> str:

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.comments import IgnoreComments, blocks
 from reconciler.manifest.finding import Finding, too_many_errors
+from reconciler.manifest.parse.source import Source
 from reconciler.manifest.parse.spans import Position
 from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.model import limits
+from reconciler.model.diagnostics import Path as DataPath
 from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask, Expectation, Removal, TaskOrigin
 from reconciler.model.value import replace
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reconciler.manifest.expand.expansion import Expansion
-    from reconciler.manifest.parse.source import Source
-    from reconciler.model.diagnostics import Path as DataPath
 
 
 class PromptFile:

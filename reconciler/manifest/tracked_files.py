@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from typing import IO
 
 from reconciler.manifest.finding import Finding
@@ -105,7 +106,6 @@ def _unknown(problem: OSError, top: Path) -> Finding:
 def _listed(top: Path) -> Iterator[tuple[bytes, bytes]]:
     """The paths in the index of the repository `top`, and what git says of each. OSError."""
     import tempfile  # few manifests name files, and these imports take 5 ms
-    from threading import Timer
 
     from reconciler.system.git import start_git
 

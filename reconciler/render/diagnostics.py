@@ -5,19 +5,15 @@ manifest with a mark, and the explanation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from reconciler.app.ui import FailureReport
 from reconciler.messages import word
+from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import Diagnostic, Severity, count
 from reconciler.render import cells, safe
+from reconciler.render.document import Document, json_document
 from reconciler.render.style import Style, counted
 from reconciler.render.view import ReportView
-
-if TYPE_CHECKING:
-    from reconciler.messages.commands import Commands
-    from reconciler.render.document import Document
-
 
 _INDENT = "    "
 _TAB, _CUT = "    ", "…"
@@ -90,8 +86,6 @@ class FailureView(ReportView):
         return ()
 
     def document(self, commands: Commands) -> Document:
-        from reconciler.render.document import json_document  # most runs write text
-
         return json_document(self.diagnostics, commands)
 
     def summary(self) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from reconciler.app.respond import Response
+from reconciler.messages.commands import Commands
 from reconciler.messages.remarks import phrase
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render import safe
 from reconciler.render.document import json_document
-
-if TYPE_CHECKING:
-    from reconciler.messages.commands import Commands
 
 
 def response_text(response: Response) -> str:

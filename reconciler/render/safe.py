@@ -9,6 +9,7 @@ interprets `::name::` at the start of a line (ignoring white space) and `##[name
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from reconciler.model.canonical import INVISIBLE, visible
 
@@ -58,8 +59,6 @@ def web_address(url: str | None) -> str:
     found = re.fullmatch(_ADDRESS, url or "")
     if found is None:
         return ""
-    from urllib.parse import quote  # few outputs have addresses
-
     address = found["start"] + quote(found["rest"], safe=_KEPT, errors="replace")
     return address if len(address) <= _MAX_LENGTH else ""
 

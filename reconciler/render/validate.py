@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.app.validate import ValidateReport
+from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import Severity, count
 from reconciler.model.task import DesiredTask
 from reconciler.render.style import Style, counted
 from reconciler.render.view import ReportView
 
 if TYPE_CHECKING:
-    from reconciler.messages.commands import Commands
     from reconciler.render.document import Document
     from reconciler.render.task_view import TaskView
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.messages.commands import Commands
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import DesiredTask
 from reconciler.model.value import Value
 from reconciler.render.style import Style
 
 if TYPE_CHECKING:
-    from reconciler.messages.commands import Commands
     from reconciler.render.document import Document
     from reconciler.render.plan.items import EntryView
     from reconciler.render.task_view import TaskView

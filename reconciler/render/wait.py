@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from reconciler.app.wait import WaitReport
+from reconciler.messages.commands import Commands
 from reconciler.render.document import FORMAT_VERSION, Document, diagnostic_items
 from reconciler.render.results import StatusesView, result_rows
 from reconciler.render.status import status_summary, statuses_part
 from reconciler.render.style import Style
-
-if TYPE_CHECKING:
-    from reconciler.messages.commands import Commands
 
 
 class WaitView(StatusesView):
