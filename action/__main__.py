@@ -35,12 +35,12 @@ _NOT_SHOWN = "The text ({:,} characters) is not shown: the input `show-text` is 
 
 
 def _plain(text: str, more: str = "") -> str:
-    """Without what could end a span of code; `more` are signs that stay."""
+    """Removes characters that could end a code span, except those in `more`."""
     return re.sub(rf"[^\w ./@,:{re.escape(more)}-]", "?", text)
 
 
 def _code(text: str) -> str:
-    """Indented, with escapes for what nobody could see, such as instructions in tag characters."""
+    """Indented, with escapes for invisible characters, such as instructions in tag characters."""
     lines = visible(text.replace("\r\n", "\n")).split("\n")
     return "\n".join(f"    {line}" for line in lines)
 
@@ -85,7 +85,7 @@ class Action:
             raise InputError(f"the input working-directory is not a directory: {self._where}")
 
     def _request(self) -> Requested:
-        """What a person requests; its plan is what `preview` shows, and what is then applied."""
+        """The requested command. `preview` shows its plan, which is then applied."""
         found = Requested.of(self._github.event(), self._env)
         if self._is_preview and found.preview_words:
             self._command = "plan"
@@ -141,7 +141,7 @@ class Action:
         return done
 
     def _answer(self, requested: Requested) -> int:
-        """Shows what the answer is, and sends it unless this is a preview."""
+        """Shows the answer, and sends it unless this is a preview."""
         found = self._recorded(requested.tasks[0])
         if found is None:
             return 1
@@ -174,8 +174,8 @@ class Action:
         return None
 
     def _json(self, *words: str, quiet: bool = True, said: str = "") -> tuple[int, dict[str, Any]]:
-        """The exit code and the document of a command, whose input is what is `said`; its errors
-        become annotations. With `quiet`, nothing that it shows of a task is in the log."""
+        """The exit code and the document of a command, whose input is `said`; its errors become
+        annotations. With `quiet`, the log contains no text of a task."""
         done = subprocess.run(
             [*TASKCTL, "--format=json", *words],
             cwd=self._where,

@@ -1,4 +1,4 @@
-"""GitHub's API, as far as the action uses it: comments, and what the pull request of a run is."""
+"""The parts of GitHub's API that the action uses: comments, and the pull request of a run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class GitHubError(Exception):
 
 
 PROBLEMS = (GitHubError, AttributeError, LookupError, TypeError, ValueError)
-"""What the methods of GitHub raise; also for a response in another form."""
+"""The exceptions of GitHub's methods, also for malformed responses."""
 
 
 class GitHub:
@@ -104,7 +104,7 @@ class GitHub:
         except GitHubError as problem:
             if problem.may_retry:
                 raise
-            login = None  # the token of a workflow is no user's
+            login = None  # a workflow's token belongs to no user
         comments = f"{self._repository}/issues/{number}/comments"
         for comment in self._pages(comments):
             author = comment.get("user") or {}

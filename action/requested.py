@@ -55,7 +55,8 @@ class Requested:
 
     @classmethod
     def of(cls, event: Mapping[str, Any], env: Mapping[str, str]) -> Requested:
-        """What the event requests. InputError, also unless a person has started this run."""
+        """The command that the event requests. Raises InputError, also unless a person started this
+        run."""
         sender = event.get("sender") or {}
         again = env.get("GITHUB_TRIGGERING_ACTOR", "")
         if env.get("GITHUB_EVENT_NAME") != "workflow_dispatch":
@@ -67,7 +68,7 @@ class Requested:
 
     @classmethod
     def of_inputs(cls, given: Mapping[str, str]) -> Requested:
-        """What these inputs request. InputError."""
+        """The command that these inputs request. Raises InputError if one is invalid."""
         found = cls(
             given.get("command", ""),
             tuple(given.get("tasks", "").split()),
@@ -124,7 +125,7 @@ class Requested:
 
     @property
     def preview_words(self) -> list[str]:
-        """The command line of `taskctl` that shows what it will do; empty if there is none."""
+        """The command line of `taskctl` that previews it; empty if there is none."""
         if self.has_plan:
             return ["plan", "--fail-on=none", *self._plan_words]
         if self.command != "accept":
@@ -139,7 +140,7 @@ class Requested:
 
     @property
     def _plan_words(self) -> list[str]:
-        """The options of both."""
+        """The options of the plan and the apply."""
         return [*self._options(), *(["--wait"] if self.command in WAITS else [])]
 
     def _options(self) -> Iterator[str]:

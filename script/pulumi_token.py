@@ -25,7 +25,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def main(arguments: list[str]) -> str | int:
-    """The exit code, or why it failed."""
+    """The exit code, or the reason why it failed."""
     if len(arguments) not in (2, 3) or not os.environ.get("PULUMI_ID_TOKEN"):
         return "usage: PULUMI_ID_TOKEN=... pulumi_token.py ORGANIZATION USER [SECONDS]"
     organization, user, *seconds = arguments

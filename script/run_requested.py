@@ -69,7 +69,7 @@ def _preview(requested: Requested, path: Path, env: Mapping[str, str]) -> int:
 
 
 def _check_recorded(name: str) -> None:
-    """InputError unless it names a recorded task: a file would select more of them."""
+    """Raises InputError unless it names a recorded task: a file would select several tasks."""
     command = ["taskctl", "state", "list", "--format=json", "--", name]
     listed = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     tasks = json.loads(listed.stdout)["tasks"] if not listed.returncode else ()

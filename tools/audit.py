@@ -39,7 +39,8 @@ def main(program: Sequence[str] = (str(Path(sys.executable).with_name("pip-audit
 def _audited(
     program: Sequence[str], service: str, pins: Iterable[str]
 ) -> tuple[list[dict[str, Any]], str]:
-    """What pip-audit says about each package; and why it does not know some, or any, in a line."""
+    """The findings of pip-audit for each package, and the reason why it does not know some, on a
+    line."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
         file.write("\n".join(pins))
         file.flush()

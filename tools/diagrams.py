@@ -1,4 +1,4 @@
-"""The diagrams of the documentation: what happens to a key, and a rollout.
+"""The diagrams of the documentation: the life of a key, and a rollout.
 
 `python -m tools.reference` writes them. They follow the reader's choice of light or dark.
 """
@@ -96,7 +96,7 @@ ROWS = ["network (pilot)", "cluster", "billing", "search", "mobile", "docs-site"
 
 
 def key() -> str:
-    """The SVG of what happens to a key, from manifest to record."""
+    """The SVG of a key's life, from manifest to record."""
     about = "A key from its manifest over the journal and the service to the state"
     return _svg(820, 390, about, [part.drawn() for part in KEY])
 

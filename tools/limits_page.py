@@ -109,7 +109,7 @@ _ROWS = (
         "task",
     ),
 )
-"""What is limited, to how much, and for what."""
+"""The limited input, the limit, and its purpose."""
 
 
 def limits_page() -> str:

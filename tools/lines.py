@@ -20,7 +20,7 @@ LAYOUT = {
 
 
 def lines_of(path: Path) -> int:
-    """How many lines of a Python file are code."""
+    """The number of lines of code in a Python file."""
     texts: set[int] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         match node:

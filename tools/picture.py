@@ -1,7 +1,7 @@
 """The pictures in the README, recorded from commands on the embedded service.
 
-`python -m tools.reference` writes them. Random task IDs are replaced by fixed ones; all
-else is what the commands printed. An SVG loads nothing and links to nothing.
+`python -m tools.reference` writes them. Random task IDs are replaced by fixed IDs; all else is what
+the commands printed. An SVG loads nothing and links to nothing.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def manifest_of(page: str) -> str:
 
 
 def _picture(manifest: str, commands: Sequence[str], about: str, before: str = "") -> str:
-    """Commands in a directory of its own, after one that is not shown."""
+    """Runs commands in a new directory, after a command that is not shown."""
     with TemporaryDirectory() as folder:
         (Path(folder) / "tasks").mkdir()
         name = manifest.partition("\n")[0].removeprefix("# ")

@@ -1,6 +1,6 @@
 """Builds the files of a release in `dist/`: `python -m tools.release` (`make release`).
 
-- the sdist and the wheel, built twice in different places and required to be identical;
+- the sdist and the wheel, built twice in different directories and compared;
 - a software bill of materials (`tools/sbom.py`);
 - the release notes: the section of CHANGELOG.md, and the line that pins this commit;
 - SHA256SUMS of all of them.
@@ -33,7 +33,7 @@ ELSEWHERE = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
 
 
 class ReleaseError(Exception):
-    """What is wrong, and what to do."""
+    """The problem, and how to fix it."""
 
 
 def main() -> int:

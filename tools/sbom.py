@@ -47,14 +47,14 @@ def pins(*files: str) -> dict[str, Pin]:
 
 
 def own_needs(extras: Iterable[str] = ()) -> list[Need]:
-    """What taskctl requires, with these extras."""
+    """The requirements of taskctl with these extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     more = (line for extra in extras for line in project["optional-dependencies"][extra])
     return [_need(Requirement(line)) for line in (*project["dependencies"], *more)]
 
 
 def needs(name: str, extras: Iterable[str] = ()) -> list[Need]:
-    """What an installed package requires, on any platform, each with its extras; nothing for a
+    """The requirements of an installed package on any platform, with their extras; nothing for a
     package that is needed only on another platform."""
     try:
         lines = metadata.requires(name) or []
@@ -84,7 +84,7 @@ def _licence(name: str) -> dict[str, Any]:
 
 
 def graph(locked: dict[str, Pin], start: list[Need]) -> dict[str, set[str]]:
-    """What each reachable pinned package requires directly."""
+    """The direct requirements of each reachable pinned package."""
     found: dict[str, set[str]] = {}
     waiting, seen = list(start), set(start)
     while waiting:
