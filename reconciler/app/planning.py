@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import NamedTuple
 
 from reconciler.app.claims import refuse_other_claims
 from reconciler.app.context import Context
 from reconciler.app.expectations import Evaluation
+from reconciler.app.survey import Survey
 from reconciler.app.task_reader import REFUSED
 from reconciler.manifest.discovery import normalized, real_names
 from reconciler.manifest.loader import Manifests
-from reconciler.model.budget import Budget, Outlook, budget_problems
+from reconciler.model.budget import Outlook, budget_problems
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Diagnostic,
@@ -23,17 +25,16 @@ from reconciler.model.diagnostics import (
     error,
 )
 from reconciler.model.options import PlanOptions
-from reconciler.model.task import DesiredTask, TaskRef, rfc3339
+from reconciler.model.task import DesiredTask, Expectation, TaskRef, rfc3339
 from reconciler.model.task_state import TaskState
 from reconciler.model.value import Value, replace
 from reconciler.plan import updates
 from reconciler.plan.hold import with_room
 from reconciler.plan.plan import Plan
-from reconciler.plan.planner import PlanInputs, followed_by, make_plan, needs_of
+from reconciler.plan.planner import PlanInputs, make_plan, needs_of
 from reconciler.plan.predecessors import Followed
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.recovery import AttemptAges
-from reconciler.plan.selection import Selection
 from reconciler.plan.view import RemoteView
 from reconciler.state.edit import mark_done
 from reconciler.state.model import Record, State
@@ -119,185 +120,156 @@ def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
     return TaskProgress(status.state, seconds)
 
 
-class Planning:
-    """Reads the service and makes plans for a workspace. `ages`: what an apply knows about the
-    age of its attempts; None for `taskctl plan`.
+class Read(NamedTuple):
+    """What was read for a plan: the tasks (`view`), the `progress` of those that others may have to
+    wait for, and the states of those that may be `left` running. `done` are the IDs of tasks that
+    are done, with the digests of the expectations that they met. `searched` are the organizations
+    that were searched for look-alikes."""
 
-    `view` is what was read last. As of `plan`, `searched` are the organizations that were searched
-    for look-alikes, `progress` is that of the tasks that others may have to wait for, and `done`
-    are the IDs of those that are done, with the digests of the expectations that they met. `survey`
-    reads the service.
-    """
+    view: RemoteView
+    progress: Mapping[TaskRef, TaskProgress]
+    left: Mapping[TaskRef, TaskState]
+    done: Mapping[str, str]
+    searched: Collection[str]
 
-    def __init__(
-        self,
-        ctx: Context,
-        space: Workspace,
-        ages: AttemptAges | None = None,
-    ) -> None:
-        self._ctx = ctx
-        self._space = space
-        self.survey = ctx.survey()
-        self._ages = ages
-        self._selection: Selection | None = None
-        self._budgets: dict[str, Budget | None] = {}
-        self.progress: dict[TaskRef, TaskProgress] = {}
-        self.done: dict[str, str] = {}
-        self.searched: Collection[str] = ()
-        self._left: dict[TaskRef, TaskState] = {}
-        self._evaluation = Evaluation()
-        self.view: RemoteView | None = None
-        self.answers: Mapping[TaskRef, str] = {}
-        """For `PlanInputs.answers`; set before a plan is made again."""
 
-    def plan(
-        self,
-        state: State,
-        options: PlanOptions,
-        only: Collection[TaskRef] | None = None,
-    ) -> Plan:
-        """The plan for the keys `only`, with all diagnostics. For an apply, an exhausted budget and
-        a wrong identity are errors. TaskctlError."""
-        is_apply = self._ages is not None
-        plan = with_room(self._read_and_plan(state, options, only, follow=True), state)
-        plan = self._with_budgets(plan)
-        diagnostics = (
-            *_advice(self._space.manifests.diagnostics, plan),
-            *plan.diagnostics,
-            *self._careless(plan),
-            *_wrong_identity(self._ctx, refusing=is_apply),
-            *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
-        )
-        succeeded = tuple(sorted(e.record.ref for e in mark_done(state, self.done)))
-        return replace(plan, diagnostics=diagnostics, succeeded=succeeded)
+def inputs_of(
+    ctx: Context,
+    space: Workspace,
+    state: State,
+    options: PlanOptions,
+    *,
+    ages: AttemptAges | None = None,
+    only: Collection[TaskRef] | None = None,
+) -> PlanInputs:
+    """What a plan for the keys `only` is made from. `ages`: what an apply knows about the age of
+    its attempts; None for `taskctl plan`. TaskctlError for an invalid selection. An apply selects
+    once: it closes attempts, and a pattern might match nothing later."""
+    files = {record.file for record in state.records.values()}
+    files |= {attempt.file for attempt in state.attempts.values()}
+    return PlanInputs(
+        space.desired,
+        state,
+        options,
+        space.scope,
+        limit=only,
+        ages=ages,
+        real_names=real_names(ctx.settings.root, [*space.scope, *files]),
+        removed=space.manifests.removed,
+        due=space.manifests.due,
+        recurring=space.manifests.recurring,
+        may_apply=_may_apply(ctx),
+    ).selected()
 
-    def awaited(self, state: State, options: PlanOptions) -> frozenset[TaskRef]:
-        """The recorded tasks that missing ones in other organizations wait for, if the plan is
-        limited to some organizations."""
-        if not options.target:
-            return frozenset()
-        followed = followed_by(self._inputs(state, options, ()))
-        return frozenset(task.record.ref for task in followed)
 
-    def replan(
-        self, state: State, options: PlanOptions, only: Collection[TaskRef] | None = None
-    ) -> Plan:
-        """The plan for the keys `only`, with the progress of other tasks as read last.
-        RemoteError."""
-        return self._read_and_plan(state, options, only, follow=False)
+def read(ctx: Context, survey: Survey, inputs: PlanInputs, before: Read | None = None) -> Read:
+    """What the service shows now. With `before`, only the tasks are read again. RemoteError."""
+    identity, clocks = survey.begin()
+    needs = needs_of(inputs, identity, clocks)
+    survey.is_patient = before is None
+    if before is not None:
+        return before._replace(view=survey.read(identity, clocks, needs.lookups))
+    searched = {lookup.org_name for lookup in needs.lookups if lookup.missing}
+    evaluation = Evaluation()
+    followed = _read_followed(ctx, needs.followed, evaluation)
+    now, expected = ctx.now(), {task.record.ref: task.expect for task in needs.followed}
+    progress = {status.ref: _task_progress(status, now) for status in followed}
+    done = {
+        status.task_id: expect.digest if (expect := expected[status.ref]) else ""
+        for status in followed
+        if status.state is TaskState.DONE and status.task_id
+    }
+    known = {status.ref: status.state for status in followed}
+    left = known | _read_left(ctx, [t for t in needs.left if t.record.ref not in known], evaluation)
+    return Read(survey.read(identity, clocks, needs.lookups), progress, left, done, searched)
 
-    def _read_and_plan(
-        self,
-        state: State,
-        options: PlanOptions,
-        only: Collection[TaskRef] | None,
-        *,
-        follow: bool,
-    ) -> Plan:
-        inputs = self._inputs(state, options, only)
-        identity, clocks = self.survey.begin()
-        needs = needs_of(inputs, identity, clocks)
-        if follow:
-            self.searched = {lookup.org_name for lookup in needs.lookups if lookup.missing}
-            self.progress = self._read_progress(needs.followed)
-            self._left = self._read_states(needs.left)
-        self.survey.is_patient = follow
-        self.view = self.survey.read(identity, clocks, needs.lookups)
-        memory.resume_collection()  # comparisons leave reference cycles behind
-        return make_plan(inputs, self.view, self.progress, self._left)
 
-    def _inputs(
-        self, state: State, options: PlanOptions, only: Collection[TaskRef] | None
-    ) -> PlanInputs:
-        """Selects once: an apply closes attempts, and a pattern might match nothing later."""
-        space = self._space
-        files = {record.file for record in state.records.values()}
-        files |= {attempt.file for attempt in state.attempts.values()}
-        inputs = PlanInputs(
-            space.desired,
-            state,
-            options,
-            space.scope,
-            limit=only,
-            ages=self._ages,
-            real_names=real_names(self._ctx.settings.root, [*space.scope, *files]),
-            removed=space.manifests.removed,
-            due=space.manifests.due,
-            recurring=space.manifests.recurring,
-            answers=self.answers,
-            may_apply=_may_apply(self._ctx),
-        )
-        if self._selection is None:
-            self._selection = inputs.selected().selection
-        return replace(inputs, selection=self._selection)
+def bare_plan(inputs: PlanInputs, read: Read) -> Plan:
+    """The plan, without what only its reader has to know."""
+    memory.resume_collection()  # comparisons leave reference cycles behind
+    return make_plan(inputs, read.view, read.progress, read.left)
 
-    def _read_progress(self, followed: Sequence[Followed]) -> dict[TaskRef, TaskProgress]:
-        """The progress of the tasks that a missing one may have to wait for. RemoteError."""
-        if not followed:
-            return {}
-        expected = {task.record.ref: task.expect for task in followed}
-        records = [task.record for task in followed]
-        try:
-            statuses = self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
-        except RemoteError as problem:
-            if problem.status not in REFUSED:
-                raise
-            return {}  # they count by their records
-        asked = {ref: expect for ref, expect in expected.items() if expect is not None}
-        statuses = self._evaluation.of_all(statuses, asked)
-        self.done = {
-            status.task_id: expect.digest if (expect := expected[status.ref]) else ""
-            for status in statuses
-            if status.state is TaskState.DONE and status.task_id
-        }
-        now = self._ctx.now()
-        return {status.ref: _task_progress(status, now) for status in statuses}
 
-    def _read_states(self, tasks: Sequence[Followed]) -> dict[TaskRef, TaskState]:
-        """By key, without those that cannot be read."""
-        known = {ref: progress.state for ref, progress in self.progress.items()}
-        records = [task.record for task in tasks if task.record.ref not in known]
-        expected = {task.record.ref: task.expect for task in tasks if task.expect is not None}
-        statuses = self._evaluation.of_all(self._read_each(records), expected)
-        return known | {status.ref: status.state for status in statuses}
+def full_plan(ctx: Context, space: Workspace, inputs: PlanInputs, read: Read) -> Plan:
+    """The plan with all diagnostics. For an apply, an exhausted budget and a wrong identity are
+    errors. TaskctlError."""
+    is_apply = inputs.ages is not None
+    plan = _with_budgets(ctx, with_room(bare_plan(inputs, read), inputs.state), read.view)
+    diagnostics = (
+        *_advice(space.manifests.diagnostics, plan),
+        *plan.diagnostics,
+        *_careless(ctx, plan),
+        *_wrong_identity(ctx, refusing=is_apply),
+        *budget_problems(plan.budgets, over_budget=inputs.options.over_budget, refusing=is_apply),
+    )
+    succeeded = tuple(sorted(e.record.ref for e in mark_done(inputs.state, read.done)))
+    return replace(plan, diagnostics=diagnostics, succeeded=succeeded)
 
-    def _read_each(self, records: Sequence[Record]) -> Sequence[TaskStatus]:
-        if not records:
-            return ()
-        try:
-            return self._ctx.fresh_reader.statuses(records, self._ctx.connection.parallelism)
-        except RemoteError:
-            apart = ([record] for record in records) if len(records) > 1 else ()
-            return [status for each in apart for status in self._read_each(each)]
 
-    def _careless(self, plan: Plan) -> Iterator[Diagnostic]:
-        """A warning for each unfinished task that is less restricted than its manifest. Whether an
-        idle task has finished is in its events; if they cannot be read, it counts as unfinished."""
-        tasks = {task.ref: task for task in plan.tasks if updates.less_careful(task)}
-        idle = [
-            task.record
-            for task in tasks.values()
-            if task.record and task.remote and task.remote.raw.get("status") == "idle"
-        ]
-        with suppress(RemoteError):
-            statuses = self._ctx.fresh_reader.statuses(idle, self._ctx.connection.parallelism)
-            for status in statuses if idle else ():
-                if status.state.has_ended:
-                    del tasks[status.ref]
-        for task in tasks.values():
-            yield updates.careless(task, self._ctx.client.identity())
+def _read_followed(
+    ctx: Context, followed: Sequence[Followed], evaluation: Evaluation
+) -> Sequence[TaskStatus]:
+    """The tasks that a missing one may have to wait for. RemoteError."""
+    if not followed:
+        return ()
+    try:
+        statuses = _statuses(ctx, [task.record for task in followed])
+    except RemoteError as problem:
+        if problem.status not in REFUSED:
+            raise
+        return ()  # they count by their records
+    return evaluation.of_all(statuses, _expected(followed))
 
-    def _with_budgets(self, plan: Plan) -> Plan:
-        """Adds the budget of each organization that the plan creates tasks in. A plan without
-        creates requests none, to be fast."""
-        creates = {task.ref.org_name for task in plan.tasks if task.creates}
-        for org_name in creates - self._budgets.keys():
-            self._budgets[org_name] = self._ctx.budget(org_name)
-        budgets = [b for org in sorted(creates) if (b := self._budgets[org]) is not None]
-        if self.view is None or not budgets:
-            return plan
-        now = self.view.clocks.moment
-        return replace(plan, budgets=tuple(Outlook(budget, now) for budget in budgets))
+
+def _read_left(
+    ctx: Context, tasks: Sequence[Followed], evaluation: Evaluation
+) -> dict[TaskRef, TaskState]:
+    """By key, without those that cannot be read."""
+    statuses = _read_each(ctx, [task.record for task in tasks])
+    return {s.ref: s.state for s in evaluation.of_all(statuses, _expected(tasks))}
+
+
+def _expected(tasks: Sequence[Followed]) -> dict[TaskRef, Expectation]:
+    return {task.record.ref: task.expect for task in tasks if task.expect is not None}
+
+
+def _read_each(ctx: Context, records: Sequence[Record]) -> Sequence[TaskStatus]:
+    if not records:
+        return ()
+    try:
+        return _statuses(ctx, records)
+    except RemoteError:
+        apart = ([record] for record in records) if len(records) > 1 else ()
+        return [status for each in apart for status in _read_each(ctx, each)]
+
+
+def _statuses(ctx: Context, records: Sequence[Record]) -> Sequence[TaskStatus]:
+    return ctx.fresh_reader.statuses(records, ctx.connection.parallelism)
+
+
+def _careless(ctx: Context, plan: Plan) -> Iterator[Diagnostic]:
+    """A warning for each unfinished task that is less restricted than its manifest. Whether an
+    idle task has finished is in its events; if they cannot be read, it counts as unfinished."""
+    tasks = {task.ref: task for task in plan.tasks if updates.less_careful(task)}
+    idle = [
+        task.record
+        for task in tasks.values()
+        if task.record and task.remote and task.remote.raw.get("status") == "idle"
+    ]
+    with suppress(RemoteError):
+        for status in _statuses(ctx, idle) if idle else ():
+            if status.state.has_ended:
+                del tasks[status.ref]
+    for task in tasks.values():
+        yield updates.careless(task, ctx.client.identity())
+
+
+def _with_budgets(ctx: Context, plan: Plan, view: RemoteView) -> Plan:
+    """Adds the budget of each organization that the plan creates tasks in. A plan without creates
+    requests none, to be fast."""
+    creates = sorted({task.ref.org_name for task in plan.tasks if task.creates})
+    budgets = [budget for org in creates if (budget := ctx.budget(org)) is not None]
+    return replace(plan, budgets=tuple(Outlook(each, view.clocks.moment) for each in budgets))
 
 
 def _advice(diagnostics: Sequence[Diagnostic], plan: Plan) -> Iterator[Diagnostic]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cached_property, partial
+from typing import Any
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
 from reconciler.app.new_state import answers_about_rest, begun_recoveries, ended_recoveries
 from reconciler.app.planning import (
-    Planning,
+    Read,
     Workspace,
+    bare_plan,
     failures_of,
+    full_plan,
+    inputs_of,
+    read,
     refuse_other_periods,
 )
 from reconciler.app.ui import ApplyProgress, FailureReport
@@ -35,6 +40,7 @@ from reconciler.model.value import Value, field, replace
 from reconciler.plan.adoption import described
 from reconciler.plan.digest import refuse_stale, refuse_unexpected
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.planner import followed_by
 from reconciler.plan.progress import TaskProgress
 from reconciler.plan.recovery import AttemptAges, waited_totals
 from reconciler.plan.replacement import exactly
@@ -96,21 +102,30 @@ class Wave:
         self._request, self._follows = request, follows
         self._yes = request.yes or request.reviewed is not None
         self._ages = AttemptAges(ctx.clock.boot(), session.state.attempts.values())
-        self._planning = Planning(ctx, space, self._ages)
-        self._compared: Mapping[str, Baseline] = {}
+        self._survey = ctx.survey()
+        options = space.options
+        if follows is not None:  # only for held tasks, without the options for others
+            options = replace(options, replace=(), allow_recreate=(), update=False)
+        self._inputs = inputs_of(ctx, space, session.state, options, ages=self._ages, only=follows)
+        self._read: Read
         self._answers: list[Event] = []
         self._seen: list[RemoteTask] = []
         self._replaced: set[TaskRef] = set()
 
     @property
     def progress(self) -> Mapping[TaskRef, TaskProgress]:
-        read = self._planning.progress
-        return {ref: read[ref] for ref in read.keys() - self._replaced}
+        known = self._read.progress
+        return {ref: known[ref] for ref in known.keys() - self._replaced}
 
     @cached_property
     def awaited(self) -> frozenset[TaskRef]:
-        """The tasks that missing ones in other organizations wait for, after this wave."""
-        return self._planning.awaited(self.state, self._space.options)
+        """The recorded tasks that missing ones in other organizations wait for, after this wave,
+        if it is limited to some organizations."""
+        options = self._space.options
+        if not options.target:
+            return frozenset()
+        inputs = replace(self._inputs, state=self.state, options=options, limit=())
+        return frozenset(task.record.ref for task in followed_by(inputs))
 
     @property
     def _may_ask(self) -> bool:
@@ -130,7 +145,9 @@ class Wave:
     def run(self) -> Applied:
         """The outcome. TaskctlError if nothing was sent."""
         is_first = self._follows is None
-        plan = self._plan() if is_first else self._plan_again()
+        if self._follows:
+            refuse_other_periods(self._ctx, self._space)
+        plan = self._plan() if is_first else self._make()
         ui = self._ctx.ui
         # Errors, which stop the run, are shown last.
         hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)
@@ -141,8 +158,9 @@ class Wave:
         if is_first and plan.has_changes() and not self._confirm(plan):
             ui.note("not_created")
             return Applied(ApplyReport((), (error(Code.DECLINED),)))
-        view = self._planning.view
-        self._seen = list(view.tasks.values()) if view is not None else []
+        view = self._read.view
+        self._seen = list(view.tasks.values())
+        self._compared = {org: view.newest[org] for org in view.compared}
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
         with ui.interruptible("stopping", last) as stop:
             report = self._execute(plan, stop)
@@ -176,25 +194,8 @@ class Wave:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
         return report
 
-    @staticmethod
-    def _has_resolved_all(report: ApplyReport) -> bool:
-        """Whether each key that had none has its task now."""
-        return {Result.UNRESOLVED, Result.NOT_STARTED}.isdisjoint(t.result for t in report.tasks)
-
-    def _compared_whole(self, options: PlanOptions) -> Mapping[str, Baseline]:
-        """The baselines of the organizations of which every key was compared with the service's
-        tasks."""
-        return {
-            org: read
-            for org, read in self._compared.items()
-            if covers(self._space.scope, options, org)
-            and org in self._planning.searched
-            and org not in self._session.state.recovering
-        }
-
     def _plan(self) -> Plan:
-        state, options, request = self._session.state, self._space.options, self._request
-        plan = self._planning.plan(state, options)
+        request, plan = self._request, self._make()
         if (reviewed := request.reviewed) is not None:
             refuse_stale(plan, reviewed, request.paths[0])
         if request.expected is not None:
@@ -202,28 +203,22 @@ class Wave:
         if not self._may_ask:
             return plan
         if recreate := self._ask_about_gone(plan):
-            plan = self._planning.plan(state, replace(options, allow_recreate=recreate))
+            plan = self._make(options=replace(plan.options, allow_recreate=recreate))
         answers = {t.ref: t.candidate.id for t in plan.tasks if t.is_look_alike and t.candidate}
         if answers and self._ctx.ui.confirm_adoption(plan):
-            self._planning.answers = answers
-            plan = self._planning.plan(state, plan.options)
-        return self._with_rest(plan)
-
-    def _with_rest(self, plan: Plan) -> Plan:
-        """The plan that also creates the keys without a task, if a person says so while a lost
-        state is recovered."""
+            plan = self._make(answers=answers)
+        # Whether the keys without a task are new, while a lost state is recovered.
         state = self._session.state
-        self._answers = answers_about_rest(self._ctx, plan, state)
-        return (
-            self._planning.plan(fold(state, self._answers), plan.options) if self._answers else plan
-        )
+        if answered := answers_about_rest(self._ctx, plan, state):
+            self._answers = answered
+            plan = self._make(state=fold(state, answered))
+        return plan
 
-    def _plan_again(self) -> Plan:
-        """The plan of a later wave: only for held tasks, without the options for other tasks."""
-        if self._follows:
-            refuse_other_periods(self._ctx, self._space)
-        options = replace(self._space.options, replace=(), allow_recreate=(), update=False)
-        return self._planning.plan(self._session.state, options, only=self._follows)
+    def _make(self, **changes: Any) -> Plan:
+        """The plan, after these changes of its inputs."""
+        self._inputs = replace(self._inputs, **changes)
+        self._read = read(self._ctx, self._survey, self._inputs)
+        return full_plan(self._ctx, self._space, self._inputs, self._read)
 
     def _ask_about_gone(self, plan: Plan) -> tuple[str, ...] | None:
         """The tasks that may be recreated, if the user confirmed further ones; otherwise None."""
@@ -253,10 +248,6 @@ class Wave:
         ctx = self._ctx
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)
-        view = self._planning.view
-        newest = view.newest if view is not None else {}
-        compared = view.compared if view is not None else ()
-        self._compared = {org: newest[org] for org in compared}
         self._session.sign(this_run(ctx.client, ctx.clock))  # whose identity is known by now
         if notes := [*begun_recoveries(plan), *self._answers]:
             self._session.append(*notes)
@@ -270,9 +261,9 @@ class Wave:
             ended=progress.ended,
             paused=progress.paused,
             ages=self._ages,
-            known=self._planning.survey.known,
+            known=self._survey.known,
             settle_time=plan.options.settle_time,
-            baselines=dict(newest),
+            baselines=dict(self._read.view.newest),
             recurrences=self._space.manifests.recurrences,
             confirms=lambda task: self._is_created(task, progress),
             adopts=plan.adopts,
@@ -296,18 +287,18 @@ class Wave:
     ) -> Plan:
         """Reads the service and plans again, for these keys. It adds the `baselines` of
         organizations whose lists could not be used before. RemoteError."""
-        plan = self._planning.replan(self._session.state, options, only)
-        if (view := self._planning.view) is not None:
-            baselines.update({**view.newest, **baselines})
-        return plan
+        inputs = replace(self._inputs, state=self.state, options=options, limit=only)
+        self._read = read(self._ctx, self._survey, inputs, self._read)
+        baselines.update({**self._read.view.newest, **baselines})
+        return bare_plan(inputs, self._read)
 
     def _is_created(self, task: PlannedTask, progress: ApplyProgress) -> bool:
         """Whether a person says that an attempt has created the planned task's candidate."""
         if not self._may_ask or task.candidate is None:
             return False
-        explanation = tuple(described(task.candidate, self.state.backend))
+        note = tuple(described(task.candidate, self.state.backend))
         progress.close()
-        return self._ctx.ui.ask("ask.created", strict=True, ref=str(task.ref), note=explanation)
+        return self._ctx.ui.ask("ask.created", strict=True, ref=str(task.ref), note=note)
 
     def _note_waited(self) -> None:
         """Journals for how long the attempts have been waited for, if that has not been done."""
@@ -316,17 +307,28 @@ class Wave:
         self._session.append(*([Aged(found)] if found else ()))
 
     def _outcome(self, plan: Plan, report: ApplyReport) -> Outcome:
-        """The tasks as they were seen last, and the baselines that were compared whole."""
+        """The tasks as they were seen last, and the baselines of the organizations of which every
+        key was compared with the service's tasks, and that had none has its task now."""
         changed = {result.task_id for result in report.tasks if result.updated}
         seen = [task for task in self._seen if task.id not in changed]
-        is_whole = self._follows is None and plan.complete and self._has_resolved_all(report)
-        return Outcome(seen, self._compared_whole(plan.options) if is_whole else {})
+        open_results = {Result.UNRESOLVED, Result.NOT_STARTED}
+        is_whole = self._follows is None and plan.complete
+        if not is_whole or not open_results.isdisjoint(task.result for task in report.tasks):
+            return Outcome(seen)
+        compared = {
+            org: baseline
+            for org, baseline in self._compared.items()
+            if covers(self._space.scope, plan.options, org)
+            and org in self._read.searched
+            and org not in self.state.recovering
+        }
+        return Outcome(seen, compared)
 
     def _save(self, report: ApplyReport, outcome: Outcome) -> ApplyReport:
         """Saves the state; a failure is added to the report."""
         try:
             self._session.append(*update_declared(self._session.state, self._space.desired))
-            self._session.append(*mark_done(self._session.state, self._planning.done))
+            self._session.append(*mark_done(self._session.state, self._read.done))
             self._note_waited()
             self._session.close(outcome)  # which writes the state, and releases the lock
         except StateError as problem:
