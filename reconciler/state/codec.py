@@ -26,7 +26,7 @@ from reconciler.model.typed_json import (
 )
 from reconciler.model.value import Stored, field, replace
 from reconciler.state.attempt import Attempt, Baseline, KeyNotes, Move, Recovery, RetiredTask, Run
-from reconciler.state.model import Attempted, Event, Record, Recorded, State
+from reconciler.state.model import Attempted, Event, Record, Recorded, Retired, State
 from reconciler.system.memory import collection_paused
 
 
@@ -247,6 +247,7 @@ def _retired(raws: Mapping[str, Raw]) -> dict[str, RetiredTask]:
             task = found[task_id] = _without_task(RetiredTask, raw)
             if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
                 raise ShapeError("", "invalid")
+            _check_all_inputs(task)
         except ShapeError as problem:
             raise problem.under(f"retired[{json.dumps(task_id)}]") from None
     return found
@@ -297,6 +298,8 @@ def decode_event(data: bytes) -> Event:
             _check_attempt(attempt)
         case Recorded(record=record):
             _check_record(record)
+        case Retired(task=task):
+            _check_all_inputs(task)
         case _:  # the types of its fields are all that is known of the others
             pass
     return event
@@ -305,7 +308,7 @@ def decode_event(data: bytes) -> Event:
 def _check_record(record: Record) -> None:
     _check_filled(taskId=record.task_id)
     _check_common(record)
-    _check_inputs("createdInputs", record.created_inputs)
+    _check_all_inputs(record)
 
 
 def _check_attempt(attempt: Attempt) -> None:
@@ -314,12 +317,17 @@ def _check_attempt(attempt: Attempt) -> None:
     if not (attempt.waited >= 0 and attempt.window >= 0 and attempt.settle_time >= 0):
         raise ShapeError("waited", "negative")
     _check_common(attempt)
+    _check_inputs("inputs", attempt.inputs)
 
 
 def _check_common(value: Record | Attempt) -> None:
     ref = value.ref
     _check_filled(task=ref.org_name and ref.key, digest=value.digest, identity=value.identity.id)
+
+
+def _check_all_inputs(value: Record | RetiredTask) -> None:
     _check_inputs("inputs", value.inputs)
+    _check_inputs("createdInputs", value.created_inputs)
 
 
 def _check_inputs(name: str, inputs: Inputs) -> None:

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.codes import Code
-from reconciler.state.codec import encode_state
+from reconciler.model.typed_json import ShapeError
+from reconciler.state.codec import decode_event, encode_event, encode_state
+from reconciler.state.model import Retired
 from tests.support.diagnostics import damage_of
 from tests.support.state_golden import GOLDEN, decode, golden_state, golden_value, refused
-from tests.support.state_samples import BACKEND, mark_at
+from tests.support.state_samples import BACKEND, mark_at, record
 
 
 @given(st.integers(0, len(GOLDEN) - 3))
@@ -159,6 +161,20 @@ def test_an_invalid_value_is_named_by_its_path(at: list[str], to: object, path: 
     change(at, to)(value)
     said = refused(json.dumps(value))
     assert (said.case, damage_of(said)[0]) == ("shape.lost", path)
+
+
+@pytest.mark.parametrize("name", ["inputs", "createdInputs"])
+def test_the_kept_inputs_of_a_removed_task_are_checked(name: str) -> None:
+    """As those of records and attempts are, in the state and in the journal."""
+    value = golden_value()
+    event = json.loads(encode_event(Retired(record(1).retired(None, adoptable=True))))
+    event["task"][name] = {"message": "text"}
+    value["retired"] = {"id-1": event["task"] | {"task": "acme/task-1"}}
+    path = f"{name}.message"
+    assert damage_of(refused(json.dumps(value)))[0] == f'retired["id-1"].{path}'
+    with pytest.raises(ShapeError) as caught:
+        decode_event(json.dumps(event).encode())
+    assert caught.value.path == path
 
 
 @pytest.mark.parametrize("name", ["serial", "lineage", "attempts", "tasks", "backend"])
