@@ -207,6 +207,11 @@ class Recovery(Stored, frozen=True):
     keys: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()
 
+    def joined(self, other: Recovery) -> Recovery:
+        """The keys and answers of both."""
+        both = ({*self.keys, *other.keys}, {*self.entries, *other.entries})
+        return Recovery(*(tuple(sorted(names)) for names in both))
+
 
 class Stage(StrEnum):
     """The progress of moving a state to another place, in the source or in the target."""

@@ -29,6 +29,7 @@ from reconciler.state.attempt import (
     HistoryEntry,
     HistoryKind,
     KeyNotes,
+    Recovery,
     kept_outputs,
 )
 from reconciler.state.ledger import fold
@@ -229,7 +230,7 @@ def push(state: State, given: State, *, force: bool = False) -> State:
     the same lineage, and has every unresolved attempt and every task.
 
     It may be an old version, so it forgets which tasks were compared with every key: all are, and
-    each match is unresolved. It keeps which organizations are being recovered.
+    each match is unresolved. Each recovery of either state goes on.
     """
     if given.lineage != state.lineage:
         raise _refused("lineage", "", given=given.lineage, known=state.lineage)
@@ -249,7 +250,10 @@ def push(state: State, given: State, *, force: bool = False) -> State:
         mark: replace(attempt, waited=waited.get(mark, 0.0))
         for mark, attempt in given.attempts.items()
     }
-    pushed = replace(given, attempts=attempts, latest={}, recovering=state.recovering)
+    recovering = {**state.recovering}
+    for org_name, recovery in given.recovering.items():
+        recovering[org_name] = recovery.joined(recovering.get(org_name, Recovery()))
+    pushed = replace(given, attempts=attempts, latest={}, recovering=recovering)
     serial = max(given.serial - 1, state.serial)
     return replace(pushed, serial=serial, journal=state.journal).pruned()
 

@@ -541,3 +541,21 @@ def test_a_task_named_in_a_known_organization_asks_nothing_else(
     anna.write(as_tasks({"a": "do a", "x": "do x", "y": "do y"}))
     assert anna.run("state", "resolve", "x", "--task-id", other.ids()["x"])[0] == 0
     assert anna.apply()[:2] == (0, {"created": 1})
+
+
+def test_a_pushed_state_keeps_its_own_recovery(person: Callable[..., Person]) -> None:
+    """A newer copy is pushed over an older version of the state, in which nothing was noted yet."""
+    anna = person()
+    anna.write(of("a") | {"b": {"message": "Before."}})
+    assert anna.apply()[0] == 0
+    anna.lose_state()
+    anna.write(of("a") | {"b": {"message": "After."}})
+    anna.write({"far": {"message": "Far.", "orgName": "other"}}, "far")
+    assert anna.apply("tasks/far.yaml")[:2] == (0, {"created": 1})
+    older = (anna.folder / STATE).read_bytes()
+    assert anna.apply("--adopt")[:2] == (0, {"adopted": 1, "unresolved": 1})
+    copy = anna.folder / "copy.json"
+    copy.write_text(anna.run("state", "pull")[1])
+    (anna.folder / STATE).write_bytes(older)
+    assert anna.run("state", "push", str(copy))[0] == 0
+    assert anna.apply()[:2] == (1, {"unresolved": 1})
