@@ -18,7 +18,7 @@ from reconciler.model.service import RemoteTask
 from reconciler.model.task import DesiredTask, TaskRef, natural
 from reconciler.model.value import Value
 from reconciler.plan.lookup import matches_key
-from reconciler.plan.lost_state import answer_entries, noted_beside, waiting_keys
+from reconciler.plan.lost_state import answer_entries, new_keys, noted_beside, waiting_keys
 from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
@@ -167,8 +167,7 @@ def _without_task(state: State, ref: TaskRef, at: datetime) -> list[Event]:
 def _new_keys(ctx: Context, state: State, glob: str) -> set[TaskRef]:
     """The keys without a task and an attempt that a glob selects: those in the manifests, and those
     that wait for an answer. StateError if there are none."""
-    declared = {task.ref for task in ctx.with_organizations(ctx.read(())).tasks}
-    new = (declared | waiting_keys(state, state.recovering)) - edit.known_refs(state)
+    new = new_keys(ctx.with_organizations(ctx.read(())).tasks, state)
     found = {ref for ref in new if matches_key(glob, [ref])}
     if not found and not answer_entries(state, glob):
         raise edit.unknown(glob, new)

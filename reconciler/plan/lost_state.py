@@ -252,6 +252,13 @@ def waiting_keys(state: State, organizations: Iterable[str]) -> set[TaskRef]:
     return noted - {attempt.ref for attempt in state.attempts.values()}
 
 
+def new_keys(declared: Iterable[DesiredTask], state: State) -> set[TaskRef]:
+    """The keys that a glob answers: those without a task and an attempt that are declared, or that
+    wait for an answer."""
+    refs = {task.ref for task in declared} | waiting_keys(state, state.recovering)
+    return refs - state.records.keys() - {attempt.ref for attempt in state.attempts.values()}
+
+
 def answer_entries(state: State, glob: str) -> list[Recovering]:
     """The answer `ENTRY@*` or `ORG/ENTRY@*` also counts for later keys of the entry."""
     org_name, _, name = glob.rpartition("/")

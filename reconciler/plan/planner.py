@@ -20,7 +20,7 @@ from reconciler.plan.adoption import duplicate_warnings, open_questions
 from reconciler.plan.hold import HoldRules, User, merges, stopped
 from reconciler.plan.look_alikes import Claims, look_alikes
 from reconciler.plan.lookup import Lookup, lookups, moved_ref, record_of, removed_tasks
-from reconciler.plan.lost_state import LostState
+from reconciler.plan.lost_state import LostState, new_keys
 from reconciler.plan.periods import Periods
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planned import plan_for
@@ -314,9 +314,7 @@ def _diagnostics(
         if count > limit:
             yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
     yield from stopped(tasks)
-    tried = {attempt.ref for attempt in inputs.state.attempts.values()}
-    missing = {task.ref for task in inputs.desired} - inputs.state.records.keys() - tried
-    yield from open_questions([*tasks, *beside], missing)
+    yield from open_questions([*tasks, *beside], new_keys(inputs.desired, inputs.state))
     yield from duplicate_warnings(inputs.state.backend, tasks)
     if view.ignored_date is not None:
         yield view.ignored_date

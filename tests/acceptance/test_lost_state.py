@@ -559,3 +559,24 @@ def test_a_pushed_state_keeps_its_own_recovery(person: Callable[..., Person]) ->
     (anna.folder / STATE).write_bytes(older)
     assert anna.run("state", "push", str(copy))[0] == 0
     assert anna.apply()[:2] == (1, {"unresolved": 1})
+
+
+def test_a_printed_glob_matches_only_the_listed_keys_during_a_recovery(
+    person: Callable[..., Person],
+) -> None:
+    """A noted row of another branch, `rows@z`, is not listed."""
+    anna, ben = person(), person("ben", "ben")
+    rows: dict[str, Any] = {"forEach": {"row": ["x", "y", "z"]}, "message": "Old {{ row }}."}
+    anna.write({"rows": rows})
+    assert anna.apply()[:2] == (0, {"created": 3})
+    anna.lose_state()
+    ben.write(as_tasks({"x": "New x.", "y": "New y."}, isShared=True))
+    assert ben.apply()[:2] == (0, {"created": 2})
+    rows["message"] = "New {{ row }}."
+    anna.write({"rows": rows})
+    assert anna.apply("--adopt")[:2] == (0, {"unresolved": 3})
+    rows["forEach"]["row"] = ["x", "y"]
+    anna.write({"rows": rows})
+    _, document = anna.json("plan")
+    (warned,) = [d for d in document["diagnostics"] if d["code"] == "TC748"]
+    assert "rows@*" not in json.dumps(warned), warned
