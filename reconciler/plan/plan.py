@@ -243,9 +243,11 @@ class PlannedTask(Stored, frozen=True):
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether only a person can say if the key has a task, so that `--adopt` leaves it."""
+        """Whether only a person can say if the key has a task, so that `--adopt` leaves it. The
+        outcome of an attempt is another question."""
         reasons = (Reason.RECOVERING, Reason.LOOK_ALIKE, Reason.AMBIGUOUS)
-        return self.action is Action.UNRESOLVED and self.reason in reasons
+        is_new = self.attempt is None and self.record is None
+        return is_new and self.action is Action.UNRESOLVED and self.reason in reasons
 
     @property
     def is_unresolved(self) -> bool:

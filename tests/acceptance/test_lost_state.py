@@ -580,3 +580,19 @@ def test_a_printed_glob_matches_only_the_listed_keys_during_a_recovery(
     _, document = anna.json("plan")
     (warned,) = [d for d in document["diagnostics"] if d["code"] == "TC748"]
     assert "rows@*" not in json.dumps(warned), warned
+
+
+def test_a_create_that_stays_unresolved_fails_the_apply_that_also_adopts(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, after *yes* to both questions: only what nobody has answered is no failure."""
+    here.sandbox.write(as_tasks({"same": "do 0", "edited": "before"}))
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    here.sandbox.write(as_tasks({"same": "do 0", "edited": "after"}))
+    here.server.set_rules(Rule("create", Fault("reset")))
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr("sys.stdin", StringIO("yes\nyes\nyes\n"))
+    ended = here.run_words(["apply", "--backend", here.server.url, "--settle-time", "10s"])
+    assert "1 adopted, 1 unresolved" in ended.stdout
+    assert ended.code == 1
