@@ -146,22 +146,23 @@ class _Search:
         """The key, for the commands that decide about it."""
         return {"key": self.task.key, "ref": str(self.task.ref)}
 
-    def doubt(self, used: Container[str]) -> tuple[Remark, ...]:
+    def doubt(self, used: Container[str]) -> tuple[Reason, *tuple[Remark, ...]] | None:
         """Why the task may exist although none is known to do the same work, and what decides it.
         `used` are the IDs of tasks that other keys adopt."""
         org_name, view = self.task.ref.org_name, self._pool.view
         for candidate in self._similar:
             if candidate.task.id not in used:
-                return self._about(candidate, _case(candidate))
+                return Reason.AMBIGUOUS, *self._about(candidate, _case(candidate))
         for candidate in self._pool.unread.get(org_name, ()):
             if self._may_be(candidate):
                 why = view.unreadable[TaskId(org_name, candidate.task.id)]
-                return self._about(candidate, "unsure.unreadable", why=why)
+                return Reason.UNREADABLE, *self._about(candidate, "unsure.unreadable", why=why)
         if org_name in view.cut_short:
-            return (remark("unsure.cut_short"),)
+            return Reason.UNREADABLE, remark("unsure.cut_short")
         if org_name in view.unlisted:
-            return (remark("unsure.unlisted", why=view.unlisted[org_name]),)
-        return ()
+            why = view.unlisted[org_name]
+            return Reason.UNREADABLE, remark("unsure.unlisted", why=why)
+        return None
 
     def _about(self, candidate: LookAlike, case: str, **facts: Arg) -> tuple[Remark, ...]:
         task_id = candidate.task.id
@@ -287,7 +288,7 @@ class _Open(NamedTuple):
         if same:
             return self._undecided(task, same[0].task, Reason.AMBIGUOUS, _why(search, same))
         doubt = search.doubt(self.used)
-        return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, *doubt) if doubt else None
+        return plan_for(task, Action.UNRESOLVED, *doubt) if doubt else None
 
     def _undecided(
         self,

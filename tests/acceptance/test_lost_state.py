@@ -596,3 +596,15 @@ def test_a_create_that_stays_unresolved_fails_the_apply_that_also_adopts(
     ended = here.run_words(["apply", "--backend", here.server.url, "--settle-time", "10s"])
     assert "1 adopted, 1 unresolved" in ended.stdout
     assert ended.code == 1
+
+
+def test_keys_with_a_redacted_look_alike_do_not_fail_the_apply_that_adopts(here: InProcess) -> None:
+    """Keys that remain do not fail it."""
+    here.server.habits.redact = True
+    tasks = as_tasks({"same": "do 0", "secret": "use password=hunter2 now"})
+    here.sandbox.write(tasks)
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    ended = here.run("apply", "--adopt")
+    assert ended.results() == {"same": "adopted", "secret": "unresolved"}
+    assert ended.code == 0, ended.stdout

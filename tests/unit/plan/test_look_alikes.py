@@ -137,7 +137,7 @@ def test_a_look_alike_whose_entities_the_service_deleted_is_unresolved() -> None
     stack = {"type": "stack", "name": "s", "project": "p"}
     seen = view([remote("t")], {"t": message("work of a")})
     made = only(plan([desired("a", entities=[stack])], seen=seen))
-    assert decision(made) == (Action.UNRESOLVED, Reason.UNREADABLE)
+    assert decision(made) == (Action.UNRESOLVED, Reason.AMBIGUOUS)
     assert cases(made.remarks)[0] == "unsure.entities"
 
 

@@ -55,7 +55,7 @@ def test_a_task_without_a_date_may_be_ours() -> None:
 def test_a_task_without_a_message_may_be_any_task() -> None:
     seen = view([remote("t", OLD)], {"t": None})
     (task,) = plan([desired("a")], seen=seen).tasks
-    assert (task.action, task.reason) == (Action.UNRESOLVED, Reason.UNREADABLE)
+    assert (task.action, task.reason) == (Action.UNRESOLVED, Reason.AMBIGUOUS)
 
 
 # Which key may adopt a task
