@@ -1,4 +1,5 @@
-"""Creates: each is journaled, sent within its window, and recorded before its ID is shown."""
+"""Creates tasks: each attempt is journaled, sent within its window, and recorded before the ID is
+shown."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.model import Attempted, BaselineRead, Closed, Record
 
 TRIES = 5
-"""How often a create is tried whose request could not be sent."""
+"""The number of tries for a create request that could not be sent."""
 
 PAYMENT_REQUIRED = 402
 """The organization or the user has no Neo tokens left."""
@@ -32,7 +33,7 @@ PAYMENT_REQUIRED = 402
 class TaskCreator:
     """Creates tasks. Thread-safe.
 
-    `unknown_outcomes` counts, by key, the creates with an unknown outcome other than a rate limit.
+    `unknown_outcomes` counts, by key, the requests with an unknown outcome other than a rate limit.
     `created` are the keys that got a task, `own_marks` the marks of this apply's attempts.
     """
 
@@ -57,23 +58,24 @@ class TaskCreator:
             self.created.add(ref)
 
     def note(self, *task_ids: str) -> None:
-        """These tasks have a key now: no response with one of their IDs is about a new task."""
+        """Notes tasks that have a key, so that a response with one of their IDs is not about a new
+        task."""
         with self._lock:
             self._known_ids.update(task_ids)
 
     def may_exist(self, task: PlannedTask) -> bool:
-        """Whether this apply or another one sent an attempt for it that is still open."""
+        """Whether an attempt for it is still open, of this apply or another."""
         state, old = self._ctx.session.state, moved_ref(task.desired) if task.desired else None
         attempts = (*state.attempts_for(task.ref), *(state.attempts_for(old) if old else ()))
         return any(attempt.mark not in self._never_left for attempt in attempts)
 
     def create(self, task: PlannedTask) -> Record | TaskResult:
-        """The record of the new task, which is durable, or else the result."""
+        """Creates a task. Returns its durable record, or else the result."""
         ctx, desired = self._ctx, task.desired
         if desired is None:  # plans create only desired tasks
             return ctx.result(task, Result.FAILED, remark("apply.no_manifest"))
         baseline = ctx.baselines.get(desired.ref.org_name)
-        if baseline is None:  # without which a lost response could not be looked up
+        if baseline is None:  # a lost response could not be looked up
             return ctx.result(task, Result.FAILED, remark("apply.no_list"))
         unsent: list[str] = []
         late: Remark | None = None
@@ -123,7 +125,7 @@ class TaskCreator:
         window: Window,
         unsent: Iterable[str],
     ) -> tuple[Attempt, CreateOutcome]:
-        """Journals an attempt, which supersedes those that were not sent, and sends it within its
+        """Journals an attempt, which replaces attempts that were not sent, and sends it within its
         window."""
         ctx = self._ctx
         attempt = self._attempt(task, desired, baseline)
@@ -173,8 +175,8 @@ class TaskCreator:
         )
 
     def _adjust_to(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
-        """Adjusts later creates to an outcome: their rate and, if the organization has no tokens
-        left, that none is sent."""
+        """Adjusts later creates to an outcome: changes their rate or, if the organization has no
+        tokens left, stops them."""
         match outcome:
             case Created() | Refused():
                 self._throttle.known(generation)
@@ -206,8 +208,7 @@ class TaskCreator:
                 return self._ctx.result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
 
     def _is_new(self, task_id: str, baseline: Baseline) -> bool:
-        """Whether no key has or had this task until now, and it did not exist before the
-        attempt."""
+        """Whether no key has had this task so far, and it did not exist before the attempt."""
         with self._lock:
             is_new = task_id not in self._known_ids and task_id not in baseline.ids
             self._known_ids.add(task_id)
@@ -238,11 +239,11 @@ class Window:
     the journal write begins.
 
     The age of an attempt counts from its journal entry, so a request that is sent much later could
-    arrive after the attempt has been given up. Time is the larger of what two clocks show: the wall
-    clock may be set, and the other may stop while a virtual machine is suspended.
+    arrive after the attempt has been given up. The later of two clocks counts: the wall clock may
+    be set, and the other may stop while a virtual machine is suspended.
 
     `check_held` raises StateError if lock, journal or state are no longer those of this run. Then
-    the window is closed, and `problem` has the error. `is_hopeless`: the storage alone takes longer
+    the window is closed, and `problem` is the error. `is_hopeless`: the storage alone takes longer
     than the window.
     """
 
@@ -274,7 +275,7 @@ class Window:
         return self._is_late and self._storage >= self._seconds
 
     def why_late(self) -> Remark | None:
-        """Why the window has closed, unless the connection took so long."""
+        """The reason why the window has closed, unless it was the connection."""
         if not self._is_late or 2 * self._storage < self._seconds:
             return None
         return remark("apply.slow_storage", seconds=f"{self._storage:.1f}")

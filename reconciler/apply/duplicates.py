@@ -1,4 +1,5 @@
-"""Finds duplicates: second tasks with one of our marks, because a create was delivered twice."""
+"""Finds duplicates: second tasks with one of our marks, because a create request was delivered
+twice."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from reconciler.plan.view import known_ids
 from reconciler.state.model import Record
 
 MAX_SECONDS = 60.0
-"""For how long an apply starts to read at its end."""
+"""The time, at the end of an apply, after which no further read starts."""
 
 _NAMED = 3
 
@@ -29,8 +30,8 @@ _PAUSE = 1.0
 
 
 class Search(NamedTuple):
-    """The tasks that were `listed`; a warning for each duplicate, and for each organization in
-    which something could not be read."""
+    """The `listed` tasks, and a warning for each duplicate, and for each organization with
+    unreadable data."""
 
     listed: list[RemoteTask]
     warnings: list[Diagnostic]
@@ -40,7 +41,7 @@ def find_duplicates(
     ctx: ApplyContext, created: Collection[TaskRef], marks: Collection[str], parallelism: int
 ) -> Search:
     """Looks for further tasks with the `marks` of this apply, in the organizations of the `created`
-    keys. What cannot be read hides no other duplicate."""
+    keys. Unreadable data hides no other duplicate."""
     result, ends = Search([], []), ctx.clock.boot() + MAX_SECONDS
     with ThreadPoolExecutor(parallelism, "duplicates") as pool:
         for org_name in sorted({ref.org_name for ref in created}):
@@ -76,9 +77,8 @@ class _Organization:
         self.listed: dict[str, RemoteTask] = {}
 
     def list_new(self) -> Collection[RemoteTask]:
-        """Reads the list down to the tasks that existed before this apply, and returns those that
-        did not. It is read again while a known task that it lacks is younger than the settle
-        time."""
+        """Reads the list down to the tasks that existed before this apply, and returns the newer
+        tasks. It is read again while a known task that it lacks is younger than the settle time."""
         ctx, new = self._ctx, dict[str, RemoteTask]()
         baselines = [each for each in [ctx.baselines.get(self._org_name)] if each is not None]
         known = known_ids(self._org_name, baselines, ctx.session.state, ctx.identity)
@@ -98,7 +98,8 @@ class _Organization:
             ctx.wait(min(_PAUSE, left))
 
     def _list(self, depth: Depth, new: dict[str, RemoteTask]) -> bool:
-        """Adds what is listed, and the `new` of it. Whether the list was read to its end."""
+        """Adds the listed tasks, and those that are `new`. Returns whether the list was read to its
+        end."""
         seen, kept = set[str](), Kept()
         try:
             for page in self._ctx.service.list_tasks(self._org_name):
@@ -122,8 +123,8 @@ class _Organization:
     def duplicates(
         self, tasks: Iterable[RemoteTask], owners: Mapping[int, Record]
     ) -> Iterator[Diagnostic]:
-        """Those of the tasks that nothing explains, that this user may have created, and that have
-        the mark of one of the `owners`."""
+        """The unexplained tasks that this user may have created and that have the mark of one of
+        the `owners`."""
         state, identity = self._ctx.session.state, self._ctx.identity
         known = state.recorded_ids()
         unknown = [task for task in tasks if task.id not in known and task.may_be_of(identity)]

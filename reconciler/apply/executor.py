@@ -1,8 +1,8 @@
-"""Executes planned tasks; whatever happens, no task is created twice.
+"""Executes planned tasks. No task is ever created twice.
 
 The guarantee depends on the order: the attempt is durable before its request is sent, and the ID is
-durable before it is shown (docs/exactly-once.md). `plan.recovery` resolves what is left open in
-between.
+durable before it is shown (docs/exactly-once.md). `plan.recovery` resolves attempts that are left
+open in between.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from reconciler.tasks.delivery import Refusal, delivery_error
 
 
 class Executor:
-    """Executes planned tasks with `parallelism` concurrent requests. `creates` knows what was
-    created; `unrecorded` are keys whose create was sent but whose outcome cannot be recorded.
+    """Executes planned tasks with `parallelism` concurrent requests. `creates` knows the created
+    tasks; `unrecorded` are keys whose request was sent but whose outcome cannot be recorded.
 
     A worker acquires a slot before journaling its attempt and releases it when the response
     arrives. There are twice as many workers as slots: while one waits for the disk, another sends.
@@ -52,7 +52,7 @@ class Executor:
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
         """A result for each task. If one fails, the others continue."""
         tasks = list(tasks)
-        for task in tasks:  # before any create, whose response may repeat one of these IDs
+        for task in tasks:  # before any request, whose response may repeat these IDs
             if task.effect is Effect.ADOPT:
                 self.creates.note(task.task_id or "", *task.duplicates)
         results = {t.ref: self._execute(t) for t in tasks if not _needs_service(t)}
@@ -74,8 +74,8 @@ class Executor:
             raise
 
     def _execute(self, task: PlannedTask) -> TaskResult:
-        """The record may have changed since the plan, when an attempt was closed, or be left out
-        of it."""
+        """The record may have changed since the plan (when an attempt was closed), or be missing in
+        it."""
         task = replace(task, record=self._ctx.session.record(task.recorded_as))
         try:
             result = self._outcome(task)
@@ -141,8 +141,8 @@ class Executor:
         return self._ctx.result(task, Result.MOVED, task_id=record.task_id)
 
     def _update(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
-        """First at the service, then in the record: if apply dies in between, the next plan finds
-        that both agree and only records it."""
+        """First at the service, then in the record: if apply is killed in between, the next plan
+        finds that both agree, and only records it."""
         done, problems = self._patches.update(task, record)
         if problems and result is Result.UPDATED:
             result = Result.FAILED
@@ -158,15 +158,15 @@ class Executor:
         return self._ctx.result(task, Result.FORGOTTEN, task_id=record.task_id)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
-        """Sets the name and sharing, which a create cannot carry and only the task's user can
-        set."""
+        """Sets name and sharing, which a create request cannot contain and only the task's creator
+        can set."""
         is_own = self._ctx.identity.same_as(record.identity)
         is_sent = record.pending and is_own and not self._ctx.only_records
         problems = self._patches.finish(record) if is_sent else ()
         return self._ctx.result(task, result, *problems, task_id=record.task_id)
 
     def _finish_later(self, task: PlannedTask, record: Record) -> TaskResult:
-        """The same for a task that an earlier apply created."""
+        """Sets name and sharing of a task that an earlier apply created."""
         finished = self._finish(task, record, Result.UPDATED)
         if finished.problems:
             return replace(finished, result=Result.FAILED)
@@ -188,7 +188,7 @@ def _record_of(task: PlannedTask) -> Record:
 
 
 def _needs_service(task: PlannedTask) -> bool:
-    """Whether it takes requests; adoptions and moves, for example, only change the state."""
+    """Whether it needs requests; adoptions and moves, for example, only change the state."""
     if task.effect in (Effect.CREATE, Effect.FINISH, Effect.FORGET):
         return True
     if task.patch:
@@ -204,15 +204,15 @@ def _next_of(left: deque[PlannedTask]) -> PlannedTask | None:
 
 
 class TaskPatcher:
-    """Patches tasks within the slots of the executor. A change is recorded once it is made, never
-    before."""
+    """Patches tasks within the slots of the executor. A change is recorded only after it was
+    made."""
 
     def __init__(self, ctx: ApplyContext, slots: AbstractContextManager[None]) -> None:
         self._ctx = ctx
         self._slots = slots
 
     def finish(self, record: Record) -> tuple[Remark, ...]:
-        """Sets what a create cannot carry. Returns what failed."""
+        """Sets name and sharing after creation. Returns the failures."""
         try:
             self._patch(record, record.pending)
             self._ctx.session.append(Recorded(replace(record, pending={})))
@@ -224,8 +224,8 @@ class TaskPatcher:
     def update(
         self, task: PlannedTask, record: Record
     ) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
-        """Makes the planned changes. Returns the settings that were set, and why others were
-        not."""
+        """Makes the planned changes. Returns the settings that were set, and the reasons why others
+        were not."""
         patch = {**record.pending, **task.patch}
         patch = {name: value for name, value in patch.items() if name not in task.only_recorded}
         try:
@@ -245,7 +245,7 @@ class TaskPatcher:
             updated = records.updated_record(record, done | recorded, remote, self._ctx)
             try:
                 self._ctx.session.append(Recorded(updated))
-            except StateError as failed:  # the next plan finds what was made
+            except StateError as failed:  # the next plan finds the change
                 problems = (*problems, remark("apply.state", why=failed.causes))
         return tuple(sorted(done)), problems
 
@@ -255,7 +255,8 @@ class TaskPatcher:
             return self._ctx.service.patch_task(record.ref.org_name, record.task_id, dict(values))
 
     def _why(self, record: Record, failed: RemoteError) -> Remark:
-        """The service returns 404 both for a task that is gone and for one of another identity."""
+        """The reason for a failure: 404 means that a task is gone or belongs to another
+        identity."""
         caller = self._ctx.identity
         mine = caller.same_as(record.identity)
         if failed.status not in (403, 404) or (mine and failed.status == 403):

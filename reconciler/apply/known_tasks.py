@@ -1,4 +1,5 @@
-"""Reads tasks by their IDs, and checks lists of the service by the tasks that they must show."""
+"""Reads tasks by their IDs, and checks that lists of the service show the tasks that they must
+show."""
 
 from __future__ import annotations
 
@@ -18,19 +19,19 @@ _AT_ONCE = 10
 
 
 class TasksById:
-    """Reads tasks of one organization, concurrently; what they take is counted in `kept`."""
+    """Reads tasks of one organization concurrently; their size is counted in `kept`."""
 
     def __init__(self, service: Service, org_name: str, pool: Executor, kept: Kept) -> None:
         self._service, self._org_name, self._pool, self._kept = service, org_name, pool, kept
 
     def get(self, ids: Collection[str]) -> dict[TaskId, RemoteTask]:
-        """Those that the service shows now. RemoteError."""
+        """The tasks that the service shows now. Raises RemoteError."""
         found = self._pool.map(self._get, sorted(ids))
         return {TaskId(task.org_name, task.id): task for task in found if task is not None}
 
     def get_absent(self, ids: Collection[str], *, is_listed: bool) -> dict[TaskId, RemoteTask]:
-        """The same for what `get` has not found: the others are absent, since absence means two
-        404s while the list responds (`is_listed`: it has been read before). RemoteError."""
+        """Reads tasks that `get` has not found; the rest is absent, because absence means two 404s
+        while the list responds (`is_listed`: it has been read before). Raises RemoteError."""
         if ids and not is_listed:
             next(self._service.list_tasks(self._org_name), None)
         return self.get(ids)
@@ -50,14 +51,14 @@ class Unlisted(NamedTuple):
     created_at: datetime | None = None
 
     def seconds_left(self, now: datetime, settle_time: timedelta) -> float:
-        """Seconds after which the service must list the task; at most 0: it should by now."""
+        """Seconds after which the service must list the task; 0 or less if it must list it now."""
         if self.created_at is None:
             return 0.0
         return min(self.created_at + settle_time - now, settle_time).total_seconds()
 
     @property
     def why(self) -> Remark:
-        """Why the list proves nothing."""
+        """The reason why the list proves nothing."""
         return remark("list.lacks", task_id=self.task_id)
 
 

@@ -1,4 +1,5 @@
-"""Applies a plan: executes it, resolves unknown outcomes, and retries what was not created."""
+"""Applies a plan: executes it, resolves unknown outcomes, and retries tasks that were not
+created."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from reconciler.state.attempt import Attempt
 from reconciler.state.model import Aged
 
 ROUNDS = 3
-"""How often one apply sends a create for a key if the outcome stays unknown."""
+"""The number of create requests that one apply sends for a key if the outcome stays unknown."""
 
 MAX_GRACE = 60.0
 """The maximum of seconds after the settle time in which a failing lookup is repeated."""
@@ -33,12 +34,13 @@ MAX_GRACE = 60.0
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
 BETWEEN_TOTALS = 15.0
-"""Seconds between two journal entries of how long the attempts have been waited for."""
+"""Seconds between two journal entries about the time that attempts have been waited for."""
 
 
 class Waiting(NamedTuple):
     """Progress while attempts settle: the keys, each with the time of its oldest attempt. `until`
-    is by the local clock. `why` one of the outcomes is unknown; `problem`: the lookup failed."""
+    is by the local clock. `why` is the reason for an unknown outcome, `problem` the failure of the
+    lookup."""
 
     attempts: Mapping[TaskRef, datetime]
     until: datetime
@@ -48,7 +50,7 @@ class Waiting(NamedTuple):
 
 class Loop:
     """One apply. `replan` reads the service and plans again for some keys; `waiting` is called
-    while attempts settle. At most `max_creates` keys get a task. `listed` has the tasks that were
+    while attempts settle. At most `max_creates` keys get a task. `listed` are the tasks that were
     listed at the end.
     """
 
@@ -91,7 +93,8 @@ class Loop:
         return self._report()
 
     def _find_duplicates(self) -> None:
-        """A lookup may have found some of them. Those of the first plan are its diagnostics."""
+        """Finds duplicates that no lookup has found. Those of the first plan are its
+        diagnostics."""
         creates = self._executor.creates
         known = {d.args["extra"] for d in self._notes if "extra" in d.args}
         if creates.created and self._ctx.wait(0):
@@ -115,7 +118,7 @@ class Loop:
                 self._tasks.pop(ref, None)  # in no manifest, and its attempt created no task
 
     def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
-        """Executes what can be executed now, and keeps what is open."""
+        """Executes the tasks that can be executed now, and keeps the others."""
         asked = [self._asked_about(task) for task in tasks]
         taken = self._within_limit([self._as_confirmed(task) for task in asked])
         if marks := list(closed):
@@ -130,7 +133,7 @@ class Loop:
             self._look = _FIRST_LOOK
             results = self._executor.run(ready)
             self._results = self._results | results if self._results else results
-            self._deadlines.clear()  # it may have taken minutes, without any lookup
+            self._deadlines.clear()  # it may have taken minutes without a lookup
 
     def _asked_about(self, task: PlannedTask) -> PlannedTask:
         """The task, adopted if a person says that an attempt has created the candidate. Each
@@ -151,7 +154,8 @@ class Loop:
         )
 
     def _close(self, marks: Sequence[str], again: Collection[TaskRef]) -> None:
-        """Closes attempts that created no task; `again` are keys for which another is sent now."""
+        """Closes attempts that created no task; `again` are keys for which another attempt is sent
+        now."""
         state, at = self._ctx.session.state, self._ctx.clocks().moment
         for mark in marks:
             attempt = state.attempts.get(mark)
@@ -169,8 +173,8 @@ class Loop:
         self._ctx.session.append(*state.close_attempts(marks, "made no task", at))
 
     def _as_confirmed(self, task: PlannedTask) -> PlannedTask:
-        """The task, unless the plan did not say that it may be created, or it was sent too often.
-        Nobody has confirmed a create that became possible after the plan."""
+        """The task, unless the plan did not show that it may be created, or it was sent too often.
+        A person has confirmed only creates of the plan."""
         if not task.creates:
             return task
         if task.ref not in self._confirmed:
@@ -230,9 +234,9 @@ class Loop:
         )
 
     def _deadline(self, task: PlannedTask, clocks: Clocks) -> float:
-        """When its lookup is given up, in seconds since boot. It is fixed until something was sent
-        again, so that no clock and no failing lookup can postpone it. Until the service must list
-        the last task that this apply has created, its list may prove nothing."""
+        """The time at which its lookup is given up, in seconds since boot. It is fixed until
+        another request is sent, so that no clock and no failing lookup can postpone it. Until the
+        service must list the last task that this apply has created, its list may prove nothing."""
         latest = max(self._attempts_of(task), key=lambda a: (a.started_at, a.mark)).mark
         settle = self._ctx.settle_time.total_seconds()
         listed = max(self._ctx.ages.own.values(), default=0.0) + settle
@@ -253,7 +257,7 @@ class Loop:
         seconds = min([self._look, *(some + 0.02 for some in left if some > 0)])
         self._look = min(_LAST_LOOK, self._look * 2)
         while seconds > 0:
-            self._ctx.session.check_held()  # what a lookup finds could not be recorded
+            self._ctx.session.check_held()  # results of a lookup could not be recorded
             self._waiting(waiting)
             self._note_totals()
             if not self._ctx.wait(min(seconds, 1.0)):
@@ -262,8 +266,8 @@ class Loop:
         return True
 
     def _note_totals(self) -> None:
-        """Journals for how long the attempts have been waited for, so that a run that is killed
-        now has not waited for nothing."""
+        """Journals the time that the attempts have been waited for, so that it counts even if the
+        run is killed now."""
         boot = self._ctx.clock.boot()
         if boot - self._noted < BETWEEN_TOTALS:
             return

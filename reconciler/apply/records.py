@@ -36,8 +36,8 @@ def created_record(task: PlannedTask, attempt: Attempt, task_id: str, ctx: Apply
 
 
 def adopted_record(task: PlannedTask, ctx: ApplyContext) -> Record:
-    """The record of an existing task. It closes every attempt for its key. Its identity is the one
-    that created the task, if that is known."""
+    """The record of an existing task. It closes every attempt for its key. Its identity is the
+    creator of the task, if known."""
     state = ctx.session.state
     attempt, remote = task.attempt, task.remote
     removed = state.retired.get(task.task_id or "")
@@ -77,7 +77,7 @@ def _creator(
 
 
 def _refs(task: PlannedTask) -> list[TaskRef]:
-    """The key, and its former one."""
+    """The key and its former key."""
     old = moved_ref(task.desired) if task.desired is not None else None
     return [task.ref] if old is None else sorted({task.ref, old})
 
@@ -96,7 +96,7 @@ def recorded_events(task: PlannedTask, record: Record) -> list[Event]:
 
 
 def answered_events(task: PlannedTask, ctx: ApplyContext) -> Iterator[Event]:
-    """The event that ends `--not-created` for the former key: it counts for one create."""
+    """The event that ends `--not-created` for the former key: it counts for a single task."""
     old = moved_ref(task.desired) if task.desired is not None else None
     if old is not None and (notes := ctx.session.notes_on(old)).not_created:
         yield Noted(old, replace(notes, not_created=False))

@@ -15,8 +15,8 @@ from reconciler.model.value import Value, replace
 
 
 class Result(StrEnum):
-    """In the order of reports. `sign` and `color` (of `Palette`) are those in reports; `severity`
-    is that of a result that is no success."""
+    """In the order of reports. `sign` and `color` (of `Palette`) are for reports; `severity` is set
+    unless the result is a success."""
 
     CREATED = "created", "+", "green"
     ADOPTED = "adopted", ">", "cyan"
@@ -41,9 +41,9 @@ class Result(StrEnum):
 
 class TaskResult(Value, frozen=True):
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
-    and `line` are its place in a manifest. `replaced` is the task that it replaced, `updated`
-    are the settings that were changed. `awaits_answer`: it is unresolved, which is no failure of an
-    apply that recovers a lost state, or whose plan says so with `--fail-on none`. `unfinished`: the
+    and `line` are its location in a manifest. `replaced` is the task that it replaced, `updated`
+    are the settings that were changed. `awaits_answer`: it is unresolved, which is not a failure if
+    apply recovers a lost state, or if the plan was made with `--fail-on none`. `unfinished`: the
     task that was replaced or forgotten may still be running."""
 
     ref: TaskRef
@@ -60,9 +60,9 @@ class TaskResult(Value, frozen=True):
 
 
 class ApplyReport(Value, frozen=True):
-    """`budgets` are those of the plan, from before anything was created; `held` is
-    the number of tasks that must not be created yet. `only_new`: what the plan says that apply
-    fails for is no failure."""
+    """`budgets` are those of the plan, from before anything was created; `held` is the number of
+    tasks that must not be created yet. `only_new`: failures that the plan predicted do not
+    count."""
 
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -84,8 +84,8 @@ class ApplyReport(Value, frozen=True):
 
 
 def only_new(report: ApplyReport, unresolved: Collection[TaskRef]) -> ApplyReport:
-    """The report if only what its plan does not say is a failure. The keys that were `unresolved`
-    in the plan may still be."""
+    """The report in which only failures that its plan does not predict count. Keys that were
+    `unresolved` in the plan may still be unresolved."""
     tasks = tuple(
         replace(task, awaits_answer=True)
         if task.ref in unresolved and task.result is Result.UNRESOLVED

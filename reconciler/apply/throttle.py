@@ -1,8 +1,10 @@
-"""Limits concurrent requests, and pauses creates after unknown outcomes and lost connections.
+"""Limits concurrent requests, and pauses create requests after unknown outcomes and lost
+connections.
 
-After a create with an unknown outcome, such as a 429 or a lost response, no create starts until the
-service's `Retry-After` is over. Then one create probes. If its outcome is known, half as many slots
-as before are available, and one more with each known outcome. So an outage costs few creates.
+After an unknown outcome, such as a 429 or a lost response, no create request starts until the
+service's `Retry-After` is over. Then a single request probes. If its outcome is known, half as many
+slots as before are available, and another slot with each known outcome. So an outage costs few
+requests.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from collections.abc import Callable
 from reconciler.model.remarks import Arg
 
 MAX_OUTAGE = 300.0
-"""Seconds after an unknown outcome in which creates are started although none has a known outcome
-since. A single one is no outage: its create may have a longer settle time, and is then sent again.
+"""Seconds after an unknown outcome in which requests start although none has had a known outcome
+since. A single unknown outcome is not an outage: its request may have a longer settle time, and is
+then sent again.
 """
 
 _LEAST_PAUSE, _MAX_STEP = 1.0, 64.0
@@ -23,7 +26,7 @@ _LEAST_PAUSE, _MAX_STEP = 1.0, 64.0
 
 class Throttle:
     """Shared by all workers. As a context manager, it is a slot for any request; `enter` and
-    `leave` acquire and release a slot for a create. `slots` is the current number of slots.
+    `leave` acquire and release a slot for a create request. `slots` is the current number of slots.
 
     `seconds` is a clock, `wait` sleeps and returns False if apply must stop, and `paused` is called
     with the seconds and the cause of each pause that is longer than the shortest. Each free slot
@@ -51,7 +54,7 @@ class Throttle:
 
     @property
     def is_outage(self) -> bool:
-        """Whether no outcome has been known for too long, or will be before the pause ends."""
+        """Whether outcomes have been unknown for too long, or will be when the pause ends."""
         return max(self._until, self._seconds()) >= self._ends
 
     def __enter__(self) -> None:
@@ -92,12 +95,12 @@ class Throttle:
             self._free.notify()
 
     def pause(self, seconds: float) -> None:
-        """Starts no create for that long, or for longer if a longer pause is in effect."""
+        """Starts no create request for that long, or until a longer pause ends."""
         with self._free:
             self._until = max(self._until, self._seconds() + seconds)
 
     def known(self, generation: int) -> None:
-        """After a create with a known outcome. One that started before the last unknown outcome
+        """Call it after a known outcome. A request that started before the last unknown outcome
         proves nothing."""
         with self._free:
             if generation != self._generation:
@@ -111,7 +114,7 @@ class Throttle:
             self._free.notify(self.slots - before)
 
     def unknown(self, generation: int, retry_after: float | None, why: Arg) -> None:
-        """After a create with an unknown outcome. All that were in flight together count as one."""
+        """Call it after an unknown outcome. Requests that were in flight together count once."""
         with self._free:
             self.why, now = why, self._seconds()
             is_first = generation == self._generation

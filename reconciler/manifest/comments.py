@@ -1,4 +1,4 @@
-"""Comments in manifests that mean something, and those that cut off a prompt.
+"""Comments in manifests: those that suppress diagnostics, and those that cut off a prompt.
 
 `# taskctl: ignore[CODE, CODE]` on the line of a key suppresses these codes for its whole value.
 Warnings, notes and IGNORABLE_ERRORS can be ignored, other errors cannot.
@@ -28,12 +28,12 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
 IGNORABLE_ERRORS = frozenset({Code.CREDENTIAL, Code.CUT_OFF_PROMPT, Code.DUPLICATE_WORK})
-"""Mistakes that would start a paid agent, unless a comment says that they are none."""
+"""Mistakes that would start a paid agent, unless a comment confirms that they are intentional."""
 
 _IGNORE = (  # compiled on first use: few files need it
     r"(?<!\S)#(?:"
     r"[^\r\n]*?\btaskctl:[ \t]*(?P<ignore>ignore)\b(?:[ \t]*\[(?P<codes>[^]#\r\n]*)\])?"
-    r"|[^\r\n]*+)"  # a line without one is searched once, however often it has a `#`
+    r"|[^\r\n]*+)"  # a line without a match is searched once, however often it has a `#`
 )
 _TASK = 2
 """The length of the path of a task, the outermost value whose findings can be ignored."""
@@ -43,7 +43,8 @@ _BEFORE_KEY = -1
 
 
 def blocks(found: Finding) -> bool:
-    """Whether a finding is an error that no comment can accept: its task cannot be built."""
+    """Whether a finding is an error that no comment can suppress, because its task cannot be
+    built."""
     return found.is_error and found.code not in IGNORABLE_ERRORS
 
 
@@ -54,7 +55,7 @@ class _Ignore:
 
 
 class IgnoreComments:
-    """The comments of one manifest. `wrong` are findings for invalid ones."""
+    """The comments of one manifest. `wrong` are findings for invalid comments."""
 
     def __init__(self) -> None:
         self.listed: list[_Ignore] = []
@@ -81,7 +82,7 @@ class IgnoreComments:
 
     def unused(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         """Warnings for comments without effect; `findings` are those of the file. Not all checks
-        run for a task with errors, so there, only comments for one of these errors are reported."""
+        run for a task with errors, so only its comments about these errors are reported."""
         yield from self.wrong
         if all(ignore.is_used for ignore in self.listed):
             return
@@ -126,8 +127,8 @@ def read_ignore_comments(source: Source) -> IgnoreComments:
 
 
 def _paths_by_place(next_event: NextEvent, places: list[Position]) -> dict[Position, Path | None]:
-    """The path of the outermost key on the line of each place, in a task or in `defaults`: None if
-    there is none. Places in a quoted or block scalar, which are not comments, are left out."""
+    """The path of the outermost key on the line of each position, in a task or in `defaults`, or
+    None. Positions in a quoted or block scalar, which are not comments, are omitted."""
     wanted = {line for line, _ in places}
     last = max(wanted, default=0)
     keys: dict[int, Path] = {}
@@ -202,7 +203,7 @@ def cut_off_prompts(source: Source) -> Iterator[Finding]:
 
 
 def _unquoted_prompts(next_token: NextEvent) -> Iterator[tuple[Any, Any]]:
-    """The tokens of each key that names a prompt and its unquoted value."""
+    """The tokens of each key of a prompt, and of its unquoted value."""
     before, key = "", None
     while (token := next_token()) is not None:
         kind = type(token).__name__

@@ -54,8 +54,8 @@ def compare(
 
 
 def _same_entries(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
-    """An entry that two files declare for one organization: a rollout would count the tasks of each
-    file, and `after` those of both."""
+    """Errors for an entry that two files declare for one organization: a rollout would count the
+    tasks of each file, and `after` the tasks of both."""
     first: dict[_Ref, DesiredTask] = {}
     files: dict[_Ref, set[str]] = {}
     for task in tasks:
@@ -110,8 +110,8 @@ def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
 
 
 def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
-    """Errors for tasks without an ID whose inputs equal those of another one without an ID, and
-    warnings for other tasks with the same prompt and entities."""
+    """Errors for tasks without an ID whose inputs equal those of another such task, and warnings
+    for other tasks with the same prompt and entities."""
     alike: dict[int, list[DesiredTask]] = {}
     for task in tasks:
         text = text_of(task.inputs)

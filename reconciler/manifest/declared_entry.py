@@ -1,4 +1,4 @@
-"""What an entry of a manifest can generate, whichever of its tasks exist today. Pure."""
+"""The tasks that an entry of a manifest can generate, now or in other periods. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DeclaredEntry(Value, frozen=True):
         return replace(self, rows=rows)
 
     def can_generate(self, org_name: str | None, key: str) -> bool:
-        """Whether it has generated a key, does so, or is about to."""
+        """Whether it has generated, generates or will generate a key."""
         rows, recurrence = self.rows.get(org_name, frozenset()), self.recurrence
         if recurrence is None:
             return key in rows
@@ -45,7 +45,7 @@ class DeclaredEntry(Value, frozen=True):
         return self.latest is None or period <= self.latest
 
     def nearest(self, org_name: str | None, key: str) -> str | None:
-        """The key that is most similar to one that it cannot generate."""
+        """The most similar key that it can generate."""
         rows, named = sorted(self.rows.get(org_name, ())), ""
         if self.recurrence is not None and self.latest is not None:
             named = key.rpartition("@")[2]
@@ -55,7 +55,7 @@ class DeclaredEntry(Value, frozen=True):
         return near if near is not None and self.can_generate(org_name, near) else None
 
     def recurring(self) -> dict[TaskRef, Recurring]:
-        """For plans, in each organization in which it has rows."""
+        """The recurring entry for plans, for each organization in which it has rows."""
         recurrence = self.recurrence
         if recurrence is None:
             return {}

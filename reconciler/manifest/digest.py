@@ -1,7 +1,7 @@
-"""Do two runs declare the same? Pure.
+"""A digest that shows whether two runs declare the same tasks. Pure.
 
-Only what decides about tasks counts: comments, lines and the order of files do not. Entries that
-recur count as they are written, so that a new period changes nothing.
+Only declarations count, not comments, lines and the order of files. Entries that recur count as
+they are written, so that a new period changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def declared_digest(manifests: Manifests, scope: Sequence[str]) -> str:
 
 
 def _declared(task: DesiredTask) -> object:
-    """What a manifest declares about a task, or about all tasks of an entry that recurs."""
+    """The declaration of a task, or of all tasks of an entry that recurs."""
     made = task.origin
     if made is not None and made.generated.period is not None:
         return [task.file, task.declared_key, task.org_name, made.template]

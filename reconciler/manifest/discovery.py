@@ -80,7 +80,7 @@ class Finder:
         """A file or directory that was named explicitly, not found in a directory."""
         top = self._top
         plain = Path(os.path.normpath(self._real_root / name))
-        if not plain.is_relative_to(top):  # an explicit path to another place
+        if not plain.is_relative_to(top):  # an explicit path elsewhere
             real = resolved(place)
             folder = real if _is_folder(real) else real.parent
             top = repository_root(folder) or folder

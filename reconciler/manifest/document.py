@@ -56,8 +56,8 @@ class Document:
 
     `file` is its name in messages, `folder` its directory. `keys` are the positions of all tasks'
     keys. `expectations` are by the keys of tasks and entries. `prompts` are the prompts in files by
-    task key: None for a file that cannot be used. `org_name` is what the manifest names for all of
-    its tasks. `unusable` are tasks with errors: only their keys are reliable.
+    task key, None for an unusable file. `org_name` is the manifest's organization for all of its
+    tasks. `unusable` are tasks with errors: only their keys are reliable.
     """
 
     def __init__(self, source: Source, file: str, folder: Path) -> None:
@@ -86,8 +86,8 @@ class Document:
         return {found.path for found in self.findings if blocks(found)}
 
     def check(self, data: object, *, generated: bool = False) -> None:
-        """Adds the violations of the schema in `data`, which is the document's, or its tasks that
-        were generated. After too many, the document has no data: the rest was not checked."""
+        """Adds the violations of the schema in `data`: the document's data, or its generated tasks.
+        After too many violations, the document has no data, because the rest was not checked."""
         reported = {found.path for found in self.findings}
         violations = (f for f in check(data, generated=generated) if f.path not in reported)
         for number, found in enumerate(violations):
@@ -105,14 +105,14 @@ class Document:
             made.tasks, made.values, made.template, made.vocabulary = {}, {}, {}, None
 
     def declared(self, key: str) -> str:
-        """The key of a task in the manifest: that of its entry, for a generated task."""
+        """The key of a task in the manifest; for a generated task, the key of its entry."""
         origin = self.origins.get(key)
         return key if origin is None else origin.generated.entry
 
 
 def at_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -> list[Finding]:
-    """The findings, with those in generated tasks moved to their entry: one for each row, or a
-    single one if all tasks of the entry have it."""
+    """The findings. Those in generated tasks move to their entry, one for each row, or a single
+    finding if all tasks of the entry have it."""
     if not origins:
         return list(findings)
     groups: dict[object, list[Finding]] = {}
@@ -138,7 +138,7 @@ def at_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -
 
 
 def at_entry(finding: Finding, origin: TaskOrigin | None) -> Finding:
-    """A finding in a generated task, moved to the same place in its entry, with the row."""
+    """A finding in a generated task, moved to the same path in its entry, with the row."""
     if origin is None:
         return finding
     name = origin.generated.entry
@@ -198,7 +198,7 @@ def build(document: Document) -> None:
 
 
 def _org_name_of(task: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
-    """The organization that a manifest names for a task."""
+    """The organization that a manifest specifies for a task."""
     org_name = task.get("orgName", data.get("orgName"))
     return org_name if isinstance(org_name, str) else None
 

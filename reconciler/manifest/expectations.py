@@ -1,4 +1,4 @@
-"""What tasks are expected to deliver: `expect` in manifests. Schemas may be hostile."""
+"""The expected results of tasks: `expect` in manifests. Schemas may be hostile."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def read_expectations(document: Document, files: NamedFiles, schemas: Schemas) -
         if "expect" in task:
             found = read(("tasks", key, "expect"), task["expect"])
         document.expectations[key] = found
-    # Beyond the limit of all schemas, each further one is too many: the first one is reported.
+    # Beyond the limit of all schemas, every further schema is too many: the first is reported.
     beyond = [found for found in document.findings if _is_of_all(found)]
     document.findings[:] = (f for f in document.findings if not _is_of_all(f) or f is beyond[0])
 
@@ -149,7 +149,7 @@ def _schema_of(
 
 
 def check_schema(schema: Mapping[str, object]) -> None:
-    """Raises RemarkError for a schema that is invalid, or that refers to anything else."""
+    """Raises RemarkError for a schema that is invalid, or has external references."""
     try:
         check_references(schema, ())
         validator_of(schema)
@@ -159,7 +159,7 @@ def check_schema(schema: Mapping[str, object]) -> None:
 
 
 def _invalid(fault: RemarkError) -> Finding:
-    """The fault of a schema, which is worded for policies, as a finding without a path."""
+    """The error in a schema, which is worded for policies, as a finding without a path."""
     if fault.code is Code.POLICY_REFERENCE:
         target = {"target": fault.facts.get("target")}
         return Finding(Code.INVALID_EXPECTATION, (), "reference", target)
@@ -197,8 +197,8 @@ class Declared(Value, frozen=True):
 
 
 def declared_in(file: str, root: FilePath, files: NamedFiles, schemas: Schemas) -> Declared | None:
-    """What a manifest declares, without expanding its entries; None if there is no such file. The
-    name comes from a state, so it is not followed out of the repository."""
+    """The declarations of a manifest, without expanding its entries; None if there is no such file.
+    The name comes from a state, so it must not lead out of the repository."""
     if not is_inside(root, file):
         outside = error(Code.OUTSIDE_REPOSITORY, "recorded", at=Place(file))
         return Declared({}, (outside,))

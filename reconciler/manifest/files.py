@@ -1,4 +1,4 @@
-"""Files that a manifest names: prompts (`message: {contentFile: PATH}`) and data.
+"""Files that a manifest refers to: prompts (`message: {contentFile: PATH}`) and data.
 
 A manifest must not make taskctl read any other file of the machine into a prompt. With symbolic
 links resolved, the file must be in the manifest's repository, must not be hidden (as `.git` is,
@@ -34,18 +34,19 @@ from reconciler.model.value import Value
 from reconciler.system import disk
 
 _PATH = r".{1,200}\.[A-Za-z0-9]{1,10}|\S{1,200}/\S{1,200}"
-"""What may be the path of a file: few prompts are one line that ends with a suffix, or one word."""
+"""Texts that may be the path of a file: few prompts are one line that ends with a suffix, or one
+word."""
 
 
 class NamedFile(Value, frozen=True):
-    """`name` is the file's name in messages; `content` has at most one byte too many."""
+    """`name` is the file's name in messages; `content` has at most one byte more than allowed."""
 
     name: str
     content: bytes
 
 
 class NamedFiles:
-    """Reads each file once, however often it is named. `root` is the working directory.
+    """Reads each file once, however many manifests refer to it. `root` is the working directory.
 
     `prompts` are all prompt files, by their names in messages.
     """
@@ -58,7 +59,7 @@ class NamedFiles:
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
 
     def read(self, document: Document, given: str) -> NamedFile | Finding:
-        """The file that a manifest names `given`, or the reason why it cannot be read."""
+        """The file that a manifest calls `given`, or the reason why it cannot be read."""
         asked = document.folder, given
         if asked not in self._answers:
             self._answers[asked] = self._read(document, given)
@@ -105,8 +106,8 @@ class NamedFiles:
         return shown_name(root, os.path.relpath(real, root))
 
     def refused_link(self, path: FilePath, content: bytes | None = None) -> Finding | None:
-        """Why a link, in place of a manifest, leads to a file that must not be used. Ask before it
-        is read, and again with its `content`. OSError."""
+        """The reason why a link that stands for a manifest leads to a file that must not be used.
+        Call it before the file is read, and again with its `content`. Raises OSError."""
         real = resolved(path)
         case = self._outside(real, path.parent)
         if case == "prompt-hidden":
@@ -151,7 +152,7 @@ class NamedFiles:
                     break
 
     def _is_shared_file(self, path: FilePath, folder: FilePath) -> bool:
-        """Whether a manifest in `folder` may name this file, tracked or not, and it exists."""
+        """Whether this file exists, and a manifest in `folder` may refer to it, tracked or not."""
         try:
             return path.is_file() and self._outside(resolved(path), folder) is None
         except OSError:

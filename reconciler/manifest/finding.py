@@ -1,6 +1,6 @@
-"""Problems of one file before their lines are known: all are located at once, later.
+"""Problems of one file before their lines are known: they are located together, later.
 
-Data carries no positions (`parse/spans.py`), so a check names a path, and `located` reads the file
+Data has no positions (`parse/spans.py`), so a check refers to a path, and `located` reads the file
 once more for the positions of these paths.
 """
 
@@ -32,7 +32,7 @@ NO_FACTS: Facts = MappingProxyType({})
 class Finding(Value, frozen=True):
     """A problem at the value of `path`, or at its key if `on_key`. `position` is known for some.
 
-    Messages name the path `shown`, if it is given. `secret` is a part of the value that must never
+    Messages show the path `shown`, if it is given. `secret` is a part of the value that must never
     be shown: the diagnostic is located there. A problem of a generated task has its `row`, and the
     task's `key` if `path` is that of its entry.
     """
@@ -83,8 +83,8 @@ class Finding(Value, frozen=True):
         return replace(self, row=DataRow(file or "", line))
 
     def in_named_file(self, file: str) -> Finding:
-        """The same finding in another file, which the manifest names: it is reported there, with
-        its line in that file."""
+        """The same finding in another file that the manifest refers to, with its line in that
+        file."""
         line, _ = self.position or (1, 1)
         return replace(self, path=(), shown=None, position=None, on_key=False).at_row(file, line)
 
@@ -103,7 +103,7 @@ def warning_finding(
 
 
 def too_many_errors() -> Finding:
-    """What ends the search for errors in a file."""
+    """The finding that ends the search for errors in a file."""
     return Finding(Code.TOO_MANY_ERRORS, (), "", {"limit": limits.FILE_ERRORS}, position=(1, 1))
 
 
@@ -117,10 +117,10 @@ def first_alike(
     findings: Iterable[Finding], keys: Mapping[str, Position]
 ) -> tuple[list[Finding], list[tuple[Code, Severity, int]]]:
     """The findings to locate in order to show the first MAX_ALIKE with each code, and the numbers
-    of those left out.
+    of omitted findings.
 
-    `keys` are the positions of the tasks. Whole tasks are left out, since the order within one is
-    not known yet.
+    `keys` are the positions of the tasks. Whole tasks are omitted, because the order within a task
+    is not known yet.
     """
     groups: dict[tuple[Code, Severity], list[Finding]] = {}
     for f in findings:
@@ -147,8 +147,8 @@ def _start_of_task(found: Finding, keys: Mapping[str, Position]) -> Position:
 
 
 class _Location(Value, frozen=True):
-    """Where a finding is: `width` is 0 if its part does not end on this line. `is_certain`: the
-    part was found. `last_line` is that of the value."""
+    """The location of a finding: `width` is 0 if its part does not end on this line. `is_certain`:
+    the part was found. `last_line` is the last line of the value."""
 
     line: int
     column: int
@@ -215,7 +215,7 @@ _QUOTING = (Code.PLACEHOLDER, Code.INVALID_TEMPLATE)
 """The codes whose fact `text` is a part of the value."""
 
 _SHOWN, _SEARCHED = 200, 4000
-"""Characters of a line on each side: those kept, and those in which credentials are looked for."""
+"""Characters of a line on each side: kept, and searched for credentials."""
 
 
 def _excerpt(at: _Location, text: str, lines: LineIndex) -> Excerpt | None:

@@ -22,7 +22,7 @@ _ATTRIBUTES = ("anchor", "ctag", "value", "style", "flow_style", "implicit", "ex
 
 
 class Formatted(Value, frozen=True):
-    """`content` is the canonical form; None if there is none, for the reason in `diagnostics`."""
+    """`content` is the canonical form; None for the reason in `diagnostics`."""
 
     content: bytes | None
     changed: bool = False
@@ -71,7 +71,7 @@ def _first_difference(source: Source, again: Source) -> int | None:
 
 
 def _bare(body: bytes) -> bytes:
-    """Everything but white space, including comments."""
+    """The text without white space, with comments."""
     return body.translate(None, b" \t\r\n")
 
 

@@ -26,7 +26,7 @@ from reconciler.model.diagnostics import Path
 
 class Entries:
     """Expands the entries of manifests. Calls `now` at most once, and only if an entry recurs.
-    `room` is what they may still generate."""
+    `room` limits the generated tasks."""
 
     def __init__(self, named: NamedFiles, now: Callable[[], datetime]) -> None:
         self._named, self._now = named, cache(now)
@@ -96,7 +96,7 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
 
 def use_prompts(document: Document, room: Room) -> None:
     """Fills the prompt files of generated tasks, which are templates, for each task; errors are
-    findings of the file. What is filled is taken from `room`. Warns about templates in the prompt
+    findings of the file. Filled prompts count against `room`. Warns about templates in the prompt
     files of other tasks. Gives each generated task the settings of its entry as written, for
     reports."""
     _warn_of_literal_files(document)
@@ -151,7 +151,7 @@ def _keep_templates(document: Document) -> None:
 
 def _literal_templates(document: Document) -> Iterator[Finding]:
     """Warnings for templates in tasks that are not entries, and in defaults, where they are plain
-    text. With entries, those in defaults are errors."""
+    text. With entries, templates in defaults are errors."""
     data, origins = document.data, document.origins
     tasks = data.get("tasks") if isinstance(data, dict) else None
     for key, task in tasks.items() if isinstance(tasks, dict) else ():

@@ -102,7 +102,7 @@ class _NotReadBackError(Exception):
 
 
 class _InsertionPoint(Value, frozen=True):
-    """Between `head` and `rest`. `indent` is the column of the task keys."""
+    """A point between `head` and `rest`. `indent` is the column of the task keys."""
 
     head: str
     rest: str
@@ -111,8 +111,8 @@ class _InsertionPoint(Value, frozen=True):
 
 
 def _insertion_points(source: Source) -> Iterator[_InsertionPoint]:
-    """Where new tasks can go, the best point first: after an empty line, without one, and right
-    before the text that follows the tasks."""
+    """The points where new tasks can be inserted, the best first: after an empty line, without one,
+    and right before the text that follows the tasks."""
     line_end = "\r\n" if "\r\n" in source.text else "\n"
     lines = source.text.splitlines(keepends=True)
     lines[-1] = lines[-1].rstrip("\r\n") + line_end
@@ -219,7 +219,7 @@ def _is_read_back(entries: Iterable[tuple[str, Mapping[str, object]]]) -> bool:
     return _reads_as(read_source(text.encode("utf-8", "surrogatepass")), base, tasks)
 
 
-# The YAML of a value: readable, exact, and inert, whatever the texts contain. A text is plain, a
+# The YAML of a value: readable, exact, and inert for all texts. A text is plain, a
 # block with `|`, or in double quotes with escapes for invisible and control characters. No value
 # can become an anchor, a tag or a comment.
 

@@ -1,5 +1,5 @@
-"""Keywords of JSON Schema that would be ignored: what they forbid, allowed. They are misspelled, or
-the schema's draft has no such keyword in that place. Pure."""
+"""Keywords of JSON Schema that would be ignored, so that forbidden values would be allowed:
+misspelled keywords, and those that the schema's draft does not have there. Pure."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _ASSERTING = frozenset(
 )
 _KEYWORDS = NAMED_SCHEMAS | _APPLYING | _ASSERTING
 _CONTAINERS = ("$defs", "definitions", "minContains", "maxContains")
-"""They assert nothing, or allow less only together with `contains`."""
+"""Keywords that assert nothing, or only together with `contains`."""
 
 _WITH = {"then": "if", "else": "if"}
-"""Keywords that have an effect beside another one only."""
+"""Keywords that have an effect only together with another keyword."""
 
 _PARTS_OF_LIMITS = ("exclusiveMinimum", "exclusiveMaximum")
-"""Beside `minimum` and `maximum`, as true or false, in draft 4; later drafts refuse that."""
+"""With `minimum` and `maximum`, as true or false, in draft 4; later drafts reject that."""
 
 _MAX_DIGITS = 6  # of an index in a reference
 _SHORTEST = 4
@@ -81,8 +81,8 @@ def ignored_keywords(schema: object, draft: Collection[str]) -> Iterator[tuple[P
 
 
 def _is_ignored(name: str, schema: Mapping[str, object], draft: Collection[str]) -> bool:
-    """Whether the draft ignores this keyword of a schema. Before `dependentRequired` was one,
-    whatever stood beside `$ref` was ignored."""
+    """Whether the draft ignores this keyword of a schema. Drafts before `dependentRequired` ignore
+    all keywords next to `$ref`."""
     if name not in _KEYWORDS or name in _CONTAINERS:
         return False
     if name in _PARTS_OF_LIMITS and isinstance(schema[name], bool):
@@ -113,7 +113,7 @@ def _is_one_edit(name: str, keyword: str) -> bool:
 
 
 def _target(schema: object, reference: str) -> tuple[object, Path]:
-    """What a `$ref` within the schema points to, and its path; None if nothing is there."""
+    """The target of a `$ref` within the schema, and its path; None if it does not exist."""
     part: object = schema if reference.startswith("#/") else None
     path: list[str | int] = []
     for step in unquote(reference).split("/")[1:]:

@@ -84,11 +84,11 @@ class _Layout:
         self._text = text
         self._done: list[str] = []
         self._parts: list[str] = []  # of the current line
-        self._shift = 0  # by how many columns it moved to the right
+        self._shift = 0  # columns that it moved to the right
         self._at = 0  # the text is copied up to here
         self._blank = False  # an empty line precedes the next one
         self._levels: tuple[Level, ...] = ()
-        self._before: tuple[Level, ...] = ()  # those open at the last visible token
+        self._before: tuple[Level, ...] = ()  # levels open at the last visible token
         self._flow = 0
         self._last: Token | None = None
         self._at_key = False
@@ -236,7 +236,8 @@ class _Layout:
         self._line += " " * max(1, column - len(self._line)) + comment
 
     def _comment_indent(self, column: int, following: Level) -> int:
-        """A comment belongs to what follows or, if it is indented more, to what ends here."""
+        """A comment belongs to the next token or, if it is indented more, to the block that ends
+        here."""
         if self._flow:
             return self._flow_indent()
         found = following

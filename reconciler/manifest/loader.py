@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 class Manifests(Value, frozen=True):
     """The declarations of all files, in the order of the files' names.
 
-    With errors among `diagnostics`, the tasks must not be used: some may be missing.
-    `max_creates` is the minimum of all files. `due` has the names of the periods that may be
-    created now, by the file and key of each recurring entry, `upcoming` those of the next periods,
-    by its organization and key, and `recurrences` has each one's recurrence, by file and key.
+    With errors among `diagnostics`, the tasks must not be used: some may be missing. `max_creates`
+    is the minimum of all files. `due` has the names of the periods that may be created now, by the
+    file and key of each recurring entry, `upcoming` the names of the next periods, by its
+    organization and key, and `recurrences` its recurrence, by file and key.
     """
 
     tasks: tuple[DesiredTask, ...]
@@ -63,9 +63,9 @@ class Manifests(Value, frozen=True):
     ignores: Mapping[str, IgnoreComments] = MappingProxyType({})
 
     def in_org(self, org_name: str) -> Manifests:
-        """The manifests with `org_name` for all tasks without an organization of their own.
+        """The manifests with `org_name` for all tasks without an organization.
 
-        Adds diagnostics for conflicts with tasks whose manifest names that organization.
+        Adds diagnostics for conflicts with tasks whose manifest specifies that organization.
         """
         tasks = tuple(
             task if task.org_name is not None else replace(task, org_name=org_name)
@@ -97,8 +97,8 @@ class Manifests(Value, frozen=True):
 
     @property
     def organizations(self) -> Collection[str | None]:
-        """The organizations of tasks, and of what they wait for and what is removed; None for the
-        default one."""
+        """The organizations of tasks, of the tasks that they wait for, and of removed keys; None
+        for the default organization."""
         named = {task.org_name for task in self.tasks}
         if any(task.after for task in self.tasks):
             named |= {org for entry in self.entries for org in entry.rows}
@@ -124,13 +124,12 @@ def load(
     all_problems: bool = True,
 ) -> Manifests:
     """Reads the manifests at `paths` (relative to `root`; by default, at the standard locations)
-    and checks their tasks, also against `policy`. Calls `now` if an entry recurs. `tracked` is that
-    of the run. Without
-    `all_problems`, only the first MAX_ALIKE problems with the same code in a file are reported,
-    and the others are counted.
+    and checks their tasks, also against `policy`. Calls `now` if an entry recurs. `tracked` are the
+    tracked files of the run. Without `all_problems`, only the first MAX_ALIKE problems with the
+    same code in a file are reported, and the others are counted.
 
-    Never raises for the content of a manifest: every problem of every file is a diagnostic.
-    Raises ManifestError for a policy that cannot be used.
+    Never raises for the content of a manifest: every problem of every file is a diagnostic. Raises
+    ManifestError for a policy that cannot be used.
     """
     finder = Finder(root)
     finder.find(paths)
@@ -288,7 +287,7 @@ class _Loading:
 
 
 def _too_many(tasks: Sequence[DesiredTask], removed: Sequence[Removal]) -> Iterator[Diagnostic]:
-    """Problems of what all manifests of a run declare together."""
+    """Problems of all declarations of a run together."""
     globs = [removal for removal in removed if not removal.is_key]
     organizations = {task.org_name: task for task in tasks}
     counted: tuple[tuple[str, Sequence[DesiredTask | Removal], int], ...] = (

@@ -1,4 +1,4 @@
-"""Checks what `after` names: tasks and entries of the same organization, without cycles."""
+"""Checks `after`: it may refer to tasks and entries of the same organization, without cycles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Node = tuple[str, str | None, str]
 can be in several organizations, so it has its file instead."""
 
 _MAX_NAMES = 20
-"""The maximum number of tasks of a cycle that an error names."""
+"""The maximum number of tasks of a cycle that an error lists."""
 
 _MAX_SUGGESTIONS = 10
 
@@ -28,7 +28,7 @@ _MAX_SUGGESTIONS = 10
 def check_order(
     tasks: Sequence[DesiredTask], known: Iterable[DesiredTask], entries: Iterable[DeclaredEntry]
 ) -> Iterator[tuple[DesiredTask, Finding]]:
-    """The errors in `after` of `tasks`. `known` also has the tasks with errors of their own."""
+    """The errors in `after` of `tasks`. `known` also has tasks with other errors."""
     names = _Names(known, entries)
     is_right = True
     for task in tasks:
@@ -44,7 +44,7 @@ def check_order(
 
 
 class _Names:
-    """What `after` may name: keys, entries, and what these can generate, in each organization."""
+    """The names that `after` may have: keys, entries, and generated keys, in each organization."""
 
     def __init__(self, known: Iterable[DesiredTask], entries: Iterable[DeclaredEntry]) -> None:
         self._keys: dict[str | None, dict[str, DesiredTask]] = {}
@@ -58,7 +58,7 @@ class _Names:
             self._entries.setdefault(entry.name, []).append(entry)
 
     def problem(self, task: DesiredTask, name: str) -> tuple[str, str | None] | None:
-        """The case of the error of a name, and a name that may be meant; None if it is right."""
+        """The case of the error of a name, and a name that may be meant; None if it is correct."""
         if task.task_id is not None:
             return "taskID", None
         if name in (task.key, task.declared_key):
@@ -79,7 +79,7 @@ class _Names:
         if key in self._entries or name in self._organizations:
             elsewhere = {org for entry in self._entries.get(key, ()) for org in entry.rows}
             elsewhere |= self._organizations.get(name, set())
-            # The default organization, once it is known, can be the one that a manifest names.
+            # The default organization, once it is known, may equal a manifest's organization.
             return None if None in (task.org_name, *elsewhere) else ("organization", None)
         known = (*self._keys.get(task.org_name, ()), *self._entries)
         near = similar(name, known) if self._may_suggest() else None
@@ -92,7 +92,8 @@ class _Names:
 
 
 def _same_period(task: DesiredTask, entry: DeclaredEntry) -> bool:
-    """Whether a task may name an entry: it recurs with the same periods, or the entry does not."""
+    """Whether a task may refer to an entry: it recurs with the same periods, or the entry does not
+    recur."""
     period = task.generated.period if task.generated is not None else None
     if entry.recurrence is None:
         return True

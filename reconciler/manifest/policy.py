@@ -59,8 +59,8 @@ class Timer:
         self._left = seconds
 
     def run(self, work: Callable[[], _T], more: float = 0.0) -> _T:
-        """What `work` returns; it has `more` seconds in addition. Raises RemarkError when none
-        are left."""
+        """Runs `work`, which gets `more` additional seconds, and returns its result. Raises
+        RemarkError when no time is left."""
         self._left += more
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or not hasattr(signal, "ITIMER_VIRTUAL"):
@@ -78,7 +78,7 @@ class Timer:
         handler = signal.getsignal(signal.SIGVTALRM)
         try:
             signal.signal(signal.SIGVTALRM, over)
-            # Again and again, in case an error is lost: Python ignores those in finalizers.
+            # Repeatedly, in case an error is lost: Python ignores errors in finalizers.
             signal.setitimer(signal.ITIMER_VIRTUAL, self._left, _AGAIN)
             try:
                 return work()
@@ -165,7 +165,7 @@ def _findings(
 
 def shape(task: DesiredTask) -> dict[str, object]:
     """The value that the policy validates: a task with defaults and without nulls, its message
-    always an object, and with `orgName` if the manifest names an organization."""
+    always an object, and with `orgName` if the manifest sets it."""
     expect = task.expect and {
         "pullRequests": task.expect.pull_requests,
         "merged": task.expect.merged,
@@ -183,8 +183,8 @@ def shape(task: DesiredTask) -> dict[str, object]:
 
 
 def read_policy(path: File, name: str, config: str, tracked: TrackedFiles) -> Policy:
-    """Reads a policy from JSON or YAML (`*.yaml`, `*.yml`). `name` is the file and `config` the one
-    that configures it, both as shown in messages. Raises ManifestError."""
+    """Reads a policy from JSON or YAML (`*.yaml`, `*.yml`). `name` is the file, and `config` the
+    configuration file, both as shown in messages. Raises ManifestError."""
     real = resolved(path)
     top = repository_root(real.parent)
     try:
@@ -227,7 +227,8 @@ def _ignored(path: Path, near: str) -> Finding:
 
 def check_references(value: object, path: Path, *, is_schema: bool = True) -> None:
     """Raises RemarkError for a valid schema that is not a valid policy. No value may contain a
-    reference out of the policy, even if it is not a schema: another reference may make it one."""
+    reference out of the policy, even if it is not a schema: another reference may use it as a
+    schema."""
     if isinstance(value, str) and path[-1:] in _REFERENCES and not value.startswith("#"):
         raise RemarkError(Code.POLICY_REFERENCE, where=shown(path), target=value)
     if isinstance(value, list):

@@ -19,7 +19,7 @@ def repository_root(folder: Path) -> Path | None:
     links resolved; None outside of repositories.
 
     If that `.git` is above `folder` and another user's, it is the nearest directory with a
-    `taskctl.toml` instead; TaskctlError if there is none.
+    `taskctl.toml` instead; raises TaskctlError if there is none.
     """
     real = resolved(folder)
     configured = None
@@ -44,8 +44,8 @@ _WORKSPACES = (
 
 
 def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
-    """The repository of a directory, or the one around it: of a submodule, whose files are chosen
-    by whoever can commit there, or the workspace of a CI job, with other checkouts."""
+    """The repository of a directory, or the repository around a submodule (whose files are chosen
+    by whoever can commit there), or the workspace of a CI job, with other checkouts."""
     top = repository_root(folder)
     if top is not None:
         inside = resolved(git_directory(top / ".git")).parents  # of the other's `.git/modules`
@@ -59,7 +59,7 @@ def outer_repository(folder: Path, env: Mapping[str, str]) -> Path | None:
 
 
 def git_directory(path: Path) -> Path:
-    """`.git`, or the directory that it names as a file. OSError."""
+    """`.git`, or the directory to which a `.git` file refers. Raises OSError."""
     if path.is_dir():
         return path
     named = (small_file(path) or b"").partition(b"gitdir:")[2].strip()
@@ -67,7 +67,8 @@ def git_directory(path: Path) -> Path:
 
 
 def small_file(path: Path) -> bytes | None:
-    """The content; None if there is none. OSError if it is large, or no regular file."""
+    """The content; None if the file does not exist. Raises OSError if it is large, or not a regular
+    file."""
     return disk.read_file(path, most=limits.CONFIG_BYTES, follow=True)
 
 
@@ -141,6 +142,6 @@ def link_out(root: Path, name: str) -> str | None:
 
 
 def refuse_link_out(root: Path, name: str, case: str) -> None:
-    """Raises TaskctlError for a `link_out`; `case` is that of the diagnostic."""
+    """Raises TaskctlError for a `link_out`; `case` selects the diagnostic."""
     if (target := link_out(root, name)) is not None:
         raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, case, at=Place(name), target=target)

@@ -1,8 +1,8 @@
 """JSON Schema: the violations of the manifest schema, and of untrusted schemas (policies).
 
-jsonschema finds and explains them all. For manifests, jsonschema-rs answers whether there is
-anything to explain, if it is installed: most manifests are valid, and then jsonschema is not even
-imported. A property test checks that both agree on what is valid.
+jsonschema finds and explains them all. For manifests, jsonschema-rs decides whether there are any,
+if it is installed: most manifests are valid, and then jsonschema is not even imported. A property
+test checks that both agree on what is valid.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def check(data: object, *, generated: bool = False) -> Iterator[Finding]:
 
 
 def _parts(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """The document without its tasks, and each task as a document of its own: only those in which
-    there is something to explain are explained, and each of them up to a limit, because aliases
-    can repeat one wrong value in thousands of tasks."""
+    """The document without its tasks, and each task as a separate document: only invalid parts are
+    explained, each up to a limit, because aliases can repeat a wrong value in thousands of
+    tasks."""
     tasks = data.get("tasks")
     if not isinstance(tasks, dict):
         yield data
@@ -65,7 +65,7 @@ def _parts(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
 
 
 class Steps:
-    """How much more work policies may do: `left` is about the number of keywords to evaluate."""
+    """The work that policies may still do: `left` is roughly the number of keywords to evaluate."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -82,7 +82,7 @@ Violations = Callable[[object], Iterator[Violation]]
 def validator_of(schema: Mapping[str, object], steps: Steps | None = None) -> Violations:
     """A function that finds a value's violations one by one; all `$ref`s must stay within the
     schema. Both may raise RemarkError; after one, the function must not be used again. For
-    policies, `steps` limits the work; otherwise, whoever calls it limits the time."""
+    policies, `steps` limits the work; otherwise, the caller limits the time."""
     from referencing import Registry
 
     with _faults():
@@ -126,8 +126,8 @@ def _draft(schema: Mapping[str, object]) -> Any:
 
 
 def count_values(schema: object, most: int) -> int:
-    """How many names and values a schema has, each as often as an alias repeats it: a check takes
-    up to 0.2 ms for each. Raises RemarkError for more than `most`, or too many levels."""
+    """The number of names and values in a schema, with repetitions by aliases: a check takes up to
+    0.2 ms for each. Raises RemarkError for more than `most`, or too many levels."""
     count, waiting = 0, [(0, schema)]
     while waiting:
         depth, part = waiting.pop()
@@ -146,7 +146,7 @@ def count_values(schema: object, most: int) -> int:
 
 def check_targets(schema: Mapping[str, object]) -> None:
     """Raises RemarkError for a `$ref` without a target, which `validator_of` reports only once it
-    is needed. Not for schemas that contain others with an `$id` of their own."""
+    is needed. Not for schemas that contain schemas with a separate `$id`."""
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
@@ -213,8 +213,8 @@ _PER_STEP = 50  # names or values that take as long as a keyword
 
 
 class _Run:
-    """A validation of one value: how many keywords are being evaluated within each other, and the
-    steps that it may take (None: any number)."""
+    """A validation of one value: the depth of nested keywords, and the steps that it may take
+    (None: any number)."""
 
     def __init__(self, steps: Steps | None) -> None:
         self.depth, self.steps = 0, steps
@@ -225,11 +225,10 @@ _run: ContextVar[_Run] = ContextVar("run")
 
 @cache
 def _observed(kind: Any) -> Any:
-    """A validator class that limits how many keywords are evaluated within each other: where
-    Python's stack ends in the library, Rust code panics. With `steps`, it also takes one for each
-    keyword, since a schema may refer to itself, for each error, and for a number of names or values
-    of a keyword, and records the schemas around each error. It is slow to make, so all schemas of a
-    draft share it."""
+    """A validator class that limits the depth of nested keywords: where Python's stack ends in the
+    library, Rust code panics. With `steps`, it also counts a step for each keyword (a schema may
+    refer to itself), for each error, and for a number of names or values of a keyword, and records
+    the schemas around each error. It is slow to make, so all schemas of a draft share it."""
     from jsonschema import validators
 
     def observed(name: str, rule: Any) -> Any:
@@ -240,7 +239,7 @@ def _observed(kind: Any) -> Any:
                 run.steps.take(1 + many // _PER_STEP)
             if run.depth == limits.NESTED_KEYWORDS:
                 raise RemarkError(Code.INVALID_POLICY, "recursion")
-            # For `false`, the library does not say which property it is.
+            # For `false`, the library does not report the property.
             if name == "properties" and False in expected.values():
                 expected = {n: _NEVER if s is False else s for n, s in expected.items()}
             run.depth += 1

@@ -56,7 +56,8 @@ def findings(violation: Violation, schema: Mapping[str, object]) -> Iterator[Fin
 
 
 def without_consequences(found: Sequence[Finding]) -> Iterator[Finding]:
-    """The findings without a required property that another finding says is misspelled."""
+    """The findings without those about a missing property that another finding reports as
+    misspelled."""
     misspelled = {
         (*f.path[:-1], str(f.facts["near"])) for f in found if "near" in f.facts and f.on_key
     }
@@ -180,17 +181,17 @@ _MEANT = {
     "shared": "isShared",
     "title": "name",
 }
-"""Other names for settings, folded, and the right ones."""
+"""Other names for settings, folded, and the correct names."""
 
 _SHORTEST = 4
-"""The minimum length of a name that counts as similar because another one begins with it."""
+"""The minimum length of a name that counts as similar because another name begins with it."""
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 def meant_property(name: str, known: Collection[str]) -> str | None:
     """The property that `name` was probably meant to be, if it is among the `known` ones; the path
-    of a nested setting, and `NAME: VALUE` for a value of one."""
+    of a nested setting, and `NAME: VALUE` for a value of a setting."""
     meant = _MEANT.get(_folded(name))
     if meant is not None and re.split("[.:]", meant)[0] in known:
         return meant

@@ -119,7 +119,7 @@ def _blank_texts(path: Path, entity: object) -> Iterator[Finding]:
 
 
 def _name(path: Path, name: object) -> Iterator[Finding]:
-    if isinstance(name, str) and name and not name.strip():  # the schema rejects an empty one
+    if isinstance(name, str) and name and not name.strip():  # the schema rejects an empty name
         yield Finding(Code.EMPTY_VALUE, path, "blank")
 
 

@@ -1,8 +1,8 @@
-"""Which files git tracks: in a clone, only these become prompts, data, schemas or policies.
+"""The files that git tracks: in a clone, only these become prompts, data, schemas or policies.
 
 A file such as `.env` or a build's output is on the machine, but not in the repository. A manifest
-must not make it a prompt, which is shown in pull requests and sent. Whoever writes a pull request
-decides what git ignores, but not what the clone's index contains.
+must not make it a prompt, which is shown in pull requests and sent. The author of a pull request
+decides which files git ignores, but not the content of the clone's index.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 
 
 class _Index(Value, frozen=True):
-    """The entries by their paths from the top: git's letter, and in a sparse checkout, where a file
-    may be left that is not the entry's, also its mode and the name of its content."""
+    """The entries by their paths from the top: git's letter, and in a sparse checkout, where
+    another file may be left, also its mode and the name of its content."""
 
     entries: dict[bytes, bytes]
 
@@ -62,7 +62,7 @@ def _blob_name(content: bytes, length: int) -> str:
 
 
 class TrackedFiles:
-    """Asks git once for each repository, with the first file that a manifest names in it."""
+    """Runs git once for each repository, with the first file of it that a manifest refers to."""
 
     def __init__(self) -> None:
         self._indexes: dict[Path, _Index | Finding] = {}
@@ -70,8 +70,8 @@ class TrackedFiles:
     def refusal(
         self, top: Path, path: Path, name: str, content: bytes | None = None
     ) -> Finding | None:
-        """Why a file (without links) of the repository `top` must not be used. Ask before it is
-        opened, and again with its `content`. `name` is the file in messages."""
+        """The reason why a file (without links) of the repository `top` must not be used. Call it
+        before the file is opened, and again with its `content`. `name` is the file in messages."""
         if top not in self._indexes:
             self._indexes[top] = _read_index(top)
         index, facts = self._indexes[top], {"file": name}
@@ -104,8 +104,8 @@ def _unknown(problem: OSError, top: Path) -> Finding:
 
 
 def _listed(top: Path) -> Iterator[tuple[bytes, bytes]]:
-    """The paths in the index of the repository `top`, and what git says of each. OSError."""
-    import tempfile  # few manifests name files, and these imports take 5 ms
+    """The paths in the index of the repository `top`, with git's flags. Raises OSError."""
+    import tempfile  # few manifests refer to files, and these imports take 5 ms
 
     from reconciler.system.git import start_git
 
@@ -131,7 +131,7 @@ def _listed(top: Path) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _entries(output: IO[bytes] | None) -> Iterator[bytes]:
-    """The parts of git's output before each NUL. OSError if there are too many."""
+    """The parts of git's output before each NUL. Raises OSError if there are too many."""
     rest, left = b"", limits.GIT_LIST_BYTES
     while output is not None and (chunk := output.read(_CHUNK)):
         left -= len(chunk)
@@ -143,9 +143,8 @@ def _entries(output: IO[bytes] | None) -> Iterator[bytes]:
 
 def _repository(ours: Path, top: Path, own: Path) -> dict[str, str]:
     """Fills an empty directory, and returns the variables with which git takes it, and the index
-    and the objects of a clone, for the repository of `top`. OSError.
-
-    The clone's configuration can name programs, other files, or a pipe that never ends.
+    and the objects of a clone, for the repository of `top`. Raises OSError. The clone's
+    configuration can specify programs, other files, or a pipe that never ends.
     """
     disk.read_start(own / "HEAD", 0)  # else it is no repository
     if os.path.lexists(own / "index"):

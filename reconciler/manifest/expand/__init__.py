@@ -1,1 +1,1 @@
-"""One entry, many tasks: the values, periods and templates of an entry, and what they generate."""
+"""One entry, many tasks: the values, periods and templates of an entry, and the generated tasks."""

@@ -51,7 +51,7 @@ OPTIONS = frozenset({"forEach", "every", *_OF_EVERY, "key", "rollout"})
 """Properties of an entry that are not part of the generated tasks."""
 
 _WITHOUT_TEMPLATES = (OPTIONS - {"key"}) | {"expect"}
-"""A row of data must not choose what counts as success."""
+"""A row of data must not define success."""
 
 _RESERVED = frozenset({"exclude", "atLeast", "atMost", "period", "previous"})
 """Names below `forEach` that are not axes."""
@@ -71,7 +71,7 @@ def expand(
     room: Room,
 ) -> Expansion:
     """Expands an entry that satisfies the schema. `root` is the root node of its manifest, with the
-    values as written. `now` is called if the entry recurs. What is generated is taken from
+    values as written. `now` is called if the entry recurs. The generated tasks count against
     `room`."""
     return _Entry(name, entry, nodes.node_at(root, ("tasks", name)), now, read, room).expand()
 
@@ -168,8 +168,8 @@ class _Entry:
 
     def _matches(self, path: Path, among: Sequence[Combination]) -> Container[int]:
         """The positions of the combinations that match the list at `path`; none if it is not a
-        list. For a pilot, an item that matches nothing is an error unless the entry has no rows:
-        nothing would wait for it."""
+        list. For a pilot, an item without a match is an error, unless the entry has no rows: no
+        task would wait for it."""
         listed = self._at(path)
         if listed is None:
             return ()
@@ -327,7 +327,7 @@ class _Entry:
 
 
 def _wrong_options(entry: Mapping[str, Any], path: Path) -> Iterator[Finding]:
-    """Options that require another one, and templates where none are allowed."""
+    """Errors for options that require another option, and for templates where none are allowed."""
     for name in _OF_EVERY:
         if name in entry and "every" not in entry:
             shown, facts = (*path, "every"), {"name": name}

@@ -1,4 +1,4 @@
-"""What the expansion of an entry returns, and what all entries of a run may generate. Pure."""
+"""The result of expanding an entry, and the limit on all generated tasks of a run. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Expansion:
     """The generated tasks by key, in order, with their origins, and the findings.
 
     `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
-    it. `inputs` is the template of the origins, filled once the prompt file has been read. `due`
-    is the period that may be created, `latest` the last one that may be due in any time zone.
-    `rows`: if none is due, the keys of the rows without a period, with their `orgName`. `written`
-    is an entry that recurs, with its rows, which no period changes.
+    it. `inputs` is the template of the origins, filled once the prompt file has been read. `due` is
+    the period that may be created, `latest` the last period that may be due in any time zone.
+    `rows`: if no period is due, the keys of the rows without a period, with their `orgName`.
+    `written` is an entry that recurs, with its rows, which no period changes.
     """
 
     tasks: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Expansion:
 
 @dataclass(slots=True)
 class Room:
-    """The tasks that are left, and the bytes of their JSON and their prompts."""
+    """The number of tasks that may still be generated, and the bytes of their JSON and prompts."""
 
     tasks: int = limits.TASKS
     bytes: int = limits.GENERATED_BYTES
@@ -53,6 +53,6 @@ class Room:
 
 
 def too_large(name: str) -> Finding:
-    """The tasks of the entry `name` are larger than what is left."""
+    """The error if the tasks of the entry `name` do not fit."""
     facts = {"limit": limits.GENERATED_BYTES >> 20}
     return Finding(Code.TOO_MANY_TASKS, ("tasks", name), "size", facts)

@@ -1,7 +1,7 @@
 """Calendar periods: the day, ISO week, month, quarter or year that an instant falls into, and the
 recurrence of an entry. Pure.
 
-A period is part of a task's key, so its name depends on nothing but the calendar.
+A period is part of a task's key, so its name depends only on the calendar.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Period(Value, frozen=True, order=True):
 
 
 _MAX_DAYS = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31, Unit.QUARTER: 92, Unit.YEAR: 366}
-"""Days from the first day of any period to a day of the next one."""
+"""Days from the first day of any period to a day of the next period."""
 
 
 def period_of(day: date, unit: Unit) -> Period:
@@ -141,12 +141,12 @@ class Recurrence(Value, frozen=True):
         return period if self.includes(period) else None
 
     def due_name(self, now: datetime) -> str:
-        """The name of the period that is due; empty: none."""
+        """The name of the period that is due; empty if there is none."""
         period = self.due(now)
         return period.name if period is not None else ""
 
     def upcoming(self, now: datetime) -> tuple[Period, ...]:
-        """The next two periods: it may be so much earlier here than in any other time zone."""
+        """The next two periods: other time zones may be that far ahead."""
         last = self.latest(now)
         return tuple(each for each in (last.previous(), last) if self.includes(each))
 

@@ -49,7 +49,7 @@ def default_names(axes: Mapping[str, object], values: Values) -> list[str]:
 def added_to_key(
     entry: Mapping[str, Any], axes: Mapping[str, object], among: Sequence[Combination]
 ) -> str:
-    """What the keys of an entry's tasks add to its own, as a template."""
+    """The part of the tasks' keys after the entry's key, as a template."""
     made = entry.get("key", "")
     if not made and among:
         made = "-".join(f"{{{{ {name} }}}}" for name in default_names(axes, among[0][0]))

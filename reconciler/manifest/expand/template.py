@@ -1,7 +1,7 @@
 """`{{ NAME }}` in the strings of an entry: one pass, no logic, and the result is never a template.
 
-A template names an axis, a field of one (`stack.owner`), or a part of the period. `{{ "{{" }}`
-stands for the text `{{`. Anything else in braces is an error, not text. Pure.
+A template refers to an axis, a field of an axis (`stack.owner`), or a part of the period. `{{ "{{"
+}}` stands for the text `{{`. Anything else in braces is an error, not text. Pure.
 """
 
 from __future__ import annotations
@@ -107,11 +107,11 @@ def _has_templates(value: object) -> bool:
     return next(templates_in(value), None) is not None
 
 
-# What the templates of an entry may refer to
+# The names that the templates of an entry may use
 
 
 class Vocabulary(Value, frozen=True):
-    """The names that any row of the axes defines and, if the entry recurs, those of the period.
+    """The names that any row of the axes defines and, if the entry recurs, the names of the period.
     `axes` has the first of the rows that define the same names."""
 
     axes: Mapping[str, Sequence[Row]]
@@ -168,7 +168,7 @@ class Vocabulary(Value, frozen=True):
 
 
 _DATES = frozenset(("date", "today", "now", "day", "week", "month", "quarter", "year"))
-"""Names for which people look instead of those of a period."""
+"""Names that people try instead of those of a period."""
 
 
 def _different(rows: Sequence[Row]) -> list[Row]:
@@ -186,7 +186,7 @@ def stray_dollar(text: str, path: Path) -> Iterator[Finding]:
 
 
 def period_values(period: Period) -> dict[str, str | None]:
-    """The values of a period and the one before it."""
+    """The values of a period and of the previous period."""
     values: dict[str, str | None] = {"period": None, "previous": None}
     for name, each in (("period", period), ("previous", period.previous())):
         values[f"{name}.name"] = each.name

@@ -39,7 +39,7 @@ _SEQ_TAGS = ("!", scalars.CORE + "seq")
 
 
 class UnreadableDocumentError(Exception):
-    """The rest of the file cannot be read; the reason is among the findings already."""
+    """The rest of the file cannot be read; the reason is already a finding."""
 
 
 class Frame(Value, frozen=True):
@@ -59,10 +59,10 @@ class Frame(Value, frozen=True):
 class Construction:
     """Reads all documents of the text `body` from its events.
 
-    `documents` are those that are not empty, each with its position in `starts`. `keys` has the
-    positions of keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`. `repeats` are
-    duplicate keys. With them or `findings`, the data must not be used, except to look for further
-    problems.
+    `documents` are the documents that are not empty, each with its position in `starts`. `keys` has
+    the positions of keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`. `repeats`
+    are duplicate keys. With them or `findings`, the data must not be used, except to look for
+    further problems.
     """
 
     def __init__(self, next_event: NextEvent, body: bytes) -> None:
@@ -217,7 +217,7 @@ class Construction:
 
     def _key(self, event: Any, key: str, frame: Frame) -> str:
         """Records the position of a key; returns another name for a duplicate, so that the first
-        value is kept, and for a merge key. Duplicates below a duplicate are not reported."""
+        value is kept, or for a merge key. Duplicates below a duplicate are not reported."""
         mapping, positions = frame.mapping, frame.positions
         if event.value == _MERGE_KEY:
             key = _MERGE_KEY
@@ -299,8 +299,8 @@ def _position(mark: Any) -> Position:
 
 
 def _measure(value: object) -> tuple[int, int]:
-    """The number of nodes and characters of an aliased value, and its depth. It takes as long as
-    what is in it; that of aliases inside has been subtracted from `limits.ALIAS_VALUES`."""
+    """The number of nodes and characters of an aliased value, and its depth. The time is
+    proportional to its content; nested aliases have been subtracted from `limits.ALIAS_VALUES`."""
     if isinstance(value, str):
         return 1 + len(value), 0
     if not isinstance(value, dict | list):

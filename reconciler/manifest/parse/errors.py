@@ -1,4 +1,4 @@
-"""Why a text cannot be read: its encoding, its characters, or its YAML syntax.
+"""The reasons why a text cannot be read: its encoding, its characters, or its YAML syntax.
 
 Syntax errors are cases of one code, the same for both parsers.
 """
@@ -40,7 +40,7 @@ _CASES = (
 
 _AFTER_A_VALUE = ("indentation", "list", "mapping")
 _ESCAPED = {'"': '\\"', "'": "''"}
-"""How a quote is written within quotes of its own kind."""
+"""The escapes of a quote within quotes of its kind."""
 
 
 def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
@@ -75,7 +75,7 @@ def may_be_valid(error: Exception) -> bool:
 
 
 def syntax_error(error: Exception, body: bytes) -> Finding:
-    """The finding for a parser's exception, located where a reader would look for it."""
+    """The finding for a parser's exception, at the most helpful location."""
     lines = re.split("\r\n|\r|\n", body.decode("utf-8", "replace"))
     for number, text in enumerate(lines, 1):
         if re.match(r"(?:<{7}|\|{7}|>{7}) ", text):  # git writes it where two branches differ

@@ -1,7 +1,7 @@
 """Bytes of a YAML or JSON file -> plain data with positions, or findings.
 
-ruamel.yaml parses: with its C parser if it is installed, else with its pure one, which yields the
-same events. `construct.py` makes the data.
+ruamel.yaml parses: with its C parser if it is installed, else with its Python parser, which yields
+the same events. `construct.py` makes the data.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def read_json_source(content: bytes) -> Source:
 
 
 def _decoded(content: bytes, *, yaml: bool) -> Source:
-    """The source without data; with a finding if it is too large, or no text."""
+    """The source without data; with a finding if it is too large, or not text."""
     source = Source(content.removeprefix(BOM))
     if len(source.body) > limits.MANIFEST_BYTES:
         facts = {"limit": limits.MANIFEST_BYTES // 1024 // 1024}

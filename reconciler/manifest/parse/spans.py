@@ -28,7 +28,8 @@ NextEvent = Callable[[], Any]
 """Returns the next parser event or scanner token, None after the last."""
 
 PARSER_ERRORS = (YAMLError, ValueError, OverflowError, AssertionError)
-"""What the parsers raise for invalid YAML; only the pure parser raises all but the first."""
+"""The exceptions of the parsers for invalid YAML; only the Python parser raises all but the
+first."""
 
 Position = tuple[int, int]
 """A line and a column, both from 1; columns count characters."""
@@ -38,7 +39,7 @@ class SourceSpan(Value, frozen=True):
     """The start of a value's key (of the value itself in a list), and its own first and last line.
 
     Lines and columns count from 1, columns in characters. `key_width` and `width` are the lengths
-    of the key and the value, 0 for one that does not end on its first line.
+    of the key and the value, 0 if it does not end on its first line.
     """
 
     key_line: int
@@ -82,8 +83,8 @@ class _AllFound(Exception):  # noqa: N818
 
 
 def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, SourceSpan]:
-    """The spans of `paths`; for a path that does not exist (such as one behind an alias), the span
-    of its nearest parent. In a file with a syntax error, nothing after the error is found.
+    """The spans of `paths`; for a path that does not exist (such as a path inside an alias), the
+    span of its nearest parent. In a file with a syntax error, nothing after the error is found.
     """
     requested = tuple(dict.fromkeys(paths))
     if not requested:
@@ -126,7 +127,7 @@ class _Locator:
             return
         first = last = event
         if isinstance(event, ScalarEvent) and not event.value and not event.style:
-            first = last = key  # the parsers differ on where an empty value is
+            first = last = key  # the parsers disagree on the position of an empty value
         if isinstance(event, MappingStartEvent):
             last = self._mapping(node)
         elif isinstance(event, SequenceStartEvent):
