@@ -15,7 +15,9 @@ from reconciler import __version__
 from reconciler.app.validate import ValidateReport
 from reconciler.cli.command import Call
 from reconciler.cli.console.output import Output
+from reconciler.cli.failures import failure_of
 from reconciler.cli.main import COMMANDS, GROUPS, Terminated, app, run
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.render.formats import json as json_format
 from tests.support.diagnostics import error, warning
@@ -68,6 +70,19 @@ def test_errors_are_printed_to_stderr(
     assert words in said.err
     assert "Traceback" not in said.err
     assert invisible_in(said.err) == {"\n"}
+
+
+@pytest.mark.parametrize(
+    ("problem", "case"),
+    [
+        (KeyboardInterrupt(), ""),
+        (Terminated(), "terminated"),
+        (click.Abort(), "noAnswer"),
+        (EOFError(), "noAnswer"),
+    ],
+)
+def test_interruptions_have_one_code(problem: BaseException, case: str) -> None:
+    assert [(each.code, each.case) for each in failure_of(problem)] == [(Code.INTERRUPTED, case)]
 
 
 @pytest.mark.parametrize(("problem", "code", "words"), ENDINGS, ids=lambda value: repr(value)[:30])

@@ -18,6 +18,7 @@ from reconciler.importing.declaration import (
 from reconciler.manifest import insertion
 from reconciler.manifest.insertion import NewTask, insert
 from reconciler.manifest.parse.source import Source, read_source
+from reconciler.model.codes import Code
 from reconciler.model.paths import shown
 from reconciler.model.service import Identity, RemoteTask
 from tests.unit.manifest.test_manifest_insertion import TEXTS
@@ -102,13 +103,16 @@ def test_inexpressible_inputs_are_listed_as_omissions() -> None:
         "approvalMode",
         "role",
     ]
+    assert {told.code for told in found.omissions} == {Code.IMPORT_LEFT_OUT}
 
 
 def test_an_inexpressible_message_leaves_only_the_id() -> None:
     for text in ("x\0", "\ud800", " \n", ""):
         found = declared(task(), read_opening([event(text)]))
         assert found.members == {"taskID": "4f1c"}
-        assert len(found.omissions) == 1
+        assert [(told.code, told.case) for told in found.omissions] == [
+            (Code.IMPORT_LEFT_OUT, "rejected")
+        ]
     unknown = [event("do it", entity_diff={"add": [{"type": "moon"}]})]
     found = declared(task(), read_opening(unknown))
     assert found.members == {"taskID": "4f1c"}
