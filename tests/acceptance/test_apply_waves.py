@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import textwrap
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -42,29 +41,12 @@ def place(
         yield place
 
 
-def write(place: LiveTasks, does: str, rollout: str, more: str = "") -> None:
-    """An entry `t` whose rows are named a, b, ...; `does` has the first word of each prompt."""
-    rows = [f"{{name: {'abcdefgh'[n]}, does: {word}}}" for n, word in enumerate(does.split())]
-    text = f"""
-        version: 1
-        orgName: acme
-        tasks:
-          t:
-            forEach: {{row: [{", ".join(rows)}]}}
-            rollout: {rollout}
-            message: "{{{{ row.does }}}} the work of {{{{ row.name }}}}"
-        """
-    folder = place.folder / "tasks"
-    folder.mkdir(exist_ok=True)
-    (folder / "all.yaml").write_text(textwrap.dedent(text) + textwrap.indent(more, "  "))
-
-
 def keys(place: LiveTasks) -> list[str]:
     return sorted(task["key"] for task in place.document("status")["tasks"])
 
 
 def test_apply_continues_from_the_pilot_to_the_rest(place: LiveTasks) -> None:
-    write(place, "finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
+    place.write_rows("finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
     document = place.document("apply", *QUICK)
     assert document["summary"]["created"] == 4
     assert [task["key"] for task in document["tasks"]] == KEYS
@@ -76,7 +58,7 @@ def test_apply_continues_from_the_pilot_to_the_rest(place: LiveTasks) -> None:
 
 
 def test_text_reports_each_task_once(place: LiveTasks) -> None:
-    write(place, "finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
+    place.write_rows("finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
     code, out, err = place.run("apply", *QUICK)
     assert code == 0
     assert [out.count(f"created {key} ") for key in KEYS] == [1, 1, 1, 1]
@@ -84,14 +66,14 @@ def test_text_reports_each_task_once(place: LiveTasks) -> None:
 
 
 def test_tasks_still_held_are_reported_with_their_reason(place: LiveTasks) -> None:
-    write(place, "approving finishing finishing", "{pilot: 1}")
+    place.write_rows("approving finishing finishing", "{pilot: 1}")
     code, out, _ = place.run("apply", *QUICK, "--timeout", "1s")
     assert code == 1
     assert out.splitlines()[-1].startswith("2 held: waiting for the pilot: t@a (waiting")
 
 
 def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
-    write(place, "failing finishing finishing", "{pilot: 1}")
+    place.write_rows("failing finishing finishing", "{pilot: 1}")
     code, out, _ = place.run("apply", *QUICK)
     assert code == 1
     assert keys(place) == ["t@a"]
@@ -105,13 +87,13 @@ def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
     ]
     assert [d["code"] for d in document["diagnostics"]] == ["TC318"]
     assert keys(place) == ["t@a"]
-    write(place, "failing finishing finishing", "{pilot: 1, stopAfter: 2}")
+    place.write_rows("failing finishing finishing", "{pilot: 1, stopAfter: 2}")
     document = place.document("apply", *QUICK)  # a failed pilot does not count as done, either
     assert [t["reason"] for t in document["wait"]["held"]] == ["stopped", "stopped"]
 
 
 def test_failures_stop_the_rest(place: LiveTasks) -> None:
-    write(place, "finishing failing finishing finishing finishing", "{atOnce: 1, stopAfter: 1}")
+    place.write_rows("finishing failing finishing finishing finishing", "{atOnce: 1, stopAfter: 1}")
     document = place.document("apply", *QUICK)
     assert keys(place) == ["t@a", "t@b"]
     assert document["wait"]["summary"] == {"failed": 1, "done": 1}
@@ -119,7 +101,7 @@ def test_failures_stop_the_rest(place: LiveTasks) -> None:
 
 
 def test_a_timeout_leaves_the_rest_held(place: LiveTasks) -> None:
-    write(place, "approving finishing", "{pilot: 1}")
+    place.write_rows("approving finishing", "{pilot: 1}")
     code, _, _ = place.run("apply", *QUICK, "--timeout", "500ms")
     assert code == 1
     assert keys(place) == ["t@a"]
@@ -129,7 +111,7 @@ def test_a_timeout_leaves_the_rest_held(place: LiveTasks) -> None:
 
 def test_the_lock_is_free_between_waves(place: LiveTasks) -> None:
     """Another apply may run during the wait; each wave plans with the current state."""
-    write(place, "approving finishing finishing", "{pilot: 1}")
+    place.write_rows("approving finishing finishing", "{pilot: 1}")
     process = place.start("apply", *QUICK, "--format", "json")
     process.until_said("t@a: waiting")
     code, out, err = place.run("apply", "--yes")
@@ -143,7 +125,7 @@ def test_the_lock_is_free_between_waves(place: LiveTasks) -> None:
 
 def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
     """The state is locked when the pilot ends: the next wave waits."""
-    write(place, "approving finishing", "{pilot: 1}")
+    place.write_rows("approving finishing", "{pilot: 1}")
     process = place.start("apply", *QUICK, "--format", "json")
     process.until_said("t@a: waiting")
     path = place.folder / "taskctl.state.json"
@@ -158,7 +140,7 @@ def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
 def test_waves_that_cannot_begin_are_noted_once(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(place, "finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing", "{pilot: 1}")
     path, opened, open_state = (
         place.folder / "taskctl.state.json",
         Counter[str](),
@@ -180,7 +162,7 @@ def test_waves_that_cannot_begin_are_noted_once(
 
 
 def test_the_limit_of_creates_counts_the_whole_run(place: LiveTasks) -> None:
-    write(place, "finishing finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing finishing", "{pilot: 1}")
     code, _, err = place.run("apply", *QUICK, "--max-creates", "2")
     assert code == 1
     assert "3 tasks would be created; at most 2 are allowed" in err
@@ -189,7 +171,7 @@ def test_the_limit_of_creates_counts_the_whole_run(place: LiveTasks) -> None:
 
 
 def test_the_confirmation_counts_the_whole_run(place: LiveTasks) -> None:
-    write(place, "finishing finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing finishing", "{pilot: 1}")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     arguments = ["apply", *QUICK[1:], "--backend", place.url]
     with typed(place.folder, env, *arguments) as person:
@@ -206,7 +188,7 @@ def saved(place: LiveTasks, *options: str) -> str:
 
 
 def test_a_saved_plan_continues_only_if_it_was_made_for_that(place: LiveTasks) -> None:
-    write(place, "finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing", "{pilot: 1}")
     code, out, err = place.run("apply", saved(place), *QUICK)
     assert code == 1
     assert keys(place) == ["t@a"]
@@ -217,7 +199,7 @@ def test_a_saved_plan_continues_only_if_it_was_made_for_that(place: LiveTasks) -
 
 
 def test_a_saved_plan_of_a_waiting_apply_waits(place: LiveTasks) -> None:
-    write(place, "finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing", "{pilot: 1}")
     code, _, err = place.run("apply", saved(place, "--wait"), "--yes")
     assert code == 0, err
     assert keys(place) == ["t@a", "t@b"]
@@ -228,7 +210,7 @@ def test_only_unfinished_tasks_are_queried(
 ) -> None:
     """Finished tasks are remembered; entries without a rollout or held tasks need no queries."""
     plain = "plain: {message: finishing plain}\n"
-    write(place, "finishing finishing approving finishing", "{atOnce: 1}", plain)
+    place.write_rows("finishing finishing approving finishing", "{atOnce: 1}", plain)
     assert place.run("apply", *QUICK, "--timeout", "3s")[0] == 1
     pages, guard = Client.event_pages, threading.Lock()
     read: list[str] = []
@@ -243,19 +225,19 @@ def test_only_unfinished_tasks_are_queried(
     read.clear()
     assert place.run("plan")[0] == 0
     assert set(read) == {ids["t@c"]}
-    write(place, "finishing finishing approving", "{atOnce: 1}", plain)
+    place.write_rows("finishing finishing approving", "{atOnce: 1}", plain)
     read.clear()
     assert place.run("plan")[0] == 0
     assert read == []
 
 
 def test_the_digest_of_a_waiting_plan_includes_held_tasks(place: LiveTasks) -> None:
-    write(place, "finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing", "{pilot: 1}")
     digest = place.document("plan", "--wait")["digest"]
-    write(place, "finishing failing", "{pilot: 1}")
+    place.write_rows("finishing failing", "{pilot: 1}")
     code, _, err = place.run("apply", *QUICK, "--expect-plan", digest)
     assert (code, "digest" in err) == (1, True)
-    write(place, "finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing", "{pilot: 1}")
     assert place.run("apply", *QUICK, "--expect-plan", digest)[0] == 0
 
 
@@ -269,7 +251,7 @@ def test_a_signal_while_a_later_wave_is_planned_stops_apply(
     def interrupted(*_given: object) -> None:
         raise interruption
 
-    write(place, "finishing finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing finishing", "{pilot: 1}")
     with monkeypatch.context() as patch:
         patch.setattr("reconciler.app.wave.refuse_other_periods", interrupted)
         ended, out, err = place.run("apply", *QUICK, "--format", "json")
@@ -284,7 +266,7 @@ def test_a_signal_while_a_later_wave_is_planned_stops_apply(
 
 
 def test_the_total_of_several_waves_comes_last(place: LiveTasks) -> None:
-    write(place, "finishing finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing finishing", "{pilot: 1}")
     _, out, _ = place.run("apply", *QUICK)
     applied = [line for line in out.splitlines() if line.startswith("Apply: ")]
     assert [line.split(",")[0] for line in applied] == ["Apply: 1 created", "Apply: 2 created."]
@@ -316,7 +298,7 @@ def test_a_pilot_that_is_gone_right_after_its_creation_stops_the_rest(
 ) -> None:
     """The plan and the wait agree when it is gone, so nothing is read more often than asked."""
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "5s")
-    write(place, "finishing finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing finishing", "{pilot: 1}")
     assert place.run("apply", "--yes")[0] == 0
     read = counted_lists(monkeypatch, hidden=True)
     assert place.statuses() == {"t@a": "running"}  # it may not be listed yet
@@ -335,7 +317,7 @@ def test_waves_keep_to_the_interval_and_the_timeout_whatever_the_service_says(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The plan may not read the pilot's task, and the wait sees that it is done."""
-    write(place, "finishing finishing", "{pilot: 1}")
+    place.write_rows("finishing finishing", "{pilot: 1}")
     assert place.run("apply", "--yes")[0] == 0
     place.time.advance(1)
     planned: list[float] = []
@@ -358,7 +340,7 @@ def test_waves_keep_to_the_interval_and_the_timeout_whatever_the_service_says(
 
 def test_a_plan_counts_it_as_a_change_that_apply_records_a_success(place: LiveTasks) -> None:
     """Held tasks wait for others, too, so nothing is created."""
-    write(place, "finishing approving finishing", "{pilot: 2}")
+    place.write_rows("finishing approving finishing", "{pilot: 2}")
     assert place.run("apply", "--yes")[0] == 0
     place.finish(**{"t@a": "done", "t@b": "waiting"})
     path = place.folder / "taskctl.state.json"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from reconciler.cli.main import run
 from reconciler.embedded.app import App
 from reconciler.embedded.wsgi import ApiError, error_response
 from tests.support.embedded_client import Api
@@ -38,12 +37,6 @@ def write(place: LiveTasks, tasks: str, head: str = "", name: str = "all") -> Pa
 def planned(place: LiveTasks, *more: str) -> dict[str, tuple[str, str]]:
     tasks = place.document("plan", *more)["tasks"]
     return {f"{t['orgName']}/{t['key']}": (t["action"], t["reason"]) for t in tasks}
-
-
-def validated(place: LiveTasks) -> tuple[int, str]:
-    place.capture.readouterr()
-    code = run(["-C", str(place.folder), "validate"])
-    return code, place.capture.readouterr().err
 
 
 class Jobs:
@@ -100,7 +93,7 @@ def jobs(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> Jobs:
 
 def test_values_of_the_manifest_choose_the_organization(place: LiveTasks) -> None:
     write(place, ENTRY)
-    assert validated(place) == (0, "")
+    assert place.validated() == (0, "")
     dev, prod = "acme-dev/upgrade@dev", "acme/upgrade@prod"
     assert planned(place) == {dev: CREATED, prod: HELD}
     code, out, err = place.run("apply", "--yes", "--wait", "--interval", "100ms")
@@ -117,7 +110,7 @@ def example(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> Jobs:
 
 
 def test_the_example_is_applied_first_in_one_organization(example: Jobs) -> None:
-    assert validated(example.place) == (0, "")
+    assert example.place.validated() == (0, "")
     for token, org in ORGANIZATIONS.items():
         code, out, err = example.apply(token, "--wait", "--interval", "100ms")
         assert (code, example.created) == (0, [org] * 2), out + err
@@ -162,7 +155,7 @@ def test_an_organization_that_is_not_certain_is_an_error(
     """A data file or the calendar must not choose it, and a row without one creates nothing."""
     (place.folder / "e.yaml").write_text("[{name: dev, org: acme-dev}, {name: prod, org: acme}]\n")
     write(place, f"\n  upgrade:\n    {entry}\n    message: finishing\n", "orgName: acme\n")
-    code, err = validated(place)
+    code, err = place.validated()
     assert (code, f"[{said}]" in err) == (1, True), err
     assert place.run("apply", "--yes")[0] == 1
     assert place.api.pages() == [[]]
@@ -188,12 +181,12 @@ def test_an_entry_in_after_means_its_tasks_in_the_same_organization(place: LiveT
     assert found["acme/check@prod"] == ("held", "after")
     # All of its tasks are elsewhere: nothing would ever be waited for.
     write(place, f"{ENTRY}  last: {{message: x, after: [upgrade], orgName: other}}\n")
-    code, err = validated(place)
+    code, err = place.validated()
     assert (code, "[TC320]" in err) == (1, True)
     nothing = ENTRY.replace("env: [{name: dev, org: acme-dev}, {name: prod, org: acme}]", "env: []")
     nothing = nothing.replace("env: []", "env: [], atLeast: 0")
     write(place, f"{nothing}  last: {{message: x, after: [upgrade], orgName: other}}\n")
-    assert validated(place) == (0, "")
+    assert place.validated() == (0, "")
 
 
 def test_pilots_in_other_organizations_can_be_part_of_a_cycle(place: LiveTasks) -> None:
@@ -210,7 +203,7 @@ def test_pilots_in_other_organizations_can_be_part_of_a_cycle(place: LiveTasks) 
     two = envs % ("first", "free-1", "first", "a@prod")
     free = "  free-1: {message: x, orgName: acme-dev}\n  free-2: {message: x, orgName: acme}\n"
     write(place, entry % ("a", one, "dev", "a") + entry % ("b", two, "prod", "b") + free)
-    code, err = validated(place)
+    code, err = place.validated()
     assert (code, "a@dev, b@dev, b@prod, a@prod" in err) == (1, True), err
 
 
@@ -218,7 +211,7 @@ def test_removed_acts_in_the_organization_of_its_manifest(place: LiveTasks) -> N
     write(place, ENTRY)
     assert place.run("apply", "--yes", "--wait", "--interval", "100ms")[0] == 0
     write(place, "{}\n", "orgName: acme-dev\nremoved: ['upgrade@*']\n", "dev")
-    assert "[TC305]" in validated(place)[1]
+    assert "[TC305]" in place.validated()[1]
     write(place, "{}\n")
     found = planned(place)
     assert found["acme-dev/upgrade@dev"] == ("forget", "listed")

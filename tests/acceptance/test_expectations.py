@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reconciler.cli.main import run
 from reconciler.model import limits
 from tests.support.live_tasks import LiveTasks
 
@@ -20,26 +19,14 @@ SCHEMA = {
 GOOD, BAD = '```json {"upgraded": []} ```', '```json {"upgraded": "SECRET"} ```'
 
 
-def write(place: LiveTasks, **tasks: dict[str, Any]) -> None:
-    path = place.folder / "tasks" / "all.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
-
-
 def task(text: str, **expect: Any) -> dict[str, Any]:
     return {"message": text, "expect": expect}
 
 
 def applied(place: LiveTasks, **tasks: dict[str, Any]) -> None:
-    write(place, **tasks)
+    place.write_tasks(**tasks)
     code, _, err = place.run("apply", "--yes")
     assert code == 0, err
-
-
-def validated(place: LiveTasks) -> tuple[int, str]:
-    place.capture.readouterr()
-    code = run(["-C", str(place.folder), "validate"])
-    return code, place.capture.readouterr().err
 
 
 def entry(text: str = GOOD, count: int = 4, **expect: Any) -> dict[str, Any]:
@@ -137,7 +124,7 @@ def test_unmet_tasks_stop_a_rollout(place: LiveTasks) -> None:
 
 
 def test_a_message_corrects_it_and_apply_remembers_the_success(place: LiveTasks) -> None:
-    write(place, up=entry())
+    place.write_tasks(up=entry())
     assert place.run("apply", "--yes")[0] in (0, 1)
     place.finish(**{"up@r0": "done", "up@r1": "unmet"})
     plan = {task["key"]: task for task in place.document("plan")["tasks"]}
@@ -162,11 +149,11 @@ def test_another_expectation_voids_a_success_and_the_same_one_does_not(place: Li
     assert place.run("say", "up@r0", "failing now", "-y")[0] == 0
     place.finish(**{"up@r0": "failed", "up@r1": "done", "up@r2": "done"})
     rows["forEach"]["row"] += [{"name": "r3", "block": GOOD}]
-    write(place, up=rows)
+    place.write_tasks(up=rows)
     plan = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
     assert plan["up@r3"] == "create"  # the recorded success counts
     rows["expect"] = {"data": {"type": "object", "required": ["more"]}}
-    write(place, up=rows)
+    place.write_tasks(up=rows)
     plan = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
     assert plan["up@r3"] == "held"  # r1 is evaluated again, and unmet
     assert place.statuses()["up@r1"] == "unmet"
@@ -174,7 +161,7 @@ def test_another_expectation_voids_a_success_and_the_same_one_does_not(place: Li
 
 def test_a_changed_expectation_changes_no_task(place: LiveTasks) -> None:
     applied(place, up=task(f"answering {GOOD}", data=SCHEMA))
-    write(place, up=task(f"answering {GOOD}", pullRequests=9))
+    place.write_tasks(up=task(f"answering {GOOD}", pullRequests=9))
     assert place.run("plan", "--detailed-exitcode")[0] == 0
 
 
@@ -213,15 +200,15 @@ def test_a_schema_file_and_defaults(place: LiveTasks) -> None:
 def test_an_invalid_expectation_is_an_error_of_validate(
     place: LiveTasks, expect: dict[str, Any], code: str
 ) -> None:
-    write(place, up=task("Answer in JSON.", **expect))
-    ended, err = validated(place)
+    place.write_tasks(up=task("Answer in JSON.", **expect))
+    ended, err = place.validated()
     assert ended == 1, err
     assert f"[{code}" in err
 
 
 def test_a_prompt_that_does_not_mention_json_is_a_warning(place: LiveTasks) -> None:
-    write(place, up=task("Upgrade it.", data=SCHEMA))
-    code, err = validated(place)
+    place.write_tasks(up=task("Upgrade it.", data=SCHEMA))
+    code, err = place.validated()
     assert (code, "[TC319]" in err) == (0, True)
 
 
@@ -257,19 +244,19 @@ def test_a_hostile_schema_is_stopped_and_the_run_goes_on(
 
 
 def test_saved_plans_digests_and_policies_see_an_expectation(place: LiveTasks) -> None:
-    write(place, up=task(f"answering {GOOD}", data=SCHEMA))
+    place.write_tasks(up=task(f"answering {GOOD}", data=SCHEMA))
     assert place.run("plan", "--out", "saved.plan")[0] == 0
     digest = place.document("plan")["digest"]
-    write(place, up=task(f"answering {GOOD}", pullRequests=9))
+    place.write_tasks(up=task(f"answering {GOOD}", pullRequests=9))
     assert "stale" in place.run("apply", "saved.plan", "--yes")[2]
     assert place.run("apply", "--yes", "--expect-plan", digest)[0] == 1
-    write(place, up=task(f"answering {GOOD}", data=SCHEMA))
+    place.write_tasks(up=task(f"answering {GOOD}", data=SCHEMA))
     assert place.run("apply", "saved.plan", "--yes")[0] == 0
     (place.folder / "policy.json").write_text(json.dumps({"required": ["expect"]}))
     (place.folder / "taskctl.toml").write_text('policy = "policy.json"\n')
-    assert validated(place)[0] == 0
-    write(place, up={"message": "x"})
-    assert "policy" in validated(place)[1]
+    assert place.validated()[0] == 0
+    place.write_tasks(up={"message": "x"})
+    assert "policy" in place.validated()[1]
 
 
 @pytest.mark.parametrize("wrong", ['{"version": 1, "tasks": [', "number"])
@@ -299,7 +286,7 @@ def test_an_expectation_that_moved_to_an_invalid_manifest_is_unknown(
 def test_an_expectation_that_was_added_to_a_renamed_manifest_is_found(place: LiveTasks) -> None:
     applied(place, up={"message": "answering JSON"})
     place.finish(up="done")
-    write(place, up=task("answering JSON", pullRequests=2))
+    place.write_tasks(up=task("answering JSON", pullRequests=2))
     tasks = place.folder / "tasks"
     (tasks / "all.yaml").rename(tasks / "renamed.yaml")
     code, out, _ = place.run("status", "--exit-code")
@@ -319,6 +306,6 @@ def test_schemas_beyond_the_limit_of_all_are_one_error(
 ) -> None:
     monkeypatch.setattr(limits, "SCHEMA_VALUES", 20)
     tasks = {f"t{n}": task("JSON", data={"enum": [n, *range(9)]}) for n in range(5)}
-    write(place, **tasks)
-    code, err = validated(place)
+    place.write_tasks(**tasks)
+    code, err = place.validated()
     assert (code, err.count("TC319")) == (1, 1), err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,12 +14,6 @@ QUICK = ("--yes", "--wait", "--interval", "100ms")
 GOOD = '```json {"upgraded": []} ```'
 SCHEMA = {"type": "object", "properties": {"upgraded": {"type": "array"}}}
 MERGED = {"pullRequests": 1, "merged": True}
-
-
-def write(place: LiveTasks, **tasks: dict[str, Any]) -> None:
-    path = place.folder / "tasks" / "all.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
 
 
 def task(text: str = f"answering {GOOD}", **settings: Any) -> dict[str, Any]:
@@ -52,7 +45,7 @@ def actions(place: LiveTasks) -> dict[str, tuple[str, str]]:
 
 @pytest.fixture
 def to_merge(place: LiveTasks) -> LiveTasks:
-    write(place, up=task())
+    place.write_tasks(up=task())
     assert place.run("apply", "--yes")[0] == 0
     place.finish(up="toMerge")
     return place
@@ -94,8 +87,7 @@ def test_every_output_shows_what_a_task_waits_for(to_merge: LiveTasks) -> None:
 
 def test_a_task_is_unmet_without_its_pull_requests_and_its_data(place: LiveTasks) -> None:
     few = {**MERGED, "pullRequests": 2}
-    write(
-        place,
+    place.write_tasks(
         few=task(f"answering few {GOOD}", expect=few),
         bad=task("answering JSON", expect={**MERGED, "data": SCHEMA}),
         good=task(expect={**MERGED, "data": SCHEMA}),
@@ -119,14 +111,14 @@ def test_a_task_is_unmet_without_its_pull_requests_and_its_data(place: LiveTasks
 def test_merged_is_true_and_needs_pull_requests(
     place: LiveTasks, expect: dict[str, Any], code: str
 ) -> None:
-    write(place, up=task(expect=expect))
+    place.write_tasks(up=task(expect=expect))
     place.capture.readouterr()
     assert run(["-C", str(place.folder), "validate"]) == 1
     assert place.capture.readouterr().err.count(f"[{code}]") == 1
 
 
 def test_merges_count_as_unfinished_for_a_pilot(place: LiveTasks) -> None:
-    write(place, up=rows(3, {"pilot": 1, "stopAfter": 1}))
+    place.write_tasks(up=rows(3, {"pilot": 1, "stopAfter": 1}))
     code, out, err = place.run("apply", *QUICK)
     assert (code, place.statuses()) == (3, {"up@r0": "toMerge"}), out + err
     assert actions(place)["up@r1"] == ("held", "pilot")
@@ -146,7 +138,7 @@ def test_merges_count_as_unfinished_for_a_pilot(place: LiveTasks) -> None:
 
 
 def test_at_once_limits_open_pull_requests(place: LiveTasks) -> None:
-    write(place, up=rows(3, {"atOnce": 1}))
+    place.write_tasks(up=rows(3, {"atOnce": 1}))
     assert place.run("apply", *QUICK)[0] == 3
     assert place.statuses() == {"up@r0": "toMerge"}
     assert actions(place)["up@r1"] == ("held", "atOnce")
@@ -156,7 +148,7 @@ def test_at_once_limits_open_pull_requests(place: LiveTasks) -> None:
 
 
 def test_what_comes_after_waits_for_the_merge(place: LiveTasks) -> None:
-    write(place, up=task(), then={"message": "finishing", "after": ["up"]})
+    place.write_tasks(up=task(), then={"message": "finishing", "after": ["up"]})
     assert place.run("apply", *QUICK)[0] == 3
     assert place.statuses() == {"up": "toMerge"}
     place.time.advance(20 * 3600 + 60)
@@ -170,23 +162,25 @@ def test_what_comes_after_waits_for_the_merge(place: LiveTasks) -> None:
 
 
 def test_a_wait_goes_on_while_a_task_runs(place: LiveTasks) -> None:
-    write(place, up=task(), slow={"message": "slow"}, asks={"message": "approving"})
+    place.write_tasks(up=task(), slow={"message": "slow"}, asks={"message": "approving"})
     assert place.run("apply", "--yes")[0] == 0
     assert place.run("wait", "--interval", "100ms")[0] == 3
     assert place.statuses() == {"up": "toMerge", "slow": "done", "asks": "waiting"}
 
 
 def test_a_failure_wins_over_a_merge(place: LiveTasks) -> None:
-    write(place, up=task(), bad={"message": "failing"}, then={"message": "a", "after": ["bad"]})
+    place.write_tasks(
+        up=task(), bad={"message": "failing"}, then={"message": "a", "after": ["bad"]}
+    )
     assert place.run("apply", *QUICK)[0] == 1
     assert place.run("wait")[0] == 1
 
 
 def test_adding_merged_evaluates_a_success_anew(place: LiveTasks) -> None:
     after = {"message": "finishing", "after": ["up"]}
-    write(place, up=task(expect={"pullRequests": 1}), then={**after, "adopt": True})
+    place.write_tasks(up=task(expect={"pullRequests": 1}), then={**after, "adopt": True})
     assert place.run("apply", *QUICK)[0] == 0
-    write(place, up=task(), then=after, last={"message": "finishing last", "after": ["up"]})
+    place.write_tasks(up=task(), then=after, last={"message": "finishing last", "after": ["up"]})
     assert actions(place)["last"] == ("held", "after")
     assert place.run("plan", "--detailed-exitcode")[0] == 0
     assert merge(place) == 0
@@ -194,13 +188,13 @@ def test_adding_merged_evaluates_a_success_anew(place: LiveTasks) -> None:
 
 
 def test_a_recorded_merge_counts_whatever_the_task_does_later(place: LiveTasks) -> None:
-    write(place, up=task(), then={"message": "finishing", "after": ["up"]})
+    place.write_tasks(up=task(), then={"message": "finishing", "after": ["up"]})
     assert place.run("apply", *QUICK)[0] == 3
     assert merge(place) == 0
     assert place.run("apply", "--yes")[0] == 0
     assert place.run("say", "up", "failing", "-y")[0] == 0
     place.time.advance(1)
-    write(place, up=task(), last={"message": "finishing last", "after": ["up"]})
+    place.write_tasks(up=task(), last={"message": "finishing last", "after": ["up"]})
     assert actions(place)["last"] == ("create", "new")
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.main import run
 from tests.support.doc_blocks import blocks
+from tests.support.loaded_modules import loaded
 from tests.support.repository import new_repository, track
 from tests.support.sandbox import ROOT
 
@@ -105,27 +103,11 @@ def test_a_policy_outside_of_the_repository_is_refused(
     assert "policy: must be a path" in capsys.readouterr().err
 
 
-def modules(folder: Path) -> set[str]:
-    code = (
-        "import sys\nfrom reconciler.cli.main import run\nrun(['validate', '-q'])\n"
-        "print(*sys.modules)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(ran.stdout.split())
-
-
 def test_without_a_policy_the_validator_is_not_loaded(repository: Path) -> None:
     asked = {"reconciler.manifest.policy", "jsonschema", "referencing"}
-    assert modules(repository) >= asked
+    assert loaded(repository, "validate", "-q", code=1) >= asked
     (repository / "taskctl.toml").write_text('paths = ["tasks"]\n')
-    assert not modules(repository) & asked
+    assert not loaded(repository, "validate", "-q") & asked
 
 
 def test_the_example_matches_the_page() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from typing import Any
 
 import pytest
@@ -15,26 +14,9 @@ from tests.support.remark_cases import commands_of
 WAIT = ("--wait", "--interval", "100ms")
 
 
-def write(place: LiveTasks, does: str, rollout: str = "{}", more: str = "") -> None:
-    """An entry `t` whose rows are named a, b, ...; `does` has the first word of each prompt."""
-    rows = [f"{{name: {'abcdefgh'[n]}, does: {word}}}" for n, word in enumerate(does.split())]
-    text = f"""
-        version: 1
-        orgName: acme
-        tasks:
-          t:
-            forEach: {{row: [{", ".join(rows)}]}}
-            rollout: {rollout}
-            message: "{{{{ row.does }}}} the work of {{{{ row.name }}}}"
-        """
-    folder = place.folder / "tasks"
-    folder.mkdir(exist_ok=True)
-    (folder / "all.yaml").write_text(textwrap.dedent(text) + textwrap.indent(more, "  "))
-
-
 def begun(place: LiveTasks, does: str, rollout: str = "{}") -> dict[str, str]:
     """Tasks that have ended, and their IDs by key."""
-    write(place, does, rollout)
+    place.write_rows(does, rollout)
     assert place.run("apply", "--yes")[0] == 0
     place.time.advance(LONGER)
     return ids(place)
@@ -60,7 +42,7 @@ def codes(document: dict[str, Any]) -> list[str]:
 def test_only_tasks_that_ended_without_success_get_a_new_task(place: LiveTasks) -> None:
     old = begun(place, "failing finishing endless asking failing")
     assert place.run("cancel", "t@c", "-y")[0] == 0
-    write(place, "finishing finishing endless asking finishing")
+    place.write_rows("finishing finishing endless asking finishing")
     plan = place.document("plan", "--retry", "t@*")
     assert actions(plan) == {"t@a": "replace", "t@c": "replace", "t@e": "replace"}
     assert {t["reason"] for t in plan["tasks"] if t["action"] == "replace"} == {"asked"}
@@ -89,7 +71,7 @@ def test_a_key_that_has_not_failed_is_an_error(place: LiveTasks) -> None:
 
 def test_an_unmet_task_is_retried(place: LiveTasks) -> None:
     expected = "expect: {data: {required: [n]}}"
-    write(place, "finishing finishing", more=f"  {expected}\n")
+    place.write_rows("finishing finishing", more=f"  {expected}\n")
     assert place.run("apply", "--yes")[0] == 0
     old = ids(place)
     place.finish(**{"t@a": "unmet", "t@b": "unmet"})
@@ -115,7 +97,7 @@ def test_at_once_counts_and_the_pilot_and_failures_do_not(place: LiveTasks) -> N
     place.time.advance(LONGER)
     old = ids(place)
     held = "finishing finishing finishing finishing finishing"
-    write(place, held, "{pilot: 1, atOnce: 2, stopAfter: 1}")
+    place.write_rows(held, "{pilot: 1, atOnce: 2, stopAfter: 1}")
     assert actions(place.document("plan")) == dict.fromkeys(["t@b", "t@c", "t@d"], "changed") | {
         "t@e": "held"
     }
@@ -139,7 +121,7 @@ def test_at_once_counts_and_the_pilot_and_failures_do_not(place: LiveTasks) -> N
 def test_with_wait_exactly_the_tasks_of_the_first_plan_are_retried(place: LiveTasks) -> None:
     """Those that fail again are not retried by the run that created them."""
     old = begun(place, "failing failing failing finishing", "{atOnce: 4, stopAfter: 9}")
-    write(place, "failing failing finishing finishing", "{atOnce: 1, stopAfter: 9}")
+    place.write_rows("failing failing finishing finishing", "{atOnce: 1, stopAfter: 9}")
     made = len(place.api.call("GET", place.api.tasks).json["tasks"])
     done = place.document("apply", "--yes", "--retry", "t@*", *WAIT)
     assert results(done) == {"t@a": "replaced", "t@b": "replaced", "t@c": "replaced"}

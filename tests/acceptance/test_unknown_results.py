@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reconciler.model import limits
-from tests.acceptance.test_expectations import GOOD, SCHEMA, applied, task, write
+from tests.acceptance.test_expectations import GOOD, SCHEMA, applied, task
 from tests.support.live_tasks import LONGER, LiveTasks
 
 ENTRY: dict[str, Any] = {
@@ -24,7 +24,7 @@ ENTRY: dict[str, Any] = {
 def test_a_finished_recurring_task_stays_done_without_a_cache(
     place: LiveTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(place, up=ENTRY)
+    place.write_tasks(up=ENTRY)
     assert place.run("apply", "--yes")[0] == 0
     place.time.advance(LONGER)
     for command in (["status", "--exit-code"], ["results", "--exit-code"], ["wait"]):
@@ -80,7 +80,9 @@ def test_what_waits_for_an_unknown_result_has_stopped_unless_its_success_is_reco
     monkeypatch.setattr(limits, "RESULT_SECONDS", 0.2)
     rows = {"forEach": {"row": ["a", "b"]}, "rollout": {"pilot": 1, "stopAfter": 9}}
     up = {**rows, "message": f"{LONG} {{{{ row }}}}", "expect": {"data": SLOW}}
-    write(place, first=task(LONG, data=SLOW), second={"message": "x", "after": ["first"]}, up=up)
+    place.write_tasks(
+        first=task(LONG, data=SLOW), second={"message": "x", "after": ["first"]}, up=up
+    )
     assert place.run("apply", "--yes")[0] == 0
     place.finish(**{"first": "unknown", "up@a": "unknown"})
     plan = {each["key"]: each for each in place.document("plan")["tasks"]}
@@ -94,12 +96,12 @@ def test_a_recorded_success_counts_when_its_result_cannot_be_checked(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = task(f"answering {GOOD}", data={**SCHEMA, **SLOW})
-    write(place, first=first, second={"message": "finishing", "after": ["first"]})
+    place.write_tasks(first=first, second={"message": "finishing", "after": ["first"]})
     assert place.run("apply", "--yes", "--wait", "--interval", "100ms")[0] == 0
     assert place.run("say", "first", LONG, "-y")[0] == 0
     monkeypatch.setattr(limits, "RESULT_SECONDS", 0.2)
     place.finish(first="unknown", second="done")
-    write(place, first=first, third={"message": "x", "after": ["first"]})
+    place.write_tasks(first=first, third={"message": "x", "after": ["first"]})
     plan = {each["key"]: each["action"] for each in place.document("plan")["tasks"]}
     assert plan["third"] == "create"
 
@@ -108,7 +110,9 @@ def test_an_unknown_result_ends_an_overlap(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "RESULT_SECONDS", 0.2)
-    write(place, up={**ENTRY, "message": "{{ period.name }} " + LONG, "expect": {"data": SLOW}})
+    place.write_tasks(
+        up={**ENTRY, "message": "{{ period.name }} " + LONG, "expect": {"data": SLOW}}
+    )
     path = place.folder / "tasks" / "all.yaml"
     path.write_text(
         path.read_text().replace("{{ period.name }} answering", "answering {{ period.name }}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -65,10 +66,37 @@ class LiveTasks:
 
     def write(self, tasks: Mapping[str, str], **settings: Any) -> None:
         """The manifest `tasks/all.yaml`: prompts by key."""
+        self.write_tasks(**{key: {"message": text, **settings} for key, text in tasks.items()})
+
+    def write_tasks(self, **tasks: Mapping[str, Any]) -> None:
+        """The manifest with these tasks by key."""
+        text = json.dumps({"version": 1, "orgName": "acme", "tasks": tasks})
+        self._manifest().write_text(text)
+
+    def write_rows(self, does: str, rollout: str = "{}", more: str = "") -> None:
+        """An entry `t` whose rows are named a, b, ...; `does` has the first word of each prompt."""
+        rows = [f"{{name: {'abcdefgh'[n]}, does: {word}}}" for n, word in enumerate(does.split())]
+        text = f"""
+            version: 1
+            orgName: acme
+            tasks:
+              t:
+                forEach: {{row: [{", ".join(rows)}]}}
+                rollout: {rollout}
+                message: "{{{{ row.does }}}} the work of {{{{ row.name }}}}"
+            """
+        self._manifest().write_text(textwrap.dedent(text) + textwrap.indent(more, "  "))
+
+    def _manifest(self) -> Path:
         path = self.folder / "tasks" / "all.yaml"
         path.parent.mkdir(exist_ok=True)
-        made = {key: {"message": text, **settings} for key, text in tasks.items()}
-        path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": made}))
+        return path
+
+    def validated(self) -> tuple[int, str]:
+        """The exit code and stderr of `taskctl validate`."""
+        self.capture.readouterr()
+        code = run(["-C", str(self.folder), "validate"])
+        return code, self.capture.readouterr().err
 
     def apply(self, tasks: Mapping[str, str], **settings: Any) -> None:
         self.write(tasks, **settings)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.support.loaded_modules import loaded
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "reconciler"
@@ -230,24 +230,6 @@ def test_the_budget_of_coverage_pragmas() -> None:
 
 # What `validate` imports costs time at every commit. The goal: less than 2.8 times as long as to
 # import click (`make bench ROWS=validate-one`).
-
-
-def loaded(folder: Path, *arguments: str) -> set[str]:
-    """The modules that are loaded when `taskctl ARGUMENTS` ends."""
-    code = (
-        "import sys\nfrom reconciler.cli.main import run\n"
-        f"code = run({list(arguments)!r})\n"
-        "sys.stderr.write('\\n'.join(sys.modules)); sys.exit(code)"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(ended.stderr.splitlines())
 
 
 HEAVY = {
