@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 
 from reconciler.app.ci import this_run
 from reconciler.app.context import Context
@@ -22,6 +23,7 @@ from reconciler.plan.lost_state import answer_entries, new_keys, noted_beside, w
 from reconciler.state import edit, move
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.edit import is_known
+from reconciler.state.ledger import fold
 from reconciler.state.model import Event, Recovering, State
 from reconciler.state.session import read_any_state, read_state
 from reconciler.state.shared import SharedState
@@ -137,25 +139,33 @@ def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[E
     Returns nothing if it was declined. TaskctlError."""
     with ctx.open_state("state resolve") as session:
         state, now = session.state, ctx.clock.now()
-        answers: dict[TaskRef, list[Event]] = {}
-        others: list[Event] = []
-        for name in names:
-            ended = [org for org in state.recovering if name == f"{org}/*"]
-            if not ended and not set(name) & set("*?["):
-                ref = _find_unresolved(ctx, state, name)
-                answers[ref] = _without_task(state, ref, now)
-                continue
-            refs = waiting_keys(state, ended) if ended else _new_keys(ctx, state, name)
-            others += map(Recovering, ended) if ended else answer_entries(state, name)
-            answers |= {ref: edit.not_created(state, ref) for ref in sorted(refs, key=natural)}
+        edits: dict[TaskRef, Edit] = {}
+        events: list[Event] = []
+        for name in dict.fromkeys(names):
+            answers, recoveries = _without_tasks(ctx, state, name, now)
+            for ref, closed in answers.items():
+                done = "keptTask" if ref in state.records else "notCreated"
+                edits.setdefault(ref, Edit(ref, done, bool(closed or recoveries)))
+            new = [*chain.from_iterable(answers.values()), *recoveries]
+            events, state = events + new, fold(state, new)
         again = ("state", "resolve", *names, "--not-created", "-y")
-        if not _confirm(ctx, "ask.not_created", [*answers], yes=yes, again=again):
+        if not _confirm(ctx, "ask.not_created", [*edits], yes=yes, again=again):
             return ()
-        session.append(*(event for events in answers.values() for event in events), *others)
-    return tuple(
-        Edit(ref, "keptTask" if ref in state.records else "notCreated", bool(events or others))
-        for ref, events in answers.items()
-    )
+        session.append(*events)
+    return tuple(edits.values())
+
+
+def _without_tasks(
+    ctx: Context, state: State, name: str, at: datetime
+) -> tuple[dict[TaskRef, list[Event]], list[Recovering]]:
+    """What a KEY or GLOB answers, by key, and how that changes recoveries. `at` is now."""
+    ended = [org for org in state.recovering if name == f"{org}/*"]
+    if not ended and not set(name) & set("*?["):
+        ref = _find_unresolved(ctx, state, name)
+        return {ref: _without_task(state, ref, at)}, []
+    refs = waiting_keys(state, ended) if ended else _new_keys(ctx, state, name)
+    recoveries = [*map(Recovering, ended)] if ended else answer_entries(state, name)
+    return {ref: edit.not_created(state, ref) for ref in sorted(refs, key=natural)}, recoveries
 
 
 def _without_task(state: State, ref: TaskRef, at: datetime) -> list[Event]:

@@ -249,7 +249,7 @@ def waiting_keys(state: State, organizations: Iterable[str]) -> set[TaskRef]:
     """The keys that were noted when the recovery began, and that have neither a task nor an open
     attempt since."""
     noted = {TaskRef(org, key) for org in organizations for key in state.recovering[org].keys}
-    return noted - {attempt.ref for attempt in state.attempts.values()}
+    return noted - state.records.keys() - {attempt.ref for attempt in state.attempts.values()}
 
 
 def new_keys(declared: Iterable[DesiredTask], state: State) -> set[TaskRef]:

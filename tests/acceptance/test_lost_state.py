@@ -608,3 +608,35 @@ def test_keys_with_a_redacted_look_alike_do_not_fail_the_apply_that_adopts(here:
     ended = here.run("apply", "--adopt")
     assert ended.results() == {"same": "adopted", "secret": "unresolved"}
     assert ended.code == 0, ended.stdout
+
+
+def test_two_entries_answered_by_one_command(person: Callable[..., Person]) -> None:
+    """Each answer also counts for later rows."""
+    anna = person()
+    rows = {
+        name: {"forEach": {"row": ["x"]}, "message": f"Do {name} {{{{ row }}}}."}
+        for name in ("one", "two")
+    }
+    anna.write(rows)
+    assert anna.apply("--adopt")[:2] == (0, {"unresolved": 2})
+    answer = ("state", "resolve", "acme/one@*", "acme/two@*", "--not-created", "-y")
+    assert anna.run(*answer)[0] == 0
+    # The recovery goes on.
+    anna.write({**rows, "other": {"message": "Other."}})
+    assert anna.apply()[1] == {"created": 2, "unresolved": 1}
+    for entry in rows.values():
+        entry["forEach"]["row"].append("y")  # type: ignore[index]
+    anna.write({**rows, "other": {"message": "Other."}})
+    assert anna.apply()[1] == {"created": 2, "unresolved": 1}
+
+
+def test_an_organization_and_an_entry_answered_by_one_command(
+    person: Callable[..., Person],
+) -> None:
+    anna = person()
+    anna.write({"rows": {"forEach": {"row": ["x"]}, "message": "Do {{ row }}."}} | of("a"))
+    assert anna.apply("--adopt")[:2] == (0, {"unresolved": 2})
+    answer = ("state", "resolve", "acme/*", "acme/rows@*", "--not-created", "-y")
+    assert anna.run(*answer)[0] == 0
+    anna.write({"rows": {"forEach": {"row": ["x"]}, "message": "Do {{ row }}."}} | of("a", "b"))
+    assert anna.apply()[:2] == (0, {"created": 3})
