@@ -151,8 +151,10 @@ def resolve_to_none(ctx: Context, names: Sequence[str], *, yes: bool) -> tuple[E
         again = ("state", "resolve", *names, "--not-created", "-y")
         if not _confirm(ctx, "ask.not_created", [*edits], yes=yes, again=again):
             return ()
+        ended = sorted(session.state.recovering.keys() - state.recovering.keys())
         session.append(*events)
-    return tuple(edits.values())
+    over = (Edit(TaskRef(org_name, "*"), "recovered", True) for org_name in ended)
+    return (*edits.values(), *over)
 
 
 def _without_tasks(

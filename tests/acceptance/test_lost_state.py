@@ -640,3 +640,19 @@ def test_an_organization_and_an_entry_answered_by_one_command(
     assert anna.run(*answer)[0] == 0
     anna.write({"rows": {"forEach": {"row": ["x"]}, "message": "Do {{ row }}."}} | of("a", "b"))
     assert anna.apply()[:2] == (0, {"created": 3})
+
+
+def test_the_glob_of_an_organization_never_fails_while_it_is_recovered(here: InProcess) -> None:
+    """An attempt that is too young to be answered."""
+    here.sandbox.write(as_tasks({"same": "do 0", "edited": "before"}))
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    here.sandbox.write(as_tasks({"same": "do 0", "edited": "after"}))
+    assert here.run("apply", "--adopt").code == 0
+    state = here.sandbox.folder / "taskctl.state.json"
+    read: dict[str, Any] = json.loads(state.read_text())
+    read["recovering"]["acme"]["keys"] = []  # as after an apply with PATH that adopted the last one
+    del read["checksum"]
+    state.write_text(json.dumps(read))
+    ended = here.run_state("resolve", "acme/*", "--not-created", "-y")
+    assert ended.code == 0, ended.stdout + ended.stderr
